@@ -1,0 +1,138 @@
+"""What a network costs, for one image. No torch: the numbers follow from the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from inception.spec import (
+    Block,
+    Conv,
+    Dropout,
+    Exit,
+    GlobalPool,
+    Linear,
+    LocalNorm,
+    Net,
+    Pool,
+    Signal,
+    Step,
+    blocks,
+)
+
+BYTES_PER_CELL = 4  # float32
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Price of one step, or of many: prices add."""
+
+    params: int = 0  # learnable scalars; running statistics are not counted
+    macs: int = 0  # multiply-accumulates of convolution and linear layers, batch 1
+    cells: int = 0  # output scalars: what training keeps, in elements
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.params + other.params, self.macs + other.macs, self.cells + other.cells)
+
+
+def price(step: Step) -> Cost:
+    """Price one operator. Norms, ReLU, pooling and biases cost no MACs."""
+    match step.op:
+        case Conv() as conv:
+            weights = conv.kernel[0] * conv.kernel[1] * step.x.channels * conv.out
+            extra = conv.out * ((2 if conv.norm else 0) + (1 if conv.bias else 0))
+            height, width = step.y.size
+            return Cost(weights + extra, weights * height * width, step.y.cells)
+        case Linear(out):
+            weights = step.x.cells * out
+            return Cost(weights + out, weights, out)
+        case Pool() | GlobalPool() | LocalNorm():
+            return Cost(cells=step.y.cells)
+        case Dropout():
+            return Cost()
+
+
+def bill(run: Iterable[Step]) -> Cost:
+    """Add up the price of some steps."""
+    return sum(map(price, run), Cost())
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCost:
+    """One line of the cost table."""
+
+    at: str
+    y: Signal
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class ExitCost:
+    """What it costs to answer at an exit."""
+
+    exit: Exit
+    own: Cost  # its head alone
+    macs_to_here: int  # trunk up to its block, and its own head
+
+
+@dataclass(frozen=True, slots=True)
+class NetCost:
+    """What a network costs for one image."""
+
+    net: Net
+    blocks: tuple[BlockCost, ...]  # trunk and head, in order
+    exits: tuple[ExitCost, ...]  # in trunk order
+    answer: Cost  # trunk and head: without exits
+    everything: Cost  # with every exit
+    peak_cells: int  # most scalars alive at once when answering, without exits
+    view: tuple[int, int]  # receptive field of the last trunk block, (height, width) in pixels
+
+    @property
+    def activation_bytes(self) -> int:
+        """Peak memory of the activations of one image when answering, in float32."""
+        return self.peak_cells * BYTES_PER_CELL
+
+    @property
+    def training_bytes(self) -> int:
+        """What the outputs of all operators take for one image in training, in float32."""
+        return self.everything.cells * BYTES_PER_CELL
+
+
+def cost(net: Net) -> NetCost:
+    """Price `net` block by block.
+
+    Returns:
+        Exact counts; MACs are those of convolution and linear layers, as the papers count
+        "multiply-adds".
+    """
+    lines: list[BlockCost] = []
+    exits: list[ExitCost] = []
+    answer, on_exits, peak, view = Cost(), Cost(), 0, (1, 1)
+    by_name = {e.name: e for e in net.exits}
+    for block in blocks(net):
+        own = bill(block.steps)
+        part, _, name = block.at.partition(".")
+        if part == "exits":
+            exits.append(ExitCost(by_name[name], own, answer.macs + own.macs))
+            on_exits += own
+            continue
+        lines.append(BlockCost(block.at.removeprefix("trunk."), block.y, own))
+        answer += own
+        peak = max(peak, live(block))
+        view = block.y.view if part == "trunk" else view
+    return NetCost(
+        net, tuple(lines), tuple(exits), answer, answer + on_exits, peak_cells=peak, view=view
+    )
+
+
+def live(block: Block | Step) -> int:
+    """Most scalars alive at once inside `block`: inputs, finished paths and what is being made."""
+    if isinstance(block, Step):
+        return block.x.cells + (0 if isinstance(block.op, Dropout) else block.y.cells)
+    if not block.parallel:
+        return max((live(part) for part in block.parts), default=block.x.cells)
+    kept, peak = block.x.cells, 0
+    for path in block.parts:
+        peak = max(peak, kept - path.x.cells + live(path))
+        kept += path.y.cells
+    return max(peak, kept - block.x.cells + block.y.cells)

@@ -1,0 +1,68 @@
+"""Everything a user of the package can cause, as one tree.
+
+InceptionError                        base; the command line prints it as one sentence, exit code 2
+├─ SpecError        (ValueError)      a network that cannot exist
+├─ UnknownNameError (LookupError)     no such architecture, exit, dialect, recipe, option
+├─ WeightsError     (ValueError)      a model folder, or tensors, that do not fit
+├─ DataError        (ValueError)      images or labels that cannot be used
+├─ RecipeError      (ValueError)      settings with which a run cannot start
+├─ RunError         (ValueError)      a run folder that cannot be written, read or resumed
+└─ TrainingError    (RuntimeError)    a run that started and cannot go on
+
+`Interrupted` stands outside the tree: nothing is wrong, the run was asked to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+
+class InceptionError(Exception):
+    """Base of every error that a user can cause and mend."""
+
+
+class SpecError(InceptionError, ValueError):
+    """A network that cannot exist, or not at this input size."""
+
+
+class UnknownNameError(InceptionError, LookupError):
+    """A name that nothing has."""
+
+
+class WeightsError(InceptionError, ValueError):
+    """A model folder, or tensors, that do not fit what they are loaded into."""
+
+
+class DataError(InceptionError, ValueError):
+    """Images or labels that cannot be used."""
+
+
+class RecipeError(InceptionError, ValueError):
+    """Settings with which a run cannot start."""
+
+
+class RunError(InceptionError, ValueError):
+    """A run folder that cannot be written, read or resumed."""
+
+
+class TrainingError(InceptionError, RuntimeError):
+    """A run that started and cannot go on."""
+
+
+class Interrupted(BaseException):
+    """The run was asked to stop, has saved its state and can be resumed."""
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Advice for a name that is not among `known`: the nearest one, or all of them.
+
+    >>> did_you_mean("aux_1", ["aux1", "aux2"])
+    "did you mean 'aux1'?"
+    >>> did_you_mean("zebra", ["aux1", "aux2"])
+    'there are aux1, aux2'
+    """
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"there are {', '.join(known)}" if known else "there are none"
