@@ -1,0 +1,133 @@
+"""`inception train` and `inception resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inception.cli.options import Device, Json, Quiet
+
+if TYPE_CHECKING:
+    from inception.workflow.finish import Finished
+
+BEGAN = monotonic()  # a time budget covers the whole command
+
+
+def train(  # noqa: PLR0913 - the options of the verb
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="The built-in `digits`; a folder with one folder of images per class (or with "
+            "train/, val/ and test/ of those); or Parquet files in the Hugging Face layout.",
+        ),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="Settings of the recipe, such as lr=0.05 mirror=0."
+        ),
+    ] = None,
+    *,
+    arch: Annotated[
+        str | None,
+        typer.Option(help="Architecture, as `inception list` names it; else the images decide."),
+    ] = None,
+    input: Annotated[  # noqa: A002 - the word on the command line
+        int | None,
+        typer.Option(help="Side of the square input, in pixels; else the images decide.", min=1),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="What the whole command may take, such as 10min, 1.5h or 30epochs."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training images.", min=1)
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Images in an update.", min=2)] = None,
+    seed: Annotated[
+        int, typer.Option(help="Decides the split, the first weights and every random draw.")
+    ] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; else the next number under runs/.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32 or bf16; auto takes what a short probe finds fastest.")
+    ] = "auto",
+    device: Device = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at images that cannot be used.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier on your images, measure it, and write a report.
+
+    Example: inception train photos/ --budget 20min
+    """
+    from inception.cli.console import listener
+    from inception.workflow.train import train as run
+
+    with listener(quiet=quiet, as_json=as_json) as heard:
+        done = run(
+            data,
+            architecture=arch,
+            input=input,
+            budget=budget,
+            epochs=epochs,
+            batch=batch,
+            seed=seed,
+            out=out,
+            settings=settings or (),
+            precision=precision,
+            device=device,
+            strict=strict,
+            listener=heard,
+            began=BEGAN,
+        )
+    tell(done, quiet=quiet, as_json=as_json)
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
+    *,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a run that was interrupted; it ends as if it had not been."""
+    from inception.cli.console import listener
+    from inception.workflow.resume import resume as go_on
+
+    with listener(quiet=quiet, as_json=as_json) as heard:
+        done = go_on(run, listener=heard, began=BEGAN)
+    tell(done, quiet=quiet, as_json=as_json)
+
+
+def tell(done: Finished, *, quiet: bool, as_json: bool) -> None:
+    """Say what came out, what was written, and what to type next."""
+    from inception.cli.console import console, print_json, print_table
+    from inception.cli.words import bytes_said, percent, seconds_said
+
+    result = done.result
+    if as_json:
+        print_json(result)
+        return
+    if quiet:
+        return
+    rows = [(name, percent(row["top1"])) for name, row in result["exits"].items()]
+    print_table(
+        (f"scored on {result['set']}, {result['images']:,} images", "top-1"),
+        [*rows, ("main", percent(result["top1"]))],
+    )
+    memory = "" if result["peak_bytes"] is None else f", {bytes_said(result['peak_bytes'])} at peak"
+    out = console()
+    out.print(
+        f"{result['epochs']:.1f} epochs in {seconds_said(result['seconds'])}, "
+        f"{result['images_per_second']:,.0f} images/s{memory}"
+    )
+    out.print(f"model   {done.model}", markup=False)
+    out.print(f"report  {done.run / 'report.html'}", markup=False)
+    out.print(f"next    inception predict {done.run} IMAGE...", markup=False)

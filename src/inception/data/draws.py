@@ -1,0 +1,49 @@
+"""Random draws as a function of (seed, epoch, sample index, name): nothing to save or restore.
+
+A counter-based generator: the key is hashed, so that a draw does not depend on which process makes
+it, in which order, or whether the run was interrupted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: the step of splitmix64
+MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+LOW_63 = 2**63 - 1
+
+
+def uniform(seed: int, epoch: int, indices: NDArray[np.int64], name: str) -> NDArray[np.float64]:
+    """One number in [0, 1) for each sample index, 53 random bits each."""
+    bits = hashed(seed, epoch, indices, name) >> np.uint64(11)
+    return bits.astype(np.float64) * 2.0**-53
+
+
+def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """Permutation of `count` samples for one epoch."""
+    keys = hashed(seed, epoch, np.arange(count, dtype=np.int64), "order")
+    return np.argsort(keys, kind="stable").astype(np.int64)
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Seed of torch's own generator for one update: dropout draws from it."""
+    return int(hashed(seed, step, np.zeros(1, np.int64), "step")[0]) & LOW_63
+
+
+def hashed(seed: int, epoch: int, indices: NDArray[np.int64], name: str) -> NDArray[np.uint64]:
+    """64 random bits for each index.
+
+    Sources:
+        The finaliser is that of splitmix64: Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195.
+    """
+    key = hashlib.blake2b(f"{seed}/{epoch}/{name}".encode(), digest_size=8).digest()
+    start = np.frombuffer(key, np.uint64)
+    with np.errstate(over="ignore"):
+        z = start + GOLDEN * (indices.astype(np.uint64) + np.uint64(1))
+        z = (z ^ (z >> np.uint64(30))) * MIX_1
+        z = (z ^ (z >> np.uint64(27))) * MIX_2
+        mixed: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
+    return mixed

@@ -1,0 +1,261 @@
+"""Parquet files in the Hugging Face image layout: a column of images, a column of labels."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inception.data import checks
+from inception.data.source import SETS, Samples, Unusable, digest, mirrors, set_named
+from inception.preprocess import UnusableImage, printable
+
+_KEPT_GROUPS = 3  # row groups in memory at once: readers mostly go through them in order
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parquet:
+    """Images embedded in Parquet shards. Row groups are read when they are needed."""
+
+    address: str
+    classes: tuple[str, ...]
+    samples: Samples
+    mirror: bool
+    groups: _Groups
+    unlisted: tuple[Unusable, ...] = ()
+
+    def read(self, index: int) -> bytes:
+        """Give the encoded bytes of one image.
+
+        Raises:
+            UnusableImage: the row holds none, or its row group is damaged.
+        """
+        return self.groups.read(index)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names, labels, sets and the sizes of row groups."""
+        return digest(self, np.repeat(self.groups.sizes, np.diff(self.groups.starts)).tolist())
+
+
+def shards(path: Path) -> list[Path]:
+    """The Parquet files at `path`: itself, those in it, or those in its `data/`. Maybe none."""
+    if not path.is_dir():
+        return [path] if path.suffix.lower() == ".parquet" else []
+    for folder in (path, path / "data"):
+        inside = [p for p in folder.glob("*.parquet") if p.name[0] != "." and p.is_file()]
+        if inside:
+            return sorted(inside)
+    return []
+
+
+def open_shards(address: str, root: Path, paths: Sequence[Path]) -> Parquet:
+    """Read the labels and the footers of `paths`; no image is touched.
+
+    Raises:
+        DataError: pyarrow is not installed, a file is damaged or lacks a column, a label has no
+            class, or only some of the files are named after sets.
+    """
+    arrow = _pyarrow(address)
+    tables = [_open_shard(arrow, path) for path in paths]
+    classes, labels = _merged(tables)
+    sets = [_set_number(path) for path in paths]
+    if len(paths) > 1 and -1 in sets and max(sets) >= 0:
+        odd = paths[sets.index(-1)].name
+        wrong = f"{odd!r} is not named after a set, others are"
+        raise checks.refusal(address, wrong, "name files train-*.parquet, val-* or test-*")
+    if not len(labels):
+        raise checks.refusal(address, "there is no row in it", "choose another file")
+    rows = [len(table.labels) for table in tables]
+    base = root if root.is_dir() else root.parent
+    places = [printable(path.relative_to(base).as_posix()) for path in paths]
+    names = [f"{place}#{row}" for place, n in zip(places, rows, strict=True) for row in range(n)]
+    samples = Samples(names, labels, np.repeat(np.array(sets, np.int8), rows))
+    named = any(table.named for table in tables)
+    return Parquet(address, classes, samples, not named or mirrors(classes), _groups(arrow, tables))
+
+
+def _pyarrow(address: str) -> ModuleType:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        wrong = "reading Parquet needs pyarrow, which is not installed"
+        raise checks.refusal(address, wrong, "run pip install 'inception[data]'") from error
+    module: ModuleType = pyarrow
+    return module
+
+
+def _set_number(path: Path) -> int:
+    """Index into SETS that the file's name begins with, or -1."""
+    given = set_named(re.split(r"[-_.]", path.name, maxsplit=1)[0])
+    return SETS.index(given) if given else -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shard:
+    path: Path
+    metadata: Any  # pyarrow.parquet.FileMetaData
+    column: str  # leaf column of the encoded bytes
+    classes: tuple[str, ...]
+    named: bool  # whether the file says what its classes are called
+    labels: NDArray[np.int32]
+
+
+def _open_shard(arrow: Any, path: Path) -> _Shard:  # noqa: ANN401 - pyarrow has no types
+    where = str(path)
+    try:
+        with arrow.parquet.ParquetFile(path) as file:
+            schema, metadata = file.schema_arrow, file.metadata
+            features = _features(schema)
+            image = _image_column(arrow, where, schema)
+            label = _label_column(where, schema, features)
+            column = file.read(columns=[label]).column(0)
+    except (OSError, arrow.ArrowException) as error:
+        wrong = f"it cannot be read as Parquet ({str(error).splitlines()[0]})"
+        raise checks.refusal(where, wrong, "copy or download the file again") from error
+    known = features.get(label, {}).get("names")
+    classes, labels = _labels(arrow, where, column, known)
+    return _Shard(path, metadata, image, classes, known is not None, labels)
+
+
+def _features(schema: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - pyarrow has no types
+    """What Hugging Face notes of each column; empty where it notes nothing."""
+    try:
+        noted = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return (
+        {k: v for k, v in noted.items() if isinstance(v, dict)} if isinstance(noted, dict) else {}
+    )
+
+
+def _image_column(arrow: Any, where: str, schema: Any) -> str:  # noqa: ANN401
+    """Leaf column of the encoded bytes: of `image`, or of the only column that could be it."""
+    leaves = {}
+    for one in schema:
+        kind = one.type
+        if arrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            leaves[one.name] = f"{one.name}.bytes"
+        elif arrow.types.is_binary(kind) or arrow.types.is_large_binary(kind):
+            leaves[one.name] = one.name
+    return leaves[_chosen(where, "image", list(leaves), schema)]
+
+
+def _label_column(where: str, schema: Any, features: dict[str, dict[str, Any]]) -> str:  # noqa: ANN401
+    """`label`, or the only column that is noted as a class label."""
+    noted = [name for name, one in features.items() if one.get("_type") == "ClassLabel"]
+    candidates = ["label"] if "label" in schema.names else noted
+    return _chosen(where, "label", candidates, schema)
+
+
+def _chosen(where: str, name: str, candidates: list[str], schema: Any) -> str:  # noqa: ANN401
+    if name in candidates:
+        return name
+    if len(candidates) == 1:
+        return candidates[0]
+    wrong = f"no column {name!r} among {', '.join(schema.names)}"
+    raise checks.refusal(where, wrong, "rename the one that holds it")
+
+
+def _labels(
+    arrow: Any,  # noqa: ANN401 - pyarrow has no types
+    where: str,
+    column: Any,  # noqa: ANN401
+    names: Sequence[str] | None,
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Names of the classes of one shard, and the labels as indices into them."""
+    if column.null_count:
+        wrong = f"{column.null_count} rows have no label"
+        raise checks.refusal(where, wrong, "remove the file, or its rows")
+    if not arrow.types.is_integer(column.type):
+        words = np.array(column.cast(arrow.string()).to_pylist(), dtype=np.str_)
+        classes, indices = np.unique(words, return_inverse=True)
+        return tuple(map(str, classes)), indices.astype(np.int32)
+    labels = column.to_numpy()
+    if names is None:
+        names = [str(label) for label in range(int(labels.max(initial=-1)) + 1)]
+    wrong_ones = labels[(labels < 0) | (labels >= len(names))]
+    if len(wrong_ones):
+        wrong = (
+            f"label {wrong_ones[0]} of {len(wrong_ones)} rows has no class, there are {len(names)}"
+        )
+        raise checks.refusal(where, wrong, "remove the file, or its rows")
+    return _unique(names), labels.astype(np.int32)
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of which no two are alike: ImageNet has two kinds of "crane" among its classes."""
+    known: dict[str, int] = {}
+    for label, name in enumerate(names):
+        known[f"{name} ({label})" if name in known else name] = label
+    return tuple(known)
+
+
+def _merged(tables: Sequence[_Shard]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Classes of all shards, matched by name, and the labels as indices into them."""
+    classes = list(dict.fromkeys(name for table in tables for name in table.classes))
+    if not any(table.named for table in tables) and not all(map(str.isdecimal, classes)):
+        classes.sort()
+    index = {name: label for label, name in enumerate(classes)}
+    labels = [
+        np.array([index[name] for name in table.classes], np.int32)[table.labels]
+        for table in tables
+    ]
+    return tuple(map(printable, classes)), np.concatenate(labels)
+
+
+def _groups(arrow: Any, tables: Sequence[_Shard]) -> _Groups:  # noqa: ANN401
+    places = [(table, n) for table in tables for n in range(table.metadata.num_row_groups)]
+    metas = [table.metadata.row_group(n) for table, n in places]
+    starts = np.cumsum([0, *(meta.num_rows for meta in metas)])
+    sizes = np.array([meta.total_byte_size for meta in metas], np.int64)
+    return _Groups(arrow, places, starts, sizes)
+
+
+@dataclass(slots=True, eq=False)
+class _Groups:
+    """The row groups of all shards, of which the last used are in memory, encoded."""
+
+    arrow: Any
+    places: list[tuple[_Shard, int]]
+    starts: NDArray[np.int64]  # index of the first sample of each, and the count of samples
+    sizes: NDArray[np.int64]  # bytes of each
+    kept: OrderedDict[int, Any] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+    def read(self, index: int) -> bytes:
+        """Encoded bytes of one image."""
+        group = int(np.searchsorted(self.starts, index, side="right")) - 1
+        with self.lock:
+            column = self.kept.get(group)
+            if column is None:
+                column = self.kept[group] = self._load(group)
+            self.kept.move_to_end(group)
+            if len(self.kept) > _KEPT_GROUPS:
+                self.kept.popitem(last=False)
+        found: bytes | None = column[index - int(self.starts[group])].as_py()
+        if found is None:
+            reason = "the row holds no bytes"
+            raise UnusableImage(reason)
+        return found
+
+    def _load(self, group: int) -> Any:  # noqa: ANN401 - a pyarrow.ChunkedArray of binary
+        shard, number = self.places[group]
+        try:
+            with self.arrow.parquet.ParquetFile(shard.path, metadata=shard.metadata) as file:
+                column = file.read_row_group(number, columns=[shard.column]).column(0)
+        except (OSError, self.arrow.ArrowException) as error:
+            reason = f"row group {number} is damaged"
+            raise UnusableImage(reason) from error
+        if self.arrow.types.is_struct(column.type):
+            chunks = [chunk.field("bytes") for chunk in column.chunks]
+            return self.arrow.chunked_array(chunks, type=column.type.field("bytes").type)
+        return column

@@ -1,0 +1,139 @@
+"""Running a network over images: every exit, or each image only as far as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inception.data.augment import normalised
+from inception.evaluation.policy import Policy, RunToTheEnd, StopWhenSure
+from inception.network import InceptionNet, Stage, stages
+from inception.preprocess import Preprocessing
+
+Ticker = Callable[[int], None]  # told how many images are done
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One answer per image, and who gave it."""
+
+    probabilities: NDArray[np.float32]  # (images, classes)
+    exits: NDArray[np.int64]  # (images,) number of the stage that answered
+    names: tuple[str, ...]  # of the stages: exits in trunk order, then "main"
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the images that each stage answered."""
+        counts = np.bincount(self.exits, minlength=len(self.names)) / max(1, len(self.exits))
+        return dict(zip(self.names, counts.tolist(), strict=True))
+
+
+@torch.inference_mode()
+def every_exit(
+    model: InceptionNet,
+    pixels: Tensor,
+    preprocessing: Preprocessing,
+    *,
+    batch: int = 128,
+    tick: Ticker = lambda _: None,
+) -> dict[str, NDArray[np.float32]]:
+    """Probabilities that each exit and the main classifier give each image.
+
+    Args:
+        model: in evaluation mode, on any device.
+        pixels: (images, 3, size, size) uint8, as `preprocessing` left them.
+        preprocessing: of the model.
+        batch: images at a time.
+        tick: called after each batch with the number of images done.
+
+    Returns:
+        Exit name -> (images, classes), in trunk order, "main" last.
+    """
+    names = [e.name for e in model.spec.exits]
+    parts: dict[str, list[Tensor]] = {name: [] for name in (*names, "main")}
+    for images in batches(model, pixels, preprocessing, batch):
+        logits = model(images, exits=names)
+        for name, scores in (*logits.exits.items(), ("main", logits.main)):
+            parts[name].append(scores.float().softmax(1).cpu())
+        tick(sum(map(len, parts["main"])))
+    return {name: torch.cat(found).numpy() for name, found in parts.items()}
+
+
+@torch.inference_mode()
+def answers(
+    model: InceptionNet,
+    pixels: Tensor,
+    preprocessing: Preprocessing,
+    policy: Policy,
+    *,
+    batch: int = 128,
+) -> Answers:
+    """Answer each image as early as `policy` lets it; what lies beyond its exit does not run.
+
+    Args and shapes as in `every_exit`.
+    """
+    pieces = stages(model) if isinstance(policy, StopWhenSure) else whole(model)
+    found, who = [], []
+    for images in batches(model, pixels, preprocessing, batch):
+        probabilities, stage = climb(pieces, images, policy)
+        found.append(probabilities.cpu())
+        who.append(stage.cpu())
+    return Answers(
+        torch.cat(found).numpy(), torch.cat(who).numpy(), tuple(piece.name for piece in pieces)
+    )
+
+
+def climb(pieces: tuple[Stage, ...], images: Tensor, policy: Policy) -> tuple[Tensor, Tensor]:
+    """Run stage after stage on the images that no earlier one answered.
+
+    Returns:
+        Probabilities (batch, classes) and the number of the stage that gave them (batch,).
+    """
+    left = torch.arange(len(images), device=images.device)
+    stage = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+    places, parts, x = [], [], images
+    for number, piece in enumerate(pieces):
+        x = piece.body(x)
+        probabilities = piece.head(x).float().softmax(1)
+        done = stops(probabilities, policy)
+        if number == len(pieces) - 1:
+            done = torch.ones_like(done)
+        places.append(left[done])
+        parts.append(probabilities[done])
+        stage[left[done]] = number
+        left = left[~done]
+        if len(left) == 0:
+            break
+        if done.any():
+            x = x[~done].contiguous(memory_format=torch.channels_last)
+    back = torch.cat(places).argsort()
+    return torch.cat(parts)[back], stage
+
+
+def stops(probabilities: Tensor, policy: Policy) -> Tensor:
+    """Which images of (batch, classes) the policy lets go, as (batch,) bool."""
+    match policy:
+        case StopWhenSure(enough):
+            return probabilities.amax(1) >= enough
+        case RunToTheEnd():
+            return torch.zeros(len(probabilities), dtype=torch.bool, device=probabilities.device)
+
+
+def whole(model: InceptionNet) -> tuple[Stage, ...]:
+    """The network as one stage: no exit is computed."""
+    return (Stage("main", torch.nn.Sequential(*model.trunk.values()), model.head),)
+
+
+def batches(
+    model: InceptionNet, pixels: Tensor, preprocessing: Preprocessing, batch: int
+) -> Iterator[Tensor]:
+    """Normalised batches on the model's device, channels last, which is the fast layout."""
+    device = next(model.parameters()).device
+    for start in range(0, len(pixels), batch):
+        images = normalised(pixels[start : start + batch].to(device), preprocessing)
+        yield images.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,113 @@
+"""Top-1 of each exit against what it costs, as SVG."""
+
+from collections.abc import Sequence
+
+from inception.report import svg
+from inception.report.content import ExitRow
+from inception.report.figures import Figure, exit_ink
+from inception.report.summary import interval95
+from inception.report.svg import Axes, number, text
+from inception.report.wording import cells, is_measured, macs, share, shorten, whole_share
+
+HEIGHT = 300  # units
+LETTER = 7.6  # units, the width of a letter in labels, where phones enlarge them
+MAC_UNITS = (("GMAC", 1e9), ("MMAC", 1e6), ("kMAC", 1e3), ("MAC", 1))
+
+
+def exits_against_cost(exits: Sequence[ExitRow], images: int) -> Figure | None:
+    """Top-1 of each exit against the MACs it takes, with 95 % intervals.
+
+    Args:
+        exits: in trunk order, main last.
+        images: how many images the shares were counted on; 0 draws no intervals.
+    """
+    rows = [(row, row.top1) for row in exits if is_measured(row.top1)]
+    if not rows:
+        return None
+    spans = [interval95(top1, images) if images else (top1, top1) for _, top1 in rows]
+    y_ticks, low, high = svg.round_range(
+        min(s[0] for s in spans), max(s[1] for s in spans), most=1.0
+    )
+    most_macs = max(1, *(row.macs for row, _ in rows))
+    unit, unit_macs = next((u for u in MAC_UNITS if most_macs >= u[1]), MAC_UNITS[-1])
+    frame = svg.axes((0, most_macs / unit_macs * 1.08), (low, high), height=HEIGHT, left=58)
+    names = [row.name for row in exits]
+    places = [(frame.x(row.macs / unit_macs), frame.y(top1)) for row, top1 in rows]
+    ends = [(frame.y(span[0]), frame.y(span[1])) for span in spans]
+    labels = [f"{shorten(row.name, 18)} {share(top1)}" for row, top1 in rows]
+    spots = _label_spots(frame, places, ends, labels)
+    marks = "".join(
+        _exit_mark(row, place, end, label, spot, ink=exit_ink(row.name, names))
+        for (row, _), place, end, label, spot in zip(rows, places, ends, labels, spots, strict=True)
+    )
+    said = "; ".join(f"{row.name}: {share(top1)} at {macs(row.macs)}" for row, top1 in rows)
+    link = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in places)
+    body = (
+        svg.y_axis(frame, y_ticks, whole_share if y_ticks[1] - y_ticks[0] >= 0.01 else share)
+        + svg.x_axis(
+            frame, svg.round_steps(0, frame.x.high), f"{unit} for one image", "{:g}".format
+        )
+        + f'<path class="link" d="{link}"/>{marks}'
+    )
+    drawing = svg.figure(
+        "exits",
+        title="Top-1 of each exit against its cost",
+        description=f"{said}.",
+        body=body,
+        size=(svg.WIDTH, HEIGHT),
+    )
+    return Figure(title="Top-1 against cost", drawing=drawing)
+
+
+def _label_spots(
+    frame: Axes,
+    places: Sequence[tuple[float, float]],
+    ends: Sequence[tuple[float, float]],
+    labels: Sequence[str],
+) -> list[tuple[float, float]]:
+    """Where each label is centred so that it stays in the frame and off the others.
+
+    Main is placed first, because it must be read. A label stands over or under its interval, or
+    further off where that place is taken.
+    """
+    taken: list[tuple[float, float, float, float]] = []
+    spots: dict[int, tuple[float, float]] = {}
+    for k in reversed(range(len(labels))):
+        half = cells(labels[k]) * LETTER / 2
+        x = min(max(places[k][0], frame.left + half + 4), frame.right - half)
+        low, high = ends[k]
+        tries = [y for step in range(4) for y in (high - 9 - 18 * step, low + 19 + 18 * step)]
+        inside = [y for y in tries if frame.top + 8 <= y <= frame.bottom - 6] or tries[:1]
+        boxes = [(x - half, y - 13, x + half, y + 4) for y in inside]
+        best = min(
+            range(len(boxes)), key=lambda at: (sum(_overlap(boxes[at], t) for t in taken), at)
+        )
+        taken.append(boxes[best])
+        spots[k] = (x, inside[best])
+    return [spots[k] for k in range(len(labels))]
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(0.0, width) * max(0.0, height)
+
+
+def _exit_mark(
+    row: ExitRow,
+    place: tuple[float, float],
+    ends: tuple[float, float],
+    label: str,
+    spot: tuple[float, float],
+    *,
+    ink: int,
+) -> str:
+    (x, y), (low, high) = (map(number, pair) for pair in (place, ends))
+    hint = f"{row.name}, after {row.after}: {share(row.top1)} top-1 for {macs(row.macs)}"
+    return (
+        f'<g class="ink{ink}"><title>{text(hint)}</title>'
+        f'<path class="whisker" d="M{x} {low}V{high}"/>'
+        f'<circle class="dot" cx="{x}" cy="{y}" r="5.5"/>'
+        f'<text class="name mid" x="{number(spot[0])}" y="{number(spot[1])}">{text(label)}</text>'
+        "</g>"
+    )

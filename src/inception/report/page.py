@@ -1,0 +1,183 @@
+"""The page of a run: one HTML file that asks nothing of the network.
+
+The template and its style lie in `templates/`. Everything it prints passes through `plain`, so that
+a file name of any bytes can be shown, and through jinja2's escaping.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jinja2
+from markupsafe import Markup
+
+from inception.report import figures, wording
+from inception.report.against_cost import exits_against_cost
+from inception.report.confusion import FEW, matrix, natural_width
+from inception.report.content import ClassRow, Picture, RunContent
+from inception.report.pictures import data_uri, is_pixel_art
+from inception.report.summary import (
+    Pair,
+    confused_pairs,
+    in_short,
+    interval95,
+    learning_facts,
+    scored_images,
+    set_sizes,
+)
+
+SHOWN_MISTAKES, SHOWN_EXAMPLES = 24, 24  # pictures on the page; the rest is counted
+SHOWN_UNUSABLE = 200  # rows; `unusable.csv` has them all
+SHOWN_PAIRS, SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `FEW` classes
+SAYINGS = (
+    wording.share, wording.whole_share, wording.count, wording.quantity, wording.macs,
+    wording.size, wording.rate, wording.loss, wording.learning_rate, wording.duration,
+    wording.plural,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A picture as the template needs it."""
+
+    address: str  # data URI
+    is_pixel_art: bool
+    width: int
+    height: int
+    name: str
+    truth: str
+    guess: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An entry of the page's own contents."""
+
+    anchor: str
+    title: str
+
+
+SECTIONS = (
+    Link(anchor="decisions", title="Decisions"),
+    Link(anchor="learning", title="Learning"),
+    Link(anchor="exits", title="Exits"),
+    Link(anchor="classes", title="Classes"),
+    Link(anchor="mistakes", title="Mistakes"),
+    Link(anchor="examples", title="Examples"),
+    Link(anchor="cost", title="Cost"),
+    Link(anchor="unusable", title="Unusable files"),
+    Link(anchor="repeat", title="Repeat"),
+    Link(anchor="machine", title="Machine"),
+)
+
+
+def render(content: RunContent) -> str:
+    """The page of a run as one HTML document; equal content gives equal bytes.
+
+    Nothing in it is loaded from elsewhere: pictures are data URIs, style and script are inline,
+    and a content security policy makes the browser hold the page to that.
+    """
+    templates = _templates()
+    script = templates.get_template("page.js").render().strip()
+    images = scored_images(content)
+    has_scores = wording.is_measured(content.top1) and images > 0
+    return templates.get_template(
+        "run.html.j2"
+    ).render(
+        run=content,
+        sections=SECTIONS,
+        style=Markup(templates.get_template("page.css").render()),  # noqa: S704 ours
+        script=Markup(script),  # noqa: S704 ours
+        script_hash=_policy_hash(script),
+        scored_images=images,
+        interval=interval95(content.top1 or 0.0, images) if has_scores else None,
+        in_short=in_short(content),
+        set_sizes=set_sizes(content),
+        curves=_present(figures.loss_curves, figures.top1_curves, figures.rate_curve, of=content),
+        has_val=any(row.val_loss is not None for row in content.epochs),
+        learning_facts=learning_facts(content),
+        exits_figure=exits_against_cost(content.exits, images),
+        inks={row.name: _ink(content, row.name) for row in content.exits},
+        matrix=_matrix(content) if images else None,
+        matrix_width=natural_width(len(content.classes)),
+        pairs=_pairs(content) if images else (),
+        class_rows=weakest_first(content.scores),
+        few=FEW,
+        mistakes=_shown(content.mistakes[:SHOWN_MISTAKES]),
+        examples=_shown(content.examples[:SHOWN_EXAMPLES]),
+        shown_unusable=SHOWN_UNUSABLE,
+        most_macs=max((row.macs for row in content.cost), default=0),
+    )
+
+
+def weakest_first(rows: Sequence[ClassRow]) -> tuple[ClassRow, ...]:
+    """Classes by F1, those without one last; equals keep their order."""
+    return tuple(sorted(rows, key=lambda row: (row.f1 is None, row.f1 or 0.0)))
+
+
+def _templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("inception.report", "templates"),
+        autoescape=jinja2.select_autoescape(("html.j2",)),
+        finalize=_finalized,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update({say.__name__: say for say in SAYINGS})
+    return templates
+
+
+def _finalized(value: object) -> object:
+    """What the template prints for a value: text that can be encoded, a dash for nothing."""
+    if value is None:
+        return wording.DASH
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return wording.plain(value)
+    return value
+
+
+def _policy_hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")
+
+
+def _present(*draw: figures.Curves, of: RunContent) -> tuple[figures.Figure, ...]:
+    drawn = (curve(of.epochs) for curve in draw)
+    return tuple(figure for figure in drawn if figure is not None)
+
+
+def _ink(content: RunContent, name: str) -> int:
+    return figures.exit_ink(name, [row.name for row in content.exits])
+
+
+def _matrix(content: RunContent) -> str | None:
+    if content.confusion is None or not content.classes:
+        return None
+    return matrix(content.confusion, content.classes)
+
+
+def _pairs(content: RunContent) -> tuple[Pair, ...]:
+    if content.confusion is None:
+        return ()
+    many = len(content.classes) > FEW
+    limit = SHOWN_PAIRS_OF_MANY if many else SHOWN_PAIRS
+    return confused_pairs(content.confusion, content.classes, limit=limit)
+
+
+def _shown(pictures: Sequence[Picture]) -> tuple[Shown, ...]:
+    return tuple(
+        Shown(
+            address=data_uri(picture.pixels),
+            is_pixel_art=is_pixel_art(picture.pixels),
+            width=picture.pixels.shape[1],
+            height=picture.pixels.shape[0],
+            name=picture.name,
+            truth=picture.truth,
+            guess=picture.guess,
+            probability=picture.probability,
+        )
+        for picture in pictures
+    )

@@ -1,0 +1,1 @@
+"""Recipes, losses, optimisers, schedules, the loop, checkpoints and budgets."""

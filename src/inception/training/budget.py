@@ -1,0 +1,121 @@
+"""Budgets: what the user says a run may cost, and how many updates that allows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from inception.errors import RecipeError
+from inception.training.schedule import Plan, progress
+
+UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}  # seconds
+SLACK = 0.02  # share of the time left that a plan does not spend
+WORTH_A_PLAN = 0.02  # share by which the length must change for a new plan
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The whole command may take this long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """The training images are seen this many times."""
+
+    epochs: int
+
+
+Budget = Time | Epochs
+
+
+def parse_budget(text: str) -> Budget:
+    """Read "10min", "90s", "1.5h" or "30epochs".
+
+    >>> parse_budget("10min")
+    Time(seconds=600.0)
+    >>> parse_budget("30epochs")
+    Epochs(epochs=30)
+
+    Raises:
+        RecipeError: it is none of these, or nothing.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-z]+)", text.strip().lower())
+    amount, unit = (float(match[1]), match[2]) if match else (0.0, "")
+    if unit in UNITS and amount > 0:
+        return Time(amount * UNITS[unit])
+    if unit in {"epoch", "epochs"} and amount >= 1 and amount == int(amount):
+        return Epochs(int(amount))
+    msg = f"a budget is written like 10min, 90s, 1.5h or 30epochs, got {text!r}"
+    raise RecipeError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """What was measured, in seconds."""
+
+    step: float  # one update
+    evaluation: float  # one pass over the validation images
+    ending: float  # what follows training: scoring, saving, the report
+
+
+def affordable(speed: Speed, seconds_left: float, *, done: int, steps_per_epoch: int) -> int:
+    """Updates in all, `done` ones included, that end when the time does.
+
+    Every epoch begun ends with an evaluation.
+    """
+    usable = (seconds_left - speed.ending) * (1.0 - SLACK)
+    epoch = steps_per_epoch * speed.step + speed.evaluation
+    whole = int(usable // epoch) if usable > 0 else 0
+    rest = usable - whole * epoch - speed.evaluation
+    part = min(steps_per_epoch - 1, int(rest / speed.step)) if rest > 0 else 0
+    return done + whole * steps_per_epoch + part
+
+
+def first_plan(speed: Speed, seconds_left: float, *, batch: int, steps_per_epoch: int) -> Plan:
+    """Plan a run before its first update.
+
+    Raises:
+        RecipeError: the budget does not reach one epoch; the smallest that does is named.
+    """
+    steps = affordable(speed, seconds_left, done=0, steps_per_epoch=steps_per_epoch)
+    if steps < steps_per_epoch:
+        epoch = steps_per_epoch * speed.step + speed.evaluation
+        short = speed.ending + epoch / (1.0 - SLACK) - seconds_left
+        msg = f"the budget is too small for one epoch of {epoch:.0f} s; add {short:.0f} s or more"
+        raise RecipeError(msg)
+    return Plan(
+        step=0,
+        steps=steps,
+        progress=0.0,
+        images_per_second=batch / speed.step,
+        seconds_left=seconds_left,
+        why="speed measured by the probe",
+    )
+
+
+def next_plan(
+    plans: list[Plan],
+    speed: Speed,
+    seconds_left: float,
+    *,
+    step: int,
+    batch: int,
+    steps_per_epoch: int,
+) -> Plan | None:
+    """Plan the rest of the run anew after `step` updates; None if the last plan still holds."""
+    last = plans[-1]
+    steps = affordable(speed, seconds_left, done=step, steps_per_epoch=steps_per_epoch)
+    steps = max(steps, step + 1)
+    if step >= last.steps or abs(steps - last.steps) <= WORTH_A_PLAN * (last.steps - step):
+        return None
+    slower = "slower" if steps < last.steps else "faster"
+    return Plan(
+        step=step,
+        steps=steps,
+        progress=progress(plans, step),
+        images_per_second=batch / speed.step,
+        seconds_left=seconds_left,
+        why=f"the machine is {slower} than the last plan supposed",
+    )

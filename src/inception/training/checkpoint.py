@@ -1,0 +1,117 @@
+"""Training states on disk: each one file that appears whole; the last two are kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from inception.errors import RunError
+from inception.files import sha256, write_whole
+from inception.training.loop import Job, State, new_state
+from inception.training.optimiser import momenta, set_momenta
+
+KEPT = 2
+DIGEST = 64  # hexadecimal digits of SHA-256 that lead the file
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A state read back, and what was wrong with newer ones."""
+
+    state: State
+    complaints: tuple[str, ...]
+
+
+def save_state(folder: Path, state: State) -> Path:
+    """Write `state`; older files than the last two are removed.
+
+    The file is the SHA-256 of what follows, then safetensors: "model." and "average." followed by
+    the names of the state dict, "momentum." followed by those of the parameters.
+
+    Raises:
+        RunError: the disk is full, or cannot be written; earlier checkpoints are whole.
+    """
+    tensors: dict[str, Tensor] = {}
+    for group, values in (
+        ("model", state.model.state_dict()),
+        ("average", state.average.state_dict()),
+        ("momentum", momenta(state.optimiser, state.model)),
+    ):
+        tensors |= {f"{group}.{name}": v.detach().cpu().contiguous() for name, v in values.items()}
+    facts = {
+        "step": state.step,
+        "loss_sum": state.loss_sum,
+        "seconds": state.seconds,
+        "rows": state.rows,
+    }
+    body = save(tensors, metadata={"state": json.dumps(facts)})
+    path = folder / f"step-{state.step:09d}.safetensors"
+    write_whole(path, sha256(body).encode() + body)
+    for old in checkpoints(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Checkpoint files, newest first."""
+    return sorted(folder.glob("step-*.safetensors"), reverse=True)
+
+
+def restore(folder: Path, job: Job) -> Restored:
+    """Read the newest checkpoint that is whole; the first weights if there is none.
+
+    Raises:
+        RunError: there are checkpoints, and none is whole.
+    """
+    complaints: list[str] = []
+    found = checkpoints(folder)
+    for path in found:
+        try:
+            return Restored(read_state(path, job), tuple(complaints))
+        except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+            complaints.append(f"{path} is damaged ({error}); the one before it is used")
+    if found:
+        msg = f"{folder}: no checkpoint is whole; start the run again in another folder"
+        raise RunError(msg)
+    return Restored(new_state(job), ())
+
+
+def read_state(path: Path, job: Job) -> State:
+    """Read one checkpoint into the state of a new run of `job`."""
+    data = path.read_bytes()
+    digest, body = data[:DIGEST], data[DIGEST:]
+    if sha256(body).encode() != digest:
+        msg = "its SHA-256 differs"
+        raise ValueError(msg)
+    tensors = load(body)
+    facts: dict[str, Any] = json.loads(metadata(body)["state"])
+    state = new_state(job)
+    fill(state.model, "model.", tensors)
+    fill(state.average, "average.", tensors)
+    set_momenta(state.optimiser, state.model, part("momentum.", tensors))
+    state.step, state.loss_sum = facts["step"], facts["loss_sum"]
+    state.seconds, state.rows = facts["seconds"], facts["rows"]
+    return state
+
+
+def metadata(body: bytes) -> dict[str, str]:
+    """The `__metadata__` of a safetensors file."""
+    length = int.from_bytes(body[:8], "little")
+    found: dict[str, str] = json.loads(body[8 : 8 + length])["__metadata__"]
+    return found
+
+
+def part(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors whose name begins with `prefix`, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def fill(model: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> None:
+    """Load the tensors under `prefix` into `model`; every name must be there."""
+    model.load_state_dict(part(prefix, tensors))

@@ -1,0 +1,96 @@
+"""How the arithmetic is done: precision, layout, device, threads; and the probe that chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from inception.errors import RecipeError, did_you_mean
+
+Precision = Literal["fp32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+WORTH_BF16 = 1.1  # bf16 rounds: it must be this much faster than the best fp32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """Pinned in run.json: a resumed run computes the same way or not at all."""
+
+    precision: Precision = "fp32"
+    channels_last: bool = True
+    device: str = "cpu"
+    threads: int = 1
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """Memory format of 4-d tensors."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Context in which the forward pass runs."""
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Move a model to the device and layout."""
+        return model.to(self.device, memory_format=self.layout)  # type: ignore[call-overload, no-any-return]
+
+    def says(self) -> str:
+        """In words."""
+        layout = "channels last" if self.channels_last else "channels first"
+        return f"{self.precision}, {layout}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+
+def default_device() -> str:
+    """The first GPU if torch sees one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def check_precision(name: str) -> None:
+    """Refuse a precision that does not exist."""
+    if name not in (*PRECISIONS, "auto"):
+        msg = f"no precision is called {name!r}; {did_you_mean(name, (*PRECISIONS, 'auto'))}"
+        raise RecipeError(msg)
+
+
+def candidates(device: str, threads: int, precision: str = "auto") -> list[Execution]:
+    """Ways of computing worth a probe; bf16 without channels last is slow everywhere."""
+    ways: tuple[tuple[Precision, bool], ...] = (("fp32", False), ("fp32", True), ("bf16", True))
+    return [
+        Execution(precision=kind, channels_last=last, device=device, threads=threads)
+        for kind, last in ways
+        if precision in {"auto", kind}
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the probe measured for one candidate."""
+
+    execution: Execution
+    step_seconds: float  # median of an update
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {**self.execution.to_json(), "step_seconds": self.step_seconds}
+
+
+def choose(trials: Sequence[Trial]) -> Trial:
+    """The fastest; bf16 only where it is clearly faster than fp32."""
+    fp32 = [trial for trial in trials if trial.execution.precision == "fp32"]
+    bf16 = [trial for trial in trials if trial.execution.precision == "bf16"]
+    best = {id(group): min(group, key=lambda t: t.step_seconds) for group in (fp32, bf16) if group}
+    if not bf16:
+        return best[id(fp32)]
+    if not fp32 or best[id(bf16)].step_seconds * WORTH_BF16 < best[id(fp32)].step_seconds:
+        return best[id(bf16)]
+    return best[id(fp32)]

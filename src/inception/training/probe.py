@@ -1,0 +1,53 @@
+"""A short probe on the real network: which precision and layout are fastest here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from inception.evaluation.run import every_exit
+from inception.training.execution import Execution, Trial
+from inception.training.loop import Job, State, new_state, update
+
+SECONDS = 4.0  # that the probe may take, more or less
+ROUNDS = 8  # updates of each candidate at most
+
+
+def probe(job: Job, ways: Sequence[Execution]) -> list[Trial]:
+    """Time updates of each way in turn, on throw-away weights.
+
+    The first update of each is not counted: it builds kernels. Every way gets at least two more.
+    """
+    jobs = [replace(job, execution=way) for way in ways]
+    states = [new_state(each) for each in jobs]
+    times: list[list[float]] = [[] for _ in ways]
+    began = perf_counter()
+    for turn in range(ROUNDS + 1):
+        if turn > 2 and perf_counter() - began > SECONDS:
+            break
+        for each, state, taken in zip(jobs, states, times, strict=True):
+            taken.append(time_update(each, state))
+    return [Trial(way, median(taken[1:])) for way, taken in zip(ways, times, strict=True)]
+
+
+def time_update(job: Job, state: State) -> float:
+    """Seconds of one update on the first images."""
+    start = perf_counter()
+    float(update(job, state, np.arange(job.batch, dtype=np.int64), 0, 0.0))
+    return perf_counter() - start
+
+
+def time_evaluation(job: Job, state: State) -> float:
+    """Seconds to score one image, from a small batch of the training images' shape."""
+    side = job.net.image[1]
+    pixels = job.train.pixels[: min(64, len(job.train)), :, :side, :side]
+    if pixels.shape[2] != side or pixels.shape[3] != side:
+        pixels = pixels.new_zeros((len(pixels), 3, side, side))
+    every_exit(state.average, pixels, job.preprocessing, batch=64)
+    start = perf_counter()
+    every_exit(state.average, pixels, job.preprocessing, batch=64)
+    return (perf_counter() - start) / len(pixels)

@@ -1,0 +1,138 @@
+"""Recipes: everything that decides a training run besides data and architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any, Literal, get_type_hints
+
+from inception.data.augment import Augmentation
+from inception.errors import RecipeError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Plain data, saved with the run. Rates are per update; shares go from 0 to 1."""
+
+    name: str = "modern"
+    epochs: int = 40  # passes over the training images, unless a budget decides
+    batch: int = 128
+    lr: float = 0.1  # peak learning rate
+    decay: Literal["cosine", "linear"] = "cosine"  # from the peak to zero
+    warmup: float = 0.1  # share of the run in which the rate climbs to its peak
+    momentum: float = 0.9  # Nesterov's
+    weight_decay: float = 5e-4  # on weights only: not on biases, gammas and betas
+    smoothing: float = 0.1  # label smoothing (arXiv:1512.00567, section 7)
+    exit_weight: float | None = None  # of every exit's loss; each exit's own if none
+    ema: float = 0.999  # decay of the moving average of the weights, which is what is kept
+    clip: float | None = None  # largest norm of the gradient
+    area_low: float = 0.08  # smallest crop, share of the image (arXiv:1409.4842, section 6)
+    area_high: float = 1.0
+    aspect: float = 4 / 3  # largest width / height of a crop; the smallest is its inverse
+    mirror: float = 0.5  # probability of a left-right flip
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """How the training images are varied."""
+        return Augmentation(
+            area=(self.area_low, self.area_high),
+            aspect=(1 / self.aspect, self.aspect),
+            mirror=self.mirror,
+        )
+
+
+MODERN = Recipe()
+RECIPES: Mapping[str, Recipe] = MappingProxyType({"modern": MODERN})
+
+LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "epochs": (1, 1_000_000),
+        "batch": (2, 65_536),
+        "lr": (1e-9, 1e3),
+        "warmup": (0.0, 0.9),
+        "momentum": (0.0, 0.9999),
+        "weight_decay": (0.0, 1.0),
+        "smoothing": (0.0, 0.99),
+        "exit_weight": (0.0, 100.0),
+        "ema": (0.0, 0.999999),
+        "clip": (1e-6, 1e6),
+        "area_low": (0.0001, 1.0),
+        "area_high": (0.0001, 1.0),
+        "aspect": (1.0, 10.0),
+        "mirror": (0.0, 1.0),
+    }
+)
+
+
+def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """Apply settings written as key=value.
+
+    >>> override(MODERN, ["lr=0.05", "clip=none"]).lr
+    0.05
+
+    Raises:
+        RecipeError: no "=", an unknown key, a value of the wrong type or outside its limits.
+    """
+    known = [field.name for field in fields(Recipe) if field.name != "name"]
+    hints = get_type_hints(Recipe)
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            msg = f"a setting is written key=value, got {setting!r}; keys are {', '.join(known)}"
+            raise RecipeError(msg)
+        if key not in known:
+            msg = f"a recipe has no key {key!r}; {did_you_mean(key, known)}"
+            raise RecipeError(msg)
+        changes[key] = parse(key, value, hints[key])
+    return checked(replace(recipe, **changes))
+
+
+def parse(key: str, value: str, kind: Any) -> Any:  # noqa: ANN401 - text in, a field's type out
+    """Read one value as the type of its field."""
+    text = str(kind)
+    if "None" in text and value.lower() == "none":
+        return None
+    if "Literal" in text:
+        if value not in (choices := kind.__args__):
+            msg = f"{key} must be {' or '.join(choices)}, got {value!r}"
+            raise RecipeError(msg)
+        return value
+    try:
+        return int(value) if kind is int else float(value)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        msg = f"{key} must be {wanted}, got {value!r}"
+        raise RecipeError(msg) from None
+
+
+def checked(recipe: Recipe) -> Recipe:
+    """Refuse a recipe with a number outside its limits."""
+    for key, (low, high) in LIMITS.items():
+        value = getattr(recipe, key)
+        if value is not None and not low <= value <= high:
+            msg = f"{key} must lie between {low:g} and {high:g}, got {value:g}"
+            raise RecipeError(msg)
+    if recipe.area_low > recipe.area_high:
+        msg = f"area_low must not exceed area_high, got {recipe.area_low} and {recipe.area_high}"
+        raise RecipeError(msg)
+    return recipe
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """Plain JSON types."""
+    return asdict(recipe)
+
+
+def from_json(data: Mapping[str, Any]) -> Recipe:
+    """Read what `to_json` wrote.
+
+    Raises:
+        RecipeError: a key is unknown or missing, as in a run of another version.
+    """
+    known = {field.name for field in fields(Recipe)}
+    if wrong := sorted(known ^ data.keys()):
+        msg = f"recipe: {wrong[0]!r} is unknown or missing; the run is of another version"
+        raise RecipeError(msg)
+    return checked(Recipe(**data))

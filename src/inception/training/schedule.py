@@ -1,0 +1,43 @@
+"""The learning rate as a function of progress, and progress as a function of the plans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inception.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long the run will be, decided at an update and followed from there on."""
+
+    step: int  # updates done when it was made
+    steps: int  # updates in all
+    progress: float  # share of the schedule done when it was made, 0 to 1
+    images_per_second: float  # the speed it is based on, evaluation not included
+    seconds_left: float | None  # of the budget; None without one
+    why: str
+
+
+def progress(plans: Sequence[Plan], step: float) -> float:
+    """Share of the schedule done after `step` updates, from 0 to 1; it never jumps at a new plan.
+
+    A whole and a half is the middle of an update.
+
+    Each plan spends what was left of the schedule evenly on the updates that it has left.
+    """
+    plan = next(p for p in reversed(plans) if p.step <= step)
+    done = (step - plan.step) / max(1, plan.steps - plan.step)
+    return plan.progress + (1.0 - plan.progress) * min(1.0, done)
+
+
+def learning_rate(recipe: Recipe, share: float) -> float:
+    """Rate after a `share` of the schedule: a linear climb, then a fall to zero."""
+    if share < recipe.warmup:
+        return recipe.lr * share / recipe.warmup
+    fall = (share - recipe.warmup) / (1.0 - recipe.warmup)
+    if recipe.decay == "linear":
+        return recipe.lr * (1.0 - fall)
+    return recipe.lr * 0.5 * (1.0 + math.cos(math.pi * fall))

@@ -1,0 +1,71 @@
+"""`predict`: files and folders of images through a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inception.errors import DataError
+from inception.evaluation.classifier import Classifier, Prediction, load
+from inception.evaluation.policy import Policy
+from inception.preprocess import EXTENSIONS, UnusableImage, printable
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One image: what the model says of it, or why it could not."""
+
+    path: str
+    prediction: Prediction | None
+    error: str | None
+
+
+def predict(
+    model: str | Path, paths: Iterable[str | Path], policy: Policy | None = None
+) -> Iterator[Answer]:
+    """Classify every image at `paths`, one after the other.
+
+    Args:
+        model: folder of a model or of a run.
+        paths: files, and folders that are searched for images.
+        policy: when to stop at an exit; never if None.
+
+    Yields:
+        An answer for each image, in order; one that cannot be used is told and passed over.
+
+    Raises:
+        WeightsError: there is no model, or it is damaged.
+        DataError: a path does not exist, or a folder holds no image.
+    """
+    files = [file for path in paths for file in image_files(Path(path).expanduser())]
+    classifier = load(model)
+    for file in files:
+        yield answer(classifier, file, policy)
+
+
+def answer(classifier: Classifier, file: Path, policy: Policy | None) -> Answer:
+    """Classify one file."""
+    try:
+        (found,) = classifier.predict([file], policy)
+    except UnusableImage as error:
+        return Answer(printable(str(file)), None, error.reason)
+    return Answer(printable(str(file)), found, None)
+
+
+def image_files(path: Path) -> list[Path]:
+    """The file itself, or every image below a folder.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not path.exists():
+        msg = f"{printable(str(path))}: no such file or folder; check the spelling"
+        raise DataError(msg)
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
+    if not found:
+        msg = f"{printable(str(path))}: there is no image in it; give a folder of images"
+        raise DataError(msg)
+    return found

@@ -1,0 +1,164 @@
+"""run.json: everything needed to repeat a run, written before it is followed."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from inception.errors import InceptionError, RunError
+from inception.files import write_json
+from inception.preprocess import Preprocessing
+from inception.spec import Net, from_json, to_json
+from inception.training import recipe as recipes
+from inception.training.budget import Budget, Epochs, Time
+from inception.training.execution import Execution
+from inception.training.recipe import Recipe
+from inception.training.schedule import Plan
+
+FORMAT = 1
+FILE = "run.json"
+PACKAGES = ("inception", "torch", "numpy", "pillow", "safetensors")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """What the run is computed on."""
+    import os
+
+    import torch
+
+    found: dict[str, Any] = {
+        "system": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+    }
+    if torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def processor() -> str:
+    """Name of the processor, as far as the system says it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """What run.json holds. Probe, execution and plans are added as they are decided."""
+
+    data: dict[str, Any]  # address, fingerprint, classes, sets, rule, unusable
+    net: Net
+    preprocessing: Preprocessing
+    recipe: Recipe
+    seed: int
+    budget: Budget
+    threads: int
+    device: str
+    precision: str  # asked for: "auto" or one
+    reasons: list[str]  # what was chosen without being asked for, and why
+    probe: list[dict[str, Any]] = field(default_factory=list)
+    execution: Execution | None = None
+    plans: list[Plan] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+    made_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    versions: Mapping[str, str] = field(default_factory=versions)
+    machine: Mapping[str, Any] = field(default_factory=machine)
+
+    def write(self, folder: Path) -> None:
+        """Write run.json whole.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        write_json(folder / FILE, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "format": FORMAT,
+            "made_at": self.made_at,
+            "data": self.data,
+            "reasons": self.reasons,
+            "recipe": recipes.to_json(self.recipe),
+            "seed": self.seed,
+            "budget": asdict(self.budget),
+            "threads": self.threads,
+            "device": self.device,
+            "precision": self.precision,
+            "probe": self.probe,
+            "execution": self.execution and self.execution.to_json(),
+            "plans": [asdict(plan) for plan in self.plans],
+            "result": self.result,
+            "versions": dict(self.versions),
+            "machine": dict(self.machine),
+            "preprocessing": self.preprocessing.to_json(),
+            "architecture": to_json(self.net),
+        }
+
+
+def read_record(folder: Path) -> Record:
+    """Read a run's run.json.
+
+    Raises:
+        RunError: there is none, or it is damaged or of another version.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        msg = f"{folder}: no run there, it holds no {FILE}; give the folder that `train` printed"
+        raise RunError(msg)
+    try:
+        data = json.loads(path.read_bytes())
+        if data["format"] != FORMAT:
+            msg = f"format must be {FORMAT}, got {data['format']!r}"
+            raise RunError(msg)
+        return record_from_json(data)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        said = str(error) if isinstance(error, InceptionError) else repr(error)
+        msg = f"{path}: cannot be used ({said}); start the run again in another folder"
+        raise RunError(msg) from error
+
+
+def record_from_json(data: Mapping[str, Any]) -> Record:
+    """Read what `Record.to_json` wrote."""
+    budget = data["budget"]
+    execution = data["execution"]
+    return Record(
+        data=data["data"],
+        net=from_json(data["architecture"]),
+        preprocessing=Preprocessing.from_json(data["preprocessing"]),
+        recipe=recipes.from_json(data["recipe"]),
+        seed=data["seed"],
+        budget=Time(**budget) if "seconds" in budget else Epochs(**budget),
+        threads=data["threads"],
+        device=data["device"],
+        precision=data["precision"],
+        reasons=data["reasons"],
+        probe=data["probe"],
+        execution=execution and Execution(**execution),
+        plans=[Plan(**plan) for plan in data["plans"]],
+        result=data["result"],
+        made_at=data["made_at"],
+        versions=data["versions"],
+        machine=data["machine"],
+    )

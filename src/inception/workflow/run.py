@@ -1,0 +1,32 @@
+"""A run that is going on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from inception.data import Source
+from inception.workflow.listen import Listener
+from inception.workflow.prepare import Ready
+from inception.workflow.record import Record
+
+
+@dataclass(slots=True)
+class Run:
+    """What the steps of a run share."""
+
+    folder: Path
+    record: Record  # what is decided is written there before it is followed
+    source: Source
+    ready: Ready  # the images, in memory
+    listener: Listener
+    began: float  # `monotonic()` at the start, moved back by what earlier sessions took
+
+    def seconds(self) -> float:
+        """How long the run takes so far, earlier sessions included."""
+        return monotonic() - self.began
+
+    def write_record(self) -> None:
+        """Write run.json."""
+        self.record.write(self.folder)

@@ -1,0 +1,127 @@
+"""The folder of a run: finding a place for it, and its logs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from inception.data import Unusable
+from inception.errors import RunError
+from inception.files import write_whole
+
+CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
+LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
+
+
+def free(out: Path | None) -> None:
+    """Refuse a folder that holds something already.
+
+    Raises:
+        RunError: it does.
+    """
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        what = "another run" if (out / "run.json").exists() else "something already"
+        msg = f"{out}: holds {what}; choose another --out, or `inception resume {out}`"
+        raise RunError(msg)
+
+
+def new_folder(out: Path | None, data: str, net: str) -> Path:
+    """Make the folder of a new run.
+
+    Args:
+        out: where; None for the next number under `runs/`.
+        data: address, for the name.
+        net: name of the architecture, for the name.
+
+    Raises:
+        RunError: `out` holds something already, or no folder can be made there.
+    """
+    if out is not None:
+        free(out)
+        return make(out)
+    stem = f"{clean(Path(data).name)}-{clean(net)}"
+    taken = {path.name for path in Path("runs").glob(f"{stem}-*")}
+    number = next(n for n in itertools.count(1) if f"{stem}-{n:03d}" not in taken)
+    return make(Path("runs") / f"{stem}-{number:03d}")
+
+
+def make(folder: Path) -> Path:
+    """Make the folder and the one of its checkpoints."""
+    try:
+        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder}: cannot be made ({error.strerror}); choose another folder with --out"
+        raise RunError(msg) from error
+    return folder
+
+
+def clean(name: str) -> str:
+    """A name that is safe in a path.
+
+    >>> clean("googlenet:bn"), clean("my photos/")
+    ('googlenet-bn', 'my-photos')
+    """
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or "data"
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a CSV file whole, a column for every key of the first row."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())
+
+
+def write_unusable(folder: Path, unusable: Iterable[Unusable]) -> None:
+    """Write unusable.csv, which is there even when it is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "reason"))
+    writer.writerows((one.name, one.reason) for one in unusable)
+    write_whole(folder / UNUSABLE, text.getvalue().encode(errors="backslashreplace"))
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file that we wrote; none if it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def keep_steps(folder: Path, last: int) -> None:
+    """Drop the lines of log.jsonl that come after update `last`, or that are cut short."""
+    path = folder / STEPS
+    if not path.is_file():
+        return
+    kept = [line for line in path.read_text().splitlines(keepends=True) if until(line, last)]
+    write_whole(path, "".join(kept))
+
+
+def until(line: str, last: int) -> bool:
+    """Whether a line of log.jsonl is whole and no later than update `last`."""
+    try:
+        return line.endswith("\n") and int(json.loads(line)["step"]) <= last
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def add_step(folder: Path, row: Mapping[str, Any]) -> None:
+    """Append a line to log.jsonl.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    try:
+        with (folder / STEPS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        msg = f"{folder / STEPS}: cannot be written ({error.strerror}); free space and resume"
+        raise RunError(msg) from error

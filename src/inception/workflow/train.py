@@ -1,0 +1,155 @@
+"""`train`: prepare, decide, write down, follow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+
+from inception.errors import RecipeError
+from inception.preprocess import Preprocessing
+from inception.spec import Net
+from inception.training import recipe as recipes
+from inception.training.budget import Budget, Epochs, parse_budget
+from inception.training.execution import check_precision, default_device
+from inception.workflow import run_folder as folders
+from inception.workflow.choose import Choice, choose_net, choose_recipe
+from inception.workflow.finish import Finished
+from inception.workflow.follow import follow
+from inception.workflow.listen import Listener, Silence
+from inception.workflow.prepare import Opened, Ready, load, open_data
+from inception.workflow.record import Record
+from inception.workflow.run import Run
+
+
+def train(  # noqa: PLR0913 - the options of the verb, each with its default
+    data: str | Path,
+    *,
+    architecture: str | Net | None = None,
+    input: int | None = None,  # noqa: A002 - the command line's word
+    budget: str | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    settings: Sequence[str] = (),
+    precision: str = "auto",
+    device: str | None = None,
+    strict: bool = False,
+    listener: Listener | None = None,
+    began: float | None = None,
+) -> Finished:
+    """Train a classifier on labelled images, score it, and write a run folder.
+
+    Args:
+        data: "digits", a folder of class folders, or Parquet files.
+        architecture: name in the catalog, or a spec; chosen from the images if None.
+        input: side of the square input, pixels; chosen from the images if None.
+        budget: what training may cost: "10min" for the whole command, "30epochs".
+        epochs: passes over the training images, where there is no budget.
+        batch: images in an update; the recipe's if None.
+        seed: of the division into sets, the first weights, and every random draw.
+        out: folder of the run; the next number under `runs/` if None.
+        settings: of the recipe, as "key=value".
+        precision: "auto", "fp32" or "bf16".
+        device: "cpu", "cuda", ...; a GPU if there is one.
+        strict: whether an unusable image is an error.
+        listener: hears what is decided and how far it is.
+        began: `time.monotonic()` when the command started, for a time budget.
+
+    Raises:
+        DataError, RecipeError, UnknownNameError, SpecError: a request that cannot be met; nothing
+            was trained.
+        RunError: the run folder cannot be written.
+        TrainingError: the loss is not finite; the last checkpoint is whole.
+        Interrupted: asked to stop; the state is saved.
+    """
+    began = monotonic() if began is None else began
+    listener = listener or Silence()
+    limit = wanted_budget(budget, epochs)
+    check_precision(precision)
+    recipes.override(recipes.MODERN, settings)  # misspelt keys are told before images are read
+    opened = open_data(data, seed=seed)
+    device = device or default_device()
+    choice = chosen(architecture, input, opened, gpu=device.startswith("cuda"))
+    recipe, suited = choose_recipe(opened.source, settings, batch)
+    reasons = [*choice.reasons, *suited]
+    listener.say(f"{opened.source.address}: {counts(opened)}")
+    listener.say(f"sets: {opened.sets.rule}")
+    for reason in reasons:
+        listener.say(reason)
+    preprocessing = Preprocessing(size=choice.net.image[1])
+    folder_wanted = None if out is None else Path(out)
+    folders.free(folder_wanted)
+    ready = load(opened, preprocessing, threads=cores(), strict=strict, listener=listener)
+    record = Record(
+        data=facts(opened, ready),
+        net=choice.net,
+        preprocessing=preprocessing,
+        recipe=recipe,
+        seed=seed,
+        budget=limit or Epochs(recipe.epochs),
+        threads=torch.get_num_threads(),
+        device=device,
+        precision=precision,
+        reasons=[f"sets: {opened.sets.rule}", *reasons],
+    )
+    folder = folders.new_folder(folder_wanted, opened.address, choice.net.name)
+    folders.write_unusable(folder, ready.unusable)
+    record.write(folder)
+    if ready.unusable:
+        listener.say(f"{len(ready.unusable)} images cannot be used: {folder / folders.UNUSABLE}")
+    return follow(Run(folder, record, opened.source, ready, listener, began))
+
+
+def wanted_budget(budget: str | None, epochs: int | None) -> Budget | None:
+    """The budget, however it was given."""
+    if budget is not None and epochs is not None:
+        msg = f"a run has one budget, got --budget {budget} and --epochs {epochs}; choose one"
+        raise RecipeError(msg)
+    if epochs is not None:
+        return parse_budget(f"{epochs}epochs")
+    return None if budget is None else parse_budget(budget)
+
+
+def chosen(
+    architecture: str | Net | None, side: int | None, opened: Opened, *, gpu: bool
+) -> Choice:
+    """The network for these images."""
+    return choose_net(
+        architecture,
+        side,
+        classes=len(opened.source.classes),
+        short_side=opened.sizes.median,
+        gpu=gpu,
+    )
+
+
+def counts(opened: Opened) -> str:
+    """Images and classes in words."""
+    sets = opened.sets
+    return (
+        f"{len(opened.source.samples):,} images in {len(opened.source.classes)} classes; "
+        f"train {len(sets.train):,}, val {len(sets.val):,}, test {len(sets.test):,}"
+    )
+
+
+def facts(opened: Opened, ready: Ready) -> dict[str, Any]:
+    """What run.json says of the data."""
+    return {
+        "address": opened.address,
+        "fingerprint": opened.source.fingerprint(),
+        "classes": list(opened.source.classes),
+        "sets": {"train": len(ready.train), "val": len(ready.val), "test": len(ready.test)},
+        "rule": opened.sets.rule,
+        "unusable": len(ready.unusable),
+    }
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

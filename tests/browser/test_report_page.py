@@ -1,0 +1,94 @@
+"""The page of a run in a real browser: what only layout can show."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inception.report.content import ClassRow, Command, Picture, RunContent
+from inception.report.page import render
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--virtual-time-budget=2000",
+)
+MEASURE = """
+<iframe src="page.html" style="width:390px;height:2000px;border:0"></iframe>
+<script>
+addEventListener("load", () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const report = {
+    wide: page.documentElement.scrollWidth,
+    copy: page.querySelectorAll(".command button").length,
+    unseen: [...page.images].filter((image) => image.naturalWidth === 0).length,
+    first: page.querySelector("table.sortable tbody th").textContent,
+  };
+  page.querySelector("table.sortable th button").click();
+  report.sorted = page.querySelector("table.sortable tbody th").textContent;
+  document.title = Object.entries(report).map((entry) => entry.join("=")).join(" ");
+});
+</script>
+"""
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+
+@pytest.fixture
+def run() -> RunContent:
+    """A small run with names that tempt the layout."""
+    names = ("z" * 80, "a", "<b>bold</b>")
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    shown = Picture(pixels=pixels, name="x" * 200, truth=names[0], guess="a", probability=1.0)
+    return RunContent(
+        title="t" * 120,
+        subtitle="A run.",
+        made_at="2026-01-31 14:05 UTC",
+        scored_set="test",
+        top1=0.9,
+        top5=None,
+        params=1,
+        macs=1,
+        training_seconds=1.0,
+        images_per_second=1.0,
+        peak_bytes=1,
+        images={"test": 30},
+        classes=names,
+        scores=tuple(
+            ClassRow(name=name, images=10, precision=0.5, recall=0.5, f1=0.5) for name in names
+        ),
+        confusion=np.array([[8, 1, 1], [0, 10, 0], [0, 1, 9]]),
+        mistakes=(shown,),
+        commands=(Command(purpose="Repeat", line="inception train " + "x" * 300),),
+    )
+
+
+def test_the_page_fits_a_phone_and_its_script_works(run: RunContent, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(render(run), encoding="utf-8")
+    (tmp_path / "phone.html").write_text(MEASURE, encoding="utf-8")
+    options = [*OPTIONS, "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'user'}"]
+    done = subprocess.run(
+        [str(CHROMIUM), *options, "--dump-dom", f"file://{tmp_path / 'phone.html'}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    title = re.search(r"<title>(.*)</title>", done.stdout)
+
+    assert title is not None, done.stderr[-500:]
+    assert title[1] == f"wide=390 copy=1 unseen=0 first={'z' * 80} sorted=&lt;b&gt;bold&lt;/b&gt;"

@@ -1,0 +1,134 @@
+"""Laws of dividing data, and of decoding whatever bytes there are."""
+
+import io
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from inception.data import Samples, divide
+from inception.preprocess import Preprocessing, UnusableImage, decode, header
+
+
+@dataclass(frozen=True)
+class Named:
+    """A source of which only names, labels and sets count."""
+
+    samples: Samples
+    classes: tuple[str, ...] = ("a", "b", "c")
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> Named:
+    counts = draw(st.tuples(*[st.integers(0, 60)] * 3))
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    divided = draw(st.sampled_from([(-1,), (0,), (0, 2), (0, 1), (0, 1, 2)]))
+    sets = [divided[n % len(divided)] for n in range(len(labels))]
+    names = [f"{label}/{n}.jpg" for n, label in enumerate(labels)]
+    return Named(Samples(names, np.array(labels, np.int32), np.array(sets, np.int8)))
+
+
+def names(source: Named, indices: np.ndarray) -> set[str]:
+    return {source.samples.names[i] for i in indices.tolist()}
+
+
+@given(source=sources(), seed=st.integers(0, 2**63))
+def test_a_division_loses_nothing_and_shares_nothing(source: Named, seed: int) -> None:
+    sets = divide(source, seed)
+    together = np.concatenate([sets.train, sets.val, sets.test])
+
+    assert sorted(together.tolist()) == list(range(len(source.samples)))
+
+
+@given(source=sources(), seed=st.integers(0, 2**63))
+def test_each_class_gives_its_share(source: Named, seed: int) -> None:
+    sets = divide(source, seed)
+    given_sets = set(source.samples.sets.tolist())
+    drawn = [] if 1 in given_sets else [sets.val] if 2 in given_sets else [sets.val, sets.test]
+    labels = source.samples.labels
+    pool = labels if 2 not in given_sets else labels[source.samples.sets == 0]
+    counts = np.bincount(pool, minlength=3)
+
+    for part in drawn:
+        for count, taken in zip(counts, np.bincount(labels[part], minlength=3), strict=True):
+            assert taken == (0 if count < 3 else max(1, count // 10))
+
+
+@given(source=sources(), seed=st.integers(0, 2**63), shuffle=st.randoms())
+def test_the_order_of_files_does_not_count(source: Named, seed: int, shuffle: object) -> None:
+    order = list(range(len(source.samples)))
+    shuffle.shuffle(order)
+    columns = source.samples
+    other = Named(
+        Samples([columns.names[i] for i in order], columns.labels[order], columns.sets[order])
+    )
+    one, two = divide(source, seed), divide(other, seed)
+
+    assert names(source, one.val) == names(other, two.val)
+    assert names(source, one.test) == names(other, two.test)
+    assert one.rule == two.rule
+
+
+FORMS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+
+
+@cache
+def whole(form: str) -> bytes:
+    """A small image with metadata, as a file of that format."""
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 17, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    image = Image.fromarray(pixels)
+    image.save(stream, form, **({"exif": exif} if form in {"JPEG", "PNG", "WEBP"} else {}))
+    return stream.getvalue()
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    data = bytearray(whole(draw(st.sampled_from(FORMS))))
+    for _ in range(draw(st.integers(0, 12))):
+        data[draw(st.integers(0, len(data) - 1))] = draw(st.integers(0, 255))
+    cut = draw(st.integers(0, len(data)))
+    return bytes(data[:cut] if draw(st.booleans()) else data)
+
+
+@settings(max_examples=1_500, deadline=2_000)
+@given(data=damaged())
+def test_any_bytes_are_an_image_or_unusable(data: bytes) -> None:
+    """Nothing but pixels or `UnusableImage` comes out, and no time is lost."""
+    reasons = []
+    try:
+        pixels = decode(data)
+    except UnusableImage as error:
+        reasons.append(error.reason)
+    else:
+        assert (pixels.dtype, pixels.shape[2]) == (np.uint8, 3)
+    try:
+        seen = header(data)
+    except UnusableImage as error:
+        reasons.append(error.reason)
+    else:
+        assert seen.short_side >= 1
+
+    assert all(0 < len(reason) < 80 for reason in reasons)
+
+
+@given(
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    size=st.integers(1, 40),
+    crop=st.floats(0.05, 1),
+    interpolation=st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos"]),
+)
+def test_any_image_fits_and_a_plain_one_stays_plain(
+    height: int, width: int, size: int, crop: float, interpolation: str
+) -> None:
+    how = Preprocessing(size=size, crop=crop, interpolation=interpolation)
+    fitted = how.fit(np.full((height, width, 3), 77, np.uint8))
+
+    assert fitted.shape == (size, size, 3)
+    assert (fitted == 77).all()

@@ -1,0 +1,78 @@
+"""What the page concludes by itself."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from inception.report.content import ExitRow, RunContent
+from inception.report.summary import confused_pairs, in_short, interval95, learning_facts
+
+MakeRun = Callable[..., RunContent]
+
+
+def exit_row(name: str, macs: int, top1: float) -> ExitRow:
+    return ExitRow(name=name, after="b", macs=macs, share_of_macs=macs / 100, top1=top1)
+
+
+@pytest.mark.parametrize(
+    ("right", "images", "low", "high"),
+    [
+        pytest.param(81, 263, 0.2553, 0.3662, id="81 of 263"),
+        pytest.param(15, 148, 0.0624, 0.1605, id="15 of 148"),
+        pytest.param(0, 20, 0.0, 0.1611, id="none of 20"),
+        pytest.param(1, 29, 0.0061, 0.1718, id="1 of 29"),
+    ],
+)
+def test_the_interval_is_wilsons(right: int, images: int, low: float, high: float) -> None:
+    """Values: Newcombe 1998, Statistics in Medicine 17, pages 857-872, table I, method 3."""
+    found = interval95(right / images, images)
+
+    assert found == pytest.approx((low, high), abs=5e-5)
+
+
+def test_pairs_are_counted_in_the_direction_of_the_mistake() -> None:
+    confusion = np.array([[8, 2, 0], [0, 9, 1], [3, 0, 1]])
+    pairs = confused_pairs(confusion, ("a", "b", "c"), limit=2)
+
+    assert [(p.truth, p.guess, p.images, p.share_of_truth) for p in pairs] == [
+        ("c", "a", 3, 0.75),
+        ("a", "b", 2, 0.2),
+    ]
+
+
+def test_a_perfect_matrix_has_no_pairs() -> None:
+    assert confused_pairs(np.diag([3, 4]), ("a", "b"), limit=5) == ()
+
+
+@pytest.mark.parametrize(
+    ("top1", "relation"),
+    [(0.88, "2.0 points below main"), (0.9, "level with main"), (0.915, "1.5 points above main")],
+)
+def test_the_best_early_exit_is_compared_with_main(
+    make_run: MakeRun, top1: float, relation: str
+) -> None:
+    exits = (exit_row("aux1", 20, 0.5), exit_row("aux2", 60, top1), exit_row("main", 100, 0.9))
+
+    assert in_short(make_run(exits=exits))[0].endswith(f"of the compute, {relation}.")
+    assert in_short(make_run(exits=exits))[0].startswith("Exit aux2 reaches")
+
+
+def test_the_most_frequent_mistake_is_named(make_run: MakeRun) -> None:
+    confusion = np.array([[8, 2], [1, 9]])
+    said = in_short(make_run(2, confusion=confusion))[1].replace("\N{NO-BREAK SPACE}", " ")
+
+    assert said == "3 images of 20 were misread; most often class 0 taken for class 1 (2 images)."
+
+
+def test_a_network_without_exits_is_not_compared(make_run: MakeRun) -> None:
+    said = in_short(make_run(exits=(exit_row("main", 100, 0.9),), unusable=()))
+
+    assert len(said) == 1
+
+
+def test_the_best_epoch_is_named_with_its_number(make_run: MakeRun) -> None:
+    facts = dict(learning_facts(make_run()))
+
+    assert facts["best top-1 on val"].endswith("at epoch 3")
+    assert facts["time per epoch"] == "2.0\N{NO-BREAK SPACE}s"
