@@ -60,6 +60,12 @@ def shell() -> Type:
     return run
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without --out lands in the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 QUICK = ("--arch", "compact", "--input", "8", "--epochs", "1", "--precision", "fp32")
 
 

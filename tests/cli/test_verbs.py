@@ -102,7 +102,7 @@ def test_describe_with_other_input_and_classes(inception: Callable) -> None:
 
 def test_train_writes_a_run_folder(digits_run: Path) -> None:
     written = {path.name for path in digits_run.iterdir()}
-    (row,) = csv.DictReader((digits_run / "log.csv").open())
+    (row,) = csv.DictReader((digits_run / "log.csv").read_text().splitlines())
     steps = [json.loads(line) for line in (digits_run / "log.jsonl").read_text().splitlines()]
 
     assert written >= {
@@ -128,7 +128,9 @@ def test_run_json_says_how_to_repeat_it(digits_run: Path) -> None:
     assert record["versions"].keys() >= {"inception", "torch", "python"}
     assert {"processor", "cores"} <= record["machine"].keys()
     (plan,) = record["plans"]
-    assert plan["steps"] == int(next(csv.DictReader((digits_run / "log.csv").open()))["step"])
+    (row,) = csv.DictReader((digits_run / "log.csv").read_text().splitlines())
+
+    assert plan["steps"] == int(row["step"])
 
 
 def test_resume_of_a_finished_run_scores_it_again_and_keeps_its_weights(

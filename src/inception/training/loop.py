@@ -187,8 +187,8 @@ def finite(loss: Tensor, job: Job, state: State, indices: NDArray[np.int64], lr:
     files = ", ".join(job.train.names[i] for i in indices[:3])
     msg = (
         f"the loss is not finite at update {state.step + 1} (learning rate {lr:.3g}, "
-        f"{len(indices)} images: {files}, ...); try lr={job.recipe.lr / 3:.2g} or clip=1, "
-        "or resume after removing the images"
+        f"{len(indices)} images: {files}, ...); start again with lr={job.recipe.lr / 3:.2g} or "
+        "clip=1, or without these images"
     )
     raise TrainingError(msg)
 

@@ -44,7 +44,7 @@ def machine() -> dict[str, Any]:
     import torch
 
     found: dict[str, Any] = {
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": os.cpu_count(),
     }

@@ -153,7 +153,7 @@ def test_without_pyarrow_the_error_names_the_extra(
 
     assert refusal(place.name) == (
         "x.parquet: reading Parquet needs pyarrow, which is not installed; "
-        "run pip install 'inception[data]'"
+        "run pip install pyarrow"
     )
 
 
