@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -45,7 +46,7 @@ def test_progress_never_jumps_never_falls_and_ends_at_one(plans: list[Plan]) -> 
 
     assert shares[0] == 0.0
     assert shares[-1] == pytest.approx(1.0, abs=ROUNDING)
-    for before, after in zip(shares, shares[1:], strict=False):
+    for before, after in pairwise(shares):
         assert -ROUNDING <= after - before <= fastest + ROUNDING
     for number, one in enumerate(plans[1:], 1):
         assert progress(plans, one.step) == pytest.approx(progress(plans[:number], one.step))
@@ -66,8 +67,8 @@ def test_the_rate_climbs_to_its_peak_and_ends_at_zero(plans: list[Plan], recipe:
 
     assert rates[-1] == pytest.approx(0.0, abs=1e-9 * recipe.lr)
     assert max(rates) <= recipe.lr * (1 + ROUNDING)
-    assert all(a <= b for a, b in zip(rates[:top], rates[1 : top + 1], strict=True))
-    assert all(a + ROUNDING >= b for a, b in zip(rates[top:], rates[top + 1 :], strict=False))
+    assert all(a <= b for a, b in pairwise(rates[: top + 1]))
+    assert all(a + ROUNDING >= b for a, b in pairwise(rates[top:]))
 
 
 @pytest.mark.parametrize("decay", ["cosine", "linear"])
@@ -144,9 +145,7 @@ def test_a_new_plan_goes_on_where_the_last_one_stands(
 ) -> None:
     step = epoch * per_epoch
     plans = [plan(0, step + more, 0.0)]
-    new = next_plan(
-        plans, speed, seconds, step=step, batch=8, steps_per_epoch=per_epoch
-    )
+    new = next_plan(plans, speed, seconds, step=step, batch=8, steps_per_epoch=per_epoch)
     left = affordable(speed, seconds, done=step, steps_per_epoch=per_epoch)
     if new is None:
         assert abs(max(left, step + 1) - plans[0].steps) <= 0.02 * more
@@ -161,9 +160,7 @@ def test_a_run_that_is_at_its_end_is_not_prolonged(
     speed: Speed, seconds: float, per_epoch: int
 ) -> None:
     plans = [plan(0, 3 * per_epoch, 0.0)]
-    new = next_plan(
-        plans, speed, seconds, step=3 * per_epoch, batch=8, steps_per_epoch=per_epoch
-    )
+    new = next_plan(plans, speed, seconds, step=3 * per_epoch, batch=8, steps_per_epoch=per_epoch)
 
     assert new is None
 
@@ -188,9 +185,7 @@ def test_a_machine_that_changes_its_speed_still_ends_in_time(
         until = min((step // per_epoch + 1) * per_epoch, plans[-1].steps)
         spent += (until - step) * now.step + now.evaluation
         step, number = until, number + 1
-        new = next_plan(
-            plans, now, seconds - spent, step=step, batch=8, steps_per_epoch=per_epoch
-        )
+        new = next_plan(plans, now, seconds - spent, step=step, batch=8, steps_per_epoch=per_epoch)
         plans += [new] if new else []
 
     assert progress(plans, step) == pytest.approx(1.0, abs=ROUNDING)

@@ -125,14 +125,21 @@ def cost(net: Net) -> NetCost:
     )
 
 
-def live(block: Block | Step) -> int:
-    """Most scalars alive at once inside `block`: inputs, finished paths and what is being made."""
+def live(block: Block | Step, held: int = 0) -> int:
+    """Most scalars alive at once inside `block`: inputs, finished paths and what is being made.
+
+    Args:
+        block: of the walk.
+        held: scalars of its input that stay alive for others once `block` has read them.
+    """
     if isinstance(block, Step):
         return block.x.cells + (0 if isinstance(block.op, Dropout) else block.y.cells)
     if not block.parallel:
-        return max((live(part) for part in block.parts), default=block.x.cells)
-    kept, peak = block.x.cells, 0
-    for path in block.parts:
-        peak = max(peak, kept - path.x.cells + live(path))
-        kept += path.y.cells
-    return max(peak, kept - block.x.cells + block.y.cells)
+        firsts = [live(part, held) for part in block.parts[:1]]
+        return max([*firsts, *(held + live(part) for part in block.parts[1:])], default=held)
+    done, peak = 0, 0
+    for number, path in enumerate(block.parts, 1):
+        waited_for = block.x.cells if number < len(block.parts) else held
+        peak = max(peak, done + live(path, waited_for))
+        done += path.y.cells
+    return max(peak, held + done + block.y.cells)

@@ -50,11 +50,23 @@ def with_input(net: Net, side: int) -> Net:
     """
     plain = replace(net, image=(net.image[0], side, side), exits=())
     if not fits(plain):
-        smallest = smallest_input(replace(net, exits=()))
-        msg = f"{net.name}: a {side}x{side} image is too small; the smallest is {smallest}"
-        raise SpecError(msg)
+        raise misfit(plain, smallest_input(replace(net, exits=())))
     kept = tuple(e for e in net.exits if fits(replace(plain, exits=(e,))))
     return replace(plain, exits=kept)
+
+
+def misfit(net: Net, smallest: int) -> SpecError:
+    """The error of a network that its own image does not fit."""
+    side = net.image[1]
+    if side < smallest:
+        return SpecError(
+            f"{net.name}: a {side}x{side} image is too small; the smallest is {smallest}"
+        )
+    try:
+        blocks_of(net)
+    except SpecError as error:  # paths that meet at some sizes and not at others
+        return SpecError(f"{net.name}: a {side}x{side} image does not fit ({error})")
+    return SpecError(f"{net.name}: a {side}x{side} image does not fit")
 
 
 def smallest_input(net: Net) -> int:

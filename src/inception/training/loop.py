@@ -1,7 +1,8 @@
 """The training loop: it computes and yields; whoever listens writes files and speaks.
 
-A listener acts on an event before the loop goes on, and finds `state` whole at each: it may save
-it, and add a plan, which it records before it lets the loop follow it.
+A listener acts on an event before the loop goes on, and finds `state` whole at each but the last
+update of an epoch: it may save it, and add a plan, which it records before it lets the loop follow
+it.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from inception.training.execution import Execution
 from inception.training.loss import deep_supervision_loss
 from inception.training.optimiser import follow, sgd
 from inception.training.recipe import Recipe
-from inception.training.schedule import Plan, learning_rate, progress
+from inception.training.schedule import Plan, in_force, learning_rate, progress
 
 LOGGED_PER_EPOCH = 20
+REFERENCE_BATCH = 256  # images in the update that a recipe's learning rate is given for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,15 @@ class Job:
     def steps_per_epoch(self) -> int:
         """Updates in an epoch; the few images left over differ from epoch to epoch."""
         return len(self.train) // self.batch
+
+    @property
+    def crop_side(self) -> int:
+        """Side of a training crop, pixels."""
+        return max(1, round(self.net.image[1] * self.recipe.crop_side))
+
+    def lr(self, share: float) -> float:
+        """Learning rate of an update after a `share` of the schedule, for this batch."""
+        return learning_rate(self.recipe, share) * self.batch / REFERENCE_BATCH
 
     @property
     def exit_weights(self) -> dict[str, float]:
@@ -86,6 +97,7 @@ class Stepped:
     loss: float  # of the update before, nats per image, exits' losses included
     lr: float
     logged: bool  # whether it belongs in log.jsonl
+    last: bool  # of its epoch, or of the run: `EpochEnded` follows, and only then is `state` whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +134,16 @@ def train(job: Job, state: State, plans: list[Plan]) -> Iterator[Event]:
         while state.step < min((epoch + 1) * per_epoch, plans[-1].steps):
             at = state.step % per_epoch * job.batch
             indices = turn[at : at + job.batch]
-            lr = learning_rate(job.recipe, progress(plans, state.step + 0.5))
+            lr = job.lr(progress(plans, state.step + 0.5))
             loss = update(job, state, indices, epoch=epoch, lr=lr)
-            horizon = job.recipe.ema * plans[-1].steps
+            horizon = job.recipe.ema * in_force(plans, state.step).steps
             follow(state.average, state.model, horizon=horizon, step=state.step)
             value = finite(loss, job, state, indices, lr)
             state.loss_sum += value
             state.step += 1
             logged = state.step % max(1, per_epoch // LOGGED_PER_EPOCH) == 0
-            yield Stepped(state.step, value, lr, logged)
+            last = state.step % per_epoch == 0 or state.step == plans[-1].steps
+            yield Stepped(state.step, value, lr, logged, last)
         seconds = perf_counter() - began
         row = end_of_epoch(job, state, plans, (state.step - first) * job.batch / seconds)
         state.rows.append(row)
@@ -170,7 +183,7 @@ def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, 
         indices=indices,
     )
     device = job.execution.device
-    crops = crop_resize(pixels.to(device), boxes, job.net.image[1])
+    crops = crop_resize(pixels.to(device), boxes, job.crop_side)
     images = normalised(crops, job.preprocessing)
     return images.contiguous(memory_format=job.execution.layout), labels.to(device)
 
@@ -205,7 +218,7 @@ def end_of_epoch(
     row: dict[str, Any] = {
         "epoch": round(state.step / per_epoch, 4),
         "step": state.step,
-        "lr": learning_rate(job.recipe, progress(plans, state.step)),
+        "lr": job.lr(progress(plans, state.step)),
         "train_loss": state.loss_sum / done,
         "val_loss": log_loss(found["main"], labels),
         "val_top1": top_k(found["main"], labels, 1),

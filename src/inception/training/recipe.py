@@ -18,8 +18,8 @@ class Recipe:
     name: str = "modern"
     epochs: int = 40  # passes over the training images, unless a budget decides
     batch: int = 128
-    lr: float = 0.1  # peak learning rate
-    decay: Literal["cosine", "linear"] = "cosine"  # from the peak to zero
+    lr: float = 0.6  # peak learning rate of an update of 256 images; in proportion for others
+    decay: Literal["cosine", "linear"] = "linear"  # from the peak to zero
     warmup: float = 0.1  # share of the run in which the rate climbs to its peak
     momentum: float = 0.9  # Nesterov's
     weight_decay: float = 5e-4  # on weights only: not on biases, gammas and betas
@@ -29,6 +29,7 @@ class Recipe:
     clip: float | None = None  # largest norm of the gradient
     area_low: float = 0.08  # smallest crop, share of the image (arXiv:1409.4842, section 6)
     area_high: float = 1.0
+    crop_side: float = 1.0  # of a training crop, share of the input's (arXiv:1906.06423)
     aspect: float = 4 / 3  # largest width / height of a crop; the smallest is its inverse
     mirror: Mirror = "alternating"  # left-right: none, random, or each side in turn
 
@@ -59,6 +60,7 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "clip": (1e-6, 1e6),
         "area_low": (0.0001, 1.0),
         "area_high": (0.0001, 1.0),
+        "crop_side": (0.25, 1.0),
         "aspect": (1.0, 10.0),
     }
 )

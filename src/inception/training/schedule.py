@@ -21,6 +21,11 @@ class Plan:
     why: str
 
 
+def in_force(plans: Sequence[Plan], step: float) -> Plan:
+    """The plan that is followed after `step` updates: a later one may be written down already."""
+    return next(plan for plan in reversed(plans) if plan.step <= step)
+
+
 def progress(plans: Sequence[Plan], step: float) -> float:
     """Share of the schedule done after `step` updates, from 0 to 1; it never jumps at a new plan.
 
@@ -28,7 +33,7 @@ def progress(plans: Sequence[Plan], step: float) -> float:
 
     Each plan spends what was left of the schedule evenly on the updates that it has left.
     """
-    plan = next(p for p in reversed(plans) if p.step <= step)
+    plan = in_force(plans, step)
     done = (step - plan.step) / max(1, plan.steps - plan.step)
     return plan.progress + (1.0 - plan.progress) * min(1.0, done)
 

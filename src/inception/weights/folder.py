@@ -15,13 +15,23 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from inception.derive import misfits
-from inception.errors import InceptionError, WeightsError
+from inception.errors import InceptionError, RunError, WeightsError
 from inception.files import replace_folder, sha256, write_json, write_whole
 from inception.preprocess import Preprocessing
-from inception.spec import Net, from_json, to_json
+from inception.spec import Net, from_json, steps, to_json
 
 FORMAT = 1  # of model.json; a reader refuses what it does not know
 CARD, TENSORS = "model.json", "model.safetensors"
+JSON_NAMES: Mapping[type, str] = {int: "a number", list: "a list of names", dict: "an object"}
+KEYS: Mapping[str, type] = {
+    "format": int,
+    "classes": list,
+    "preprocessing": dict,
+    "metrics": dict,
+    "origin": dict,
+    "architecture": dict,
+    "files": dict,
+}  # of model.json
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -53,11 +63,14 @@ def write_model(folder: Path, card: Card, tensors: Tensors) -> None:
     data = save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
     try:
+        beside.mkdir(parents=True)
         write_whole(beside / TENSORS, data)
         write_json(beside / CARD, card_to_json(card, {TENSORS: sha256(data)}))
         replace_folder(beside, folder)
+    except OSError as error:
+        msg = f"{folder}: cannot be written ({error.strerror}); free space or choose another folder"
+        raise RunError(msg) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -126,10 +139,9 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
         msg = f"{path}: format must be {FORMAT}, got {got!r}; use the version of inception it is of"
         raise WeightsError(msg)
     try:
-        return card_from_json(data), dict(data["files"])
-    except (KeyError, TypeError, ValueError) as error:
-        said = str(error) if isinstance(error, InceptionError) else f"{error!r} is missing or wrong"
-        msg = f"{path}: {said}; copy the model folder again"
+        return card_from_json(data), data["files"]
+    except InceptionError as error:
+        msg = f"{path}: {error}; copy the model folder again"
         raise WeightsError(msg) from error
 
 
@@ -147,14 +159,41 @@ def card_to_json(card: Card, sums: Mapping[str, str]) -> dict[str, Any]:
 
 
 def card_from_json(data: Mapping[str, Any]) -> Card:
-    """Read what `card_to_json` wrote."""
+    """Read what `card_to_json` wrote.
+
+    Raises:
+        InceptionError: a key is missing or unknown, or a value is wrong.
+    """
+    for wrong in (*sorted(KEYS.keys() - data.keys()), *sorted(data.keys() - KEYS.keys())):
+        msg = f"{wrong!r} is missing" if wrong in KEYS else f"unknown key {wrong!r}"
+        raise WeightsError(msg)
+    for key, kind in KEYS.items():
+        if not isinstance(data[key], kind):
+            msg = f"{key} must be {JSON_NAMES[kind]}, got {data[key]!r:.80}"
+            raise WeightsError(msg)
+    net = from_json(data["architecture"])
+    check_classes(net, data["classes"])
     return Card(
-        architecture=from_json(data["architecture"]),
-        classes=tuple(str(name) for name in data["classes"]),
+        architecture=net,
+        classes=tuple(data["classes"]),
         preprocessing=Preprocessing.from_json(data["preprocessing"]),
         metrics=dict(data["metrics"]),
         origin=dict(data["origin"]),
     )
+
+
+def check_classes(net: Net, names: list[Any]) -> None:
+    """Refuse names that are no texts, are not distinct, or are not as many as the outputs."""
+    if not all(isinstance(name, str) for name in names):
+        msg = f"classes must be a list of names, got {names!r:.80}"
+        raise WeightsError(msg)
+    if len(set(names)) < len(names):
+        msg = "two classes have the same name"
+        raise WeightsError(msg)
+    for step in steps(net):
+        if getattr(step.op, "classifier", False) and step.y.channels != len(names):
+            msg = f"{step.at}: {step.y.channels} outputs and {len(names)} classes"
+            raise WeightsError(msg)
 
 
 def fit_or_raise(folder: Path, net: Net, tensors: Tensors) -> None:

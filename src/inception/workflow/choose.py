@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inception.catalog import architecture
-from inception.data import Source
+from inception.derive import tensors
+from inception.errors import RecipeError, SpecError
 from inception.spec import Net, with_classes, with_input
-from inception.training import recipe as recipes
-from inception.training.recipe import Recipe
+from inception.training.recipe import MODERN, Recipe, override
+from inception.workflow.prepare import Opened
 
 SIDES = (32, 48, 64, 96, 128)  # inputs of the compact network
+SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop then, share
+ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
+FEW, FEW_BATCH = 10_000, 64  # training images below which a smaller batch is taken
 LARGE = 192  # pixels: short side from which GoogLeNet's own input is worth its cost on a GPU
 
 
@@ -75,26 +79,53 @@ def input_side(name: str, short_side: int) -> int:
 
 
 def choose_recipe(
-    source: Source, settings: Sequence[str], batch: int | None
+    opened: Opened, net: Net, settings: Sequence[str]
 ) -> tuple[Recipe, tuple[str, ...]]:
     """The default recipe, suited to the images, with the user's settings on top.
 
     Args:
-        source: of the images.
+        opened: the images.
+        net: the network.
         settings: key=value.
-        batch: images in an update, None for the recipe's.
 
     Returns:
         The recipe, and why it differs from the default.
 
     Raises:
-        RecipeError: as `override` raises.
+        RecipeError: as `override` raises, or training crops of that side do not fit the network.
     """
-    suited, reasons = [], []
-    if not source.mirror:
-        suited.append("mirror=none")
-        reasons.append("no mirroring: a mirrored image of these classes means something else")
-    recipe = recipes.override(recipes.MODERN, [*suited, *settings])
-    if batch is not None:
-        recipe = recipes.override(recipe, [f"batch={batch}"])
-    return recipe, tuple(reasons)
+    asked = {setting.partition("=")[0] for setting in settings}
+    suited = {key: found for key, found in suit(opened, net).items() if key not in asked}
+    changes = [f"{key}={value}" for key, (value, _) in suited.items()]
+    reasons = tuple(f"{key}={value}: {why}" for key, (value, why) in suited.items())
+    recipe = override(MODERN, [*changes, *settings])
+    if not same_weights(net, recipe.crop_side):
+        msg = f"crop_side={recipe.crop_side:g}: {net.name} has other weights at that side; use 1"
+        raise RecipeError(msg)
+    return recipe, reasons
+
+
+def suit(opened: Opened, net: Net) -> dict[str, tuple[str, str]]:
+    """Settings that suit the images: key -> value and why."""
+    found = {}
+    side = net.image[1]
+    if not opened.source.mirror:
+        found["mirror"] = ("none", "a mirrored image of these classes means something else")
+    if side <= SMALL:
+        found["area_low"] = (f"{SMALL_AREA}", f"a smaller part of {side} px shows too little")
+    elif side >= ENOUGH and same_weights(net, CROP_SIDE):
+        why = "crops enlarge what they show, so that in training a smaller side does"
+        found["crop_side"] = (f"{CROP_SIDE}", why)
+    if len(opened.sets.train) < FEW:
+        why = f"there are fewer than {FEW:,} images to train on"
+        found["batch"] = (f"{FEW_BATCH}", why)
+    return found
+
+
+def same_weights(net: Net, share: float) -> bool:
+    """Whether `net` has the same tensors at a `share` of its input's side."""
+    try:
+        smaller = with_input(net, max(1, round(net.image[1] * share)))
+    except SpecError:
+        return False
+    return dict(tensors(smaller)) == dict(tensors(net))

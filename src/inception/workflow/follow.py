@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 import torch
@@ -31,18 +34,33 @@ def follow(run: Run) -> Finished:
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
-    job = decide_execution(run)
-    torch.set_num_threads(job.execution.threads)
-    restored = restore(run.folder / folders.CHECKPOINTS, job)
-    for complaint in restored.complaints:
-        run.listener.say(complaint)
-    state = restored.state
-    run.began -= state.seconds
-    if not run.record.plans:
-        add_plan(run, job, plan_run(run, job, state))
-    folders.keep_steps(run.folder, state.step)
-    run_updates(run, job, state)
-    return finish(run, job, state)
+    with vanishing_values_dropped():
+        job = decide_execution(run)
+        torch.set_num_threads(job.execution.threads)
+        restored = restore(run.folder / folders.CHECKPOINTS, job)
+        for complaint in restored.complaints:
+            run.listener.say(complaint)
+        state = restored.state
+        run.began -= state.seconds
+        if not run.record.plans:
+            add_plan(run, job, plan_run(run, job, state))
+        folders.keep_steps(run.folder, state.step)
+        run_updates(run, job, state)
+        return finish(run, job, state)
+
+
+@contextmanager
+def vanishing_values_dropped() -> Iterator[None]:
+    """Count what is too small to be exact as zero: on a CPU it is up to a hundred times slower.
+
+    Whoever called gets back the arithmetic that they had.
+    """
+    before = sys.float_info.min / 2 == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def decide_execution(run: Run) -> Job:
@@ -110,6 +128,8 @@ def run_updates(run: Run, job: Job, state: State) -> None:
                     if event.logged:
                         line = {"step": event.step, "loss": event.loss, "lr": event.lr}
                         folders.add_step(run.folder, line)
+                    if event.last:
+                        continue
                 case EpochEnded():
                     state.rows[-1]["seconds"] = run.seconds()
                     replan(run, job, state)

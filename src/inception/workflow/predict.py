@@ -65,10 +65,12 @@ def image_files(path: Path) -> list[Path]:
         UnusableImage: there is none.
     """
     if not path.exists():
-        raise UnusableImage("no such file or folder; check the spelling", printable(str(path)))
+        reason = "no such file or folder; check the spelling"
+        raise UnusableImage(reason, printable(str(path)))
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
     if not found:
-        raise UnusableImage("there is no image in it; give a folder of images", printable(str(path)))
+        reason = "there is no image in it; give a folder of images"
+        raise UnusableImage(reason, printable(str(path)))
     return found

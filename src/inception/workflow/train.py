@@ -75,10 +75,11 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
     check_seed(seed)
     device = device or default_device()
     check_device(device)
-    recipes.override(recipes.MODERN, settings)  # misspelt keys are told before images are read
+    asked = [*settings, *([] if batch is None else [f"batch={batch}"])]
+    recipes.override(recipes.MODERN, asked)  # misspelt keys are told before images are read
     opened = open_data(data, seed=seed)
     choice = chosen(architecture, input, opened, gpu=device.startswith("cuda"))
-    recipe, suited = choose_recipe(opened.source, settings, batch)
+    recipe, suited = choose_recipe(opened, choice.net, asked)
     reasons = [*choice.reasons, *suited]
     listener.say(f"{opened.source.address}: {counts(opened)}")
     listener.say(f"sets: {opened.sets.rule}")

@@ -47,7 +47,7 @@ def made_up_run(
     *,
     side: int = 8,
     epoch_count: int = 3,
-    **changes: Any,  # noqa: ANN401
+    **changes: Any,
 ) -> RunContent:
     """A complete run; `changes` replace fields of its content."""
     names = tuple(f"class {k}" for k in range(class_count))

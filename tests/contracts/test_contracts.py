@@ -1,0 +1,187 @@
+"""What the layout, the names and the sources promise."""
+
+import ast
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+
+import pytest
+
+import inception
+
+SOURCE = Path(inception.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+MODULES = sorted(
+    "inception" if p == SOURCE / "__init__.py" else
+    "inception." + ".".join(p.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+    for p in FILES
+)  # fmt: skip
+TORCHLESS = ("errors", "files", "spec", "catalog", "derive", "preprocess", "weights")
+STANDARD = ("errors", "files", "spec", "catalog", "derive")
+HEAVY = ("torch", "numpy", "PIL", "safetensors", "rich", "typer", "jinja2", "pyarrow")
+
+
+def place(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+def test_every_public_name_is_there_and_listed() -> None:
+    assert sorted(inception.__all__) == inception.__all__
+    for name in inception.__all__:
+        assert getattr(inception, name) is not None
+    assert set(inception.__all__) <= set(dir(inception))
+    assert set(inception.TORCH_NEEDED) <= set(inception.__all__)
+
+
+def test_the_public_names_are_these() -> None:
+    """Adding one is a decision; removing one breaks somebody."""
+    assert inception.__all__ == [
+        "Classifier", "InceptionError", "Prediction", "RunToTheEnd", "StopWhenSure",
+        "architecture", "build", "cost", "evaluate", "load", "resume", "train",
+    ]  # fmt: skip
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'inception' has no attribute 'tarin'"):
+        inception.tarin  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "name", [m for m in MODULES if any(hasattr(import_module(m), a) for a in ("__all__",))]
+)
+def test_all_names_of_a_module_exist(name: str) -> None:
+    module = import_module(name)
+
+    assert [n for n in module.__all__ if not hasattr(module, n)] == []
+
+
+def blocked(code: str, names: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run code in a process in which some packages cannot be imported."""
+    block = f"import sys\nfor n in {names!r}: sys.modules[n] = None\n"
+    return subprocess.run(
+        [sys.executable, "-c", block + code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONWARNINGS": "error"},
+    )
+
+
+def below(*layers: str) -> str:
+    return "\n".join(
+        f"import {name}" for name in MODULES if name.split(".")[1:2] in [[one] for one in layers]
+    )
+
+
+def test_layers_that_need_no_torch_import_without_it() -> None:
+    done = blocked(below(*TORCHLESS), ("torch", "typer", "jinja2", "pyarrow"))
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_language_and_the_catalog_need_the_standard_library_alone() -> None:
+    done = blocked(below(*STANDARD), HEAVY)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_block_blocks() -> None:
+    done = blocked("import inception.network", ("torch",))
+
+    assert done.returncode == 1
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_every_module_can_be_imported() -> None:
+    names = [m.name for m in walk_packages([str(SOURCE)], "inception.") if "__main__" not in m.name]
+
+    assert len(names) > 50
+    for name in names:
+        import_module(name)
+
+
+@pytest.mark.parametrize("path", FILES, ids=place)
+def test_a_file_has_at_most_400_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", FILES, ids=place)
+def test_only_the_program_prints(path: Path) -> None:
+    calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    prints = [n.lineno for n in calls if isinstance(n.func, ast.Name) and n.func.id == "print"]
+    streams = [
+        n.lineno
+        for n in calls
+        if isinstance(n.func, ast.Attribute) and ast.unparse(n.func).startswith("sys.std")
+    ]
+
+    assert prints == []
+    assert streams == [] or path.parent.name == "cli"
+
+
+def undocumented(body: list[ast.stmt], inside: str = "") -> list[str]:
+    found = []
+    for node in body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if not ast.get_docstring(node) and not overloads(node):
+            found.append(f"{inside}{node.name}")
+        if isinstance(node, ast.ClassDef):
+            found += undocumented(node.body, f"{node.name}.")
+    return found
+
+
+def overloads(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    return any(ast.unparse(one) == "overload" for one in node.decorator_list)
+
+
+@pytest.mark.parametrize("path", FILES, ids=place)
+def test_what_is_public_has_a_docstring(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+
+    assert ast.get_docstring(tree)
+    assert undocumented(tree.body) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=place)
+def test_sources_assert_nothing_and_catch_all_at_borders_alone(path: Path) -> None:
+    """The borders: the command line, and decoders, which hostile bytes make raise anything."""
+    tree = ast.parse(path.read_text())
+    asserts = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assert)]
+    handlers = [n for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler)]
+    broad = [n.lineno for n in handlers if n.type is None or ast.unparse(n.type) == "Exception"]
+
+    assert asserts == []
+    assert broad == [] or place(path) in {"cli/app.py", "preprocess/decode.py", "preprocess/rgb.py"}
+
+
+def test_nothing_is_pickled() -> None:
+    for path in FILES:
+        text = path.read_text()
+        assert "pickle" not in text.replace("allow_pickle=False", ""), path
+        assert "torch.load" not in text, path
+        assert "torch.save" not in text, path
+
+
+def test_errors_are_one_tree_and_built_in_ones_too() -> None:
+    from inception import errors
+
+    kinds = [e for e in vars(errors).values() if isinstance(e, type)]
+    ours = [e for e in kinds if issubclass(e, errors.InceptionError)]
+    drawn = errors.__doc__ or ""
+
+    assert {e.__name__ for e in kinds} - {e.__name__ for e in ours} == {"Collection", "Interrupted"}
+    for kind in ours[1:]:
+        assert f"{kind.__name__} " in drawn
+        builtin = kind.__mro__[2]
+        assert f"({builtin.__name__})" in drawn
+
+
+def test_it_is_typed_and_has_one_version() -> None:
+    from importlib.metadata import version
+
+    assert (SOURCE / "py.typed").is_file()
+    assert inception.__version__ == version("inception")

@@ -1,0 +1,249 @@
+"""Disks that are full, files that are damaged, data that changed."""
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import inception
+from inception.cli import main
+from inception.errors import RunError
+from inception.spec import Net
+from inception.training.checkpoint import checkpoints
+from inception.workflow import follow
+
+pytestmark = pytest.mark.fault
+
+
+class Collects:
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+    def progress(self, report: object) -> None:
+        """Not needed."""
+
+    def epoch(self, row: object) -> None:
+        """Not needed."""
+
+
+@pytest.fixture
+def cut(start: Callable, tmp_path: Path) -> Path:
+    """A run that fell after its second epoch, with two checkpoints."""
+
+    class Falls(Collects):
+        epochs = 0
+
+        def epoch(self, row: object) -> None:
+            del row
+            self.epochs += 1
+            if self.epochs == 3:
+                raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        start("cut", listener=Falls())
+    assert len(checkpoints(tmp_path / "cut" / "checkpoints")) == 2
+    return tmp_path / "cut"
+
+
+def shorten(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def flip(content: bytes) -> bytes:
+    return content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+
+
+@pytest.mark.parametrize("damage", [shorten, flip, lambda _: b""], ids=["cut", "flipped", "empty"])
+def test_a_damaged_checkpoint_is_passed_over_and_it_is_said(
+    start: Callable, same: Callable, cut: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    whole, heard = start("whole"), Collects()
+    newest = checkpoints(cut / "checkpoints")[0]
+    newest.write_bytes(damage(newest.read_bytes()))
+    inception.resume(cut, listener=heard)
+
+    assert f"{newest} is damaged (its SHA-256 differs); the one before it is used" in heard.said
+    same(whole, cut)
+
+
+def test_no_whole_checkpoint_is_an_error(cut: Path, capfd: pytest.CaptureFixture) -> None:
+    for path in checkpoints(cut / "checkpoints"):
+        path.write_bytes(shorten(path.read_bytes()))
+    capfd.readouterr()
+
+    assert main(["resume", str(cut), "--quiet"]) == 2
+    assert capfd.readouterr().err == (
+        f"inception: {cut / 'checkpoints'}: no checkpoint is whole; "
+        "start the run again in another folder\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: (data / "dark" / "0.png").unlink(),
+        lambda data: shutil.copy(data / "dark" / "0.png", data / "dark" / "new.png"),
+        lambda data: (data / "dark" / "0.png").rename(data / "light" / "00.png"),
+        lambda data: (data / "dark").rename(data / "black"),
+    ],
+    ids=["an image gone", "an image more", "an image moved", "a class renamed"],
+)
+def test_data_that_changed_since(
+    cut: Path, data: Path, capfd: pytest.CaptureFixture, change: Callable[[Path], object]
+) -> None:
+    change(data)
+    capfd.readouterr()
+
+    assert main(["resume", str(cut), "--quiet"]) == 2
+    assert capfd.readouterr().err == (
+        f"inception: {cut}: the images at {data} changed since the run began; "
+        "put them back as they were, or start another run\n"
+    )
+
+
+def test_data_that_is_gone(cut: Path, data: Path, capfd: pytest.CaptureFixture) -> None:
+    shutil.rmtree(data)
+    capfd.readouterr()
+
+    assert main(["resume", str(cut), "--quiet"]) == 2
+    assert capfd.readouterr().err.startswith(f"inception: {data}: no such file or directory; ")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "cannot be used (JSONDecodeError("),
+        (b'{"format": 99}', "cannot be used (format must be 1, got 99)"),
+        (b'{"format": 1}', "cannot be used (KeyError("),
+        (b"[]", "cannot be used (TypeError("),
+    ],
+)
+def test_a_damaged_run_json(
+    cut: Path, capfd: pytest.CaptureFixture, content: bytes, said: str
+) -> None:
+    (cut / "run.json").write_bytes(content)
+    capfd.readouterr()
+
+    assert main(["resume", str(cut), "--quiet"]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith(f"inception: {cut / 'run.json'}: {said}")
+    assert err.endswith("; start the run again in another folder\n")
+
+
+def full_at(monkeypatch: pytest.MonkeyPatch, count: int) -> Callable[[], None]:
+    """From the n-th flush on there is no space; returns what frees some."""
+    flush, left = os.fsync, count
+
+    def fsync(handle: int) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return lambda: monkeypatch.setattr(os, "fsync", flush)
+
+
+@pytest.mark.parametrize("count", [*range(1, 32, 3)])
+def test_no_space_left_at_any_flush(
+    start: Callable, same: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """One sentence; what was there is whole; with space again the run goes on."""
+    whole, out = start("whole"), tmp_path / "full"
+    free = full_at(monkeypatch, count)
+    with pytest.raises(RunError, match=r"No space left on device.*; free space ") as caught:
+        start("full")
+    free()
+
+    assert "\n" not in str(caught.value)
+    if (out / "run.json").exists():
+        inception.resume(out)
+        same(whole, out)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB: room for a short run."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    order = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(place)]
+    try:
+        mounted = subprocess.run(order, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("mounting a small file system takes root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_is_really_full_during_a_checkpoint(
+    net: Net,
+    data: Path,
+    start: Callable,
+    same: Callable,
+    small_disk: Path,
+    capfd: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, out, ballast = start("whole"), small_disk / "run", small_disk / "ballast"
+    save, before = follow.save_state, {}
+
+    def fill_then_save(folder: Path, state: object) -> Path:
+        if state.step == 12 and not before:
+            before.update({p: p.read_bytes() for p in checkpoints(folder)})
+            with ballast.open("wb", buffering=0) as file:
+                try:
+                    while file.write(b"\0" * 4096):
+                        pass
+                except OSError:
+                    pass
+        return save(folder, state)
+
+    monkeypatch.setattr(follow, "save_state", fill_then_save)
+    monkeypatch.setattr("inception.workflow.train.chosen", chosen(net))
+    capfd.readouterr()
+    words = ["train", str(data), "--out", str(out), "--epochs", "3", "--quiet"]
+    code = main([*words, "batch=8", "ema=0.3"])
+    said = capfd.readouterr().err
+
+    assert code == 2
+    assert said.startswith(f"inception: {out / 'checkpoints' / 'step-000000012.safetensors'}: ")
+    assert said.endswith(
+        "cannot be written (No space left on device); free space or choose another folder\n"
+    )
+    assert said.count("\n") == 1
+    assert before
+    assert {p: p.read_bytes() for p in checkpoints(out / "checkpoints")} == before
+    ballast.unlink()
+    assert main(["resume", str(out), "--quiet"]) == 0
+    same(whole, out)
+
+
+def chosen(net: Net) -> Callable:
+    """The command line names architectures of the catalog; here it takes `net`."""
+    from inception.spec import with_classes
+    from inception.workflow.choose import Choice
+
+    return lambda *_, **__: Choice(with_classes(net, 3), ())
+
+
+def test_another_process_of_the_same_run_folder_is_refused(
+    start: Callable, capfd: pytest.CaptureFixture
+) -> None:
+    """Once a run has begun, its folder is taken."""
+    run = start("run")
+    capfd.readouterr()
+
+    assert main(["train", "digits", "--out", str(run), "--quiet"]) == 2
+    assert "holds another run" in capfd.readouterr().err

@@ -1,0 +1,96 @@
+"""`kill -9` at any moment, then `inception resume`: the bytes of a run that was left alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inception.cli import main
+
+pytestmark = pytest.mark.fault
+
+# Flushes and renames of a run of three epochs, in order: unusable.csv, run.json, run.json with
+# the probe, with the plan; each epoch log.csv and a checkpoint; then the model, predictions, ...
+
+
+@pytest.mark.parametrize(
+    ("moment", "count"),
+    [
+        ("after update", 1),
+        ("after update", 6),
+        ("after update", 9),
+        ("before rename", 5),
+        ("before rename", 6),
+        ("after rename", 6),
+        ("before rename", 8),
+        ("before rename", 11),
+        ("after rename", 12),
+        ("before rename", 14),
+    ],
+    ids=lambda value: str(value).replace(" ", "-"),
+)
+def test_killed_and_resumed(
+    start: Callable, killed: Callable, same: Callable, moment: str, count: int
+) -> None:
+    whole = start("whole")
+    cut = killed(moment, count)
+
+    assert main(["resume", str(cut), "--quiet"]) == 0
+    same(whole, cut)
+
+
+@pytest.mark.parametrize("moment", ["before flush", "before rename", "after rename"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_killed_before_it_began_says_what_to_do(
+    killed: Callable, capfd: pytest.CaptureFixture, moment: str, count: int
+) -> None:
+    """Until run.json stands there is nothing to resume; from then on there is."""
+    cut = killed(moment, count)
+    code = main(["resume", str(cut), "--quiet"])
+
+    if (cut / "run.json").exists():
+        assert code == 0
+        return
+    assert code == 2
+    assert capfd.readouterr().err == (
+        f"inception: {cut}: no run there, it holds no run.json; "
+        "give the folder that `train` printed\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_ends_with_130_and_the_command_that_goes_on(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """As `timeout`, a batch system and Ctrl-C do it, to the program itself."""
+    out = tmp_path / "run"
+    words = ("train", "digits", "--arch", "compact", "--input", "8", "--epochs", "50", "--out", out)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inception", *map(str, words), "batch=256"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+    )
+    for line in process.stdout:
+        if line.startswith("epoch "):
+            process.send_signal(number)
+            break
+    process.stdout.read()
+    said = process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+
+    assert process.wait(60) == 130
+    assert said.startswith("inception: stopped after update ")
+    assert said.endswith(f"; go on with: inception resume {out}\n")
+    assert said.count("\n") == 1
+    assert list((out / "checkpoints").glob("step-*.safetensors"))
+    assert json.loads((out / "run.json").read_text())["result"] is None
+    assert main(["report", str(out)]) == 2
+    assert main(["predict", str(out), str(out)]) == 2
