@@ -118,7 +118,7 @@ GOOGLENET = Table(
             (832, 7, 7),
             "1072K",
             "54M",
-            "the printed widths give 1018K and 51.1 M; presumably both columns are of a wider module",
+            "the printed widths give 1018K and 51.1 M; presumably both are of a wider module",
         ),
         module("5b", (1024, 7, 7), "1388K", "71M", OTHER_WIDTHS),
         Row(

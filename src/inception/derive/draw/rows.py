@@ -159,15 +159,21 @@ def row(items: Sequence[Item], flow: Flow) -> tuple[Piece, float]:
     shapes: list[Shape] = []
     spans: list[Span] = []
     taps: list[tuple[float, Piece]] = []
-    u = end = 0.0
+    u = end = free = 0.0  # where a block may begin, the last one ended, an exit may begin
     for i, item in enumerate(items):
+        if item.exits and flow == "right":
+            u = max(u, free + label_of(item.exits[0]).du / 2 - TAP - item.piece.length)
         if i:
             shapes.append(Wire(((end, 0), (u, 0))))
         shapes += item.piece.at(u, 0)
-        end = u + item.piece.length
+        end = tap = u + item.piece.length
         spans.append((item.grid, u, end))
-        taps += [(end + TAP * (k + 1), exit_) for k, exit_ in enumerate(item.exits)]
-        u = end + TAP * len(item.exits) + (BETWEEN - TAP if item.exits else BETWEEN)
+        for exit_ in item.exits:
+            half = label_of(exit_).du / 2
+            tap = max(tap + TAP, free + half if flow == "right" else 0)
+            free = tap - half + exit_.length + APART
+            taps.append((tap, exit_))
+        u = max(end, tap - TAP) + BETWEEN
     hang = beneath if flow == "right" else away
     hung, length, deepest = hang(taps, high, end)
     panels = stages(spans, low, high)
@@ -177,10 +183,10 @@ def row(items: Sequence[Item], flow: Flow) -> tuple[Piece, float]:
 def beneath(
     taps: Sequence[tuple[float, Piece]], high: float, end: float
 ) -> tuple[list[Shape], float, float]:
-    """Exits in lanes below a trunk that flows to the right.
+    """Exits below a trunk that flows to the right.
 
     Args:
-        taps: where each exit leaves the trunk, and its head.
+        taps: where each exit leaves the trunk, and its head; far enough apart.
         high: where the room below the trunk begins.
         end: of the trunk's last block; a head that would pass it flows to the left if it can.
 
@@ -188,21 +194,18 @@ def beneath(
         Shapes, and how far they reach along and across.
     """
     shapes: list[Shape] = []
-    lanes: list[float] = []  # how far each is taken
-    tall = max((exit_.high - exit_.low for _, exit_ in taps), default=0.0)
-    length = end
+    length, deepest, free = end, high, 0.0
     for tap, exit_ in taps:
-        half = label_of(exit_).du / 2
-        back = tap + exit_.length > end + EDGE and exit_.length < tap
-        start = tap + half - exit_.length if back else tap - half
-        lane = next((k for k, taken in enumerate(lanes) if taken + APART <= start), len(lanes))
-        lanes[lane : lane + 1] = [start + exit_.length]
-        v = high + HANG + lane * (tall + APART) - min(exit_.low, -label_of(exit_).dv / 2)
-        drawn = mirrored(exit_) if back else exit_.shapes
-        shapes += moved(drawn, start, v)
-        shapes.append(Wire(((end_before(tap), 0), (tap, 0), (tap, v - label_of(exit_).dv / 2))))
-        length = max(length, start + exit_.length)
-    deepest = high + (HANG + len(lanes) * (tall + APART) - APART if taps else 0)
+        label = label_of(exit_)
+        start = tap - label.du / 2
+        flipped = tap + label.du / 2 - exit_.length
+        back = start + exit_.length > end + EDGE and flipped >= free
+        start = flipped if back else start
+        v = high + HANG - min(exit_.low, -label.dv / 2)
+        shapes += moved(mirrored(exit_) if back else exit_.shapes, start, v)
+        shapes.append(Wire(((tap - TAP, 0), (tap, 0), (tap, v - label.dv / 2))))
+        free = start + exit_.length + APART
+        length, deepest = max(length, start + exit_.length), max(deepest, v + exit_.high)
     return shapes, length, deepest
 
 
@@ -217,16 +220,11 @@ def away(
         shapes += moved(turned(exit_.shapes), at, high + HANG)
         corner = high + HANG / 2
         shapes.append(
-            Wire(((end_before(tap), 0), (tap, 0), (tap, corner), (at, corner), (at, high + HANG)))
+            Wire(((tap - TAP, 0), (tap, 0), (tap, corner), (at, corner), (at, high + HANG)))
         )
         free, deepest = at + exit_.high, max(deepest, high + HANG + exit_.length)
         length = max(length, free)
     return shapes, length, deepest
-
-
-def end_before(tap: float) -> float:
-    """Where on the trunk the wire to an exit begins."""
-    return tap - TAP
 
 
 def label_of(exit_: Piece) -> Box:

@@ -91,7 +91,8 @@ def words(op: Op) -> tuple[str, ...]:
             return ("dropout", f"{op.p:g}")
         case Linear():
             return ("linear", f"{op.out}")
-    return PLAIN.get(type(op), (type(op).__name__.lower(),))
+        case _:
+            return PLAIN.get(type(op), (type(op).__name__.lower(),))
 
 
 def phrase(op: Op) -> str:
