@@ -55,10 +55,9 @@ def design(
     )
     for sentence in (*written.takes(), *made.reasons):
         typer.echo(f"- {sentence}")
-    for finding in made.broken:
-        typer.echo(
-            f"- rule broken that {made.family.name} keeps: {finding.rule.name}, "
-            f"{finding.at}: {finding.says}"
-        )
+    for rule in dict.fromkeys(finding.rule.name for finding in made.broken):
+        at = [finding.at for finding in made.broken if finding.rule.name == rule]
+        more = f" and {len(at) - 1} more" * (len(at) > 1)
+        typer.echo(f"- breaks a rule that {made.family.name} keeps, {rule}: {at[0]}{more}")
     typer.echo(f"wrote {written.path}")
     typer.echo(f"next: inception train DATA --arch {written.path} --input {input}")

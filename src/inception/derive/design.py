@@ -249,7 +249,7 @@ def reasons(made: Design) -> Iterator[str]:
     shape = chosen.shape
     yield (
         f"width x{chosen.width:.2f}, depth x{shape.depth:.2f}, grid x{shape.grid:.2f}: of the "
-        "stems and depths that meet the budget and keep the rules, these are scaled most alike"
+        "stems and depths that meet the budget, these are scaled most alike and break fewest rules"
     )
     odd = [
         step.at
