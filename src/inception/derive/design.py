@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
-from math import log, sqrt
+from math import exp, log, sqrt
 
 from inception.derive.budget import RunBudget
 from inception.derive.cost import NetCost, cost
-from inception.derive.rules import Finding, review
+from inception.derive.rules import OURS, Finding, review
 from inception.derive.scale import (
     between,
     deepened,
@@ -30,8 +29,12 @@ NARROWEST, WIDEST = 1 / 8, 4.0  # times the widths of the family member
 DEPTHS = (0.0, 0.25, 0.34, 0.5, 0.67, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # times its modules
 FINE = 1e-3  # relative: how closely a width is searched
 ROUGH = 0.05
-REFINED = 3  # candidates of each stem that are searched closely
-PER_RULE = 1.0  # what a rule newly broken weighs, in units of `spread`
+NEAR = 1.1  # times a guessed width: where the search begins
+GUESSES = 3
+PER_RULE, PER_HABIT = (
+    1.0,
+    0.1,
+)  # what a rule newly broken weighs, in units of `spread`: theirs, ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,14 @@ class Design:
         return self.cost.net
 
     @property
+    def penalty(self) -> float:
+        """What designs are chosen by: out of balance, and rules broken."""
+        rules = {f.rule.name: f.rule for f in self.broken}.values()
+        return self.chosen.spread + sum(
+            PER_HABIT if rule.source == OURS else PER_RULE for rule in rules
+        )
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """What was chosen and why, a sentence each."""
         return tuple(reasons(self))
@@ -104,25 +115,17 @@ def design(family: Net, budgets: Sequence[RunBudget], *, side: int, classes: int
     if not shapes:
         msg = f"{family.name}: a {side}x{side} image is too small for any of its stems"
         raise SpecError(msg)
-    made = [designed(family, found, budgets, side) for found in candidates(shapes, budgets)]
-    if not made:
+    best: Design | None = None
+    for rough in sorted((guessed(shape, budgets) for shape in shapes), key=lambda c: c.spread):
+        if best is not None and rough.spread >= best.penalty:
+            break  # the rest are less in balance still
+        found = fitted(rough, budgets)
+        if found is not None:
+            made = designed(family, found, budgets, side)
+            best = made if best is None else min(best, made, key=lambda d: d.penalty)
+    if best is None:
         raise SpecError(nearest(family, shapes, budgets))
-    return min(
-        made, key=lambda d: d.chosen.spread + PER_RULE * len({f.rule.name for f in d.broken})
-    )
-
-
-def candidates(shapes: Sequence[Shape], budgets: Sequence[RunBudget]) -> Iterator[Candidate]:
-    """Yield the most balanced shapes of each stem that meet the budgets."""
-    rough = [
-        Candidate(shape, width, shape.net)
-        for shape in shapes
-        if (width := width_for(shape.net, budgets, ROUGH)) is not None
-    ]
-    rough.sort(key=lambda candidate: (candidate.shape.grid, candidate.spread))
-    for _, of_stem in groupby(rough, key=lambda candidate: candidate.shape.grid):
-        fitting = (found for each in of_stem if (found := fitted(each.shape, budgets)) is not None)
-        yield from islice(fitting, REFINED)
+    return best
 
 
 def shapes_of(family: Net, *, side: int, classes: int) -> Iterator[Shape]:
@@ -149,28 +152,54 @@ def load(net: Net, budgets: Sequence[RunBudget]) -> float:
     return max(budget.load(priced) for budget in budgets)
 
 
-def width_for(net: Net, budgets: Sequence[RunBudget], precision: float) -> float | None:
+def guessed(shape: Shape, budgets: Sequence[RunBudget]) -> Candidate:
+    """Guess the width that meets the budgets: costs are about a power of it."""
+    x, power = 0.0, 2.0  # logarithm of the width; MACs and weights go with its square
+    before: tuple[float, float] | None = None
+    for _ in range(GUESSES):
+        y = log(load(widened(shape.net, exp(x)), budgets))
+        if before is not None and x != before[0]:
+            power = max(0.5, (y - before[1]) / (x - before[0]))
+        before = (x, y)
+        x = min(log(WIDEST), max(log(NARROWEST), x - y / power))
+    return Candidate(shape, exp(x), shape.net)
+
+
+def width_for(
+    net: Net, budgets: Sequence[RunBudget], *, guess: float = 1.0, precision: float = FINE
+) -> float | None:
     """Greatest width factor within the budgets; None if the least overruns, or the greatest fits.
 
-    Widths grow with the factor, so costs do: the search halves an interval.
+    Widths grow with the factor, so costs do: the search halves an interval, at first one around
+    the guess.
     """
-    low, high = NARROWEST, WIDEST
-    if load(widened(net, low), budgets) > 1 or load(widened(net, high), budgets) < NEARLY:
-        return None
+
+    def fits(width: float) -> bool:
+        return load(widened(net, width), budgets) <= 1
+
+    low, high = max(NARROWEST, guess / NEAR), min(WIDEST, guess * NEAR)
+    if not fits(low):
+        low, high = NARROWEST, low
+        if not fits(low):
+            return None
+    elif fits(high):
+        low, high = high, WIDEST
+        if fits(high):
+            return high if load(widened(net, high), budgets) >= NEARLY else None
     while high / low > 1 + precision:
         middle = sqrt(low * high)
-        fits = load(widened(net, middle), budgets) <= 1
-        low, high = (middle, high) if fits else (low, middle)
+        low, high = (middle, high) if fits(middle) else (low, middle)
     return low
 
 
-def fitted(shape: Shape, budgets: Sequence[RunBudget]) -> Candidate | None:
+def fitted(rough: Candidate, budgets: Sequence[RunBudget]) -> Candidate | None:
     """Widen as much as the budgets allow: all, then one after the other, then one by less than 8.
 
     Returns:
         None if that uses less than 97 % of the tightest budget.
     """
-    width = width_for(shape.net, budgets, FINE)
+    shape = rough.shape
+    width = width_for(shape.net, budgets, guess=rough.width)
     if width is None:
         return None
     narrow = widened(shape.net, width)
@@ -239,7 +268,7 @@ def nearest(family: Net, shapes: Sequence[Shape], budgets: Sequence[RunBudget]) 
 
 def near(shape: Shape, budgets: Sequence[RunBudget]) -> Net | None:
     """The widest of a shape within the budgets."""
-    width = width_for(shape.net, budgets, ROUGH)
+    width = width_for(shape.net, budgets, precision=ROUGH)
     return None if width is None else widened(shape.net, width)
 
 

@@ -225,7 +225,7 @@ def window(op: Conv) -> str:
     return "{}x{}".format(*op.kernel)
 
 
-RETHINKING = "arXiv:1512.00567"
+RETHINKING, OURS = "arXiv:1512.00567", "ours"
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -274,7 +274,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "widths in steps of 8",
         "int8 and tensor-core kernels pad channels to a multiple of 8",
-        "ours",
+        OURS,
         widths,
     ),
 )

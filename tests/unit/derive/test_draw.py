@@ -97,7 +97,9 @@ def awkward() -> Net:
         for i, after in enumerate(("mlpconv", "mlpconv", "nested", "shrink"))
     )
     image = (3, 64, 48)
-    return Net(name="<awkward> & long", source='"§"', image=image, trunk=trunk, head=head, exits=exits)
+    return Net(
+        name="<awkward> & long", source='"§"', image=image, trunk=trunk, head=head, exits=exits
+    )
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -118,9 +120,7 @@ def test_no_text_touches_another_or_leaves_the_drawing(net: Net, flow: Flow, pat
 
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("paths", [False, True])
-def test_no_box_touches_another_or_is_crossed_by_a_wire(
-    net: Net, flow: Flow, paths: bool
-) -> None:
+def test_no_box_touches_another_or_is_crossed_by_a_wire(net: Net, flow: Flow, paths: bool) -> None:
     shapes = sheet(net, flow, paths=paths).shapes
     rooms = [around(shape) for shape in shapes if isinstance(shape, Box)]
     ways = [
