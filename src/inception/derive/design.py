@@ -31,10 +31,8 @@ FINE = 1e-3  # relative: how closely a width is searched
 ROUGH = 0.05
 NEAR = 1.1  # times a guessed width: where the search begins
 GUESSES = 3
-PER_RULE, PER_HABIT = (
-    1.0,
-    0.1,
-)  # what a rule newly broken weighs, in units of `spread`: theirs, ours
+PER_RULE = 1.0  # what breaking another rule of the papers weighs, in units of `spread`
+PER_HABIT = 0.1  # the same of a rule of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +208,7 @@ def fitted(rough: Candidate, budgets: Sequence[RunBudget]) -> Candidate | None:
     if taken < total and load(net, budgets) < NEARLY:
         more = greatest(7, lambda n: load(one_wider(net, taken, n), budgets) <= 1)
         net = one_wider(net, taken, more)
-    return Candidate(shape, width, net) if NEARLY <= load(net, budgets) <= 1 else None
+    return Candidate(shape, width, net) if load(net, budgets) >= NEARLY else None
 
 
 def greatest(most: int, fits: Callable[[int], bool]) -> int:

@@ -188,7 +188,7 @@ def weights_by_block(net: Net) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, shape in tensors(net):
         part, block = name.split(".")[:2]
-        if part != "exits" and len(shape) > 1:
+        if len(shape) > 1:
             key = block if part == "trunk" else part
             found[key] = found.get(key, 0) + prod(shape)
     return found

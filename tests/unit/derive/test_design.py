@@ -7,7 +7,7 @@ from inception.derive import cost, review
 from inception.derive.budget import in_units, parse
 from inception.derive.design import Design, design, greatest, original
 from inception.errors import SpecError
-from inception.spec import Conv, Net, smallest_input, steps
+from inception.spec import Conv, GlobalPool, Linear, Net, named, smallest_input, steps
 
 
 def designed(net: Net, *budgets: str, side: int = 96, classes: int = 20) -> Design:
@@ -174,3 +174,32 @@ def test_the_greatest_number_that_fits_is_found() -> None:
 def test_the_numbers_of_repeated_modules_are_read_past() -> None:
     assert original("trunk.mixed6e_2.p7.1") == "trunk.mixed6e.p7.1"
     assert original("trunk.conv1") == "trunk.conv1"
+
+
+def test_a_member_that_keeps_the_rules_is_taken_over_one_more_in_balance(
+    inception_v3: Net,
+) -> None:
+    """At 160 pixels the plain stem puts 1x7 on a 9x9 grid; stride 1 puts them on 19x19."""
+    made = designed(inception_v3, "700MMAC", side=160)
+
+    assert made.broken == ()
+    assert any("stride 1 in conv1a" in reason for reason in made.reasons)
+
+
+def test_a_budget_between_two_possible_costs_names_the_lower() -> None:
+    """A network of one convolution of w channels has 3 w + 2 parameters."""
+    tiny = Net(
+        name="tiny",
+        source="",
+        image=(1, 8, 8),
+        trunk=named(conv=Conv(8, norm=None)),
+        head=(GlobalPool(), Linear(2, classifier=True)),
+    )
+
+    assert cost(designed(tiny, "29params", side=8, classes=2).net).answer.params == 29
+    with pytest.raises(SpecError) as error:
+        designed(tiny, "28params", side=8, classes=2)
+    assert str(error.value) == (
+        "tiny at 8x8 cannot be scaled to anything within 3 % below 28params; "
+        "the nearest that can be met is 26params"
+    )

@@ -86,7 +86,7 @@ def awkward() -> Net:
     fan = Split(named(a=Conv(8), b=Split(named(c=Conv(8, (1, 3)), d=Conv(8, (3, 1))))))
     splits = Split(named(through=(), deep=(Conv(8), fan, Conv(8))))
     trunk = named(
-        a_block_whose_name_is_rather_long=Split(named(only=(Conv(8),))),
+        a_block_whose_name_is_rather_long=Split(named(only=(Conv(8), Conv(8)))),
         mlpconv=(Conv(192, (5, 5)), Conv(160), Conv(96)),
         nested=splits,
         fat=Conv(123456, (11, 11), stride=4),
@@ -134,6 +134,34 @@ def test_no_box_touches_another_or_is_crossed_by_a_wire(net: Net, flow: Flow, pa
         assert not any(overlap(room, other) for other in rooms[:i])
         within = (room[0] + 0.5, room[1] + 0.5, room[2] - 0.5, room[3] - 0.5)
         assert not [way for way in ways if overlap(within, way)]
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_no_wire_crosses_the_name_of_a_block(net: Net, flow: Flow) -> None:
+    shapes = sheet(net, flow, paths=True).shapes
+    upright = shapes if flow == "right" else tuple(shape.turned() for shape in shapes)
+    names = [
+        (x + 9, y + 4, x + 9 + width(panel.label, bold=True), y + 15)
+        for panel in upright
+        if isinstance(panel, Panel) and panel.of == "block"
+        for x, y in [panel.start]
+    ]
+    ways = [
+        (min(a, c), min(b, d), max(a, c), max(b, d))
+        for wire in upright
+        if isinstance(wire, Wire)
+        for (a, b), (c, d) in zip(wire.points, wire.points[1:], strict=False)
+    ]
+
+    assert names
+    assert not [name for name in names if any(overlap(name, way) for way in ways)]
+
+
+def test_an_exit_at_the_end_of_a_row_flows_back(googlenet: Net) -> None:
+    drawn = boxes(googlenet, "right", paths=True)
+    ends = [drawn[i + 5].u - box.u for i, box in enumerate(drawn) if box.kind == "exit"]
+
+    assert [end > 0 for end in ends] == [False, True]  # 4a ends the first row, 4d is amid
 
 
 @pytest.mark.parametrize("flow", FLOWS)
