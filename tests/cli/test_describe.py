@@ -105,6 +105,7 @@ def test_an_architecture_file_is_described_like_one_of_the_catalog(
         ("{", "is no architecture file (JSONDecodeError)"),
         ("[" * 100_000, "is no architecture file (RecursionError)"),
         ("[]", "architecture: must be an object"),
+        ("[" * 101 + "]" * 101, "lists and objects are nested deeper than 100 levels"),
         ('{"name": "x"}', "architecture: 'exits' is missing"),
         ("\udc80\udc81", "is no architecture file (UnicodeDecodeError)"),
     ],
@@ -144,3 +145,14 @@ def test_a_folder_that_is_not_there_cannot_be_drawn_into(capfd: Out, tmp_path: P
 
 def test_a_network_without_a_paper_says_so(capfd: Out) -> None:
     assert "no paper's table is kept for 'compact'" in refused(capfd, "compact", "--paper")
+
+
+@pytest.mark.parametrize("option", [["--input", "128"], ["--classes", "10"]])
+def test_a_paper_is_compared_at_its_own_input_and_classes(capfd: Out, option: list[str]) -> None:
+    said = refused(capfd, "googlenet", "--paper", *option)
+
+    assert "the paper's table is for 224x224 pixels and 1000 classes" in said
+
+
+def test_how_to_draw_needs_where_to_draw(capfd: Out) -> None:
+    assert "give --draw FILE.svg too" in refused(capfd, "googlenet", "--paths")

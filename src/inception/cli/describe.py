@@ -77,6 +77,9 @@ def describe(  # noqa: PLR0913 - the options of the verb
     """Show an architecture block by block: shapes, parameters, work, memory, receptive field."""
     from inception.workflow.describe import description
 
+    if paths and draw is None:
+        msg = "it says how to draw; give --draw FILE.svg too"
+        raise typer.BadParameter(msg, param_hint="--paths")
     told = description(name, side=input, classes=classes)
     net = told.cost.net
     more: dict[str, Any] = {}

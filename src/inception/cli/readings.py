@@ -63,6 +63,9 @@ def per_path(net: Net) -> tuple[list[dict[str, Any]], Show]:
     rows = paths_as_json(net)
 
     def show() -> None:
+        if not rows:
+            typer.echo(f"{net.name}: no block has parallel paths.")
+            return
         print_table(
             ("block", "path", "output", "params", "share", "MACs", "share", "of the width"),
             [

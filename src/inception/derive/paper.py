@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from inception.derive.cost import cost
 from inception.derive.tensors import tensors
-from inception.errors import UnknownNameError, did_you_mean
+from inception.errors import SpecError, UnknownNameError, did_you_mean
 from inception.spec import Net, Signal
 
 
@@ -30,6 +30,7 @@ class Table:
     """A table of costs in a paper."""
 
     source: str
+    image: tuple[int, int, int]  # channels, height, width
     units: Mapping[str, int]  # what the letters of the params column stand for
     notes: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -80,6 +81,7 @@ OTHER_WIDTHS = (
 
 GOOGLENET = Table(
     source='"Going Deeper with Convolutions", arXiv:1409.4842, table 1',
+    image=(3, 224, 224),
     units=MappingProxyType({"K": 1024, "M": 1_000_000}),
     notes=(
         'K is 1,024 weights without biases, and an "op" a multiply-accumulate',
@@ -135,17 +137,25 @@ TABLES: Mapping[str, Table] = MappingProxyType({"googlenet": GOOGLENET})
 
 
 def beside_paper(net: Net) -> Comparison:
-    """Compare `net`, at its paper's input and classes, with the table of its paper.
+    """Compare `net` with the table of its paper.
 
     Raises:
         UnknownNameError: no table is kept for it, or a row of the table is no block of `net`.
+        SpecError: `net` has another input, or other classes, than the table.
     """
     name = net.name.partition(":")[0]
     if name not in TABLES:
         msg = f"no paper's table is kept for {net.name!r}; {did_you_mean(name, TABLES)}"
         raise UnknownNameError(msg)
     table = TABLES[name]
-    return Comparison(table=table, rows=tuple(compared(net, table)))
+    rows = tuple(compared(net, table))
+    if net.image != table.image or rows[-1].y.channels != table.rows[-1].out[0]:
+        msg = (
+            f"{net.name}: the paper's table is for {table.image[1]}x{table.image[2]} pixels and "
+            f"{table.rows[-1].out[0]} classes; leave out --input and --classes"
+        )
+        raise SpecError(msg)
+    return Comparison(table=table, rows=rows)
 
 
 def compared(net: Net, table: Table) -> Iterator[Compared]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from inception.catalog import architecture
 from inception.errors import SpecError
@@ -11,6 +12,7 @@ from inception.spec import Net, from_json, with_classes, with_input
 
 SUFFIX = ".json"
 LARGEST_FILE = 16 * 2**20  # bytes; Inception-v3 takes 0.1 MiB
+DEEPEST = 100  # levels of lists and objects; Inception-v3 has 14
 
 
 def find(name: str, *, classes: int | None = None, side: int | None = None) -> Net:
@@ -49,10 +51,33 @@ def read(path: Path) -> Net:
         msg = f"{path}: larger than {LARGEST_FILE >> 20} MiB, so no architecture file"
         raise SpecError(msg)
     try:
-        return from_json(json.loads(text))
+        return shallow(json.loads(text))
     except SpecError as error:
         msg = f"{path}: {error}"
         raise SpecError(msg) from error
     except (ValueError, RecursionError) as error:
         msg = f"{path}: is no architecture file ({type(error).__name__}); it must be JSON as "
         raise SpecError(msg + "`inception design` writes it") from error
+
+
+def shallow(data: Any) -> Net:  # noqa: ANN401 - JSON
+    """Read an architecture that every walk can follow."""
+    if levels(data) > DEEPEST:
+        msg = f"lists and objects are nested deeper than {DEEPEST} levels"
+        raise SpecError(msg)
+    return from_json(data)
+
+
+def levels(data: Any) -> int:  # noqa: ANN401 - JSON
+    """How deep lists and objects are nested.
+
+    >>> levels(3), levels([1, {"a": []}])
+    (0, 3)
+    """
+    count, level = 0, [data]
+    while level := [part for part in level if isinstance(part, list | dict)]:
+        count += 1
+        level = [
+            child for part in level for child in (part.values() if isinstance(part, dict) else part)
+        ]
+    return count

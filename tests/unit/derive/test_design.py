@@ -5,7 +5,8 @@ import pytest
 from inception.catalog import architecture
 from inception.derive import cost, review
 from inception.derive.budget import in_units, parse
-from inception.derive.design import Design, design, greatest, original
+from inception.derive.design import Design, design, original
+from inception.derive.fit import greatest
 from inception.errors import SpecError
 from inception.spec import Conv, GlobalPool, Linear, Net, named, smallest_input, steps
 
