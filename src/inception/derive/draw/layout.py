@@ -59,7 +59,7 @@ def box(  # noqa: PLR0913 - what a box shows
     if row:
         wide = width(title, bold=True) + sum(inner) + mini[0] + 2 * PAD + 16
         high = max(LINE + 10, mini[1] + 8)
-        wide, high = (max(wide, COLUMN), max(high, 32)) if tall else (wide, high)
+        wide, high = (max(wide, COLUMN), max(high, 36)) if tall else (wide, high)
     else:
         rows = len(lines) + bool(title)
         wide = max([width(title, bold=True), mini[0], *inner]) + 2 * PAD
