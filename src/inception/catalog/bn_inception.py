@@ -37,7 +37,6 @@ from inception.spec import (
     named,
 )
 
-
 NORM = BatchNorm(eps=1e-5)
 
 
