@@ -1,5 +1,6 @@
 """Getting the peers: imported where they can be, else the tests say why they are skipped."""
 
+import os
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
@@ -39,3 +40,13 @@ def timm(torchvision_models: ModuleType) -> ModuleType:
         pytest.skip(
             f"timm cannot be imported ({error}): pip install --no-deps timm huggingface_hub"
         )
+
+
+@pytest.fixture(scope="session")
+def keras() -> ModuleType:
+    """Keras on torch."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    try:
+        return import_module("keras")
+    except ImportError as error:
+        pytest.skip(f"keras cannot be imported ({error}): pip install keras")
