@@ -11,6 +11,8 @@ Where the printed table contradicts itself:
 - it prints the input grids of 3c and 4e as their outputs: they leave 14x14 and 7x7.
 The paper's first layer is separable (7x7, eight maps per channel); only TF-slim builds it so.
 Its 13.6 million parameters do not follow from the table.
+MXNet's stem pools round down by default, which leaves grids of 55 and 27; all dialects here round
+up, as the counts assume.
 """
 
 from __future__ import annotations

@@ -30,19 +30,21 @@ def initialise(model: nn.Module, net: Net, seed: int | None) -> None:
         Inception files.
     """
     generator = None if seed is None else Generator().manual_seed(seed)
+    operators = {step.at: step.op for step in steps(net)}
     with torch.no_grad():
-        for step in steps(net):
-            if isinstance(step.op, Conv | Linear):
-                name = "conv" if isinstance(step.op, Conv) else "fc"
-                layer = model.get_submodule(f"{step.at}.{name}")
-                init = step.op.init or (HE if step.op.relu else SMALL)
-                for part, tensor in layer.named_parameters():
-                    if generator is None:
-                        tensor.zero_()
-                    elif part == "bias":
-                        tensor.fill_(init.bias)
-                    else:
-                        draw(tensor, init, generator)
+        for at, part in model.named_modules():
+            op = operators.get(at)
+            if not isinstance(op, Conv | Linear):
+                continue
+            layer = part.get_submodule("conv" if isinstance(op, Conv) else "fc")
+            init = op.init or (HE if op.relu else SMALL)
+            for name, tensor in layer.named_parameters():
+                if generator is None:
+                    tensor.zero_()
+                elif name == "bias":
+                    tensor.fill_(init.bias)
+                else:
+                    draw(tensor, init, generator)
 
 
 def reset_norms(model: nn.Module) -> None:

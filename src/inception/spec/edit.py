@@ -78,11 +78,18 @@ def with_pooled_exits(net: Net) -> Net:
 
 
 def pooled(exit_: Exit) -> Exit:
-    """The same exit with a head that averages over the whole grid."""
-    (classes,) = (
+    """The same exit with a head that averages over the whole grid.
+
+    Raises:
+        SpecError: its head has not exactly one classifier.
+    """
+    found = [
         op.out for op in operators(exit_.head) if isinstance(op, Conv | Linear) and op.classifier
-    )
-    return replace(exit_, head=(GlobalPool(), Linear(classes, classifier=True)))
+    ]
+    if len(found) != 1:
+        msg = f"exits.{exit_.name}: a head needs one classifier to be replaced, got {len(found)}"
+        raise SpecError(msg)
+    return replace(exit_, head=(GlobalPool(), Linear(found[0], classifier=True)))
 
 
 def operators(node: Node) -> Iterator[Op]:

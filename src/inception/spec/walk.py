@@ -79,8 +79,22 @@ def blocks(net: Net) -> Iterator[Block | Step]:
         x = block.y
         for exit_ in net.exits:
             if exit_.after == name:
-                yield walk(f"exits.{exit_.name}", exit_.head, x)
-    yield walk("head", net.head, x)
+                yield classifier(f"exits.{exit_.name}", exit_.head, x)
+    yield classifier("head", net.head, x)
+
+
+def classifier(at: str, node: Node, x: Signal) -> Block | Step:
+    """Feed `x` to a head: what leaves it are scores, so the grid must be one cell.
+
+    Raises:
+        SpecError: a window does not fit, or a grid is left.
+    """
+    block = walk(at, node, x)
+    if block.y.size != (1, 1):
+        height, width = block.y.size
+        msg = f"{at}: a classifier must leave one cell, got {height}x{width}; end with GlobalPool"
+        raise SpecError(msg)
+    return block
 
 
 def steps(net: Net) -> Iterator[Step]:

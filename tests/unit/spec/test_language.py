@@ -199,3 +199,13 @@ def test_an_input_between_two_that_fit_is_refused_with_both() -> None:
         with_input(net_of(halves), 17)
 
     assert str(error.value) == "net: a 17x17 image does not fit; the nearest that do are 16 and 18"
+
+
+def test_a_head_that_leaves_a_grid_is_refused() -> None:
+    net = replace(net_of(Conv(4)), head=(Conv(10, classifier=True),))
+    with pytest.raises(SpecError) as error:
+        cost(net)
+
+    assert str(error.value) == (
+        "head: a classifier must leave one cell, got 16x16; end with GlobalPool"
+    )
