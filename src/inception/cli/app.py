@@ -69,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     debug = DEBUG in given
     try:
-        code = app([arg for arg in given if arg != DEBUG], standalone_mode=False)
+        code = app(
+            [arg for arg in given if arg != DEBUG], prog_name="inception", standalone_mode=False
+        )
     except Interrupted as stop:
         complain(str(stop))
         return INTERRUPTED

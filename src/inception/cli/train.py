@@ -28,7 +28,7 @@ def train(  # noqa: PLR0913 - the options of the verb
     settings: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...", help="Settings of the recipe, such as lr=0.05 mirror=0."
+            metavar="[KEY=VALUE]...", help="Settings of the recipe, such as lr=0.05 mirror=none."
         ),
     ] = None,
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,18 +14,24 @@ from torch import Tensor
 from inception.data.draws import uniform
 from inception.preprocess import Preprocessing
 
+Mirror = Literal["none", "random", "alternating"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
     """How training images are varied.
 
+    A "random" mirror flips half of the images by chance; an "alternating" one flips a random half
+    in even epochs and the other half in odd ones, so that two epochs show both sides of each.
+
     Sources:
         Random area and aspect: arXiv:1409.4842, section 6 ("8% to 100%", "3/4 and 4/3").
+        Alternating mirror: Jordan 2024, arXiv:2404.00498, section 3.6.
     """
 
     area: tuple[float, float] = (0.08, 1.0)  # share of the image that a crop covers
     aspect: tuple[float, float] = (3 / 4, 4 / 3)  # width / height of a crop
-    mirror: float = 0.5  # probability of a left-right flip
+    mirror: Mirror = "alternating"  # left-right
 
 
 ATTEMPTS = 10  # draws of a crop before it is cut to the image, as in the published pipelines
@@ -76,8 +83,21 @@ def draw_boxes(
         left=(1.0 - width) * uniform(seed, epoch, indices, "crop left"),
         height=height,
         width=width,
-        mirrored=uniform(seed, epoch, indices, "mirror") < how.mirror,
+        mirrored=mirrored(how.mirror, seed=seed, epoch=epoch, indices=indices),
     )
+
+
+def mirrored(
+    how: Mirror, *, seed: int, epoch: int, indices: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which images to flip left to right in this epoch."""
+    match how:
+        case "none":
+            return np.zeros(len(indices), np.bool_)
+        case "random":
+            return uniform(seed, epoch, indices, "mirror") < 0.5
+        case "alternating":
+            return (uniform(seed, 0, indices, "mirror") < 0.5) ^ (epoch % 2 == 1)
 
 
 def spread(share: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -88,7 +88,7 @@ def _pyarrow(address: str) -> ModuleType:
         import pyarrow.parquet
     except ImportError as error:
         wrong = "reading Parquet needs pyarrow, which is not installed"
-        raise checks.refusal(address, wrong, "run pip install 'inception[data]'") from error
+        raise checks.refusal(address, wrong, "run pip install pyarrow") from error
     module: ModuleType = pyarrow
     return module
 

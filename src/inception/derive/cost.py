@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inception.spec import (
+    AdaptivePool,
     Block,
     Conv,
     Dropout,
@@ -39,14 +40,16 @@ def price(step: Step) -> Cost:
     """Price one operator. Norms, ReLU, pooling and biases cost no MACs."""
     match step.op:
         case Conv() as conv:
-            weights = conv.kernel[0] * conv.kernel[1] * step.x.channels * conv.out
-            extra = conv.out * ((2 if conv.norm else 0) + (1 if conv.bias else 0))
+            fan_in = step.x.channels // conv.groups_of(step.x.channels)
+            weights = conv.kernel[0] * conv.kernel[1] * fan_in * conv.out
+            norm = (1 + conv.norm.gamma) if conv.norm else 0
+            extra = conv.out * (norm + conv.bias)
             height, width = step.y.size
             return Cost(weights + extra, weights * height * width, step.y.cells)
         case Linear(out):
             weights = step.x.cells * out
             return Cost(weights + out, weights, out)
-        case Pool() | GlobalPool() | LocalNorm():
+        case Pool() | AdaptivePool() | GlobalPool() | LocalNorm():
             return Cost(cells=step.y.cells)
         case Dropout():
             return Cost()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -43,16 +43,25 @@ class Execution:
     def says(self) -> str:
         """In words."""
         layout = "channels last" if self.channels_last else "channels first"
-        return f"{self.precision}, {layout}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
+        count = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{self.precision}, {layout}" + ("" if self.device != "cpu" else f", {count}")
 
 
 def default_device() -> str:
     """The first GPU if torch sees one, else the CPU."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that torch does not know, or that this machine does not have."""
+    kinds = ("cpu", *(("cuda",) if torch.cuda.is_available() else ()))
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        known = name.partition(":")[0] in {"cuda", "mps", "xpu"}
+        wrong = "this machine, or this torch, has no" if known else "there is no"
+        msg = f"{wrong} device {name!r}; {did_you_mean(name, kinds)}"
+        raise RecipeError(msg) from error
 
 
 def check_precision(name: str) -> None:
@@ -63,13 +72,20 @@ def check_precision(name: str) -> None:
 
 
 def candidates(device: str, threads: int, precision: str = "auto") -> list[Execution]:
-    """Ways of computing worth a probe; bf16 without channels last is slow everywhere."""
-    ways: tuple[tuple[Precision, bool], ...] = (("fp32", False), ("fp32", True), ("bf16", True))
-    return [
+    """Ways of computing worth a probe.
+
+    bf16 without channels last is slow everywhere. One thread fewer is far faster where something
+    else keeps a core busy, since all threads wait for the slowest.
+    """
+    kinds: tuple[tuple[Precision, bool], ...] = (("fp32", False), ("fp32", True), ("bf16", True))
+    ways = [
         Execution(precision=kind, channels_last=last, device=device, threads=threads)
-        for kind, last in ways
+        for kind, last in kinds
         if precision in {"auto", kind}
     ]
+    if threads > 1 and not device.startswith("cuda"):
+        ways.append(replace(ways[-1], threads=threads - 1))
+    return ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +95,15 @@ class Trial:
     execution: Execution
     step_seconds: float  # median of an update
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {**self.execution.to_json(), "step_seconds": self.step_seconds}
+    def says(self) -> str:
+        """In words."""
+        return f"{self.execution.says()} {1e3 * self.step_seconds:.0f} ms"
 
 
 def choose(trials: Sequence[Trial]) -> Trial:
     """The fastest; bf16 only where it is clearly faster than fp32."""
-    fp32 = [trial for trial in trials if trial.execution.precision == "fp32"]
-    bf16 = [trial for trial in trials if trial.execution.precision == "bf16"]
-    best = {id(group): min(group, key=lambda t: t.step_seconds) for group in (fp32, bf16) if group}
-    if not bf16:
-        return best[id(fp32)]
-    if not fp32 or best[id(bf16)].step_seconds * WORTH_BF16 < best[id(fp32)].step_seconds:
-        return best[id(bf16)]
-    return best[id(fp32)]
+
+    def handicapped(trial: Trial) -> float:
+        return trial.step_seconds * (WORTH_BF16 if trial.execution.precision == "bf16" else 1.0)
+
+    return min(trials, key=handicapped)

@@ -123,7 +123,9 @@ def train(job: Job, state: State, plans: list[Plan]) -> Iterator[Event]:
             at = state.step % per_epoch * job.batch
             indices = turn[at : at + job.batch]
             lr = learning_rate(job.recipe, progress(plans, state.step + 0.5))
-            loss = update(job, state, indices, epoch, lr)
+            loss = update(job, state, indices, epoch=epoch, lr=lr)
+            horizon = job.recipe.ema * plans[-1].steps
+            follow(state.average, state.model, horizon=horizon, step=state.step)
             value = finite(loss, job, state, indices, lr)
             state.loss_sum += value
             state.step += 1
@@ -136,8 +138,8 @@ def train(job: Job, state: State, plans: list[Plan]) -> Iterator[Event]:
         yield EpochEnded(row)
 
 
-def update(job: Job, state: State, indices: NDArray[np.int64], epoch: int, lr: float) -> Tensor:
-    """One update of the weights and of their moving average; the loss, not yet read."""
+def update(job: Job, state: State, indices: NDArray[np.int64], *, epoch: int, lr: float) -> Tensor:
+    """One update of the weights; the loss, not yet read."""
     recipe, execution = job.recipe, job.execution
     images, labels = batch_of(job, indices, epoch)
     torch.manual_seed(step_seed(job.seed, state.step))
@@ -154,7 +156,6 @@ def update(job: Job, state: State, indices: NDArray[np.int64], epoch: int, lr: f
     for group in state.optimiser.param_groups:
         group["lr"] = lr
     state.optimiser.step()
-    follow(state.average, state.model, decay=recipe.ema, step=state.step)
     return loss.detach()
 
 
@@ -186,8 +187,8 @@ def finite(loss: Tensor, job: Job, state: State, indices: NDArray[np.int64], lr:
     files = ", ".join(job.train.names[i] for i in indices[:3])
     msg = (
         f"the loss is not finite at update {state.step + 1} (learning rate {lr:.3g}, "
-        f"{len(indices)} images: {files}, ...); try lr={job.recipe.lr / 3:.2g} or clip=1, "
-        "or resume after removing the images"
+        f"{len(indices)} images: {files}, ...); start again with lr={job.recipe.lr / 3:.2g} or "
+        "clip=1, or without these images"
     )
     raise TrainingError(msg)
 

@@ -49,14 +49,18 @@ def floats(model: nn.Module) -> list[Tensor]:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, model: nn.Module, *, decay: float, step: int) -> None:
+def follow(average: nn.Module, model: nn.Module, *, horizon: float, step: int) -> None:
     """Move `average` towards `model`, running statistics included.
 
-    The decay grows from 0.1 to `decay`, as (1 + step) / (10 + step), so that short runs do not
-    remember their first weights.
+    Args:
+        average: the moving average, changed in place.
+        model: what it follows.
+        horizon: updates that it remembers, about; its decay is 1 - 1 / horizon, but grows to that
+            as (1 + step) / (10 + step), so that the first weights are soon forgotten.
+        step: updates done before this one.
 
     Sources:
         The growing decay is that of TensorFlow's ExponentialMovingAverage with `num_updates`.
     """
-    now = min(decay, (1 + step) / (10 + step))
+    now = min(1.0 - 1.0 / max(1.0, horizon), (1 + step) / (10 + step))
     torch._foreach_lerp_(floats(average), floats(model), 1.0 - now)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_type_hints
 
-from inception.data.augment import Augmentation
+from inception.data.augment import Augmentation, Mirror
 from inception.errors import RecipeError, did_you_mean
 
 
@@ -25,12 +25,12 @@ class Recipe:
     weight_decay: float = 5e-4  # on weights only: not on biases, gammas and betas
     smoothing: float = 0.1  # label smoothing (arXiv:1512.00567, section 7)
     exit_weight: float | None = None  # of every exit's loss; each exit's own if none
-    ema: float = 0.999  # decay of the moving average of the weights, which is what is kept
+    ema: float = 0.05  # horizon of the weights' moving average, which is kept; share of the run
     clip: float | None = None  # largest norm of the gradient
     area_low: float = 0.08  # smallest crop, share of the image (arXiv:1409.4842, section 6)
     area_high: float = 1.0
     aspect: float = 4 / 3  # largest width / height of a crop; the smallest is its inverse
-    mirror: float = 0.5  # probability of a left-right flip
+    mirror: Mirror = "alternating"  # left-right: none, random, or each side in turn
 
     @property
     def augmentation(self) -> Augmentation:
@@ -55,12 +55,11 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "weight_decay": (0.0, 1.0),
         "smoothing": (0.0, 0.99),
         "exit_weight": (0.0, 100.0),
-        "ema": (0.0, 0.999999),
+        "ema": (0.0, 1.0),
         "clip": (1e-6, 1e6),
         "area_low": (0.0001, 1.0),
         "area_high": (0.0001, 1.0),
         "aspect": (1.0, 10.0),
-        "mirror": (0.0, 1.0),
     }
 )
 

@@ -48,7 +48,7 @@ def choose_net(
         reasons.append(f"architecture {name}: {because(name, short_side, gpu=gpu)}")
     if side is None:
         side = input_side(name, short_side)
-        reasons.append(f"input {side}x{side}: the images' median short side is {short_side} px")
+        reasons.append(f"input {side}x{side}: the images are {short_side} px (median short side)")
     net = architecture(name, classes=classes, input=side)
     missing = [
         e.name for e in architecture(name).exits if e.name not in {x.name for x in net.exits}
@@ -92,7 +92,7 @@ def choose_recipe(
     """
     suited, reasons = [], []
     if not source.mirror:
-        suited.append("mirror=0")
+        suited.append("mirror=none")
         reasons.append("no mirroring: a mirrored image of these classes means something else")
     recipe = recipes.override(recipes.MODERN, [*suited, *settings])
     if batch is not None:

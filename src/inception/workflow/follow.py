@@ -31,8 +31,8 @@ def follow(run: Run) -> Finished:
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
-    torch.set_num_threads(run.record.threads)
     job = decide_execution(run)
+    torch.set_num_threads(job.execution.threads)
     restored = restore(run.folder / folders.CHECKPOINTS, job)
     for complaint in restored.complaints:
         run.listener.say(complaint)
@@ -64,18 +64,17 @@ def decide_execution(run: Run) -> Job:
         ways = candidates(record.device, record.threads, record.precision)
         trials = probe(job(ways[0]), ways)
         best = choose(trials)
-        record.probe = [trial.to_json() for trial in trials]
+        record.probe = trials
         record.execution = best.execution
         run.write_record()
-        told = ", ".join(f"{t.execution.says()} {t.step_seconds * 1e3:.0f} ms" for t in trials)
-        run.listener.say(f"arithmetic: {best.execution.says()} (an update takes: {told})")
+        run.listener.say(record.arithmetic())
     return job(record.execution)
 
 
 def plan_run(run: Run, job: Job, state: State) -> Plan:
     """How long the run will be."""
     budget = run.record.budget
-    step = min(trial["step_seconds"] for trial in run.record.probe if computes_so(job, trial))
+    step = min(t.step_seconds for t in run.record.probe if t.execution == job.execution)
     if isinstance(budget, Time):
         speed = measured(run, step, time_evaluation(job, state))
         left = budget.seconds - run.seconds()
@@ -86,13 +85,8 @@ def plan_run(run: Run, job: Job, state: State) -> Plan:
         progress=0.0,
         images_per_second=job.batch / step,
         seconds_left=None,
-        why=f"{budget.epochs} epochs",
+        why="as asked for",
     )
-
-
-def computes_so(job: Job, trial: dict[str, object]) -> bool:
-    """Whether a trial of the probe computed as the job does."""
-    return all(trial[key] == value for key, value in job.execution.to_json().items())
 
 
 def measured(run: Run, step: float, per_image: float) -> Speed:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inception.errors import DataError
 from inception.evaluation.classifier import Classifier, Prediction, load
 from inception.evaluation.policy import Policy
 from inception.preprocess import EXTENSIONS, UnusableImage, printable
@@ -32,16 +31,22 @@ def predict(
         policy: when to stop at an exit; never if None.
 
     Yields:
-        An answer for each image, in order; one that cannot be used is told and passed over.
+        An answer for each image, in order; one that cannot be used, a path that does not exist and
+        a folder without images are told and passed over.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
-        DataError: a path does not exist, or a folder holds no image.
     """
-    files = [file for path in paths for file in image_files(Path(path).expanduser())]
     classifier = load(model)
-    for file in files:
-        yield answer(classifier, file, policy)
+    for path in paths:
+        place = Path(path).expanduser()
+        try:
+            files = image_files(place)
+        except UnusableImage as error:
+            yield Answer(printable(str(place)), None, error.reason)
+            continue
+        for file in files:
+            yield answer(classifier, file, policy)
 
 
 def answer(classifier: Classifier, file: Path, policy: Policy | None) -> Answer:
@@ -57,15 +62,15 @@ def image_files(path: Path) -> list[Path]:
     """The file itself, or every image below a folder.
 
     Raises:
-        DataError: there is none.
+        UnusableImage: there is none.
     """
     if not path.exists():
-        msg = f"{printable(str(path))}: no such file or folder; check the spelling"
-        raise DataError(msg)
+        raise UnusableImage("no such file or folder; check the spelling", printable(str(path)))
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
     if not found:
-        msg = f"{printable(str(path))}: there is no image in it; give a folder of images"
-        raise DataError(msg)
+        raise UnusableImage(
+            "there is no image in it; give a folder of images", printable(str(path))
+        )
     return found

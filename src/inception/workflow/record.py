@@ -17,7 +17,7 @@ from inception.preprocess import Preprocessing
 from inception.spec import Net, from_json, to_json
 from inception.training import recipe as recipes
 from inception.training.budget import Budget, Epochs, Time
-from inception.training.execution import Execution
+from inception.training.execution import Execution, Trial
 from inception.training.recipe import Recipe
 from inception.training.schedule import Plan
 
@@ -44,7 +44,7 @@ def machine() -> dict[str, Any]:
     import torch
 
     found: dict[str, Any] = {
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": os.cpu_count(),
     }
@@ -77,7 +77,7 @@ class Record:
     device: str
     precision: str  # asked for: "auto" or one
     reasons: list[str]  # what was chosen without being asked for, and why
-    probe: list[dict[str, Any]] = field(default_factory=list)
+    probe: list[Trial] = field(default_factory=list)
     execution: Execution | None = None
     plans: list[Plan] = field(default_factory=list)
     result: dict[str, Any] | None = None
@@ -93,6 +93,12 @@ class Record:
         """
         write_json(folder / FILE, self.to_json())
 
+    def arithmetic(self) -> str:
+        """How the run computes and why, in words."""
+        chosen = "not chosen yet" if self.execution is None else self.execution.says()
+        tried = "; ".join(trial.says() for trial in self.probe)
+        return f"arithmetic: {chosen} (an update takes: {tried})"
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {
@@ -106,8 +112,8 @@ class Record:
             "threads": self.threads,
             "device": self.device,
             "precision": self.precision,
-            "probe": self.probe,
-            "execution": self.execution and self.execution.to_json(),
+            "probe": [asdict(trial) for trial in self.probe],
+            "execution": self.execution and asdict(self.execution),
             "plans": [asdict(plan) for plan in self.plans],
             "result": self.result,
             "versions": dict(self.versions),
@@ -154,7 +160,7 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
         device=data["device"],
         precision=data["precision"],
         reasons=data["reasons"],
-        probe=data["probe"],
+        probe=[Trial(Execution(**t["execution"]), t["step_seconds"]) for t in data["probe"]],
         execution=execution and Execution(**execution),
         plans=[Plan(**plan) for plan in data["plans"]],
         result=data["result"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def content(
         title=f"{name} with {record.net.name}",
         subtitle=f"{record.net.name} at {side}x{side} pixels, {len(classes)} classes, "
         f"trained from scratch on {name}.",
-        made_at=record.made_at,
+        made_at=f"{datetime.fromisoformat(record.made_at):%Y-%m-%d %H:%M} UTC",
         scored_set=result["set"],
         top1=result["top1"],
         top5=result["top5"],
@@ -111,15 +112,7 @@ def content(
 
 def decisions(record: Record) -> list[str]:
     """What was chosen, and why."""
-    said = list(record.reasons)
-    if record.execution is not None:
-        times = ", ".join(
-            f"{trial['precision']}{'' if trial['channels_last'] else ' channels first'} "
-            f"{1e3 * trial['step_seconds']:.0f} ms"
-            for trial in record.probe
-        )
-        said.append(f"arithmetic: {record.execution.says()}; an update took {times} in the probe")
-    return said
+    return [*record.reasons, record.arithmetic()]
 
 
 def plans(record: Record) -> list[shown.PlanRow]:

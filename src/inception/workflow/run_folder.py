@@ -26,8 +26,10 @@ def free(out: Path | None) -> None:
         RunError: it does.
     """
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        what = "another run" if (out / "run.json").exists() else "something already"
-        msg = f"{out}: holds {what}; choose another --out, or `inception resume {out}`"
+        if (out / "run.json").exists():
+            msg = f"{out}: holds another run; choose another --out, or `inception resume {out}`"
+        else:
+            msg = f"{out}: holds something already; choose another --out"
         raise RunError(msg)
 
 

@@ -15,7 +15,7 @@ from inception.preprocess import Preprocessing
 from inception.spec import Net
 from inception.training import recipe as recipes
 from inception.training.budget import Budget, Epochs, parse_budget
-from inception.training.execution import check_precision, default_device
+from inception.training.execution import check_device, check_precision, default_device
 from inception.workflow import run_folder as folders
 from inception.workflow.choose import Choice, choose_net, choose_recipe
 from inception.workflow.finish import Finished
@@ -72,9 +72,11 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
     listener = listener or Silence()
     limit = wanted_budget(budget, epochs)
     check_precision(precision)
+    check_seed(seed)
+    device = device or default_device()
+    check_device(device)
     recipes.override(recipes.MODERN, settings)  # misspelt keys are told before images are read
     opened = open_data(data, seed=seed)
-    device = device or default_device()
     choice = chosen(architecture, input, opened, gpu=device.startswith("cuda"))
     recipe, suited = choose_recipe(opened.source, settings, batch)
     reasons = [*choice.reasons, *suited]
@@ -104,6 +106,13 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
     if ready.unusable:
         listener.say(f"{len(ready.unusable)} images cannot be used: {folder / folders.UNUSABLE}")
     return follow(Run(folder, record, opened.source, ready, listener, began))
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that torch's generator does not take."""
+    if not 0 <= seed < 2**63:
+        msg = f"a seed must lie between 0 and 2^63 - 1, got {seed}"
+        raise RecipeError(msg)
 
 
 def wanted_budget(budget: str | None, epochs: int | None) -> Budget | None:

@@ -1,0 +1,69 @@
+"""What several tests need: one thread each, a network that trains in a second, small folders."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tests are too small for more, and
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow down what runs beside
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inception.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named
+
+Folder = Callable[..., Path]
+
+
+def answer(classes: int) -> tuple[GlobalPool, Linear]:
+    return GlobalPool(), Linear(classes, classifier=True)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Net:
+    """A small Inception network with two exits, for 16 px and 10 classes."""
+    module = Split(
+        named(
+            p1=(Conv(8),),
+            p3=(Conv(6), Conv(12, (3, 3))),
+            pool=(Pool("max"), Conv(4)),
+        )
+    )
+    return Net(
+        name="tiny",
+        source="the tests",
+        image=(3, 16, 16),
+        trunk=named(
+            conv1=Conv(12, (3, 3), stride=2),
+            inception2=module,
+            pool2=Pool("max", stride=2),
+            inception3=module,
+        ),
+        head=answer(10),
+        exits=(
+            Exit(name="first", after="conv1", head=answer(10), loss_weight=0.3),
+            Exit(name="second", after="inception2", head=answer(10), loss_weight=0.3),
+        ),
+    )
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Folder:
+    """Makes a folder of PNG files, one folder per class; classes differ in brightness."""
+
+    def make(
+        classes: tuple[str, ...] = ("dark", "light"), *, each: int = 12, at: str = "photos"
+    ) -> Path:
+        random = np.random.default_rng(len(classes))
+        for number, name in enumerate(classes):
+            folder = tmp_path / at / name
+            folder.mkdir(parents=True)
+            low = 30 + number * 200 // len(classes)
+            for index in range(each):
+                pixels = random.integers(low, low + 25, (20, 24, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+        return tmp_path / at
+
+    return make

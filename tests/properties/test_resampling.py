@@ -1,0 +1,87 @@
+"""Our batched crop and resize gives what Pillow gives."""
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from inception.data.augment import Boxes, crop_resize
+
+ROUNDING = 1.01  # grey levels: Pillow rounds to bytes after rows and again after columns
+
+
+def both(pixels: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
+    """The box (left, top, width, height, in shares) by us and by Pillow: (2, side, side, 3)."""
+    left, top, width, height = box
+    boxes = Boxes(*(np.array([v]) for v in (top, left, height, width)), np.array([False]))
+    ours = crop_resize(torch.from_numpy(pixels).permute(2, 0, 1)[None], boxes, side)
+    tall, wide = pixels.shape[:2]
+    corners = (
+        left * wide,
+        top * tall,
+        min((left + width) * wide, wide),
+        min((top + height) * tall, tall),
+    )
+    theirs = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR, box=corners)
+    return np.stack([ours[0].permute(1, 2, 0).numpy(), np.asarray(theirs, np.float32)])
+
+
+@st.composite
+def placed(draw: st.DrawFn) -> tuple[float, float, float, float]:
+    width, height = draw(st.floats(0.05, 1.0)), draw(st.floats(0.05, 1.0))
+    return (
+        draw(st.floats(0.0, 1.0)) * (1 - width),
+        draw(st.floats(0.0, 1.0)) * (1 - height),
+        width,
+        height,
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    tall=st.integers(2, 70),
+    wide=st.integers(2, 70),
+    side=st.integers(1, 50),
+    box=placed(),
+    seed=st.integers(0, 1_000),
+)
+def test_a_crop_is_pillows_shrinking_and_enlarging(
+    tall: int, wide: int, side: int, box: tuple[float, float, float, float], seed: int
+) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (tall, wide, 3), np.uint8)
+    ours, theirs = both(pixels, box, side)
+
+    assert np.abs(ours - theirs).max() <= ROUNDING
+
+
+def test_shrinking_averages_and_does_not_pick() -> None:
+    """A chessboard of single pixels becomes grey: without antialiasing it would not."""
+    board = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
+    ours, _ = both(board, (0.0, 0.0, 1.0, 1.0), 8)
+
+    assert np.abs(ours - 127.5).max() < 5
+
+
+def test_each_image_gets_its_own_crop_and_a_mirrored_one_is_flipped() -> None:
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 3, 20, 30), np.uint8))
+
+    def boxes(mirrored: list[bool]) -> Boxes:
+        start, length = np.array([0.0, 0.2, 0.5]), np.array([1.0, 0.5, 0.4])
+        return Boxes(start, start, length, length, np.array(mirrored))
+
+    plain = crop_resize(pixels, boxes([False] * 3), 16)
+    mixed = crop_resize(pixels, boxes([False, True, False]), 16)
+
+    torch.testing.assert_close(mixed[0], plain[0], rtol=0, atol=0)
+    torch.testing.assert_close(mixed[1], plain[1].flip(2))
+    torch.testing.assert_close(mixed[2], plain[2], rtol=0, atol=0)
+    assert (mixed[1] - plain[1]).abs().max() > 10
+
+
+def test_the_whole_image_at_its_own_size_is_kept_to_the_bit() -> None:
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 3, 24, 24), np.uint8))
+    zero, one = np.zeros(1), np.ones(1)
+    found = crop_resize(pixels, Boxes(zero, zero, one, one, np.array([False])), 24)
+
+    assert torch.equal(found, pixels.float())

@@ -1,0 +1,193 @@
+"""Schedules and budgets: no jump, an end that is the end, and never more than there is time for."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from inception.errors import RecipeError
+from inception.training.budget import Speed, affordable, first_plan, next_plan
+from inception.training.recipe import MODERN
+from inception.training.schedule import Plan, learning_rate, progress
+
+ROUNDING = 1e-9
+
+
+def plan(step: int, steps: int, share: float) -> Plan:
+    return Plan(
+        step=step, steps=steps, progress=share, images_per_second=1.0, seconds_left=None, why=""
+    )
+
+
+@st.composite
+def planned(draw: st.DrawFn) -> list[Plan]:
+    """A run that was planned anew any number of times, longer or shorter."""
+    plans = [plan(0, draw(st.integers(1, 500)), 0.0)]
+    for _ in range(draw(st.integers(0, 5))):
+        last = plans[-1]
+        if last.steps - last.step < 2:
+            break
+        step = draw(st.integers(last.step + 1, last.steps - 1))
+        steps = draw(st.integers(step + 1, step + 500))
+        plans.append(plan(step, steps, progress(plans, step)))
+    return plans
+
+
+@given(plans=planned())
+def test_progress_never_jumps_never_falls_and_ends_at_one(plans: list[Plan]) -> None:
+    end = plans[-1].steps
+    shares = [progress(plans, step) for step in range(end + 1)]
+    fastest = max(
+        (1 - one.progress) / (one.steps - one.step) for one in plans
+    )  # of the schedule, in an update
+
+    assert shares[0] == 0.0
+    assert shares[-1] == pytest.approx(1.0, abs=ROUNDING)
+    for before, after in zip(shares, shares[1:], strict=False):
+        assert -ROUNDING <= after - before <= fastest + ROUNDING
+    for number, one in enumerate(plans[1:], 1):
+        assert progress(plans, one.step) == pytest.approx(progress(plans[:number], one.step))
+
+
+recipes = st.builds(
+    lambda decay, warmup, lr: replace(MODERN, decay=decay, warmup=warmup, lr=lr),
+    st.sampled_from(["cosine", "linear"]),
+    st.sampled_from([0.0, 0.05, 0.3, 0.9]),
+    st.floats(1e-3, 10),
+)
+
+
+@given(plans=planned(), recipe=recipes)
+def test_the_rate_climbs_to_its_peak_and_ends_at_zero(plans: list[Plan], recipe: object) -> None:
+    rates = [learning_rate(recipe, progress(plans, step)) for step in range(plans[-1].steps + 1)]
+    top = rates.index(max(rates))
+
+    assert rates[-1] == pytest.approx(0.0, abs=1e-9 * recipe.lr)
+    assert max(rates) <= recipe.lr * (1 + ROUNDING)
+    assert all(a <= b for a, b in zip(rates[:top], rates[1 : top + 1], strict=True))
+    assert all(a + ROUNDING >= b for a, b in zip(rates[top:], rates[top + 1 :], strict=False))
+
+
+@pytest.mark.parametrize("decay", ["cosine", "linear"])
+def test_the_rate_on_the_way(decay: str) -> None:
+    recipe = replace(MODERN, decay=decay, warmup=0.2, lr=1.0)
+    shares = [0.0, 0.1, 0.2, 0.6, 1.0]
+
+    assert [learning_rate(recipe, s) for s in shares] == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
+    assert learning_rate(recipe, 0.4) == pytest.approx(
+        0.75 if decay == "linear" else 0.5 + 0.5 * math.cos(math.pi / 4)
+    )
+
+
+speeds = st.builds(
+    Speed,
+    step=st.floats(1e-4, 5.0),
+    evaluation=st.floats(0.0, 20.0),
+    ending=st.floats(0.0, 30.0),
+)
+
+
+def takes(speed: Speed, steps: int, per_epoch: int) -> float:
+    """Seconds of some updates, an evaluation for each epoch begun, and the ending."""
+    return steps * speed.step + math.ceil(steps / per_epoch) * speed.evaluation + speed.ending
+
+
+@given(
+    speed=speeds,
+    seconds=st.floats(0.0, 5_000.0),
+    per_epoch=st.integers(1, 300),
+    epochs_done=st.integers(0, 5),
+)
+def test_no_plan_takes_more_than_the_time_left(
+    speed: Speed, seconds: float, per_epoch: int, epochs_done: int
+) -> None:
+    done = epochs_done * per_epoch
+    steps = affordable(speed, seconds, done=done, steps_per_epoch=per_epoch) - done
+
+    assert steps >= 0
+    assert steps == 0 or takes(speed, steps, per_epoch) <= seconds
+    more = takes(speed, steps + 1, per_epoch) - speed.ending
+    assert more > (seconds - speed.ending) * 0.98 - ROUNDING, "the time was not used"
+
+
+@given(
+    speed=speeds,
+    seconds=st.floats(0.0, 500.0),
+    per_epoch=st.integers(1, 300),
+    batch=st.integers(2, 512),
+)
+def test_the_first_plan_holds_an_epoch_or_is_refused_with_the_seconds_that_lack(
+    speed: Speed, seconds: float, per_epoch: int, batch: int
+) -> None:
+    try:
+        first = first_plan(speed, seconds, batch=batch, steps_per_epoch=per_epoch)
+    except RecipeError as error:
+        lacking = float(str(error).partition("; add ")[2].split()[0])
+        enough = seconds + lacking + 1  # the message rounds to seconds
+        first = first_plan(speed, enough, batch=batch, steps_per_epoch=per_epoch)
+    assert first.steps >= per_epoch
+    assert (first.step, first.progress) == (0, 0.0)
+    assert first.images_per_second == pytest.approx(batch / speed.step)
+
+
+@given(
+    speed=speeds,
+    seconds=st.floats(0.0, 2_000.0),
+    per_epoch=st.integers(1, 100),
+    epoch=st.integers(1, 20),
+    more=st.integers(1, 2_000),
+)
+def test_a_new_plan_goes_on_where_the_last_one_stands(
+    speed: Speed, seconds: float, per_epoch: int, epoch: int, more: int
+) -> None:
+    step = epoch * per_epoch
+    plans = [plan(0, step + more, 0.0)]
+    new = next_plan(plans, speed, seconds, step=step, batch=8, steps_per_epoch=per_epoch)
+    left = affordable(speed, seconds, done=step, steps_per_epoch=per_epoch)
+    if new is None:
+        assert abs(max(left, step + 1) - plans[0].steps) <= 0.02 * more
+        return
+    assert (new.step, new.steps) == (step, max(left, step + 1))
+    assert new.progress == progress(plans, step)
+    assert ("slower" in new.why) == (new.steps < plans[0].steps)
+
+
+@given(speed=speeds, seconds=st.floats(0, 1_000), per_epoch=st.integers(1, 100))
+def test_a_run_that_is_at_its_end_is_not_prolonged(
+    speed: Speed, seconds: float, per_epoch: int
+) -> None:
+    plans = [plan(0, 3 * per_epoch, 0.0)]
+    new = next_plan(plans, speed, seconds, step=3 * per_epoch, batch=8, steps_per_epoch=per_epoch)
+
+    assert new is None
+
+
+@given(
+    speed=speeds,
+    factors=st.lists(st.floats(0.5, 3.0), min_size=1, max_size=30),
+    per_epoch=st.integers(1, 60),
+    epochs=st.floats(1.5, 25.0),
+)
+def test_a_machine_that_changes_its_speed_still_ends_in_time(
+    speed: Speed, factors: list[float], per_epoch: int, epochs: float
+) -> None:
+    """Epoch by epoch; the overrun is at most one epoch at the new speed, which nobody foresaw."""
+    seconds = takes(speed, math.ceil(epochs * per_epoch), per_epoch) / 0.97
+    assume(affordable(speed, seconds, done=0, steps_per_epoch=per_epoch) >= per_epoch)
+    plans = [first_plan(speed, seconds, batch=8, steps_per_epoch=per_epoch)]
+    spent, step, number, now = 0.0, 0, 0, speed
+    while step < plans[-1].steps and number < 1_000:
+        factor = factors[min(number, len(factors) - 1)]
+        now = replace(speed, step=speed.step * factor, evaluation=speed.evaluation * factor)
+        until = min((step // per_epoch + 1) * per_epoch, plans[-1].steps)
+        spent += (until - step) * now.step + now.evaluation
+        step, number = until, number + 1
+        new = next_plan(plans, now, seconds - spent, step=step, batch=8, steps_per_epoch=per_epoch)
+        plans += [new] if new else []
+
+    assert progress(plans, step) == pytest.approx(1.0, abs=ROUNDING)
+    slowest = max(factors)
+    one_epoch = slowest * (per_epoch * speed.step + speed.evaluation)
+    assert spent + speed.ending <= seconds + one_epoch + slowest * (speed.step + speed.evaluation)
