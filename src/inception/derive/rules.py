@@ -98,7 +98,7 @@ def aggregation(net: Net) -> Iterator[Remark]:
     for block in trunk(net):
         for step in block.steps:
             wide = step.x.channels >= max(WIDE, block.x.channels)
-            if wide and isinstance(step.op, Conv) and reads_around(step):
+            if wide and isinstance(step.op, Conv) and step.op.groups == 1 and reads_around(step):
                 yield Remark(
                     step.at,
                     f"{window(step.op)} over all {step.x.channels} channels; a 1x1 before it "
@@ -146,7 +146,7 @@ def large_kernels(net: Net) -> Iterator[Remark]:
     for block in trunk(net):
         for step in block.steps:
             op = step.op
-            if not isinstance(op, Conv) or op.stride > 1 or min(op.kernel) < 5:
+            if not isinstance(op, Conv) or op.groups != 1 or op.stride > 1 or min(op.kernel) < 5:
                 continue
             one, stack = stacked(op.kernel[0], step.x.channels, op.out)
             if op.kernel[0] == op.kernel[1] and op.kernel[0] % 2 and stack < one:

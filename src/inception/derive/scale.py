@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, groupby
+from math import lcm
 from typing import TypeAlias
 
 from inception.spec import (
@@ -24,12 +25,20 @@ Run: TypeAlias = tuple[str, ...]  # neighbouring modules that keep the grid, by 
 
 
 def widened(net: Net, factor: float, *, step: int = 8) -> Net:
-    """Multiply every width of the trunk by `factor`, to the nearest multiple of `step`."""
+    """Multiply every width of the trunk by `factor`, to the nearest multiple of `step`.
+
+    A convolution with as many groups as inputs keeps its width: it stands on the image, which
+    stays as it is.
+    """
 
     def change(op: Op) -> Op:
-        if isinstance(op, Conv | Linear) and not op.classifier:
-            return replace(op, out=max(step, round(op.out * factor / step) * step))
-        return op
+        if not isinstance(op, Conv | Linear) or op.classifier:
+            return op
+        groups = op.groups if isinstance(op, Conv) else 1
+        if groups == "each":
+            return op
+        fold = lcm(step, groups)
+        return replace(op, out=max(fold, round(op.out * factor / fold) * fold))
 
     trunk = tuple((name, each(node, change)) for name, node in net.trunk)
     return replace(net, trunk=trunk, head=each(net.head, change))
@@ -42,11 +51,14 @@ def between(narrow: Net, wide: Net, taken: int) -> Net:
 
 
 def one_wider(net: Net, index: int, by: int) -> Net:
-    """Make one operator of the trunk wider, if it has a width."""
-    return numbered(
-        net,
-        lambda i, op: replace(op, out=op.out + by) if i == index and isinstance(op, Conv) else op,
-    )
+    """Make one operator of the trunk wider, if it has a width that nothing fixes."""
+
+    def change(i: int, op: Op) -> Op:
+        if i == index and isinstance(op, Conv) and op.groups == 1:
+            return replace(op, out=op.out + by)
+        return op
+
+    return numbered(net, change)
 
 
 def numbered(net: Net, change: Callable[[int, Op], Op]) -> Net:

@@ -13,6 +13,7 @@ from inception.derive.draw.rows import sheet
 from inception.derive.draw.shapes import Box, Flow, Panel, Wire
 from inception.derive.draw.words import kind, phrase, width
 from inception.spec import (
+    AdaptivePool,
     Conv,
     Dropout,
     Exit,
@@ -227,6 +228,9 @@ def test_widths_and_windows_are_written_as_in_the_papers(googlenet: Net) -> None
         (Conv(64, (1, 7)), "conv", "1×7 · 64"),  # noqa: RUF001
         (Conv(10, classifier=True), "classifier", "1×1 · 10"),  # noqa: RUF001
         (Pool("avg"), "pool", "avg 3×3"),  # noqa: RUF001
+        (Conv(24, (7, 7), stride=2, groups="each"), "conv", "7×7/2 each · 24"),  # noqa: RUF001
+        (Conv(256, (5, 5), groups=2), "conv", "5×5 in 2 · 256"),  # noqa: RUF001
+        (AdaptivePool((4, 4)), "pool", "avg to 4×4"),  # noqa: RUF001
         (GlobalPool(), "pool", "global avg"),
         (LocalNorm(), "norm", "local norm"),
         (Dropout(0.7), "dropout", "dropout 0.7"),

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from inception.derive.draw.shapes import Kind, Strip
 from inception.spec import (
+    AdaptivePool,
     Block,
     Conv,
     Dropout,
@@ -72,6 +73,7 @@ KINDS: Mapping[type, Kind] = MappingProxyType(
     {
         Conv: "conv",
         Pool: "pool",
+        AdaptivePool: "pool",
         GlobalPool: "pool",
         LocalNorm: "norm",
         Dropout: "dropout",
@@ -84,15 +86,25 @@ def words(op: Op) -> tuple[str, ...]:
     """What an operator does, and how many values it puts out."""
     match op:
         case Conv():
-            return (strided(op.kernel, op.stride), f"{op.out}")
+            return (grouped(op), f"{op.out}")
         case Pool():
             return (op.kind, strided(op.kernel, op.stride))
+        case AdaptivePool():
+            return ("avg to", times(op.grid))
         case Dropout():
             return ("dropout", f"{op.p:g}")
         case Linear():
             return ("linear", f"{op.out}")
         case _:
             return PLAIN.get(type(op), (type(op).__name__.lower(),))
+
+
+def grouped(op: Conv) -> str:
+    """Say a window and what it reads: "3x3", "5x5 in 2", "7x7/2 each"."""
+    window = strided(op.kernel, op.stride)
+    if op.groups == "each":
+        return f"{window} each"
+    return window if op.groups == 1 else f"{window} in {op.groups}"
 
 
 def phrase(op: Op) -> str:
