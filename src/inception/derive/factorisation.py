@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from inception.derive.cost import Cost, bill
-from inception.spec import Conv, Net, Node, Pair, Pool, Split, named, steps
+from inception.spec import Conv, GlobalPool, Net, Node, Pair, Pool, Split, named, steps
 
 conv = partial(Conv, norm=None)  # weights alone: no norms, no biases
 
@@ -35,7 +35,7 @@ class Example:
 
     def price(self, node: Node) -> Cost:
         """What a node takes on this input."""
-        net = Net(name=self.of, source="", image=self.x, trunk=named(block=node), head=())
+        net = Net(name=self.of, source="", image=self.x, trunk=named(block=node), head=GlobalPool())
         return bill(steps(net))
 
 

@@ -6,11 +6,22 @@ import pytest
 
 from inception.derive import RULES, review
 from inception.derive.rules import layers, stacked
-from inception.spec import BatchNorm, Conv, LocalNorm, Net, Node, Pool, Split, blocks, named
+from inception.spec import (
+    BatchNorm,
+    Conv,
+    GlobalPool,
+    LocalNorm,
+    Net,
+    Node,
+    Pool,
+    Split,
+    blocks,
+    named,
+)
 
 
 def net(image: tuple[int, int, int] = (64, 16, 16), **trunk: Node) -> Net:
-    return Net(name="n", source="", image=image, trunk=named(**trunk), head=())
+    return Net(name="n", source="", image=image, trunk=named(**trunk), head=GlobalPool())
 
 
 def found(network: Net, rule: str) -> list[str]:
