@@ -63,7 +63,7 @@ def test_a_design_can_be_scaled_again(capfd: Out, tmp_path: Path) -> None:
     ("args", "says"),
     [
         (["--budget", "300MFLOP", "--input", "96"], "a cost must be like 300MMAC"),
-        (["--budget", "1kMAC", "--input", "96"], "the nearest that can be met is 5."),
+        (["--budget", "1kMAC", "--input", "96"], "MAC; the nearest that can be met is "),
         (["--budget", "1MMAC", "--input", "96", "--family", "gogglenet"], "did you mean"),
         (["--budget", "9MMAC", "--input", "32", "--out", "net.txt"], "must end in .json"),
     ],

@@ -9,6 +9,7 @@ from math import exp, log, sqrt
 from inception.derive.budget import RunBudget
 from inception.derive.cost import cost
 from inception.derive.scale import between, one_wider, ops, widened
+from inception.errors import SpecError
 from inception.spec import Net
 
 NEARLY = 0.97  # of the budget must be used
@@ -50,6 +51,14 @@ def load(net: Net, budgets: Sequence[RunBudget]) -> float:
     return max(budget.load(priced) for budget in budgets)
 
 
+def fits(net: Net, budgets: Sequence[RunBudget]) -> bool:
+    """Whether `net` is possible and overruns nothing."""
+    try:
+        return load(net, budgets) <= 1
+    except SpecError:
+        return False
+
+
 def guessed(shape: Shape, budgets: Sequence[RunBudget]) -> Candidate:
     """Guess the width that meets the budgets: costs are about a power of it."""
     x, power = 0.0, 2.0  # logarithm of the width; MACs and weights go with its square
@@ -72,21 +81,21 @@ def width_for(
     the guess.
     """
 
-    def fits(width: float) -> bool:
-        return load(widened(net, width), budgets) <= 1
+    def at(width: float) -> bool:
+        return fits(widened(net, width), budgets)
 
     low, high = max(NARROWEST, guess / NEAR), min(WIDEST, guess * NEAR)
-    if not fits(low):
+    if not at(low):
         low, high = NARROWEST, low
-        if not fits(low):
+        if not at(low):
             return None
-    elif fits(high):
+    elif at(high):
         low, high = high, WIDEST
-        if fits(high):
+        if at(high):
             return high if load(widened(net, high), budgets) >= NEARLY else None
     while high / low > 1 + precision:
         middle = sqrt(low * high)
-        low, high = (middle, high) if fits(middle) else (low, middle)
+        low, high = (middle, high) if at(middle) else (low, middle)
     return low
 
 
@@ -106,8 +115,8 @@ def fitted(rough: Candidate, budgets: Sequence[RunBudget]) -> Candidate | None:
     taken = greatest(total, lambda n: load(between(narrow, wide, n), budgets) <= 1)
     net = between(narrow, wide, taken)
     if taken < total and load(net, budgets) < NEARLY:
-        more = greatest(7, lambda n: load(one_wider(net, taken, n), budgets) <= 1)
-        net = one_wider(net, taken, more)
+        wider = [one_wider(net, taken, n) for n in range(8)]
+        net = max((w for w in wider if fits(w, budgets)), key=lambda w: load(w, budgets))
     return Candidate(shape, width, net) if load(net, budgets) >= NEARLY else None
 
 

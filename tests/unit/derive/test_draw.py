@@ -259,8 +259,8 @@ def test_the_miniature_of_a_module_has_a_cell_for_each_operator_of_its_paths(
     assert {float(cell.attrib["width"]) for cell in cells} == {CELL[0]}
 
 
-def test_the_legend_names_what_is_drawn_and_nothing_else(compact: Net) -> None:
-    key = elements(draw(compact, paths=True), "g")[1]
+def test_the_legend_names_what_is_drawn_and_nothing_else(inception_v3: Net) -> None:
+    key = elements(draw(inception_v3, paths=True), "g")[1]
     said = ["".join(text.itertext()) for text in key.iter(SVG + "text")]
 
     assert said == ["convolution", "pool", "concatenation", "dropout", "classifier"]
