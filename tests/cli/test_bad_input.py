@@ -104,7 +104,7 @@ def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
         ),
         (
             ("describe", "googlenet:bm"),
-            "googlenet has no dialect 'bm'; there are paper, bn",
+            "googlenet has no dialect 'bm'; there are paper, bn, separable, torchvision, tf_slim",
         ),
         (
             ("describe", "compact:bn"),

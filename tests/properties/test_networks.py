@@ -13,6 +13,7 @@ from inception.errors import SpecError
 from inception.network import build, stages
 from inception.network.modules import LocalResponseNorm
 from inception.spec import (
+    AdaptivePool,
     BatchNorm,
     Conv,
     Dropout,
@@ -40,29 +41,40 @@ SAME_MATHS = 1e-6  # float32, another order of summation
 
 sides = st.integers(1, 5)
 strides = st.integers(1, 3)
-norms = st.sampled_from([None, BatchNorm(), BatchNorm(eps=1e-5)])
+norms = st.sampled_from([None, BatchNorm(), BatchNorm(eps=1e-5), BatchNorm(gamma=False)])
 yes_no = st.booleans()
 convs = st.builds(
     Conv,
     st.integers(1, 6),
     st.tuples(sides, sides),
     strides,
-    st.sampled_from(["same", "valid"]),
+    st.sampled_from(["same", "valid", "tensorflow", 1, 2]),
     norms,
     yes_no,
     yes_no,
+)
+grouped = st.builds(
+    lambda wide, narrow, kernel, groups: (
+        Conv(wide),
+        Conv(narrow, kernel, groups=groups, norm=None),
+    ),
+    st.sampled_from([2, 4]),
+    st.sampled_from([4, 8]),
+    st.tuples(sides, sides),
+    st.sampled_from([2, "each"]),
 )
 pools = st.builds(
     Pool,
     st.sampled_from(["max", "avg"]),
     st.tuples(sides, sides),
     strides,
-    st.sampled_from(["same", "valid", "ceil"]),
+    st.sampled_from(["same", "valid", "ceil", "tensorflow"]),
+    yes_no,
 )
 local = st.builds(
     LocalNorm, st.integers(1, 6), st.floats(1e-5, 1.0), st.floats(0.3, 1.0), st.floats(0.5, 2.0)
 )
-ops = st.one_of(convs, pools, local)
+ops = st.one_of(convs, grouped, pools, local)
 odd = st.sampled_from([1, 3, 5])
 kept = st.builds(
     Conv, st.integers(1, 6), st.tuples(odd, odd), norm=norms, bias=yes_no
@@ -76,6 +88,7 @@ heads = st.sampled_from(
         (GlobalPool(), Linear(4, classifier=True)),
         (Linear(5, relu=True), Dropout(0.5), Linear(4, classifier=True)),
         (Conv(4, bias=True, norm=None, classifier=True), GlobalPool()),
+        (AdaptivePool((3, 2)), Linear(4, classifier=True)),
     ]
 )
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
+from inception.catalog import (
+    bn_inception,
+    googlenet,
+    inception_naive,
+    inception_v2,
+    inception_v3,
+    nin,
+    yardsticks,
+)
 from inception.catalog.compact import compact
-from inception.catalog.googlenet import DIALECTS as GOOGLENET_DIALECTS
-from inception.catalog.googlenet import googlenet
 from inception.errors import UnknownNameError, did_you_mean
-from inception.spec import Net, with_classes, with_input
+from inception.spec import Net, with_classes, with_input, with_pooled_exits
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +32,60 @@ class Entry:
 
 CATALOG: Mapping[str, Entry] = MappingProxyType(
     {
+        "nin_cifar10": Entry(
+            "Network in Network, Lin et al. 2013: 32x32, averages maps per class, no linear layer",
+            lambda dialect, _: nin.nin_cifar10(dialect),
+            nin.CIFAR10_DIALECTS,
+        ),
+        "nin_cifar100": Entry(
+            "Network in Network for 32x32 and 100 classes", lambda *_: nin.nin_cifar100()
+        ),
+        "nin_mnist": Entry("Network in Network for 28x28 grey images", lambda *_: nin.nin_mnist()),
+        "nin_svhn": Entry("Network in Network for 32x32 house numbers", lambda *_: nin.nin_svhn()),
+        "nin_imagenet": Entry(
+            "Network in Network for 224x224, of Caffe's model zoo", lambda *_: nin.nin_imagenet()
+        ),
+        "inception_naive": Entry(
+            "GoogLeNet's body without 1x1 reductions: what they save",
+            lambda dialect, _: inception_naive.inception_naive(dialect),
+            inception_naive.DIALECTS,
+        ),
         "googlenet": Entry(
             "GoogLeNet, Szegedy et al. 2014: 22 layers, two auxiliary classifiers as exits",
-            lambda dialect, _: googlenet(dialect),
-            {name: dialect.says for name, dialect in GOOGLENET_DIALECTS.items()},
+            lambda dialect, _: googlenet.googlenet(dialect),
+            {name: dialect.says for name, dialect in googlenet.DIALECTS.items()},
+        ),
+        "bn_inception": Entry(
+            "BN-Inception, Ioffe & Szegedy 2015: two 3x3 for each 5x5, strided modules, two exits",
+            lambda dialect, _: bn_inception.bn_inception(dialect),
+            {name: dialect.says for name, dialect in bn_inception.DIALECTS.items()},
+        ),
+        "inception_v2": Entry(
+            "Inception-v2, table 1 of Szegedy et al. 2015, and its ablations",
+            lambda dialect, _: inception_v2.inception_v2(dialect),
+            {name: switches.says for name, switches in inception_v2.DIALECTS.items()},
+        ),
+        "inception_v3": Entry(
+            "Inception-v3, Szegedy et al. 2015: the released network, one exit",
+            lambda dialect, _: inception_v3.inception_v3(dialect),
+            {name: dialect.says for name, dialect in inception_v3.DIALECTS.items()},
+        ),
+        "inception_v3_151": Entry(
+            "Inception-v3 for 151x151 at the cost of 299x299",
+            lambda *_: inception_v3.inception_v3_151(),
+        ),
+        "inception_v3_79": Entry(
+            "Inception-v3 for 79x79 at nearly the cost of 299x299",
+            lambda *_: inception_v3.inception_v3_79(),
+        ),
+        "alexnet": Entry(
+            "AlexNet, Krizhevsky et al. 2012: a yardstick for cost and speed",
+            lambda dialect, _: yardsticks.alexnet(dialect),
+            yardsticks.ALEXNET_DIALECTS,
+        ),
+        "vgg16": Entry(
+            "VGG-16, Simonyan & Zisserman 2014: a yardstick for cost and speed",
+            lambda *_: yardsticks.vgg16(),
         ),
         "compact": Entry(
             "compact Inception network for 32 to 128 pixel images, two exits; the default for them",
@@ -37,7 +95,13 @@ CATALOG: Mapping[str, Entry] = MappingProxyType(
 )
 
 
-def architecture(name: str, *, classes: int | None = None, input: int | None = None) -> Net:  # noqa: A002 - the command line's word
+def architecture(
+    name: str,
+    *,
+    classes: int | None = None,
+    input: int | None = None,  # noqa: A002 - the command line's word
+    exits: Literal["published", "pooled"] = "published",
+) -> Net:
     """Look up a network, as plain data.
 
     Args:
@@ -46,6 +110,7 @@ def architecture(name: str, *, classes: int | None = None, input: int | None = N
         classes: outputs of every classifier; the catalog's own number if None.
         input: side of the square input, in pixels; the catalog's own if None. An exit that does
             not fit a small input is left out.
+        exits: "pooled" gives each exit a head that averages over the whole grid, for any input.
 
     Raises:
         UnknownNameError: no such architecture or dialect.
@@ -61,6 +126,8 @@ def architecture(name: str, *, classes: int | None = None, input: int | None = N
         msg = f"{stem} has no dialect {dialect!r}; {hint}"
         raise UnknownNameError(msg)
     net = entry.build(dialect or next(iter(entry.dialects), ""), input)
+    if exits == "pooled":
+        net = with_pooled_exits(net)
     if input is not None and net.image[1:] != (input, input):
         net = with_input(net, input)
     return net if classes is None else with_classes(net, classes)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from inception import __version__
-from inception.cli import describe, evaluate, predict, report, train
+from inception.cli import describe, design, evaluate, predict, report, train
 from inception.errors import InceptionError, Interrupted
 
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
@@ -49,6 +49,7 @@ def common(
 
 app.command("list")(describe.list_architectures)
 app.command("describe")(describe.describe)
+app.command("design")(design.design)
 app.command("train")(train.train)
 app.command("resume")(train.resume)
 app.command("evaluate")(evaluate.evaluate)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inception.cli import readings
 from inception.cli.console import print_json, print_table
-from inception.cli.words import bytes_said, count_said
+from inception.cli.words import bytes_said, count_said, percent
+
+if TYPE_CHECKING:
+    from inception.spec import Net
+    from inception.workflow.describe import Description
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
@@ -37,54 +43,106 @@ def list_architectures(*, as_json: Json = False) -> None:
     )
 
 
-def describe(
+def describe(  # noqa: PLR0913 - the options of the verb
     name: Annotated[
         str,
-        typer.Argument(metavar="ARCH", help="Architecture, as `inception list` names it."),
+        typer.Argument(
+            metavar="ARCH", help="Architecture, as `inception list` names it, or its .json file."
+        ),
     ],
     input: Annotated[  # noqa: A002 - the word on the command line
         int | None, typer.Option(help="Side of the square input, pixels.", min=1)
     ] = None,
     classes: Annotated[int | None, typer.Option(help="Number of classes.", min=2)] = None,
     *,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Show our rows beside the table of the paper.")
+    ] = False,
+    per_path: Annotated[
+        bool, typer.Option("--per-path", help="Show what each path takes of its block.")
+    ] = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Show what the papers' design rules say about it.")
+    ] = False,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Draw it into this file.")
+    ] = None,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Draw every operator, not every block.")
+    ] = False,
+    flow: Annotated[str, typer.Option(help="Where the drawing flows: right or down.")] = "right",
+    theme: Annotated[str, typer.Option(help="Of the drawing: auto, light or dark.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Show an architecture block by block: shapes, parameters, work, memory, receptive field."""
     from inception.workflow.describe import description
 
+    if paths and draw is None:
+        msg = "it says how to draw; give --draw FILE.svg too"
+        raise typer.BadParameter(msg, param_hint="--paths")
     told = description(name, side=input, classes=classes)
+    net = told.cost.net
+    more: dict[str, Any] = {}
+    shown = []
+    if paper:
+        more["paper"], show = readings.paper(net)
+        shown.append(show)
+    if per_path:
+        more["paths"], show = readings.per_path(net)
+        shown.append(show)
+    if rules:
+        more["rules"], show = readings.rules(net)
+        shown.append(show)
+    if draw:
+        more["drawing"], show = readings.draw(net, draw, paths=paths, flow=flow, theme=theme)
+        shown.append(show)
     if as_json:
-        print_json(told.as_json())
+        print_json(told.as_json() | more)
         return
+    for show in shown or [lambda: print_costs(told)]:
+        show()
+
+
+def print_costs(told: Description) -> None:
+    """Print the cost of each block, of each exit, and of the whole."""
     net, priced = told.cost.net, told.cost
     print_table(
-        ("block", "output", "params", "MACs", "memory", "sees"),
+        ("block", "output", "params", "MACs", "answering", "training", "sees"),
         [
             (
                 row.at,
                 f"{row.y.channels}x{row.y.size[0]}x{row.y.size[1]}",
                 f"{row.cost.params:,}" if row.cost.params else "",
                 f"{row.cost.macs:,}" if row.cost.macs else "",
-                bytes_said(4 * row.y.cells),
-                "everything" if row.at == "head" else f"{row.y.view[0]} px",
+                bytes_said(row.activation_bytes),
+                bytes_said(row.training_bytes),
+                "everything" if row.at == "head" else seen(row.y.view),
             )
             for row in priced.blocks
         ],
         left=(0, 1),
-        title=f"{net.name}: {net.image[1]}x{net.image[2]} pixels, {told.classes} classes "
-        f"({net.source})",
-        total=("total", "", f"{priced.answer.params:,}", f"{priced.answer.macs:,}", "", ""),
+        title=f"{title(net)}, {told.classes} classes ({net.source})",
+        total=(
+            "total",
+            "",
+            f"{priced.answer.params:,}",
+            f"{priced.answer.macs:,}",
+            bytes_said(priced.activation_bytes),
+            bytes_said(4 * priced.answer.cells),
+            "",
+        ),
     )
     if priced.exits:
         print_table(
-            ("exit", "after", "params of its head", "MACs to here", "share"),
+            ("exit", "after", "params of its head", "MACs to here", "share", "saves at most"),
             [
                 (
                     row.exit.name,
                     row.exit.after,
                     f"{row.own.params:,}",
                     f"{row.macs_to_here:,}",
-                    f"{row.macs_to_here / priced.answer.macs:.0%}",
+                    percent(row.macs_to_here / priced.answer.macs),
+                    percent(row.saves_at_most),
                 )
                 for row in priced.exits
             ],
@@ -103,3 +161,13 @@ def describe(
         ],
         left=(0,),
     )
+
+
+def title(net: Net) -> str:
+    """Name and input."""
+    return f"{net.name}: {net.image[1]}x{net.image[2]} pixels"
+
+
+def seen(view: tuple[int, int]) -> str:
+    """A receptive field; most are square."""
+    return f"{view[0]} px" if view[0] == view[1] else f"{view[0]}x{view[1]} px"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inception.spec import (
+    AdaptivePool,
     Block,
     Conv,
     Dropout,
@@ -39,14 +40,16 @@ def price(step: Step) -> Cost:
     """Price one operator. Norms, ReLU, pooling and biases cost no MACs."""
     match step.op:
         case Conv() as conv:
-            weights = conv.kernel[0] * conv.kernel[1] * step.x.channels * conv.out
-            extra = conv.out * ((2 if conv.norm else 0) + (1 if conv.bias else 0))
+            fan_in = step.x.channels // conv.groups_of(step.x.channels)
+            weights = conv.kernel[0] * conv.kernel[1] * fan_in * conv.out
+            norm = (1 + conv.norm.gamma) if conv.norm else 0
+            extra = conv.out * (norm + conv.bias)
             height, width = step.y.size
             return Cost(weights + extra, weights * height * width, step.y.cells)
         case Linear(out):
             weights = step.x.cells * out
             return Cost(weights + out, weights, out)
-        case Pool() | GlobalPool() | LocalNorm():
+        case Pool() | AdaptivePool() | GlobalPool() | LocalNorm():
             return Cost(cells=step.y.cells)
         case Dropout():
             return Cost()
@@ -64,6 +67,17 @@ class BlockCost:
     at: str
     y: Signal
     cost: Cost
+    live_cells: int  # most scalars alive at once while it answers, its input among them
+
+    @property
+    def activation_bytes(self) -> int:
+        """Peak memory of the activations of one image while this block answers, in float32."""
+        return self.live_cells * BYTES_PER_CELL
+
+    @property
+    def training_bytes(self) -> int:
+        """What training keeps of this block for one image, in float32."""
+        return self.cost.cells * BYTES_PER_CELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,7 @@ class ExitCost:
     exit: Exit
     own: Cost  # its head alone
     macs_to_here: int  # trunk up to its block, and its own head
+    saves_at_most: float  # share of the whole answer's MACs, were every image to stop here
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +121,23 @@ def cost(net: Net) -> NetCost:
         "multiply-adds".
     """
     lines: list[BlockCost] = []
-    exits: list[ExitCost] = []
-    answer, on_exits, peak, view = Cost(), Cost(), 0, (1, 1)
+    heads: list[tuple[Exit, Cost, int]] = []
+    answer, on_exits, view = Cost(), Cost(), (1, 1)
     by_name = {e.name: e for e in net.exits}
     for block in blocks(net):
         own = bill(block.steps)
         part, _, name = block.at.partition(".")
         if part == "exits":
-            exits.append(ExitCost(by_name[name], own, answer.macs + own.macs))
+            heads.append((by_name[name], own, answer.macs + own.macs))
             on_exits += own
             continue
-        lines.append(BlockCost(block.at.removeprefix("trunk."), block.y, own))
+        lines.append(BlockCost(block.at.removeprefix("trunk."), block.y, own, live(block)))
         answer += own
-        peak = max(peak, live(block))
         view = block.y.view if part == "trunk" else view
-    return NetCost(
-        net, tuple(lines), tuple(exits), answer, answer + on_exits, peak_cells=peak, view=view
-    )
+    whole = max(1, answer.macs)
+    exits = tuple(ExitCost(e, own, to_here, 1 - to_here / whole) for e, own, to_here in heads)
+    peak = max(line.live_cells for line in lines)
+    return NetCost(net, tuple(lines), exits, answer, answer + on_exits, peak_cells=peak, view=view)
 
 
 def live(block: Block | Step, held: int = 0) -> int:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from inception.spec import Conv, Dropout, GlobalPool, Linear, LocalNorm, Net, Pool, steps
+from inception.spec import (
+    AdaptivePool,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Linear,
+    LocalNorm,
+    Net,
+    Pool,
+    steps,
+)
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -18,16 +28,18 @@ def tensors(net: Net) -> Iterator[tuple[str, Shape]]:
     for step in steps(net):
         match step.op:
             case Conv() as conv:
-                yield f"{step.at}.conv.weight", (conv.out, step.x.channels, *conv.kernel)
+                fan_in = step.x.channels // conv.groups_of(step.x.channels)
+                yield f"{step.at}.conv.weight", (conv.out, fan_in, *conv.kernel)
                 if conv.bias:
                     yield f"{step.at}.conv.bias", (conv.out,)
                 if conv.norm:
-                    for part in ("weight", "bias", "running_mean", "running_var"):
+                    gamma = ("weight",) if conv.norm.gamma else ()
+                    for part in (*gamma, "bias", "running_mean", "running_var"):
                         yield f"{step.at}.bn.{part}", (conv.out,)
             case Linear(out):
                 yield f"{step.at}.fc.weight", (out, step.x.cells)
                 yield f"{step.at}.fc.bias", (out,)
-            case Pool() | GlobalPool() | LocalNorm() | Dropout():
+            case Pool() | AdaptivePool() | GlobalPool() | LocalNorm() | Dropout():
                 pass
 
 

@@ -6,12 +6,22 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, assert_never
 
+import torch
 from torch import Tensor, nn
 
 from inception.errors import UnknownNameError, did_you_mean
-from inception.network.initialise import initialise
-from inception.network.modules import Concat, GlobalAverage, LocalResponseNorm
+from inception.network.initialise import initialise, reset_norms
+from inception.network.modules import (
+    AdaptiveAverage,
+    BatchNormWithoutGamma,
+    Concat,
+    GlobalAverage,
+    LocalResponseNorm,
+    PaddedAverage,
+    Scores,
+)
 from inception.spec import (
+    AdaptivePool,
     Conv,
     Dropout,
     GlobalPool,
@@ -19,10 +29,13 @@ from inception.spec import (
     LocalNorm,
     Net,
     Node,
+    Pair,
     Pool,
     Split,
     Step,
+    border,
     steps,
+    windows,
 )
 
 
@@ -50,9 +63,9 @@ class InceptionNet(nn.Module):
         self.exit_after = {exit_.name: exit_.after for exit_ in net.exits}
         self.trunk = nn.ModuleDict({n: module(f"trunk.{n}", node, plan) for n, node in net.trunk})
         self.exits = nn.ModuleDict(
-            {e.name: module(f"exits.{e.name}", e.head, plan) for e in net.exits}
+            {e.name: classifier(f"exits.{e.name}", e.head, plan) for e in net.exits}
         )
-        self.head = module("head", net.head, plan)
+        self.head = classifier("head", net.head, plan)
 
     def forward(self, images: Tensor, exits: Collection[str] = ()) -> Logits:
         """Scores before softmax, of the head and of the exits asked for.
@@ -85,15 +98,24 @@ def build(net: Net, *, seed: int = 0, weights_follow: bool = False) -> Inception
     Args:
         net: the description.
         seed: of the initial weights; the same seed gives the same weights.
-        weights_follow: leave the weights as torch makes them, since others will be loaded.
+        weights_follow: leave the weights zero, since others will be loaded.
 
     Raises:
         SpecError: `net` cannot exist at its input size.
     """
-    model = InceptionNet(net)
-    if not weights_follow:
-        initialise(model, seed)
+    with torch.device("meta"):  # torch would draw weights that are drawn again or replaced
+        model = InceptionNet(net)
+    model.to_empty(device="cpu")
+    reset_norms(model)
+    initialise(model, net, None if weights_follow else seed)
     return model
+
+
+def classifier(at: str, node: Node, plan: Mapping[str, Step]) -> nn.Module:
+    """Build the head that lives at address `at`: like `module`, but it gives (batch, classes)."""
+    if isinstance(node, tuple):
+        return Scores(*(module(f"{at}.{i}", child, plan) for i, child in enumerate(node)))
+    return module(at, node, plan)
 
 
 def module(at: str, node: Node, plan: Mapping[str, Step]) -> nn.Module:
@@ -112,17 +134,9 @@ def operator(step: Step) -> nn.Module:
     """Build one operator, with the input width the walk found for it."""
     match step.op:
         case Conv() as op:
-            return convolution(op, step.x.channels)
-        case Pool(kind, (kh, kw), stride, padding):
-            pad = (kh // 2, kw // 2) if padding == "same" else (0, 0)
-            pool = nn.MaxPool2d if kind == "max" else nn.AvgPool2d
-            return pool((kh, kw), stride, pad, ceil_mode=padding == "ceil")
-        case LocalNorm(size, alpha, beta, k):
-            return LocalResponseNorm(size, alpha, beta, k)
-        case GlobalPool():
-            return GlobalAverage()
-        case Dropout(p):
-            return nn.Dropout(p)
+            return convolution(op, step)
+        case Pool() as op:
+            return pool(op, step)
         case Linear(out, relu):
             fc = nn.Linear(step.x.cells, out)
             tail: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten(), fc=fc)
@@ -130,16 +144,79 @@ def operator(step: Step) -> nn.Module:
                 tail["relu"] = nn.ReLU(inplace=True)
             return nn.Sequential(tail)
         case _:
-            assert_never(step.op)
+            return weightless(step.op)
 
 
-def convolution(op: Conv, channels: int) -> nn.Sequential:
-    """Convolution, norm and ReLU under the names conv, bn and relu."""
-    pad = (op.kernel[0] // 2, op.kernel[1] // 2) if op.padding == "same" else (0, 0)
-    conv = nn.Conv2d(channels, op.out, op.kernel, op.stride, pad, bias=op.bias)
-    parts: OrderedDict[str, nn.Module] = OrderedDict(conv=conv)
+def weightless(op: AdaptivePool | GlobalPool | LocalNorm | Dropout) -> nn.Module:
+    """Build an operator that does not depend on its input and has nothing to learn."""
+    match op:
+        case AdaptivePool(grid):
+            return AdaptiveAverage(grid)
+        case GlobalPool():
+            return GlobalAverage()
+        case LocalNorm(size, alpha, beta, k):
+            return LocalResponseNorm(size, alpha, beta, k)
+        case Dropout(p):
+            return nn.Dropout(p)
+        case _:
+            assert_never(op)
+
+
+def convolution(op: Conv, step: Step) -> nn.Sequential:
+    """Convolution, norm and ReLU under the names conv, bn and relu; before them uneven padding."""
+    rows, columns = borders(op, step)
+    even = rows[0] == rows[1] and columns[0] == columns[1]
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    if not even:
+        parts["pad"] = nn.ZeroPad2d((*columns, *rows))
+    parts["conv"] = nn.Conv2d(
+        step.x.channels,
+        op.out,
+        op.kernel,
+        op.stride,
+        (rows[0], columns[0]) if even else 0,
+        groups=op.groups_of(step.x.channels),
+        bias=op.bias,
+    )
     if op.norm:
-        parts["bn"] = nn.BatchNorm2d(op.out, eps=op.norm.eps)
+        norm = nn.BatchNorm2d if op.norm.gamma else BatchNormWithoutGamma
+        parts["bn"] = norm(op.out, eps=op.norm.eps)
     if op.relu:
         parts["relu"] = nn.ReLU(inplace=True)
     return nn.Sequential(parts)
+
+
+def pool(op: Pool, step: Step) -> nn.Module:
+    """Pooling; uneven padding is a module of its own, or a window that hangs over, where it can."""
+    rows, columns = borders(op, step)
+    even = rows[0] == rows[1] and columns[0] == columns[1]
+    hangs = rows[0] == columns[0] == 0 and step.y.size == tuple(
+        windows(n, k, op.stride, "ceil") for n, k in zip(step.x.size, op.kernel, strict=True)
+    )
+    if op.kind == "max":
+        if even or hangs:
+            pad = (rows[0], columns[0])
+            return nn.MaxPool2d(
+                op.kernel, op.stride, pad, ceil_mode=hangs and op.padding != "valid"
+            )
+        outside = nn.ConstantPad2d((*columns, *rows), float("-inf"))
+        return nn.Sequential(outside, nn.MaxPool2d(op.kernel, op.stride))
+    if not even and not op.count_padding:
+        return PaddedAverage(op.kernel, op.stride, (*columns, *rows))
+    if not even:
+        return nn.Sequential(nn.ZeroPad2d((*columns, *rows)), nn.AvgPool2d(op.kernel, op.stride))
+    return nn.AvgPool2d(
+        op.kernel,
+        op.stride,
+        (rows[0], columns[0]),
+        ceil_mode=op.padding == "ceil",
+        count_include_pad=op.count_padding,
+    )
+
+
+def borders(op: Conv | Pool, step: Step) -> tuple[Pair, Pair]:
+    """Cells padded (above, below) and (left, right)."""
+    above, left = (
+        border(n, k, op.stride, op.padding) for n, k in zip(step.x.size, op.kernel, strict=True)
+    )
+    return above, left

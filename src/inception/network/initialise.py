@@ -2,28 +2,68 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
+
+from inception.spec import Conv, Init, Linear, Net, steps
+
+HE = Init()  # keeps the variance through ReLUs
+SMALL = Init(std=0.01)  # of classifiers: the first predictions are nearly uniform
 
 
-def initialise(model: nn.Module, seed: int) -> None:
-    """Draw the weights of every convolution and linear layer; biases and betas become 0.
+def initialise(model: nn.Module, net: Net, seed: int | None) -> None:
+    """Draw the weights of every convolution and linear layer of `model`, built from `net`.
 
-    Convolutions and hidden linear layers get normal weights of variance 2 / fan-in, which keeps the
-    variance through ReLUs; classifiers, recognised by not being followed by a ReLU, get a standard
-    deviation of 0.01, so that the first predictions are nearly uniform.
+    Each operator's `init` says how. Where it says nothing, operators that a ReLU follows get normal
+    weights of variance 2 / fan-in, the others, which are classifiers, a standard deviation of 0.01;
+    biases become 0.
+
+    Args:
+        model: the module.
+        net: what it was built from.
+        seed: of the draws; None sets every weight and bias to 0.
 
     Sources:
         He et al. 2015, arXiv:1502.01852, section 2.2. Small classifiers: Caffe's and TF-slim's
         Inception files.
     """
-    generator = Generator().manual_seed(seed)
+    generator = None if seed is None else Generator().manual_seed(seed)
+    operators = {step.at: step.op for step in steps(net)}
     with torch.no_grad():
-        for name, part in model.named_modules():
-            if isinstance(part, nn.Conv2d | nn.Linear):
-                parent = model.get_submodule(name.rpartition(".")[0])
-                fan_in = part.weight[0].numel()
-                std = (2.0 / fan_in) ** 0.5 if hasattr(parent, "relu") else 0.01
-                part.weight.normal_(0.0, std, generator=generator)
-                if part.bias is not None:
-                    part.bias.zero_()
+        for at, part in model.named_modules():
+            op = operators.get(at)
+            if not isinstance(op, Conv | Linear):
+                continue
+            layer = part.get_submodule("conv" if isinstance(op, Conv) else "fc")
+            init = op.init or (HE if op.relu else SMALL)
+            for name, tensor in layer.named_parameters():
+                if generator is None:
+                    tensor.zero_()
+                elif name == "bias":
+                    tensor.fill_(init.bias)
+                else:
+                    draw(tensor, init, generator)
+
+
+def reset_norms(model: nn.Module) -> None:
+    """Give every batch norm gamma 1, beta 0, mean 0 and variance 1."""
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.reset_parameters()
+
+
+def draw(weight: Tensor, init: Init, generator: Generator) -> None:
+    """Fill `weight`, (out, in, ...), with random numbers."""
+    fan_in = weight[0].numel()
+    std = init.std if init.std is not None else (init.gain / fan_in) ** 0.5
+    match init.distribution:
+        case "normal":
+            weight.normal_(0.0, std, generator=generator)
+        case "uniform":
+            weight.uniform_(-std * 3**0.5, std * 3**0.5, generator=generator)
+        case "truncated":  # by the inverse of the distribution function: no rejection, no loop
+            inside = math.erf(2.0 / 2**0.5)
+            weight.uniform_(-inside, inside, generator=generator).erfinv_()
+            weight.mul_(std * 2**0.5).clamp_(-2.0 * std, 2.0 * std)

@@ -15,12 +15,78 @@ class Concat(nn.ModuleDict):
         return torch.cat([path(x) for path in self.values()], dim=1)
 
 
+class Scores(nn.Sequential):
+    """A classifier: whatever its last operator is, the result is (batch, classes)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Score `x`, (batch, channels, height, width)."""
+        for part in self:
+            x = part(x)
+        return x.flatten(1)
+
+
 class GlobalAverage(nn.Module):
     """Mean over the grid. `mean` has a deterministic and faster backward than adaptive pooling."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, channels, 1, 1)."""
         return x.mean((2, 3), keepdim=True)
+
+
+class AdaptiveAverage(nn.Module):
+    """Mean over windows that leave a grid of a given size.
+
+    Equal to `torch.nn.AdaptiveAvgPool2d`, whose backward is not deterministic on CUDA.
+    """
+
+    def __init__(self, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.grid = grid
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, height, width) -> (batch, channels, *grid)."""
+        return averaged(averaged(x, 2, self.grid[0]), 3, self.grid[1])
+
+    def extra_repr(self) -> str:
+        """Show the grid when the module is printed."""
+        return f"grid={self.grid}"
+
+
+def averaged(x: Tensor, axis: int, out: int) -> Tensor:
+    """Mean over `out` windows along `axis`, which overlap where its length is no multiple."""
+    n = x.shape[axis]
+    bounds = [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
+    parts = [x.narrow(axis, a, b - a).mean(axis, keepdim=True) for a, b in bounds]
+    return torch.cat(parts, axis)
+
+
+class PaddedAverage(nn.Module):
+    """Average pool whose padding may be uneven and does not count."""
+
+    def __init__(
+        self, kernel: tuple[int, int], stride: int, pad: tuple[int, int, int, int]
+    ) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.pad = kernel, stride, pad  # left, right, top, bottom
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Average `x`, (batch, channels, height, width), over the cells that are not padding."""
+        cells = functional.pad(torch.ones_like(x[:1, :1]), self.pad)
+        share = functional.avg_pool2d(cells, self.kernel, self.stride)
+        return functional.avg_pool2d(functional.pad(x, self.pad), self.kernel, self.stride) / share
+
+    def extra_repr(self) -> str:
+        """Show the window when the module is printed."""
+        return f"kernel={self.kernel}, stride={self.stride}, pad={self.pad}"
+
+
+class BatchNormWithoutGamma(nn.BatchNorm2d):
+    """Batch norm with beta alone; gamma stays 1, is no parameter and is not stored."""
+
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__(channels, eps=eps)
+        del self.weight
+        self.register_buffer("weight", torch.ones(channels), persistent=False)
 
 
 class LocalResponseNorm(nn.Module):

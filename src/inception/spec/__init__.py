@@ -1,12 +1,21 @@
 """The language of architectures: frozen data, and the one walk over it. Standard library only."""
 
-from inception.spec.edit import smallest_for_exit, smallest_input, with_classes, with_input
+from inception.spec.edit import (
+    fitting_inputs,
+    smallest_for_exit,
+    smallest_input,
+    with_classes,
+    with_input,
+    with_pooled_exits,
+)
 from inception.spec.nodes import (
+    AdaptivePool,
     BatchNorm,
     Conv,
     Dropout,
     Exit,
     GlobalPool,
+    Init,
     Linear,
     LocalNorm,
     Named,
@@ -19,15 +28,17 @@ from inception.spec.nodes import (
     named,
 )
 from inception.spec.text import from_json, to_json
-from inception.spec.walk import Block, Signal, Step, blocks, steps, walk
+from inception.spec.walk import Block, Signal, Step, blocks, border, steps, walk, windows
 
 __all__ = [
+    "AdaptivePool",
     "BatchNorm",
     "Block",
     "Conv",
     "Dropout",
     "Exit",
     "GlobalPool",
+    "Init",
     "Linear",
     "LocalNorm",
     "Named",
@@ -40,6 +51,8 @@ __all__ = [
     "Split",
     "Step",
     "blocks",
+    "border",
+    "fitting_inputs",
     "from_json",
     "named",
     "smallest_for_exit",
@@ -47,6 +60,8 @@ __all__ = [
     "steps",
     "to_json",
     "walk",
+    "windows",
     "with_classes",
     "with_input",
+    "with_pooled_exits",
 ]

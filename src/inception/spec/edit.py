@@ -1,13 +1,13 @@
-"""The same network with other classes, another input size, or fewer exits."""
+"""The same network with other classes, another input size, or other exits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from inception.errors import SpecError
-from inception.spec.nodes import Conv, Exit, Linear, Net, Node, Op, Split
-from inception.spec.walk import blocks
+from inception.spec.nodes import Conv, Exit, GlobalPool, Linear, Net, Node, Op, Split
+from inception.spec.walk import blocks, steps
 
 LARGEST_INPUT = 4096  # pixels; beyond it no network of the family is of use
 
@@ -46,27 +46,63 @@ def with_input(net: Net, side: int) -> Net:
     """Give `net` square images of `side` pixels; an exit that does not fit there is left out.
 
     Raises:
-        SpecError: the trunk or the head does not fit; the smallest side that does is named.
+        SpecError: the trunk or the head does not fit; the nearest sides that do are named.
     """
-    plain = replace(net, image=(net.image[0], side, side), exits=())
+    plain = at_side(replace(net, exits=()), side)
     if not fits(plain):
-        raise misfit(plain, smallest_input(replace(net, exits=())))
+        smallest = smallest_input(replace(net, exits=()))
+        if side < smallest:
+            msg = f"{net.name}: a {side}x{side} image is too small; the smallest is {smallest}"
+            raise SpecError(msg)
+        below = next(n for n in range(side, 0, -1) if fits(at_side(plain, n)))
+        above = next((n for n in range(side, 2 * side) if fits(at_side(plain, n))), None)
+        nearest = f"{below} and {above}" if above else str(below)
+        msg = f"{net.name}: a {side}x{side} image does not fit; the nearest that do are {nearest}"
+        raise SpecError(msg)
     kept = tuple(e for e in net.exits if fits(replace(plain, exits=(e,))))
     return replace(plain, exits=kept)
 
 
-def misfit(net: Net, smallest: int) -> SpecError:
-    """The error of a network that its own image does not fit."""
-    side = net.image[1]
-    if side < smallest:
-        return SpecError(
-            f"{net.name}: a {side}x{side} image is too small; the smallest is {smallest}"
-        )
-    try:
-        blocks_of(net)
-    except SpecError as error:  # paths that meet at some sizes and not at others
-        return SpecError(f"{net.name}: a {side}x{side} image does not fit ({error})")
-    return SpecError(f"{net.name}: a {side}x{side} image does not fit")
+def at_side(net: Net, side: int) -> Net:
+    """Take square images of `side` pixels, whether they fit or not."""
+    return replace(net, image=(net.image[0], side, side))
+
+
+def with_pooled_exits(net: Net) -> Net:
+    """Give every exit a head for any input size: the average over the grid, then a classifier.
+
+    The papers' heads have fully connected layers, or windows, that fix the grid they read. The
+    places, names, classes and loss weights stay.
+    """
+    return replace(net, exits=tuple(pooled(e) for e in net.exits))
+
+
+def pooled(exit_: Exit) -> Exit:
+    """The same exit with a head that averages over the whole grid.
+
+    Raises:
+        SpecError: its head has not exactly one classifier.
+    """
+    found = [
+        op.out for op in operators(exit_.head) if isinstance(op, Conv | Linear) and op.classifier
+    ]
+    if len(found) != 1:
+        msg = f"exits.{exit_.name}: a head needs one classifier to be replaced, got {len(found)}"
+        raise SpecError(msg)
+    return replace(exit_, head=(GlobalPool(), Linear(found[0], classifier=True)))
+
+
+def operators(node: Node) -> Iterator[Op]:
+    """Every operator of `node`, in order."""
+    match node:
+        case Split(paths):
+            for _, path in paths:
+                yield from operators(path)
+        case tuple():
+            for child in node:
+                yield from operators(child)
+        case _:
+            yield node
 
 
 def smallest_input(net: Net) -> int:
@@ -76,7 +112,7 @@ def smallest_input(net: Net) -> int:
         SpecError: none up to 4096 pixels fits.
     """
     for side in range(1, LARGEST_INPUT + 1):
-        if fits(replace(net, image=(net.image[0], side, side))):
+        if fits(at_side(net, side)):
             return side
     blocks_of(net)  # says which window does not fit
     msg = f"{net.name}: no square image up to {LARGEST_INPUT} pixels fits"
@@ -101,3 +137,36 @@ def blocks_of(net: Net) -> None:
 def smallest_for_exit(net: Net, exit_: Exit) -> int:
     """Smallest side, in pixels, at which `exit_` can be trained."""
     return smallest_input(replace(net, exits=(exit_,)))
+
+
+def fitting_inputs(net: Net, exit_: Exit) -> range:
+    """Sides, in pixels, at which the fully connected layers of `exit_` have the shapes of `net`'s.
+
+    At these sides weights of the exit's head can be passed on. A head that averages over the whole
+    grid first takes every side up to 4096 pixels.
+    """
+    with_exit = replace(net, exits=(exit_,))
+    shapes = connected(with_exit)
+
+    def same(side: int) -> bool:
+        other = at_side(with_exit, side)
+        return fits(other) and connected(other) == shapes
+
+    native = net.image[1]
+    return range(last_side(same, native, 0), last_side(same, native, LARGEST_INPUT + 1) + 1)
+
+
+def last_side(holds: Callable[[int], bool], inside: int, outside: int) -> int:
+    """The side nearest to `outside` for which something holds, that holds from `inside` on."""
+    while abs(outside - inside) > 1:
+        middle = (inside + outside) // 2
+        if holds(middle):
+            inside = middle
+        else:
+            outside = middle
+    return inside
+
+
+def connected(net: Net) -> list[int]:
+    """Inputs of the exits' fully connected layers."""
+    return [s.x.cells for s in steps(net) if isinstance(s.op, Linear) and s.at.startswith("exits.")]

@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 from inception.errors import SpecError, did_you_mean
 
 Pair: TypeAlias = tuple[int, int]
-Padding: TypeAlias = Literal["same", "valid", "ceil"]
+ConvPadding: TypeAlias = Literal["same", "valid", "tensorflow"] | int
+Padding: TypeAlias = ConvPadding | Literal["ceil"]
 
 
 def positive(op: object, **counts: int) -> None:
@@ -22,53 +23,108 @@ def positive(op: object, **counts: int) -> None:
             raise SpecError(msg)
 
 
+def not_negative(op: object, padding: Padding) -> None:
+    """Refuse to pad less than nothing."""
+    if isinstance(padding, int) and padding < 0:
+        msg = f"{type(op).__name__}: padding must be at least 0, got {padding}"
+        raise SpecError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """First weights of one operator, where a paper or its code states them.
+
+    Without `std` the standard deviation is (gain / fan-in) ** 0.5: gain 2 is He's
+    (arXiv:1502.01852), gain 1 with "uniform" Caffe's "xavier". "truncated" is normal within two
+    standard deviations and nothing beyond; what remains spreads 0.88 times as wide as stated.
+    """
+
+    distribution: Literal["normal", "truncated", "uniform"] = "normal"
+    std: float | None = None
+    gain: float = 2.0
+    bias: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class BatchNorm:
     """Normalisation over the batch, with learnable gamma and beta (arXiv:1502.03167).
 
-    `eps` is added to the variance; every network that Google released uses 1e-3.
+    `eps` is added to the variance; every network that Google released uses 1e-3. TF-slim and Keras
+    leave gamma out: a ReLU and a linear layer follow, which make it redundant.
     """
 
     eps: float = 1e-3
+    gamma: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Conv:
     """Convolution, then batch norm if `norm` is given, then ReLU if `relu`.
 
-    "same" pads `kernel // 2` on every side, "valid" pads nothing. `classifier` marks the operator
-    whose `out` is the number of classes.
+    "same" pads `kernel // 2` on every side, "valid" nothing, a number that many cells; "tensorflow"
+    gives ceil(size / stride) windows and puts an odd padded cell on the right and at the bottom.
+    `groups` divides the channels, in and out, into as many unconnected parts; "each" gives every
+    input channel its own (depthwise). `classifier` marks the operator whose `out` is the number of
+    classes. `init` is None where nobody states it: the package then chooses.
     """
 
     out: int
     kernel: Pair = (1, 1)
     stride: int = 1
-    padding: Literal["same", "valid"] = "same"
+    padding: ConvPadding = "same"
     norm: BatchNorm | None = BatchNorm()
     bias: bool = False
     relu: bool = True
     classifier: bool = False
+    groups: int | Literal["each"] = 1
+    init: Init | None = None
 
     def __post_init__(self) -> None:
         height, width = self.kernel
         positive(self, out=self.out, height=height, width=width, stride=self.stride)
+        if self.groups != "each":
+            positive(self, groups=self.groups)
+        not_negative(self, self.padding)
+
+    def groups_of(self, channels: int) -> int:
+        """Number of groups when the input has `channels` channels."""
+        return channels if self.groups == "each" else self.groups
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Spatial pooling; "ceil" pads nothing and lets the last window hang over, as Caffe does.
 
-    An average counts the padding that "same" adds as zeros.
+    The other paddings are those of `Conv`. An average divides by the cells of its window; those
+    padded count, as zeros, unless `count_padding` is false (TensorFlow, Keras).
     """
 
     kind: Literal["max", "avg"]
     kernel: Pair = (3, 3)
     stride: int = 1
     padding: Padding = "same"
+    count_padding: bool = True
 
     def __post_init__(self) -> None:
         height, width = self.kernel
         positive(self, height=height, width=width, stride=self.stride)
+        not_negative(self, self.padding)
+        if isinstance(self.padding, int) and self.padding > min(self.kernel) // 2:
+            msg = f"Pool: padding must be at most half the window, got {self.padding}"
+            raise SpecError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptivePool:
+    """Average that always leaves a grid of this size; windows overlap where they must.
+
+    Window i of n covers cells floor(i * size / n) up to ceil((i + 1) * size / n), as in torch.
+    """
+
+    grid: Pair
+
+    def __post_init__(self) -> None:
+        positive(self, height=self.grid[0], width=self.grid[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +159,7 @@ class Linear:
     out: int
     relu: bool = False
     classifier: bool = False
+    init: Init | None = None
 
     def __post_init__(self) -> None:
         positive(self, out=self.out)
@@ -115,7 +172,7 @@ class Split:
     paths: Named
 
 
-Op: TypeAlias = Conv | Pool | LocalNorm | GlobalPool | Dropout | Linear
+Op: TypeAlias = Conv | Pool | AdaptivePool | LocalNorm | GlobalPool | Dropout | Linear
 Node: TypeAlias = "Op | Split | tuple[Node, ...]"
 Named: TypeAlias = tuple[tuple[str, Node], ...]
 

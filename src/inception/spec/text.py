@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from inception.errors import SpecError, did_you_mean
 from inception.spec import nodes
 from inception.spec.nodes import (
+    AdaptivePool,
     Conv,
     Dropout,
     Exit,
@@ -24,7 +26,7 @@ from inception.spec.nodes import (
 )
 
 OPS: Mapping[str, type] = {
-    op.__name__: op for op in (Conv, Pool, LocalNorm, GlobalPool, Dropout, Linear)
+    op.__name__: op for op in (Conv, Pool, AdaptivePool, LocalNorm, GlobalPool, Dropout, Linear)
 }
 
 
@@ -165,7 +167,7 @@ def typed(at: str, data: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON in, `kin
     """Convert a JSON value to the annotated type of a field."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in {Union, types.UnionType}:
-        return None if data is None else typed(at, data, args[0])
+        return one_of(at, data, args)
     if is_dataclass(kind) and isinstance(kind, type):
         return value_from_json(at, data, kind)
     if origin is Literal and data in args:
@@ -176,6 +178,28 @@ def typed(at: str, data: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON in, `kin
         return float(data)
     if isinstance(kind, type) and type(data) is kind:
         return data
-    wanted = " or ".join(map(repr, args)) if origin is Literal else getattr(kind, "__name__", kind)
-    msg = f"{at}: must be {wanted}, got {data!r:.80}"
+    msg = f"{at}: must be {' or '.join(wanted(kind))}, got {data!r:.80}"
     raise SpecError(msg)
+
+
+def one_of(at: str, data: Any, kinds: Sequence[Any]) -> Any:  # noqa: ANN401 - JSON in, one of `kinds` out
+    """Convert a JSON value to the first of several types that takes it."""
+    if data is None and types.NoneType in kinds:
+        return None
+    kinds = [kind for kind in kinds if kind is not types.NoneType]
+    if len(kinds) == 1:
+        return typed(at, data, kinds[0])
+    for kind in kinds:
+        with suppress(SpecError):
+            return typed(at, data, kind)
+    msg = (
+        f"{at}: must be {' or '.join(w for kind in kinds for w in wanted(kind))}, got {data!r:.80}"
+    )
+    raise SpecError(msg)
+
+
+def wanted(kind: Any) -> list[str]:  # noqa: ANN401 - an annotation
+    """Say what an annotation allows."""
+    if get_origin(kind) is Literal:
+        return [repr(arg) for arg in get_args(kind)]
+    return [str(getattr(kind, "__name__", kind))]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from inception.errors import SpecError
 from inception.spec.nodes import (
+    AdaptivePool,
     Conv,
     Dropout,
     GlobalPool,
@@ -78,8 +79,22 @@ def blocks(net: Net) -> Iterator[Block | Step]:
         x = block.y
         for exit_ in net.exits:
             if exit_.after == name:
-                yield walk(f"exits.{exit_.name}", exit_.head, x)
-    yield walk("head", net.head, x)
+                yield classifier(f"exits.{exit_.name}", exit_.head, x)
+    yield classifier("head", net.head, x)
+
+
+def classifier(at: str, node: Node, x: Signal) -> Block | Step:
+    """Feed `x` to a head: what leaves it are scores, so the grid must be one cell.
+
+    Raises:
+        SpecError: a window does not fit, or a grid is left.
+    """
+    block = walk(at, node, x)
+    if block.y.size != (1, 1):
+        height, width = block.y.size
+        msg = f"{at}: a classifier must leave one cell, got {height}x{width}; end with GlobalPool"
+        raise SpecError(msg)
+    return block
 
 
 def steps(net: Net) -> Iterator[Step]:
@@ -123,9 +138,12 @@ def after(at: str, op: Op, x: Signal) -> Signal:
     """Signal that leaves `op` when `x` enters it."""
     match op:
         case Conv():
+            refuse_groups(at, op, x.channels)
             return replace(slide(at, x, op.kernel, op.stride, op.padding), channels=op.out)
         case Pool():
             return slide(at, x, op.kernel, op.stride, op.padding)
+        case AdaptivePool():
+            return adapt(x, op.grid)
         case GlobalPool():
             return slide(at, x, x.size, 1, "valid")
         case Linear():
@@ -154,10 +172,47 @@ def windows(n: int, k: int, stride: int, padding: Padding) -> int:
 
     With "ceil" the last window may hang over the border but must begin on the grid.
     """
+    if padding == "ceil":
+        return min(-(-(n - k) // stride), (n - 1) // stride) + 1
+    return (n + sum(border(n, k, stride, padding)) - k) // stride + 1
+
+
+def border(n: int, k: int, stride: int, padding: Padding) -> Pair:
+    """Cells added before and after `n` cells."""
     match padding:
         case "same":
-            return (n + 2 * (k // 2) - k) // stride + 1
-        case "ceil":
-            return min(-(-(n - k) // stride), (n - 1) // stride) + 1
-        case "valid":
-            return (n - k) // stride + 1
+            return (k // 2, k // 2)
+        case "valid" | "ceil":
+            return (0, 0)
+        case "tensorflow":
+            total = max((-(-n // stride) - 1) * stride + k - n, 0)
+            return (total // 2, total - total // 2)
+        case _:
+            return (padding, padding)
+
+
+def adapt(x: Signal, grid: Pair) -> Signal:
+    """Average onto a grid of a given size; the field is that of the largest window.
+
+    Distances between uneven windows are rounded up.
+    """
+    largest = [
+        max(-(-(i + 1) * n // out) - i * n // out for i in range(out))
+        for n, out in zip(x.size, grid, strict=True)
+    ]
+    (vh, vw), (jh, jw) = x.view, x.jump
+    apart = [max(1, -(-n // out)) for n, out in zip(x.size, grid, strict=True)]
+    return Signal(
+        channels=x.channels,
+        size=grid,
+        view=(vh + (largest[0] - 1) * jh, vw + (largest[1] - 1) * jw),
+        jump=(jh * apart[0], jw * apart[1]),
+    )
+
+
+def refuse_groups(at: str, op: Conv, channels: int) -> None:
+    """Refuse channels that cannot be divided into the groups of `op`."""
+    groups = op.groups_of(channels)
+    if channels % groups or op.out % groups:
+        msg = f"{at}: {groups} groups must divide {channels} channels in and {op.out} out"
+        raise SpecError(msg)

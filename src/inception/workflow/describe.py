@@ -8,6 +8,7 @@ from typing import Any
 from inception.catalog import CATALOG, architecture
 from inception.derive import NetCost, cost
 from inception.spec import Conv, Linear, Net, smallest_for_exit, smallest_input, steps
+from inception.workflow.architectures import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Description:
                     "macs": row.cost.macs,
                     "out": [row.y.channels, *row.y.size],
                     "receptive_field": row.y.view[0],
+                    "activation_bytes": row.activation_bytes,
+                    "training_bytes": row.training_bytes,
                 }
                 for row in priced.blocks
             ],
@@ -50,6 +53,7 @@ class Description:
                     "after": row.exit.after,
                     "params": row.own.params,
                     "macs_to_here": row.macs_to_here,
+                    "saves_at_most": row.saves_at_most,
                     "smallest_input": self.exits_from[row.exit.name],
                 }
                 for row in priced.exits
@@ -63,7 +67,7 @@ def description(name: str, *, side: int | None = None, classes: int | None = Non
     Raises:
         UnknownNameError, SpecError: as `architecture` raises.
     """
-    net = architecture(name, classes=classes, input=side)
+    net = find(name, classes=classes, side=side)
     return Description(
         cost(net),
         classes_of(net),

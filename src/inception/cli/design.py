@@ -1,0 +1,63 @@
+"""`inception design`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inception.cli.console import print_json
+from inception.cli.options import Json
+from inception.cli.words import bytes_said, count_said
+
+
+def design(
+    budget: Annotated[
+        list[str],
+        typer.Option(
+            help="What one image may cost: 300MMAC, 2Mparams, or 4MiB of activations. May be "
+            "given more than once; none is overrun."
+        ),
+    ],
+    input: Annotated[  # noqa: A002 - the word on the command line
+        int, typer.Option(help="Side of the square input, pixels.", min=1)
+    ],
+    classes: Annotated[
+        int | None, typer.Option(help="Number of classes; else the family's own.", min=2)
+    ] = None,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help="Architecture to scale, as `inception list` names it, or its .json file; else "
+            "compact up to 128 pixels, googlenet:bn above."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Where to write it.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Scale an architecture to what it may cost to run, and write it for `train --arch`."""
+    from inception.workflow.design import design as scale
+
+    written = scale(budget, side=input, classes=classes, family=family, out=out)
+    if as_json:
+        print_json(written.as_json())
+        return
+    made = written.design
+    answer = made.cost.answer
+    typer.echo(
+        f"{made.net.name}: {count_said(answer.params)} parameters, "
+        f"{count_said(answer.macs)} multiply-accumulates, "
+        f"{bytes_said(made.cost.activation_bytes)} of activations, {written.classes} classes"
+    )
+    for sentence in (*written.takes(), *made.reasons):
+        typer.echo(f"- {sentence}")
+    for rule in dict.fromkeys(finding.rule.name for finding in made.broken):
+        at = [finding.at for finding in made.broken if finding.rule.name == rule]
+        more = f" and {len(at) - 1} more" * (len(at) > 1)
+        typer.echo(f"- breaks a rule that {made.family.name} keeps, {rule}: {at[0]}{more}")
+    typer.echo(f"wrote {written.path}")
+    typer.echo(f"next: inception train DATA --arch {written.path} --input {input}")

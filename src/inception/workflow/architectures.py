@@ -1,0 +1,83 @@
+"""An architecture by name, or from a file that `inception design` wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from inception.catalog import architecture
+from inception.errors import SpecError
+from inception.spec import Net, from_json, with_classes, with_input
+
+SUFFIX = ".json"
+LARGEST_FILE = 16 * 2**20  # bytes; Inception-v3 takes 0.1 MiB
+DEEPEST = 100  # levels of lists and objects; Inception-v3 has 14
+
+
+def find(name: str, *, classes: int | None = None, side: int | None = None) -> Net:
+    """Look up an architecture.
+
+    Args:
+        name: of the catalog, or path of an architecture file, which ends in .json.
+        classes: outputs of every classifier; the architecture's own if None.
+        side: of the square input, in pixels; the architecture's own if None.
+
+    Raises:
+        UnknownNameError: no such architecture or dialect.
+        SpecError: the file is none, or the network does not fit the input.
+    """
+    if not name.endswith(SUFFIX):
+        return architecture(name, classes=classes, input=side)
+    net = read(Path(name))
+    if side is not None and net.image[1:] != (side, side):
+        net = with_input(net, side)
+    return net if classes is None else with_classes(net, classes)
+
+
+def read(path: Path) -> Net:
+    """Read an architecture file.
+
+    Raises:
+        SpecError: it is missing, too large, no JSON, or no architecture; the place is named.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror}); `inception design` writes such files"
+        raise SpecError(msg) from error
+    if len(text) > LARGEST_FILE:
+        msg = f"{path}: larger than {LARGEST_FILE >> 20} MiB, so no architecture file"
+        raise SpecError(msg)
+    try:
+        return shallow(json.loads(text))
+    except SpecError as error:
+        msg = f"{path}: {error}"
+        raise SpecError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{path}: is no architecture file ({type(error).__name__}); it must be JSON as "
+        raise SpecError(msg + "`inception design` writes it") from error
+
+
+def shallow(data: Any) -> Net:  # noqa: ANN401 - JSON
+    """Read an architecture that every walk can follow."""
+    if levels(data) > DEEPEST:
+        msg = f"lists and objects are nested deeper than {DEEPEST} levels"
+        raise SpecError(msg)
+    return from_json(data)
+
+
+def levels(data: Any) -> int:  # noqa: ANN401 - JSON
+    """How deep lists and objects are nested.
+
+    >>> levels(3), levels([1, {"a": []}])
+    (0, 3)
+    """
+    count, level = 0, [data]
+    while level := [part for part in level if isinstance(part, list | dict)]:
+        count += 1
+        level = [
+            child for part in level for child in (part.values() if isinstance(part, dict) else part)
+        ]
+    return count

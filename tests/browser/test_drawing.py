@@ -1,0 +1,76 @@
+"""Diagrams in a real browser: its fonts decide whether the labels can be read."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inception.catalog import architecture
+from inception.derive.draw import Flow, draw
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=2000",
+)
+MEASURE = """
+<script>
+addEventListener("load", () => {
+  const drawing = document.querySelector("svg").getBoundingClientRect();
+  const rooms = [...document.querySelectorAll("svg text")].map((text) => {
+    const { left, right, top, bottom } = text.getBoundingClientRect();
+    return { left, right, top: top + 2, bottom: bottom - 2, said: text.textContent };
+  });
+  const touching = rooms.flatMap((a, i) => rooms.slice(0, i).filter((b) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+  ).map((b) => a.said + " on " + b.said));
+  const outside = rooms.filter((a) =>
+    a.left < drawing.left || a.right > drawing.right ||
+    a.top < drawing.top || a.bottom > drawing.bottom
+  ).map((a) => a.said);
+  const boxes = [...document.querySelectorAll("svg rect")].map((r) => r.getBoundingClientRect());
+  const wide = rooms.filter((a) => boxes.some((b) =>
+    b.left < a.left && a.left < b.right && b.top < a.top && a.bottom < b.bottom &&
+    a.right > b.right)).map((a) => a.said);
+  document.title = JSON.stringify({ texts: rooms.length, touching, outside, wide });
+});
+</script>
+"""
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+
+@pytest.mark.parametrize("flow", ["right", "down"])
+def test_labels_keep_apart_and_in_their_boxes(flow: Flow, tmp_path: Path) -> None:
+    drawing = draw(architecture("googlenet"), paths=True, flow=flow)
+    page = tmp_path / "page.html"
+    page.write_text(f"<!doctype html><meta charset=utf-8>{drawing}{MEASURE}", encoding="utf-8")
+    done = subprocess.run(
+        [
+            str(CHROMIUM),
+            *OPTIONS,
+            f"--user-data-dir={tmp_path / 'user'}",
+            "--dump-dom",
+            f"file://{page}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    measured = re.findall(r"<title>(\{.*?\})</title>", done.stdout)
+    count = drawing.count("<text ")
+
+    assert measured == [f'{{"texts":{count},"touching":[],"outside":[],"wide":[]}}']

@@ -1,0 +1,158 @@
+"""`inception describe`, as a user types it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inception.cli import main
+from inception.spec import to_json
+from inception.workflow.architectures import find
+
+Out = pytest.CaptureFixture[str]
+
+
+def told(capfd: Out, *args: str) -> dict[str, Any]:
+    assert main(["describe", *args, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capfd.readouterr().out)
+    return found
+
+
+def refused(capfd: Out, *args: str) -> str:
+    assert main(["describe", *args]) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_the_promised_keys_are_there_with_the_golden_counts(capfd: Out) -> None:
+    net = told(capfd, "googlenet")
+
+    assert (net["params"], net["macs"]) == (6_998_552, 1_582_671_872)
+    assert (net["params_with_exits"], net["macs_with_exits"]) == (13_378_280, 1_591_044_096)
+    assert net["exits"]["aux1"]["macs_to_here"] == 987_769_856
+    assert net["exits"]["aux1"]["saves_at_most"] == pytest.approx(0.3759, abs=1e-4)
+    assert {"name", "params", "macs", "out", "activation_bytes", "training_bytes"} <= set(
+        net["blocks"][0]
+    )
+
+
+def test_costs_to_each_exit_and_what_it_can_save_are_printed(capfd: Out) -> None:
+    assert main(["describe", "googlenet"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+
+    row = next(line.split() for line in lines if line.strip().startswith("aux2"))
+    assert row[:4] == ["aux2", "inception4d", "3,190,888", "1,294,076,928"]
+    assert "saves at most" in "\n".join(lines)
+    assert "18.2 %" in " ".join(row)
+
+
+def test_the_paper_stands_beside_ours_with_the_differences_explained(capfd: Out) -> None:
+    assert main(["describe", "googlenet", "--paper"]) == 0
+    said = capfd.readouterr().out
+
+    assert "arXiv:1409.4842, table 1" in said
+    row = next(line for line in said.splitlines() if "inception (5a)" in line)
+    assert row.split()[-5:] == ["1,042,432", "1072K", "51,079,168", "54M", "[3]"]
+    assert "[1] 2,712 weights and 34.0 M are those of a separable layer" in said
+    assert "conv1" not in said  # that table alone
+
+
+def test_each_reading_has_its_key_beside_the_promised_ones(capfd: Out, tmp_path: Path) -> None:
+    drawing = tmp_path / "net.svg"
+    net = told(
+        capfd, "googlenet", "--paper", "--per-path", "--rules", "--draw", str(drawing), "--paths"
+    )
+
+    assert net["paper"]["rows"][0]["agrees"] is False
+    assert len(net["paths"]) == 9 * 4
+    assert {"rule", "at", "says", "reason", "source"} == set(net["rules"][0])
+    assert net["drawing"] == str(drawing)
+    assert drawing.read_text(encoding="utf-8").startswith("<svg ")
+    assert "params" in net
+
+
+def test_shares_of_the_paths_are_printed(capfd: Out) -> None:
+    assert main(["describe", "googlenet", "--per-path"]) == 0
+    lines = [line.split() for line in capfd.readouterr().out.splitlines()]
+
+    assert ["inception3a", "p5", "32x28x28", "15,920", "9.7", "%"] in [line[:6] for line in lines]
+
+
+def test_the_rules_are_printed_with_reason_and_source(capfd: Out) -> None:
+    assert main(["describe", "googlenet", "--rules"]) == 0
+    said = capfd.readouterr().out
+
+    assert "strided pool alone: pooling first makes a bottleneck" in said
+    assert "(arXiv:1512.00567 section 5)" in said
+    assert "  trunk.pool3  keeps 25%" in said
+
+
+def test_an_architecture_file_is_described_like_one_of_the_catalog(
+    capfd: Out, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(to_json(find("googlenet"))))
+
+    assert told(capfd, str(file)) == told(capfd, "googlenet")
+    assert told(capfd, str(file), "--classes", "5", "--input", "128")["classes"] == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{", "is no architecture file (JSONDecodeError)"),
+        ("[" * 100_000, "is no architecture file (RecursionError)"),
+        ("[]", "architecture: must be an object"),
+        ("[" * 101 + "]" * 101, "lists and objects are nested deeper than 100 levels"),
+        ('{"name": "x"}', "architecture: 'exits' is missing"),
+        ("\udc80\udc81", "is no architecture file (UnicodeDecodeError)"),
+    ],
+)
+def test_a_file_that_is_no_architecture_is_refused(
+    capfd: Out, tmp_path: Path, content: str, says: str
+) -> None:
+    file = tmp_path / "broken.json"
+    file.write_bytes(content.encode(errors="surrogateescape"))
+
+    said = refused(capfd, str(file))
+    assert said.startswith(f"inception: {file}: ")
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_a_file_that_is_not_there_is_said(capfd: Out, tmp_path: Path) -> None:
+    said = refused(capfd, str(tmp_path / "no.json"))
+
+    assert "cannot be read (No such file or directory)" in said
+    assert "`inception design` writes such files" in said
+
+
+def test_a_misspelt_flow_is_corrected(capfd: Out, tmp_path: Path) -> None:
+    file = tmp_path / "x.svg"
+
+    said = refused(capfd, "compact", "--draw", str(file), "--flow", "dwn")
+    assert said == "inception: a drawing cannot be 'dwn'; did you mean 'down'?\n"
+    assert not file.exists()
+
+
+def test_a_folder_that_is_not_there_cannot_be_drawn_into(capfd: Out, tmp_path: Path) -> None:
+    said = refused(capfd, "compact", "--draw", str(tmp_path / "no" / "x.svg"))
+
+    assert "cannot be written" in said
+
+
+def test_a_network_without_a_paper_says_so(capfd: Out) -> None:
+    assert "no paper's table is kept for 'compact'" in refused(capfd, "compact", "--paper")
+
+
+@pytest.mark.parametrize("option", [["--input", "128"], ["--classes", "10"]])
+def test_a_paper_is_compared_at_its_own_input_and_classes(capfd: Out, option: list[str]) -> None:
+    said = refused(capfd, "googlenet", "--paper", *option)
+
+    assert "the paper's table is for 224x224 pixels and 1000 classes" in said
+
+
+def test_how_to_draw_needs_where_to_draw(capfd: Out) -> None:
+    assert "give --draw FILE.svg too" in refused(capfd, "googlenet", "--paths")

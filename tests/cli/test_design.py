@@ -1,0 +1,93 @@
+"""`inception design`, as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inception.cli import main
+from inception.derive import cost
+from inception.workflow.architectures import find
+
+Out = pytest.CaptureFixture[str]
+
+
+def test_a_design_is_written_and_can_be_described(
+    capfd: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    args = ["--budget", "300MMAC", "--input", "96", "--classes", "20", "--family", "googlenet:bn"]
+
+    assert main(["design", *args]) == 0
+    said = capfd.readouterr().out
+    net = find("googlenet-bn-300MMAC-96.json")
+    assert 0.97 * 300e6 <= cost(net).answer.macs <= 300e6
+    assert "- takes 298MMAC of 300MMAC (99.3%)" in said
+    assert "- stem: stride 1 in conv1" in said
+    assert said.endswith(
+        "wrote googlenet-bn-300MMAC-96.json\n"
+        "next: inception train DATA --arch googlenet-bn-300MMAC-96.json --input 96\n"
+    )
+
+
+def test_machines_read_what_was_asked_and_what_it_takes(capfd: Out, tmp_path: Path) -> None:
+    file = tmp_path / "small.json"
+    args = ["--budget", "50MMAC", "--budget", "1MiB", "--input", "32", "--out", str(file)]
+
+    assert main(["design", *args, "--json"]) == 0
+    read = json.loads(capfd.readouterr().out)
+    assert read["file"] == str(file)
+    assert (read["family"], read["input"], read["classes"]) == ("compact", 32, 10)
+    assert [b["quantity"] for b in read["budgets"]] == ["macs", "activation_bytes"]
+    assert max(b["share"] for b in read["budgets"]) <= 1
+    assert read["macs"] == cost(find(str(file))).answer.macs
+
+
+def test_a_design_can_be_scaled_again(capfd: Out, tmp_path: Path) -> None:
+    first, second = (str(tmp_path / name) for name in ("first.json", "second.json"))
+    common = ["--input", "64", "--json"]
+
+    assert main(["design", "--budget", "200MMAC", "--out", first, *common]) == 0
+    again = ["design", "--budget", "100MMAC", "--family", first, "--out", second, *common]
+    assert main(again) == 0
+    shares = [
+        json.loads(line)["budgets"][0]["share"] for line in capfd.readouterr().out.splitlines()
+    ]
+    assert len(shares) == 2
+    assert all(0.97 <= share <= 1 for share in shares)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--budget", "300MFLOP", "--input", "96"], "a cost must be like 300MMAC"),
+        (["--budget", "1kMAC", "--input", "96"], "MAC; the nearest that can be met is "),
+        (["--budget", "1MMAC", "--input", "96", "--family", "gogglenet"], "did you mean"),
+        (["--budget", "9MMAC", "--input", "32", "--out", "net.txt"], "must end in .json"),
+    ],
+)
+def test_what_cannot_be_designed_is_one_sentence_and_writes_nothing(
+    capfd: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["design", *args]) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert says in captured.err
+    assert captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_and_designing_import_no_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys; from inception.cli import main; "
+        f"main(['design','--budget','50MMAC','--input','32','--out',{str(tmp_path / 'n.json')!r}]);"
+        f"main(['describe','googlenet','--rules','--draw',{str(tmp_path / 'n.svg')!r}]);"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'numpy')))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    assert (tmp_path / "n.svg").exists()

@@ -1,0 +1,127 @@
+"""Modules of our own against torch's, and against the sums that define them."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inception.network import build
+from inception.network.modules import AdaptiveAverage, BatchNormWithoutGamma, PaddedAverage
+from inception.spec import BatchNorm, Conv, GlobalPool, Linear, Net, Node, Pool, border, named
+
+
+def operator(node: Node, side: int, channels: int = 2) -> nn.Module:
+    net = Net(
+        name="net",
+        source="",
+        image=(channels, side, side),
+        trunk=named(only=node),
+        head=(GlobalPool(), Linear(3, classifier=True)),
+    )
+    return build(net).trunk["only"]
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("size", [(14, 14), (4, 4), (3, 9), (2, 2), (17, 5)])
+def test_adaptive_average_equals_torchs(size: tuple[int, int]) -> None:
+    x = noise(2, 3, *size)
+    expected = functional.adaptive_avg_pool2d(x, (4, 4))
+
+    torch.testing.assert_close(AdaptiveAverage((4, 4))(x), expected, rtol=1e-6, atol=1e-6)
+
+
+def by_hand(x: Tensor, kernel: int, stride: int, kind: str) -> Tensor:
+    """TensorFlow's SAME pooling, window by window: only cells of the grid count."""
+    n = x.shape[-1]
+    before, after = border(n, kernel, stride, "tensorflow")
+    starts = range(-before, n + after - kernel + 1, stride)
+    rows = []
+    for top in starts:
+        row = []
+        for left in starts:
+            window = x[
+                ..., max(top, 0) : min(top + kernel, n), max(left, 0) : min(left + kernel, n)
+            ]
+            row.append(window.amax((-2, -1)) if kind == "max" else window.mean((-2, -1)))
+        rows.append(torch.stack(row, -1))
+    return torch.stack(rows, -2)
+
+
+@pytest.mark.parametrize("kind", ["max", "avg"])
+@pytest.mark.parametrize("side", [6, 7, 8, 9])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (3, 1), (2, 2), (5, 3), (2, 1)])
+def test_tensorflows_pools(kind: str, side: int, kernel: int, stride: int) -> None:
+    x = noise(2, 2, side, side) - 5.0  # below zero, so that padding with zeros would show
+    pool = operator(Pool(kind, (kernel, kernel), stride, "tensorflow", count_padding=False), side)
+
+    torch.testing.assert_close(pool(x), by_hand(x, kernel, stride, kind), rtol=1e-6, atol=1e-6)
+
+
+def test_tensorflows_average_that_counts_its_padding() -> None:
+    x = noise(1, 2, 8, 8)
+    pool = operator(Pool("avg", (3, 3), 2, "tensorflow"), 8)
+    expected = functional.avg_pool2d(functional.pad(x, (0, 1, 0, 1)), 3, 2)
+
+    torch.testing.assert_close(pool(x), expected)
+
+
+@pytest.mark.parametrize("side", [8, 9])
+def test_tensorflows_strided_convolution(side: int) -> None:
+    conv = operator(Conv(4, (7, 7), 2, "tensorflow", norm=None, relu=False), side)
+    x = noise(1, 2, side, side)
+    before, after = border(side, 7, 2, "tensorflow")
+    padded = functional.pad(x, (before, after, before, after))
+
+    torch.testing.assert_close(conv(x), functional.conv2d(padded, conv.conv.weight, stride=2))
+
+
+@pytest.mark.parametrize("count", [True, False])
+def test_padding_counts_in_an_average_only_where_it_should(count: bool) -> None:
+    pool = operator(Pool("avg", count_padding=count), 4)
+    corner = pool(torch.ones(1, 2, 4, 4))[0, 0, 0, 0]
+
+    assert corner.item() == pytest.approx(4 / 9 if count else 1.0)
+
+
+def test_caffes_average_divides_by_what_lies_on_the_grid() -> None:
+    pool = operator(Pool("avg", (3, 3), 2, "ceil"), 8)
+
+    torch.testing.assert_close(pool(torch.ones(1, 2, 8, 8)), torch.ones(1, 2, 4, 4))
+
+
+def test_batch_norm_without_gamma_learns_beta_alone() -> None:
+    ours, theirs = BatchNormWithoutGamma(4, 1e-3), nn.BatchNorm2d(4, 1e-3)
+    x = noise(3, 4, 5, 5)
+
+    assert [name for name, _ in ours.named_parameters()] == ["bias"]
+    assert "weight" not in ours.state_dict()
+    torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+def test_a_net_without_gamma_is_whole_after_build() -> None:
+    conv = operator(Conv(4, norm=BatchNorm(gamma=False)), 8)
+
+    assert torch.equal(conv.bn.weight, torch.ones(4))
+    assert conv(noise(2, 2, 8, 8)).isfinite().all()
+
+
+def test_uneven_average_is_differentiable() -> None:
+    x = noise(1, 1, 4, 4).requires_grad_()
+    PaddedAverage((2, 2), 1, (0, 1, 0, 1))(x).sum().backward()
+
+    assert x.grad is not None
+    assert x.grad.sum().item() == pytest.approx(16.0)  # each window's shares add up to 1
+
+
+def test_a_classifier_convolution_gives_flat_scores() -> None:
+    from inception.catalog import architecture
+
+    net = architecture("nin_cifar10", classes=7)
+    scores = build(net)(torch.zeros(2, *net.image)).main
+
+    assert scores.shape == (2, 7)
+    assert (scores >= 0).all()  # it goes through its ReLU, as in the author's files
