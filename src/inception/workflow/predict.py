@@ -70,7 +70,5 @@ def image_files(path: Path) -> list[Path]:
         return [path]
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
     if not found:
-        raise UnusableImage(
-            "there is no image in it; give a folder of images", printable(str(path))
-        )
+        raise UnusableImage("there is no image in it; give a folder of images", printable(str(path)))
     return found
