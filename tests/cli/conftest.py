@@ -45,7 +45,9 @@ def inception(capfd: pytest.CaptureFixture[str]) -> Type:
 def shell() -> Type:
     """Runs a command in a process of its own."""
 
-    def run(*argv: object, cwd: Path | None = None, entry: Sequence[str] = ("-m", "inception")) -> Said:
+    def run(
+        *argv: object, cwd: Path | None = None, entry: Sequence[str] = ("-m", "inception")
+    ) -> Said:
         done = subprocess.run(
             [sys.executable, *entry, *map(str, argv)],
             capture_output=True,

@@ -43,15 +43,11 @@ def test_a_path_that_does_not_exist(refused: Callable, photos: Callable) -> None
     folder = photos()
     near = folder.with_name("photo")
 
-    assert refused("train", near) == (
-        f"{near}: no such file or directory; did you mean 'photos'?"
-    )
+    assert refused("train", near) == (f"{near}: no such file or directory; did you mean 'photos'?")
 
 
 def test_a_misspelt_built_in_word(refused: Callable) -> None:
-    assert refused("train", "digit") == (
-        "digit: no such file or directory; did you mean 'digits'?"
-    )
+    assert refused("train", "digit") == ("digit: no such file or directory; did you mean 'digits'?")
 
 
 def test_an_empty_folder(refused: Callable, tmp_path: Path) -> None:
@@ -191,9 +187,7 @@ def test_what_is_misspelt(refused: Callable, words: tuple[str, ...], said: str) 
     ],
     ids=" ".join,
 )
-def test_a_misspelt_verb_or_option(
-    inception: Callable, words: tuple[str, ...], hint: str
-) -> None:
+def test_a_misspelt_verb_or_option(inception: Callable, words: tuple[str, ...], hint: str) -> None:
     said = inception(*words)
 
     assert (said.code, said.out) == (2, "")
@@ -240,9 +234,7 @@ def test_unusable_files_are_skipped_counted_and_listed_and_nothing_is_touched(
         assert name in (out / "report.html").read_text()
 
 
-def test_strict_makes_them_an_error(
-    refused: Callable, photos: Callable, rotten: Callable
-) -> None:
+def test_strict_makes_them_an_error(refused: Callable, photos: Callable, rotten: Callable) -> None:
     folder = photos(each=12)
     rotten(folder / "light")
     before = fingerprints(folder)
@@ -253,9 +245,7 @@ def test_strict_makes_them_an_error(
     assert fingerprints(folder) == before
 
 
-def test_an_output_folder_that_holds_another_run(
-    inception: Callable, digits_run: Path
-) -> None:
+def test_an_output_folder_that_holds_another_run(inception: Callable, digits_run: Path) -> None:
     before = fingerprints(digits_run)
     said = inception("train", "digits", *QUICK, "--out", digits_run)
 

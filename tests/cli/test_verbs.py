@@ -81,11 +81,13 @@ def test_describe_json_has_the_promised_keys(inception: Callable) -> None:
     assert (told["params"], told["macs"]) == (6_998_552, 1_582_671_872)
     assert (told["params_with_exits"], told["macs_with_exits"]) == (13_378_280, 1_591_044_096)
     assert told["receptive_field"] == 715
-    assert told["blocks"][0] | {"name": "conv1", "params": 9_472, "out": [64, 112, 112]} == (
-        told["blocks"][0]
+    assert (
+        told["blocks"][0] | {"name": "conv1", "params": 9_472, "out": [64, 112, 112]}
+        == (told["blocks"][0])
     )
-    assert told["exits"]["aux1"] | {"after": "inception4a", "params": 3_188_840} == (
-        told["exits"]["aux1"]
+    assert (
+        told["exits"]["aux1"] | {"after": "inception4a", "params": 3_188_840}
+        == (told["exits"]["aux1"])
     )
     assert sum(block["macs"] for block in told["blocks"]) == told["macs"]
 
@@ -172,7 +174,9 @@ def test_evaluate_with_early_exit_costs_less(inception: Callable, digits_run: Pa
 
     assert macs == sorted(macs)
     assert (first["share"], first["macs"]) == (1.0, told["0"]["mean_macs"])
-    assert all(sum(row["share"] for row in t["exits"].values()) == pytest.approx(1) for t in told.values())
+    assert all(
+        sum(row["share"] for row in t["exits"].values()) == pytest.approx(1) for t in told.values()
+    )
 
 
 def test_evaluate_prints_exits_and_classes(inception: Callable, digits_run: Path) -> None:
@@ -222,9 +226,7 @@ def test_predict_says_which_exit_answered(
     assert plain.out.endswith(f"(exit {first})\n")
 
 
-def test_report_is_written_anew_and_names_its_page(
-    inception: Callable, digits_run: Path
-) -> None:
+def test_report_is_written_anew_and_names_its_page(inception: Callable, digits_run: Path) -> None:
     page = digits_run / "report.html"
     page.unlink()
     said = inception("report", digits_run)

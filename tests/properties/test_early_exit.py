@@ -127,7 +127,9 @@ class counted:  # noqa: N801 - reads as a word
 
     def __init__(self, model: InceptionNet) -> None:
         self.images: dict[str, int] = {}
-        self.hooks = [model.get_submodule(p).register_forward_hook(self.hook(p)) for p in self.PLACES]
+        self.hooks = [
+            model.get_submodule(p).register_forward_hook(self.hook(p)) for p in self.PLACES
+        ]
 
     def hook(self, place: str) -> object:
         def count(_: nn.Module, inputs: tuple[Tensor], __: Tensor) -> None:

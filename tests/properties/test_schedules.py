@@ -145,9 +145,7 @@ def test_a_new_plan_goes_on_where_the_last_one_stands(
 ) -> None:
     step = epoch * per_epoch
     plans = [plan(0, step + more, 0.0)]
-    new = next_plan(
-        plans, speed, seconds, step=step, batch=8, steps_per_epoch=per_epoch
-    )
+    new = next_plan(plans, speed, seconds, step=step, batch=8, steps_per_epoch=per_epoch)
     left = affordable(speed, seconds, done=step, steps_per_epoch=per_epoch)
     if new is None:
         assert abs(max(left, step + 1) - plans[0].steps) <= 0.02 * more
@@ -162,9 +160,7 @@ def test_a_run_that_is_at_its_end_is_not_prolonged(
     speed: Speed, seconds: float, per_epoch: int
 ) -> None:
     plans = [plan(0, 3 * per_epoch, 0.0)]
-    new = next_plan(
-        plans, speed, seconds, step=3 * per_epoch, batch=8, steps_per_epoch=per_epoch
-    )
+    new = next_plan(plans, speed, seconds, step=3 * per_epoch, batch=8, steps_per_epoch=per_epoch)
 
     assert new is None
 
@@ -189,9 +185,7 @@ def test_a_machine_that_changes_its_speed_still_ends_in_time(
         until = min((step // per_epoch + 1) * per_epoch, plans[-1].steps)
         spent += (until - step) * now.step + now.evaluation
         step, number = until, number + 1
-        new = next_plan(
-            plans, now, seconds - spent, step=step, batch=8, steps_per_epoch=per_epoch
-        )
+        new = next_plan(plans, now, seconds - spent, step=step, batch=8, steps_per_epoch=per_epoch)
         plans += [new] if new else []
 
     assert progress(plans, step) == pytest.approx(1.0, abs=ROUNDING)

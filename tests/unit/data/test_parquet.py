@@ -152,8 +152,7 @@ def test_without_pyarrow_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
 
     assert refusal(place.name) == (
-        "x.parquet: reading Parquet needs pyarrow, which is not installed; "
-        "run pip install pyarrow"
+        "x.parquet: reading Parquet needs pyarrow, which is not installed; run pip install pyarrow"
     )
 
 
