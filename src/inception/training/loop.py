@@ -25,7 +25,7 @@ from inception.data.images import Images
 from inception.errors import TrainingError
 from inception.evaluation.metrics import log_loss, top_k
 from inception.evaluation.run import every_exit
-from inception.network import InceptionNet, build
+from inception.network import InceptionNet, Logits, build
 from inception.preprocess import Preprocessing
 from inception.spec import Net
 from inception.training.execution import Execution
@@ -156,12 +156,15 @@ def update(job: Job, state: State, indices: NDArray[np.int64], *, epoch: int, lr
     recipe, execution = job.recipe, job.execution
     images, labels = batch_of(job, indices, epoch)
     torch.manual_seed(step_seed(job.seed, state.step))
+    share = own_share(job, state.step)
+    if share < 1.0:  # the order is random, so that the next image is a random partner
+        images = images.lerp(images.roll(1, 0), 1.0 - share)
     state.model.train()
     with execution.autocast():
         logits = state.model(images, exits=job.exit_weights)
-    loss = deep_supervision_loss(
-        logits, labels, weights=job.exit_weights, smoothing=recipe.smoothing
-    )
+    loss = supervised(job, logits, labels)
+    if share < 1.0:
+        loss = loss.lerp(supervised(job, logits, labels.roll(1)), 1.0 - share)
     state.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     if recipe.clip is not None:
@@ -170,6 +173,26 @@ def update(job: Job, state: State, indices: NDArray[np.int64], *, epoch: int, lr
         group["lr"] = lr
     state.optimiser.step()
     return loss.detach()
+
+
+def supervised(job: Job, logits: Logits, labels: Tensor) -> Tensor:
+    """The loss of the recipe."""
+    return deep_supervision_loss(
+        logits, labels, weights=job.exit_weights, smoothing=job.recipe.smoothing
+    )
+
+
+def own_share(job: Job, step: int) -> float:
+    """How much of each image is its own in this update; 1 without mixup.
+
+    Sources:
+        Zhang et al. 2018, arXiv:1710.09412, section 2. The larger share is always the image's own.
+    """
+    if job.recipe.mixup == 0.0:
+        return 1.0
+    random = np.random.default_rng(step_seed(job.seed, step))
+    drawn = random.beta(job.recipe.mixup, job.recipe.mixup)
+    return float(max(drawn, 1.0 - drawn))
 
 
 def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, Tensor]:
