@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import inception
-from inception.spec import Net, to_json
+from inception.spec import Dropout, GlobalPool, Linear, Net, to_json
 from inception.training.execution import Execution
 
 # A process that trains and, where told to, ends itself as `kill -9` would. One way of computing,
@@ -72,7 +72,8 @@ def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def net(tiny: Net) -> Net:
-    return replace(tiny, image=(3, 12, 12))
+    head = (GlobalPool(), Dropout(0.3), Linear(10, classifier=True))
+    return replace(tiny, image=(3, 12, 12), head=head)
 
 
 @pytest.fixture
