@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from inception.errors import DataError
 from inception.evaluation.policy import Policy, RunToTheEnd
 from inception.evaluation.run import answers
 from inception.network import InceptionNet, build
@@ -56,8 +57,11 @@ class Classifier:
 
         Raises:
             UnusableImage: an image cannot be used.
-            DataError: an array is of the wrong shape or type.
+            DataError: an array is of the wrong shape or type, or there is one image, no list.
         """
+        if isinstance(images, str | Path | bytes | Image.Image | np.ndarray):
+            msg = "predict takes a list of images, got one; write predict([image])"
+            raise DataError(msg)
         return [self.one(image, policy or RunToTheEnd()) for image in images]
 
     def one(self, image: AnImage, policy: Policy) -> Prediction:

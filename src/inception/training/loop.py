@@ -94,7 +94,7 @@ class Stepped:
     """An update is done."""
 
     step: int
-    loss: float  # of the update before, nats per image, exits' losses included
+    loss: float  # nats per image, exits' losses included
     lr: float
     logged: bool  # whether it belongs in log.jsonl
     last: bool  # of its epoch, or of the run: `EpochEnded` follows, and only then is `state` whole

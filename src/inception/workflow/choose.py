@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inception.catalog import architecture
 from inception.derive import tensors
 from inception.errors import RecipeError, SpecError
-from inception.spec import Net, with_classes, with_input
+from inception.spec import Conv, Linear, Net, steps, with_classes, with_input
 from inception.training.recipe import MODERN, Recipe, override
+from inception.workflow.architectures import find
 from inception.workflow.prepare import Opened
 
 SIDES = (32, 48, 64, 96, 128)  # inputs of the compact network
@@ -45,7 +45,7 @@ def choose_net(
     reasons: list[str] = []
     if isinstance(name, Net):
         net = with_classes(name, classes)
-        return Choice(net if side is None else with_input(net, side), ())
+        return Choice(trainable(net if side is None else with_input(net, side)), ())
     if name is None:
         large = gpu and short_side >= LARGE and (side is None or side > SIDES[-1])
         name = "googlenet:bn" if large or (side or 0) > 2 * SIDES[-1] else "compact"
@@ -53,13 +53,32 @@ def choose_net(
     if side is None:
         side = input_side(name, short_side)
         reasons.append(f"input {side}x{side}: the images are {short_side} px (median short side)")
-    net = architecture(name, classes=classes, input=side)
-    missing = [
-        e.name for e in architecture(name).exits if e.name not in {x.name for x in net.exits}
-    ]
+    net = trainable(find(name, classes=classes, side=side))
+    missing = [e.name for e in find(name).exits if e.name not in {x.name for x in net.exits}]
     if missing:
         reasons.append(f"without {' and '.join(missing)}, which {side} px images are too small for")
     return Choice(net, tuple(reasons))
+
+
+def trainable(net: Net) -> Net:
+    """The network itself, if images as we read them can train it.
+
+    Raises:
+        SpecError: it does not take square RGB images, or has no classifier.
+    """
+    channels, height, width = net.image
+    if channels != 3 or height != width:
+        msg = (
+            f"{net.name}: reads {channels}x{height}x{width}, but images come square and RGB; "
+            "choose another architecture"
+        )
+        raise SpecError(msg)
+    if not any(isinstance(s.op, Conv | Linear) and s.op.classifier for s in steps(net)):
+        msg = (
+            f"{net.name}: no operator is marked as its classifier; set classifier=True on the last"
+        )
+        raise SpecError(msg)
+    return net
 
 
 def because(name: str, short_side: int, *, gpu: bool) -> str:
@@ -74,7 +93,7 @@ def because(name: str, short_side: int, *, gpu: bool) -> str:
 def input_side(name: str, short_side: int) -> int:
     """The architecture's own input; of the compact network the nearest of its sides."""
     if name != "compact":
-        return architecture(name).image[1]
+        return find(name).image[1]
     return min(SIDES, key=lambda side: (abs(side - short_side), side))
 
 

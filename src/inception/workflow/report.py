@@ -117,7 +117,8 @@ def decisions(record: Record) -> list[str]:
 
 def plans(record: Record) -> list[shown.PlanRow]:
     """The plans of a run with a time budget."""
-    per_epoch = max(1, record.data["sets"]["train"] // record.recipe.batch)
+    images = record.data["sets"]["train"]
+    per_epoch = max(1, images // min(images, record.recipe.batch))
     return [
         shown.PlanRow(
             at_epoch=plan.step / per_epoch,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -106,7 +107,11 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
     record.write(folder)
     if ready.unusable:
         listener.say(f"{len(ready.unusable)} images cannot be used: {folder / folders.UNUSABLE}")
-    return follow(Run(folder, record, opened.source, ready, listener, began))
+    try:
+        return follow(Run(folder, record, opened.source, ready, listener, began))
+    except RecipeError:  # a budget too small for one epoch: nothing is worth keeping
+        shutil.rmtree(folder)
+        raise
 
 
 def check_seed(seed: int) -> None:
