@@ -34,6 +34,7 @@ class Augmentation:
     mirror: Mirror = "alternating"  # left-right
 
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 ATTEMPTS = 10  # draws of a crop before it is cut to the image, as in the published pipelines
 
 
@@ -122,6 +123,39 @@ def crop_resize(images: Tensor, boxes: Boxes, side: int) -> Tensor:
     cols = torch.where(torch.from_numpy(boxes.mirrored)[:, None, None], cols.flip(1), cols)
     rows, cols = rows.to(images.device), cols.to(images.device)
     return rows[:, None] @ images.float() @ cols.mT[:, None]
+
+
+def distort(
+    pixels: Tensor, strength: float, *, seed: int, epoch: int, indices: NDArray[np.int64]
+) -> Tensor:
+    """Vary brightness, contrast and saturation of each image.
+
+    Args:
+        pixels: (batch, 3, height, width) float32, 0 to 255.
+        strength: each of the three is scaled by a factor uniform in 1 - strength to 1 + strength;
+            0 changes nothing.
+        seed: of the run.
+        epoch: counted from 0.
+        indices: (batch,) numbers of the samples; the same number gets the same factors.
+
+    Returns:
+        The same shape, cut to 0 to 255.
+
+    Sources:
+        Howard 2013, arXiv:1312.5402, section 2.2, which arXiv:1409.4842, section 6, refers to.
+    """
+    brightness, contrast, saturation = (
+        torch.from_numpy(spread(uniform(seed, epoch, indices, name), 1 - strength, 1 + strength))
+        .float()
+        .to(pixels.device)[:, None, None]
+        for name in ("brightness", "contrast", "saturation")
+    )
+    luma = torch.tensor(LUMA, device=pixels.device)
+    mix = saturation * torch.eye(3, device=pixels.device) + (1 - saturation) * luma.expand(3, 3)
+    flat = pixels.flatten(2)
+    level = (luma @ flat).mean(1)[:, None, None]  # of the whole image, grey
+    changed = torch.baddbmm((1 - contrast) * level, contrast * mix, flat) * brightness
+    return changed.clamp_(0, 255).view_as(pixels)
 
 
 def resampling(

@@ -10,7 +10,8 @@ from inception.training.schedule import Plan, progress
 
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}  # seconds
 SLACK = 0.02  # share of the time left that a plan does not spend
-WORTH_A_PLAN = 0.02  # share by which the length must change for a new plan
+WORTH_A_PLAN = 0.02  # share of the updates left by which the length must change for a new plan,
+LEAST = 0.002  # and at least this share of all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def next_plan(
     last = plans[-1]
     steps = affordable(speed, seconds_left, done=step, steps_per_epoch=steps_per_epoch)
     steps = max(steps, step + 1)
-    if step >= last.steps or abs(steps - last.steps) <= WORTH_A_PLAN * (last.steps - step):
+    worth = max(WORTH_A_PLAN * (last.steps - step), LEAST * last.steps)
+    if step >= last.steps or abs(steps - last.steps) <= worth:
         return None
     slower = "slower" if steps < last.steps else "faster"
     return Plan(

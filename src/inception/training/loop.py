@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import SGD
 
-from inception.data.augment import crop_resize, draw_boxes, normalised
+from inception.data.augment import crop_resize, distort, draw_boxes, normalised
 from inception.data.draws import order, step_seed
 from inception.data.images import Images
 from inception.errors import TrainingError
@@ -207,6 +207,9 @@ def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, 
     )
     device = job.execution.device
     crops = crop_resize(pixels.to(device), boxes, job.crop_side)
+    if job.recipe.photometric:
+        strength = job.recipe.photometric
+        crops = distort(crops, strength, seed=job.seed, epoch=epoch, indices=indices)
     images = normalised(crops, job.preprocessing)
     return images.contiguous(memory_format=job.execution.layout), labels.to(device)
 

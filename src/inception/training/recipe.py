@@ -31,6 +31,7 @@ class Recipe:
     area_high: float = 1.0
     crop_side: float = 1.0  # of a training crop, share of the input's (arXiv:1906.06423)
     aspect: float = 4 / 3  # largest width / height of a crop; the smallest is its inverse
+    photometric: float = 0.0  # brightness, contrast, saturation vary by this share
     mixup: float = 0.0  # images are mixed in pairs by Beta(mixup, mixup) (arXiv:1710.09412)
     mirror: Mirror = "alternating"  # left-right: none, random, or each side in turn
 
@@ -62,6 +63,7 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "area_low": (0.0001, 1.0),
         "area_high": (0.0001, 1.0),
         "crop_side": (0.25, 1.0),
+        "photometric": (0.0, 1.0),
         "mixup": (0.0, 10.0),
         "aspect": (1.0, 10.0),
     }

@@ -1,0 +1,232 @@
+"""A run that is interrupted and resumed ends with the bytes of one that was not."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import inception
+from inception.errors import Interrupted
+from inception.spec import Dropout, GlobalPool, Linear, Net
+from inception.training.checkpoint import checkpoints, metadata
+from inception.training.schedule import Plan, progress
+from inception.workflow import follow
+from inception.workflow.listen import Progress
+
+EPOCHS, PER_EPOCH = 3, 6
+DROPPING = (GlobalPool(), Dropout(0.3), Linear(10, classifier=True))  # its masks are drawn anew
+SETTINGS = ("batch=8", "lr=3", "ema=0.3", "clip=2")
+
+pytestmark = pytest.mark.usefixtures("pinned")
+
+
+@pytest.fixture
+def start(tiny: Net, photos: Callable, tmp_path: Path) -> Callable[..., Path]:
+    """Starts the same run in another folder each time."""
+    folder = photos(("dark", "grey", "light"), each=20)
+    net = replace(tiny, image=(3, 12, 12), head=DROPPING)
+
+    def run(name: str, **options: Any) -> Path:
+        out = tmp_path / name
+        usual = {"epochs": EPOCHS, "settings": SETTINGS}
+        inception.train(folder, architecture=net, out=out, **usual | options)
+        return out
+
+    return run
+
+
+@pytest.fixture
+def same(weights: Callable, rows: Callable, steps: Callable) -> Callable[[Path, Path], None]:
+    def check(one: Path, two: Path) -> None:
+        assert weights(one) == weights(two)
+        assert rows(one) == rows(two)
+        assert steps(one) == steps(two)
+        assert (one / "predictions.csv").read_bytes() == (two / "predictions.csv").read_bytes()
+
+    return check
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(
+    "step",
+    [1, PER_EPOCH - 1, PER_EPOCH, PER_EPOCH + 3, 2 * PER_EPOCH, EPOCHS * PER_EPOCH],
+    ids=lambda step: f"after {step}",
+)
+def test_stopped_by_a_signal_after_any_update(
+    start: Callable, cuts: Callable, same: Callable, tmp_path: Path, step: int, precision: str
+) -> None:
+    """Also after the last update of an epoch, when its row is not written yet."""
+    whole = start("whole", precision=precision)
+    cuts(step)
+    with pytest.raises(Interrupted) as caught:
+        start("cut", precision=precision)
+    inception.resume(tmp_path / "cut")
+
+    assert str(caught.value).startswith("stopped after update ")
+    assert str(caught.value).endswith(f"go on with: inception resume {tmp_path / 'cut'}")
+    same(whole, tmp_path / "cut")
+
+
+def test_stopped_again_and_again(
+    start: Callable, cuts: Callable, same: Callable, tmp_path: Path
+) -> None:
+    whole = start("whole")
+    cuts(2)
+    with pytest.raises(Interrupted):
+        start("cut")
+    for step in (5, 8, 13):
+        cuts(step)
+        with pytest.raises(Interrupted):
+            inception.resume(tmp_path / "cut")
+    inception.resume(tmp_path / "cut")
+
+    same(whole, tmp_path / "cut")
+
+
+class Falls:
+    """A listener that breaks down at its n-th word."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def hear(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            msg = "the listener broke down"
+            raise ConnectionError(msg)
+
+    def say(self, sentence: str) -> None:
+        """Not counted."""
+
+    def progress(self, report: Progress) -> None:
+        if report.what == "training":
+            self.hear()
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        assert row
+        self.hear()
+
+
+@pytest.mark.parametrize("at", [1, 4, PER_EPOCH + 1, PER_EPOCH + 2, 2 * PER_EPOCH + 2, 20])
+def test_a_listener_that_raises_loses_nothing(
+    start: Callable, same: Callable, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No state is saved then: the run goes on from the checkpoint before, or from the start."""
+    monkeypatch.setattr(follow, "TOLD_EVERY", 0.0)
+    whole = start("whole")
+    with pytest.raises(ConnectionError):
+        start("cut", listener=Falls(at))
+    inception.resume(tmp_path / "cut")
+
+    same(whole, tmp_path / "cut")
+
+
+def test_states_saved_within_an_epoch_change_nothing(
+    start: Callable, same: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long epoch is saved every two minutes; here after every update."""
+    whole = start("whole")
+    monkeypatch.setattr(follow, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(follow, "TOLD_EVERY", 0.0)
+    with pytest.raises(ConnectionError):
+        start("cut", listener=Falls(PER_EPOCH + 4))
+    inception.resume(tmp_path / "cut")
+
+    same(whole, tmp_path / "cut")
+
+
+@pytest.mark.parametrize("factor", [0.6, 2.0], ids=["shorter", "longer"])
+def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_anew(
+    start: Callable,
+    same: Callable,
+    record: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    factor: float,
+) -> None:
+    """Cut between the new plan in run.json and the checkpoint of that epoch."""
+
+    def replanned(plans: list[Plan], *_: Any, step: int, **__: Any) -> Plan | None:
+        if step != 2 * PER_EPOCH:
+            return None
+        return Plan(
+            step=step,
+            steps=step + round(factor * (plans[0].steps - step)),
+            progress=progress(plans, step),
+            images_per_second=1.0,
+            seconds_left=1.0,
+            why="the test wants it",
+        )
+
+    def fixed(*_: Any, **__: Any) -> Plan:
+        return Plan(
+            step=0,
+            steps=4 * PER_EPOCH,
+            progress=0.0,
+            images_per_second=1.0,
+            seconds_left=1.0,
+            why="the test wants it",
+        )
+
+    monkeypatch.setattr(follow, "first_plan", fixed)
+    monkeypatch.setattr(follow, "next_plan", replanned)
+    budget = {"epochs": None, "budget": "10min", "settings": ("batch=8", "lr=3", "ema=0.05")}
+    whole = start("whole", **budget)
+    with pytest.raises(ConnectionError):
+        start("cut", listener=Epochs(2), **budget)
+    cut = tmp_path / "cut"
+
+    assert len(record(cut)["plans"]) == 2
+    inception.resume(cut)
+    assert record(cut)["plans"] == record(whole)["plans"]
+    same(whole, cut)
+
+
+class Epochs(Falls):
+    """Breaks down at the end of the n-th epoch."""
+
+    def progress(self, report: Progress) -> None:
+        """Not counted."""
+
+
+def test_resume_computes_as_the_run_began_and_probes_no_more(
+    start: Callable, cuts: Callable, record: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuts(3)
+    with pytest.raises(Interrupted):
+        start("cut")
+    before = record(tmp_path / "cut")
+
+    def never(*_: object) -> None:
+        pytest.fail("a resumed run must not probe")
+
+    monkeypatch.setattr(follow, "probe", never)
+    inception.resume(tmp_path / "cut")
+    after = record(tmp_path / "cut")
+
+    for key in before.keys() - {"result"}:
+        assert after[key] == before[key], key
+    assert before["result"] is None
+
+
+def test_only_the_last_two_states_are_kept(start: Callable) -> None:
+    run = start("run", epochs=4)
+    names = sorted(path.name for path in (run / "checkpoints").iterdir())
+
+    assert names == ["step-000000018.safetensors", "step-000000024.safetensors"]
+
+
+def test_a_resumed_run_counts_the_time_of_earlier_sessions(
+    start: Callable, cuts: Callable, tmp_path: Path
+) -> None:
+    cuts(8)
+    with pytest.raises(Interrupted):
+        start("cut")
+    newest = checkpoints(tmp_path / "cut" / "checkpoints")[0]
+    earlier = json.loads(metadata(newest.read_bytes()[64:])["state"])["seconds"]
+    done = inception.resume(tmp_path / "cut")
+
+    assert 0 < earlier < done.result["seconds"]

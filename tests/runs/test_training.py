@@ -1,0 +1,228 @@
+"""Short real trainings: they learn, and they can be repeated."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import inception
+from inception.errors import RecipeError, TrainingError
+from inception.spec import Net
+from inception.training import loop
+from inception.training.execution import Trial
+from inception.workflow import follow
+from inception.workflow.finish import Finished
+
+SETTINGS = (
+    "batch=32", "lr=1.6", "decay=linear", "warmup=0.1", "smoothing=0", "ema=0.1", "area_low=0.5",
+)  # fmt: skip
+
+
+def digits(tiny: Net, out: Path, **options: Any) -> Finished:
+    return inception.train(
+        "digits", architecture=tiny, out=out, settings=SETTINGS, **{"epochs": 3} | options
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return digits(tiny, tmp_path_factory.mktemp("runs") / "digits", precision="fp32")
+
+
+def test_three_epochs_learn_the_digits_far_better_than_chance(trained: Finished) -> None:
+    """One in ten is chance; whatever the seed, the tiny network gets most of them."""
+    result = trained.result
+
+    assert (result["set"], result["epochs"]) == ("test", 3.0)
+    assert result["top1"] > 0.6
+    assert result["top5"] > result["top1"]
+    assert set(result["exits"]) == {"first", "second"}
+    assert result["exits"]["second"]["top1"] > 0.25
+
+
+def test_the_log_tells_of_falling_loss_and_a_rate_that_ends_at_zero(
+    trained: Finished, rows: Callable, steps: Callable
+) -> None:
+    epochs, updates = rows(trained.run), steps(trained.run)
+
+    assert [float(row["epoch"]) for row in epochs] == [1.0, 2.0, 3.0]
+    assert float(epochs[-1]["train_loss"]) < 0.8 * float(epochs[0]["train_loss"])
+    assert float(epochs[-1]["val_loss"]) < float(epochs[0]["val_loss"])
+    assert float(epochs[-1]["lr"]) == pytest.approx(0.0, abs=1e-9)
+    assert [line["step"] for line in updates] == sorted({line["step"] for line in updates})
+    assert 0.15 < max(line["lr"] for line in updates) <= 0.2, "1.6 for 256 images, here 32"
+
+
+def test_the_model_answers_in_python(trained: Finished) -> None:
+    classifier = inception.load(trained.model)
+    images = [np.full((8, 8), 255, np.uint8), np.zeros((30, 20, 3), np.uint8)]
+    found = classifier.predict(images)
+    early = classifier.predict(images, inception.StopWhenSure(0.0))
+
+    assert [answer.exit for answer in found] == ["main", "main"]
+    assert [answer.exit for answer in early] == ["first", "first"]
+    for answer in found:
+        assert answer.label in {str(n) for n in range(10)}
+        assert answer.top[0] == (answer.label, answer.probability)
+        assert [p for _, p in answer.top] == sorted((p for _, p in answer.top), reverse=True)
+
+
+def test_scoring_again_gives_the_score_of_the_run(trained: Finished) -> None:
+    found = inception.evaluate(trained.run, "digits")
+
+    assert found.result["top1"] == trained.result["top1"]
+    assert found.result["images"] == trained.result["images"]
+    assert found.confusion.sum() == trained.result["images"]
+    assert np.trace(found.confusion) / found.confusion.sum() == trained.result["top1"]
+
+
+@pytest.mark.usefixtures("pinned")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_two_equal_runs_give_the_same_bytes(
+    tiny: Net,
+    tmp_path: Path,
+    precision: str,
+    weights: Callable,
+    rows: Callable,
+    record: Callable,
+    steps: Callable,
+) -> None:
+    one = digits(tiny, tmp_path / "one", precision=precision, epochs=2).run
+    two = digits(tiny, tmp_path / "two", precision=precision, epochs=2).run
+
+    assert weights(one) == weights(two)
+    assert rows(one) == rows(two)
+    assert steps(one) == steps(two)
+    assert record(one)["execution"]["precision"] == precision
+    assert (one / "predictions.csv").read_bytes() == (two / "predictions.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("pinned")
+def test_another_seed_gives_other_weights(tiny: Net, tmp_path: Path, weights: Callable) -> None:
+    one = digits(tiny, tmp_path / "one", epochs=1).run
+    two = digits(tiny, tmp_path / "two", epochs=1, seed=1).run
+
+    assert weights(one) != weights(two)
+
+
+def test_a_network_without_exits_trains_too(tiny: Net, tmp_path: Path, photos: Callable) -> None:
+    bare = replace(tiny, exits=())
+    done = inception.train(
+        photos(("dark", "light"), each=20), architecture=bare, out=tmp_path / "run", epochs=8,
+        settings=("batch=8", "area_low=0.5"),
+    )  # fmt: skip
+
+    assert done.result["exits"] == {}
+    assert done.result["top1"] == 1.0
+    assert done.result["top5"] is None
+
+
+class Collects:
+    """Collects what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+    def progress(self, report: object) -> None:
+        """Not needed."""
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Not needed."""
+
+
+def test_a_time_budget_is_planned_followed_and_used_up(
+    tiny: Net,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Callable,
+    record: Callable,
+) -> None:
+    """Whatever the machine does meanwhile, the schedule ends when the last plan says so."""
+    monkeypatch.setattr("inception.workflow.follow.ENDING", 1.0)
+    monkeypatch.setattr("inception.training.probe.SECONDS", 0.5)
+    heard = Collects()
+    done = digits(tiny, tmp_path / "run", epochs=None, budget="6s", listener=heard)
+    told, log = record(done.run), rows(done.run)
+    plans = told["plans"]
+
+    assert told["budget"] == {"seconds": 6.0}
+    assert plans[0] | {"step": 0, "progress": 0.0} == plans[0]
+    assert all(plan["seconds_left"] < 6 and plan["why"] for plan in plans)
+    assert int(log[-1]["step"]) == plans[-1]["steps"]
+    assert float(log[-1]["lr"]) == pytest.approx(0.0, abs=1e-9)
+    assert len([s for s in heard.said if s.startswith("plan: ")]) == len(plans)
+    assert done.result["seconds"] < 12, "twice the time: the machine may be busy, the plan not"
+
+
+def test_a_machine_that_slows_down_gets_a_shorter_plan(
+    tiny: Net,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Callable,
+    record: Callable,
+) -> None:
+    """The probe believes in a machine ten times as fast as it is."""
+    honest = follow.probe
+
+    def boast(*args: Any) -> list[Trial]:
+        return [Trial(t.execution, t.step_seconds / 10) for t in honest(*args)]
+
+    monkeypatch.setattr(follow, "probe", boast)
+    monkeypatch.setattr(follow, "ENDING", 1.0)
+    monkeypatch.setattr("inception.training.probe.SECONDS", 0.5)
+    done = digits(tiny, tmp_path / "run", epochs=None, budget="6s")
+    plans, log = record(done.run)["plans"], rows(done.run)
+
+    assert len(plans) >= 2
+    assert plans[1]["steps"] < plans[0]["steps"]
+    assert "slower" in plans[1]["why"]
+    assert plans[1]["progress"] == pytest.approx(plans[1]["step"] / plans[0]["steps"])
+    assert int(log[-1]["step"]) == plans[-1]["steps"]
+    assert float(log[-1]["lr"]) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_budget_too_small_for_an_epoch_says_how_much_is_lacking(
+    tiny: Net, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"^the budget is too small for one epoch of .* s; add "):
+        digits(tiny, tmp_path / "run", epochs=None, budget="2s")
+
+
+def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint_whole(
+    tiny: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, done = loop.update, []
+
+    def poisoned(job: Any, state: Any, *args: Any, **options: Any) -> Any:
+        loss = honest(job, state, *args, **options)
+        done.append(state.step)
+        return loss * float("nan") if state.step == 60 else loss
+
+    monkeypatch.setattr(loop, "update", poisoned)
+    with pytest.raises(TrainingError, match=r"^the loss is not finite at update 61 ") as caught:
+        digits(tiny, tmp_path / "run")
+    checkpoints = sorted(p.name for p in (tmp_path / "run" / "checkpoints").iterdir())
+
+    assert checkpoints == ["step-000000045.safetensors"]
+    assert str(caught.value).count("digits#") == 3
+
+
+def test_training_gives_back_the_arithmetic_of_the_process(
+    tiny: Net, tmp_path: Path, photos: Callable
+) -> None:
+    """Whoever trains in a notebook goes on computing as before: tiny numbers stay."""
+    done = inception.train(
+        photos(each=20), architecture=tiny, out=tmp_path / "run", epochs=1, settings=("batch=8",)
+    )
+
+    assert done.result["epochs"] == 1.0
+    assert sys.float_info.min / 2 > 0
+    assert float(torch.tensor(1e-310, dtype=torch.float64) * 1) > 0
