@@ -215,17 +215,19 @@ def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, 
 
 
 def finite(loss: Tensor, job: Job, state: State, indices: NDArray[np.int64], lr: float) -> float:
-    """Read the loss.
+    """Read the loss, and look at the weights after the update.
 
     Raises:
-        TrainingError: it is infinite or not a number.
+        TrainingError: one of them is infinite or not a number.
     """
     value = float(loss)
-    if np.isfinite(value):
+    norms = torch.stack(torch._foreach_norm(list(state.model.parameters())))  # noqa: SLF001 - torch's only name for it
+    if np.isfinite(value) and bool(norms.isfinite().all()):
         return value
+    what = "the weights are" if np.isfinite(value) else "the loss is"
     files = ", ".join(job.train.names[i] for i in indices[:3])
     msg = (
-        f"the loss is not finite at update {state.step + 1} (learning rate {lr:.3g}, "
+        f"{what} not finite at update {state.step + 1} (learning rate {lr:.3g}, "
         f"{len(indices)} images: {files}, ...); start again with lr={job.recipe.lr / 3:.2g} or "
         "clip=1, or without these images"
     )

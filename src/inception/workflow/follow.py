@@ -9,13 +9,12 @@ from time import monotonic
 
 import torch
 
-from inception.errors import Interrupted, TrainingError
+from inception.errors import Interrupted
 from inception.training.budget import Speed, Time, first_plan, next_plan
 from inception.training.checkpoint import restore, save_state
 from inception.training.execution import Execution, candidates, choose
 from inception.training.loop import EpochEnded, Job, State, Stepped
 from inception.training.loop import train as updates
-from inception.training.optimiser import floats
 from inception.training.probe import probe, time_evaluation
 from inception.training.schedule import Plan
 from inception.workflow import run_folder as folders
@@ -137,7 +136,6 @@ def run_updates(run: Run, job: Job, state: State) -> None:
                     folders.write_rows(run.folder / folders.LOG, state.rows)
                     run.listener.epoch(event.row)
             if stopping.asked or isinstance(event, EpochEnded) or monotonic() - saved > SAVE_EVERY:
-                check_finite(state)
                 state.seconds = run.seconds()
                 save_state(run.folder / folders.CHECKPOINTS, state)
                 saved = monotonic()
@@ -145,21 +143,6 @@ def run_updates(run: Run, job: Job, state: State) -> None:
                 resume = f"inception resume {run.folder}"
                 msg = f"stopped after update {state.step:,}; go on with: {resume}"
                 raise Interrupted(msg)
-
-
-def check_finite(state: State) -> None:
-    """Refuse to save weights that are not finite.
-
-    Raises:
-        TrainingError: the last update broke them; the checkpoint before is whole.
-    """
-    if all(bool(value.isfinite().all()) for value in floats(state.model)):
-        return
-    msg = (
-        f"the weights are not finite after update {state.step}; the checkpoint before is whole, "
-        "but would break again: start again with a smaller lr, or with clip=1"
-    )
-    raise TrainingError(msg)
 
 
 def replan(run: Run, job: Job, state: State) -> None:

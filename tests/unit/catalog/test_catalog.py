@@ -14,7 +14,7 @@ COMPACT_SIDES = (32, 48, 64, 96, 128)
     ("name", "said"),
     [
         ("gogglenet", "no architecture is called 'gogglenet'; did you mean 'googlenet'?"),
-        ("resnet", "no architecture is called 'resnet'; there are googlenet, compact"),
+        ("resnet", "no architecture is called 'resnet'; did you mean 'alexnet'?"),
         ("googlenet:papper", "googlenet has no dialect 'papper'; did you mean 'paper'?"),
         ("compact:bn", "compact has no dialect 'bn'; there are none"),
     ],
@@ -76,7 +76,8 @@ def test_the_compact_network_costs_less_at_its_exits_and_is_compact(side: int) -
 
 @pytest.mark.parametrize("name", list(CATALOG))
 def test_classes_and_input_together(name: str) -> None:
-    net = architecture(name, classes=7, input=64)
+    channels = architecture(name).image[0]
+    net = architecture(name, classes=7, input=150)
     outs = {s.op.out for s in steps(net) if getattr(s.op, "classifier", False)}
 
-    assert (net.image, outs) == ((3, 64, 64), {7})
+    assert (net.image, outs) == ((channels, 150, 150), {7})

@@ -164,8 +164,7 @@ def test_an_input_whose_paths_do_not_meet_is_not_called_too_small() -> None:
         with_input(found, 17)
 
     assert str(caught.value) == (
-        "net: a 17x17 image does not fit (trunk.n0: paths must end on the same grid to be joined, "
-        "got 8x8, 9x9)"
+        "net: a 17x17 image does not fit; the nearest that do are 16 and 18"
     )
 
 

@@ -48,7 +48,7 @@ def test_the_catalog_survives_json(name: str) -> None:
         (
             ("trunk", 0, 1, "padding"),
             "full",
-            "trunk.conv1.padding: must be 'same' or 'valid', got 'full'",
+            "trunk.conv1.padding: must be 'same' or 'valid' or 'tensorflow' or int, got 'full'",
         ),
         (("trunk", 0, 1, "norm"), {"epsilon": 1}, None),
         (
