@@ -1,11 +1,11 @@
 """A compact Inception network for images of 32 to 128 pixels. Ours.
 
-Modules follow "Rethinking the Inception Architecture" (arXiv:1512.00567): a 5x5 is two 3x3 (figure
-5), and the grid shrinks by a strided convolution beside a pool (figure 10). It is made for training
-on a CPU, where moving activations costs more than multiplying: the stem brings the grid to 8 to 16
-cells a side before the first module, and modules go without a pooling path, whose backward pass
-takes longer there than that of a 3x3 convolution. Both exits average over the whole grid, so that
-any input size serves.
+Modules reduce by 1x1 as GoogLeNet's do, and the grid shrinks by a strided convolution beside a pool
+(arXiv:1512.00567, figure 10). It is made for training on a CPU, where moving activations costs more
+than multiplying: the stem brings the grid to 8 to 16 cells a side before the first module, the
+third path has one 3x3 where the papers have a 5x5 or two 3x3, and no path pools, since the backward
+pass of a pool takes longer there than that of a 3x3 convolution. Both exits average over the whole
+grid, so that any input size serves.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from inception.spec import (
 def compact(side: int = 32) -> Net:
     """Build the spec for square images of `side` pixels and 10 classes."""
 
-    def row(c1: int, c3: Pair, c33: Pair) -> Split:
-        """Widths of the 1x1, the 3x3 and the double 3x3 path."""
+    def row(c1: int, wide: Pair, narrow: Pair) -> Split:
+        """Widths of the 1x1 path, and of the two that reduce before a 3x3."""
         return Split(
             named(
                 p1=(Conv(c1),),
-                p3=(Conv(c3[0]), Conv(c3[1], (3, 3))),
-                p33=(Conv(c33[0]), Conv(c33[1], (3, 3)), Conv(c33[1], (3, 3))),
+                wide=(Conv(wide[0]), Conv(wide[1], (3, 3))),
+                narrow=(Conv(narrow[0]), Conv(narrow[1], (3, 3))),
             )
         )
 

@@ -11,6 +11,7 @@ import typer
 
 from inception import __version__
 from inception.cli import describe, design, evaluate, predict, report, train
+from inception.cli.memory import keep_freed_memory
 from inception.errors import InceptionError, Interrupted
 
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, 2 for what the user can mend, 1 for a defect of ours, 130 when interrupted.
     """
+    keep_freed_memory()
     given = list(sys.argv[1:] if argv is None else argv)
     debug = DEBUG in given
     try:

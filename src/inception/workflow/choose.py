@@ -15,8 +15,7 @@ from inception.workflow.prepare import Opened
 SIDES = (32, 48, 64, 96, 128)  # inputs of the compact network
 SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop then, share
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
-FEW, FEW_BATCH = 10_000, 64  # training images below which this batch and what follows are taken
-FEW_MIXUP, FEW_PHOTOMETRIC = 0.2, 0.4
+FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
 LARGE = 192  # pixels: short side from which GoogLeNet's own input is worth its cost on a GPU
 
 
@@ -140,8 +139,6 @@ def suit(opened: Opened, net: Net) -> dict[str, tuple[str, str]]:
         why = f"there are fewer than {FEW:,} images to train on"
         found["batch"] = (f"{FEW_BATCH}", why)
         found["mixup"] = (f"{FEW_MIXUP}", why)
-        if opened.sizes.grey < 0.5:
-            found["photometric"] = (f"{FEW_PHOTOMETRIC}", why)
     return found
 
 
