@@ -193,7 +193,11 @@ class Epochs(Falls):
 
 
 def test_resume_computes_as_the_run_began_and_probes_no_more(
-    start: Callable, cuts: Callable, record: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Callable,
+    cuts: Callable,
+    record: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cuts(3)
     with pytest.raises(Interrupted):

@@ -105,6 +105,4 @@ def test_a_crop_side_that_changes_the_weights_is_refused() -> None:
             open_data("digits", seed=0), architecture("googlenet", input=224), ["crop_side=0.5"]
         )
 
-    assert str(caught.value) == (
-        "crop_side=0.5: googlenet has other weights at that side; use 1"
-    )
+    assert str(caught.value) == ("crop_side=0.5: googlenet has other weights at that side; use 1")
