@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,6 +13,8 @@ import torch
 from inception.preprocess import Preprocessing, decode
 
 Pictures = Callable[[Preprocessing, int], np.ndarray]
+
+PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "imagenet-samples"
 
 
 @pytest.fixture(scope="session")
@@ -99,9 +102,9 @@ def pictures(request: pytest.FixtureRequest) -> Pictures:
             return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
         return noise
-    shard = os.environ.get("INCEPTION_PHOTOGRAPHS")
-    if not shard:
-        pytest.skip("INCEPTION_PHOTOGRAPHS names no Parquet file of photographs")
+    shard = next(iter(PHOTOGRAPHS.glob("*.parquet")), None)
+    if shard is None:
+        pytest.skip("needs imagenet-samples in ../shared/data")
     parquet = import_module("pyarrow.parquet")
     rows = next(parquet.ParquetFile(shard).iter_batches(8, columns=["image"])).to_pylist()
     photographs = [decode(row["image"]["bytes"]) for row in rows]
