@@ -22,7 +22,7 @@ def print_bench(found: Bench, subject: str) -> None:
     told = found.to_json()
     threads = "1 thread" if found.threads == 1 else f"{found.threads} threads"
     print_speeds(told["rows"], title=f"{subject} with {threads} of {found.processor}")
-    print_text(legend(told))
+    print_text(legend(told, against=found.against))
     for sentence in (*gains(told["rows"]), *left_out(told["left_out"])):
         print_text(sentence)
 
@@ -30,7 +30,7 @@ def print_bench(found: Bench, subject: str) -> None:
 def print_variants(told: RowJson) -> None:
     """Print every precision, what it changes, and what could not be made."""
     print_speeds(told["rows"])
-    print_text(legend(told | {"against": "the trained model"}))
+    print_text(legend(told, against="the trained model"))
     for row in told["rows"]:
         change = row["change"]["difference"]
         print_text(
@@ -66,7 +66,7 @@ def print_speeds(rows: Sequence[RowJson], *, title: str | None = None) -> None:
     )
 
 
-def legend(told: RowJson) -> str:
+def legend(told: RowJson, *, against: str) -> str:
     """What the columns mean, and what was shown."""
     scored = any(row["top1"] is not None for row in told["rows"])
     compared = any(row["agreement"] is not None for row in told["rows"])
@@ -75,7 +75,7 @@ def legend(told: RowJson) -> str:
         "images/s: at the batch that does best",
     ]
     if compared:
-        what.append(f"agrees: names the image as {told['against']} does")
+        what.append(f"agrees: names the image as {against} does")
     on = f" ({told['images']:,} images: {told['which']})" if scored or compared else ""
     return "; ".join(what) + on
 

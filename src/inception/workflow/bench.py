@@ -6,28 +6,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 
 from inception.deployment.engines import threads_here
 from inception.errors import DataError
-from inception.weights import Card, model_folder, read_card
+from inception.weights import Card
 from inception.workflow.listen import Listener, Silence
 from inception.workflow.measure import Row, Shown, given_or_built_in, labelled, rows
 from inception.workflow.record import processor
 from inception.workflow.ways import (
     OURS,
+    Graphs,
     LeftOut,
     Ours,
-    Possible,
     made,
-    network,
     of_export,
     of_others,
+    subject,
 )
-
-Subject: TypeAlias = tuple[list[Possible], Shown, bool]  # ways, images, whether it was trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,17 +83,24 @@ def bench(
         DeploymentError: no way to run it is left.
     """
     listener, count = listener or Silence(), threads or threads_here()
+    found = subject(model)
+    trained = isinstance(found, Graphs) or found.trained
+    if data is not None and not trained:
+        msg = f"{model}: has first weights and no classes of {data}; leave --data out, or train it"
+        raise DataError(msg)
+    shown = seen(found.card, data, images, listener)
+    if isinstance(found, Graphs):
+        possible = of_export(found, count)
+    else:
+        ours = Ours(found, count, shown.fitted if data is None else data, listener)
+        possible = ours.possible() + (of_others(found, count) if others else [])
     with torch_threads(count):
-        subject = exported_subject if is_exported(Path(model)) else network_subject
-        possible, shown, trained = subject(model, data, images, count, listener)
-        if not others:
-            possible = [one for one in possible if one.engine.startswith(OURS)]
         ways, left = made(possible, listener)
         reference = next((way for way in ways if way.engine == f"{OURS}torch"), ways[0])
         named = reference.classes(shown.fitted) if trained else None
-        found = rows(ways, shown, named, listener)
+        table = rows(ways, shown, named, listener)
     return Bench(
-        rows=found,
+        rows=table,
         left_out=left,
         images=len(shown.fitted),
         which=shown.said,
@@ -103,37 +108,6 @@ def bench(
         threads=count,
         processor=processor(),
     )
-
-
-def network_subject(
-    model: str | Path,
-    data: str | Path | None,
-    images: str | Path | None,
-    threads: int,
-    listener: Listener,
-) -> Subject:
-    """A model with its tensors, or an architecture with its first weights."""
-    subject = network(model)
-    if data is not None and not subject.trained:
-        msg = f"{model}: has first weights and no classes of {data}; leave --data out, or train it"
-        raise DataError(msg)
-    shown = seen(subject.card, data, images, listener)
-    teaching = shown.fitted if data is None else data
-    ours = Ours(subject, threads, teaching, listener)
-    return ours.possible() + of_others(subject, threads), shown, subject.trained
-
-
-def exported_subject(
-    model: str | Path,
-    data: str | Path | None,
-    images: str | Path | None,
-    threads: int,
-    listener: Listener,
-) -> Subject:
-    """Graphs as they lie in their folder."""
-    folder = model_folder(Path(model))
-    card, _ = read_card(folder)
-    return of_export(folder, threads), seen(card, data, images, listener), True
 
 
 def seen(
@@ -144,11 +118,6 @@ def seen(
         return given_or_built_in(card, images)
     _, scored = labelled(card, data, listener)
     return scored
-
-
-def is_exported(path: Path) -> bool:
-    """Whether it is the folder of an exported model."""
-    return path.is_dir() and read_card(model_folder(path))[0].exported is not None
 
 
 @contextmanager

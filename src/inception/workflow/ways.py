@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,14 +18,15 @@ from inception.evaluation.policy import Policy, RunToTheEnd
 from inception.evaluation.predictor import Predictor
 from inception.network import build
 from inception.preprocess import Preprocessing
-from inception.weights import Card, ExitPolicy, Exported, hub, read_card
+from inception.weights import Card, ExitPolicy, Exported, model_folder, read_card
 from inception.weights.class_names import numbered
 from inception.weights.exported import Kind, Precision
 from inception.weights.importing import read
 from inception.weights.state_dict import outputs
 from inception.workflow.agree import in_engine
 from inception.workflow.architectures import SUFFIX, find
-from inception.workflow.export import Made, Tensors, Wanted, graphs, main_alone, make
+from inception.workflow.export import Made, Tensors, Wanted, main_alone, make
+from inception.workflow.export import graphs as graph_files
 from inception.workflow.listen import Listener
 from inception.workflow.quantise import Teaching
 
@@ -84,6 +85,23 @@ def way_of(
 
 
 @dataclass(frozen=True, slots=True)
+class Graphs:
+    """An exported model in its folder.
+
+    Attributes:
+        card: what its folder says of it.
+        exported: what the graphs are.
+        folder: where they lie.
+        files: their names.
+    """
+
+    card: Card
+    exported: Exported
+    folder: Path
+    files: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """A network with its weights.
 
@@ -98,16 +116,22 @@ class Network:
     trained: bool = True
 
 
-def network(model: str | Path) -> Network:
-    """Read a model; an architecture gets its first weights and no exits.
+def subject(model: str | Path) -> Graphs | Network:
+    """Read what is to be run; an architecture gets its first weights and no exits.
 
     Raises:
-        WeightsError: the model is damaged.
-        UnknownNameError: there is neither a model nor an architecture of that name.
+        WeightsError: there is no such model, or it is damaged.
+        UnknownNameError: there is no such architecture.
         DeploymentError: its images are no squares in RGB.
     """
     path = Path(model)
-    if path.suffix != SUFFIX and (path.exists() or hub.is_id(path.as_posix())):
+    if path.is_dir():
+        folder = model_folder(path)
+        card, files = read_card(folder)
+        if card.exported is not None:
+            return Graphs(card, card.exported, folder, files.keys())
+        return Network(*read(model))
+    if path.suffix != SUFFIX and (path.exists() or len(path.parts) > 1):
         return Network(*read(model))
     net = replace(find(str(model)), exits=())
     if net.image != (3, net.image[1], net.image[1]):
@@ -169,7 +193,7 @@ class Ours:
     def exits(self, policy: ExitPolicy) -> Way:
         """The network cut at the exits of its policy."""
         network, names = self.network, tuple(gate.exit for gate in policy.gates)
-        files = graphs(network.card, network.tensors, Wanted(), names, None, self.listener)
+        files = graph_files(network.card, network.tensors, Wanted(), names, None, self.listener)
         exported = Exported(kind="openvino", precision="fp32", stages=(*names, "main"))
         return written(Made(network.card, exported, files), "openvino", self.threads, policy)
 
@@ -213,18 +237,10 @@ def of_others(network: Network, threads: int) -> list[Possible]:
     ]
 
 
-def of_export(folder: Path, threads: int) -> list[Possible]:
-    """The engines that run an exported model; with its exits, if it has a policy and is cut there.
-
-    Raises:
-        WeightsError: it is damaged.
-    """
-    card, sums = read_card(folder)
-    exported = card.exported
-    if exported is None:
-        return []
-    size = sum((folder / name).stat().st_size for name in sums)
-    policy = card.exit_policy
+def of_export(graphs: Graphs, threads: int) -> list[Possible]:
+    """The engines that run an exported model; with its exits too, if it is cut where they stop."""
+    folder, exported, policy = graphs.folder, graphs.exported, graphs.card.exit_policy
+    size = sum((folder / name).stat().st_size for name in graphs.files)
 
     def run(engine: str, policy: Policy | None) -> Way:
         model = load_exported(folder, threads=threads, name=engine)

@@ -7,8 +7,10 @@ import pytest
 
 from inception.deployment import quantise
 from inception.deployment.graph import ONWARD, PROBABILITIES
+from inception.deployment.libraries import library
 from inception.deployment.lower import staged
 from inception.deployment.quantise import Held, judge, quantised, through
+from inception.deployment.to_openvino import OPSET
 from inception.errors import DeploymentError
 from inception.evaluation.intervals import paired
 
@@ -48,8 +50,9 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         changed = model.clone()
         for node in changed.get_ops():
             if node.get_type_name() == "Convolution":
-                constant = node.input_value(1).get_node()
-                constant.data[:] = np.sign(constant.data) * np.abs(constant.data).mean()
+                weight = node.input_value(1).get_node().data
+                signs = np.sign(weight) * np.abs(weight).mean()
+                node.input(1).replace_source_output(library(OPSET).constant(signs).output(0))
         return changed
 
     monkeypatch.setattr(quantise, "plainly", wrong)
