@@ -148,13 +148,13 @@ def in_every_precision(
 
 def why(found: Variants, chosen: Variant, most: float) -> str:
     """Say why this variant was chosen."""
-    slowest = max(found.found, key=lambda one: one.row.median_ms)
     change = chosen.change.difference
-    speed = f"{chosen.row.median_ms:.2f} ms an image"
-    if slowest is not chosen:
-        speed += f", {slowest.row.precision} takes {slowest.row.median_ms:.2f} ms"
+    times = [
+        f"{one.row.precision} {one.row.median_ms:.2f} ms"
+        for one in sorted(found.found, key=lambda one: one.row.median_ms)
+    ]
     return (
-        f"{chosen.row.precision}: the fastest here ({speed}) of those that lose at most "
+        f"{chosen.row.precision}: the fastest here ({', '.join(times)}) of those that lose at most "
         f"{100 * most:g} points of top-1; it changes it by {100 * change.mean:+.1f} "
         f"({100 * change.low:+.1f} to {100 * change.high:+.1f}) on {chosen.change.images:,} "
         f"images: {found.chosen_on}"

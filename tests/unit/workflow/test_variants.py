@@ -59,6 +59,6 @@ def test_the_reason_says_what_it_gains_what_it_costs_and_where_that_was_found() 
     found = table(variant("fp32", 9.0, 0), variant("int8", 2.0, 2))
 
     assert why(found, found.fastest(0.003), 0.003) == (
-        "int8: the fastest here (2.00 ms an image, fp32 takes 9.00 ms) of those that lose at most "
+        "int8: the fastest here (int8 2.00 ms, fp32 9.00 ms) of those that lose at most "
         "0.3 points of top-1; it changes it by -0.2 (-1.2 to +0.8) on 1,000 images: val"
     )
