@@ -1,6 +1,7 @@
 """`inception bench` and the variants of `inception export`, as a user types them."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,8 @@ import torch
 
 from inception.deployment import processor, turns
 from inception.deployment.turns import Turns
-from inception.network import build
-from inception.preprocess import Preprocessing
 from inception.spec import Net, to_json
-from inception.weights import Card, ExitPolicy, Gate, read_card, write_model, write_policy
+from inception.weights import ExitPolicy, Gate, read_card, write_policy
 
 PROMISED = {
     "engine", "precision", "batch", "median_ms", "p95_ms", "images_per_second", "bytes", "top1",
@@ -53,16 +52,11 @@ def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def model(tiny: Net, tmp_path: Path) -> Path:
-    """A model folder for ten classes, as the digits have them, with a policy for one exit."""
-    state = build(tiny, seed=1).state_dict()
-    tensors = {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
-    card = Card(
-        architecture=tiny, classes=tuple("0123456789"), preprocessing=Preprocessing(size=16)
-    )
-    write_model(tmp_path / "tiny", card, tensors)
-    write_policy(tmp_path / "tiny", ExitPolicy(gates=(Gate(exit="second", confidence=0.0),)))
-    return tmp_path / "tiny"
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    """A model folder with a policy for one of its exits."""
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "tiny"))
+    write_policy(folder, ExitPolicy(gates=(Gate(exit="second", confidence=0.0),)))
+    return folder
 
 
 def ways(told: dict) -> list[tuple[str, str]]:

@@ -60,12 +60,17 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return asked
 
 
+def judged(small: Any) -> tuple[Any, Held]:
+    """Images that the network in floating point names rightly, all of them."""
+    images = small.pictures(24)
+    return images, Held(images, small.expected(images)["main"].argmax(1))
+
+
 def test_every_stage_reads_what_the_quantised_ones_before_it_give(
     small: Any, coarse: list[Any]
 ) -> None:
     pytest.importorskip("openvino")
-    images = small.pictures(24)
-    held = Held(images, small.expected(images)["main"].argmax(1))
+    images, held = judged(small)
     stages = list(
         staged(small.card.architecture, small.tensors, small.card.preprocessing, small.exits)
     )
@@ -90,8 +95,7 @@ def test_what_loses_too_much_is_tried_with_care_and_then_refused(
     small: Any, coarse: list[Any]
 ) -> None:
     pytest.importorskip("openvino")
-    images = small.pictures(24)
-    held = Held(images, small.expected(images)["main"].argmax(1))
+    images, held = judged(small)
     (stage,) = staged(small.card.architecture, small.tensors, small.card.preprocessing, ())
 
     with pytest.raises(DeploymentError, match=r"main: int8 loses .* allow more with --max-drop"):

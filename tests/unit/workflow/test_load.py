@@ -11,25 +11,9 @@ from inception.deployment.runtime import Deployed
 from inception.errors import DeploymentError, UnknownNameError
 from inception.evaluation.classifier import Classifier
 from inception.evaluation.policy import StopWhenSure
-from inception.network import build
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.weights import Card, write_model
 from inception.workflow.export import Wanted, export
 
 ENGINES = ("openvino", "onnxruntime", "torch")
-
-
-@pytest.fixture(scope="module")
-def model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("models") / "tiny"
-    state = build(tiny, seed=1).state_dict()
-    tensors = {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
-    card = Card(
-        architecture=tiny, classes=tuple("0123456789"), preprocessing=Preprocessing(size=16)
-    )
-    write_model(place, card, tensors)
-    return place
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +25,11 @@ def images() -> list[np.ndarray]:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("sure", [None, 0.105])
 def test_throughput_answers_as_latency_does_and_in_order(
-    model: Path, images: list[np.ndarray], engine: str, sure: float | None
+    tiny_model: Path, images: list[np.ndarray], engine: str, sure: float | None
 ) -> None:
     policy = None if sure is None else StopWhenSure(sure)
     one, many = (
-        load(model, engine=engine, threads=2, mode=mode).predict(images, policy)
+        load(tiny_model, engine=engine, threads=2, mode=mode).predict(images, policy)
         for mode in ("latency", "throughput")
     )
 
@@ -55,15 +39,15 @@ def test_throughput_answers_as_latency_does_and_in_order(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_image_gives_no_prediction(model: Path, engine: str) -> None:
-    assert load(model, engine=engine, mode="throughput").predict([]) == []
+def test_no_image_gives_no_prediction(tiny_model: Path, engine: str) -> None:
+    assert load(tiny_model, engine=engine, mode="throughput").predict([]) == []
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_engine_is_there_when_asked_for(model: Path, engine: str) -> None:
+def test_each_engine_is_there_when_asked_for(tiny_model: Path, engine: str) -> None:
     kind = Classifier if engine == "torch" else Deployed
 
-    assert type(load(model, engine=engine)) is kind
+    assert type(load(tiny_model, engine=engine)) is kind
 
 
 @pytest.mark.parametrize(
@@ -75,21 +59,21 @@ def test_each_engine_is_there_when_asked_for(model: Path, engine: str) -> None:
     ],
 )
 def test_a_wish_that_there_is_not_is_refused(
-    model: Path, wish: dict[str, str], sentence: str
+    tiny_model: Path, wish: dict[str, str], sentence: str
 ) -> None:
     with pytest.raises(UnknownNameError) as error:
-        load(model, **wish)  # type: ignore[arg-type]
+        load(tiny_model, **wish)  # type: ignore[arg-type]
 
     assert str(error.value) == sentence
 
 
 def test_an_exported_model_runs_in_the_engines_that_know_its_graph(
-    model: Path, images: list[np.ndarray], tmp_path: Path
+    tiny_model: Path, images: list[np.ndarray], tmp_path: Path
 ) -> None:
     for name in ("openvino", "onnxruntime"):
         pytest.importorskip(name)
-    export(model, tmp_path / "onnx", asked=Wanted(kind="onnx"))
-    export(model, tmp_path / "openvino")
+    export(tiny_model, tmp_path / "onnx", asked=Wanted(kind="onnx"))
+    export(tiny_model, tmp_path / "openvino")
     ways: list[Callable[[], object]] = [
         lambda: load(tmp_path / "onnx"),
         lambda: load(tmp_path / "onnx", engine="onnxruntime"),
