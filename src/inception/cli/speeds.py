@@ -47,7 +47,7 @@ def print_speeds(rows: Sequence[RowJson], *, title: str | None = None) -> None:
     shares = {"top-1": "top1", "agrees": "agreement"}
     shown = {head: key for head, key in shares.items() if any(r[key] is not None for r in rows)}
     print_table(
-        ("engine", "precision", "ms", "p95", "images/s", "batch", "MiB", *shown),
+        ("engine", "precision", "ms", "p95", "images/s", "at", "MiB", *shown),
         [
             (
                 row["engine"],
@@ -57,7 +57,7 @@ def print_speeds(rows: Sequence[RowJson], *, title: str | None = None) -> None:
                 three_digits(row["images_per_second"]),
                 str(row["batch"]),
                 three_digits(row["bytes"] / MIB),
-                *(percent(row[key]) for key in shown.values()),
+                *(share_said(row[key]) for key in shown.values()),
             )
             for row in rows
         ],
@@ -66,13 +66,18 @@ def print_speeds(rows: Sequence[RowJson], *, title: str | None = None) -> None:
     )
 
 
+def share_said(share: float | None) -> str:
+    """A share as narrow as it can be: all is "100 %"."""
+    return "100 %" if share == 1 else percent(share)
+
+
 def legend(told: RowJson, *, against: str) -> str:
     """What the columns mean, and what was shown."""
     scored = any(row["top1"] is not None for row in told["rows"])
     compared = any(row["agreement"] is not None for row in told["rows"])
     what = [
         "ms and p95: median and 95th percentile of single images, without decoding and resize",
-        "images/s: at the batch that does best",
+        "images/s: at that batch, which does best",
     ]
     if compared:
         what.append(f"agrees: names the image as {against} does")
