@@ -64,6 +64,7 @@ def test_rounds_end_when_the_time_is_up_but_not_before_the_least(
         pytest.param(lambda _: 1.0, 32, 32, id="large ones for nothing: the largest"),
         pytest.param(lambda n: 1.0 + 0.01 * n**2, 8, 32, id="a best one between"),
         pytest.param(lambda n: n**1.5, 1, 2, id="worse at once: no more are tried"),
+        pytest.param(lambda n: n + (n == 2) * 0.5, 1, 32, id="a little worse once: others are"),
     ],
 )
 def test_the_good_batch_is_the_one_that_gets_most_images_through(

@@ -49,6 +49,12 @@ def test_the_fastest_loses_at_most_what_it_may(
     assert found.fastest(most).row.precision == chosen
 
 
+def test_there_is_always_fp32() -> None:
+    found = table(variant("fp32", 9.0, 1), variant("int8", 2.0, 2))
+
+    assert found.fastest(0.0).row.precision == "fp32"
+
+
 def test_a_machine_on_which_fp32_is_fastest_gets_fp32() -> None:
     found = table(variant("fp32", 2.0, 0), variant("int8", 3.0, 0))
 
