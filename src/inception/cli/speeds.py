@@ -21,7 +21,8 @@ def print_bench(found: Bench, subject: str) -> None:
     """Print every way to run it, the gains, and what could not be measured."""
     told = found.to_json()
     threads = "1 thread" if found.threads == 1 else f"{found.threads} threads"
-    print_speeds(told["rows"], title=f"{subject} with {threads} of {found.processor}")
+    print_text(f"{subject} with {threads} of {found.processor}")
+    print_speeds(told["rows"])
     print_text(legend(told, against=found.against))
     for sentence in (*gains(told["rows"]), *left_out(told["left_out"])):
         print_text(sentence)
@@ -42,7 +43,7 @@ def print_variants(told: RowJson) -> None:
         print_text(sentence)
 
 
-def print_speeds(rows: Sequence[RowJson], *, title: str | None = None) -> None:
+def print_speeds(rows: Sequence[RowJson]) -> None:
     """Print a table of speeds; a column that no row fills is not there."""
     shares = {"top-1": "top1", "agrees": "agreement"}
     shown = {head: key for head, key in shares.items() if any(r[key] is not None for r in rows)}
@@ -62,7 +63,6 @@ def print_speeds(rows: Sequence[RowJson], *, title: str | None = None) -> None:
             for row in rows
         ],
         left=(0, 1),
-        title=title,
     )
 
 
