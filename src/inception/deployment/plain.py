@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inception.deployment.engines import OnnxRuntime, OpenVino
-from inception.deployment.files import one_line, openvino_files
 from inception.deployment.libraries import library
 from inception.deployment.ways import Way
 from inception.errors import DeploymentError
@@ -83,7 +82,8 @@ class Plain:
             for batch in (1, 2, 4):  # from the second size on, it compiles for any
                 way.answer(torch.zeros(batch, *self.example.shape[1:]))
         except RuntimeError as error:
-            msg = f"torch.compile does not compile here ({one_line(error)})"
+            first_line, _, _ = str(error).strip().partition("\n")
+            msg = f"torch.compile does not compile here ({first_line})"
             raise DeploymentError(msg) from error
         return way
 
@@ -117,8 +117,7 @@ class Plain:
             )
         model.outputs[0].tensor.set_names({SCORES})
         run = OpenVino(model, size=side, precision=precision, threads=self.threads)
-        size = sum(map(len, openvino_files("main", model).values()))
-        return self.in_engine("openvino", precision, size, run)
+        return self.in_engine("openvino", precision, run)
 
     def onnxruntime(self) -> Way:
         """ONNX Runtime on torch's own export of the module.
@@ -136,18 +135,15 @@ class Plain:
                 output_names=[SCORES],
                 dynamic_shapes={IMAGES: {0: torch.export.Dim("batch")}},
             )
-        data = program.model_proto.SerializeToString()
-        run = OnnxRuntime(data, threads=self.threads)
-        return self.in_engine("onnxruntime", "fp32", len(data), run)
+        run = OnnxRuntime(program.model_proto.SerializeToString(), threads=self.threads)
+        return self.in_engine("onnxruntime", "fp32", run)
 
-    def in_engine(
-        self, name: str, precision: Precision, size: int, run: OpenVino | OnnxRuntime
-    ) -> Way:
+    def in_engine(self, name: str, precision: Precision, run: OpenVino | OnnxRuntime) -> Way:
         """The converted network in an engine."""
         return Way(
             engine=name,
             precision=precision,
-            bytes=size,
+            bytes=self.bytes,
             answer=lambda images: run(images)[SCORES],
             prepare=self.preprocessing.normalise,
         )
