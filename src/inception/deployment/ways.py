@@ -29,7 +29,7 @@ class Way:
     Attributes:
         engine: what computes; "inception+" before it where the graph is ours.
         precision: of the arithmetic.
-        bytes: of its files.
+        bytes: of its files, or of the weights where nothing is written.
         answer: gives what `prepare` gave a score, or a probability, for every class.
         prepare: makes the input of (batch, size, size, 3) uint8 images; is not timed.
     """
