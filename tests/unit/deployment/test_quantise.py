@@ -67,7 +67,7 @@ def judged(small: Any) -> tuple[Any, Held]:
 
 
 def test_every_stage_reads_what_the_quantised_ones_before_it_give(
-    small: Any, coarse: list[Any]
+    small: Any, coarse: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("openvino")
     images, held = judged(small)
@@ -75,6 +75,13 @@ def test_every_stage_reads_what_the_quantised_ones_before_it_give(
         staged(small.card.architecture, small.tensors, small.card.preprocessing, small.exits)
     )
 
+    read: list[Any] = []
+    change = quantise.change
+    monkeypatch.setattr(
+        quantise,
+        "change",
+        lambda before, own, *rest: read.append(own) or change(before, own, *rest),
+    )
     found = quantised(stages, images, held, most=1.0, threads=1)
 
     put = quantise.OpenVino
@@ -89,6 +96,7 @@ def test_every_stage_reads_what_the_quantised_ones_before_it_give(
     assert [s.change for s in found] == [paired(*both) for both in zip(before, each, strict=True)]
     assert coarse[1][0].shape == (24, 12, 8, 8), "the second stage is calibrated on features"
     assert np.allclose(coarse[1][0], run[0](images)[ONWARD])
+    assert np.allclose(read[1].images, run[0](images)[ONWARD])
 
 
 def test_what_loses_too_much_is_tried_with_care_and_then_refused(
