@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from inception.deployment.engines import Engine, OnnxRuntime, OpenVino
+from inception.deployment.engines import BATCH, Engine, Mode, OnnxRuntime, OpenVino
 from inception.deployment.libraries import installed, library
 from inception.deployment.runtime import Cut, Deployed, Stages
 from inception.errors import DeploymentError
@@ -19,6 +20,11 @@ SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
     "openvino": (".xml", ".bin"),
     "torch": (".pt2",),
 }
+RUN_BY: Mapping[Kind, tuple[str, ...]] = {
+    "onnx": ("onnxruntime", "openvino"),
+    "openvino": ("openvino",),
+    "torch": ("torch",),
+}  # engines, the first choice first
 
 
 def openvino_files(stage: str, model: Any) -> dict[str, bytes]:  # noqa: ANN401 - openvino.Model
@@ -29,8 +35,16 @@ def openvino_files(stage: str, model: Any) -> dict[str, bytes]:  # noqa: ANN401 
         return {path.name: path.read_bytes() for path in paths}
 
 
-def load_exported(path: Path, *, threads: int) -> Deployed:
+def load_exported(
+    path: Path, *, threads: int, mode: Mode = "latency", name: str | None = None
+) -> Deployed:
     """Load an exported model.
+
+    Args:
+        path: of its folder.
+        threads: of the engine.
+        mode: what the engine is tuned for.
+        name: of the engine; the kind's own that is installed if None.
 
     Raises:
         WeightsError: there is none, or a file is damaged.
@@ -50,11 +64,26 @@ def load_exported(path: Path, *, threads: int) -> Deployed:
         for stage in exported.stages
     }
     try:
-        stages = {name: engine(own, card, exported, threads) for name, own in files.items()}
+        own = own_engine(folder, exported.kind, name)
+        start = partial(engine, card, exported, own, threads, mode)
+        stages = {stage: start(graph) for stage, graph in files.items()}
     except RuntimeError as error:  # what both engines raise for an operator that they lack
         msg = f"{folder}: the engine cannot run it ({one_line(error)}); export it again"
         raise DeploymentError(msg) from error
-    return Deployed(card, fixed(card, stages))
+    return Deployed(card, fixed(card, stages), BATCH[mode])
+
+
+def own_engine(folder: Path, kind: Kind, name: str | None) -> str:
+    """The engine that runs a kind of graph: that which is asked for, else one that is installed.
+
+    Raises:
+        DeploymentError: the one that is asked for does not run such graphs.
+    """
+    known = RUN_BY[kind]
+    if name is not None and name not in known:
+        msg = f"{folder}: holds a graph for {kind}, which {name} does not run; export it for {name}"
+        raise DeploymentError(msg)
+    return name or next(filter(installed, known), known[-1])
 
 
 def fixed(card: Card, stages: Stages) -> Cut:
@@ -73,18 +102,25 @@ def fixed(card: Card, stages: Stages) -> Cut:
     return cut
 
 
-def engine(files: Mapping[str, bytes], card: Card, exported: Exported, threads: int) -> Engine:
+def engine(
+    card: Card,
+    exported: Exported,
+    name: str,
+    threads: int,
+    mode: Mode,
+    files: Mapping[str, bytes],
+) -> Engine:
     """The engine for one graph."""
     first, *rest = files.values()
-    if exported.kind == "torch":
+    if name == "torch":
         from inception.deployment.to_torch import Program
 
         return Program(first)
-    if exported.kind == "onnx" and installed("onnxruntime"):
+    if name == "onnxruntime":
         return OnnxRuntime(first, threads=threads)
     model = library("openvino").Core().read_model(first, *rest)
     size, precision = card.preprocessing.size, exported.precision
-    return OpenVino(model, size=size, precision=precision, threads=threads)
+    return OpenVino(model, size=size, precision=precision, threads=threads, mode=mode)
 
 
 def one_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from inception.deployment.engines import Engine
 from inception.deployment.graph import ONWARD, PROBABILITIES
 from inception.evaluation.calibration import tempered
-from inception.evaluation.policy import Policy, RunToTheEnd, confidence, gated
+from inception.evaluation.policy import Policy, confidence, gated
 from inception.evaluation.predictor import Predictor
 from inception.weights import Card
 
@@ -27,23 +27,18 @@ class Deployed(Predictor):
         cut: gives the stages for the exits that a policy uses.
     """
 
-    def __init__(self, card: Card, cut: Cut) -> None:
-        super().__init__(card)
+    def __init__(self, card: Card, cut: Cut, batch: int = 1) -> None:
+        super().__init__(card, batch)
         self.cut = cut
 
-    def answer(self, fitted: NDArray[np.uint8], policy: Policy) -> tuple[NDArray[np.float32], str]:
-        """Probabilities of one image, and who gave them."""
-        probabilities, who = self.answers(fitted[None], policy)
-        return probabilities[0], who[0]
-
     def answers(
-        self, fitted: NDArray[np.uint8], policy: Policy | None = None
+        self, fitted: NDArray[np.uint8], policy: Policy
     ) -> tuple[NDArray[np.float32], Sequence[str]]:
         """Answer each image of a batch; what lies beyond its exit does not run for it.
 
         Args:
             fitted: (batch, size, size, 3), as the preprocessing leaves them.
-            policy: when to stop at an exit; never if None.
+            policy: when to stop at an exit.
 
         Returns:
             (batch, classes), and who answered each: an exit, or "main".
@@ -51,7 +46,7 @@ class Deployed(Predictor):
         Raises:
             DeploymentError: the policy uses an exit at which the exported model is not cut.
         """
-        rules = gated(policy or RunToTheEnd(), self.card.architecture)
+        rules = gated(policy, self.card.architecture)
         gates = {gate.exit: gate for gate in rules.gates}
         found = np.zeros((len(fitted), len(self.card.classes)), np.float32)
         who = np.full(len(fitted), "main", dtype=object)

@@ -21,6 +21,7 @@ from inception.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement
 from inception.deployment.engines import OpenVino, threads_here
 from inception.deployment.files import load_exported
 from inception.deployment.lower import traced
+from inception.deployment.runtime import Deployed
 from inception.deployment.to_openvino import openvino_model
 from inception.errors import DataError, DeploymentError
 from inception.evaluation.classifier import network_of
@@ -70,7 +71,7 @@ def check(
     card: Card,
     exported: Exported,
     files: Mapping[str, bytes],
-    tensors: dict[str, NDArray[Any]],
+    tensors: Mapping[str, NDArray[Any]],
     compared: Compared,
 ) -> Agreement:
     """Run both models on the same images, the exported one from files as they will lie there.
@@ -81,7 +82,8 @@ def check(
     model = network_of(card, tensors)
     pixels_first = torch.from_numpy(compared.fitted).permute(0, 3, 1, 2)
     trained = every_exit(model, pixels_first, card.preprocessing, batch=8)
-    got = run_files(replace(card, exported=exported), files, compared.fitted)
+    written = in_engine(replace(card, exported=exported), files, threads_here())
+    got = written.every_stage(compared.fitted)
     found = [agreement(trained[name], own, compared.names) for name, own in got.items()]
     worst = max(found, key=lambda one: one.difference)
     allowed = TOLERANCE.get(exported.precision, 1.0)
@@ -95,19 +97,17 @@ def check(
     return worst
 
 
-def run_files(
-    card: Card, files: Mapping[str, bytes], fitted: NDArray[np.uint8]
-) -> dict[str, NDArray[np.float32]]:
-    """Probabilities of every stage, computed from files as they will lie in the folder."""
+def in_engine(card: Card, files: Mapping[str, bytes], threads: int) -> Deployed:
+    """A model from files as they will lie in the folder."""
     with TemporaryDirectory() as folder:
         place = Path(folder) / "exported"
         write_files(place, card, files)
-        return load_exported(place, threads=threads_here()).every_stage(fitted)
+        return load_exported(place, threads=threads)
 
 
 def first_difference(
     model: InceptionNet,
-    tensors: dict[str, NDArray[Any]],
+    tensors: Mapping[str, NDArray[Any]],
     preprocessing: Preprocessing,
     exported: Exported,
     compared: Compared,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -11,19 +11,21 @@ from numpy.typing import NDArray
 
 from inception.deployment.files import openvino_files
 from inception.deployment.lower import staged
+from inception.deployment.processor import lacking
 from inception.deployment.to_onnx import onnx_model
 from inception.deployment.to_openvino import openvino_model
 from inception.deployment.to_torch import torch_file
 from inception.errors import DeploymentError, UnknownNameError, did_you_mean
 from inception.evaluation.classifier import network_of
+from inception.network import InceptionNet
 from inception.spec import ordered_exits
 from inception.weights import Card, Exported, read_model, write_files
 from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision
-from inception.workflow.agree import check, images_to_compare
+from inception.workflow.agree import Compared, check, images_to_compare
 from inception.workflow.listen import Listener, Silence
-from inception.workflow.quantise import in_8_bits
+from inception.workflow.quantise import Teaching, in_8_bits
 
-Tensors: TypeAlias = dict[str, NDArray[Any]]
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,25 +101,77 @@ def export(
     asked, listener = asked or Wanted(), listener or Silence()
     card, tensors = read_model(Path(model))
     compared = images_to_compare(card, images)
+    made = checked(make(card, tensors, asked, data, listener), tensors, compared, listener)
+    return write(made, Path(out))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An exported model that is not written yet.
+
+    Attributes:
+        card: of the trained model.
+        exported: what the graphs are.
+        files: name -> content.
+    """
+
+    card: Card
+    exported: Exported
+    files: Mapping[str, bytes]
+
+    @property
+    def whole_card(self) -> Card:
+        """What `model.json` will say."""
+        return replace(self.card, exported=self.exported)
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(map(len, self.files.values()))
+
+
+def make(card: Card, tensors: Tensors, asked: Wanted, data: Teaching, listener: Listener) -> Made:
+    """Translate a model into graphs; `data` as in `export`.
+
+    Raises:
+        DeploymentError: what writes the graphs is not installed, or int8 loses too much.
+        DataError: int8 cannot be made of these images.
+    """
+    missing = lacking(asked.precision)
+    if missing:
+        listener.say(missing)
     names = tuple(e.name for e in ordered_exits(card.architecture)) if asked.exits else ()
     if asked.kind == "torch":
         files = {"main.pt2": torch_program(card, tensors)}
     else:
         files = graphs(card, tensors, asked, names, data, listener)
     exported = Exported(kind=asked.kind, precision=asked.precision, stages=(*names, "main"))
-    found = check(card, exported, files, tensors, compared)
+    return Made(card, exported, files)
+
+
+def checked(made: Made, tensors: Tensors, compared: Compared, listener: Listener) -> Made:
+    """Compare an exported model with the trained one, and keep what was found.
+
+    Raises:
+        DeploymentError: they disagree.
+    """
+    found = check(made.card, made.exported, made.files, tensors, compared)
     listener.say(
         f"agrees with the trained model on {found.top1:.1%} of {found.images} images "
         f"({compared.said}); largest difference of a probability {found.difference:.2g} "
         f"({found.worst})"
     )
-    exported = replace(exported, agreement=found.to_json())
-    write_files(Path(out), replace(card, exported=exported), files)
-    return {
-        "folder": str(out),
-        **exported.to_json(),
-        "bytes": sum(map(len, files.values())),
-    }
+    return replace(made, exported=replace(made.exported, agreement=found.to_json()))
+
+
+def write(made: Made, out: Path) -> dict[str, Any]:
+    """Write an exported model; what `export --json` says of it.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    write_files(out, made.whole_card, made.files)
+    return {"folder": str(out), **made.exported.to_json(), "bytes": made.bytes}
 
 
 def graphs(
@@ -125,7 +179,7 @@ def graphs(
     tensors: Tensors,
     wanted: Wanted,
     exits: Sequence[str],
-    data: str | Path | None,
+    data: Teaching,
     listener: Listener,
 ) -> dict[str, bytes]:
     """The files of every stage: name -> content."""
@@ -145,7 +199,11 @@ def graphs(
 
 def torch_program(card: Card, tensors: Tensors) -> bytes:
     """The file of a torch program, without the exits, which it could not stop at."""
+    return torch_file(main_alone(card, tensors), card.preprocessing)
+
+
+def main_alone(card: Card, tensors: Tensors) -> InceptionNet:
+    """The network as a torch module, without its exits."""
     net = replace(card.architecture, exits=())
     own = {name: value for name, value in tensors.items() if not name.startswith("exits.")}
-    model = network_of(replace(card, architecture=net, exit_policy=None), own)
-    return torch_file(model, card.preprocessing)
+    return network_of(replace(card, architecture=net, exit_policy=None), own)
