@@ -13,7 +13,7 @@ from inception.errors import Interrupted
 from inception.spec import Dropout, GlobalPool, Linear, Net
 from inception.training.checkpoint import checkpoints, metadata
 from inception.training.schedule import Plan, progress
-from inception.workflow import follow
+from inception.workflow import follow, planning
 from inception.workflow.listen import Progress
 
 EPOCHS, PER_EPOCH = 3, 6
@@ -192,8 +192,8 @@ def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_a
             why="the test wants it",
         )
 
-    monkeypatch.setattr(follow, "first_plan", fixed)
-    monkeypatch.setattr(follow, "next_plan", replanned)
+    monkeypatch.setattr(planning, "first_plan", fixed)
+    monkeypatch.setattr(planning, "next_plan", replanned)
     budget = {"epochs": None, "budget": "10min", "settings": ("batch=8", "lr=3", "ema=0.05")}
     whole = start("whole", **budget)
     with pytest.raises(ConnectionError):

@@ -15,7 +15,7 @@ from inception.errors import RecipeError, TrainingError
 from inception.spec import Net
 from inception.training import loop
 from inception.training.execution import Trial
-from inception.workflow import follow
+from inception.workflow import follow, planning
 from inception.workflow.finish import Finished
 
 SETTINGS = (
@@ -146,7 +146,7 @@ def test_a_time_budget_is_planned_followed_and_used_up(
     record: Callable,
 ) -> None:
     """Whatever the machine does meanwhile, the schedule ends when the last plan says so."""
-    monkeypatch.setattr("inception.workflow.follow.ENDING", 1.0)
+    monkeypatch.setattr("inception.workflow.planning.ENDING", 1.0)
     monkeypatch.setattr("inception.training.probe.SECONDS", 0.5)
     heard = Collects()
     done = digits(tiny, tmp_path / "run", epochs=None, budget="6s", listener=heard)
@@ -176,7 +176,7 @@ def test_a_machine_that_slows_down_gets_a_shorter_plan(
         return [Trial(t.execution, t.step_seconds / 10) for t in honest(*args)]
 
     monkeypatch.setattr(follow, "probe", boast)
-    monkeypatch.setattr(follow, "ENDING", 1.0)
+    monkeypatch.setattr(planning, "ENDING", 1.0)
     monkeypatch.setattr("inception.training.probe.SECONDS", 0.5)
     done = digits(tiny, tmp_path / "run", epochs=None, budget="6s")
     plans, log = record(done.run)["plans"], rows(done.run)
