@@ -9,10 +9,8 @@ from pathlib import Path
 from inception.errors import SpecError
 from inception.preprocess import Preprocessing
 from inception.spec import (
-    Conv,
-    Linear,
     Net,
-    steps,
+    classes_of,
     with_classes,
     with_exits,
     with_input,
@@ -181,11 +179,7 @@ def trainable(net: Net) -> Net:
             "choose another architecture"
         )
         raise SpecError(msg)
-    if not any(isinstance(s.op, Conv | Linear) and s.op.classifier for s in steps(net)):
-        msg = (
-            f"{net.name}: no operator is marked as its classifier; set classifier=True on the last"
-        )
-        raise SpecError(msg)
+    classes_of(net)
     return net
 
 
