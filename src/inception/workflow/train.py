@@ -156,11 +156,7 @@ def decided(
     recipe, suited = choose_recipe(opened, choice.net, asked.settings, asked.recipe.recipe)
     check_processes(recipe, group)
     reasons = [*choice.reasons, *asked.recipe.says(), *suited]
-    listener.say(f"{opened.source.address}: {counts(opened)}")
-    listener.say(f"sets: {opened.sets.rule}")
-    listener.say(f"training images:\n{histogram(opened.source.classes, train_counts(opened))}")
-    for reason in reasons:
-        listener.say(reason)
+    tell(opened, reasons, listener)
     if group.count == 1:
         folders.free(out)
     preprocessing = choice.preprocessing  # of a model that it starts from, else the recipe's
@@ -188,25 +184,39 @@ def decided(
         start=choice.start,
         processes=group.count,
     )
-    begun = folders.begun(out, opened.address, choice.net.name) if group.count > 1 else None
-    same = begun is not None and same_run(begun, record, any_rate=asked.find_rate)
-    found = group.told(same)
     run = Run(Path(), record, opened.source, ready, listener, began, group)
     run.find_rate = asked.find_rate
-    if found:
-        run.folder = Path(group.told(str(begun)))
-        run.record = read_record(run.folder)
-        listener.say(f"goes on with {run.folder}")
-        return run
-    if group.first:
-        run.folder = written_down(out, run, opened, choice)
-    run.folder = Path(group.told(str(run.folder)))
+    settle(run, out, opened.address)
     return run
 
 
-def written_down(out: Path | None, run: Run, opened: Opened, choice: Choice) -> Path:
+def tell(opened: Opened, reasons: Sequence[str], listener: Listener) -> None:
+    """Say what the images are, and what was decided."""
+    listener.say(f"{opened.source.address}: {counts(opened)}")
+    listener.say(f"sets: {opened.sets.rule}")
+    listener.say(f"training images:\n{histogram(opened.source.classes, train_counts(opened))}")
+    for reason in reasons:
+        listener.say(reason)
+
+
+def settle(run: Run, out: Path | None, address: str) -> None:
+    """Give a run its folder: a new one, or that of the same run which several processes began."""
+    group, record = run.processes, run.record
+    begun = folders.begun(out, address, record.net.name) if group.count > 1 else None
+    same = begun is not None and same_run(begun, record, any_rate=run.find_rate)
+    if group.told(same):
+        run.folder = Path(group.told(str(begun)))
+        run.record = read_record(run.folder)
+        run.listener.say(f"goes on with {run.folder}")
+        return
+    if group.first:
+        run.folder = written_down(run, out, address)
+    run.folder = Path(group.told(str(run.folder)))
+
+
+def written_down(run: Run, out: Path | None, address: str) -> Path:
     """Make the folder of a new run, with all that is decided."""
-    folder = folders.new_folder(out, opened.address, choice.net.name)
+    folder = folders.new_folder(out, address, run.record.net.name)
     folders.write_unusable(folder, run.ready.unusable)
     run.record.write(folder)
     if run.ready.unusable:
