@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hearing import Collects
 
 import inception
 from inception.cli import main
@@ -18,22 +19,6 @@ from inception.training.checkpoint import checkpoints
 from inception.workflow import follow
 
 pytestmark = pytest.mark.fault
-
-
-class Collects:
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, sentence: str) -> None:
-        self.said.append(sentence)
-
-    def progress(self, report: object) -> None:
-        """Not needed."""
-
-    def epoch(self, row: object) -> None:
-        """Not needed."""
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Short real trainings: they learn, and they can be repeated."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hearing import Collects
 
 import inception
 from inception.errors import RecipeError, TrainingError
@@ -120,22 +121,6 @@ def test_a_network_without_exits_trains_too(tiny: Net, tmp_path: Path, photos: C
     assert done.result["exits"] == {}
     assert done.result["top1"] == 1.0
     assert done.result["top5"] is None
-
-
-class Collects:
-    """Collects what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, sentence: str) -> None:
-        self.said.append(sentence)
-
-    def progress(self, report: object) -> None:
-        """Not needed."""
-
-    def epoch(self, row: Mapping[str, Any]) -> None:
-        """Not needed."""
 
 
 def test_a_time_budget_is_planned_followed_and_used_up(
