@@ -3,6 +3,7 @@
 from inception.spec.edit import (
     LARGEST_INPUT,
     classes_of,
+    classifiers,
     cut_at,
     fits,
     fitting_inputs,
@@ -72,6 +73,7 @@ __all__ = [
     "blocks",
     "border",
     "classes_of",
+    "classifiers",
     "cut_at",
     "fits",
     "fitting_inputs",

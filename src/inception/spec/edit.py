@@ -44,6 +44,11 @@ def classes_of(net: Net) -> int:
     return found[-1]
 
 
+def classifiers(net: Net) -> list[str]:
+    """Addresses of the operators that carry the classes, in the exits and in the head."""
+    return [step.at for step in steps(net) if is_classifier(step.op)]
+
+
 def rewrite(node: Node, change: Callable[[Op], Op]) -> Node:
     """Apply `change` to every operator of `node`."""
     match node:
