@@ -53,7 +53,7 @@ def whole(
     images = paint(folder / "photos", CLASSES, each=20)
 
     @cache
-    def run(precision: str = "fp32") -> Path:
+    def run(precision: str) -> Path:
         out = folder / precision
         inception.train(images, architecture=net, out=out, precision=precision, **USUAL)
         return out
@@ -131,7 +131,7 @@ def test_stopped_again_and_again(
             inception.resume(tmp_path / "cut")
     inception.resume(tmp_path / "cut")
 
-    same(whole(), tmp_path / "cut")
+    same(whole("fp32"), tmp_path / "cut")
 
 
 class Falls:
@@ -173,7 +173,7 @@ def test_a_listener_that_raises_loses_nothing(
         start("cut", listener=Falls(at))
     inception.resume(tmp_path / "cut")
 
-    same(whole(), tmp_path / "cut")
+    same(whole("fp32"), tmp_path / "cut")
 
 
 def test_states_saved_within_an_epoch_change_nothing(
@@ -190,7 +190,7 @@ def test_states_saved_within_an_epoch_change_nothing(
         start("cut", listener=Falls(PER_EPOCH + 4))
     inception.resume(tmp_path / "cut")
 
-    same(whole(), tmp_path / "cut")
+    same(whole("fp32"), tmp_path / "cut")
 
 
 @pytest.mark.parametrize("factor", [0.6, 2.0], ids=["shorter", "longer"])

@@ -86,6 +86,7 @@ def test_scoring_again_gives_the_score_of_the_run(trained: Finished) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_two_equal_runs_give_the_same_bytes(
     tiny: Net,
+    photos: Callable,
     tmp_path: Path,
     precision: str,
     weights: Callable,
@@ -93,8 +94,14 @@ def test_two_equal_runs_give_the_same_bytes(
     record: Callable,
     steps: Callable,
 ) -> None:
-    one = digits(tiny, tmp_path / "one", precision=precision, epochs=2).run
-    two = digits(tiny, tmp_path / "two", precision=precision, epochs=2).run
+    images = photos(("dark", "grey", "light"), each=40)
+    one, two = (
+        inception.train(
+            images, architecture=tiny, out=tmp_path / name, settings=SETTINGS, epochs=2,
+            precision=precision,
+        ).run
+        for name in ("one", "two")
+    )  # fmt: skip
 
     assert weights(one) == weights(two)
     assert rows(one) == rows(two)
@@ -104,9 +111,17 @@ def test_two_equal_runs_give_the_same_bytes(
 
 
 @pytest.mark.usefixtures("pinned")
-def test_another_seed_gives_other_weights(tiny: Net, tmp_path: Path, weights: Callable) -> None:
-    one = digits(tiny, tmp_path / "one", epochs=1).run
-    two = digits(tiny, tmp_path / "two", epochs=1, seed=1).run
+def test_another_seed_gives_other_weights(
+    tiny: Net, photos: Callable, tmp_path: Path, weights: Callable
+) -> None:
+    images = photos(each=40)
+    one, two = (
+        inception.train(
+            images, architecture=tiny, out=tmp_path / f"{seed}", settings=SETTINGS, epochs=1,
+            seed=seed,
+        ).run
+        for seed in (0, 1)
+    )  # fmt: skip
 
     assert weights(one) != weights(two)
 
