@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from inception.data import open_source, pixels
 from inception.data.source import Source
-from inception.workflow.cores import cores
 from inception.workflow.prepare import squeeze
+from inception.workflow.train import cores
 
 SIDE = 256  # pixels at which images are kept
 BATCH = 50

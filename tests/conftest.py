@@ -53,32 +53,32 @@ def tiny() -> Net:
     )
 
 
-@pytest.fixture(scope="session")
-def paint() -> Folder:
-    """Writes a folder of PNG files, one folder per class; classes differ in brightness."""
-
-    def write(at: Path, classes: tuple[str, ...] = ("dark", "light"), *, each: int = 12) -> Path:
-        random = np.random.default_rng(len(classes))
-        for number, name in enumerate(classes):
-            folder = at / name
-            folder.mkdir(parents=True)
-            low = 30 + number * 200 // len(classes)
-            for index in range(each):
-                pixels = random.integers(low, low + 25, (20, 24, 3), np.uint8)
-                Image.fromarray(pixels).save(folder / f"{index}.png")
-        return at
-
-    return write
-
-
 @pytest.fixture
-def photos(tmp_path: Path, paint: Folder) -> Folder:
-    """Writes such a folder where the test writes."""
+def photos(tmp_path: Path) -> Folder:
+    """Makes a folder of PNG files, one folder per class; classes differ in brightness."""
 
     def make(*args: Any, at: str = "photos", **options: Any) -> Path:
-        return paint(tmp_path / at, *args, **options)
+        return painted(tmp_path / at, *args, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def paint() -> Folder:
+    """Makes such a folder wherever it is wanted."""
+    return painted
+
+
+def painted(at: Path, classes: tuple[str, ...] = ("dark", "light"), *, each: int = 12) -> Path:
+    random = np.random.default_rng(len(classes))
+    for number, name in enumerate(classes):
+        folder = at / name
+        folder.mkdir(parents=True)
+        low = 30 + number * 200 // len(classes)
+        for index in range(each):
+            pixels = random.integers(low, low + 25, (20, 24, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / f"{index}.png")
+    return at
 
 
 @pytest.fixture(scope="session")
