@@ -40,7 +40,11 @@ def number(text: str) -> int | float | str:
 
 
 def from_plain(key: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON in, a field's type out
-    """Read one JSON value as the type of its field."""
+    """Read one JSON value as the type of its field.
+
+    Raises:
+        RecipeError: it is of another type.
+    """
     if get_origin(kind) is not tuple:
         return typed(key, value, kind)
     if not isinstance(value, list):

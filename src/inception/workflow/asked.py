@@ -66,7 +66,11 @@ def wanted_recipe(recipe: str | Recipe | None, model: str | Path | None) -> cook
 
 
 def wanted_budget(budget: str | None, epochs: int | None) -> Budget | None:
-    """The budget, however it was given."""
+    """The budget, however it was given.
+
+    Raises:
+        RecipeError: it was given twice, or is none.
+    """
     if budget is not None and epochs is not None:
         msg = f"a run has one budget, got --budget {budget} and --epochs {epochs}; choose one"
         raise RecipeError(msg)

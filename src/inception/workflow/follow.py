@@ -160,7 +160,11 @@ def balance(
 
 
 def probed(run: Run, job: Callable[[Execution], Job], ways: Sequence[Execution]) -> list[Trial]:
-    """What the probe measures; on a GPU, in twice as many parts as long as memory is short."""
+    """What the probe measures; on a GPU, in twice as many parts as long as memory is short.
+
+    Raises:
+        RecipeError: not even one image at a time fits into the memory.
+    """
     while True:
         try:
             return probe(job(ways[0]), ways)
@@ -185,7 +189,11 @@ def in_parts(run: Run, parts: int) -> None:
 
 
 def run_updates(run: Run, job: Job, state: State) -> None:
-    """Train until the plans are fulfilled, saving on the way."""
+    """Train until the plans are fulfilled, saving on the way.
+
+    Raises:
+        Interrupted: asked to stop; the state is saved.
+    """
     saved, pace = monotonic(), Pace(run, job)
     with listening() as stopping:
         for event in updates(job, state, run.record.plans):
