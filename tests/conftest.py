@@ -7,6 +7,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow do
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,20 +74,28 @@ def tiny_model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def photos(tmp_path: Path) -> Folder:
     """Makes a folder of PNG files, one folder per class; classes differ in brightness."""
 
-    def make(
-        classes: tuple[str, ...] = ("dark", "light"), *, each: int = 12, at: str = "photos"
-    ) -> Path:
-        random = np.random.default_rng(len(classes))
-        for number, name in enumerate(classes):
-            folder = tmp_path / at / name
-            folder.mkdir(parents=True)
-            low = 30 + number * 200 // len(classes)
-            for index in range(each):
-                pixels = random.integers(low, low + 25, (20, 24, 3), np.uint8)
-                Image.fromarray(pixels).save(folder / f"{index}.png")
-        return tmp_path / at
+    def make(*args: Any, at: str = "photos", **options: Any) -> Path:
+        return painted(tmp_path / at, *args, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def paint() -> Folder:
+    """Makes such a folder wherever it is wanted."""
+    return painted
+
+
+def painted(at: Path, classes: tuple[str, ...] = ("dark", "light"), *, each: int = 12) -> Path:
+    random = np.random.default_rng(len(classes))
+    for number, name in enumerate(classes):
+        folder = at / name
+        folder.mkdir(parents=True)
+        low = 30 + number * 200 // len(classes)
+        for index in range(each):
+            pixels = random.integers(low, low + 25, (20, 24, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / f"{index}.png")
+    return at
 
 
 @pytest.fixture(scope="session")

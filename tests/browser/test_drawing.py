@@ -1,27 +1,14 @@
 """Diagrams in a real browser: its fonts decide whether the labels can be read."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from chromium import MARKS, dom
 
 from inception.catalog import architecture
 from inception.derive.draw import Flow, draw
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=2000",
-)
 MEASURE = """
 <script>
 addEventListener("load", () => {
@@ -46,10 +33,7 @@ addEventListener("load", () => {
 </script>
 """
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = MARKS
 
 
 @pytest.mark.parametrize("flow", ["right", "down"])
@@ -57,20 +41,7 @@ def test_labels_keep_apart_and_in_their_boxes(flow: Flow, tmp_path: Path) -> Non
     drawing = draw(architecture("googlenet"), paths=True, flow=flow)
     page = tmp_path / "page.html"
     page.write_text(f"<!doctype html><meta charset=utf-8>{drawing}{MEASURE}", encoding="utf-8")
-    done = subprocess.run(
-        [
-            str(CHROMIUM),
-            *OPTIONS,
-            f"--user-data-dir={tmp_path / 'user'}",
-            "--dump-dom",
-            f"file://{page}",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    measured = re.findall(r"<title>(\{.*?\})</title>", done.stdout)
+    measured = re.findall(r"<title>(\{.*?\})</title>", dom(page))
     count = drawing.count("<text ")
 
     assert measured == [f'{{"texts":{count},"touching":[],"outside":[],"wide":[]}}']

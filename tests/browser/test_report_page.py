@@ -1,13 +1,12 @@
 """The page of a run in a real browser: what only layout can show."""
 
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import MARKS, dom
 
 from inception.report import check_page
 from inception.report.content import (
@@ -23,19 +22,6 @@ from inception.report.content import (
 )
 from inception.report.page import render
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--virtual-time-budget=2000",
-)
 MEASURE = """
 <iframe src="page.html" style="width:390px;height:2000px;border:0"></iframe>
 <script>
@@ -73,10 +59,7 @@ addEventListener("load", () => {
 </script>
 """
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture
@@ -118,16 +101,9 @@ def on_a_phone(page: str, measure: str, folder: Path) -> str:
     """What a document that frames the page, as wide as a phone, measures."""
     (folder / "page.html").write_text(page, encoding="utf-8")
     (folder / "phone.html").write_text(measure, encoding="utf-8")
-    options = [*OPTIONS, "--allow-file-access-from-files", f"--user-data-dir={folder / 'user'}"]
-    done = subprocess.run(
-        [str(CHROMIUM), *options, "--dump-dom", f"file://{folder / 'phone.html'}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    title = re.search(r"<title>(.*)</title>", done.stdout)
-    assert title is not None, done.stderr[-500:]
+    found = dom(folder / "phone.html", "--allow-file-access-from-files")
+    title = re.search(r"<title>(.*)</title>", found)
+    assert title is not None, found[-500:]
     return title[1]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inception.cli import main
-from inception.spec import to_json
+from inception.spec import Conv, GlobalPool, Linear, Net, named, to_json
 from inception.workflow.architectures import find
 
 Out = pytest.CaptureFixture[str]
@@ -177,3 +177,17 @@ def test_every_row_that_differs_says_why(capfd: Out, args: list[str], row: str, 
 
 def test_how_to_draw_needs_where_to_draw(capfd: Out) -> None:
     assert "give --draw FILE.svg too" in refused(capfd, "googlenet", "--paths")
+
+
+def test_a_network_without_a_classifier_is_refused(capfd: Out, tmp_path: Path) -> None:
+    net = Net(
+        name="mine",
+        source="the tests",
+        image=(3, 16, 16),
+        trunk=named(conv1=Conv(8)),
+        head=(GlobalPool(), Linear(10)),
+    )
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(to_json(net)))
+
+    assert "mine: no operator is marked as its classifier" in refused(capfd, str(path))

@@ -2,8 +2,10 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -160,6 +162,35 @@ def test_sources_assert_nothing_and_catch_all_at_borders_alone(path: Path) -> No
         "cli/app.py", "data/storage/remote.py", "preprocess/decode.py", "preprocess/rgb.py",
         TORCH_FORMAT,
     }  # fmt: skip
+
+
+OTHERS_WORDS = {
+    "aux", "auxiliary", "backbone", "bbox", "branch", "branches", "config", "dataset", "datasets",
+    "flops", "helper", "hyperparameter", "iteration", "pretrained", "resolution", "tower", "utils",
+}  # for what docs/glossary.md calls otherwise  # fmt: skip
+
+
+def names(tree: ast.AST) -> Iterator[str]:
+    """Every name that a file gives to something."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+
+
+def test_one_concept_has_one_word() -> None:
+    """`weights` alone speaks of other implementations, and in their words."""
+    ours = [path for path in FILES if not place(path).startswith("weights/")]
+    found = [
+        f"{place(path)}: {name}"
+        for path in ours
+        for name in names(ast.parse(path.read_text()))
+        if OTHERS_WORDS & {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+    ]
+
+    assert found == []
 
 
 TORCH_FORMAT = "weights/formats/pytorch.py"  # reads and writes the one format that is pickled

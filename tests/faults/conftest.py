@@ -1,76 +1,38 @@
 """Runs that are killed, and what is left of them."""
 
 import csv
-import json
-import os
-import subprocess
-import sys
+import multiprocessing
+import signal
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from victim import train_until
 
 import inception
-from inception.spec import Dropout, GlobalPool, Linear, Net, to_json
+from inception.spec import Dropout, GlobalPool, Linear, Net
 from inception.training.execution import Execution
 
-# A process that trains and, where told to, ends itself as `kill -9` would. One way of computing,
-# since which is fastest differs by the hour.
-VICTIM = """
-import json, os, signal, sys
-import inception
-from inception.spec import from_json
-from inception.training.execution import Execution
-from inception.training.loop import Stepped
-from inception.workflow import follow
-
-net, data, out, moment, count = json.loads(sys.argv[1])
-left = count
-
-def die(here):
-    global left
-    left -= here == moment
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-sync, rename, steps = os.fsync, os.replace, follow.updates
-from pathlib import Path
-
-def fsync(handle):
-    die("before flush")
-    sync(handle)
-    die("after flush")
-
-def replace(self, target):
-    die("before rename")
-    rename(self, target)
-    die("after rename")
-    return Path(target)
-
-def updates(*args):
-    for event in steps(*args):
-        if isinstance(event, Stepped):
-            die("after update")
-        yield event
-
-os.fsync, Path.replace, follow.updates = fsync, replace, updates
-follow.candidates = lambda device, *_: [Execution(device=device)]
-inception.train(data, architecture=from_json(net), out=out, epochs=3,
-                settings=("batch=8", "ema=0.3"))
-"""
+CLASSES, EACH = ("dark", "grey", "light"), 20
+OPTIONS = {"epochs": 3, "settings": ("batch=8", "ema=0.3")}
 
 
-@pytest.fixture(autouse=True)
-def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+def pin(patch: pytest.MonkeyPatch) -> None:
     """One way of computing: which is fastest differs by the hour."""
-    monkeypatch.setattr(
+    patch.setattr(
         "inception.workflow.follow.candidates", lambda device, *_: [Execution(device=device)]
     )
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    pin(monkeypatch)
+
+
+@pytest.fixture(scope="session")
 def net(tiny: Net) -> Net:
     head = (GlobalPool(), Dropout(0.3), Linear(10, classifier=True))
     return replace(tiny, image=(3, 12, 12), head=head)
@@ -78,7 +40,7 @@ def net(tiny: Net) -> Net:
 
 @pytest.fixture
 def data(photos: Callable) -> Path:
-    return photos(("dark", "grey", "light"), each=20)
+    return photos(CLASSES, each=EACH)
 
 
 @pytest.fixture
@@ -87,28 +49,45 @@ def start(net: Net, data: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def run(name: str, **options: Any) -> Path:
         out = tmp_path / name
-        usual = {"architecture": net, "epochs": 3, "settings": ("batch=8", "ema=0.3"), "out": out}
-        inception.train(data, **usual | options)
+        inception.train(data, **{"architecture": net, "out": out} | OPTIONS | options)
         return out
 
     return run
 
 
+@pytest.fixture(scope="session")
+def whole(net: Net, paint: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that nothing happened to, on the same images."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        pin(patch)
+        images = paint(folder / "photos", CLASSES, each=EACH)
+        inception.train(images, architecture=net, out=folder / "run", **OPTIONS)
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def forks() -> ForkServerContext:
+    """Starts processes that have imported torch already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["inception.workflow.train"])
+    return context
+
+
 @pytest.fixture
-def killed(net: Net, data: Path, tmp_path: Path) -> Callable[[str, int], Path]:
+def killed(
+    net: Net, data: Path, tmp_path: Path, forks: ForkServerContext
+) -> Callable[[str, int], Path]:
     """Runs in a process that is killed at a moment, the n-th time it comes."""
 
     def run(moment: str, count: int) -> Path:
         out = tmp_path / "killed"
-        told = json.dumps([to_json(net), str(data), str(out), moment, count])
-        done = subprocess.run(
-            [sys.executable, "-c", VICTIM, told],
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            check=False,
-            capture_output=True,
-            timeout=200,
-        )
-        assert done.returncode == -9, done.stderr.decode()
+        told = (moment, count, data, {"out": out} | OPTIONS, net)
+        process = forks.Process(target=train_until, args=told)
+        process.start()
+        process.join(200)
+        assert process.exitcode == -signal.SIGKILL
+        process.close()
         return out
 
     return run

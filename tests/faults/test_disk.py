@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hearing import Collects
 
 import inception
 from inception.cli import main
@@ -18,22 +19,6 @@ from inception.training.checkpoint import checkpoints
 from inception.workflow import follow
 
 pytestmark = pytest.mark.fault
-
-
-class Collects:
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, sentence: str) -> None:
-        self.said.append(sentence)
-
-    def progress(self, report: object) -> None:
-        """Not needed."""
-
-    def epoch(self, row: object) -> None:
-        """Not needed."""
 
 
 @pytest.fixture
@@ -65,9 +50,9 @@ def flip(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [shorten, flip, lambda _: b""], ids=["cut", "flipped", "empty"])
 def test_a_damaged_checkpoint_is_passed_over_and_it_is_said(
-    start: Callable, same: Callable, cut: Path, damage: Callable[[bytes], bytes]
+    whole: Path, same: Callable, cut: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    whole, heard = start("whole"), Collects()
+    heard = Collects()
     newest = checkpoints(cut / "checkpoints")[0]
     newest.write_bytes(damage(newest.read_bytes()))
     inception.resume(cut, listener=heard)
@@ -157,10 +142,15 @@ def full_at(monkeypatch: pytest.MonkeyPatch, count: int) -> Callable[[], None]:
 
 @pytest.mark.parametrize("count", [*range(1, 32, 3)])
 def test_no_space_left_at_any_flush(
-    start: Callable, same: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+    whole: Path,
+    start: Callable,
+    same: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
 ) -> None:
     """One sentence; what was there is whole; with space again the run goes on."""
-    whole, out = start("whole"), tmp_path / "full"
+    out = tmp_path / "full"
     free = full_at(monkeypatch, count)
     with pytest.raises(RunError, match=r"No space left on device.*; free space ") as caught:
         start("full")
@@ -191,13 +181,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_really_full_during_a_checkpoint(
     net: Net,
     data: Path,
-    start: Callable,
+    whole: Path,
     same: Callable,
     small_disk: Path,
     capfd: pytest.CaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole, out, ballast = start("whole"), small_disk / "run", small_disk / "ballast"
+    out, ballast = small_disk / "run", small_disk / "ballast"
     save, before = follow.save_state, {}
 
     def fill_then_save(folder: Path, state: object) -> Path:
@@ -232,10 +222,14 @@ def test_a_disk_that_is_really_full_during_a_checkpoint(
 
 
 def test_a_disk_that_becomes_read_only(
-    start: Callable, same: Callable, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Path,
+    start: Callable,
+    same: Callable,
+    small_disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As a failing disk is mounted anew by the system; the run goes on once it can be written."""
-    whole, out, save = start("whole"), small_disk / "run", follow.save_state
+    out, save = small_disk / "run", follow.save_state
 
     def remount(how: str) -> None:
         subprocess.run(["mount", "-o", f"remount,{how}", str(small_disk)], check=True)

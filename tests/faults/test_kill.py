@@ -35,9 +35,8 @@ pytestmark = pytest.mark.fault
     ids=lambda value: str(value).replace(" ", "-"),
 )
 def test_killed_and_resumed(
-    start: Callable, killed: Callable, same: Callable, moment: str, count: int
+    whole: Path, killed: Callable, same: Callable, moment: str, count: int
 ) -> None:
-    whole = start("whole")
     cut = killed(moment, count)
 
     assert main(["resume", str(cut), "--quiet"]) == 0
@@ -65,13 +64,13 @@ def test_killed_before_it_began_says_what_to_do(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_ends_with_130_and_the_command_that_goes_on(
-    tmp_path: Path, number: signal.Signals
+    data: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     """As `timeout`, a batch system and Ctrl-C do it, to the program itself."""
     out = tmp_path / "run"
-    words = ("train", "digits", "--arch", "compact", "--input", "8", "--epochs", "50", "--out", out)
+    words = ("train", data, "--arch", "compact", "--input", "8", "--epochs", "500", "--out", out)
     process = subprocess.Popen(
-        [sys.executable, "-m", "inception", *map(str, words), "batch=256"],
+        [sys.executable, "-m", "inception", *map(str, words), "--precision", "fp32", "batch=8"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -56,7 +56,7 @@ def test_every_entry_can_be_scaled_to_a_third_of_its_work(name: str) -> None:
     amount=st.sampled_from([1, 3, 10, 40, 150, 700]),
     unit=st.sampled_from(["MMAC", "0kparams", "MMAC", "0KiB"]),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_any_family_meets_any_budget_or_names_the_nearest_that_can_be_typed(
     name: str, side: int, amount: int, unit: str
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,48 @@ from inception.errors import Interrupted
 from inception.spec import Dropout, GlobalPool, Linear, Net
 from inception.training.checkpoint import checkpoints, metadata
 from inception.training.schedule import Plan, progress
-from inception.workflow import follow
+from inception.workflow import follow, planning
 from inception.workflow.listen import Progress
 
 EPOCHS, PER_EPOCH = 3, 6
 DROPPING = (GlobalPool(), Dropout(0.3), Linear(10, classifier=True))  # its masks are drawn anew
+CLASSES = ("dark", "grey", "light")
 SETTINGS = ("batch=8", "lr=3", "ema=0.3", "clip=2", "small_crops=0.5")
+USUAL = {"epochs": EPOCHS, "settings": SETTINGS}
 
 pytestmark = pytest.mark.usefixtures("pinned")
 
 
+@pytest.fixture(scope="module")
+def net(tiny: Net) -> Net:
+    return replace(tiny, image=(3, 12, 12), head=DROPPING)
+
+
 @pytest.fixture
-def start(tiny: Net, photos: Callable, tmp_path: Path) -> Callable[..., Path]:
+def start(net: Net, photos: Callable, tmp_path: Path) -> Callable[..., Path]:
     """Starts the same run in another folder each time."""
-    folder = photos(("dark", "grey", "light"), each=20)
-    net = replace(tiny, image=(3, 12, 12), head=DROPPING)
+    folder = photos(CLASSES, each=20)
 
     def run(name: str, **options: Any) -> Path:
         out = tmp_path / name
-        usual = {"epochs": EPOCHS, "settings": SETTINGS}
-        inception.train(folder, architecture=net, out=out, **usual | options)
+        inception.train(folder, architecture=net, out=out, **USUAL | options)
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(
+    net: Net, paint: Callable, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """The run that nothing happened to, on the same images; once for each precision."""
+    folder = tmp_path_factory.mktemp("whole")
+    images = paint(folder / "photos", CLASSES, each=20)
+
+    @cache
+    def run(precision: str) -> Path:
+        out = folder / precision
+        inception.train(images, architecture=net, out=out, precision=precision, **USUAL)
         return out
 
     return run
@@ -56,10 +79,15 @@ def same(weights: Callable, rows: Callable, steps: Callable) -> Callable[[Path, 
     ids=lambda step: f"after {step}",
 )
 def test_stopped_by_a_signal_after_any_update(
-    start: Callable, cuts: Callable, same: Callable, tmp_path: Path, step: int, precision: str
+    start: Callable,
+    whole: Callable,
+    cuts: Callable,
+    same: Callable,
+    tmp_path: Path,
+    step: int,
+    precision: str,
 ) -> None:
     """Also after the last update of an epoch, when its row is not written yet."""
-    whole = start("whole", precision=precision)
     cuts(step)
     with pytest.raises(Interrupted) as caught:
         start("cut", precision=precision)
@@ -67,7 +95,7 @@ def test_stopped_by_a_signal_after_any_update(
 
     assert str(caught.value).startswith("stopped after update ")
     assert str(caught.value).endswith(f"go on with: inception resume {tmp_path / 'cut'}")
-    same(whole, tmp_path / "cut")
+    same(whole(precision), tmp_path / "cut")
 
 
 @pytest.mark.parametrize(
@@ -92,9 +120,8 @@ def test_stopped_with_images_that_vary_in_every_way(
 
 
 def test_stopped_again_and_again(
-    start: Callable, cuts: Callable, same: Callable, tmp_path: Path
+    start: Callable, whole: Callable, cuts: Callable, same: Callable, tmp_path: Path
 ) -> None:
-    whole = start("whole")
     cuts(2)
     with pytest.raises(Interrupted):
         start("cut")
@@ -104,7 +131,7 @@ def test_stopped_again_and_again(
             inception.resume(tmp_path / "cut")
     inception.resume(tmp_path / "cut")
 
-    same(whole, tmp_path / "cut")
+    same(whole("fp32"), tmp_path / "cut")
 
 
 class Falls:
@@ -133,30 +160,37 @@ class Falls:
 
 @pytest.mark.parametrize("at", [1, 4, PER_EPOCH + 1, PER_EPOCH + 2, 2 * PER_EPOCH + 2, 20])
 def test_a_listener_that_raises_loses_nothing(
-    start: Callable, same: Callable, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+    start: Callable,
+    whole: Callable,
+    same: Callable,
+    tmp_path: Path,
+    at: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No state is saved then: the run goes on from the checkpoint before, or from the start."""
     monkeypatch.setattr(follow, "TOLD_EVERY", 0.0)
-    whole = start("whole")
     with pytest.raises(ConnectionError):
         start("cut", listener=Falls(at))
     inception.resume(tmp_path / "cut")
 
-    same(whole, tmp_path / "cut")
+    same(whole("fp32"), tmp_path / "cut")
 
 
 def test_states_saved_within_an_epoch_change_nothing(
-    start: Callable, same: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Callable,
+    whole: Callable,
+    same: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A long epoch is saved every two minutes; here after every update."""
-    whole = start("whole")
     monkeypatch.setattr(follow, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(follow, "TOLD_EVERY", 0.0)
     with pytest.raises(ConnectionError):
         start("cut", listener=Falls(PER_EPOCH + 4))
     inception.resume(tmp_path / "cut")
 
-    same(whole, tmp_path / "cut")
+    same(whole("fp32"), tmp_path / "cut")
 
 
 @pytest.mark.parametrize("factor", [0.6, 2.0], ids=["shorter", "longer"])
@@ -192,8 +226,8 @@ def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_a
             why="the test wants it",
         )
 
-    monkeypatch.setattr(follow, "first_plan", fixed)
-    monkeypatch.setattr(follow, "next_plan", replanned)
+    monkeypatch.setattr(planning, "first_plan", fixed)
+    monkeypatch.setattr(planning, "next_plan", replanned)
     budget = {"epochs": None, "budget": "10min", "settings": ("batch=8", "lr=3", "ema=0.05")}
     whole = start("whole", **budget)
     with pytest.raises(ConnectionError):

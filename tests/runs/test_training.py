@@ -1,7 +1,7 @@
 """Short real trainings: they learn, and they can be repeated."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hearing import Collects
 
 import inception
 from inception.errors import RecipeError, TrainingError
 from inception.spec import Net
 from inception.training import loop
 from inception.training.execution import Trial
-from inception.workflow import follow
+from inception.workflow import follow, planning
 from inception.workflow.finish import Finished
 
 SETTINGS = (
@@ -85,6 +86,7 @@ def test_scoring_again_gives_the_score_of_the_run(trained: Finished) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_two_equal_runs_give_the_same_bytes(
     tiny: Net,
+    photos: Callable,
     tmp_path: Path,
     precision: str,
     weights: Callable,
@@ -92,8 +94,14 @@ def test_two_equal_runs_give_the_same_bytes(
     record: Callable,
     steps: Callable,
 ) -> None:
-    one = digits(tiny, tmp_path / "one", precision=precision, epochs=2).run
-    two = digits(tiny, tmp_path / "two", precision=precision, epochs=2).run
+    images = photos(("dark", "grey", "light"), each=40)
+    one, two = (
+        inception.train(
+            images, architecture=tiny, out=tmp_path / name, settings=SETTINGS, epochs=2,
+            precision=precision,
+        ).run
+        for name in ("one", "two")
+    )  # fmt: skip
 
     assert weights(one) == weights(two)
     assert rows(one) == rows(two)
@@ -103,9 +111,17 @@ def test_two_equal_runs_give_the_same_bytes(
 
 
 @pytest.mark.usefixtures("pinned")
-def test_another_seed_gives_other_weights(tiny: Net, tmp_path: Path, weights: Callable) -> None:
-    one = digits(tiny, tmp_path / "one", epochs=1).run
-    two = digits(tiny, tmp_path / "two", epochs=1, seed=1).run
+def test_another_seed_gives_other_weights(
+    tiny: Net, photos: Callable, tmp_path: Path, weights: Callable
+) -> None:
+    images = photos(each=40)
+    one, two = (
+        inception.train(
+            images, architecture=tiny, out=tmp_path / f"{seed}", settings=SETTINGS, epochs=1,
+            seed=seed,
+        ).run
+        for seed in (0, 1)
+    )  # fmt: skip
 
     assert weights(one) != weights(two)
 
@@ -122,22 +138,6 @@ def test_a_network_without_exits_trains_too(tiny: Net, tmp_path: Path, photos: C
     assert done.result["top5"] is None
 
 
-class Collects:
-    """Collects what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, sentence: str) -> None:
-        self.said.append(sentence)
-
-    def progress(self, report: object) -> None:
-        """Not needed."""
-
-    def epoch(self, row: Mapping[str, Any]) -> None:
-        """Not needed."""
-
-
 def test_a_time_budget_is_planned_followed_and_used_up(
     tiny: Net,
     tmp_path: Path,
@@ -146,7 +146,7 @@ def test_a_time_budget_is_planned_followed_and_used_up(
     record: Callable,
 ) -> None:
     """Whatever the machine does meanwhile, the schedule ends when the last plan says so."""
-    monkeypatch.setattr("inception.workflow.follow.ENDING", 1.0)
+    monkeypatch.setattr("inception.workflow.planning.ENDING", 1.0)
     monkeypatch.setattr("inception.training.probe.SECONDS", 0.5)
     heard = Collects()
     done = digits(tiny, tmp_path / "run", epochs=None, budget="6s", listener=heard)
@@ -176,7 +176,7 @@ def test_a_machine_that_slows_down_gets_a_shorter_plan(
         return [Trial(t.execution, t.step_seconds / 10) for t in honest(*args)]
 
     monkeypatch.setattr(follow, "probe", boast)
-    monkeypatch.setattr(follow, "ENDING", 1.0)
+    monkeypatch.setattr(planning, "ENDING", 1.0)
     monkeypatch.setattr("inception.training.probe.SECONDS", 0.5)
     done = digits(tiny, tmp_path / "run", epochs=None, budget="6s")
     plans, log = record(done.run)["plans"], rows(done.run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inception.cli.options import Json, Quiet
+from inception.cli.options import Data, Json, Quiet
 from inception.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ BAR = 24  # columns of the longest bar
 
 
 def check(  # noqa: PLR0913 - the options of the verb
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Labelled images, as `train` takes them.")
-    ],
+    data: Data,
     *,
     out: Annotated[
         Path | None,

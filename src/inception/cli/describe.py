@@ -13,6 +13,7 @@ from inception.cli.options import Json, PooledExits
 from inception.cli.words import bytes_said, count_said, percent
 
 if TYPE_CHECKING:
+    from inception.derive import NetCost
     from inception.spec import Net
     from inception.workflow.describe import Description
 
@@ -105,6 +106,17 @@ def describe(  # noqa: PLR0913 - the options of the verb
 
 def print_costs(told: Description) -> None:
     """Print the cost of each block, of each exit, and of the whole."""
+    print_blocks(told)
+    print_text("answer, train: activation memory for one image; sees: receptive field\n")
+    if told.cost.exits:
+        print_exits(told.cost)
+    print_whole(told)
+    if told.left_out:
+        print_text(f"{told.left_out}; --pooled-exits gives them heads for any input")
+
+
+def print_blocks(told: Description) -> None:
+    """Print the cost of each block."""
     net, priced = told.cost.net, told.cost
     print_table(
         ("block", "output", "params", "MACs", "answer", "train", "sees"),
@@ -132,23 +144,30 @@ def print_costs(told: Description) -> None:
             "",
         ),
     )
-    print_text("answer, train: activation memory for one image; sees: receptive field\n")
-    if priced.exits:
-        print_table(
-            ("exit", "after", "params of its head", "MACs to here", "share", "saves at most"),
-            [
-                (
-                    row.exit.name,
-                    row.exit.after,
-                    f"{row.own.params:,}",
-                    f"{row.macs_to_here:,}",
-                    percent(row.macs_to_here / priced.answer.macs),
-                    percent(row.saves_at_most),
-                )
-                for row in priced.exits
-            ],
-            left=(0, 1),
-        )
+
+
+def print_exits(priced: NetCost) -> None:
+    """Print the cost of each exit, and what it can save."""
+    print_table(
+        ("exit", "after", "params of its head", "MACs to here", "share", "saves at most"),
+        [
+            (
+                row.exit.name,
+                row.exit.after,
+                f"{row.own.params:,}",
+                f"{row.macs_to_here:,}",
+                percent(row.macs_to_here / priced.answer.macs),
+                percent(row.saves_at_most),
+            )
+            for row in priced.exits
+        ],
+        left=(0, 1),
+    )
+
+
+def print_whole(told: Description) -> None:
+    """Print the memory of the whole network, and the inputs that it takes."""
+    priced = told.cost
     print_table(
         ("in all, float32", ""),
         [
@@ -162,8 +181,6 @@ def print_costs(told: Description) -> None:
         ],
         left=(0, 1),
     )
-    if told.left_out:
-        print_text(f"{told.left_out}; --pooled-exits gives them heads for any input")
 
 
 def title(net: Net) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inception.cli import scores
-from inception.cli.options import EarlyExit, Json, Quiet, policy_of
+from inception.cli.options import Data, EarlyExit, Json, Quiet, policy_of
 
 if TYPE_CHECKING:
     from inception.workflow.evaluate import Evaluation
@@ -28,9 +28,7 @@ def evaluate(  # noqa: PLR0913 - the options of the verb
             help="Folders of runs or models; of several the mean is scored, too.",
         ),
     ],
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Labelled images, as `train` takes them.")
-    ],
+    data: Data,
     early_exit: EarlyExit = None,
     *,
     exits: Annotated[

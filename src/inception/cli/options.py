@@ -30,6 +30,9 @@ Workers = Annotated[
     int | None,
     typer.Option(help="How many images are decoded at once; else one for each core.", min=1),
 ]
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="Labelled images, as `train` takes them.")
+]
 Model = Annotated[
     Path,
     typer.Argument(

@@ -111,7 +111,11 @@ def parse_protocols(text: str) -> tuple[Protocol, ...]:
 
 
 def parse_protocol(word: str) -> Protocol:
-    """Read one protocol."""
+    """Read one protocol.
+
+    Raises:
+        RecipeError: it is none, or a side is shorter than the input.
+    """
     if word in PROTOCOLS:
         return PROTOCOLS[word]
     if not re.fullmatch(r"[0-9]{1,5}(\+[0-9]{1,5})+", word):

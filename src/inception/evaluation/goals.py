@@ -59,7 +59,11 @@ def choose(points: Sequence[Point], goal: Goal, main: Point) -> Point:
 
 
 def most_accurate(points: Sequence[Point], most: float) -> Point:
-    """The most accurate point for at most so many MACs an image."""
+    """The most accurate point for at most so many MACs an image.
+
+    Raises:
+        RecipeError: the cheapest one spends more.
+    """
     affordable = [point for point in points if point.mean_macs <= most]
     if affordable:
         return affordable[-1]
@@ -71,7 +75,11 @@ def most_accurate(points: Sequence[Point], most: float) -> Point:
 
 
 def cheapest(points: Sequence[Point], top1: float, main: Point) -> Point:
-    """The cheapest point of which at least this top-1 can be expected."""
+    """The cheapest point of which at least this top-1 can be expected.
+
+    Raises:
+        RecipeError: the best one gets fewer right.
+    """
     good = [point for point in points if point.expected >= top1 - ROUNDING]
     if good:
         return good[0]

@@ -5,14 +5,13 @@ from itertools import pairwise
 
 from inception.report import svg
 from inception.report.content import CurvePoint, ExitRow
+from inception.report.cost_axes import HEIGHT, cost_axes
 from inception.report.figures import Figure, exit_ink
 from inception.report.summary import interval95
 from inception.report.svg import Axes, number, text
-from inception.report.wording import cells, is_measured, macs, share, shorten, whole_share
+from inception.report.wording import cells, is_measured, macs, share, shorten
 
-HEIGHT = 300  # units
 LETTER = 7.6  # units, the width of a letter in labels, where phones enlarge them
-MAC_UNITS = (("GMAC", 1e9), ("MMAC", 1e6), ("kMAC", 1e3), ("MAC", 1))
 
 
 def exits_against_cost(
@@ -29,19 +28,15 @@ def exits_against_cost(
     if not rows:
         return None
     spans = [interval95(top1, images) if images else (top1, top1) for _, top1 in rows]
-    y_ticks, low, high = svg.round_range(
-        min([s[0] for s in spans] + [point.top1 for point in curve]),
-        max([s[1] for s in spans] + [point.top1 for point in curve]),
-        most=1.0,
+    axes = cost_axes(
+        [end for span in spans for end in span] + [point.top1 for point in curve],
+        max([1, *(row.macs for row, _ in rows), *(point.macs for point in curve)]),
     )
-    most_macs = max([1, *(row.macs for row, _ in rows), *(point.macs for point in curve)])
-    unit, unit_macs = next((u for u in MAC_UNITS if most_macs >= u[1]), MAC_UNITS[-1])
-    frame = svg.axes((0, most_macs / unit_macs * 1.08), (low, high), height=HEIGHT, left=58)
-    names = [row.name for row in exits]
-    places = [(frame.x(row.macs / unit_macs), frame.y(top1)) for row, top1 in rows]
+    frame, names = axes.frame, [row.name for row in exits]
+    places = [axes.place(row.macs, top1) for row, top1 in rows]
     ends = [(frame.y(span[0]), frame.y(span[1])) for span in spans]
     labels = [f"{shorten(row.name, 18)} {share(top1)}" for row, top1 in rows]
-    way = [(frame.x(point.macs / unit_macs), frame.y(point.top1)) for point in curve]
+    way = [axes.place(point.macs, point.top1) for point in curve]
     spots = _label_spots(frame, places, ends, labels, way)
     marks = "".join(
         _exit_mark(row, place, end, label, spot, ink=exit_ink(row.name, names))
@@ -49,13 +44,7 @@ def exits_against_cost(
     )
     said = "; ".join(f"{row.name}: {share(top1)} at {macs(row.macs)}" for row, top1 in rows)
     link = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in places)
-    body = (
-        svg.y_axis(frame, y_ticks, whole_share if y_ticks[1] - y_ticks[0] >= 0.01 else share)
-        + svg.x_axis(
-            frame, svg.round_steps(0, frame.x.high), f"{unit} for one image", "{:g}".format
-        )
-        + f'<path class="link" d="{link}"/>{_stops(way)}{marks}'
-    )
+    body = f'{axes.drawn()}<path class="link" d="{link}"/>{_stops(way)}{marks}'
     drawing = svg.figure(
         "exits",
         title="Top-1 of each exit against its cost",

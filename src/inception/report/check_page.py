@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inception.report.pictures import data_uri, is_pixel_art
+from inception.report.pictures import Embedded, embedded
 from inception.report.template import Link, fill
 
 SHOWN_ROWS = 500  # of unusable files; the rest is counted
@@ -75,10 +75,7 @@ class CheckContent:
 class Shown:
     """A picture as the template needs it."""
 
-    address: str  # data URI
-    is_pixel_art: bool
-    width: int
-    height: int
+    image: Embedded
     name: str
     lines: tuple[str, ...]
 
@@ -107,13 +104,5 @@ def render(content: CheckContent) -> str:
 def shown(pictures: Sequence[Picture]) -> tuple[Shown, ...]:
     """Pictures as the template needs them."""
     return tuple(
-        Shown(
-            address=data_uri(picture.pixels),
-            is_pixel_art=is_pixel_art(picture.pixels),
-            width=picture.pixels.shape[1],
-            height=picture.pixels.shape[0],
-            name=picture.name,
-            lines=picture.lines,
-        )
-        for picture in pictures
+        Shown(image=embedded(one.pixels), name=one.name, lines=one.lines) for one in pictures
     )

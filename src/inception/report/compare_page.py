@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from inception.report import figures, svg
 from inception.report.comparison import Comparison, RunRow
+from inception.report.cost_axes import HEIGHT, cost_axes
 from inception.report.figures import Figure
 from inception.report.summary import interval95
 from inception.report.svg import INKS, number, text
 from inception.report.template import Link, fill
-from inception.report.wording import is_measured, macs, share, whole_share
+from inception.report.wording import is_measured, macs, share
 
-HEIGHT = 300  # units
 SECTIONS = (
     Link(anchor="results", title="Results"),
     Link(anchor="differences", title="Differences"),
@@ -50,13 +50,10 @@ def runs_against_cost(runs: Sequence[RunRow]) -> Figure | None:
     every = [top1 for row in rows for _, top1 in row]
     if not every:
         return None
-    ticks, low, high = svg.round_range(min(every), max(every), most=1.0)
-    most = max(exit_.macs for row in rows for exit_, _ in row)
-    unit = 1e6 if most < 1e9 else 1e9
-    frame = svg.axes((0, most / unit * 1.08), (low, high), height=HEIGHT, left=58)
+    axes = cost_axes(every, max(exit_.macs for row in rows for exit_, _ in row))
     parts = []
     for k, (run, row) in enumerate(zip(runs, rows, strict=True)):
-        places = [(frame.x(e.macs / unit), frame.y(top1)) for e, top1 in row]
+        places = [axes.place(e.macs, top1) for e, top1 in row]
         line = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in places)
         dots = "".join(
             f'<circle class="dot" cx="{number(x)}" cy="{number(y)}" r="5"><title>'
@@ -66,21 +63,11 @@ def runs_against_cost(runs: Sequence[RunRow]) -> Figure | None:
         path = f'<path class="line ink{k % INKS}" d="{line}"/>' if len(places) > 1 else ""
         parts.append(f'{path}<g class="ink{k % INKS}">{dots}</g>')
     said = "; ".join(f"{run.name}: {share(run.top1)} for {macs(run.macs)}" for run in runs)
-    body = (
-        svg.y_axis(frame, ticks, whole_share if ticks[1] - ticks[0] >= 0.01 else share)
-        + svg.x_axis(
-            frame,
-            svg.round_steps(0, frame.x.high),
-            f"{'MMAC' if unit == 1e6 else 'GMAC'} for one image",
-            "{:g}".format,
-        )
-        + "".join(parts)
-    )
     drawing = svg.figure(
         "runs-cost",
         title="Top-1 of every exit of every run against its cost",
         description=f"{said}.",
-        body=body,
+        body=axes.drawn() + "".join(parts),
         size=(svg.WIDTH, HEIGHT),
     )
     return Figure(title="Top-1 against cost, every exit", drawing=drawing)

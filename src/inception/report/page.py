@@ -8,7 +8,7 @@ from inception.report.against_cost import exits_against_cost
 from inception.report.confidence import reliability_diagram
 from inception.report.confusion import FEW, anchor, matrix, natural_width
 from inception.report.content import ClassRow, Picture, RunContent
-from inception.report.pictures import data_uri, is_pixel_art, svg_address
+from inception.report.pictures import Embedded, data_uri, embedded, svg_address
 from inception.report.summary import (
     Pair,
     calibration_error,
@@ -31,10 +31,7 @@ SHOWN_PAIRS, SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `FEW
 class Shown:
     """A picture as the template needs it."""
 
-    address: str  # data URI
-    is_pixel_art: bool
-    width: int
-    height: int
+    image: Embedded
     name: str
     truth: str
     guess: str
@@ -155,10 +152,7 @@ def _pairs(content: RunContent) -> tuple[Pair, ...]:
 def _shown(pictures: Sequence[Picture]) -> tuple[Shown, ...]:
     return tuple(
         Shown(
-            address=data_uri(picture.pixels),
-            is_pixel_art=is_pixel_art(picture.pixels),
-            width=picture.pixels.shape[1],
-            height=picture.pixels.shape[0],
+            image=embedded(picture.pixels),
             name=picture.name,
             truth=picture.truth,
             guess=picture.guess,

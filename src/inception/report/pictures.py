@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,28 @@ from PIL import Image
 PIXEL_ART = 64  # up to this side a picture is kept exactly and enlarged in hard squares
 PHOTO = 192  # longest side of a photo on the page, for dense screens more than is shown
 WEBP_QUALITY = 78
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """A picture inside a page."""
+
+    address: str  # data URI
+    is_pixel_art: bool  # enlarged in hard squares
+    width: int  # of the picture itself, pixels
+    height: int
+
+
+def embedded(pixels: NDArray[np.uint8]) -> Embedded:
+    """A picture for a page.
+
+    Args:
+        pixels: (height, width, 3) uint8 RGB.
+    """
+    height, width = pixels.shape[:2]
+    return Embedded(
+        address=data_uri(pixels), is_pixel_art=is_pixel_art(pixels), width=width, height=height
+    )
 
 
 def is_pixel_art(pixels: NDArray[np.uint8]) -> bool:

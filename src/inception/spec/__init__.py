@@ -2,6 +2,8 @@
 
 from inception.spec.edit import (
     LARGEST_INPUT,
+    classes_of,
+    classifiers,
     cut_at,
     fits,
     fitting_inputs,
@@ -31,6 +33,7 @@ from inception.spec.nodes import (
     Pair,
     Pool,
     Split,
+    is_classifier,
     named,
 )
 from inception.spec.text import from_json, to_json
@@ -69,10 +72,13 @@ __all__ = [
     "Step",
     "blocks",
     "border",
+    "classes_of",
+    "classifiers",
     "cut_at",
     "fits",
     "fitting_inputs",
     "from_json",
+    "is_classifier",
     "named",
     "operators",
     "ordered_exits",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from inception.errors import SpecError, UnknownNameError, did_you_mean
-from inception.spec.nodes import Conv, Exit, GlobalPool, Linear, Net, Node, Op, Split
+from inception.spec.nodes import Exit, GlobalPool, Linear, Net, Node, Op, Split, is_classifier
 from inception.spec.walk import blocks, ordered_exits, steps
 
 LARGEST_INPUT = 4096  # pixels; beyond it no network of the family is of use
@@ -23,12 +23,30 @@ def with_classes(net: Net, classes: int) -> Net:
         raise SpecError(msg)
 
     def widen(op: Op) -> Op:
-        if isinstance(op, Conv | Linear) and op.classifier:
-            return replace(op, out=classes)
-        return op
+        return replace(op, out=classes) if is_classifier(op) else op
 
     exits = tuple(replace(e, head=rewrite(e.head, widen)) for e in net.exits)
     return replace(net, head=rewrite(net.head, widen), exits=exits)
+
+
+def classes_of(net: Net) -> int:
+    """Number of classes that `net` tells apart.
+
+    Raises:
+        SpecError: its head has no classifier.
+    """
+    found = [op.out for op in operators(net.head) if is_classifier(op)]
+    if not found:
+        msg = (
+            f"{net.name}: no operator is marked as its classifier; set classifier=True on the last"
+        )
+        raise SpecError(msg)
+    return found[-1]
+
+
+def classifiers(net: Net) -> list[str]:
+    """Addresses of the operators that carry the classes, in the exits and in the head."""
+    return [step.at for step in steps(net) if is_classifier(step.op)]
 
 
 def rewrite(node: Node, change: Callable[[Op], Op]) -> Node:
@@ -148,7 +166,7 @@ def outputs(at: str, head: Node) -> int:
     Raises:
         SpecError: it has not exactly one classifier.
     """
-    found = [op.out for op in operators(head) if isinstance(op, Conv | Linear) and op.classifier]
+    found = [op.out for op in operators(head) if is_classifier(op)]
     if len(found) != 1:
         msg = f"{at}: a head needs one classifier to be replaced, got {len(found)}"
         raise SpecError(msg)

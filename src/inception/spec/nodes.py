@@ -6,7 +6,7 @@ Standard library only. Sizes are (height, width) in cells; channels are counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 from inception.errors import SpecError, did_you_mean
 
@@ -175,6 +175,11 @@ class Split:
 Op: TypeAlias = Conv | Pool | AdaptivePool | LocalNorm | GlobalPool | Dropout | Linear
 Node: TypeAlias = "Op | Split | tuple[Node, ...]"
 Named: TypeAlias = tuple[tuple[str, Node], ...]
+
+
+def is_classifier(op: Op) -> TypeGuard[Conv | Linear]:
+    """Whether an operator's outputs are the scores of the classes."""
+    return isinstance(op, Conv | Linear) and op.classifier
 
 
 def named(**nodes: Node) -> Named:

@@ -103,7 +103,11 @@ def exit_from_json(index: int, data: Any) -> Exit:  # noqa: ANN401 - JSON
 
 
 def named_from_json(at: str, data: Any) -> Named:  # noqa: ANN401 - JSON
-    """Read [[name, node], ...]."""
+    """Read [[name, node], ...].
+
+    Raises:
+        SpecError: it is no such list; the place is named.
+    """
     out = []
     for i, pair in enumerate(listed(at, data)):
         match pair:
@@ -116,7 +120,11 @@ def named_from_json(at: str, data: Any) -> Named:  # noqa: ANN401 - JSON
 
 
 def node_from_json(at: str, data: Any) -> Node:  # noqa: ANN401 - JSON
-    """Read a chain, a split or an operator."""
+    """Read a chain, a split or an operator.
+
+    Raises:
+        SpecError: it is none of these; the place is named.
+    """
     match data:
         case list():
             return tuple(node_from_json(f"{at}.{i}", child) for i, child in enumerate(data))
@@ -142,7 +150,11 @@ def value_from_json(at: str, data: Any, kind: type) -> Any:  # noqa: ANN401 - JS
 
 
 def record(at: str, data: Any, needed: set[str], known: set[str] | None = None) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """Check that `data` is an object with the keys it needs and no key that nobody knows."""
+    """Check that `data` is an object with the keys it needs and no key that nobody knows.
+
+    Raises:
+        SpecError: it is not; the place is named.
+    """
     if not isinstance(data, dict):
         msg = f"{at}: must be an object, got {data!r:.80}"
         raise SpecError(msg)
@@ -156,7 +168,11 @@ def record(at: str, data: Any, needed: set[str], known: set[str] | None = None) 
 
 
 def listed(at: str, data: Any) -> list[Any]:  # noqa: ANN401 - JSON
-    """Check that `data` is a list."""
+    """Check that `data` is a list.
+
+    Raises:
+        SpecError: it is none; the place is named.
+    """
     if not isinstance(data, list):
         msg = f"{at}: must be a list, got {data!r:.80}"
         raise SpecError(msg)
@@ -164,7 +180,11 @@ def listed(at: str, data: Any) -> list[Any]:  # noqa: ANN401 - JSON
 
 
 def typed(at: str, data: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON in, `kind` out
-    """Convert a JSON value to the annotated type of a field."""
+    """Convert a JSON value to the annotated type of a field.
+
+    Raises:
+        SpecError: it has another; the place is named.
+    """
     origin, args = get_origin(kind), get_args(kind)
     if origin in {Union, types.UnionType}:
         return one_of(at, data, args)
@@ -183,7 +203,11 @@ def typed(at: str, data: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON in, `kin
 
 
 def one_of(at: str, data: Any, kinds: Sequence[Any]) -> Any:  # noqa: ANN401 - JSON in, one of `kinds` out
-    """Convert a JSON value to the first of several types that takes it."""
+    """Convert a JSON value to the first of several types that takes it.
+
+    Raises:
+        SpecError: none does; the place is named.
+    """
     if data is None and types.NoneType in kinds:
         return None
     kinds = [kind for kind in kinds if kind is not types.NoneType]

@@ -132,7 +132,11 @@ def walk(at: str, node: Node, x: Signal) -> Block | Step:
 
 
 def join(at: str, ends: Sequence[Signal]) -> Signal:
-    """Concatenate on channels; the join sees as far as its farthest-seeing path."""
+    """Concatenate on channels; the join sees as far as its farthest-seeing path.
+
+    Raises:
+        SpecError: the paths end on different grids.
+    """
     if len({(end.size, end.jump) for end in ends}) != 1:
         grids = ", ".join(f"{end.size[0]}x{end.size[1]}" for end in ends)
         msg = f"{at}: paths must end on the same grid to be joined, got {grids}"
@@ -162,7 +166,11 @@ def after(at: str, op: Op, x: Signal) -> Signal:
 def slide(
     at: str, x: Signal, kernel: Pair, stride: int, padding: Padding, *, channels: int | None = None
 ) -> Signal:
-    """Move a window over the grid; `channels` leave it, as many as enter if None."""
+    """Move a window over the grid; `channels` leave it, as many as enter if None.
+
+    Raises:
+        SpecError: the window does not fit on the grid.
+    """
     (h, w), (kh, kw), (vh, vw), (jh, jw) = x.size, kernel, x.view, x.jump
     size = (windows(h, kh, stride, padding), windows(w, kw, stride, padding))
     if min(size) < 1:

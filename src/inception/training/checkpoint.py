@@ -92,7 +92,11 @@ def restore(folder: Path, job: Job) -> Restored:
 
 
 def read_state(path: Path, job: Job) -> State:
-    """Read one checkpoint into the state of a new run of `job`."""
+    """Read one checkpoint into the state of a new run of `job`.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     data = path.read_bytes()
     digest, body = data[:DIGEST], data[DIGEST:]
     if sha256(body).encode() != digest:

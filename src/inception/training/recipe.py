@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
-from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Any, Literal, get_type_hints
 
 from inception.data.augmentation import (
     Augmentation,
@@ -20,6 +19,7 @@ from inception.data.augmentation import (
 from inception.data.balance import Balance
 from inception.errors import RecipeError, did_you_mean
 from inception.preprocess import Resampler
+from inception.training.settings import from_plain, parse, written
 
 Augment = Literal["none", "inception", "trivial", "rand"]
 Optimiser = Literal["nesterov", "sgd", "rmsprop", "rmsprop_tf", "adamw"]
@@ -35,9 +35,7 @@ class Recipe:
     departs: tuple[str, ...] = ()  # where it is not what its source says
     epochs: int = 40  # passes over the training images, unless a budget decides
     batch: int = 128
-    lr: float = (
-        0.6  # peak learning rate of an update of `lr_batch` images; in proportion for others
-    )
+    lr: float = 0.6  # peak rate of an update of `lr_batch` images; in proportion for others
     lr_batch: int = 256
     accumulate: int = 1  # parts in which the batch of an update is computed, one after the other
     decay: Decay = "linear"  # cosine, linear: from the peak to zero; the others as below
@@ -115,9 +113,6 @@ class Recipe:
 
 
 MODERN = Recipe()
-TYPES: Mapping[type, str] = MappingProxyType(
-    {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-)
 TOLD = ("name", "source", "departs")  # say what a recipe is, and decide nothing
 
 LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -193,67 +188,6 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         )
         raise RecipeError(msg)
     return checked(changed)
-
-
-def parse(key: str, text: str, kind: Any) -> Any:  # noqa: ANN401 - text in, a field's type out
-    """Read one value as the type of its field.
-
-    >>> parse("decay_at", "200,230", tuple[float, ...]), parse("clip", "none", float | None)
-    ((200.0, 230.0), None)
-    """
-    wanted = bare(kind)
-    if wanted is not kind and text.lower() == "none":
-        return None
-    if get_origin(wanted) is tuple:
-        return tuple(typed(key, number(part), float) for part in text.split(",") if part)
-    if wanted is bool:
-        return typed(key, {"true": True, "false": False}.get(text.lower(), text), kind)
-    value = number(text) if wanted in {int, float} else text
-    return typed(key, value, kind, shown=text)
-
-
-def number(text: str) -> int | float | str:
-    """Read a whole number or a number; the text itself if it is neither."""
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
-
-
-def bare(kind: Any) -> Any:  # noqa: ANN401 - a type
-    """The type of a field, without None."""
-    if not isinstance(kind, UnionType):
-        return kind
-    (only,) = (part for part in get_args(kind) if part is not NoneType)
-    return only
-
-
-def typed(key: str, value: Any, kind: Any, shown: Any = None) -> Any:  # noqa: ANN401 - JSON in, a field's type out
-    """Take a value if it has the type of its field.
-
-    Args:
-        key: of the field.
-        value: from JSON, or read from text.
-        kind: type of the field.
-        shown: what the user wrote; `value` if None.
-
-    Raises:
-        RecipeError: it has another type; what is wanted is said.
-    """
-    wanted = bare(kind)
-    if value is None and wanted is not kind:
-        return None
-    if get_origin(wanted) is Literal:
-        fits, name = value in get_args(wanted), " or ".join(get_args(wanted))
-    else:
-        accepted = (int, float) if wanted is float else wanted
-        fits = isinstance(value, accepted) and isinstance(value, bool) == (wanted is bool)
-        name = TYPES[wanted]
-    if not fits:
-        shown = value if shown is None else shown
-        msg = f"{key} must be {name}, got {shown!r}"
-        raise RecipeError(msg)
-    return float(value) if wanted is float else value
 
 
 def checked(recipe: Recipe) -> Recipe:
@@ -339,19 +273,6 @@ def settings(recipe: Recipe, base: Recipe) -> list[str]:
     ]
 
 
-def written(value: Any) -> str:  # noqa: ANN401 - any field's
-    """A value as the command line takes it."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case list():
-            return ",".join(f"{part:g}" for part in value)
-        case _:
-            return str(value)
-
-
 def to_json(recipe: Recipe) -> dict[str, Any]:
     """Plain JSON types."""
     return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(recipe).items()}
@@ -370,13 +291,3 @@ def from_json(data: Mapping[str, Any]) -> Recipe:
         raise RecipeError(msg)
     hints = get_type_hints(Recipe)
     return checked(Recipe(**{key: from_plain(key, data[key], hints[key]) for key in data}))
-
-
-def from_plain(key: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON in, a field's type out
-    """Read one JSON value as the type of its field."""
-    if get_origin(kind) is not tuple:
-        return typed(key, value, kind)
-    if not isinstance(value, list):
-        msg = f"{key} must be a list, got {value!r}"
-        raise RecipeError(msg)
-    return tuple(typed(key, part, get_args(kind)[0], shown=value) for part in value)

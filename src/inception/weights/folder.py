@@ -18,7 +18,7 @@ from inception.derive import misfits
 from inception.errors import InceptionError, RunError, WeightsError
 from inception.files import replace_folder, sha256, write_json, write_whole
 from inception.preprocess import Preprocessing
-from inception.spec import Net, from_json, steps, to_json
+from inception.spec import Net, from_json, is_classifier, steps, to_json
 from inception.weights.exit_policy import ExitPolicy
 from inception.weights.exported import Exported
 
@@ -245,7 +245,7 @@ def check_classes(net: Net, names: list[Any]) -> None:
         msg = "two classes have the same name"
         raise WeightsError(msg)
     for step in steps(net):
-        if getattr(step.op, "classifier", False) and step.y.channels != len(names):
+        if is_classifier(step.op) and step.y.channels != len(names):
             msg = f"{step.at}: {step.y.channels} outputs and {len(names)} classes"
             raise WeightsError(msg)
 

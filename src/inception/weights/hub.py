@@ -122,7 +122,11 @@ def torch_folder() -> Path:
 
 
 def fetch_torch(id_: str, release: TorchFile) -> Path:
-    """Find one of torchvision's files in torch.hub's folder, or download it there."""
+    """Find one of torchvision's files in torch.hub's folder, or download it there.
+
+    Raises:
+        WeightsError: it is not there and cannot be downloaded, or is damaged.
+    """
     from urllib.request import urlopen
 
     place = torch_folder() / release.name
@@ -164,7 +168,11 @@ def check_digits(path: Path, release: TorchFile) -> str:
 
 
 def fetch_hub(id_: str, release: HubFile) -> Path:
-    """Find a repository's file in the cache of huggingface_hub, or download it there."""
+    """Find a repository's file in the cache of huggingface_hub, or download it there.
+
+    Raises:
+        WeightsError: it is not there and cannot be downloaded.
+    """
     by_hand = (
         f"fetch {release.name} and config.json of https://huggingface.co/{release.repository} into "
         f"one folder where there is a network, then give the path of {release.name}"

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from inception.errors import InceptionError, WeightsError
 from inception.files import sha256_of
 from inception.preprocess import Preprocessing
-from inception.spec import Net
+from inception.spec import Net, classes_of
 from inception.weights import class_names, hub
 from inception.weights.adopted import Adopted
 from inception.weights.folder import CARD, Card, fit_or_raise, read_model
-from inception.weights.state_dict import outputs
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 Named: TypeAlias = Literal["given", "ImageNet", "numbered"]
@@ -214,7 +213,7 @@ def named_classes(
     Raises:
         WeightsError: there are not as many names as classes.
     """
-    count = outputs(net)
+    count = classes_of(net)
     if names is None:
         if count == class_names.IMAGENET and (format_.name, net.name) != OWN_ORDER:
             return class_names.imagenet(), "ImageNet"

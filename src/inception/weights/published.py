@@ -18,7 +18,7 @@ from inception.catalog import architecture
 from inception.derive import Shape, tensors
 from inception.errors import WeightsError
 from inception.preprocess import Preprocessing
-from inception.spec import Conv, Net, Step, steps, with_classes
+from inception.spec import Conv, Net, Step, classifiers, steps, with_classes
 from inception.weights.adopted import Adopted
 from inception.weights.names import Rules, key_map, rename
 
@@ -121,7 +121,7 @@ def as_written(theirs: Published, found: Tensors) -> Net:
     net = replace(net, exits=exits)
     weights = (
         found[rename(ours, theirs.rules)]
-        for ours in classifiers(net)
+        for ours in classifier_tensors(net)
         if ours.startswith("head.") and ours.endswith(".weight") and ours in present
     )
     classes = next((len(value) for value in weights if value.ndim), 0)
@@ -130,7 +130,7 @@ def as_written(theirs: Published, found: Tensors) -> Net:
 
 def without_background(adopted: Adopted) -> Adopted:
     """The same network without its first output, if it has 1001; else as it is."""
-    names = classifiers(adopted.net)
+    names = classifier_tensors(adopted.net)
     if any(len(adopted.tensors[name]) != WITH_BACKGROUND for name in names):
         return adopted
     kept = {name: np.ascontiguousarray(adopted.tensors[name][1:]) for name in names}
@@ -138,9 +138,9 @@ def without_background(adopted: Adopted) -> Adopted:
     return replace(adopted, net=net, tensors={**adopted.tensors, **kept}, background=True)
 
 
-def classifiers(net: Net) -> list[str]:
+def classifier_tensors(net: Net) -> list[str]:
     """Names of the tensors of every classifier of `net`: those whose first axis is the classes."""
-    at = [step.at for step in steps(net) if getattr(step.op, "classifier", False)]
+    at = classifiers(net)
     return [name for name, _ in tensors(net) if name.rsplit(".", 2)[0] in at]
 
 

@@ -9,7 +9,7 @@ from inception.derive import tensors as tensors_of
 from inception.errors import WeightsError
 from inception.preprocess import Interpolation, Preprocessing
 from inception.preprocess.preprocessing import Triple
-from inception.spec import Net, steps, with_classes
+from inception.spec import Net, classes_of, with_classes
 from inception.weights import published
 from inception.weights.adopted import Adopted
 from inception.weights.names import RULES, rename
@@ -93,7 +93,7 @@ def adopt(tensors: Tensors, *, where: str) -> Adopted:
     found = unwrapped(tensors)
     refuse_strangers(found, where)
     adopted = published.adopt(found, PUBLISHED, where=where)
-    if adopted.net.name == "inception_v3" and outputs(adopted.net) == FID_CLASSES:
+    if adopted.net.name == "inception_v3" and classes_of(adopted.net) == FID_CLASSES:
         adopted = published.adopt(found, [FID], where=where)
     return published.without_background(adopted)
 
@@ -123,12 +123,6 @@ def alike(one: Published, found: Tensors) -> float:
     return sum(name in found for name in names) / len(names)
 
 
-def outputs(net: Net) -> int:
-    """Count the classes of `net`."""
-    *_, last = (step for step in steps(net) if getattr(step.op, "classifier", False))
-    return last.y.channels
-
-
 def to_torchvision(net: Net, tensors: Tensors) -> ForTorchvision:
     """Name the tensors of a model as torchvision's network does.
 
@@ -140,7 +134,7 @@ def to_torchvision(net: Net, tensors: Tensors) -> ForTorchvision:
         WeightsError: torchvision has no such network.
     """
     for theirs in TORCHVISION:
-        same = with_classes(architecture(theirs.name), outputs(net))
+        same = with_classes(architecture(theirs.name), classes_of(net))
         if (same.trunk, same.head) == (net.trunk, net.head):
             break
     else:
@@ -150,7 +144,7 @@ def to_torchvision(net: Net, tensors: Tensors) -> ForTorchvision:
     kept = net if net.exits == same.exits else replace(net, exits=())
     name, aux = theirs.name.partition(":")[0], f", aux_logits={bool(kept.exits)}"
     return ForTorchvision(
-        network=f"{name}(num_classes={outputs(net)}{aux if same.exits else ''})",
+        network=f"{name}(num_classes={classes_of(net)}{aux if same.exits else ''})",
         tensors={rename(n, theirs.rules): tensors[n] for n, _ in tensors_of(kept)},
         left_out=tuple(e.name for e in net.exits if e not in kept.exits),
     )

@@ -83,7 +83,11 @@ def read(path: Path) -> Net:
 
 
 def shallow(data: Any) -> Net:  # noqa: ANN401 - JSON
-    """Read an architecture that every walk can follow."""
+    """Read an architecture that every walk can follow.
+
+    Raises:
+        SpecError: it is none, or nested deeper.
+    """
     if levels(data) > DEEPEST:
         msg = f"lists and objects are nested deeper than {DEEPEST} levels"
         raise SpecError(msg)

@@ -129,7 +129,11 @@ class Table:
         self.said: dict[tuple[int, str], NDArray[np.float32]] = {}
 
     def score(self, number: int, protocol: Protocol, indices: NDArray[np.int64]) -> None:
-        """Average the crops of every image: (images, classes) in the first model's order."""
+        """Average the crops of every image: (images, classes) in the first model's order.
+
+        Raises:
+            DataError: none of the images is usable.
+        """
         classifier = self.classifiers[number]
         own = {name: i for i, name in enumerate(classifier.card.classes)}
         order = [own[name] for name in self.classifiers[0].card.classes]

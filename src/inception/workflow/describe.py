@@ -10,13 +10,10 @@ from inception.catalog import CATALOG, architecture
 from inception.derive import NetCost, cost
 from inception.spec import (
     LARGEST_INPUT,
-    Conv,
-    Linear,
-    Net,
+    classes_of,
     fitting_inputs,
     smallest_for_exit,
     smallest_input,
-    steps,
 )
 from inception.workflow.architectures import find, left_out
 
@@ -124,15 +121,6 @@ def description(
         {e.name: ExitInputs(smallest_for_exit(own, e), fitting_inputs(own, e)) for e in own.exits},
         own.image[1],
         left_out(own, net),
-    )
-
-
-def classes_of(net: Net) -> int:
-    """Outputs of the classifier."""
-    return next(
-        step.op.out
-        for step in steps(net)
-        if isinstance(step.op, Conv | Linear) and step.op.classifier
     )
 
 

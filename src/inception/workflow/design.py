@@ -13,9 +13,8 @@ from inception.derive.design import design as counted_design
 from inception.derive.timed import timed_design
 from inception.errors import SpecError
 from inception.files import write_json
-from inception.spec import Net, to_json
+from inception.spec import Net, classes_of, to_json
 from inception.workflow.architectures import SUFFIX, find
-from inception.workflow.describe import classes_of
 from inception.workflow.listen import Listener, Silence
 
 SMALL = 128  # pixels; up to here the compact network is the default family

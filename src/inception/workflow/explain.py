@@ -176,7 +176,11 @@ def question(classifier: Classifier, way: str, exits: Sequence[str], label: str 
 
 
 def known(what: str, name: str, names: Sequence[str]) -> int:
-    """Number of a name among those that there are."""
+    """Number of a name among those that there are.
+
+    Raises:
+        UnknownNameError: it is none of them.
+    """
     if name not in names:
         msg = f"there is no {what} {name!r}; {did_you_mean(name, names)}"
         raise UnknownNameError(msg)

@@ -18,36 +18,24 @@ from inception.data.source import Unusable
 from inception.data.stream import Stream
 from inception.errors import Interrupted, RecipeError
 from inception.spec import with_input
-from inception.training.budget import (
-    Epochs,
-    Speed,
-    Time,
-    Work,
-    first_plan,
-    flop_per_image,
-    next_plan,
-    work_plan,
-)
 from inception.training.checkpoint import restore, save_state
 from inception.training.execution import Execution, Trial, candidates, choose
 from inception.training.finder import find_rate
-from inception.training.growing import mean_work, work
 from inception.training.job import Job, State, adopt
 from inception.training.loop import EpochEnded, Event, Stepped
 from inception.training.loop import train as updates
 from inception.training.memory import free_bytes, parts_that_fit
-from inception.training.probe import probe, time_evaluation
-from inception.training.schedule import Plan, progress
+from inception.training.probe import probe
 from inception.workflow import run_folder as folders
 from inception.workflow.finish import Finished, finish
 from inception.workflow.listen import Progress
+from inception.workflow.planning import add_plan, plan_run, replan
 from inception.workflow.record import trial_from_json
 from inception.workflow.run import Run
 from inception.workflow.stopping import listening
 from inception.workflow.track import tracked
 
 SAVE_EVERY = 120.0  # seconds between checkpoints inside a long epoch
-ENDING = 5.0  # seconds for the model folder, the report and leaving, beside scoring images
 TOLD_EVERY = 0.2  # seconds between reports of progress
 
 
@@ -172,7 +160,11 @@ def balance(
 
 
 def probed(run: Run, job: Callable[[Execution], Job], ways: Sequence[Execution]) -> list[Trial]:
-    """What the probe measures; on a GPU, in twice as many parts as long as memory is short."""
+    """What the probe measures; on a GPU, in twice as many parts as long as memory is short.
+
+    Raises:
+        RecipeError: not even one image at a time fits into the memory.
+    """
     while True:
         try:
             return probe(job(ways[0]), ways)
@@ -196,48 +188,12 @@ def in_parts(run: Run, parts: int) -> None:
     run.listener.say(why)
 
 
-def plan_run(run: Run, job: Job, state: State) -> Plan:
-    """How long the run will be."""
-    mean = mean_work(job, 0.0)
-    step = mean * min(t.step_seconds for t in run.record.probe if t.execution == job.execution)
-    per_epoch = job.steps_per_epoch
-    match run.record.budget:
-        case Time(seconds):
-            speed = measured(run, step, time_evaluation(job, state) / run.processes.count)
-            left = run.processes.told(seconds - run.seconds())
-            speed = Speed(**run.processes.told(asdict(speed)))
-            return first_plan(speed, left, batch=job.batch, steps_per_epoch=per_epoch)
-        case Work() as allowed:
-            return work_plan(
-                allowed,
-                mean * flop_per_image(with_input(job.net, job.crop_side)),
-                batch=job.batch,
-                steps_per_epoch=per_epoch,
-                speed=job.batch / step,
-            )
-        case Epochs(epochs):
-            return Plan(
-                step=0,
-                steps=epochs * per_epoch,
-                progress=0.0,
-                images_per_second=job.batch / step,
-                seconds_left=None,
-                why="as asked for",
-            )
-
-
-def measured(run: Run, step: float, per_image: float) -> Speed:
-    """What planning needs, from seconds per update and per scored image."""
-    scored = len(run.ready.test) or len(run.ready.val)
-    return Speed(
-        step=step,
-        evaluation=per_image * len(run.ready.val),
-        ending=ENDING + per_image * scored,
-    )
-
-
 def run_updates(run: Run, job: Job, state: State) -> None:
-    """Train until the plans are fulfilled, saving on the way."""
+    """Train until the plans are fulfilled, saving on the way.
+
+    Raises:
+        Interrupted: asked to stop; the state is saved.
+    """
     saved, pace = monotonic(), Pace(run, job)
     with listening() as stopping:
         for event in updates(job, state, run.record.plans):
@@ -293,43 +249,6 @@ def save(run: Run, state: State) -> None:
         folders.add_unusable(run.folder, [Unusable(**one) for one in found])
         save_state(run.folder / folders.CHECKPOINTS, state)
     state.hold = False
-
-
-def replan(run: Run, job: Job, state: State) -> None:
-    """At the end of an epoch, plan the rest anew if the time budget asks for it.
-
-    A plan made for this update before the run was interrupted is kept.
-    """
-    budget, plans = run.record.budget, run.record.plans
-    if not isinstance(budget, Time) or plans[-1].step >= state.step:
-        return
-    row = state.rows[-1]
-    per_image = row["evaluation_seconds"] / max(1, len(job.val))
-    began = (state.step - 1) // job.steps_per_epoch * job.steps_per_epoch
-    step = job.batch / row["images_per_second"] / work(job, progress(plans, began))
-    mean = step * mean_work(job, progress(plans, state.step))
-    plan = next_plan(
-        plans,
-        measured(run, mean, per_image),
-        budget.seconds - run.seconds(),
-        step=state.step,
-        batch=job.batch,
-        steps_per_epoch=job.steps_per_epoch,
-    )
-    told = run.processes.told(plan and asdict(plan))
-    if told is not None:
-        add_plan(run, job, Plan(**told))
-
-
-def add_plan(run: Run, job: Job, plan: Plan) -> None:
-    """Write a plan down, then let it be followed."""
-    run.record.plans.append(plan)
-    run.write_record()
-    left = "" if plan.seconds_left is None else f", {plan.seconds_left:.0f} s left"
-    run.listener.say(
-        f"plan: {plan.steps / job.steps_per_epoch:.1f} epochs, {plan.steps:,} updates of "
-        f"{job.batch} images at {plan.images_per_second:,.0f} images/s{left} ({plan.why})"
-    )
 
 
 class Pace:

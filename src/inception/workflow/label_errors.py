@@ -23,11 +23,12 @@ from inception.training.job import Job, new_state
 from inception.training.loop import train as updates
 from inception.training.probe import probe, time_evaluation
 from inception.training.schedule import Plan
-from inception.workflow.choose import choose_net, choose_recipe, input_side
+from inception.workflow.choose import choose_net, input_side
 from inception.workflow.cores import cores
 from inception.workflow.follow import vanishing_values_dropped
 from inception.workflow.listen import Listener, Progress
 from inception.workflow.prepare import Opened, load
+from inception.workflow.suit import choose_recipe
 
 EPOCHS = 15  # of each short training
 SIDE = 64  # pixels: largest input, for what label is wrong shows at a small size

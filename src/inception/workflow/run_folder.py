@@ -72,7 +72,11 @@ def stem_of(data: str, net: str) -> str:
 
 
 def make(folder: Path) -> Path:
-    """Make the folder and the one of its checkpoints."""
+    """Make the folder and the one of its checkpoints.
+
+    Raises:
+        RunError: they cannot be made.
+    """
     try:
         (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:

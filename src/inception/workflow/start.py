@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inception.derive import tensors as tensors_of
 from inception.errors import RunError
-from inception.spec import Conv, Linear, Net, steps
+from inception.spec import Net, classifiers
 from inception.weights import Card
 from inception.weights.folder import TENSORS, model_folder, read_card
 from inception.weights.importing import is_there, read
@@ -41,11 +41,6 @@ class Start:
             for name, shape in tensors_of(net)
             if name in found and found[name].shape == shape and not name.startswith(replaced)
         }
-
-
-def classifiers(net: Net) -> list[str]:
-    """Addresses of the operators that carry the classes."""
-    return [s.at for s in steps(net) if isinstance(s.op, Conv | Linear) and s.op.classifier]
 
 
 def start_from(model: str | Path, classes: tuple[str, ...]) -> tuple[Start, Card]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,23 +12,15 @@ from typing import Any
 import torch
 
 from inception.data.balance import histogram
-from inception.derive.budget import parse as parse_cost
 from inception.errors import RecipeError
 from inception.spec import Net, from_json, to_json
-from inception.training import cookbook
-from inception.training.budget import Budget, Epochs, parse_budget
+from inception.training.budget import Epochs
 from inception.training.execution import check_device, check_precision, default_device
 from inception.training.processes import Processes, processes
-from inception.training.recipe import Recipe, override
+from inception.training.recipe import Recipe
 from inception.workflow import run_folder as folders
-from inception.workflow.choose import (
-    Choice,
-    choose_net,
-    choose_recipe,
-    choose_scaled,
-    choose_start,
-    train_counts,
-)
+from inception.workflow.asked import Asked, check_asked, check_seed, wanted_budget, wanted_recipe
+from inception.workflow.choose import Choice, choose_net, choose_scaled, choose_start
 from inception.workflow.cores import cores
 from inception.workflow.finish import Finished
 from inception.workflow.follow import follow
@@ -37,6 +29,7 @@ from inception.workflow.near_duplicates import load_together
 from inception.workflow.prepare import Opened, Ready, open_data
 from inception.workflow.record import Record, read_record, same_run
 from inception.workflow.run import Run
+from inception.workflow.suit import choose_recipe, train_counts
 from inception.workflow.track import check_tracking
 
 
@@ -154,43 +147,6 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
             raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the user wants, as `train` takes it."""
-
-    data: str | Path
-    architecture: str | Net | None
-    input: int | None
-    model: str | Path | None
-    costs: Sequence[str]
-    exits: Sequence[str] | None
-    pooled_exits: bool
-    recipe: cookbook.Found
-    settings: Sequence[str]
-    budget: Budget | None
-    seed: int
-    precision: str
-    device: str
-    strict: bool
-    workers: int
-    find_rate: bool
-
-
-def check_asked(asked: Asked) -> None:
-    """Tell misspelt settings, costs that are none, and what excludes something else.
-
-    No image was read yet.
-    """
-    override(asked.recipe.recipe, asked.settings)
-    for text in asked.costs:
-        parse_cost(text)
-    if asked.model is not None:
-        for option, given in (("--arch", asked.architecture), ("--cost", asked.costs)):
-            if given:
-                msg = f"--from {asked.model} brings its architecture; leave {option} out"
-                raise RecipeError(msg)
-
-
 def decided(
     asked: Asked, out: Path | None, group: Processes, listener: Listener, began: float
 ) -> Run:
@@ -200,11 +156,7 @@ def decided(
     recipe, suited = choose_recipe(opened, choice.net, asked.settings, asked.recipe.recipe)
     check_processes(recipe, group)
     reasons = [*choice.reasons, *asked.recipe.says(), *suited]
-    listener.say(f"{opened.source.address}: {counts(opened)}")
-    listener.say(f"sets: {opened.sets.rule}")
-    listener.say(f"training images:\n{histogram(opened.source.classes, train_counts(opened))}")
-    for reason in reasons:
-        listener.say(reason)
+    tell(opened, reasons, listener)
     if group.count == 1:
         folders.free(out)
     preprocessing = choice.preprocessing  # of a model that it starts from, else the recipe's
@@ -232,25 +184,39 @@ def decided(
         start=choice.start,
         processes=group.count,
     )
-    begun = folders.begun(out, opened.address, choice.net.name) if group.count > 1 else None
-    same = begun is not None and same_run(begun, record, any_rate=asked.find_rate)
-    found = group.told(same)
     run = Run(Path(), record, opened.source, ready, listener, began, group)
     run.find_rate = asked.find_rate
-    if found:
-        run.folder = Path(group.told(str(begun)))
-        run.record = read_record(run.folder)
-        listener.say(f"goes on with {run.folder}")
-        return run
-    if group.first:
-        run.folder = written_down(out, run, opened, choice)
-    run.folder = Path(group.told(str(run.folder)))
+    settle(run, out, opened.address)
     return run
 
 
-def written_down(out: Path | None, run: Run, opened: Opened, choice: Choice) -> Path:
+def tell(opened: Opened, reasons: Sequence[str], listener: Listener) -> None:
+    """Say what the images are, and what was decided."""
+    listener.say(f"{opened.source.address}: {counts(opened)}")
+    listener.say(f"sets: {opened.sets.rule}")
+    listener.say(f"training images:\n{histogram(opened.source.classes, train_counts(opened))}")
+    for reason in reasons:
+        listener.say(reason)
+
+
+def settle(run: Run, out: Path | None, address: str) -> None:
+    """Give a run its folder: a new one, or that of the same run which several processes began."""
+    group, record = run.processes, run.record
+    begun = folders.begun(out, address, record.net.name) if group.count > 1 else None
+    same = begun is not None and same_run(begun, record, any_rate=run.find_rate)
+    if group.told(same):
+        run.folder = Path(group.told(str(begun)))
+        run.record = read_record(run.folder)
+        run.listener.say(f"goes on with {run.folder}")
+        return
+    if group.first:
+        run.folder = written_down(run, out, address)
+    run.folder = Path(group.told(str(run.folder)))
+
+
+def written_down(run: Run, out: Path | None, address: str) -> Path:
     """Make the folder of a new run, with all that is decided."""
-    folder = folders.new_folder(out, opened.address, choice.net.name)
+    folder = folders.new_folder(out, address, run.record.net.name)
     folders.write_unusable(folder, run.ready.unusable)
     run.record.write(folder)
     if run.ready.unusable:
@@ -259,35 +225,11 @@ def written_down(out: Path | None, run: Run, opened: Opened, choice: Choice) -> 
     return folder
 
 
-def wanted_recipe(recipe: str | Recipe | None, model: str | Path | None) -> cookbook.Found:
-    """The recipe, however it was given."""
-    if isinstance(recipe, Recipe):
-        return cookbook.Found(recipe)
-    return cookbook.find(recipe or ("modern" if model is None else "finetune"))
-
-
 def check_processes(recipe: Recipe, group: Processes) -> None:
     """Refuse a batch with fewer images than processes."""
     if recipe.batch < group.count:
         msg = f"batch must not be smaller than the number of processes, got {recipe.batch} and "
         raise RecipeError(msg + f"{group.count}; choose a larger --batch")
-
-
-def check_seed(seed: int) -> None:
-    """Refuse a seed that torch's generator does not take."""
-    if not 0 <= seed < 2**63:
-        msg = f"a seed must lie between 0 and 2^63 - 1, got {seed}"
-        raise RecipeError(msg)
-
-
-def wanted_budget(budget: str | None, epochs: int | None) -> Budget | None:
-    """The budget, however it was given."""
-    if budget is not None and epochs is not None:
-        msg = f"a run has one budget, got --budget {budget} and --epochs {epochs}; choose one"
-        raise RecipeError(msg)
-    if epochs is not None:
-        return parse_budget(f"{epochs}epochs")
-    return None if budget is None else parse_budget(budget)
 
 
 def chosen(asked: Asked, opened: Opened, group: Processes, listener: Listener) -> Choice:

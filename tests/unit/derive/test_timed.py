@@ -46,7 +46,9 @@ def to(ms: float) -> Measured:
 
 
 @pytest.mark.parametrize("ms", [1.5, 20])
-@pytest.mark.parametrize("family", ["googlenet", "compact", "inception_v3"])
+@pytest.mark.parametrize(
+    "family", ["googlenet", "compact", pytest.param("inception_v3", marks=pytest.mark.slow)]
+)
 def test_the_time_is_nearly_used_and_never_overrun(
     request: pytest.FixtureRequest, family: str, ms: float
 ) -> None:

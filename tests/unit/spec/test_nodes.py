@@ -1,5 +1,7 @@
 """The language refuses what cannot be, and says where and why."""
 
+from dataclasses import replace
+
 import pytest
 
 from inception.errors import SpecError
@@ -13,6 +15,7 @@ from inception.spec import (
     Pool,
     Split,
     blocks,
+    classes_of,
     named,
     smallest_for_exit,
     smallest_input,
@@ -59,6 +62,10 @@ def exit_(name: str = "early", after: str = "n0", head: Node = HEAD) -> Exit:
         (
             lambda: with_classes(net(Conv(4)), 1),
             "net: a classifier needs at least 2 classes, got 1",
+        ),
+        (
+            lambda: classes_of(replace(net(Conv(4)), head=(GlobalPool(), Linear(10)))),
+            "net: no operator is marked as its classifier; set classifier=True on the last",
         ),
     ],
 )
@@ -134,6 +141,7 @@ def test_classes_change_every_classifier_and_nothing_else() -> None:
     assert after.exits[0].head[1:] == (Linear(32, relu=True), Linear(3, classifier=True))
     assert after.exits[1].head[0] == Conv(3, norm=None, classifier=True)
     assert after.trunk == before.trunk
+    assert (classes_of(before), classes_of(after)) == (10, 3)
     assert with_classes(after, 10) == before
 
 

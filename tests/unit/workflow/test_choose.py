@@ -4,12 +4,10 @@ import pytest
 
 from inception.catalog import architecture
 from inception.derive import cost
-from inception.errors import RecipeError, SpecError
+from inception.errors import SpecError
 from inception.spec import Conv, GlobalPool, Linear, Net, named
-from inception.training.recipe import MODERN
-from inception.workflow.choose import choose_net, choose_recipe, choose_scaled, same_weights
+from inception.workflow.choose import choose_net, choose_scaled
 from inception.workflow.listen import Silence
-from inception.workflow.prepare import open_data
 
 
 @pytest.mark.parametrize(
@@ -117,75 +115,3 @@ def test_a_network_without_a_classifier_is_refused() -> None:
 
     with pytest.raises(SpecError, match=r"mine: no operator is marked as its classifier"):
         choose_net(net, None, classes=10, short_side=16, gpu=False)
-
-
-def test_the_recipe_suits_few_small_images_whose_mirror_means_something_else() -> None:
-    opened = open_data("digits", seed=0)
-
-    recipe, reasons = choose_recipe(opened, architecture("compact", input=32), [])
-
-    assert (recipe.mirror, recipe.area_low, recipe.batch) == ("none", 0.5, 64)
-    assert recipe.crop_side == 1.0
-    assert [reason.partition(":")[0] for reason in reasons] == [
-        "mirror=none",
-        "area_low=0.5",
-        "batch=64",
-        "mixup=0.2",
-    ]
-
-
-def test_what_the_user_sets_is_not_chosen_for_them() -> None:
-    opened = open_data("digits", seed=0)
-
-    recipe, reasons = choose_recipe(
-        opened, architecture("compact", input=128), ["mirror=random", "batch=16", "crop_side=1"]
-    )
-
-    assert (recipe.mirror, recipe.batch, recipe.crop_side) == ("random", 16, 1.0)
-    assert [reason.partition(":")[0] for reason in reasons] == ["small_crops=0.55", "mixup=0.2"]
-
-
-def test_where_the_whole_image_is_shown_no_crops_are_chosen() -> None:
-    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
-
-    padded, reasons = choose_recipe(opened, net, ["padding=4"])
-    plain, _ = choose_recipe(opened, net, ["padding=0"])
-
-    assert (padded.padding, padded.area_low) == (4, MODERN.area_low)
-    assert not any("area_low" in reason for reason in reasons)
-    assert plain.area_low == 0.5
-
-
-def test_images_are_moved_by_at_most_half_their_side() -> None:
-    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
-
-    with pytest.raises(RecipeError) as caught:
-        choose_recipe(opened, net, ["padding=17"])
-
-    assert str(caught.value) == "padding=17: crops of 32 px are moved by at most 16"
-    assert choose_recipe(opened, net, ["padding=16"])[0].padding == 16
-
-
-def test_crops_may_be_smaller_only_where_the_weights_stay_the_same() -> None:
-    assert same_weights(architecture("compact", input=128), 0.75)
-    assert not same_weights(architecture("googlenet", input=224), 0.75)  # its exits fix the grid
-
-
-def test_a_crop_side_that_changes_the_weights_is_refused() -> None:
-    with pytest.raises(RecipeError) as caught:
-        choose_recipe(
-            open_data("digits", seed=0), architecture("googlenet", input=224), ["crop_side=0.5"]
-        )
-
-    assert str(caught.value) == ("crop_side=0.5: googlenet has other weights at that side; use 1")
-
-
-def test_small_crops_that_change_the_weights_are_refused() -> None:
-    with pytest.raises(RecipeError) as caught:
-        choose_recipe(
-            open_data("digits", seed=0), architecture("googlenet", input=224), ["small_crops=0.5"]
-        )
-
-    assert str(caught.value) == (
-        "small_crops=0.5: googlenet has other weights at two thirds of its side; use 0"
-    )

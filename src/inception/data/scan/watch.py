@@ -13,7 +13,7 @@ from inception.data.source import Blocks, Samples, Source, Unusable, pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Watched:
+class WatchedSource:
     """A source that keeps a thumbnail of every image that is read from it."""
 
     source: Source
@@ -71,9 +71,9 @@ class Watched:
         return find_groups(self.thumbnails[indices], indices, mirror=self.mirror)
 
 
-def watched(source: Source) -> Watched:
+def watched(source: Source) -> WatchedSource:
     """Watch what is read from `source`."""
     count = len(source.samples)
-    return Watched(
+    return WatchedSource(
         source, np.zeros(count, np.bool_), np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
     )

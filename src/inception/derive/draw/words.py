@@ -19,6 +19,7 @@ from inception.spec import (
     Pool,
     Signal,
     Step,
+    is_classifier,
 )
 
 SIZE = 11.0  # of the text in boxes, px
@@ -114,7 +115,7 @@ def phrase(op: Op) -> str:
 
 def kind(op: Op) -> Kind:
     """Colour of an operator; one that nobody has chosen a colour for is grey."""
-    if isinstance(op, Conv | Linear) and op.classifier:
+    if is_classifier(op):
         return "classifier"
     return KINDS.get(type(op), "other")
 

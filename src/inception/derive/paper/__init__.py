@@ -45,10 +45,6 @@ class Comparison:
     table: Table
     rows: tuple[Compared, ...]
 
-    def agreeing(self, column: str) -> bool:
-        """Whether no row differs in a column."""
-        return not any(column in line.differs for line in self.rows)
-
 
 def beside_paper(net: Net) -> Comparison:
     """Compare `net` with the table of its paper.

@@ -50,7 +50,11 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def load(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
-    """Unpack the file without running anything in it; tensors of the zip form stay on disk."""
+    """Unpack the file without running anything in it; tensors of the zip form stay on disk.
+
+    Raises:
+        WeightsError: it cannot be read, or holds more than tensors and plain values.
+    """
     import torch
 
     zipped = is_zipfile(path)
@@ -86,7 +90,11 @@ def refuse_bomb(path: Path) -> None:
 
 
 def state_dict(path: Path, loaded: object) -> dict[str, Any]:
-    """Give the tensors by name, wherever in the checkpoint they are."""
+    """Give the tensors by name, wherever in the checkpoint they are.
+
+    Raises:
+        WeightsError: there are none.
+    """
     import torch
 
     inner = [loaded[key] for key in WRAPPERS if key in loaded] if isinstance(loaded, dict) else []

@@ -94,7 +94,11 @@ def block(data: memoryview, handle: memoryview) -> memoryview:
 
 
 def without_restarts(held: memoryview) -> memoryview:
-    """The entries of a block, without the list of places where a search may begin."""
+    """The entries of a block, without the list of places where a search may begin.
+
+    Raises:
+        WeightsError: that list is longer than the block.
+    """
     count = struct.unpack("<I", held[-4:])[0] if len(held) >= 4 else 0
     end = len(held) - 4 * (count + 1)
     if end < 0:
@@ -104,7 +108,11 @@ def without_restarts(held: memoryview) -> memoryview:
 
 
 def pairs(held: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield key and value of each entry; of a key only what differs from the one before is held."""
+    """Yield key and value of each entry; of a key only what differs from the one before is held.
+
+    Raises:
+        WeightsError: a name is longer than any, or begins with more than there was before it.
+    """
     at, key = 0, b""
     while at < len(held):
         shared, at = varint(held, at)

@@ -1,0 +1,55 @@
+"""A training that ends as `kill -9` ends it, at a moment that it is told."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import inception
+from inception.spec import Net
+from inception.training.execution import Execution
+from inception.training.loop import Stepped
+from inception.workflow import follow
+
+
+def train_until(moment: str, count: int, data: Path, options: dict[str, Any], net: Net) -> None:
+    """Train, and die the `count`-th time that a moment comes.
+
+    Args:
+        moment: "before" or "after" a "flush" or "rename", or "after update".
+        count: from 1.
+        data: the images.
+        options: of `inception.train`.
+        net: the architecture.
+    """
+    left = count
+
+    def die(here: str) -> None:
+        nonlocal left
+        left -= here == moment
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    flush, rename, updates = os.fsync, os.replace, follow.updates
+
+    def flush_and_die(handle: int) -> None:
+        die("before flush")
+        flush(handle)
+        die("after flush")
+
+    def rename_and_die(self: Path, target: Path) -> Path:
+        die("before rename")
+        rename(self, target)
+        die("after rename")
+        return Path(target)
+
+    def update_and_die(*args: Any) -> Iterator[Any]:
+        for event in updates(*args):
+            if isinstance(event, Stepped):
+                die("after update")
+            yield event
+
+    os.fsync, Path.replace, follow.updates = flush_and_die, rename_and_die, update_and_die
+    follow.candidates = lambda device, *_: [Execution(device=device)]
+    inception.train(data, architecture=net, **options)
