@@ -225,6 +225,6 @@ def _fold(
 
 
 def _subset(images: Images, places: NDArray[np.int64]) -> Images:
-    pixels, labels = images.take(places)
+    picked = torch.from_numpy(places)
     names = tuple(images.names[at] for at in places.tolist())
-    return Images(pixels, labels, images.shape[places], names)
+    return Images(images.pixels[picked], images.labels[picked], images.shape[places], names)
