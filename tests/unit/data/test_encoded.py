@@ -43,7 +43,7 @@ def test_a_crop_is_the_one_drawn_for_its_sample(how: Augmentation) -> None:
     of_pixels, _ = crops_from_encoded(pictures, cropping, indices)
 
     assert not reasons
-    np.testing.assert_array_equal(of_pixels, found)
+    assert np.abs(of_pixels.astype(int) - found).max() <= 1
     for place, picture in enumerate(pictures):
         draws = Draws(3, 1, indices[place : place + 1])
         boxes = draw_boxes(how, np.array([picture.shape[1] / picture.shape[0]]), draws)

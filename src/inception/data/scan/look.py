@@ -17,6 +17,8 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 SMALL = 160  # pixels: longest side at which brightness and sharpness are judged
 THUMBNAIL = 16  # pixels: side of what near-duplicates are found by
+WHOLE_PIXELS = tuple(THUMBNAIL * 2**power for power in range(8))  # sides that divide evenly
+STACKED = 1024  # images at once
 SHARP_FROM = 32  # pixels: sharpness of an image with a shorter side is not judged
 KERNEL = 9  # pixels of `SMALL` over which `softness` averages
 
@@ -67,6 +69,24 @@ def thumbnail(pixels: Pixels) -> Pixels:
     return _thumbnail(Image.fromarray(pixels))
 
 
+def thumbnails(pixels: Pixels) -> Pixels:
+    """What `thumbnail` gives of each of (images, height, width, 3), as (images, 16, 16, 3).
+
+    Where a pixel of the result is the mean of whole pixels, images are squeezed stacked on one
+    another: one call instead of one for each.
+    """
+    count, height, width, _ = pixels.shape
+    if height not in WHOLE_PIXELS or width not in WHOLE_PIXELS:
+        each = [thumbnail(image) for image in pixels]
+        return np.array(each, np.uint8).reshape(count, THUMBNAIL, THUMBNAIL, 3)
+    found = np.empty((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    for start in range(0, count, STACKED):
+        some = pixels[start : start + STACKED]
+        stack = Image.fromarray(some.reshape(len(some) * height, width, 3))
+        found[start : start + STACKED] = _squeezed(stack, len(some)).reshape(-1, *found.shape[1:])
+    return found
+
+
 def softness(grey: Image.Image) -> float:
     """How blurred a grey image looks, from 0 (sharp) to 1: what little another blur changes.
 
@@ -101,8 +121,13 @@ def _seen(raw: Raw) -> tuple[ImageHeader, Pixels]:
 
 
 def _thumbnail(image: Image.Image) -> Pixels:
-    side = (THUMBNAIL, THUMBNAIL)
-    return np.asarray(image.resize(side, Image.Resampling.BOX, reducing_gap=2.0))
+    return _squeezed(image, 1)
+
+
+def _squeezed(image: Image.Image, count: int) -> Pixels:
+    """Thumbnails of `count` images that are stacked on one another."""
+    size = (THUMBNAIL, count * THUMBNAIL)
+    return np.asarray(image.resize(size, Image.Resampling.BOX, reducing_gap=2.0))
 
 
 def _brightness(grey: Image.Image) -> tuple[int, int]:
