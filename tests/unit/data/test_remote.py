@@ -145,6 +145,7 @@ def test_shards_in_a_store_are_read_by_its_own_protocol(
 ) -> None:
     """S3, Google's storage and the Hub, as a server of this machine speaks them."""
     package, place, options, endpoint = STORES[kind]
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # it would ask Google by gRPC
     pytest.importorskip(package, reason="needs the extra inception[remote]")
     from fsspec.config import conf
 
@@ -155,7 +156,6 @@ def test_shards_in_a_store_are_read_by_its_own_protocol(
         for n in range(2)
     }
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # asks Google by gRPC
     with serving(files) as address:
         monkeypatch.setitem(conf, kind, {**options, endpoint: address})
         folder = open_source(f"{kind}://{place}/train")
