@@ -52,6 +52,7 @@ class Doubt:
             "guess": source.classes[self.guess],
             "probability": self.probability,
             "label_probability": self.label_probability,
+            "margin": self.label_probability - self.probability,
         }
 
 
