@@ -17,7 +17,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 SMALL = 160  # pixels: longest side at which brightness and sharpness are judged
 THUMBNAIL = 16  # pixels: side of what near-duplicates are found by
-WHOLE_PIXELS = tuple(THUMBNAIL * 2**power for power in range(8))  # sides that divide evenly
+WHOLE_PIXELS = tuple(THUMBNAIL * 2**power for power in range(1, 8))  # of a side: see `thumbnails`
 STACKED = 1024  # images at once
 SHARP_FROM = 32  # pixels: sharpness of an image with a shorter side is not judged
 KERNEL = 9  # pixels of `SMALL` over which `softness` averages
@@ -72,19 +72,33 @@ def thumbnail(pixels: Pixels) -> Pixels:
 def thumbnails(pixels: Pixels) -> Pixels:
     """What `thumbnail` gives of each of (images, height, width, 3), as (images, 16, 16, 3).
 
-    Where a pixel of the result is the mean of whole pixels, images are squeezed stacked on one
-    another: one call instead of one for each.
+    Squares of 32, 64 ... pixels are squeezed stacked on one another, since none of their pixels
+    goes into two of a thumbnail's: a few calls instead of one for each.
     """
     count, height, width, _ = pixels.shape
-    if height not in WHOLE_PIXELS or width not in WHOLE_PIXELS:
-        each = [thumbnail(image) for image in pixels]
-        return np.array(each, np.uint8).reshape(count, THUMBNAIL, THUMBNAIL, 3)
     found = np.empty((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    if height != width or height not in WHOLE_PIXELS:
+        for at, image in enumerate(pixels):
+            found[at] = thumbnail(image)
+        return found
     for start in range(0, count, STACKED):
         some = pixels[start : start + STACKED]
-        stack = Image.fromarray(some.reshape(len(some) * height, width, 3))
-        found[start : start + STACKED] = _squeezed(stack, len(some)).reshape(-1, *found.shape[1:])
+        squeezed = _squeezed(Image.fromarray(some.reshape(-1, width, 3)), len(some))
+        found[start : start + STACKED] = squeezed.reshape(-1, *found.shape[1:])
     return found
+
+
+def _squeezed(stack: Image.Image, count: int) -> Pixels:
+    """Thumbnails of squares that are stacked: reduced, then along rows, then along columns.
+
+    That is how Pillow takes a single one; of a tall stack it would begin with the columns, and
+    round some levels otherwise.
+    """
+    if (times := stack.width // THUMBNAIL // 2) > 1:
+        stack = stack.reduce(times)
+    for height in (stack.height, count * THUMBNAIL):
+        stack = stack.resize((THUMBNAIL, height), Image.Resampling.BOX)
+    return np.asarray(stack)
 
 
 def softness(grey: Image.Image) -> float:
@@ -121,13 +135,8 @@ def _seen(raw: Raw) -> tuple[ImageHeader, Pixels]:
 
 
 def _thumbnail(image: Image.Image) -> Pixels:
-    return _squeezed(image, 1)
-
-
-def _squeezed(image: Image.Image, count: int) -> Pixels:
-    """Thumbnails of `count` images that are stacked on one another."""
-    size = (THUMBNAIL, count * THUMBNAIL)
-    return np.asarray(image.resize(size, Image.Resampling.BOX, reducing_gap=2.0))
+    side = (THUMBNAIL, THUMBNAIL)
+    return np.asarray(image.resize(side, Image.Resampling.BOX, reducing_gap=2.0))
 
 
 def _brightness(grey: Image.Image) -> tuple[int, int]:

@@ -139,13 +139,14 @@ def test_where_all_images_look_alike_only_the_nearly_equal_are_copies(scene: Sce
     assert [group.members for group in groups] == [(7, 1000)]
 
 
-@pytest.mark.parametrize("height", [1, 16, 28, 32, 48, 64, 96])
-@pytest.mark.parametrize("width", [32, 40, 64])
-@pytest.mark.parametrize("count", [0, 1, 5])
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (16, 16), (28, 28), (32, 32), (32, 64), (64, 64), (128, 128)]
+)
+@pytest.mark.parametrize("count", [0, 1, 9])
 def test_thumbnails_of_many_images_are_those_of_each(
     height: int, width: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inception.data.scan.look.STACKED", 2)
+    monkeypatch.setattr("inception.data.scan.look.STACKED", 5)
     random = np.random.default_rng(height)
     images = random.integers(0, 256, (count, height, width, 3), np.uint8)
     each = np.array([thumbnail(image) for image in images], np.uint8).reshape(-1, 16, 16, 3)
