@@ -78,7 +78,7 @@ def _groups_in_memory(opened: Opened, ready: Ready, threads: int) -> tuple[Group
     indices = np.concatenate([_usable(opened, ready, name) for name in SETS])
     order = np.argsort(indices)
     found = [
-        thumbnails(part.pixels.permute(0, 2, 3, 1).numpy())
+        thumbnails(part.pixels.permute(0, 2, 3, 1).numpy(), threads)
         for part in (ready.train, ready.val, ready.test)
         if isinstance(part, Images)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import numpy as np
@@ -69,11 +70,15 @@ def thumbnail(pixels: Pixels) -> Pixels:
     return _thumbnail(Image.fromarray(pixels))
 
 
-def thumbnails(pixels: Pixels) -> Pixels:
+def thumbnails(pixels: Pixels, threads: int = 1) -> Pixels:
     """What `thumbnail` gives of each of (images, height, width, 3), as (images, 16, 16, 3).
 
     Squares of 32, 64 ... pixels are squeezed stacked on one another, since none of their pixels
     goes into two of a thumbnail's: a few calls instead of one for each.
+
+    Args:
+        pixels: images of one size.
+        threads: how many stacks are squeezed at once.
     """
     count, height, width, _ = pixels.shape
     found = np.empty((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
@@ -81,10 +86,14 @@ def thumbnails(pixels: Pixels) -> Pixels:
         for at, image in enumerate(pixels):
             found[at] = thumbnail(image)
         return found
-    for start in range(0, count, STACKED):
+
+    def squeeze(start: int) -> None:
         some = pixels[start : start + STACKED]
         squeezed = _squeezed(Image.fromarray(some.reshape(-1, width, 3)), len(some))
         found[start : start + STACKED] = squeezed.reshape(-1, *found.shape[1:])
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="squeeze") as pool:
+        list(pool.map(squeeze, range(0, count, STACKED)))
     return found
 
 
