@@ -61,8 +61,8 @@ def suspected(
 ) -> tuple[Doubt, ...]:
     """Images whose label the model that did not train on them would not give, worst first.
 
-    The worst is the one whose label has the least probability: in flowers with flipped labels that
-    found a fifth more of them than the margin to the guess, or thresholds for each class.
+    The worst is the one whose label has the least probability: that finds more flipped labels than
+    the margin to the guess, or thresholds for each class (docs/check.md).
 
     Args:
         found: the images.
