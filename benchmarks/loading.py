@@ -33,7 +33,7 @@ from turns import Side, measure
 from inception.catalog import architecture
 from inception.cli.memory import keep_freed_memory
 from inception.data.augment import varied
-from inception.data.augmentation import Augmentation
+from inception.data.augmentation import Augmentation, Cropping
 from inception.data.boxes import draw_boxes
 from inception.data.draws import Draws
 from inception.data.encoded import crops_from_encoded
@@ -88,12 +88,14 @@ class Encoded(Dataset[tuple[Tensor, int]]):
 def ours(case: Case, *, distorted: bool) -> Callable[[], Tensor]:
     """Our batches, one after the other."""
     how = Augmentation(mirror="random", photometric=STRENGTH if distorted else 0.0)
+    cropping = Cropping(how=how, side=SIDE, seed=0, epoch=0)
     turns = case.turns()
 
     def step() -> Tensor:
         turn = next(turns)
-        draws = Draws(0, 0, np.array(turn, np.int64))
-        crops = crops_from_encoded([case.raws[i] for i in turn], how, SIDE, draws)
+        indices = np.array(turn, np.int64)
+        crops, _ = crops_from_encoded([case.raws[i] for i in turn], cropping, indices)
+        draws = cropping.draws(indices)
         return varied(torch.from_numpy(crops).permute(0, 3, 1, 2), how, PREPROCESSING, draws)
 
     return step

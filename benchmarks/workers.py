@@ -1,4 +1,4 @@
-"""Threads against processes: decoding and resizing JPEG photos with Pillow, as streaming does."""
+"""Threads against processes: random crops of encoded photos, as training beyond memory does."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from hardware import RESULTS, hardware, quartiles, table, write
 from torch.utils.data import DataLoader, Dataset
 
-from inception.data import open_source, pixels
+from inception.data import open_source
+from inception.data.augmentation import Augmentation, Cropping
+from inception.data.encoded import crops_from_encoded
 from inception.data.source import Source
-from inception.workflow.prepare import squeeze
-from inception.workflow.train import cores
+from inception.workflow.cores import cores
 
-SIDE = 256  # pixels at which images are kept
+CROPPING = Cropping(how=Augmentation(), side=224, seed=0, epoch=0)
 BATCH = 50
 
 
@@ -30,15 +32,15 @@ class Photos(Dataset[torch.Tensor]):
     def __init__(self, source: Source, images: int) -> None:
         """Take the first `images`."""
         self.source, self.images = source, images
-        self.resized = squeeze(SIDE, SIDE)
 
     def __len__(self) -> int:
         """How many there are."""
         return self.images
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        """One image, (side, side, 3)."""
-        return torch.from_numpy(self.resized(pixels(self.source, index)).copy())
+        """One crop, (side, side, 3)."""
+        crops, _ = crops_from_encoded([self.source.read(index)], CROPPING, np.array([index]))
+        return torch.from_numpy(crops[0])
 
 
 def threads(photos: Photos, workers: int) -> None:

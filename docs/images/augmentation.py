@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from inception.data.augment import augmented, crop_resize, mix
+from inception.data.augment import crop_resize, cropped, mix, varied
 from inception.data.augment.mixing import Mixture
 from inception.data.augmentation import (
     Augmentation,
@@ -113,7 +113,8 @@ def samples(
     """Six samples of one picture, (6, 3, side, side) from 0 to 1."""
     draws = Draws(5, epoch, np.arange(first, first + SAMPLES))
     shape = np.full(SAMPLES, WIDE / TALL)
-    return augmented(tensor(image, SAMPLES), shape, how, SIDE, UNCHANGED, draws)
+    crops = cropped(tensor(image, SAMPLES), shape, how, SIDE, draws)
+    return varied(crops, how, UNCHANGED, draws)
 
 
 def interpolations() -> Tensor:

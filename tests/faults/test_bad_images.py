@@ -20,26 +20,44 @@ pytestmark = pytest.mark.fault
 LONGEST = 20.0  # seconds without a word, after which a file counts as one that hangs
 MEMORY = 1_500 * 2**20  # bytes that reading may take at most: 134 million pixels, and a copy
 
-# A process that opens addresses, reads every image, and says what became of each.
+# A process that opens addresses, reads every image whole, as a crop and as `check` does, and says
+# what became of each.
 READER = """
 import json, os, sys
 from pathlib import Path
-from PIL import Image
+import numpy as np
 from inception.data import open_source, pixels
+from inception.data.augmentation import Augmentation, Cropping
+from inception.data.encoded import crops_from_encoded
+from inception.data.scan.look import LOOK, look
 from inception.errors import DataError
 from inception.preprocess import UnusableImage, header
+
+CROPPING = Cropping(how=Augmentation(), side=8, seed=0, epoch=0)
 
 def tell(*what):
     print(json.dumps(what), flush=True)
 
+def whole(source, index):
+    header(source.read(index))
+    pixels(source, index)
+
+def cropped(source, index):
+    _, reasons = crops_from_encoded([source.read(index)], CROPPING, np.array([index]))
+    if reasons:
+        raise UnusableImage(reasons[0])
+
+def looked(source, index):
+    look(source, index, np.zeros((), LOOK))
+
 def became(source, index):
-    try:
-        raw = source.read(index)
-        header(raw)
-        pixels(source, index)
-    except UnusableImage as error:
-        return error.reason
-    return None
+    found = []
+    for use in (whole, cropped, looked):
+        try:
+            found.append(use(source, index))
+        except UnusableImage as error:
+            found.append(error.reason)
+    return found[0] if all(found) or not any(found) else f"differs: {found}"
 
 addresses, user, ready = json.loads(sys.stdin.readline())
 for address in ready:
@@ -164,6 +182,7 @@ def test_every_damaged_image_is_used_or_listed_with_the_reason(count: int, tmp_p
     assert {name: became[f"whole/{name}"] for name in whole} == dict.fromkeys(whole)
     assert {name for name in mutants.oddities() if not became[f"odd/{name}"]} == LIES
     assert all(reason is None or 0 < len(reason) < 100 for reason in became.values())
+    assert [name for name, reason in became.items() if str(reason).startswith("differs")] == []
     assert report["", "peak"] < MEMORY
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,7 +57,8 @@ def check(  # noqa: PLR0913 - the options of the verb
         tell(done)
     faults = [one for one in done.findings if one.severity != "note"]
     if strict and faults:
-        msg = f"{data}: {faults[0].says}; {faults[0].advice} ({len(faults)} findings in all)"
+        more = f" ({len(faults)} findings in all)" if len(faults) > 1 else ""
+        msg = f"{data}: {faults[0].says}; {faults[0].advice}{more}"
         raise DataError(msg)
 
 
@@ -103,7 +105,7 @@ def tell(done: Checked) -> None:
     again = f", {result['remembered']:,} remembered" if result["remembered"] else ""
     out.print(f"verdict {verdict(done.findings)} ({seconds_said(result['seconds'])}{again})")
     out.print(f"page    {done.page}", markup=False)
-    out.print(f"next    inception train {done.scan.source.address}", markup=False)
+    out.print(f"next    inception train {quote(done.scan.source.address)}", markup=False)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

@@ -18,7 +18,7 @@ from inception.preprocess import printable
 _DEEPEST = 100  # folders in folders; more is a trick
 
 
-def arrange(address: str, members: Sequence[Member], faults: Sequence[Unusable]) -> Listing:
+def arrange(address: str, members: Sequence[Member]) -> Listing:
     """Sort the images of an archive into classes and sets, as those of a folder.
 
     A folder that holds everything is looked through. Two members of one name count as unusable
@@ -29,7 +29,7 @@ def arrange(address: str, members: Sequence[Member], faults: Sequence[Unusable])
         DataError: there is no image, a class folder holds none, or the layout is not clear.
     """
     places: dict[str, tuple[int, ...]] = {}
-    tree = _Tree(unlisted=list(faults))
+    tree = _Tree()
     for path, place, _ in members:
         name = _plain(path)
         if name is None:
@@ -75,7 +75,7 @@ def _root(names: Iterable[str]) -> str:
 class _Tree:
     """The folders of an archive, as a tree."""
 
-    unlisted: list[Unusable]
+    unlisted: list[Unusable] = field(default_factory=list)
     folders: dict[str, list[str]] = field(default_factory=lambda: {"": []})
     images: dict[str, list[str]] = field(default_factory=lambda: {"": []})
     others: dict[str, int] = field(default_factory=dict)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from inception.data.draws import Draws
 from inception.preprocess import Resampler
 
 Mirror: TypeAlias = Literal["none", "random", "alternating"]
@@ -57,6 +61,20 @@ class Augmentation:
     photometric: float = 0.0  # brightness, contrast, saturation vary by this share
     policy: Policy | None = None
     erasing: float = 0.0  # share of the images of which a rectangle is erased
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cropping:
+    """Which crops the updates of an epoch see."""
+
+    how: Augmentation
+    side: int  # pixels
+    seed: int  # of the run
+    epoch: int  # counted from 0
+
+    def draws(self, indices: NDArray[np.int64]) -> Draws:
+        """The draws of some images, (batch,)."""
+        return Draws(self.seed, self.epoch, indices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inception.data.augmentation import Cropping
 from inception.data.draws import hashed
 from inception.data.images import Images
 from inception.data.source import Unusable
@@ -94,7 +95,6 @@ class Balanced:
         """Draw from `images`."""
         self.images = images
         self.labels = images.labels
-        self.shape = _Repeated(images.shape, len(images))
         self.names = _Repeated(images.names, len(images))
 
     def __len__(self) -> int:
@@ -106,13 +106,15 @@ class Balanced:
         taken = taken[np.argsort(taken % len(self), kind="stable")]
         return taken[self.images.order(seed, epoch, taken % len(self))]
 
-    def expect(self, batches: Sequence[NDArray[np.int64]]) -> None:
-        """Hear what will be taken."""
-        self.images.expect([indices % len(self) for indices in batches])
+    def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
+        """Hear which crops will be asked for."""
+        self.images.expect(batches, cropping)
 
-    def take(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Pixels and labels of some images."""
-        return self.images.take(indices % len(self))
+    def crops(
+        self, indices: NDArray[np.int64], cropping: Cropping, device: str
+    ) -> tuple[Tensor, Tensor]:
+        """Crops and labels of some images."""
+        return self.images.crops(indices, cropping, device)
 
     def found(self) -> Sequence[Unusable]:
         """Images that turned out to be unusable since training began."""

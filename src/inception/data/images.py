@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inception.data.augment import cropped
+from inception.data.augmentation import Cropping
 from inception.data.draws import order
 from inception.data.source import Unusable
 
@@ -23,15 +25,15 @@ class Lookup(Protocol):
 
 
 class TrainImages(Protocol):
-    """What training needs of its images, whether they are in memory or read as it goes."""
+    """What training needs of its images, whether they are in memory or read as it goes.
+
+    An index beyond the count of images is an image again, in another draw: that of the index modulo
+    the count.
+    """
 
     @property
     def labels(self) -> Tensor:
         """(images,) int64."""
-
-    @property
-    def shape(self) -> Lookup:
-        """Width / height of the originals, by index; known at the latest when `take` gave it."""
 
     @property
     def names(self) -> Lookup:
@@ -42,11 +44,13 @@ class TrainImages(Protocol):
     def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
         """The indices of an epoch in their order, a function of seed and epoch."""
 
-    def expect(self, batches: Sequence[NDArray[np.int64]]) -> None:
-        """Hear what will be taken, one after the other."""
+    def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
+        """Hear which crops will be asked for, one batch after the other."""
 
-    def take(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Pixels (batch, 3, height, width) uint8 and labels of some images."""
+    def crops(
+        self, indices: NDArray[np.int64], cropping: Cropping, device: str
+    ) -> tuple[Tensor, Tensor]:
+        """Crops (batch, 3, side, side), 0 to 255, on a device, and the labels of some images."""
 
     def found(self) -> Sequence[Unusable]:
         """Images that turned out to be unusable since training began."""
@@ -70,13 +74,18 @@ class Images:
         """A permutation of the indices of `positions`, which are all images if None."""
         return order(seed, epoch, len(self if positions is None else positions))
 
-    def expect(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
         """Do nothing: everything is there."""
 
-    def take(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Pixels and labels of some images, copied."""
-        picked = torch.from_numpy(indices)
-        return self.pixels[picked], self.labels[picked]
+    def crops(
+        self, indices: NDArray[np.int64], cropping: Cropping, device: str
+    ) -> tuple[Tensor, Tensor]:
+        """Crops, float32, and labels of some images."""
+        at = indices % len(self)
+        picked = torch.from_numpy(at)
+        pixels, draws = self.pixels[picked].to(device), cropping.draws(indices)
+        crops = cropped(pixels, self.shape[at], cropping.how, cropping.side, draws)
+        return crops, self.labels[picked]
 
     def found(self) -> tuple[Unusable, ...]:
         """None: whatever is unusable was left out before."""

@@ -148,14 +148,16 @@ def _json_lines(
 
 
 def _refuse_columns(address: str, columns: list[str]) -> None:
-    """Refuse a manifest that lacks a column, or has `split` misspelt."""
+    """Refuse a manifest that is empty, lacks a column, or has `split` misspelt."""
+    if not columns:
+        raise checks.refusal(address, "it is empty", "name images in it, by path and label")
     for wanted in COLUMNS:
         if wanted in columns:
             continue
         others = [name for name in columns if name not in COLUMNS]
         near = get_close_matches(wanted, others, n=1)
         if wanted in NEEDED or near:
-            wrong = f"no column {wanted!r} among {', '.join(map(_short, columns)) or 'none'}"
+            wrong = f"no column {wanted!r} among {', '.join(map(_short, columns))}"
             advice = f"did you mean {_short(near[0])!r}? Call it {wanted!r}" if near else "add it"
             raise checks.refusal(address, wrong, advice)
 

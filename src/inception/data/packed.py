@@ -21,8 +21,9 @@ from inception.data.storage import (
     each_shard,
     open_container,
 )
-from inception.data.storage.container import gathered
+from inception.data.storage.container import Member, gathered
 from inception.data.storage.file import said
+from inception.errors import DataError
 from inception.preprocess import UnusableImage
 
 
@@ -32,6 +33,7 @@ class Shard:
 
     container: Container
     found: Listing  # its places are where the bytes of each image are
+    damage: tuple[Unusable, ...] = ()  # what is wrong with the file itself
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,9 +90,9 @@ def open_packed(address: str, files: Sequence[File]) -> Packed:
         DataError: no shard can be read, none holds an image, or their layout is not clear.
     """
     shards, unlisted = each_shard(files, look)
-    shards = [shard for shard in shards if len(shard.found)]
     for shard in shards:
-        unlisted += shard.found.unlisted
+        unlisted += shard.damage + _named_by_shard(shard, len(files))
+    shards = [shard for shard in shards if len(shard.found)]
     if not shards:
         wrong = f"there is no labelled image in it{_first(unlisted)}"
         raise checks.refusal(address, wrong, webdataset.LAYOUT)
@@ -117,20 +119,38 @@ def look(file: File) -> Shard:
         missing = isinstance(error, FileNotFoundError)
         reason = "is missing" if missing else f"cannot be read ({said(error)})"
         raise UnreadableShard(file.where, reason) from error
-    found = index_cache.shard(identity)
-    if found is None:
-        members, faults = gathered(container, webdataset.is_label)
-        if webdataset.is_so(members):
-            found = webdataset.arrange(members, faults)
-        else:
-            found = archive.arrange(file.where, members, faults)
-        if not faults:
-            index_cache.keep_shard(identity, found, always=file.chunk is not None)
-    return Shard(container, found)
+    if (known := index_cache.shard(identity)) is not None:
+        return Shard(container, known)
+    members, damage = gathered(container, webdataset.is_label)
+    try:
+        found = _arranged(file.where, members)
+    except DataError as error:
+        if not damage:
+            raise
+        reason = damage[0].reason.removeprefix("the shard ")
+        raise UnreadableShard(file.where, reason) from error
+    if not damage:
+        index_cache.keep_shard(identity, found, always=file.chunk is not None)
+    return Shard(container, found, damage)
+
+
+def _arranged(where: str, members: Sequence[Member]) -> Listing:
+    """The images among the members of one shard, in either layout."""
+    if webdataset.is_so(members):
+        return webdataset.arrange(members)
+    return archive.arrange(where, members)
 
 
 def _first(unlisted: Sequence[Unusable]) -> str:
     return f" ({unlisted[0].name}: {unlisted[0].reason})" if unlisted else ""
+
+
+def _named_by_shard(shard: Shard, files: int) -> tuple[Unusable, ...]:
+    """What could not be listed in a shard, named as its images are."""
+    if files == 1:
+        return shard.found.unlisted
+    name = shard.container.file.name
+    return tuple(Unusable(f"{name}/{one.name}", one.reason) for one in shard.found.unlisted)
 
 
 def _names(shards: Sequence[Shard], files: int) -> Names:

@@ -1,8 +1,9 @@
-"""Training images that do not fit into memory: read, decoded and resized as batches need them.
+"""Training images that do not fit into memory: read and cropped as batches need them.
 
-Threads do it: Pillow decodes and resizes without holding Python's lock, so that they are as fast
-for each core as processes, and nothing has to be sent from one to another. What a batch holds does
-not depend on how many there are.
+Crops are drawn before anything is decoded, so that no more is decoded than they need. Threads do
+it: Pillow decodes and resizes without holding Python's lock, so that they are as fast for each core
+as processes, and nothing has to be sent from one to another. What a batch holds does not depend on
+how many there are.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inception.data import checks
+from inception.data.augmentation import Cropping
 from inception.data.division import Reader, epoch_order, share
+from inception.data.encoded import Given, crops_from_encoded
 from inception.data.names import Names
-from inception.data.read import Shape
-from inception.data.source import Raw, Source, Unusable, as_pixels
+from inception.data.source import Source, Unusable
 from inception.preprocess import UnusableImage
 
 AHEAD = 4  # batches that are read before they are asked for
+TOGETHER = 8  # images of a worker whose crops are drawn at once
 LOADERS = 2  # blocks that are read at once
 TRIES = 100  # images of a class that may be unusable in a row
 
@@ -34,13 +37,13 @@ TRIES = 100  # images of a class that may be unusable in a row
 class _Batch:
     """A batch that is being read: each part writes into its own rows."""
 
-    pixels: NDArray[np.uint8]  # (batch, height, width, 3)
+    crops: NDArray[np.uint8]  # (batch, side, side, 3)
     parts: Sequence[Future[None]]
 
     def result(self) -> NDArray[np.uint8]:
         for part in self.parts:
             part.result()
-        return self.pixels
+        return self.crops
 
 
 class Stream:
@@ -51,35 +54,25 @@ class Stream:
     """
 
     def __init__(
-        self,
-        source: Source,
-        indices: NDArray[np.int64],
-        shape: Shape,
-        size: tuple[int, int],
-        *,
-        workers: int,
-        strict: bool = False,
+        self, source: Source, indices: NDArray[np.int64], *, workers: int, strict: bool = False
     ) -> None:
         """Prepare to read.
 
         Args:
             source: where the images are.
             indices: (images,) those of its samples to train on, ascending.
-            shape: brings an image to `size`; called from several threads at once.
-            size: height and width of all, pixels.
             workers: how many images are decoded at once.
             strict: whether an unusable image is an error.
         """
         self.source, self.indices, self.strict = source, indices, strict
-        self.resized, self.size = shape, size
         self.labels = torch.from_numpy(source.samples.labels[indices].astype(np.int64))
-        self.shape = np.ones(len(indices))
         names = source.samples.names
         self.names = Names.of(names[index] for index in indices.tolist())
         self.workers = workers
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self.blocks = _BlockReader(source, indices)
         self.reasons: dict[int, str] = {}  # index of an unusable image -> why
+        self.cropping: Cropping | None = None  # of what is coming
         self.coming: deque[NDArray[np.int64]] = deque()
         self.begun: deque[_Batch] = deque()
 
@@ -96,83 +89,86 @@ class Stream:
         indices = self.indices if positions is None else self.indices[positions]
         return epoch_order(seed, epoch, indices, self.source.blocks)
 
-    def expect(self, batches: Sequence[NDArray[np.int64]]) -> None:
+    def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
         """Begin to read the first of `batches`; what was expected before is forgotten."""
         for waiting in self.begun:
             for part in waiting.parts:
                 part.cancel()
         self.begun.clear()
-        self.blocks.expect(batches)
-        self.coming = deque(batches)
+        self.blocks.expect([indices % len(self) for indices in batches])
+        self.coming, self.cropping = deque(batches), cropping
         for indices in islice(self.coming, AHEAD):
-            self.begun.append(self._begin(indices))
+            self.begun.append(self._begin(indices, cropping))
 
-    def take(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Pixels and labels of some images: without delay those that were expected next.
+    def crops(
+        self, indices: NDArray[np.int64], cropping: Cropping, device: str
+    ) -> tuple[Tensor, Tensor]:
+        """Crops, uint8, and labels of some images: without delay those that were expected next.
 
         Raises:
             DataError: no image of a class can be used; or `strict`, and one cannot.
         """
-        if self.coming and np.array_equal(self.coming[0], indices):
+        at = indices % len(self)
+        if self.coming and cropping == self.cropping and np.array_equal(self.coming[0], indices):
             self.coming.popleft()
             batch = self.begun.popleft()
-            pixels = batch.result()
-            self.blocks.used(indices)
+            crops = batch.result()
+            self.blocks.used(at)
             if len(self.coming) >= AHEAD:
-                self.begun.append(self._begin(self.coming[AHEAD - 1]))
+                self.begun.append(self._begin(self.coming[AHEAD - 1], cropping))
         else:
-            pixels = self._begin(indices).result()
+            crops = self._begin(indices, cropping).result()
         if self.strict and self.reasons:
             one = self.found()[0]
             wrong = f"{one.name} cannot be used ({one.reason})"
             advice = "mend or remove it, or go without --strict"
             raise checks.refusal(self.source.address, wrong, advice)
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2), self.labels[torch.from_numpy(indices)]
+        pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).to(device)
+        return pixels, self.labels[torch.from_numpy(at)]
 
     def found(self) -> tuple[Unusable, ...]:
         """Images that turned out to be unusable."""
         return tuple(Unusable(self.names[at], self.reasons[at]) for at in sorted(self.reasons))
 
-    def _begin(self, indices: NDArray[np.int64]) -> _Batch:
+    def _begin(self, indices: NDArray[np.int64], cropping: Cropping) -> _Batch:
         """Divide a batch over the workers."""
-        self.blocks.begin(indices)
-        pixels = np.empty((len(indices), *self.size, 3), np.uint8)
+        self.blocks.begin(indices % len(self))
+        crops = np.empty((len(indices), cropping.side, cropping.side, 3), np.uint8)
         rows = np.arange(len(indices))
         readers = [Reader(worker=worker, workers=self.workers) for worker in range(self.workers)]
         parts = [
-            self.pool.submit(self._fill, pixels, indices, share(rows, reader)) for reader in readers
+            self.pool.submit(self._fill, crops, indices, share(rows, reader), cropping)
+            for reader in readers
         ]
-        return _Batch(pixels, parts)
+        return _Batch(crops, parts)
 
     def _fill(
-        self, pixels: NDArray[np.uint8], indices: NDArray[np.int64], rows: NDArray[np.int64]
+        self,
+        crops: NDArray[np.uint8],
+        indices: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        cropping: Cropping,
     ) -> None:
-        for row in rows.tolist():
-            at = int(indices[row])
-            raw = self.blocks.read(at)
-            try:
-                pixels[row] = self._decoded(at, raw)
-            except UnusableImage as error:
-                self.reasons[at] = error.reason
-                pixels[row] = self._substitute(at)
+        for start in range(0, len(rows), TOGETHER):
+            some = rows[start : start + TOGETHER]
+            raws = [self.blocks.read(at) for at in (indices[some] % len(self)).tolist()]
+            crops[some], reasons = crops_from_encoded(raws, cropping, indices[some])
+            for place, reason in reasons.items():
+                index = indices[some[place]]
+                self.reasons[int(index) % len(self)] = reason
+                crops[some[place]] = self._substitute(index, cropping)
 
-    def _decoded(self, at: int, raw: Raw | UnusableImage) -> NDArray[np.uint8]:
-        """One image, resized; the shape of the original is noted."""
-        if isinstance(raw, UnusableImage):
-            raise raw
-        original = as_pixels(raw)
-        self.shape[at] = original.shape[1] / original.shape[0]
-        return self.resized(original)
-
-    def _substitute(self, at: int) -> NDArray[np.uint8]:
-        """The next usable image of the same class, as if it stood in this one's place."""
+    def _substitute(self, index: np.int64, cropping: Cropping) -> NDArray[np.uint8]:
+        """The crop of the next usable image of the same class, as drawn for this one."""
+        at = int(index) % len(self)
         same = np.flatnonzero(self.labels.numpy() == int(self.labels[at]))
         after = np.roll(same, -int(np.searchsorted(same, at)) - 1)
         for other in after[:TRIES].tolist():
-            try:
-                return self._decoded(at, self.source.read(int(self.indices[other])))
-            except UnusableImage:
-                continue
+            raw = self.blocks.one(other)
+            crops, reasons = crops_from_encoded([raw], cropping, np.array([index]))
+            if not reasons:
+                crop: NDArray[np.uint8] = crops[0]
+                return crop
         klass = self.source.classes[int(self.labels[at])]
         wrong = f"no usable image of {klass!r} ({self.names[at]}: {self.reasons[at]})"
         raise checks.refusal(self.source.address, wrong, "replace its images, or remove the class")
@@ -190,7 +186,7 @@ class _BlockReader:
         self.block = np.searchsorted(starts, indices, side="right") - 1  # -1: none
         self.pool = ThreadPoolExecutor(LOADERS, thread_name_prefix="blocks")
         self.wanted: dict[int, Counter[int]] = {}  # block -> how often each image is yet to be used
-        self.held: dict[int, Future[dict[int, Raw | UnusableImage]]] = {}
+        self.held: dict[int, Future[dict[int, Given]]] = {}
 
     def expect(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """Forget what is held; `batches` are what will be used."""
@@ -208,19 +204,20 @@ class _BlockReader:
             if block in self.wanted and block not in self.held:
                 self.held[block] = self.pool.submit(self._load, sorted(self.wanted[block]))
 
-    def _load(self, wanted: Sequence[int]) -> dict[int, Raw | UnusableImage]:
-        return {at: self._one(at) for at in wanted}
+    def _load(self, wanted: Sequence[int]) -> dict[int, Given]:
+        return {at: self.one(at) for at in wanted}
 
-    def _one(self, at: int) -> Raw | UnusableImage:
+    def one(self, at: int) -> Given:
+        """One image, encoded, or why there is none, read by itself."""
         try:
             return self.source.read(int(self.indices[at]))
         except UnusableImage as error:
             return error
 
-    def read(self, at: int) -> Raw | UnusableImage:
+    def read(self, at: int) -> Given:
         """One image, encoded, or why there is none."""
         held = self.held.get(int(self.block[at]))
-        return self._one(at) if held is None else held.result()[at]
+        return self.one(at) if held is None else held.result()[at]
 
     def used(self, indices: NDArray[np.int64]) -> None:
         """Let go of the blocks of which nothing more is wanted."""

@@ -38,7 +38,7 @@ def is_so(members: Sequence[Member]) -> bool:
     return any(_is_input(path) and _key(path)[0] in labels for path, _, _ in members)
 
 
-def arrange(members: Sequence[Member], faults: Sequence[Unusable]) -> Listing:
+def arrange(members: Sequence[Member]) -> Listing:
     """Join images and labels of one tar. What lacks the other is listed as unusable."""
     labels: dict[str, dict[str, bytes]] = {}
     for path, _, content in members:
@@ -46,7 +46,7 @@ def arrange(members: Sequence[Member], faults: Sequence[Unusable]) -> Listing:
             key, ending = _key(path)
             labels.setdefault(key, {})[ending] = content
     rows: list[Row] = []
-    unlisted, used = list(faults), set()
+    unlisted, used = list[Unusable](), set()
     for path, place, _ in members:
         key, _ = _key(path)
         if not _is_input(path) or key in used:

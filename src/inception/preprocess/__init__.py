@@ -3,7 +3,7 @@
 Needs numpy and Pillow; a deployed model prepares its images without torch.
 """
 
-from inception.preprocess.crop import Box, crop_from_encoded
+from inception.preprocess.crop import Box, crop_from_encoded, crop_from_pixels
 from inception.preprocess.decode import (
     EXTENSIONS,
     PIXEL_LIMIT,
@@ -31,6 +31,7 @@ __all__ = [
     "UnusableImage",
     "as_rgb",
     "crop_from_encoded",
+    "crop_from_pixels",
     "decode",
     "examine",
     "header",

@@ -59,7 +59,22 @@ def crop_from_encoded(
     with opened(source) as image:
         cut = _cut(image, box, 1 if resampler == "nearest" else _scale(image, box, side), side)
         small = upright(resize(cut.pixels, cut.corners, side, resampler), cut.turned)
-        return upright(small, _MIRRORED) if mirrored else small
+    return upright(small, _MIRRORED) if mirrored else small
+
+
+def crop_from_pixels(
+    pixels: Pixels,
+    box: Box,
+    side: int,
+    resampler: Resampler = "bilinear",
+    *,
+    mirrored: bool = False,
+) -> Pixels:
+    """Cut `box` out of (height, width, 3) uint8, upright, as `crop_from_encoded` does of a file."""
+    _refuse_outside(box)
+    height, width = pixels.shape[:2]
+    small = resize(pixels, _corners(box, (width, height)), side, resampler)
+    return upright(small, _MIRRORED) if mirrored else small
 
 
 class _Cut(NamedTuple):

@@ -48,7 +48,7 @@ def find_rate(job: Job, state: State) -> Sweep:
     """
     epoch = job.train.order(job.seed, 0)[: job.steps_per_epoch * job.batch]
     turn = np.resize(epoch, SWEEP * job.batch)  # again and again
-    expect(job, turn)
+    expect(job, turn, epoch=0)
     rates: list[float] = []
     losses: list[float] = []
     smooth, weight = 0.0, 0.0

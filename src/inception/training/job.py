@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from inception.data.augmentation import Cropping
 from inception.data.images import Images, TrainImages
 from inception.network import InceptionNet, build
 from inception.preprocess import Preprocessing
@@ -56,6 +57,11 @@ class Job:
         """Side of a training crop, pixels."""
         share = self.recipe.crop_side * (SMALL_CROP if self.small else 1.0)
         return max(1, round(self.net.image[1] * share))
+
+    def cropping(self, epoch: int) -> Cropping:
+        """Which crops an epoch sees."""
+        how = self.recipe.augmentation
+        return Cropping(how=how, side=self.crop_side, seed=self.seed, epoch=epoch)
 
     def grown_to(self, share: float) -> Job:
         """The job after a `share` of the schedule, with the crops that it then has."""

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from inception.data.augment import Mixture, augmented, draw_mixture, mix
+from inception.data.augment import Mixture, draw_mixture, mix, varied
 from inception.data.augmentation import Mixing
-from inception.data.draws import Draws, sample_keys, step_seed
+from inception.data.draws import sample_keys, step_seed
 from inception.evaluation.metrics import log_loss, top_k
 from inception.network import Logits
 from inception.network.modules import SampleDropout
@@ -88,7 +88,7 @@ def epoch(job: Job, state: State, plans: list[Plan]) -> Iterator[Stepped]:
     number = state.step // per_epoch
     job = job.grown_to(progress(plans, number * per_epoch))
     turn = job.train.order(job.seed, number)
-    expect(job, turn[state.step % per_epoch * job.batch : per_epoch * job.batch])
+    expect(job, turn[state.step % per_epoch * job.batch : per_epoch * job.batch], epoch=number)
     unread: list[Watched] = []
     while state.step < min((number + 1) * per_epoch, plans[-1].steps):
         at = state.step % per_epoch * job.batch
@@ -141,11 +141,12 @@ def parts(job: Job, count: int) -> list[slice]:
     return list(map(slice, bounds, bounds[1:]))
 
 
-def expect(job: Job, turn: NDArray[np.int64]) -> None:
+def expect(job: Job, turn: NDArray[np.int64], *, epoch: int) -> None:
     """Let the images of the next updates be read ahead, in the order in which parts take them."""
     batches = (turn[at : at + job.batch] for at in range(0, len(turn), job.batch))
     job.train.expect(
-        [needed(job, indices, part) for indices in batches for part in parts(job, len(indices))]
+        [needed(job, indices, part) for indices in batches for part in parts(job, len(indices))],
+        job.cropping(epoch),
     )
 
 
@@ -228,15 +229,9 @@ def loss_share(job: Job, labels: Tensor, indices: NDArray[np.int64]) -> float:
 
 def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, Tensor]:
     """Augmented, normalised images (batch, 3, side, side) and labels, on the device."""
-    pixels, labels = job.train.take(indices)
-    images = augmented(
-        pixels.to(job.execution.device),
-        job.train.shape[indices],
-        job.recipe.augmentation,
-        job.crop_side,
-        job.preprocessing,
-        Draws(job.seed, epoch, indices),
-    )
+    cropping = job.cropping(epoch)
+    crops, labels = job.train.crops(indices, cropping, job.execution.device)
+    images = varied(crops, cropping.how, job.preprocessing, cropping.draws(indices))
     images = images.to(job.execution.dtype).contiguous(memory_format=job.execution.layout)
     return images, labels.to(job.execution.device)
 
@@ -280,6 +275,6 @@ def renewed(job: Job, state: State) -> None:
     epoch = (state.step - 1) // job.steps_per_epoch
     count = min(job.recipe.norm_batches, job.steps_per_epoch)
     chosen = job.train.order(job.seed, epoch)[: count * job.batch].reshape(count, -1)
-    job.train.expect(list(chosen))
+    job.train.expect(list(chosen), job.cropping(epoch))
     batches = (batch_of(job, indices, epoch)[0] for indices in chosen)
     renew_norms(state.average, batches, still=list(frozen_parts(state.average, job.recipe)))

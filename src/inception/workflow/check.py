@@ -69,7 +69,7 @@ def check(
         listener.progress(Progress(what="looking at images", done=done, total=total))
 
     found = scan(source, threads=cores(), progress=tick)
-    groups = found.groups()
+    groups = found.groups(cores())
     findings = find(found, groups)
     doubts: tuple[Doubt, ...] = ()
     if folds is not None:

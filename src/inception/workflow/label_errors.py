@@ -43,7 +43,7 @@ class Doubt:
     label: int  # as given
     guess: int
     probability: float  # of the guess
-    margin: float  # probability of the label less that of the guess, -1 to 0
+    label_probability: float
 
     def as_json(self, source: Source) -> dict[str, Any]:
         """As `check --json` prints it."""
@@ -52,7 +52,8 @@ class Doubt:
             "label": source.classes[self.label],
             "guess": source.classes[self.guess],
             "probability": self.probability,
-            "margin": self.margin,
+            "label_probability": self.label_probability,
+            "margin": self.label_probability - self.probability,
         }
 
 
@@ -60,6 +61,9 @@ def suspected(
     found: Scan, groups: Sequence[Group], *, folds: int, seed: int, listener: Listener
 ) -> tuple[Doubt, ...]:
     """Images whose label the model that did not train on them would not give, worst first.
+
+    The worst is the one whose label has the least probability: that finds more flipped labels than
+    the margin to the guess, or thresholds for each class (docs/check.md).
 
     Args:
         found: the images.
@@ -70,41 +74,25 @@ def suspected(
 
     Raises:
         DataError: there are not two classes, or fewer images than folds.
+
+    Sources:
+        Self-confidence: C. Northcutt, L. Jiang, I. Chuang (2021), Confident learning: estimating
+        uncertainty in dataset labels, JAIR 70, arXiv:1911.00068, section 3.2.
     """
     probabilities = out_of_fold(found, groups, folds=folds, seed=seed, listener=listener)
     labels = found.source.samples.labels[found.usable].astype(np.int64)
-    guesses, margins = probabilities.argmax(1), label_margins(probabilities, labels)
+    guesses, given = probabilities.argmax(1), probabilities[np.arange(len(labels)), labels]
     return tuple(
         Doubt(
             int(found.usable[at]),
             int(labels[at]),
             int(guesses[at]),
             float(probabilities[at, guesses[at]]),
-            float(margins[at]),
+            float(given[at]),
         )
-        for at in np.argsort(margins, kind="stable").tolist()
+        for at in np.argsort(given, kind="stable").tolist()
         if guesses[at] != labels[at]
     )
-
-
-def label_margins(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Probability of the given label less that of the likeliest other class, (images,), -1 to 1.
-
-    Args:
-        probabilities: (images, classes), each from a model that did not train on the image.
-        labels: (images,), as given.
-
-    Sources:
-        Normalised margin: C. Northcutt, L. Jiang, I. Chuang (2021), Confident learning: estimating
-        uncertainty in dataset labels, JAIR 70, arXiv:1911.00068, section 3.2.
-    """
-    rows = np.arange(len(labels))
-    others = probabilities.copy()
-    others[rows, labels] = -1.0
-    margins: NDArray[np.float32] = probabilities[rows, labels] - others.max(axis=1)
-    return margins
 
 
 def out_of_fold(
@@ -226,6 +214,6 @@ def _fold(
 
 
 def _subset(images: Images, places: NDArray[np.int64]) -> Images:
-    pixels, labels = images.take(places)
+    picked = torch.from_numpy(places)
     names = tuple(images.names[at] for at in places.tolist())
-    return Images(pixels, labels, images.shape[places], names)
+    return Images(images.pixels[picked], images.labels[picked], images.shape[places], names)

@@ -18,7 +18,7 @@ from inception.data import SETS, SetName, Shape, divide, read
 from inception.data.images import Images
 from inception.data.scan.findings import find_in_classes
 from inception.data.scan.groups import Group, find_groups
-from inception.data.scan.look import thumbnail
+from inception.data.scan.look import thumbnails
 from inception.data.scan.watch import watched
 from inception.data.split import numbered
 from inception.preprocess import Preprocessing
@@ -56,11 +56,11 @@ def load_together(
         return opened, ready
     if opened.sizes.uniform == (preprocessing.size, preprocessing.size):
         ready = loaded(opened)
-        groups = _groups_in_memory(opened, ready)
+        groups = _groups_in_memory(opened, ready, workers)
     else:
         watch = watched(opened.source)
         ready = loaded(replace(opened, source=watch))
-        groups = watch.groups()
+        groups = watch.groups(workers)
     together = numbered(opened.source, [group.members for group in groups]) if groups else []
     sets = divide(opened.source, seed, together=together) if groups else opened.sets
     if sets.rule != opened.sets.rule:
@@ -73,18 +73,21 @@ def load_together(
     return opened, ready
 
 
-def _groups_in_memory(opened: Opened, ready: Ready) -> tuple[Group, ...]:
+def _groups_in_memory(opened: Opened, ready: Ready, threads: int) -> tuple[Group, ...]:
     """Near-duplicates among images that are in memory as they were read."""
     indices = np.concatenate([_usable(opened, ready, name) for name in SETS])
     order = np.argsort(indices)
     found = [
-        thumbnail(pixels)
+        thumbnails(part.pixels.permute(0, 2, 3, 1).numpy(), threads)
         for part in (ready.train, ready.val, ready.test)
         if isinstance(part, Images)
-        for pixels in part.pixels.permute(0, 2, 3, 1).numpy()
     ]
-    thumbnails = np.stack([found[at] for at in order.tolist()])
-    return find_groups(thumbnails, indices[order], mirror=opened.source.mirror)
+    return find_groups(
+        np.concatenate(found)[order],
+        indices[order],
+        mirror=opened.source.mirror,
+        threads=threads,
+    )
 
 
 def _usable(opened: Opened, ready: Ready, name: SetName) -> NDArray[np.int64]:

@@ -118,14 +118,7 @@ def load(
         train = in_memory(sets.train, squeeze(kept.height, kept.width))
     else:
         listener.say(kept.says(opened, workers))
-        train = Stream(
-            source,
-            sets.train,
-            squeeze(kept.height, kept.width),
-            (kept.height, kept.width),
-            workers=workers,
-            strict=strict,
-        )
+        train = Stream(source, sets.train, workers=workers, strict=strict)
     val, test = (in_memory(indices, preprocessing.fit) for indices in (sets.val, sets.test))
     refuse_unusable(source, unusable, strict=strict)
     return Ready(train=train, val=val, test=test, unusable=tuple(unusable))

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inception.data.augmentation import Augmentation, Cropping
 from inception.data.balance import (
     Balanced,
     balanced,
@@ -53,12 +54,12 @@ def test_a_repeated_image_is_the_same_image_with_another_draw() -> None:
     drawn = Balanced(images([0] * 7 + [1]))
     order = drawn.order(0, 0)
     rare = order[order % 8 == 7]
-    pixels, labels = drawn.take(rare)
+    cropping = Cropping(how=Augmentation(), side=1, seed=0, epoch=0)
+    crops, labels = drawn.crops(rare, cropping, "cpu")
 
     assert sorted(rare.tolist()) == [7, 15, 23, 31]
     assert labels.tolist() == [1] * 4
-    assert pixels[:, 0, 0, 0].tolist() == [7] * 4
-    assert drawn.shape[rare].tolist() == [8.0] * 4
+    assert crops[:, 0, 0, 0].round().tolist() == [7] * 4
     assert drawn.names[int(rare[-1])] == "7.png"
     assert len(drawn) == 8
 

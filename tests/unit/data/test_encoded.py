@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from inception.data.augment import crop_resize
-from inception.data.augmentation import Augmentation
+from inception.data.augmentation import Augmentation, Cropping
 from inception.data.boxes import draw_boxes, resamplers
 from inception.data.draws import Draws
 from inception.data.encoded import crops_from_encoded
@@ -38,8 +38,12 @@ def files(count: int) -> tuple[list[bytes], list[np.ndarray]]:
 def test_a_crop_is_the_one_drawn_for_its_sample(how: Augmentation) -> None:
     raws, pictures = files(9)
     indices = np.arange(70, 79)
-    found = crops_from_encoded(raws, how, 16, Draws(3, 1, indices))
+    cropping = Cropping(how=how, side=16, seed=3, epoch=1)
+    found, reasons = crops_from_encoded(raws, cropping, indices)
+    of_pixels, _ = crops_from_encoded(pictures, cropping, indices)
 
+    assert not reasons
+    assert np.abs(of_pixels.astype(int) - found).max() <= 1
     for place, picture in enumerate(pictures):
         draws = Draws(3, 1, indices[place : place + 1])
         boxes = draw_boxes(how, np.array([picture.shape[1] / picture.shape[0]]), draws)
@@ -52,15 +56,19 @@ def test_a_crop_is_the_one_drawn_for_its_sample(how: Augmentation) -> None:
 def test_the_same_sample_gets_the_same_crop_in_any_batch() -> None:
     raws, _ = files(6)
     indices = np.arange(6)
-    whole = crops_from_encoded(raws, HOWS[1], 16, Draws(0, 0, indices))
-    alone = [
-        crops_from_encoded(raws[i : i + 1], HOWS[1], 16, Draws(0, 0, indices[i : i + 1]))
-        for i in range(6)
-    ]
+    cropping = Cropping(how=HOWS[1], side=16, seed=0, epoch=0)
+    whole, _ = crops_from_encoded(raws, cropping, indices)
+    alone = [crops_from_encoded(raws[i : i + 1], cropping, indices[i : i + 1])[0] for i in range(6)]
 
     np.testing.assert_array_equal(np.concatenate(alone), whole)
 
 
-def test_a_file_that_is_no_image_is_told() -> None:
-    with pytest.raises(UnusableImage, match="not an image"):
-        crops_from_encoded([b"no image at all, but text"], HOWS[0], 16, Draws(0, 0, np.arange(1)))
+def test_what_cannot_be_used_is_told_and_the_others_are_cut() -> None:
+    raws, _ = files(3)
+    cropping = Cropping(how=HOWS[0], side=16, seed=0, epoch=0)
+    whole, _ = crops_from_encoded(raws, cropping, np.arange(3))
+    bad = [raws[0][:200], b"no image at all, but text", UnusableImage("the shard is gone")]
+    found, reasons = crops_from_encoded([*raws, *bad], cropping, np.arange(6))
+
+    assert reasons == {3: "truncated", 4: "not an image", 5: "the shard is gone"}
+    np.testing.assert_array_equal(found[:3], whole)

@@ -143,4 +143,4 @@ def test_what_can_be_mended_is_refused_in_one_sentence(put: Callable) -> None:
         "it names no image that is there (7.png: cannot be read: no such file or directory); "
         "give paths relative to the manifest, or absolute"
     )
-    assert refusal(put("")) == "no column 'path' among none; add it"
+    assert refusal(put("")) == "it is empty; name images in it, by path and label"

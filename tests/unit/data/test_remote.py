@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from object_server import serving
 
 from inception.data import Unusable, open_source, pixels, read
 from inception.errors import DataError
@@ -131,10 +132,47 @@ def test_what_cannot_be_reached_is_refused_in_one_sentence(
     )
 
 
+STORES = {
+    "s3": ("s3fs", "bucket", {"key": "any", "secret": "any"}, "endpoint_url"),
+    "gs": ("gcsfs", "bucket", {"token": "anon"}, "endpoint_url"),
+    "hf": ("huggingface_hub", "datasets/people/photos", {"token": False}, "endpoint"),
+}
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_shards_in_a_store_are_read_by_its_own_protocol(
+    kind: str, tmp_path: Path, image: Callable, tar: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3, Google's storage and the Hub, as a server of this machine speaks them."""
+    package, place, options, endpoint = STORES[kind]
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # it would ask Google by gRPC
+    pytest.importorskip(package, reason="needs the extra inception[remote]")
+    from fsspec.config import conf
+
+    made = tar(tmp_path / "0.tar", {f"{c}/1.png": image(n) for n, c in enumerate("ab")})
+    files = {
+        f"{folder}/train/{n}.tar": made.read_bytes()
+        for folder in ("bucket", "people/photos")
+        for n in range(2)
+    }
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with serving(files) as address:
+        monkeypatch.setitem(conf, kind, {**options, endpoint: address})
+        folder = open_source(f"{kind}://{place}/train")
+        some = open_source(f"{kind}://{place}/train/{{1..2}}.tar")
+
+        assert [s.name for s in folder.samples] == [
+            "0.tar/a/1.png", "0.tar/b/1.png", "1.tar/a/1.png", "1.tar/b/1.png",
+        ]  # fmt: skip
+        assert values(folder) == [0, 1, 0, 1]
+        assert values(some) == [0, 1]
+        assert some.unlisted == (Unusable("2.tar", "the shard is missing"),)
+
+
 def test_other_file_systems_of_fsspec_are_read_alike(
     tmp_path: Path, image: Callable, tar: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What s3://, gs:// and hf:// share with one in memory: listing, sizes, ranges."""
+    """What every file system of fsspec gives: listing, sizes, ranges."""
     import fsspec
 
     from inception.data.storage import remote

@@ -5,13 +5,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
-from inception.data import Samples, Unusable, read
+from inception.data import Samples, Source, Unusable, open_source, read
+from inception.data.augmentation import Augmentation, Cropping
 from inception.data.images import Images
 from inception.data.source import Blocks
 from inception.data.stream import AHEAD, Stream
@@ -58,47 +61,61 @@ class Made:
         return ""
 
 
-def shape(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.broadcast_to(image[:1, :1], (2, 2, 3))
+def cropping(number: int = 0) -> Cropping:
+    return Cropping(how=Augmentation(), side=2, seed=7, epoch=number)
 
 
 def stream(source: Made, workers: int = 3, strict: bool = False) -> Stream:
     kept = np.flatnonzero(np.arange(source.count) % 5 != 4)
-    return Stream(source, kept, shape, (2, 2), workers=workers, strict=strict)
+    return Stream(source, kept, workers=workers, strict=strict)
+
+
+def take(images: Stream, *indices: int) -> tuple[list[int], list[int]]:
+    """Values and labels of some images that were not expected."""
+    crops, labels = images.crops(np.array(indices), cropping(), "cpu")
+    return crops[:, 0, 0, 0].tolist(), labels.tolist()
 
 
 def epoch(images: Stream, number: int, batch: int = 6, skip: int = 0) -> tuple[list[int], list]:
     """Values and labels of an epoch, from its batch `skip` on."""
     order = images.order(0, number)[skip * batch :]
     batches = [order[at : at + batch] for at in range(0, len(order), batch)]
-    images.expect(batches)
-    taken = [images.take(indices) for indices in batches]
-    pixels, labels = (torch.cat(part) for part in zip(*taken, strict=True))
-    return pixels[:, 0, 0, 0].tolist(), labels.tolist()
+    images.expect(batches, cropping(number))
+    taken = [images.crops(indices, cropping(number), "cpu") for indices in batches]
+    crops, labels = (torch.cat(part) for part in zip(*taken, strict=True))
+    return crops[:, 0, 0, 0].tolist(), labels.tolist()
 
 
-def test_it_gives_what_memory_would_give() -> None:
-    source = Made()
-    streamed = stream(source)
-    loaded = read(source, streamed.indices, shape)
-    held = Images(
-        torch.from_numpy(loaded.pixels).permute(0, 3, 1, 2),
-        streamed.labels,
-        loaded.sizes[:, 1] / loaded.sizes[:, 0],
-        streamed.names,
-    )
+def pictures(folder: Path, count: int) -> Source:
+    """Noise of 70 x 50 pixels in two classes."""
+    random = np.random.default_rng(0)
+    for number in range(count):
+        place = folder / "ab"[number % 2] / f"{number:02}.png"
+        place.parent.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(64, 192, (50, 70, 3), np.uint8)).save(place)
+    return open_source(folder)
+
+
+@pytest.mark.parametrize("how", [Augmentation(), Augmentation(interpolation="random", padding=2)])
+def test_it_gives_the_crops_that_memory_would_give(tmp_path: Path, how: Augmentation) -> None:
+    """But for rounding, and to any index of an image: one beyond the count is another draw."""
+    source, every = pictures(tmp_path, 24), np.arange(24)
+    streamed = Stream(source, every, workers=2)
+    loaded = read(source, every, lambda image: image)
+    pixels = torch.from_numpy(loaded.pixels).permute(0, 3, 1, 2)
+    held = Images(pixels, streamed.labels, np.full(24, 70 / 50), streamed.names)
+    wanted = Cropping(how=how, side=16, seed=7, epoch=3)
     order = held.order(7, 3)
-    streamed.expect(list(order.reshape(-1, 8)))
+    batches = list(order.reshape(-1, 8) + 24 * (np.arange(8) % 3))
+    streamed.expect(batches, wanted)
 
     assert streamed.order(7, 3).tolist() == order.tolist()
-    for indices in order.reshape(-1, 8):
-        pixels, labels = streamed.take(indices)
-        expected = held.take(indices)
-        assert torch.equal(pixels, expected[0])
-        assert pixels.stride() == expected[0].stride(), "the same arithmetic follows"
+    for indices in batches:
+        crops, labels = streamed.crops(indices, wanted, "cpu")
+        expected = held.crops(indices, wanted, "cpu")
+        assert (crops - expected[0]).abs().max() <= 1.5
         assert torch.equal(labels, expected[1])
-    assert streamed.shape.tolist() == held.shape.tolist()
-    assert list(streamed.names) == [f"{n}.png" for n in streamed.indices]
+    assert list(streamed.names) == list(source.samples.names)
 
 
 @pytest.mark.parametrize("block", [None, 7])
@@ -133,7 +150,7 @@ def test_a_few_batches_are_read_before_they_are_asked_for() -> None:
     source = Made()
     images = stream(source)
     order = images.order(0, 0)
-    images.expect(list(order.reshape(-1, 2)))
+    images.expect(list(order.reshape(-1, 2)), cropping())
     for batch in images.begun:
         batch.result()
 
@@ -142,18 +159,16 @@ def test_a_few_batches_are_read_before_they_are_asked_for() -> None:
 
 def test_what_was_not_expected_is_read_when_it_is_asked_for() -> None:
     images = stream(Made(block=7))
-    pixels, _ = images.take(np.arange(4))
 
-    assert pixels[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    assert take(images, 0, 1, 2, 3) == ([0, 1, 2, 3], [0, 1, 0, 1])
 
 
 def test_an_unusable_image_gives_way_to_the_next_of_its_class_and_is_reported() -> None:
     images = stream(Made(bad=frozenset({3, 5, 38})))
-    pixels, labels = images.take(np.array([3, 4, 5, 31]))  # samples 3, 5, 6 and 38
+    values, labels = take(images, 3, 4, 5, 31)  # samples 3, 5, 6 and 38
 
-    assert pixels[:, 0, 0, 0].tolist() == [7, 7, 6, 0], "38 is the last even one"
-    assert labels.tolist() == [1, 1, 0, 0]
-    assert images.shape[[3, 31]].tolist() == [8 / 3, 1 / 3]
+    assert values == [7, 7, 6, 0], "38 is the last even one"
+    assert labels == [1, 1, 0, 0]
     assert images.found() == tuple(Unusable(f"{n}.png", "damaged") for n in (3, 5, 38))
 
 
@@ -166,9 +181,9 @@ def refusal(call: Callable[[], object]) -> str:
 def test_strict_and_classes_without_a_usable_image_stop_the_run() -> None:
     odd = frozenset(range(1, 40, 2))
 
-    assert refusal(lambda: stream(Made(bad=frozenset({3})), strict=True).take(np.arange(4))) == (
+    assert refusal(lambda: take(stream(Made(bad=frozenset({3})), strict=True), 0, 1, 2, 3)) == (
         "made: 3.png cannot be used (damaged); mend or remove it, or go without --strict"
     )
-    assert refusal(lambda: stream(Made(bad=odd)).take(np.arange(2))) == (
+    assert refusal(lambda: take(stream(Made(bad=odd)), 0, 1)) == (
         "made: no usable image of 'odd' (1.png: damaged); replace its images, or remove the class"
     )

@@ -1,6 +1,7 @@
 """Tar shards in the WebDataset layout."""
 
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,31 @@ def test_what_lacks_its_other_half_is_listed(
         Unusable("6.jpg", "its .json names no class"),
         Unusable("3", "there is no image beside its label"),
     )
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3, 5])
+def test_a_shard_that_breaks_off_anywhere_is_named_and_the_others_are_used(
+    tmp_path: Path, image: Callable, tar: Callable, kept: int
+) -> None:
+    """Also where what is left of it has no image, or no label beside it."""
+    files = {f"{n}.{e}": c for n in range(3) for e, c in (("cls", b"a"), ("png", image(n)))}
+    whole = tar(tmp_path / "0.tar", files | {"3.cls": b"b", "3.png": image(3)})
+    with tarfile.open(whole) as opened:
+        cut = opened.getmembers()[kept].offset + 100  # in the header of the next
+    (tmp_path / "1.tar").write_bytes(whole.read_bytes()[:cut])
+    source = open_source(f"{tmp_path}/{{0..2}}.tar")
+    names = {one.name: one.reason for one in source.unlisted}
+    alone = {f"1.tar/{kept // 2}": "there is no image beside its label"}
+
+    assert [s.name for s in source.samples if s.name[0] == "0"] == [
+        f"0.tar/{n}.png" for n in range(4)
+    ]
+    assert [s.name for s in source.samples if s.name[0] == "1"] == [
+        f"1.tar/{n}.png" for n in range(kept // 2)
+    ]
+    assert names.pop("2.tar") == "the shard is missing"
+    assert names.pop("1.tar").startswith("the shard is damaged after ")
+    assert names == (alone if kept in {3, 5} else {})
 
 
 def test_folders_may_be_named_after_sets(tmp_path: Path, image: Callable, tar: Callable) -> None:

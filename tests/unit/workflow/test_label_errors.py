@@ -14,7 +14,7 @@ from inception.data.scan.scan import Scan, scan
 from inception.errors import DataError
 from inception.training.job import Job
 from inception.workflow import label_errors
-from inception.workflow.label_errors import fold_numbers, label_margins, suspected
+from inception.workflow.label_errors import fold_numbers, suspected
 from inception.workflow.listen import Silence
 
 Folder = Callable[..., Path]
@@ -29,11 +29,18 @@ def seen(folder: Path | str) -> Scan:
     return scan(open_source(folder), threads=1)
 
 
-def test_a_margin_is_the_labels_probability_less_the_best_others() -> None:
-    answers = np.array([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1], [0.1, 0.1, 0.8]], np.float32)
-    margins = label_margins(answers, np.array([0, 1, 2]))
+def test_labels_that_would_not_be_given_are_doubted_the_least_likely_first(
+    photos: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = np.array([[0.9, 0.1], [0.3, 0.7], [0.6, 0.4], [0.8, 0.2]], np.float32)
+    monkeypatch.setattr(label_errors, "out_of_fold", lambda *_, **__: answers)
+    found = seen(photos(("dark", "light"), each=2))
+    doubts = suspected(found, (), folds=2, seed=0, listener=Silence())
 
-    assert margins.tolist() == pytest.approx([0.5, -0.5, 0.7])
+    assert [one.index for one in doubts] == [3, 1, 2]
+    assert [(one.label, one.guess) for one in doubts] == [(1, 0), (0, 1), (1, 0)]
+    assert [one.probability for one in doubts] == pytest.approx([0.8, 0.7, 0.6])
+    assert [one.label_probability for one in doubts] == pytest.approx([0.2, 0.3, 0.4])
 
 
 def test_every_fold_has_every_class_and_copies_share_one() -> None:
@@ -67,6 +74,7 @@ def test_a_wrong_label_comes_first(photos: Folder, monkeypatch: pytest.MonkeyPat
 
     assert (said["path"], said["label"], said["guess"]) == ("light/wrong.png", "light", "dark")
     assert said["probability"] > 0.9
+    assert said["label_probability"] == pytest.approx(1 - said["probability"])
     assert said["margin"] == pytest.approx(1 - 2 * said["probability"])
 
 

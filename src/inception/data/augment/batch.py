@@ -17,30 +17,23 @@ from inception.data.draws import Draws
 from inception.preprocess import Preprocessing
 
 
-def augmented(
-    pixels: Tensor,
-    shape: NDArray[np.float64],
-    how: Augmentation,
-    side: int,
-    preprocessing: Preprocessing,
-    draws: Draws,
+def cropped(
+    pixels: Tensor, shape: NDArray[np.float64], how: Augmentation, side: int, draws: Draws
 ) -> Tensor:
-    """Crop and resize images in memory, then vary them, on the device of `pixels`.
+    """Cut a random crop out of each image in memory, on the device of `pixels`.
 
     Args:
         pixels: (batch, 3, height, width) uint8.
         shape: (batch,) width / height of the original images.
-        how: what varies, and how much.
+        how: how crops are drawn.
         side: of the result, pixels.
-        preprocessing: whose mean and standard deviation to use.
-        draws: of the samples: the same sample is varied alike in any batch.
+        draws: of the samples: the same sample gets the same crop in any batch.
 
     Returns:
-        (batch, 3, side, side) float32, normalised.
+        (batch, 3, side, side) float32, 0 to 255, mirrored where drawn so.
     """
     boxes = draw_boxes(how, shape, draws)
-    crops = crop_resize(pixels, boxes, side, resamplers(how, draws))
-    return varied(crops, how, preprocessing, draws)
+    return crop_resize(pixels, boxes, side, resamplers(how, draws))
 
 
 def varied(crops: Tensor, how: Augmentation, preprocessing: Preprocessing, draws: Draws) -> Tensor:

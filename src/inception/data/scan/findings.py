@@ -98,8 +98,8 @@ def find_in_classes(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator
             kind="unbalanced",
             says=f"{names[most]!r} has {some.max() / some.min():.0f} times as many images as "
             f"{names[least]!r} ({some.max():,} and {some.min():,})",
-            advice="add images of the small classes; judge by the recall of each class, since "
-            "top-1 is that of the large ones",
+            advice="add images of the small classes, or train with --balance sample, as --balance "
+            "auto does; judge by the recall of each class, since top-1 is that of the large ones",
         )
 
 

@@ -25,6 +25,7 @@ def find_groups(
     *,
     mirror: bool,
     pixels: NDArray[np.uint64] | None = None,
+    threads: int = 1,
 ) -> tuple[Group, ...]:
     """Groups among some images; no image is in two.
 
@@ -33,23 +34,28 @@ def find_groups(
         indices: (images,) their places in the source, which the groups name.
         mirror: whether a mirrored image is a copy too.
         pixels: (images,) hash of all pixels of each; without it no group is called exact.
+        threads: how many search at once.
 
     Returns:
         By first member.
     """
-    pairs = similar_pairs(thumbnails, mirror=mirror)
+    pairs = similar_pairs(thumbnails, mirror=mirror, threads=threads)
     roots = _joined(len(indices), pairs)
     turned = {int(roots[one]) for one in pairs[pairs[:, 2] == 1, 0].tolist()}
     order = np.argsort(roots, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(roots[order])) + 1)
+    found, starts, counts = np.unique(roots[order], return_index=True, return_counts=True)
+    several = counts > 1
+    parts = [
+        (int(root), order[start : start + count])
+        for root, start, count in zip(found[several], starts[several], counts[several], strict=True)
+    ]
     return tuple(
         Group(
             tuple(indices[part].tolist()),
             exact=pixels is not None and len(set(pixels[part].tolist())) == 1,
-            mirrored=int(roots[part[0]]) in turned,
+            mirrored=root in turned,
         )
-        for part in parts
-        if len(part) > 1
+        for root, part in parts
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +18,8 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 SMALL = 160  # pixels: longest side at which brightness and sharpness are judged
 THUMBNAIL = 16  # pixels: side of what near-duplicates are found by
+WHOLE_PIXELS = tuple(THUMBNAIL * 2**power for power in range(1, 8))  # of a side: see `thumbnails`
+STACKED = 1024  # images at once
 SHARP_FROM = 32  # pixels: sharpness of an image with a shorter side is not judged
 KERNEL = 9  # pixels of `SMALL` over which `softness` averages
 
@@ -65,6 +68,46 @@ def look(source: Source, index: int, row: np.void) -> None:
 def thumbnail(pixels: Pixels) -> Pixels:
     """Squeeze an image of any shape into (16, 16, 3)."""
     return _thumbnail(Image.fromarray(pixels))
+
+
+def thumbnails(pixels: Pixels, threads: int = 1) -> Pixels:
+    """What `thumbnail` gives of each of (images, height, width, 3), as (images, 16, 16, 3).
+
+    Squares of 32, 64 ... pixels are squeezed stacked on one another, since none of their pixels
+    goes into two of a thumbnail's: a few calls instead of one for each.
+
+    Args:
+        pixels: images of one size.
+        threads: how many stacks are squeezed at once.
+    """
+    count, height, width, _ = pixels.shape
+    found = np.empty((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    if height != width or height not in WHOLE_PIXELS:
+        for at, image in enumerate(pixels):
+            found[at] = thumbnail(image)
+        return found
+
+    def squeeze(start: int) -> None:
+        some = pixels[start : start + STACKED]
+        squeezed = _squeezed(Image.fromarray(some.reshape(-1, width, 3)), len(some))
+        found[start : start + STACKED] = squeezed.reshape(-1, *found.shape[1:])
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="squeeze") as pool:
+        list(pool.map(squeeze, range(0, count, STACKED)))
+    return found
+
+
+def _squeezed(stack: Image.Image, count: int) -> Pixels:
+    """Thumbnails of squares that are stacked: reduced, then along rows, then along columns.
+
+    That is how Pillow takes a single one; of a tall stack it would begin with the columns, and
+    round some levels otherwise.
+    """
+    if (times := stack.width // THUMBNAIL // 2) > 1:
+        stack = stack.reduce(times)
+    for height in (stack.height, count * THUMBNAIL):
+        stack = stack.resize((THUMBNAIL, height), Image.Resampling.BOX)
+    return np.asarray(stack)
 
 
 def softness(grey: Image.Image) -> float:

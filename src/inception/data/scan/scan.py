@@ -39,12 +39,12 @@ class Scan:
         bad = sorted(self.reasons.items())
         return self.source.unlisted + tuple(Unusable(names[i], reason) for i, reason in bad)
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self, threads: int = 1) -> tuple[Group, ...]:
         """Images that show the same picture."""
         usable = self.usable
-        seen = self.looks[usable]
+        seen, mirror = self.looks[usable], self.source.mirror
         return find_groups(
-            seen["thumbnail"], usable, mirror=self.source.mirror, pixels=seen["pixels"]
+            seen["thumbnail"], usable, mirror=mirror, pixels=seen["pixels"], threads=threads
         )
 
 

@@ -8,6 +8,8 @@ crops, added frames and copies without colour are found in part or not at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from math import prod
 from typing import TypeAlias
 
@@ -31,12 +33,13 @@ _FREQUENCIES = 8
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def similar_pairs(thumbnails: Thumbnails, *, mirror: bool) -> NDArray[np.int64]:
+def similar_pairs(thumbnails: Thumbnails, *, mirror: bool, threads: int = 1) -> NDArray[np.int64]:
     """Pairs of images that show the same picture.
 
     Args:
         thumbnails: of the images.
         mirror: whether a mirrored image is a copy too.
+        threads: how many search at once.
 
     Returns:
         (pairs, 3): two indices, the first smaller, and 1 where one is the other mirrored. Of a
@@ -44,7 +47,9 @@ def similar_pairs(thumbnails: Thumbnails, *, mirror: bool) -> NDArray[np.int64]:
     """
     distinct, first = _distinct(thumbnails)
     shown = distinct[_spread(thumbnails[distinct]) >= FLAT]
-    found = _verified(thumbnails, _candidates(thumbnails, shown, mirror=mirror))
+    with ThreadPoolExecutor(threads, thread_name_prefix="similar") as pool:
+        near = _candidates(thumbnails, shown, pool, mirror=mirror)
+        found = _verified(thumbnails, near, pool)
     same = np.flatnonzero(first != np.arange(len(first)))
     copies = np.stack([first[same], same, np.zeros_like(same)], axis=1)
     return np.concatenate([copies, found])
@@ -106,13 +111,19 @@ def detail_difference(one: Thumbnails, other: Thumbnails) -> NDArray[np.float32]
 
 def _distinct(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Images of which no two have the same thumbnail, and for each image the first like it."""
-    seen: dict[bytes, int] = {}
-    first = [seen.setdefault(one.tobytes(), at) for at, one in enumerate(thumbnails)]
-    return np.array(list(seen.values()), np.int64), np.array(first, np.int64)
+    rows = np.ascontiguousarray(thumbnails).reshape(len(thumbnails), prod(thumbnails.shape[1:]))
+    words = rows.view(np.uint64)
+    odd = np.random.default_rng(0).integers(0, 2**63, words.shape[1], np.uint64) * 2 + 1
+    _, firsts, place = np.unique(words @ odd, return_index=True, return_inverse=True)
+    first = firsts[place].astype(np.int64)
+    if (words != words[first]).any():  # different thumbnails of one sum: as good as never
+        seen: dict[bytes, int] = {}
+        first = np.array([seen.setdefault(one.tobytes(), at) for at, one in enumerate(words)])
+    return np.flatnonzero(first == np.arange(len(first))), first
 
 
 def _candidates(
-    thumbnails: Thumbnails, shown: NDArray[np.int64], *, mirror: bool
+    thumbnails: Thumbnails, shown: NDArray[np.int64], pool: ThreadPoolExecutor, *, mirror: bool
 ) -> NDArray[np.int64]:
     """Pairs, as `similar_pairs` returns them, whose hashes are near.
 
@@ -124,28 +135,33 @@ def _candidates(
     hashes = perceptual_hashes(thumbnails[shown])
     turned = mirrored(hashes) if mirror else hashes[:0]
     every = np.concatenate([hashes, turned])
-    found = [
-        pairs
-        for band in range(BANDS)
-        for bucket in _buckets(every, band)
-        for pairs in _near(every, bucket, len(hashes))
-    ]
-    pairs = np.unique(np.concatenate([np.empty((0, 2), np.int64), *found]), axis=0)
+    ascending = np.argsort(every, kind="stable")
+
+    def in_band(band: int) -> NDArray[np.int64]:
+        buckets = _buckets(every, ascending, band)
+        found = (pairs for bucket in buckets for pairs in _near(every, bucket, len(hashes)))
+        return np.concatenate([np.empty((0, 2), np.int64), *found])
+
+    pairs = np.unique(np.concatenate(list(pool.map(in_band, range(BANDS)))), axis=0)
     one, other = shown[pairs[:, 0]], shown[pairs[:, 1] % max(1, len(hashes))]
     ordered = np.stack([np.minimum(one, other), np.maximum(one, other)])
     return np.unique(np.stack([*ordered, pairs[:, 1] >= len(hashes)], axis=1), axis=0)
 
 
-def _buckets(hashes: Hashes, band: int) -> Iterator[NDArray[np.int64]]:
+def _buckets(
+    hashes: Hashes, ascending: NDArray[np.int64], band: int
+) -> Iterator[NDArray[np.int64]]:
     """Hashes that agree in a band: every 7th bit, so that each has low and high frequencies."""
-    mask = np.uint64(sum(1 << bit for bit in range(1 + band, _FREQUENCIES**2, BANDS)))
-    part = hashes & mask
-    order = np.lexsort((hashes, part))
-    ends = np.flatnonzero(part[order][1:] != part[order][:-1]) + 1
-    for bucket in np.split(order, ends):
+    part = np.zeros(len(hashes), np.uint16)  # short numbers are sorted much faster
+    for place, bit in enumerate(range(1 + band, _FREQUENCIES**2, BANDS)):
+        part |= (hashes[ascending] >> np.uint64(bit) & np.uint64(1)).astype(np.uint16) << place
+    turn = np.argsort(part, kind="stable")
+    order, part = ascending[turn], part[turn]
+    ends = np.flatnonzero(part[1:] != part[:-1]) + 1
+    for start, end in pairwise([0, *ends.tolist(), len(order)]):
         # a bucket that does not end: data that look alike, of which neighbours suffice
-        for start in range(0, len(bucket), 2 * ROWS):
-            yield bucket[start : start + 2 * ROWS]
+        for begin in range(start, end, 2 * ROWS):
+            yield order[begin : min(end, begin + 2 * ROWS)]
 
 
 def _near(hashes: Hashes, bucket: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:
@@ -167,21 +183,24 @@ def _near(hashes: Hashes, bucket: NDArray[np.int64], count: int) -> Iterator[NDA
         yield np.stack([one[kept], other[kept]], axis=1)
 
 
-def _verified(thumbnails: Thumbnails, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+def _verified(
+    thumbnails: Thumbnails, pairs: NDArray[np.int64], pool: ThreadPoolExecutor
+) -> NDArray[np.int64]:
     """The pairs whose thumbnails show the same picture."""
     if not len(pairs):
         return pairs
     limit = detail_limit(thumbnails)
-    good = []
-    for start in range(0, len(pairs), ROWS):
+
+    def good(start: int) -> NDArray[np.int64]:
         some = pairs[start : start + ROWS]
         for differ, most in ((picture_difference, PICTURE), (detail_difference, limit)):
             other = thumbnails[some[:, 1]]
             turn = some[:, 2] == 1
             other[turn] = other[turn][:, :, ::-1]
             some = some[differ(thumbnails[some[:, 0]], other) <= most]
-        good.append(some)
-    return np.concatenate(good)
+        return some
+
+    return np.concatenate(list(pool.map(good, range(0, len(pairs), ROWS))))
 
 
 def _spread(thumbnails: Thumbnails) -> NDArray[np.float32]:

@@ -65,10 +65,11 @@ class WatchedSource:
         """Of the source."""
         return self.source.fingerprint()
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self, threads: int) -> tuple[Group, ...]:
         """Near-duplicates among the images that were read."""
         indices = np.flatnonzero(self.seen)
-        return find_groups(self.thumbnails[indices], indices, mirror=self.mirror)
+        shown = self.thumbnails[indices]
+        return find_groups(shown, indices, mirror=self.mirror, threads=threads)
 
 
 def watched(source: Source) -> WatchedSource:

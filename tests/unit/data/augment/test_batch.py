@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inception.data.augment import augmented
+from inception.data.augment import cropped, varied
 from inception.data.augmentation import (
     Augmentation,
     InceptionColours,
@@ -31,7 +31,8 @@ def run(
     pixels: torch.Tensor, how: Augmentation, indices: np.ndarray, side: int = 8
 ) -> torch.Tensor:
     shape = np.full(len(pixels), pixels.shape[3] / pixels.shape[2])
-    return augmented(pixels, shape, how, side, PREPROCESSING, Draws(4, 1, indices))
+    draws = Draws(4, 1, indices)
+    return varied(cropped(pixels, shape, how, side, draws), how, PREPROCESSING, draws)
 
 
 def some(count: int, height: int, width: int) -> torch.Tensor:

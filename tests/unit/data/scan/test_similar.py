@@ -13,6 +13,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from inception.data import open_source, pixels
 from inception.data.scan.groups import Group, find_groups
 from inception.data.scan.look import thumbnail
+from inception.data.scan.look import thumbnails as thumbnails_of
 from inception.data.scan.similar import (
     DETAIL,
     PICTURE,
@@ -136,6 +137,21 @@ def test_where_all_images_look_alike_only_the_nearly_equal_are_copies(scene: Sce
     groups = find_groups(shown, np.arange(1001), mirror=True)
 
     assert [group.members for group in groups] == [(7, 1000)]
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (16, 16), (28, 28), (32, 32), (32, 64), (64, 64), (128, 128)]
+)
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_thumbnails_of_many_images_are_those_of_each(
+    height: int, width: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inception.data.scan.look.STACKED", 5)
+    random = np.random.default_rng(height)
+    images = random.integers(0, 256, (count, height, width, 3), np.uint8)
+    each = np.array([thumbnail(image) for image in images], np.uint8).reshape(-1, 16, 16, 3)
+
+    np.testing.assert_array_equal(thumbnails_of(images), each)
 
 
 @given(arrays(np.uint8, (3, 16, 16, 3)))
