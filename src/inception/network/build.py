@@ -17,6 +17,7 @@ from inception.network.modules import (
     GlobalAverage,
     LocalResponseNorm,
     PaddedAverage,
+    ProjectedAverage,
     SampleDropout,
     Scores,
 )
@@ -123,9 +124,18 @@ def module(at: str, node: Node, plan: Mapping[str, Step]) -> nn.Module:
             return Concat({name: module(f"{at}.{name}", path, plan) for name, path in paths})
         case tuple():
             parts = (module(f"{at}.{i}", child, plan) for i, child in enumerate(node))
-            return nn.Sequential(*parts)
+            return (ProjectedAverage if averages_first(node) else nn.Sequential)(*parts)
         case _:
             return operator(plan[at])
+
+
+def averages_first(path: tuple[Node, ...]) -> bool:
+    """Whether a path begins with an average pool and a projection, which may change places."""
+    match path:
+        case (Pool("avg", stride=1), Conv(kernel=(1, 1), stride=1, padding="same", bias=False), *_):
+            return True
+        case _:
+            return False
 
 
 def operator(step: Step) -> nn.Module:
@@ -139,7 +149,7 @@ def operator(step: Step) -> nn.Module:
             fc = nn.Linear(step.x.cells, out)
             tail: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten(), fc=fc)
             if relu:
-                tail["relu"] = nn.ReLU(inplace=True)
+                tail["relu"] = nn.ReLU()
             return nn.Sequential(tail)
         case _:
             return weightless(step.op)
@@ -180,7 +190,7 @@ def convolution(op: Conv, step: Step) -> nn.Sequential:
         norm = nn.BatchNorm2d if op.norm.gamma else BatchNormWithoutGamma
         parts["bn"] = norm(op.out, eps=op.norm.eps)
     if op.relu:
-        parts["relu"] = nn.ReLU(inplace=True)
+        parts["relu"] = nn.ReLU()
     return nn.Sequential(parts)
 
 
