@@ -1,14 +1,14 @@
 """Peak memory of a few updates, in a process of its own: `train_speed.py` starts one per side.
 
 Prints the bytes by which the process's peak lies above what it held before the network was built:
-weights, gradients, what the backward pass keeps, the optimiser, and in our loop the average.
+weights, gradients, what the backward pass keeps, the optimiser, and in our loop the average. Linux
+tells it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,26 +74,21 @@ def main() -> None:
         torchvision_models()  # every side holds the same libraries
     except PeerMissingError as error:
         sys.exit(f"train_memory: {error}")
-    before = held_bytes()
+    before = held("VmRSS")
     update = updates_of(command.side, job, str(subject.peer))
     for _ in range(UPDATES):
         update()
-    print(peak() - before)
+    print(held("VmHWM") - before)
 
 
-def peak() -> int:
-    """The most that this process has held, bytes; Linux counts KiB, macOS bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def held(what: str) -> int:
+    """What this process holds now (VmRSS), or at its peak (VmHWM); bytes.
 
-
-def held_bytes() -> int:
-    """What it holds now, where the system says it; else its peak so far."""
-    try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    except OSError:
-        return peak()
-    return int(pages) * resource.getpagesize()
+    `getrusage` would not do: its peak includes that of the process which started this one.
+    """
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (line,) = (line for line in status.splitlines() if line.startswith(f"{what}:"))
+    return 1024 * int(line.split()[1])
 
 
 if __name__ == "__main__":

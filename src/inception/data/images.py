@@ -76,7 +76,7 @@ class Images:
     def take(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Pixels and labels of some images, copied."""
         picked = torch.from_numpy(indices)
-        return self.pixels[picked], self.labels[picked]
+        return self.pixels.index_select(0, picked), self.labels[picked]  # a copy image by image
 
     def found(self) -> tuple[Unusable, ...]:
         """None: whatever is unusable was left out before."""

@@ -142,7 +142,7 @@ def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
             torch.tensor(values, device=pixels.device).repeat(width)
             for values in (preprocessing.scale, preprocessing.shift)
         )
-        scaled = rows.flatten(2).to(torch.float32, copy=True).mul_(scale).add_(shift)
+        scaled = rows.flatten(2).to(torch.float32).mul(scale).add_(shift)
         return scaled.view_as(rows).permute(0, 3, 1, 2)
     scale, shift = (
         torch.tensor(values, device=pixels.device).view(1, 3, 1, 1)
