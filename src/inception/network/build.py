@@ -149,7 +149,7 @@ def operator(step: Step) -> nn.Module:
             fc = nn.Linear(step.x.cells, out)
             tail: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten(), fc=fc)
             if relu:
-                tail["relu"] = nn.ReLU()
+                tail["relu"] = nn.ReLU(inplace=True)
             return nn.Sequential(tail)
         case _:
             return weightless(step.op)
@@ -190,7 +190,7 @@ def convolution(op: Conv, step: Step) -> nn.Sequential:
         norm = nn.BatchNorm2d if op.norm.gamma else BatchNormWithoutGamma
         parts["bn"] = norm(op.out, eps=op.norm.eps)
     if op.relu:
-        parts["relu"] = nn.ReLU()
+        parts["relu"] = nn.ReLU(inplace=True)
     return nn.Sequential(parts)
 
 

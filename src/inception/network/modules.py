@@ -36,7 +36,7 @@ class JoinedReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *parts: Tensor) -> Tensor:  # noqa: ANN401 - torch's context has no type
         """Join and rectify; each part is (batch, channels, height, width)."""
-        y = torch.cat(parts, dim=1).relu()
+        y = torch.cat(parts, dim=1).relu_()
         ctx.save_for_backward(y)
         ctx.channels = [part.shape[1] for part in parts]
         return y
@@ -62,7 +62,7 @@ def begin_together(paths: list[list[nn.Module]], x: Tensor) -> list[tuple[list[n
     layout = torch.channels_last if last else torch.contiguous_format
     parts = iter(torch.split(y, [conv.out_channels for conv in first], 1))
     return [
-        (path[1:], next(parts).contiguous(memory_format=layout))
+        (path[1:], next(parts).clone(memory_format=layout))
         if path and path[0] in first
         else (path, x)
         for path in paths

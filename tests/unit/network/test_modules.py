@@ -161,15 +161,16 @@ BLOCKS = {
 }
 
 
+@pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("node", BLOCKS.values(), ids=BLOCKS)
 def test_a_block_in_training_computes_what_its_paths_say(
-    node: Node, layout: torch.memory_format
+    node: Node, layout: torch.memory_format, batch: int
 ) -> None:
     """Output, gradients and running statistics are those of the modules called one by one."""
     joined = operator(node, 6, channels=7).double().to(memory_format=layout)
     by_path = copy.deepcopy(joined)
-    x = noise(4, 7, 6, 6).double().contiguous(memory_format=layout)
+    x = noise(batch, 7, 6, 6).double().contiguous(memory_format=layout)
     mine, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
     found = joined.train()(mine)
     expected = torch.cat([one_by_one(path, theirs) for path in by_path.train().values()], dim=1)
