@@ -137,3 +137,21 @@ def test_the_whole_image_at_its_own_size_is_kept_to_the_bit() -> None:
     found = crop_resize(pixels, Boxes(zero, zero, one, one, np.array([False])), 24)
 
     assert torch.equal(found, pixels.float())
+
+
+def test_an_image_is_cropped_to_the_same_bits_in_any_batch() -> None:
+    """However many cells the others' crops need: parts of a batch are those of the whole."""
+    random = np.random.default_rng(0)
+    pixels = torch.from_numpy(random.integers(0, 256, (6, 3, 41, 37), np.uint8))
+    length, shares = random.uniform(0.1, 1.0, (2, 6)), random.uniform(0.0, 1.0, (2, 6))
+    top, left = (1.0 - length) * shares
+    boxes = Boxes(top, left, *length, mirrored=np.arange(6) % 2 == 0)
+    names = ["bilinear", "bicubic", "area", "nearest", "bilinear", "area"]
+
+    whole = crop_resize(pixels, boxes, 11, names)
+
+    for place, name in enumerate(names):
+        one = slice(place, place + 1)
+        fields = (boxes.top, boxes.left, boxes.height, boxes.width, boxes.mirrored)
+        alone = crop_resize(pixels[one], Boxes(*(field[one] for field in fields)), 11, [name])
+        assert torch.equal(whole[one].clamp(0, 255), alone.clamp(0, 255))

@@ -83,7 +83,8 @@ class Images:
         """Crops, float32, and labels of some images."""
         at = indices % len(self)
         picked = torch.from_numpy(at)
-        pixels, draws = self.pixels[picked].to(device), cropping.draws(indices)
+        pixels = self.pixels.index_select(0, picked).to(device)  # a copy image by image
+        draws = cropping.draws(indices)
         crops = cropped(pixels, self.shape[at], cropping.how, cropping.side, draws)
         return crops, self.labels[picked]
 

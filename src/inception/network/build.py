@@ -17,6 +17,7 @@ from inception.network.modules import (
     GlobalAverage,
     LocalResponseNorm,
     PaddedAverage,
+    ProjectedAverage,
     SampleDropout,
     Scores,
 )
@@ -123,9 +124,18 @@ def module(at: str, node: Node, plan: Mapping[str, Step]) -> nn.Module:
             return Concat({name: module(f"{at}.{name}", path, plan) for name, path in paths})
         case tuple():
             parts = (module(f"{at}.{i}", child, plan) for i, child in enumerate(node))
-            return nn.Sequential(*parts)
+            return (ProjectedAverage if averages_first(node) else nn.Sequential)(*parts)
         case _:
             return operator(plan[at])
+
+
+def averages_first(path: tuple[Node, ...]) -> bool:
+    """Whether a path begins with an average pool and a projection, which may change places."""
+    match path:
+        case (Pool("avg", stride=1), Conv(kernel=(1, 1), stride=1, padding="same", bias=False), *_):
+            return True
+        case _:
+            return False
 
 
 def operator(step: Step) -> nn.Module:

@@ -2,17 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, TypeGuard
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 
 class Concat(nn.ModuleDict):
-    """Run every path on the same input and join the results on channels."""
+    """Run every path on the same input and join the results on channels.
+
+    In training the same numbers are computed with less to read and to keep: 1x1 convolutions that
+    paths begin with read the input together, and ReLUs that all paths end in act on the joined
+    result, so that the backward pass keeps that alone and not each path's output beside it.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Join the paths' outputs; `x` is (batch, channels, height, width)."""
-        return torch.cat([path(x) for path in self.values()], dim=1)
+        if not self.training:
+            return torch.cat([path(x) for path in self.values()], dim=1)
+        paths = [chain(path) for path in self.values()]
+        rectified = all(path and isinstance(path[-1], nn.ReLU) for path in paths)
+        begun = begin_together(paths, x)
+        ends = [run(path[:-1] if rectified else path, x) for path, x in begun]
+        return JoinedReLU.apply(*ends) if rectified else torch.cat(ends, dim=1)  # type: ignore[no-untyped-call]
+
+
+class JoinedReLU(torch.autograd.Function):
+    """Tensors joined on channels, then rectified."""
+
+    @staticmethod
+    def forward(ctx: Any, *parts: Tensor) -> Tensor:  # noqa: ANN401 - torch's context has no type
+        """Join and rectify; each part is (batch, channels, height, width)."""
+        y = torch.cat(parts, dim=1).relu_()
+        ctx.save_for_backward(y)
+        ctx.channels = [part.shape[1] for part in parts]
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
+        """Give each part the gradient of its channels, dense: a norm is slow on any other."""
+        (y,) = ctx.saved_tensors
+        pairs = zip(*(torch.split(each, ctx.channels, 1) for each in (gradient, y)), strict=True)
+        return tuple(torch.ops.aten.threshold_backward(above, own, 0) for above, own in pairs)
+
+
+def begin_together(paths: list[list[nn.Module]], x: Tensor) -> list[tuple[list[nn.Module], Tensor]]:
+    """What remains of each path, and what it reads, after the 1x1 convolutions of `x`."""
+    first = [path[0] for path in paths if path and reads_cells(path[0])]
+    biases = [conv.bias for conv in first if conv.bias is not None]
+    if len(first) < 2 or len(biases) not in {0, len(first)}:
+        return [(path, x) for path in paths]
+    weight = torch.cat([conv.weight for conv in first])
+    y = functional.conv2d(x, weight, torch.cat(biases) if biases else None)
+    last = y.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if last else torch.contiguous_format
+    parts = iter(torch.split(y, [conv.out_channels for conv in first], 1))
+    return [
+        (path[1:], next(parts).clone(memory_format=layout))
+        if path and path[0] in first
+        else (path, x)
+        for path in paths
+    ]
+
+
+def reads_cells(part: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether a module is a 1x1 convolution of all channels and cells."""
+    return (
+        isinstance(part, nn.Conv2d)
+        and part.kernel_size == part.stride == (1, 1)
+        and part.padding == (0, 0)
+        and part.groups == 1
+    )
+
+
+def chain(part: nn.Module) -> list[nn.Module]:
+    """The modules that run one after the other where `part` does."""
+    if isinstance(part, ProjectedAverage):
+        pool, conv, *after = (inner for child in part for inner in chain(child))
+        return [conv, pool, *after]
+    if isinstance(part, nn.Sequential):
+        return [inner for child in part for inner in chain(child)]
+    return [part]
+
+
+def run(parts: Iterable[nn.Module], x: Tensor) -> Tensor:
+    """Run modules one after the other."""
+    for part in parts:
+        x = part(x)
+    return x
+
+
+class ProjectedAverage(nn.Sequential):
+    """An average pool, and a 1x1 convolution without bias after it.
+
+    Each is linear, one on the grid and one on channels, so that their order does not matter: the
+    convolution comes first, which leaves fewer channels to average, and the backward pass need not
+    keep the average of all.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Project `x`, (batch, channels, height, width), and average it."""
+        return run(chain(self), x)
 
 
 class Scores(nn.Sequential):
@@ -20,9 +114,7 @@ class Scores(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Score `x`, (batch, channels, height, width)."""
-        for part in self:
-            x = part(x)
-        return x.flatten(1)
+        return run(self, x).flatten(1)
 
 
 class GlobalAverage(nn.Module):

@@ -25,7 +25,7 @@ def optimiser(model: InceptionNet, recipe: Recipe) -> Optimizer:
     match recipe.optimiser:
         case "nesterov" | "sgd":
             nesterov = recipe.optimiser == "nesterov" and momentum > 0
-            return SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, foreach=True)
+            return SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
         case "rmsprop":
             own = given(alpha=recipe.square_decay, eps=recipe.epsilon)
             return RMSprop(groups, lr=lr, momentum=momentum, foreach=True, **own)

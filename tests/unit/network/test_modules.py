@@ -1,5 +1,8 @@
 """Modules of our own against torch's, and against the sums that define them."""
 
+import copy
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -11,10 +14,23 @@ from inception.network import build
 from inception.network.modules import (
     AdaptiveAverage,
     BatchNormWithoutGamma,
+    Concat,
     PaddedAverage,
+    ProjectedAverage,
     SampleDropout,
 )
-from inception.spec import BatchNorm, Conv, GlobalPool, Linear, Net, Node, Pool, border, named
+from inception.spec import (
+    BatchNorm,
+    Conv,
+    GlobalPool,
+    Linear,
+    Net,
+    Node,
+    Pool,
+    Split,
+    border,
+    named,
+)
 
 
 def operator(node: Node, side: int, channels: int = 2) -> nn.Module:
@@ -122,6 +138,106 @@ def test_uneven_average_is_differentiable() -> None:
 
     assert x.grad is not None
     assert x.grad.sum().item() == pytest.approx(16.0)  # each window's shares add up to 1
+
+
+def block(*, norm: bool = True, pooled: Pool | None = None, passes: bool = False) -> Node:
+    """An Inception module; with `passes`, a path that hands its pooled input on."""
+    how = {"norm": BatchNorm() if norm else None, "bias": not norm}
+    last = () if passes else (Conv(3, **how),)
+    return Split(
+        named(
+            p1=(Conv(4, **how),),
+            p3=(Conv(5, **how), Conv(6, (3, 3), **how)),
+            pool=(pooled or Pool("max"), *last),
+        )
+    )
+
+
+BLOCKS = {
+    "with a max pool": block(),
+    "with an average pool": block(pooled=Pool("avg")),
+    "with biases": block(norm=False),
+    "whose pool is passed on": block(passes=True),
+}
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("node", BLOCKS.values(), ids=BLOCKS)
+def test_a_block_in_training_computes_what_its_paths_say(
+    node: Node, layout: torch.memory_format, batch: int
+) -> None:
+    """Output, gradients and running statistics are those of the modules called one by one."""
+    joined = operator(node, 6, channels=7).double().to(memory_format=layout)
+    by_path = copy.deepcopy(joined)
+    x = noise(batch, 7, 6, 6).double().contiguous(memory_format=layout)
+    mine, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    found = joined.train()(mine)
+    expected = torch.cat([one_by_one(path, theirs) for path in by_path.train().values()], dim=1)
+    upstream = noise(*expected.shape).double()
+    found.backward(upstream)
+    expected.backward(upstream)
+
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-12, atol=1e-12)
+    for (name, own), other in zip(joined.named_parameters(), by_path.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad, rtol=1e-12, atol=1e-12, msg=name)
+    for (name, own), other in zip(joined.named_buffers(), by_path.buffers(), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-12, atol=1e-12, msg=name)
+
+
+def one_by_one(part: nn.Module, x: Tensor) -> Tensor:
+    """Call the modules of a path in the order in which the architecture names them."""
+    if not isinstance(part, nn.Sequential):
+        return part(x)
+    for child in part:
+        x = one_by_one(child, x)
+    return x
+
+
+def test_a_block_in_training_keeps_no_path_s_output_beside_the_joined_one() -> None:
+    joined = operator(block(pooled=Pool("avg")), 6, channels=7).train()
+    by_path = copy.deepcopy(joined)
+    x = noise(4, 7, 6, 6)
+    cells = 4 * 6 * 6
+    kept = kept_bytes(lambda: joined(x))
+    kept_by_path = kept_bytes(
+        lambda: torch.cat([one_by_one(path, x) for path in by_path.values()], dim=1)
+    )
+
+    assert isinstance(joined, Concat)
+    assert kept_by_path - kept >= 4 * cells * 7, "the average of all seven channels"
+
+
+def kept_bytes(forward: Callable[[], Tensor]) -> int:
+    """Bytes that the backward pass, and who reads the result, keep."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = forward()
+    keep(result)
+    return sum(kept.values())
+
+
+@pytest.mark.parametrize("count", [True, False])
+def test_an_average_may_come_after_the_projection(count: bool) -> None:
+    path = operator((Pool("avg", count_padding=count), Conv(3)), 6, channels=7)
+    x = noise(2, 7, 6, 6)
+
+    assert isinstance(path, ProjectedAverage)
+    assert [name for name, _ in path.named_children()] == ["0", "1"]
+    torch.testing.assert_close(path.eval()(x), one_by_one(path, x), rtol=1e-5, atol=1e-6)
+
+
+def test_a_bias_stays_behind_its_average() -> None:
+    """At the border a padded average would shrink it."""
+    path = operator((Pool("avg"), Conv(3, norm=None, bias=True)), 6)
+
+    assert not isinstance(path, ProjectedAverage)
 
 
 def test_a_classifier_convolution_gives_flat_scores() -> None:

@@ -1,7 +1,8 @@
-"""Crops of a batch, resized at once by two small matrices per image."""
+"""Crops of a batch, resized at once: each pixel is the weighted sum of a few."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
@@ -10,17 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from inception.data.boxes import Boxes
 from inception.preprocess import Preprocessing, Resampler
 
 Weights: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+Taps: TypeAlias = tuple[Tensor, Tensor]
+"""Which lines make up each line of a result, (batch, side, taps) int64, and their weights."""
 
 
 def crop_resize(
     images: Tensor, boxes: Boxes, side: int, resamplers: Sequence[Resampler] = ("bilinear",)
 ) -> Tensor:
-    """Cut each image to its box and resize it, antialiased, by two small matrices per image.
+    """Cut each image to its box and resize it, antialiased: columns first, then rows.
 
     Args:
         images: (batch, 3, height, width) uint8.
@@ -29,42 +33,64 @@ def crop_resize(
         resamplers: how to resize each image, or one for all; "nearest" does not antialias.
 
     Returns:
-        (batch, 3, side, side) float32, 0 to 255.
+        (batch, 3, side, side) float32, 0 to 255, channels innermost in memory.
     """
     _, _, height, width = images.shape
-    rows = resampling(boxes.top * height, boxes.height * height, height, side, resamplers)
-    cols = resampling(boxes.left * width, boxes.width * width, width, side, resamplers)
-    cols = torch.where(torch.from_numpy(boxes.mirrored)[:, None, None], cols.flip(1), cols)
-    rows, cols = rows.to(images.device), cols.to(images.device)
-    resized = rows[:, None] @ images.float() @ cols.mT[:, None]
+    rows = taps(boxes.top * height, boxes.height * height, height, side, resamplers)
+    cols = taps(boxes.left * width, boxes.width * width, width, side, resamplers)
+    mirrored = torch.from_numpy(boxes.mirrored)[:, None, None]
+    places, weights = (torch.where(mirrored, part.flip(1), part) for part in cols)
+    columns = images.permute(0, 3, 2, 1).to(torch.float32, memory_format=torch.contiguous_format)
+    narrow = summed(columns, (places, weights))  # (batch, side, height, 3)
+    resized = summed(narrow.transpose(1, 2), rows).permute(0, 3, 1, 2)
     return resized.clamp_(0, 255) if "bicubic" in resamplers else resized
 
 
-def resampling(
+def summed(lines: Tensor, taps: Taps) -> Tensor:
+    """Weighted sums of a few lines each: (batch, lines, ...) float32 -> (batch, side, ...).
+
+    What `embedding_bag` was made for; a matrix product would multiply mostly by zeros.
+    """
+    batch, count, *line = lines.shape
+    places, weights = (part.to(lines.device) for part in taps)
+    places = places + count * torch.arange(batch, device=lines.device)[:, None, None]
+    table = lines.reshape(batch * count, -1)
+    found = embedding_bag(
+        places.flatten(0, 1), table, per_sample_weights=weights.flatten(0, 1), mode="sum"
+    )
+    return found.view(batch, -1, *line)
+
+
+def taps(
     start: NDArray[np.float64],
     length: NDArray[np.float64],
     cells: int,
     side: int,
     resamplers: Sequence[Resampler],
-) -> Tensor:
-    """Filters as a (batch, side, cells) float32 matrix whose rows add up to one.
+) -> Taps:
+    """Cells that make up each pixel of a crop, and their weights, which add up to one.
 
-    Their supports are those of Pillow's filters: so many output pixels when shrinking, so many
+    The supports are those of Pillow's filters: so many output pixels when shrinking, so many
     input pixels when enlarging. Beyond the image nothing is read.
     """
     begin = torch.from_numpy(start.astype(np.float32))[:, None, None]
     scale = torch.from_numpy((length / side).astype(np.float32))[:, None, None]
     centre = begin + (torch.arange(side)[None, :, None] + 0.5) * scale
-    place = torch.arange(cells)[None, None, :] + 0.5
+    centre = centre.clamp_max(float(np.nextafter(np.float32(cells), np.float32(0))))
     kinds = sorted(set(resamplers))
+    reach = scale.clamp_min(1.0) * max(REACH[kind] for kind in kinds)
+    count = min(cells, math.ceil(2 * float(reach.max())) + 1)
+    first = (centre - reach).floor().clamp(0, cells - count)
+    place = first + torch.arange(count) + 0.5
     if len(kinds) == 1:
         weight = FILTERS[kinds[0]](place, centre, scale)
     else:
-        weight = torch.empty(len(start), side, cells)
+        weight = torch.empty_like(place)
         for kind in kinds:
             chosen = torch.tensor([name == kind for name in resamplers])
-            weight[chosen] = FILTERS[kind](place, centre[chosen], scale[chosen])
-    return weight / weight.sum(2, keepdim=True)
+            weight[chosen] = FILTERS[kind](place[chosen], centre[chosen], scale[chosen])
+    total = weight.cumsum(2)[:, :, -1:]  # in order: zeros, of which a batch may need more, add none
+    return place.long(), weight / total
 
 
 def triangle(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
@@ -80,8 +106,7 @@ def mean(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
 
 def pick(place: Tensor, centre: Tensor, _: Tensor) -> Tensor:
     """All weight on the cell that `centre` lies in."""
-    cell = centre.floor().clamp(0, place.shape[-1] - 1) + 0.5
-    return (place == cell).float()
+    return (place == centre.floor() + 0.5).float()
 
 
 def cubic(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
@@ -99,6 +124,10 @@ def cubic(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
 FILTERS: Mapping[Resampler, Weights] = MappingProxyType(
     {"bilinear": triangle, "area": mean, "nearest": pick, "bicubic": cubic}
 )
+REACH: Mapping[Resampler, float] = MappingProxyType(
+    {"bilinear": 1.0, "area": 0.5, "nearest": 0.5, "bicubic": 2.0}
+)
+"""How far a filter sees from its centre: in pixels of the result, or of the image if larger."""
 
 
 def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -113,7 +142,7 @@ def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
             torch.tensor(values, device=pixels.device).repeat(width)
             for values in (preprocessing.scale, preprocessing.shift)
         )
-        scaled = rows.flatten(2).to(torch.float32, copy=True).mul_(scale).add_(shift)
+        scaled = rows.flatten(2).to(torch.float32).mul(scale).add_(shift)
         return scaled.view_as(rows).permute(0, 3, 1, 2)
     scale, shift = (
         torch.tensor(values, device=pixels.device).view(1, 3, 1, 1)
