@@ -18,7 +18,7 @@ import numpy as np
 LATENCY: Mapping[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
 THROUGHPUT: Mapping[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}  # of OpenVINO, as our engine sets it
-WARM_UP = 5  # pieces of work after the start that are not counted
+WARM_UP = 5  # single images after the start that are not counted
 
 Step = Callable[[], object]
 
@@ -94,11 +94,12 @@ def in_torch(side: Side, images: np.ndarray) -> Step:
 def serve(side: Side) -> None:
     """Load a side, then time as many pieces of work as each line of standard input asks for."""
     step = step_of(side)
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP if side.pieces == 1 else 1):
         step()
     print("ready", flush=True)
     for line in sys.stdin:
-        step()  # not counted: it fetches back what the other sides displaced
+        if side.pieces == 1:
+            step()  # not counted: it fetches back what the other sides displaced
         seconds = []
         for _ in range(int(line)):
             began = perf_counter()
