@@ -1,0 +1,193 @@
+"""Our graph with one thing changed: what each change costs or gains."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+import numpy as np
+import openvino as ov
+from inference_graphs import Model, Subject, model_of
+from inference_sides import LATENCY, Side
+
+from inception.deployment import lower, to_openvino
+from inception.deployment.graph import Convolve, Dense, Graph, Normalise
+from inception.deployment.libraries import library
+from inception.deployment.lower import whole
+from inception.deployment.quantise import one_by_one, plainly
+from inception.deployment.to_openvino import OPSET, openvino_model
+from inception.weights.exported import Precision
+
+SHIPPED = "as it is exported"
+SYMMETRIC = "activations without a zero point"
+FEW = 16  # photographs that int8 is calibrated on: only its time matters here
+DONE = "ablated"  # a file: all changed graphs of the folder are there
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "threads not pinned to cores": {"ENABLE_CPU_PINNING": False},
+    "one thread": {"INFERENCE_NUM_THREADS": 1},
+}
+REST: Mapping[str, Mapping[str, Any]] = {
+    "what int8 leaves in fp32, not bf16": {"INFERENCE_PRECISION_HINT": "f32"}
+}
+
+
+def pools_first(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+    """Average pools stay before the 1x1 convolutions behind them, as the network has them."""
+    with patch.object(lower, "turns_around", lambda *_: False):
+        return openvino_model(whole(model.net, model.tensors, model.preprocessing))
+
+
+def pointwise_as_one(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+    """The 1x1 convolutions that read the same become one, whose result is split."""
+    ops, graph = library(OPSET), openvino_model(graph_of(model))
+    alike = sorted(filter(pointwise, graph.get_ops()), key=reads)
+    for _, group in groupby(alike, reads):
+        biased = [next(iter(one.output(0).get_target_inputs())).get_node() for one in group]
+        if len(biased) == 1:
+            continue
+        convolutions = [add.input_value(0).get_node() for add in biased]
+        weight, bias = (
+            np.concatenate([constant(node) for node in nodes], axis)
+            for nodes, axis in ((convolutions, 0), (biased, 1))
+        )
+        x, none = convolutions[0].input_value(0), [0, 0]
+        together = ops.relu(ops.add(ops.convolution(x, weight, [1, 1], none, none, [1, 1]), bias))
+        parts = ops.variadic_split(together, 1, [constant(one).shape[0] for one in convolutions])
+        for part, add in zip(parts.outputs(), biased, strict=True):
+            rectified = next(iter(add.output(0).get_target_inputs())).get_node()
+            rectified.output(0).replace(part)
+    return graph
+
+
+def pointwise(node: Any) -> bool:  # noqa: ANN401 - openvino.Node
+    """Whether it is a 1x1 convolution with stride 1, bias and ReLU."""
+    if node.get_type_name() != "Convolution" or constant(node).shape[2:] != (1, 1):
+        return False
+    add = next(iter(node.output(0).get_target_inputs())).get_node()
+    after = next(iter(add.output(0).get_target_inputs())).get_node()
+    return node.get_attributes()["strides"] == [1, 1] and after.get_type_name() == "Relu"
+
+
+def reads(node: Any) -> str:  # noqa: ANN401 - openvino.Node
+    """Name of what a node reads."""
+    return str(node.input_value(0).get_node().get_friendly_name())
+
+
+def constant(node: Any) -> np.ndarray:  # noqa: ANN401 - openvino.Node
+    """Its second input."""
+    return np.asarray(node.input_value(1).get_node().data)
+
+
+def channels_last(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+    """Pixels are scaled and shifted before they are reordered, not after."""
+
+    def normalised(how: Normalise, x: Any) -> Any:  # noqa: ANN401 - nodes
+        ops = library(OPSET)
+        scaled = ops.multiply(ops.convert(x, "f32"), how.scale.reshape(1, 1, 1, 3))
+        shifted = ops.add(scaled, how.shift.reshape(1, 1, 1, 3))
+        return ops.transpose(shifted, np.array([0, 3, 1, 2]))
+
+    with patch.object(to_openvino, "normalised", normalised):
+        return openvino_model(graph_of(model))
+
+
+def folded(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+    """The first convolution reads pixels as they are; scale and shift are in its weights.
+
+    Where it pads, a fourth channel, 255 inside of the image, carries the shift.
+    """
+    graph = graph_of(model)
+    how, first = (cast(Any, line.operator) for line in graph.lines[:2])
+    scaled = first.weight * how.scale.reshape(1, 3, 1, 1)
+    shift = (first.weight * how.shift.reshape(1, 3, 1, 1)).sum(1, keepdims=True) / 255
+    weight = np.concatenate([scaled, shift], 1).astype(np.float32)
+
+    def padded(_: Normalise, x: Any) -> Any:  # noqa: ANN401 - nodes
+        ops = library(OPSET)
+        none, one = np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1])
+        four = ops.pad(x, none, one, "constant", np.array(255, np.uint8))
+        return ops.transpose(ops.convert(four, "f32"), np.array([0, 3, 1, 2]))
+
+    changed = replace(graph.lines[1], operator=replace(first, weight=weight))
+    lines = (graph.lines[0], changed, *graph.lines[2:])
+    with patch.object(to_openvino, "normalised", padded):
+        return openvino_model(replace(graph, lines=lines))
+
+
+def classifier_as_convolution(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+    """The fully connected layer is written as a 1x1 convolution."""
+    graph = graph_of(model)
+
+    def convolution(operator: Any) -> Any:  # noqa: ANN401 - an operator
+        if not isinstance(operator, Dense):
+            return operator
+        weight = np.ascontiguousarray(operator.weight[:, :, None, None])
+        return Convolve(weight, operator.bias, 1, (0, 0), (0, 0), 1, operator.relu)
+
+    lines = tuple(replace(line, operator=convolution(line.operator)) for line in graph.lines)
+    return openvino_model(replace(graph, lines=lines))
+
+
+def graph_of(model: Model) -> Graph:
+    """Ours as it is."""
+    return whole(model.net, model.tensors, model.preprocessing)
+
+
+def symmetric(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+    """In 8 bits, no activation with a zero point."""
+    nncf = library("nncf")
+    data, preset = one_by_one(model.images[:FEW]), nncf.QuantizationPreset.PERFORMANCE
+    with redirect_stdout(sys.stderr):
+        return nncf.quantize(
+            openvino_model(graph_of(model)),
+            nncf.Dataset(data),
+            preset=preset,
+            subset_size=FEW,
+        )
+
+
+CHANGES: Mapping[str, Callable[[Model], Any]] = {
+    "average pools before their 1x1 convolutions": pools_first,
+    "1x1 convolutions that read the same as one": pointwise_as_one,
+    "pixels normalised before they are reordered": channels_last,
+    "preprocessing folded into the first convolution": folded,
+    "classifier as a 1x1 convolution": classifier_as_convolution,
+}
+
+
+def changed_graphs(subject: Subject, path: Path, folder: Path) -> None:
+    """Write every changed graph into the subject's folder, unless an earlier call did."""
+    if (folder / DONE).exists():
+        return
+    model = model_of(subject, path)
+    for name, change in CHANGES.items():
+        graph = change(model)
+        ov.serialize(graph, folder / f"{name}-fp32.xml")
+        ov.serialize(plainly(graph, model.images[:FEW]), folder / f"{name}-int8.xml")
+    ov.serialize(symmetric(model), folder / f"{SYMMETRIC}-int8.xml")
+    (folder / DONE).touch()
+
+
+def changed_sides(folder: Path, precision: Precision) -> Sequence[Side]:
+    """Ours, and ours with one thing changed."""
+    file = f"{'int8' if precision == 'int8' else 'fp32'}.xml"
+    ours = Side(
+        name=SHIPPED,
+        engine="openvino",
+        graph=folder / f"ours-{file}",
+        images=folder / "images.npy",
+        precision=precision,
+    )
+    changes = [*CHANGES, *([SYMMETRIC] if precision == "int8" else [])]
+    options = {**OPTIONS, **(REST if precision == "int8" else {})}
+    return (
+        ours,
+        *(replace(ours, name=name, graph=folder / f"{name}-{file}") for name in changes),
+        *(replace(ours, name=name, options={**LATENCY, **more}) for name, more in options.items()),
+    )
