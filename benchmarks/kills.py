@@ -34,7 +34,10 @@ MEASURED = {"images_per_second", "evaluation_seconds", "seconds", "peak_bytes", 
 SETTINGS = ("batch=32", "accumulate=2", "clip=1", "mixup=0.2", "photometric=0.2", "norm_batches=2")
 EPOCHS = 6
 TRAIN = ("train", "digits", "--arch", "compact", "--input", "16", "--device", "cpu")
-WAYS = tuple(product(("fp32", "bf16"), (0, 2)))  # precision, workers that read; 0: in memory
+WAYS = {  # precision, workers that read; 0: in memory
+    f"{precision}-{workers}": (precision, workers)
+    for precision, workers in product(("fp32", "bf16"), (0, 2))
+}
 SAVING = 0.3  # seconds between checkpoints inside an epoch: it is killed more often than in life
 PHASES = ("start-up", "update", "checkpoint", "evaluation", "end")
 LATEST = {"start-up": 1, "update": 40, "checkpoint": 4, "evaluation": 2, "end": 1}  # of a session
@@ -92,14 +95,16 @@ def main() -> int:
     """Compare; 1 if a byte differs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=25, help="of each way of computing")
+    parser.add_argument("--only", choices=WAYS, nargs="+", default=list(WAYS), metavar="WAY",
+                        help=f"precision and workers that read: {', '.join(WAYS)}")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
     options = parser.parse_args()
-    dice = random.Random(options.seed)  # noqa: S311 - moments, no secrets
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for precision, workers in WAYS:
-            rows.append(compare(Path(folder), precision, workers, options.kills, dice))
+        for way in options.only:
+            dice = random.Random(f"{options.seed} {way}")  # noqa: S311 - moments, no secrets
+            rows.append(compare(Path(folder), *WAYS[way], options.kills, dice))
             print(markdown(rows[-1:]), flush=True)
     result = {"train": [*TRAIN, *SETTINGS], "seed": options.seed, "rows": rows}
     write(options.results, "kills", {**result, "hardware": hardware()})
