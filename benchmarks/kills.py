@@ -20,9 +20,9 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise, product
+from itertools import chain, pairwise, product, repeat
 from pathlib import Path
 from time import monotonic, sleep
 from types import MappingProxyType
@@ -90,6 +90,10 @@ class Session:
         """The phase in which it ended."""
         return self.entered[-1][0]
 
+    def says(self) -> str:
+        """In words."""
+        return f"{'killed' if self.killed else 'over'} after {self.seconds:.2f} s, in: {self.last}"
+
 
 def main() -> int:
     """Compare; 1 if a byte differs."""
@@ -126,9 +130,10 @@ def compare(
         begun = (cut / "run.json").exists()
         words = ["resume", str(cut), "--quiet"] if begun else [*command, str(cut)]
         found = session(words, workers, moment, usual)
-        if found.killed:
-            hit[found.last] += 1
-        print(f"  killed after {found.seconds:5.2f} s, in: {found.last}", flush=True)
+        hit[found.last] += found.killed
+        print(f"  {hit.total():2}: {found.says()}", flush=True)
+        if hit.total() == kills:
+            break
     session(["resume", str(cut), "--quiet"], workers)
     return {
         "precision": precision,
@@ -139,14 +144,15 @@ def compare(
     }
 
 
-def moments(kills: int, dice: random.Random) -> list[Moment]:
-    """Random moments, as many in each phase, in random order; the end can only be at the end."""
+def moments(kills: int, dice: random.Random) -> Iterator[Moment]:
+    """Random moments, as many in each phase, in random order; the end can only be at the end.
+
+    Further ones follow for sessions that had ended when their moment came.
+    """
     phases = [PHASES[i % len(PHASES)] for i in range(kills)]
     dice.shuffle(phases)
-    return [
-        Moment(phase, dice.randint(1, LATEST[phase]), dice.random())
-        for phase in sorted(phases, key=lambda phase: phase == "end")
-    ]
+    for phase in chain(sorted(phases, key=lambda phase: phase == "end"), repeat("end")):
+        yield Moment(phase, dice.randint(1, LATEST[phase]), dice.random())
 
 
 def durations(found: Session) -> dict[str, float]:
