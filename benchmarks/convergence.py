@@ -157,7 +157,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
             f"{row['seconds'] / 3600:.2f}",
             row["execution"],
             ", ".join(f"{name} {exit_['top1']:.1%}" for name, exit_ in row["exits"].items()) or "",
-            f"{row['top1']:.1%}" + (f" (> {row['floor']:.0%})" if row["floor"] else ""),
+            f"{row['top1']:.1%}" + (f" (wanted: over {row['floor']:.0%})" if row["floor"] else ""),
         )
         for row in rows
     ]
