@@ -9,7 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from inception.errors import RecipeError
-from inception.training.budget import Speed, affordable, first_plan, next_plan
+from inception.training.budget import (
+    Speed,
+    Time,
+    affordable,
+    first_plan,
+    next_plan,
+    parse_budget,
+)
 from inception.training.recipe import MODERN
 from inception.training.schedule import Plan, learning_rate, progress
 
@@ -149,15 +156,19 @@ def test_no_plan_takes_more_than_the_time_left(
     per_epoch=st.integers(1, 300),
     batch=st.integers(2, 512),
 )
-def test_the_first_plan_holds_an_epoch_or_is_refused_with_the_seconds_that_lack(
+def test_the_first_plan_holds_an_epoch_or_is_refused_with_the_smallest_budget_that_does(
     speed: Speed, seconds: float, per_epoch: int, batch: int
 ) -> None:
+    """Seven seconds of the budget were spent before the plan is made."""
+
+    def planned(budget: Time) -> Plan:
+        left = budget.seconds - 7.0
+        return first_plan(budget, speed, left, batch=batch, steps_per_epoch=per_epoch)
+
     try:
-        first = first_plan(speed, seconds, batch=batch, steps_per_epoch=per_epoch)
+        first = planned(Time(seconds))
     except RecipeError as error:
-        lacking = float(str(error).partition("; add ")[2].split()[0])
-        enough = seconds + lacking + 1  # the message rounds to seconds
-        first = first_plan(speed, enough, batch=batch, steps_per_epoch=per_epoch)
+        first = planned(parse_budget(str(error).rpartition(" is ")[2]))
     assert first.steps >= per_epoch
     assert (first.step, first.progress) == (0, 0.0)
     assert first.images_per_second == pytest.approx(batch / speed.step)
@@ -208,7 +219,7 @@ def test_a_machine_that_changes_its_speed_still_ends_in_time(
     """Epoch by epoch; the overrun is at most one epoch at the new speed, which nobody foresaw."""
     seconds = takes(speed, math.ceil(epochs * per_epoch), per_epoch) / 0.97
     assume(affordable(speed, seconds, done=0, steps_per_epoch=per_epoch) >= per_epoch)
-    plans = [first_plan(speed, seconds, batch=8, steps_per_epoch=per_epoch)]
+    plans = [first_plan(Time(seconds), speed, seconds, batch=8, steps_per_epoch=per_epoch)]
     assume(plans[0].steps < 500 * per_epoch)  # 2 % of slack are many epochs of a long ending
     spent, step, number, now = 0.0, 0, 0, speed
     while step < plans[-1].steps and number < 1_000:

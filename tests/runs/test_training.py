@@ -189,10 +189,10 @@ def test_a_machine_that_slows_down_gets_a_shorter_plan(
     assert float(log[-1]["lr"]) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_budget_too_small_for_an_epoch_says_how_much_is_lacking(
+def test_a_budget_too_small_for_an_epoch_names_the_smallest_that_is_not(
     tiny: Net, tmp_path: Path
 ) -> None:
-    with pytest.raises(RecipeError, match=r"^the budget is too small for one epoch of .* s; add "):
+    with pytest.raises(RecipeError, match=r"^the budget of 2s is too small for one .* s; the "):
         digits(tiny, tmp_path / "run", epochs=None, budget="2s")
 
 

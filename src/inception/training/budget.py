@@ -89,8 +89,17 @@ def affordable(speed: Speed, seconds_left: float, *, done: int, steps_per_epoch:
     return done + whole * steps_per_epoch + part
 
 
-def first_plan(speed: Speed, seconds_left: float, *, batch: int, steps_per_epoch: int) -> Plan:
+def first_plan(
+    budget: Time, speed: Speed, seconds_left: float, *, batch: int, steps_per_epoch: int
+) -> Plan:
     """Plan a run before its first update.
+
+    Args:
+        budget: of the whole command.
+        speed: what the probe measured.
+        seconds_left: of the budget, now that the images are read.
+        batch: images in an update.
+        steps_per_epoch: updates.
 
     Raises:
         RecipeError: the budget does not reach one epoch; the smallest that does is named.
@@ -99,7 +108,10 @@ def first_plan(speed: Speed, seconds_left: float, *, batch: int, steps_per_epoch
     if steps < steps_per_epoch:
         epoch = steps_per_epoch * speed.step + speed.evaluation
         short = speed.ending + epoch / (1.0 - SLACK) - seconds_left
-        msg = f"the budget is too small for one epoch of {epoch:.0f} s; add {short:.0f} s or more"
+        msg = (
+            f"the budget of {budget.seconds:g}s is too small for one epoch of {epoch:.0f} s; the "
+            f"smallest that is not is {math.ceil(budget.seconds + short)}s"
+        )
         raise RecipeError(msg)
     return Plan(
         step=0,

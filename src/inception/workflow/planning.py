@@ -30,11 +30,11 @@ def plan_run(run: Run, job: Job, state: State) -> Plan:
     step = mean * min(t.step_seconds for t in run.record.probe if t.execution == job.execution)
     per_epoch = job.steps_per_epoch
     match run.record.budget:
-        case Time(seconds):
+        case Time() as budget:
             speed = measured(run, step, time_evaluation(job, state) / run.processes.count)
-            left = run.processes.told(seconds - run.seconds())
+            left = run.processes.told(budget.seconds - run.seconds())
             speed = Speed(**run.processes.told(asdict(speed)))
-            return first_plan(speed, left, batch=job.batch, steps_per_epoch=per_epoch)
+            return first_plan(budget, speed, left, batch=job.batch, steps_per_epoch=per_epoch)
         case Work() as allowed:
             return work_plan(
                 allowed,

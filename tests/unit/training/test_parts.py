@@ -128,12 +128,15 @@ def test_what_a_minute_affords() -> None:
 
 
 def test_a_budget_below_an_epoch() -> None:
-    """An epoch takes 110 s, of time left after 2 %: 112.2 s and 10 s are needed."""
+    """Epoch 110 s, of time left after 2 %: 112.2 s and 10 s are needed, and 30 s are gone."""
     speed = Speed(step=1.0, evaluation=10.0, ending=10.0)
     with pytest.raises(RecipeError) as caught:
-        first_plan(speed, 60.0, batch=8, steps_per_epoch=100)
+        first_plan(Time(90.0), speed, 60.0, batch=8, steps_per_epoch=100)
 
-    assert str(caught.value) == ("the budget is too small for one epoch of 110 s; add 62 s or more")
+    assert str(caught.value) == (
+        "the budget of 90s is too small for one epoch of 110 s; the smallest that is not is 153s"
+    )
+    assert first_plan(Time(153.0), speed, 123.0, batch=8, steps_per_epoch=100).steps == 100
 
 
 def trial(precision: str, seconds: float) -> Trial:
