@@ -80,7 +80,7 @@ def content(
     matrix = scores.confusion_of(rows, classes)
     album = Album(source, eyes(folder / folders.MODEL))
     name = Path(record.data["address"]).name
-    side = record.preprocessing.size
+    side, exits = record.preprocessing.size, [exit_.name for exit_ in record.net.exits]
     return shown.RunContent(
         title=f"{name} with {record.net.name}",
         subtitle=f"{record.net.name} at {side}x{side} pixels, {len(classes)} classes, "
@@ -105,7 +105,8 @@ def content(
         confusion=matrix,
         confidences=scores.confidences(rows),
         cells=album.cells(rows, classes),
-        mistakes=album.mistakes(rows, [exit_.name for exit_ in record.net.exits]),
+        suspects=album.suspects(rows, exits),
+        mistakes=album.mistakes(rows, exits),
         examples=album.examples(rows),
         cost=tuple(scores.cost_rows(priced)),
         diagram=draw(record.net),
