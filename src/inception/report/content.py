@@ -171,8 +171,7 @@ class RunContent:
     plans: tuple[PlanRow, ...] = ()
     epochs: tuple[EpochRow, ...] = ()
 
-    # How good it is. `exits` are in trunk order, main last; `suspects` and `mistakes` most confident
-    # first.
+    # How good it is. `exits` are in trunk order, main last; `suspects` and `mistakes` surest first.
     exits: tuple[ExitRow, ...] = ()
     classes: tuple[str, ...] = ()
     scores: tuple[ClassRow, ...] = ()
