@@ -20,11 +20,19 @@ from torch import Tensor, nn
 LOST, FEWER = 0.002, 1.5  # wanted: at most so much top-1 lost, at least so many times fewer MACs
 
 
-def train(data: str, options: list[str], seed: int, place: Path) -> Path:
+def trained(given: argparse.Namespace, seed: int, place: Path) -> Path:
+    """A run, and where it is asked for a second one that begins with it."""
+    first = train(given.data, given.options.split(), seed, place / f"seed{seed}")
+    if not given.then:
+        return first
+    options = ["--from", str(first), *given.then.split()]
+    return train(given.data, options, seed, place / f"seed{seed}-then")
+
+
+def train(data: str, options: list[str], seed: int, folder: Path) -> Path:
     """Train one run as a user would."""
     from inception.cli import main
 
-    folder = place / f"seed{seed}"
     code = main(["train", data, *options, "--seed", str(seed), "--out", str(folder), "--quiet"])
     if code:
         msg = f"inception train {data} --seed {seed}: exit code {code}"
@@ -133,6 +141,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, nargs="+", help="finished runs; else some are trained")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs to train")
     parser.add_argument("--options", default="", help="for `inception train`, in one word")
+    parser.add_argument("--then", default="", help="of a second one that starts from each run")
     parser.add_argument("--goal", default="-0.2%", help="as `inception evaluate --exits` takes it")
     parser.add_argument("--name", help="of the result; that of the data if left out")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
@@ -143,10 +152,7 @@ def main() -> int:
     """Measure; 1 if too much is lost or too little saved."""
     given = arguments()
     with tempfile.TemporaryDirectory(prefix="early-exits-") as place:
-        runs = given.runs or [
-            train(given.data, given.options.split(), seed, Path(place))
-            for seed in range(given.seeds)
-        ]
+        runs = given.runs or [trained(given, seed, Path(place)) for seed in range(given.seeds)]
         found = [measure(run, given.data, given.goal) for run in runs]
     name = given.name or Path(given.data).name
     result = summary(name, given.goal, found)

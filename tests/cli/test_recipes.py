@@ -3,13 +3,16 @@
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from inception.spec import Net, with_exits
 from inception.training.cookbook import RECIPES
-from inception.workflow.record import read_record
-from inception.workflow.report import repeat
+from inception.workflow.architectures import find
+from inception.workflow.record import SAME, read_record
+from inception.workflow.report import network, repeat
 
 QUICK = ("train", "digits", "--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
 
@@ -37,7 +40,7 @@ def test_what_is_printed_is_read_back_changed_and_trained_with(inception: Callab
     assert (recipe.lr, recipe.batch, recipe.polyak, recipe.mixup) == (0.04, 200, 0.5, 0.0)
     assert recipe.mirror == "none", "a mirrored digit means something else"
     assert record.preprocessing.std == (1 / 255,) * 3
-    again = shlex.split(repeat(record))
+    again = shlex.split(repeat(Path("run"), record))
     assert again[again.index("--recipe") + 1] == "googlenet_2014"
     assert "lr=0.04" in again
 
@@ -51,8 +54,35 @@ def test_a_model_is_fine_tuned_with_other_exits(inception: Callable, digits_run:
     assert (record.recipe.name, record.net.exits) == ("finetune", ())
     assert record.start is not None
     assert record.start.same_classes
-    assert f"--from {record.start.model}" in repeat(record)
-    assert "--exits none" in repeat(record)
+    assert f"--from {record.start.model}" in repeat(Path("run"), record)
+    assert "--exits none" in repeat(Path("run"), record)
+
+
+def test_the_command_on_the_page_makes_the_same_run(inception: Callable) -> None:
+    """A network that was scaled has a name which is in no catalog; its record has the rest."""
+    first = inception(*QUICK, "--cost", "400kMAC", "--exits", "reduce4", "--out", "first")
+    line = shlex.split(repeat(Path("first"), read_record(Path("first"))))
+    again = inception(*line[1:], "--out", "again", "--quiet")
+    one, other = (read_record(Path(run)).to_json() for run in ("first", "again"))
+
+    assert (first.code, again.code) == (0, 0)
+    assert shlex.join(line) in Path("first", "report.html").read_text()
+    assert {key: one[key] for key in SAME} == {key: other[key] for key in SAME}
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        (find("compact", classes=10, side=32), ["--arch", "compact"]),
+        (with_exits(find("compact"), []), ["--arch", "compact", "--exits", "none"]),
+        (with_exits(find("compact"), ["conv3"]), ["--arch", "compact", "--exits", "conv3"]),
+        (find("googlenet", classes=10, pooled_exits=True), ["--arch", "some/run.json"]),
+    ],
+)
+def test_a_network_is_named_as_shortly_as_names_it_exactly(
+    digits_run: Path, net: Net, said: list[str]
+) -> None:
+    assert network(Path("some"), replace(read_record(digits_run), net=net)) == said
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,10 @@ def train(  # noqa: PLR0913 - the options of the verb
     *,
     arch: Annotated[
         str | None,
-        typer.Option(help="Architecture, as `inception list` names it; else the images decide."),
+        typer.Option(
+            help="Architecture, as `inception list` names it, or a .json file: one of `design`, or "
+            "the run.json of a run; else the images decide."
+        ),
     ] = None,
     input: Annotated[  # noqa: A002 - the word on the command line
         int | None,

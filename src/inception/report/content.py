@@ -61,7 +61,6 @@ class Picture:
     guess: str
     probability: float  # of the guess
     evidence: NDArray[np.uint8] | None = None  # the same with what speaks for the guess laid over
-    is_suspect: bool = False  # every exit says the same, so that the label itself may be wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +171,7 @@ class RunContent:
     plans: tuple[PlanRow, ...] = ()
     epochs: tuple[EpochRow, ...] = ()
 
-    # How good it is. `exits` are in trunk order, main last; `mistakes` most confident first.
+    # How good it is. `exits` are in trunk order, main last; `suspects` and `mistakes` surest first.
     exits: tuple[ExitRow, ...] = ()
     classes: tuple[str, ...] = ()
     scores: tuple[ClassRow, ...] = ()
@@ -180,7 +179,8 @@ class RunContent:
     curve: tuple[CurvePoint, ...] = ()  # the cheapest first
     confidences: tuple[ConfidenceRow, ...] = ()  # the least sure first
     cells: tuple[Cell, ...] = ()
-    mistakes: tuple[Picture, ...] = ()
+    suspects: tuple[Picture, ...] = ()  # mistakes that all exits make alike: is the label wrong?
+    mistakes: tuple[Picture, ...] = ()  # the others
     examples: tuple[Picture, ...] = ()  # answered correctly
 
     # What it costs, what was left out, and how to do it again.

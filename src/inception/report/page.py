@@ -22,7 +22,7 @@ from inception.report.summary import (
 )
 from inception.report.template import Link, fill
 
-SHOWN_MISTAKES, SHOWN_EXAMPLES = 24, 24  # pictures on the page; the rest is counted
+SHOWN_SUSPECTS, SHOWN_MISTAKES, SHOWN_EXAMPLES = 12, 24, 24  # pictures; the rest is counted
 SHOWN_UNUSABLE = 200  # rows; `unusable.csv` has them all
 SHOWN_PAIRS, SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `FEW` classes
 
@@ -37,7 +37,6 @@ class Shown:
     guess: str
     probability: float
     evidence: str | None  # data URI
-    is_suspect: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +56,7 @@ SECTIONS = (
     Link(anchor="exits", title="Exits"),
     Link(anchor="classes", title="Classes"),
     Link(anchor="confidence", title="Confidence"),
+    Link(anchor="labels", title="Labels"),
     Link(anchor="mistakes", title="Mistakes"),
     Link(anchor="examples", title="Examples"),
     Link(anchor="cost", title="Cost"),
@@ -95,9 +95,10 @@ def render(content: RunContent) -> str:
         reliability=reliability_diagram(content.confidences),
         calibration_error=calibration_error(content.confidences),
         confidence_said=confidence_said(content.confidences) if content.confidences else None,
-        suspects=sum(picture.is_suspect for picture in content.mistakes[:SHOWN_MISTAKES]),
+        misread=_misread(content),
         diagram=None if content.diagram is None else svg_address(content.diagram),
         most_images=max((sum(row.images.values()) for row in content.data), default=0),
+        suspects=_shown(content.suspects[:SHOWN_SUSPECTS]),
         mistakes=_shown(content.mistakes[:SHOWN_MISTAKES]),
         examples=_shown(content.examples[:SHOWN_EXAMPLES]),
         shown_unusable=SHOWN_UNUSABLE,
@@ -141,6 +142,12 @@ def _galleries(content: RunContent) -> tuple[Gallery, ...]:
     )
 
 
+def _misread(content: RunContent) -> int:
+    """Scored images that were given another class, shown or not."""
+    matrix = content.confusion
+    return 0 if matrix is None else int(matrix.sum() - matrix.trace())
+
+
 def _pairs(content: RunContent) -> tuple[Pair, ...]:
     if content.confusion is None:
         return ()
@@ -158,7 +165,6 @@ def _shown(pictures: Sequence[Picture]) -> tuple[Shown, ...]:
             guess=picture.guess,
             probability=picture.probability,
             evidence=None if picture.evidence is None else data_uri(picture.evidence),
-            is_suspect=picture.is_suspect,
         )
         for picture in pictures
     )

@@ -1,4 +1,4 @@
-"""An architecture by name, or from a file that `inception design` wrote."""
+"""An architecture by name, or from a file that `inception design` or a run wrote."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def find(
     """Look up an architecture.
 
     Args:
-        name: of the catalog, or path of an architecture file, which ends in .json.
+        name: of the catalog, or path of an architecture file, which ends in .json: what `design`
+            writes, or the run.json of a run.
         classes: outputs of every classifier; the architecture's own if None.
         side: of the square input, in pixels; the architecture's own if None. An exit that does not
             fit a small input is left out.
@@ -58,7 +59,7 @@ def left_out(own: Net, net: Net) -> str:
 
 
 def read(path: Path) -> Net:
-    """Read an architecture file.
+    """Read an architecture file, or the architecture in what a run or a model says of itself.
 
     Raises:
         SpecError: it is missing, too large, no JSON, or no architecture; the place is named.
@@ -73,13 +74,18 @@ def read(path: Path) -> Net:
         msg = f"{path}: larger than {LARGEST_FILE >> 20} MiB, so no architecture file"
         raise SpecError(msg)
     try:
-        return shallow(json.loads(text))
+        return shallow(within(json.loads(text)))
     except SpecError as error:
         msg = f"{path}: {error}"
         raise SpecError(msg) from error
     except (ValueError, RecursionError) as error:
         msg = f"{path}: is no architecture file ({type(error).__name__}); it must be JSON as "
         raise SpecError(msg + "`inception design` writes it") from error
+
+
+def within(data: Any) -> Any:  # noqa: ANN401 - JSON
+    """The architecture that a run.json or model.json holds; other data as it is."""
+    return data.get("architecture", data) if isinstance(data, dict) else data
 
 
 def shallow(data: Any) -> Net:  # noqa: ANN401 - JSON

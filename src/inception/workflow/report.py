@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from inception.errors import InceptionError, RunError
 from inception.files import write_whole
 from inception.report import content as shown
 from inception.report.page import render
+from inception.spec import with_exits
 from inception.training import recipe as recipes
 from inception.training.budget import Budget, Epochs, Time, Work
 from inception.training.cookbook import RECIPES
 from inception.workflow import report_scores as scores
 from inception.workflow import run_folder as folders
 from inception.workflow.architectures import find
-from inception.workflow.record import Record, read_record
+from inception.workflow.record import FILE, Record, read_record
 from inception.workflow.report_pictures import Album, eyes
 
 
@@ -78,7 +80,7 @@ def content(
     matrix = scores.confusion_of(rows, classes)
     album = Album(source, eyes(folder / folders.MODEL))
     name = Path(record.data["address"]).name
-    side = record.preprocessing.size
+    side, exits = record.preprocessing.size, [exit_.name for exit_ in record.net.exits]
     return shown.RunContent(
         title=f"{name} with {record.net.name}",
         subtitle=f"{record.net.name} at {side}x{side} pixels, {len(classes)} classes, "
@@ -103,7 +105,8 @@ def content(
         confusion=matrix,
         confidences=scores.confidences(rows),
         cells=album.cells(rows, classes),
-        mistakes=album.mistakes(rows, [exit_.name for exit_ in record.net.exits]),
+        suspects=album.suspects(rows, exits),
+        mistakes=album.mistakes(rows, exits),
         examples=album.examples(rows),
         cost=tuple(scores.cost_rows(priced)),
         diagram=draw(record.net),
@@ -206,7 +209,7 @@ def commands(folder: Path, record: Record) -> list[shown.Command]:
     """What to type next, and to do it again."""
     run, data = shlex.quote(str(folder)), shlex.quote(record.data["address"])
     return [
-        shown.Command(purpose="Repeat this run", line=repeat(record)),
+        shown.Command(purpose="Repeat this run", line=repeat(folder, record)),
         shown.Command(purpose="Classify images", line=f"inception predict {run} IMAGE..."),
         shown.Command(purpose="Score it again", line=f"inception evaluate {run} {data}"),
         *early_exit_commands(run, data, record),
@@ -223,28 +226,31 @@ def early_exit_commands(run: str, data: str, record: Record) -> list[shown.Comma
     return [shown.Command(purpose="Choose when to stop at an exit, and keep it", line=line)]
 
 
-def exits_wanted(record: Record) -> list[str]:
-    """The option for the exits of a run; none where the architecture of its name gives the same."""
-    after = [exit_.after for exit_ in record.net.exits]
-    if record.start is None:
-        try:
-            own = find(record.net.name, side=record.net.image[1]).exits
-        except InceptionError:  # designed, or made in Python: there is nothing to compare with
-            return []
-        if after == [exit_.after for exit_ in own]:
-            return []
-    return ["--exits", ",".join(after) or "none"]
-
-
-def repeat(record: Record) -> str:
+def repeat(folder: Path, record: Record) -> str:
     """The command that makes the same run: what was chosen is spelt out."""
     name = record.recipe.name if record.recipe.name in RECIPES else recipes.MODERN.name
     settings = recipes.settings(record.recipe, RECIPES[name])
     words = ["inception", "train", record.data["address"], *settings, *limit(record.budget)]
     words += [] if name == recipes.MODERN.name else ["--recipe", name]
-    words += ["--from", record.start.model] if record.start else ["--arch", record.net.name]
-    words += ["--input", str(record.net.image[1]), *exits_wanted(record)]
+    words += ["--input", str(record.net.image[1]), *network(folder, record)]
+    words += [] if record.precision == "auto" else ["--precision", record.precision]
     return shlex.join([*words, "--seed", str(record.seed)])
+
+
+def network(folder: Path, record: Record) -> list[str]:
+    """The options that give the network of a run: its name, or its record where that says less."""
+    net = record.net
+    after = [exit_.after for exit_ in net.exits]
+    exits = ["--exits", ",".join(after) or "none"]
+    if record.start is not None:
+        return ["--from", record.start.model, *exits]
+    with suppress(InceptionError):  # no such name, or no such block in the network of that name
+        own = find(net.name, classes=len(record.data["classes"]), side=net.image[1])
+        if own == net:
+            return ["--arch", net.name]
+        if with_exits(own, after) == net:
+            return ["--arch", net.name, *exits]
+    return ["--arch", str(folder / FILE)]
 
 
 def limit(budget: Budget) -> list[str]:

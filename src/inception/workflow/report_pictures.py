@@ -20,7 +20,8 @@ from inception.report import content as shown
 from inception.report.confusion import FEW
 from inception.workflow.explain import overlays
 
-PICTURES = 24  # of mistakes, and of examples
+SUSPECTS = 12  # pictures whose label may be wrong
+PICTURES = 24  # of other mistakes, and of examples
 IN_A_CELL = 8  # pictures of one cell of the confusion matrix
 IN_CELLS = 240  # pictures of all cells
 CELL_PIXELS = 200e6  # of the originals of these: large photos take long to decode
@@ -47,17 +48,15 @@ class Album:
         self.index = {name: i for i, name in enumerate(names)}
         self.read: dict[str, NDArray[np.uint8] | None] = {}
 
+    def suspects(self, rows: Rows, exits: Sequence[str]) -> tuple[shown.Picture, ...]:
+        """The most confident mistakes that all exits make alike, and where the model looked."""
+        alike = [row for row in rows if row["truth"] != row["guess"] and agree(row, exits)]
+        return tuple(self.with_evidence(self.pictures(surest(alike), SUSPECTS)))
+
     def mistakes(self, rows: Rows, exits: Sequence[str]) -> tuple[shown.Picture, ...]:
-        """The most confident mistakes, and where the model looked."""
-        wrong = [row for row in rows if row["truth"] != row["guess"]]
-        found = self.pictures(surest(wrong), PICTURES)
-        by_name = {row["path"]: row for row in wrong}
-        suspects = [
-            bool(exits) and all(by_name[p.name].get(name) == p.guess for name in exits)
-            for p in found
-        ]
-        marked = [replace(p, is_suspect=s) for p, s in zip(found, suspects, strict=True)]
-        return tuple(self.with_evidence(marked))
+        """The other most confident mistakes, and where the model looked."""
+        wrong = [row for row in rows if row["truth"] != row["guess"] and not agree(row, exits)]
+        return tuple(self.with_evidence(self.pictures(surest(wrong), PICTURES)))
 
     def examples(self, rows: Rows) -> tuple[shown.Picture, ...]:
         """What it gets right, as many classes as there are."""
@@ -125,6 +124,11 @@ class Album:
         laid = overlays(self.model, [picture.pixels for picture in some], guesses)
         bright = [replace(p, evidence=e) for p, e in zip(some, laid, strict=True)]
         return [*bright, *pictures[most:]]
+
+
+def agree(row: Mapping[str, str], exits: Sequence[str]) -> bool:
+    """Whether there are exits, and all say of an image what main says."""
+    return bool(exits) and all(row.get(name) == row["guess"] for name in exits)
 
 
 def surest(rows: Rows) -> list[Mapping[str, str]]:

@@ -74,7 +74,7 @@ class Page(HTMLParser):
 def full_run(make_run: MakeRun, classes: int = 10, side: int = 8, **changes: Any) -> RunContent:
     """A run with everything that a page can show."""
     run = make_run(classes, side=side)
-    shown = replace(run.mistakes[0], evidence=np.zeros((192, 192, 3), np.uint8), is_suspect=True)
+    shown = replace(run.mistakes[0], evidence=np.zeros((192, 192, 3), np.uint8))
     return make_run(
         classes,
         side=side,
@@ -84,6 +84,7 @@ def full_run(make_run: MakeRun, classes: int = 10, side: int = 8, **changes: Any
             ConfidenceRow(images=63, confidence=0.97, top1=0.9),
         ),
         cells=(Cell(truth=0, guess=1, pictures=run.mistakes[:3]),),
+        suspects=(shown,) * 12,
         mistakes=(shown, *run.mistakes[1:]),
         diagram='<svg xmlns="http://www.w3.org/2000/svg"><title>net</title></svg>',
         data=tuple(DataRow(name=name, images={"train": 90, "test": 9}) for name in run.classes),
@@ -108,6 +109,7 @@ def hostile_run(make_run: MakeRun) -> RunContent:
             ExitRow(name=HOSTILE, after=HOSTILE, macs=5, share_of_macs=0.5, top1=0.5),
             run.exits[-1],
         ),
+        suspects=(shown,),
         mistakes=(shown,),
         examples=(shown,),
         cells=(Cell(truth=0, guess=0, pictures=(shown,)),),
@@ -183,7 +185,7 @@ def test_everything_there_is_is_shown_and_well_formed(make_run: MakeRun) -> None
         in (page.text)
     )
     assert "it is too sure of itself" in words
-    assert "In 1 of them every exit gives the same answer" in words
+    assert "All exits give each of these test images the same answer, and it is not its" in words
     assert "data:image/svg+xml;base64," in html
     assert "shapes/" in words
     assert {a.split(":")[0] for a in page.addresses if a[:1] != "#"} == {"data"}
@@ -208,7 +210,9 @@ def test_a_page_with_everything_is_small(make_run: MakeRun) -> None:
     )
     shown = tuple(replace(p, evidence=p.pixels) for p in run.mistakes)
     full = full_run(make_run, 10, 500)
-    page = render(replace(full, confusion=confusion, cells=cells, mistakes=shown))
+    page = render(
+        replace(full, confusion=confusion, cells=cells, suspects=shown[:12], mistakes=shown)
+    )
 
     assert len(page.encode()) < 5_000_000
 
@@ -217,7 +221,7 @@ def test_links_of_the_contents_lead_somewhere(make_run: MakeRun) -> None:
     page = Page(render(make_run()))
     targets = [address[1:] for address in page.addresses if address.startswith("#")]
 
-    assert len(targets) == 12
+    assert len(targets) == 13
     assert set(targets) <= set(page.ids)
 
 
@@ -259,6 +263,7 @@ def test_equal_content_makes_equal_bytes(make_run: MakeRun) -> None:
         ("This network has no early exits", "exits"),
         ("there is no confusion matrix", "classes"),
         ("there is nothing to compare with", "confidence"),
+        ("There are no early exits whose answers could speak against a label", "labels"),
         ("no mistake was seen", "mistakes"),
         ("The data of this run was not recorded", "data"),
         ("No correctly classified image", "examples"),
@@ -278,6 +283,15 @@ def test_a_run_without_mistakes_is_said_to_have_none(make_run: MakeRun) -> None:
 
     assert "Not one of the 45\N{NO-BREAK SPACE}images of the test set was misread." in page.text
     assert "all 45\N{NO-BREAK SPACE}images of the test set were classified correctly" in page.text
+
+
+def test_mistakes_that_are_not_there_to_show_are_counted(make_run: MakeRun) -> None:
+    run = make_run(2, confusion=np.array([[40, 2], [1, 5]]), mistakes=())
+    words = " ".join(Page(render(run)).text.split())
+
+    assert "3 images of the test set were misread; none of them is there to show." in words
+    assert "No mistake that all exits make alike is there to show." in words
+    assert "classified correctly." not in words
 
 
 def test_a_run_stopped_before_its_first_epoch_has_a_page(make_run: MakeRun) -> None:

@@ -58,7 +58,7 @@ def test_groups_of_equally_sure_answers() -> None:
     assert confidences([]) == ()
 
 
-def test_pictures_of_cells_mistakes_and_examples(photos: Folder) -> None:
+def test_pictures_of_cells_suspects_mistakes_and_examples(photos: Folder) -> None:
     source = open_source(photos(("a", "b"), each=12))
     names = source.samples.names
     truths = [source.classes[i] for i in source.samples.labels.tolist()]
@@ -68,14 +68,14 @@ def test_pictures_of_cells_mistakes_and_examples(photos: Folder) -> None:
     ]
     album = Album(source, None)
     cells = album.cells(said, ("a", "b"))
-    mistakes = album.mistakes(said, ["e"])
+    suspects = album.suspects(said, ["e"])
     gone: Callable[..., NDArray[np.uint8] | None] = Album(None, None).image
 
     assert [(c.truth, c.guess, len(c.pictures)) for c in cells] == [(1, 0, 8), (0, 0, 8)]
-    assert [p.truth for p in mistakes] == ["b"] * 12
-    assert [p.probability for p in mistakes] == sorted(p.probability for p in mistakes)[::-1]
-    assert all(p.is_suspect for p in mistakes)
-    assert not any(p.is_suspect for p in album.mistakes(said, []))
+    assert [p.truth for p in suspects] == ["b"] * 12
+    assert [p.probability for p in suspects] == sorted(p.probability for p in suspects)[::-1]
+    assert album.mistakes(said, ["e"]) == album.suspects(said, []) == ()
+    assert [p.name for p in album.mistakes(said, [])] == [p.name for p in suspects]
     assert {p.truth for p in album.examples(said)} == {"a"}
     assert album.cells(said, tuple(map(str, range(31)))) == ()
     assert gone(names[0]) is None
