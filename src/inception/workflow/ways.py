@@ -18,11 +18,11 @@ from inception.evaluation.policy import Policy, RunToTheEnd
 from inception.evaluation.predictor import Predictor
 from inception.network import build
 from inception.preprocess import Preprocessing
+from inception.spec import classes_of
 from inception.weights import Card, ExitPolicy, Exported, model_folder, read_card
 from inception.weights.class_names import numbered
 from inception.weights.exported import Kind, Precision
 from inception.weights.importing import read
-from inception.weights.state_dict import outputs
 from inception.workflow.agree import in_engine
 from inception.workflow.architectures import SUFFIX, find
 from inception.workflow.export import Made, Tensors, Wanted, main_alone, make
@@ -140,7 +140,7 @@ def subject(model: str | Path) -> Graphs | Network:
     state = build(net).state_dict()
     tensors = {name: v.numpy() for name, v in state.items() if v.is_floating_point()}
     preprocessing = Preprocessing(size=net.image[1])
-    card = Card(architecture=net, classes=numbered(outputs(net)), preprocessing=preprocessing)
+    card = Card(architecture=net, classes=numbered(classes_of(net)), preprocessing=preprocessing)
     return Network(card, tensors, trained=False)
 
 
