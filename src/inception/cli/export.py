@@ -13,7 +13,10 @@ from inception.cli.options import Json, Model, Quiet
 def export(  # noqa: PLR0913 - the options of the verb
     model: Model,
     *,
-    to: Annotated[str, typer.Option(help="openvino, onnx or torch.")] = "openvino",
+    to: Annotated[
+        str,
+        typer.Option(help="openvino, onnx or torch; ovms or triton for a server's repository."),
+    ] = "openvino",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the exported model; else beside the model.")
     ] = None,
@@ -22,6 +25,10 @@ def export(  # noqa: PLR0913 - the options of the verb
     ] = "fp32",
     exits: Annotated[
         bool, typer.Option("--exits", help="Cut it at its exits, so that it can stop there.")
+    ] = False,
+    resize: Annotated[
+        bool,
+        typer.Option("--resize", help="Let the graph resize too: images of any size go in."),
     ] = False,
     images: Annotated[
         Path | None,
@@ -45,7 +52,7 @@ def export(  # noqa: PLR0913 - the options of the verb
     from inception.workflow.export import export as run
     from inception.workflow.export import wanted
 
-    asked = wanted(to, precision, exits=exits, most=max_drop / 100)
+    asked = wanted(to, precision, exits=exits, most=max_drop / 100, resize=resize)
     place = out or Path(f"{model}-{to}")
     with listener(quiet=quiet, as_json=as_json) as heard:
         found = run(model, place, asked=asked, images=images, data=data, listener=heard)

@@ -35,7 +35,14 @@ class OpenVino:
     """A graph in OpenVINO, compiled at once for single images, and later for larger batches."""
 
     def __init__(self, model: Any, *, size: int, precision: Precision, threads: int) -> None:  # noqa: ANN401 - openvino.Model
-        """Compile `model`; `size` is the side of the images where it leaves that open."""
+        """Compile `model`.
+
+        Args:
+            model: the graph.
+            size: side of the images where it leaves that open; `ANY` if they have any size.
+            precision: of its arithmetic.
+            threads: to run on.
+        """
         self.model = model
         self.options = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
@@ -44,12 +51,14 @@ class OpenVino:
             "NUM_STREAMS": 1,
         }
         _, *sides = model.inputs[0].get_partial_shape()
-        one = (1, *(size if side.is_dynamic else side.get_length() for side in sides))
+        self.sides = [size if side.is_dynamic else side.get_length() for side in sides]
+        one = (1, *self.sides)
         self.requests = {one: self.compiled(one).create_infer_request()}
 
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run; single images have a compiled model of their own, whose shapes are all known."""
-        shape = (1 if len(x) == 1 else ANY, *x.shape[1:])
+        sides = self.sides if ANY in self.sides else x.shape[1:]
+        shape = (1 if len(x) == 1 else ANY, *sides)
         if shape not in self.requests:
             self.requests[shape] = self.compiled(shape).create_infer_request()
         request = self.requests[shape]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from inception.deployment.engines import Engine, OnnxRuntime, OpenVino
+from inception.deployment.engines import ANY, Engine, OnnxRuntime, OpenVino
 from inception.deployment.libraries import installed, library
 from inception.deployment.runtime import Cut, Deployed, Stages
 from inception.errors import DeploymentError
@@ -21,12 +21,41 @@ SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
 }
 
 
-def openvino_files(stage: str, model: Any) -> dict[str, bytes]:  # noqa: ANN401 - openvino.Model
-    """The two files of OpenVINO's format: name -> content."""
+VERSION = "1/model"  # where a server's model repository has the graph
+
+
+def file_names(exported: Exported, stage: str) -> list[str]:
+    """Names of the files of one stage, from the model's folder on."""
+    stem = stage if exported.server is None else VERSION
+    return [f"{stem}{suffix}" for suffix in SUFFIXES[exported.kind]]
+
+
+def graph_files(exported: Exported, models: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of the graphs of every stage: name -> content.
+
+    Args:
+        exported: how they are exported.
+        models: stage -> `openvino.Model`, `onnx.ModelProto`, or the bytes of a torch program.
+    """
+    return {
+        name: content
+        for stage, model in models.items()
+        for name, content in zip(
+            file_names(exported, stage), contents(exported.kind, model), strict=True
+        )
+    }
+
+
+def contents(kind: Kind, model: Any) -> list[bytes]:  # noqa: ANN401 - a graph of any kind
+    """What the files of one graph hold, one for each suffix of its kind."""
+    if kind == "torch":
+        return [model]
+    if kind == "onnx":
+        return [model.SerializeToString()]
     with TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{stage}{suffix}" for suffix in SUFFIXES["openvino"]]
+        paths = [Path(folder) / f"graph{suffix}" for suffix in SUFFIXES["openvino"]]
         library("openvino").serialize(model, *map(str, paths))
-        return {path.name: path.read_bytes() for path in paths}
+        return [path.read_bytes() for path in paths]
 
 
 def load_exported(path: Path, *, threads: int) -> Deployed:
@@ -43,10 +72,7 @@ def load_exported(path: Path, *, threads: int) -> Deployed:
         msg = f"{folder}: holds no exported graphs; export it with `inception export {path}`"
         raise DeploymentError(msg)
     files = {
-        stage: {
-            f"{stage}{suffix}": read_file(folder, f"{stage}{suffix}", sums)
-            for suffix in SUFFIXES[exported.kind]
-        }
+        stage: [read_file(folder, name, sums) for name in file_names(exported, stage)]
         for stage in exported.stages
     }
     try:
@@ -73,9 +99,9 @@ def fixed(card: Card, stages: Stages) -> Cut:
     return cut
 
 
-def engine(files: Mapping[str, bytes], card: Card, exported: Exported, threads: int) -> Engine:
+def engine(files: Sequence[bytes], card: Card, exported: Exported, threads: int) -> Engine:
     """The engine for one graph."""
-    first, *rest = files.values()
+    first, *rest = files
     if exported.kind == "torch":
         from inception.deployment.to_torch import Program
 
@@ -83,8 +109,8 @@ def engine(files: Mapping[str, bytes], card: Card, exported: Exported, threads: 
     if exported.kind == "onnx" and installed("onnxruntime"):
         return OnnxRuntime(first, threads=threads)
     model = library("openvino").Core().read_model(first, *rest)
-    size, precision = card.preprocessing.size, exported.precision
-    return OpenVino(model, size=size, precision=precision, threads=threads)
+    size = card.preprocessing.size if exported.resize is None else ANY
+    return OpenVino(model, size=size, precision=exported.precision, threads=threads)
 
 
 def one_line(error: Exception) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inception.deployment.engines import Engine
 from inception.deployment.graph import ONWARD, PROBABILITIES
+from inception.deployment.resize import resizable
 from inception.evaluation.calibration import tempered
 from inception.evaluation.policy import Policy, RunToTheEnd, confidence, gated
 from inception.evaluation.predictor import Predictor
@@ -31,6 +32,17 @@ class Deployed(Predictor):
         super().__init__(card)
         self.cut = cut
 
+    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the graph takes; one that resizes by itself takes images of any size.
+
+        Raises:
+            UnusableImage: it cannot resize one with such sides.
+        """
+        exported = self.card.exported
+        if exported is None or exported.resize is None:
+            return super().prepare(pixels)
+        return resizable(pixels, self.card.preprocessing)
+
     def answer(self, fitted: NDArray[np.uint8], policy: Policy) -> tuple[NDArray[np.float32], str]:
         """Probabilities of one image, and who gave them."""
         probabilities, who = self.answers(fitted[None], policy)
@@ -42,7 +54,7 @@ class Deployed(Predictor):
         """Answer each image of a batch; what lies beyond its exit does not run for it.
 
         Args:
-            fitted: (batch, size, size, 3), as the preprocessing leaves them.
+            fitted: (batch, height, width, 3), as `prepare` leaves them.
             policy: when to stop at an exit; never if None.
 
         Returns:

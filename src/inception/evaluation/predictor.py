@@ -47,12 +47,16 @@ class Predictor(ABC):
         """Probabilities of one image, and who gave them.
 
         Args:
-            fitted: (size, size, 3), as the preprocessing leaves it.
+            fitted: (height, width, 3), as `prepare` leaves it.
             policy: when to stop at an exit.
 
         Returns:
             (classes,) and the name of an exit, or "main".
         """
+
+    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resize and crop an image, (height, width, 3), to what the network takes."""
+        return self.card.preprocessing.fit(pixels)
 
     def predict(
         self, images: Iterable[AnImage], policy: AnyPolicy | None = None
@@ -79,7 +83,7 @@ class Predictor(ABC):
         """Classify one image."""
         pixels = rgb(image)
         began = perf_counter()
-        probabilities, who = self.answer(self.card.preprocessing.fit(pixels), policy)
+        probabilities, who = self.answer(self.prepare(pixels), policy)
         ms = 1e3 * (perf_counter() - began)
         best = np.argsort(-probabilities, kind="stable")[:5]
         top = tuple((self.card.classes[i], float(probabilities[i])) for i in best)

@@ -10,9 +10,11 @@ from inception.errors import WeightsError, did_you_mean
 
 Kind: TypeAlias = Literal["onnx", "openvino", "torch"]
 Precision: TypeAlias = Literal["fp32", "bf16", "int8"]
+Server: TypeAlias = Literal["ovms", "triton"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+SERVERS: tuple[Server, ...] = get_args(Server)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +25,12 @@ class Exported:
     precision: Precision
     stages: tuple[str, ...]  # exits at which the network is cut, then "main": a graph each
     agreement: Mapping[str, Any] = field(default_factory=dict)  # with the trained model
+    resize: Mapping[str, Any] | None = None  # agreement with Pillow's; None: the graph has none
+    server: Server | None = None  # whose model repository the folder fits into
 
     def __post_init__(self) -> None:
-        for value, known in ((self.kind, KINDS), (self.precision, PRECISIONS)):
+        served = () if self.server is None else ((self.server, SERVERS),)
+        for value, known in ((self.kind, KINDS), (self.precision, PRECISIONS), *served):
             if value not in known:
                 msg = f"exported: {value!r} is unknown; {did_you_mean(str(value), known)}"
                 raise WeightsError(msg)
@@ -40,6 +45,8 @@ class Exported:
             "precision": self.precision,
             "stages": list(self.stages),
             "agreement": dict(self.agreement),
+            "resize": None if self.resize is None else dict(self.resize),
+            "server": self.server,
         }
 
     @classmethod
@@ -52,5 +59,8 @@ class Exported:
         try:
             return cls(**{**data, "stages": tuple(data["stages"])})
         except (TypeError, KeyError) as error:
-            msg = f"exported: its keys are not kind, precision, stages and agreement ({error})"
+            msg = (
+                "exported: its keys are not kind, precision, stages, agreement, resize and server "
+                f"({error})"
+            )
             raise WeightsError(msg) from error

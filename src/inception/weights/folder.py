@@ -80,6 +80,7 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
     try:
         beside.mkdir(parents=True)
         for name, data in files.items():
+            (beside / name).parent.mkdir(exist_ok=True)
             write_whole(beside / name, data)
         sums = {name: sha256(data) for name, data in files.items()}
         write_json(beside / CARD, card_to_json(card, sums))

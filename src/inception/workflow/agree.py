@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from inception.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement
 from inception.deployment.engines import OpenVino, threads_here
 from inception.deployment.files import load_exported
 from inception.deployment.lower import traced
+from inception.deployment.resize import resizable
 from inception.deployment.to_openvino import openvino_model
 from inception.errors import DataError, DeploymentError
 from inception.evaluation.classifier import network_of
@@ -31,6 +32,7 @@ from inception.weights import Card, Exported, write_files
 from inception.workflow.predict import image_files
 
 COMPARED = 32  # images through both models
+RESIZE_TOLERANCE = 0.1  # largest difference of a probability; levels differ by a few at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Compared:
     fitted: NDArray[np.uint8]  # (images, size, size, 3)
     names: Sequence[str]
     said: str  # what they are
+    whole: Callable[[int], NDArray[np.uint8]]  # number of an image -> as it was before it fitted
 
 
 def images_to_compare(card: Card, given: str | Path | None) -> Compared:
@@ -53,17 +56,23 @@ def images_to_compare(card: Card, given: str | Path | None) -> Compared:
         source = digits()
         chosen = np.linspace(0, len(source.samples) - 1, COMPARED).astype(int).tolist()
         fitted = np.stack([fit(pixels(source, i)) for i in chosen])
-        return Compared(fitted, [source.samples.names[i] for i in chosen], "the built-in digits")
-    found: list[NDArray[np.uint8]] = []
-    names: list[str] = []
+        names = [source.samples.names[i] for i in chosen]
+        return Compared(
+            fitted, names, "the built-in digits", lambda number: pixels(source, chosen[number])
+        )
+    found: dict[Path, NDArray[np.uint8]] = {}
     for file in image_files(Path(given).expanduser())[: 4 * COMPARED]:
         with suppress(UnusableImage):
-            found.append(fit(decode(file)))
-            names.append(printable(str(file)))
+            found[file] = fit(decode(file))
+        if len(found) == COMPARED:
+            break
     if not found:
         msg = f"{given}: none of its images is usable; give others to compare on with --images"
         raise DataError(msg)
-    return Compared(np.stack(found[:COMPARED]), names[:COMPARED], str(given))
+    files = list(found)
+    names = [printable(str(file)) for file in files]
+    fitted = np.stack(list(found.values()))
+    return Compared(fitted, names, str(given), lambda number: decode(files[number]))
 
 
 def check(
@@ -81,9 +90,8 @@ def check(
     model = network_of(card, tensors)
     pixels_first = torch.from_numpy(compared.fitted).permute(0, 3, 1, 2)
     trained = every_exit(model, pixels_first, card.preprocessing, batch=8)
-    got = run_files(replace(card, exported=exported), files, compared.fitted)
-    found = [agreement(trained[name], own, compared.names) for name, own in got.items()]
-    worst = max(found, key=lambda one: one.difference)
+    got = run_files(replace(card, exported=exported), files, [compared.fitted])
+    worst = largest(agreement(trained[name], own, compared.names) for name, own in got.items())
     allowed = TOLERANCE.get(exported.precision, 1.0)
     if worst.difference > allowed:
         where = first_difference(model, tensors, card.preprocessing, exported, compared)
@@ -95,14 +103,58 @@ def check(
     return worst
 
 
+def check_resize(
+    card: Card,
+    exported: Exported,
+    plain: Mapping[str, bytes],
+    resizing: Mapping[str, bytes],
+    compared: Compared,
+) -> Agreement:
+    """Compare a graph's own resize with Pillow's, by what the same network makes of either.
+
+    Args:
+        card: of the model.
+        exported: how it is exported.
+        plain: files of the graphs, which take fitted images.
+        resizing: files of the same graphs with the resize before them.
+        compared: the images.
+
+    Raises:
+        UnusableImage: no graph can resize one of them.
+        DeploymentError: they differ by more than `RESIZE_TOLERANCE`.
+    """
+    whole = (
+        resizable(compared.whole(number), card.preprocessing)[None]
+        for number in range(len(compared.names))
+    )
+    got = run_files(replace(card, exported=replace(exported, resize={})), resizing, whole)
+    wanted = run_files(replace(card, exported=exported), plain, [compared.fitted])
+    worst = largest(agreement(wanted[name], own, compared.names) for name, own in got.items())
+    if worst.difference > RESIZE_TOLERANCE:
+        msg = (
+            f"the graph's own resize changes a probability of {worst.worst} by "
+            f"{worst.difference:.2g}, at most {RESIZE_TOLERANCE:g} is allowed; "
+            "export it without --resize"
+        )
+        raise DeploymentError(msg)
+    return worst
+
+
+def largest(found: Iterable[Agreement]) -> Agreement:
+    """The one with the largest difference."""
+    return max(found, key=lambda one: one.difference)
+
+
 def run_files(
-    card: Card, files: Mapping[str, bytes], fitted: NDArray[np.uint8]
+    card: Card, files: Mapping[str, bytes], batches: Iterable[NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.float32]]:
     """Probabilities of every stage, computed from files as they will lie in the folder."""
     with TemporaryDirectory() as folder:
         place = Path(folder) / "exported"
         write_files(place, card, files)
-        return load_exported(place, threads=threads_here()).every_stage(fitted)
+        graph = load_exported(place, threads=threads_here())
+        found = [graph.every_stage(batch) for batch in batches]
+    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
 
 def first_difference(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from numpy.typing import NDArray
 
-from inception.deployment.files import openvino_files
+from inception.deployment.agreement import Agreement
+from inception.deployment.files import graph_files
 from inception.deployment.lower import staged
+from inception.deployment.repository import server_files
+from inception.deployment.resize import onnx_resizing, openvino_resizing
 from inception.deployment.to_onnx import onnx_model
 from inception.deployment.to_openvino import openvino_model
 from inception.deployment.to_torch import torch_file
@@ -18,11 +21,12 @@ from inception.errors import DeploymentError, UnknownNameError, did_you_mean
 from inception.evaluation.classifier import network_of
 from inception.spec import ordered_exits
 from inception.weights import Card, Exported, read_model, write_files
-from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision
-from inception.workflow.agree import check, images_to_compare
+from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision, Server
+from inception.workflow.agree import Compared, check, check_resize, images_to_compare
 from inception.workflow.listen import Listener, Silence
 from inception.workflow.quantise import in_8_bits
 
+SERVED: Mapping[Server, Kind] = {"ovms": "openvino", "triton": "onnx"}  # what each one runs
 Tensors: TypeAlias = dict[str, NDArray[Any]]
 
 
@@ -35,36 +39,58 @@ class Wanted:
         precision: of its arithmetic.
         exits: whether to cut the network at its exits, so that it can stop there.
         most: share of top-1 that int8 may lose.
+        resize: whether the graph resizes images too, so that those of any size go in.
+        server: whose model repository the folder is to fit into; none if None.
     """
 
     kind: Kind = "openvino"
     precision: Precision = "fp32"
     exits: bool = False
     most: float = 0.003
+    resize: bool = False
+    server: Server | None = None
 
     def __post_init__(self) -> None:
         possible = {"openvino": ("fp32", "bf16", "int8"), "onnx": ("fp32",), "torch": ("fp32",)}
         if self.precision not in possible[self.kind]:
-            msg = f"{self.precision} is not made for {self.kind}; export with --to openvino"
+            msg = (
+                f"{self.precision} is not made for {self.server or self.kind}; "
+                f"export with --to {'ovms' if self.server else 'openvino'}"
+            )
             raise DeploymentError(msg)
         if self.exits and self.kind == "torch":
             msg = "a torch program is not cut at exits; use --to openvino or --to onnx"
             raise DeploymentError(msg)
+        if self.exits and self.server:
+            msg = f"{self.server} serves one graph; export without --exits"
+            raise DeploymentError(msg)
+        if self.resize and self.kind == "torch":
+            msg = "a torch program does not resize; use --to openvino or --to onnx"
+            raise DeploymentError(msg)
 
 
-def wanted(kind: str, precision: str, *, exits: bool, most: float) -> Wanted:
-    """Read what to export from words.
+def wanted(to: str, precision: str, *, exits: bool, most: float, resize: bool) -> Wanted:
+    """Read what to export from words; `to` is a kind of graph, or a server.
 
     Raises:
-        UnknownNameError: no such kind, or no such precision.
-        DeploymentError: the two do not go together.
+        UnknownNameError: no such graph or server, or no such precision.
+        DeploymentError: they do not go together.
     """
-    for what, value, known in (("graph", kind, KINDS), ("precision", precision, PRECISIONS)):
+    for what, value, known in (
+        ("graph", to, (*KINDS, *SERVED)),
+        ("precision", precision, PRECISIONS),
+    ):
         if value not in known:
             msg = f"no {what} {value!r}; {did_you_mean(value, known)}"
             raise UnknownNameError(msg)
+    server = cast(Server, to) if to in SERVED else None
     return Wanted(
-        kind=cast(Kind, kind), precision=cast(Precision, precision), exits=exits, most=most
+        kind=SERVED[server] if server else cast(Kind, to),
+        precision=cast(Precision, precision),
+        exits=exits,
+        most=most,
+        resize=resize,
+        server=server,
     )
 
 
@@ -100,18 +126,22 @@ def export(
     card, tensors = read_model(Path(model))
     compared = images_to_compare(card, images)
     names = tuple(e.name for e in ordered_exits(card.architecture)) if asked.exits else ()
-    if asked.kind == "torch":
-        files = {"main.pt2": torch_program(card, tensors)}
-    else:
-        files = graphs(card, tensors, asked, names, data, listener)
-    exported = Exported(kind=asked.kind, precision=asked.precision, stages=(*names, "main"))
-    found = check(card, exported, files, tensors, compared)
-    listener.say(
-        f"agrees with the trained model on {found.top1:.1%} of {found.images} images "
-        f"({compared.said}); largest difference of a probability {found.difference:.2g} "
-        f"({found.worst})"
+    models = graphs(card, tensors, asked, names, data, listener)
+    exported = Exported(
+        kind=asked.kind, precision=asked.precision, stages=(*names, "main"), server=asked.server
     )
+    files = graph_files(exported, models)
+    found = check(card, exported, files, tensors, compared)
+    listener.say(f"agrees with the trained model on {said(found, compared)}")
     exported = replace(exported, agreement=found.to_json())
+    if asked.resize:
+        resizing = graph_files(exported, with_resize(models, exported, card))
+        found = check_resize(card, exported, files, resizing, compared)
+        listener.say(f"its own resize agrees with Pillow's on {said(found, compared)}")
+        exported, files = replace(exported, resize=found.to_json()), resizing
+    if asked.server:
+        name = Path(out).absolute().name
+        files |= server_files(asked.server, name, card, asked.precision)
     write_files(Path(out), replace(card, exported=exported), files)
     return {
         "folder": str(out),
@@ -127,20 +157,31 @@ def graphs(
     exits: Sequence[str],
     data: str | Path | None,
     listener: Listener,
-) -> dict[str, bytes]:
-    """The files of every stage: name -> content."""
+) -> dict[str, Any]:
+    """The graph of every stage, as its kind's library has it."""
+    if wanted.kind == "torch":
+        return {"main": torch_program(card, tensors)}
     stages = list(staged(card.architecture, tensors, card.preprocessing, exits))
     if wanted.kind == "onnx":
-        return {f"{name}.onnx": onnx_model(graph).SerializeToString() for name, graph in stages}
+        return {name: onnx_model(graph) for name, graph in stages}
     if wanted.precision == "int8":
-        models = in_8_bits(card, stages, data, most=wanted.most, listener=listener)
-    else:
-        models = {name: openvino_model(graph) for name, graph in stages}
-    return {
-        name: content
-        for stage, model in models.items()
-        for name, content in openvino_files(stage, model).items()
-    }
+        return in_8_bits(card, stages, data, most=wanted.most, listener=listener)
+    return {name: openvino_model(graph) for name, graph in stages}
+
+
+def with_resize(models: Mapping[str, Any], exported: Exported, card: Card) -> dict[str, Any]:
+    """The same graphs, the first of which resizes images by itself."""
+    first = exported.stages[0]
+    put = onnx_resizing if exported.kind == "onnx" else openvino_resizing
+    return {**models, first: put(models[first], card.preprocessing)}
+
+
+def said(found: Agreement, compared: Compared) -> str:
+    """An agreement in words."""
+    return (
+        f"{found.top1:.1%} of {found.images} images ({compared.said}); largest difference of a "
+        f"probability {found.difference:.2g} ({found.worst})"
+    )
 
 
 def torch_program(card: Card, tensors: Tensors) -> bytes:
