@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from inception.deployment.engines import ANY, Engine, OnnxRuntime, OpenVino
+from numpy.typing import NDArray
+
+from inception.deployment.engines import ANY, Engine, OnnxRuntime, OpenVino, Results
+from inception.deployment.graph import ONWARD, PROBABILITIES
 from inception.deployment.libraries import installed, library
 from inception.deployment.runtime import Cut, Deployed, Stages
 from inception.errors import DeploymentError
@@ -75,12 +81,55 @@ def load_exported(path: Path, *, threads: int) -> Deployed:
         stage: [read_file(folder, name, sums) for name in file_names(exported, stage)]
         for stage in exported.stages
     }
+    with refusals_told(folder):
+        engines = {name: engine(own, card, exported, threads) for name, own in files.items()}
+    stages = {name: Guarded(own, name, card, folder) for name, own in engines.items()}
+    return Deployed(card, fixed(card, stages))
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A stage from a file: what goes wrong in its engine is said of the folder it came from."""
+
+    engine: Engine
+    name: str
+    card: Card
+    folder: Path
+
+    def __call__(self, x: NDArray[Any]) -> Results:
+        """Run, and look whether it is this model that answers."""
+        with refusals_told(self.folder):
+            results = self.engine(x)
+        wanted = {PROBABILITIES} if self.name == "main" else {PROBABILITIES, ONWARD}
+        classes = len(self.card.classes)
+        if wanted <= results.keys() and results[PROBABILITIES].shape == (len(x), classes):
+            return results
+        msg = (
+            f"{self.folder}: the graph of {self.name} does not give {' and '.join(sorted(wanted))} "
+            f"for {classes} classes; export it again"
+        )
+        raise DeploymentError(msg)
+
+
+@contextmanager
+def refusals_told(folder: Path) -> Iterator[None]:
+    """Say it of the folder if an engine refuses a graph.
+
+    Raises:
+        DeploymentError: an engine lacks an operator, or the graph is none.
+    """
     try:
-        stages = {name: engine(own, card, exported, threads) for name, own in files.items()}
-    except RuntimeError as error:  # what both engines raise for an operator that they lack
+        yield
+    except (RuntimeError, *onnxruntime_errors()) as error:
         msg = f"{folder}: the engine cannot run it ({one_line(error)}); export it again"
         raise DeploymentError(msg) from error
-    return Deployed(card, fixed(card, stages))
+
+
+def onnxruntime_errors() -> tuple[type[Exception], ...]:
+    """Everything that ONNX Runtime raises, which has no common base; nothing if it never ran."""
+    native = sys.modules.get("onnxruntime.capi.onnxruntime_pybind11_state")
+    kinds = vars(native).values() if native else ()
+    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
 
 
 def fixed(card: Card, stages: Stages) -> Cut:
@@ -114,5 +163,5 @@ def engine(files: Sequence[bytes], card: Card, exported: Exported, threads: int)
 
 
 def one_line(error: Exception) -> str:
-    """The first line of an engine's message."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """The last line of an engine's message: before it OpenVINO names its own sources."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]

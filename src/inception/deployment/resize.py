@@ -147,7 +147,8 @@ class Sides:
 def write_front(write: Formula, preprocessing: Preprocessing) -> None:
     """Resize and cut out the middle, as `Preprocessing.fit` does.
 
-    Like Pillow, first along the width, then along the height, with whole levels in between.
+    Like Pillow, first along the width, then along the height, with whole levels in between. Where
+    the height shrinks much more than the width, Pillow 13 begins with the height.
     """
     sides = measured(write, preprocessing)
     window = write("Slice", IMAGE, sides.first, sides.last, np.array([1, 2]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from inception.errors import WeightsError, did_you_mean
+from inception.spec import Net, ordered_exits
 
 Kind: TypeAlias = Literal["onnx", "openvino", "torch"]
 Precision: TypeAlias = Literal["fp32", "bf16", "int8"]
@@ -36,6 +37,24 @@ class Exported:
                 raise WeightsError(msg)
         if not self.stages or self.stages[-1] != "main":
             msg = f"exported: the last stage must be 'main', got {list(self.stages)!r}"
+            raise WeightsError(msg)
+        measured: dict[str, object] = {"agreement": self.agreement}
+        if self.resize is not None:
+            measured["resize"] = self.resize
+        for name, found in measured.items():
+            if not isinstance(found, Mapping):
+                msg = f"exported: {name} must be an object, got {found!r}"
+                raise WeightsError(msg)
+
+    def check(self, net: Net) -> None:
+        """Refuse stages that do not end at exits of the network, in their order.
+
+        Raises:
+            WeightsError: one does not.
+        """
+        names = [*(one.name for one in ordered_exits(net)), "main"]
+        if [name for name in names if name in self.stages] != list(self.stages):
+            msg = f"exported: stages end at {', '.join(names)}, got {list(self.stages)!r}"
             raise WeightsError(msg)
 
     def to_json(self) -> dict[str, Any]:

@@ -226,6 +226,9 @@ def card_from_json(data: Mapping[str, Any]) -> Card:
     policy = ExitPolicy.from_json(data["exit_policy"]) if "exit_policy" in data else None
     if policy is not None:
         policy.check(net)
+    exported = Exported.from_json(data["exported"]) if "exported" in data else None
+    if exported is not None:
+        exported.check(net)
     return Card(
         architecture=net,
         classes=tuple(data["classes"]),
@@ -233,7 +236,7 @@ def card_from_json(data: Mapping[str, Any]) -> Card:
         metrics=dict(data["metrics"]),
         origin=dict(data["origin"]),
         exit_policy=policy,
-        exported=Exported.from_json(data["exported"]) if "exported" in data else None,
+        exported=exported,
     )
 
 

@@ -18,11 +18,11 @@ from inception.data.augment import normalised
 from inception.data.digits import digits
 from inception.data.source import pixels
 from inception.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement, agreement
-from inception.deployment.engines import OpenVino, threads_here
+from inception.deployment.engines import EngineName, threads_here
 from inception.deployment.files import load_exported
+from inception.deployment.live import engine, here
 from inception.deployment.lower import traced
 from inception.deployment.resize import resizable
-from inception.deployment.to_openvino import openvino_model
 from inception.errors import DataError, DeploymentError
 from inception.evaluation.classifier import network_of
 from inception.evaluation.run import every_exit
@@ -168,13 +168,15 @@ def first_difference(
     pixels_first = torch.from_numpy(compared.fitted[:8]).permute(0, 3, 1, 2)
     trained = block_outputs(model, normalised(pixels_first, preprocessing))
     graph = traced(model.spec, tensors, preprocessing)
-    engine = OpenVino(
-        openvino_model(graph),
+    name: EngineName = "onnxruntime" if exported.kind == "onnx" else "openvino"
+    run = engine(
+        graph,
+        name if name in here() else "openvino",
         size=preprocessing.size,
         precision=exported.precision,
         threads=threads_here(),
     )
-    got = engine(compared.fitted[:8])
+    got = run(compared.fitted[:8])
     allowed = BLOCK_TOLERANCE[exported.precision]
     for name, ours in trained.items():
         largest = float(np.abs(ours).max()) or 1.0

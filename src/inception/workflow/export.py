@@ -17,11 +17,12 @@ from inception.deployment.resize import onnx_resizing, openvino_resizing
 from inception.deployment.to_onnx import onnx_model
 from inception.deployment.to_openvino import openvino_model
 from inception.deployment.to_torch import torch_file
-from inception.errors import DeploymentError, UnknownNameError, did_you_mean
+from inception.errors import DeploymentError, RunError, UnknownNameError, did_you_mean
 from inception.evaluation.classifier import network_of
 from inception.spec import ordered_exits
-from inception.weights import Card, Exported, read_model, write_files
+from inception.weights import Card, Exported, read_card, read_model, write_files
 from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision, Server
+from inception.weights.folder import CARD
 from inception.workflow.agree import Compared, check, check_resize, images_to_compare
 from inception.workflow.listen import Listener, Silence
 from inception.workflow.quantise import in_8_bits
@@ -107,7 +108,7 @@ def export(
 
     Args:
         model: folder of a model or of a run.
-        out: folder of the exported model; one that stands there already is replaced.
+        out: folder of the exported model; an earlier one that stands there is replaced.
         asked: kind, precision, exits; OpenVINO in fp32 without exits if None.
         images: a folder of images, or one, to compare on; the built-in digits if None.
         data: the labelled images that the model was trained on, which int8 needs.
@@ -121,8 +122,10 @@ def export(
         DeploymentError: an engine is missing, or the export disagrees with the trained model; then
             nothing is written.
         DataError: no image to compare on, or none to quantise with.
+        RunError: something else than an exported model stands at `out`, or it cannot be written.
     """
     asked, listener = asked or Wanted(), listener or Silence()
+    place = free_place(Path(out))
     card, tensors = read_model(Path(model))
     compared = images_to_compare(card, images)
     names = tuple(e.name for e in ordered_exits(card.architecture)) if asked.exits else ()
@@ -140,14 +143,35 @@ def export(
         listener.say(f"its own resize agrees with Pillow's on {said(found, compared)}")
         exported, files = replace(exported, resize=found.to_json()), resizing
     if asked.server:
-        name = Path(out).absolute().name
-        files |= server_files(asked.server, name, card, asked.precision)
-    write_files(Path(out), replace(card, exported=exported), files)
+        files |= server_files(asked.server, place.name, card, asked.precision)
+    write_files(place, replace(card, exported=exported), files)
     return {
         "folder": str(out),
         **exported.to_json(),
         "bytes": sum(map(len, files.values())),
     }
+
+
+def free_place(out: Path) -> Path:
+    """The absolute path of `out`, where nothing stands that must not be replaced.
+
+    Raises:
+        RunError: something stands there that is neither empty nor an exported model.
+    """
+    place = out.expanduser().resolve()
+    if not place.exists() or replaceable(place):
+        return place
+    msg = f"{out}: is there already, and is no exported model; choose another folder with --out"
+    raise RunError(msg)
+
+
+def replaceable(place: Path) -> bool:
+    """Whether a folder is an exported model, or holds nothing and nobody stands in it."""
+    if not place.is_dir() or place == Path.cwd():
+        return False
+    if (place / CARD).is_file():
+        return read_card(place)[0].exported is not None
+    return not any(place.iterdir())
 
 
 def graphs(
