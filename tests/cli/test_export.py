@@ -4,37 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from inception.network import build
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.weights import Card, read_card, write_model
-
-Photo = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder for ten classes, as the digits have them."""
-    place = tmp_path_factory.mktemp("models") / "tiny"
-    state = build(tiny, seed=1).state_dict()
-    tensors = {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
-    classes = tuple("0123456789")
-    preprocessing = Preprocessing(size=16, crop=0.8)
-    write_model(
-        place, Card(architecture=tiny, classes=classes, preprocessing=preprocessing), tensors
-    )
-    return place
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 52, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
-    return tmp_path / "photo.png"
+from inception.weights import read_card
 
 
 def labels(said: str) -> list[tuple[str, float, str]]:
@@ -119,6 +91,61 @@ def test_what_cannot_be_exported_is_said_and_nothing_is_written(
     assert said.code == 2
     assert sentence in said.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("what", ["the model itself", "a folder of photos", "a file", "here"])
+def test_nothing_but_an_earlier_export_is_ever_replaced(
+    inception: Callable, model: Path, photo: Path, tmp_path: Path, what: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    photo.rename(tmp_path / "photos" / "photo.png")
+    (tmp_path / "notes").write_text("mine")
+    places = {
+        "the model itself": model,
+        "a folder of photos": tmp_path / "photos",
+        "a file": tmp_path / "notes",
+        "here": Path(),
+    }
+    before = {file: file.read_bytes() for file in model.iterdir()}
+
+    said = inception("export", model, "--to", "onnx", "--out", places[what])
+
+    assert said.code == 2
+    assert "is there already, and is no exported model; choose another folder" in said.err
+    assert {file: file.read_bytes() for file in model.iterdir()} == before
+    assert (tmp_path / "photos" / "photo.png").is_file()
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_an_earlier_export_and_an_empty_folder_are_replaced(
+    inception: Callable, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+
+    first = inception("export", model, "--to", "onnx", "--out", tmp_path / "out")
+    second = inception("export", model, "--to", "openvino", "--out", tmp_path / "out")
+
+    assert (first.code, second.code) == (0, 0)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "main.bin",
+        "main.xml",
+        "model.json",
+    ]
+
+
+def test_the_file_on_disk_passes_onnxs_checker_with_all_shapes(
+    inception: Callable, model: Path, tmp_path: Path
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    inception("export", model, "--to", "onnx", "--resize", "--out", tmp_path / "out", "--quiet")
+    path = tmp_path / "out" / "main.onnx"
+
+    onnx.checker.check_model(path, full_check=True)
+    found = onnx.load(path)
+
+    assert [(one.domain, one.version) for one in found.opset_import] == [("", 18)]
+    known = {one.name for one in (*found.graph.value_info, *found.graph.output)}
+    assert {name for node in found.graph.node for name in node.output} <= known
 
 
 @pytest.mark.parametrize("name", ["main.onnx", "model.json"])
