@@ -93,6 +93,32 @@ def test_what_cannot_be_exported_is_said_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("classes", "each", "sentence"),
+    [
+        (("dark", "light"), 30, "the model has no class"),
+        (("0", "1"), 4, "int8 needs 10 images to set its ranges and 10 to be judged by"),
+    ],
+)
+def test_int8_refuses_images_of_other_classes_and_too_few(
+    inception: Callable,
+    model: Path,
+    photos: Callable,
+    tmp_path: Path,
+    classes: tuple[str, ...],
+    each: int,
+    sentence: str,
+) -> None:
+    data = photos(classes, each=each)
+    said = inception(
+        "export", model, "--precision", "int8", "--data", data, "--out", tmp_path / "out"
+    )
+
+    assert said.code == 2
+    assert sentence in said.err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("what", ["the model itself", "a folder of photos", "a file", "here"])
 def test_nothing_but_an_earlier_export_is_ever_replaced(
     inception: Callable, model: Path, photo: Path, tmp_path: Path, what: str
@@ -177,18 +203,35 @@ def test_a_missing_engine_names_the_extra(
     assert "onnx is not installed; pip install 'inception[deploy]'" in said.err
 
 
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        (("--to", "openvino"), ()),
+        (("--to", "onnx", "--exits"), ("--early-exit", "0.2")),
+        (("--to", "ovms", "--resize"), ()),
+        (("--to", "triton"), ("--json",)),
+    ],
+)
 def test_predict_with_an_exported_model_imports_no_torch(
-    shell: Callable, inception: Callable, model: Path, photo: Path, tmp_path: Path
+    shell: Callable,
+    inception: Callable,
+    model: Path,
+    photo: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    asked: tuple[str, ...],
 ) -> None:
-    inception("export", model, "--to", "openvino", "--out", tmp_path / "out")
+    inception("export", model, *options, "--out", tmp_path / "out")
+    words = ["predict", str(tmp_path / "out"), str(photo), *asked]
     code = (
         "import sys; from inception.cli import main; "
-        f"code = main(['predict', {str(tmp_path / 'out')!r}, {str(photo)!r}]); "
+        f"code = main({words!r}); "
         "sys.exit(3 if 'torch' in sys.modules else code)"
     )
     said = shell(entry=("-c", code))
 
     assert said.code == 0, said.err
+    assert str(photo) in said.out
 
 
 def test_an_export_that_disagrees_is_refused_and_says_where(

@@ -85,7 +85,7 @@ def test_what_is_damaged_here_works_as_long_as_it_is_whole(
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
-@pytest.mark.parametrize("keep", [0, 9, 1000, -1])
+@pytest.mark.parametrize("keep", [0, 9, 1000, -99])
 def test_a_graph_that_was_cut_short_is_refused(
     copy: Callable[[str], Path], kind: str, keep: int
 ) -> None:
