@@ -14,7 +14,9 @@ from PIL import Image
 
 from inception.catalog import architecture
 from inception.derive import tensors
+from inception.preprocess import Preprocessing
 from inception.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named
+from inception.weights import Card, write_model
 from inception.weights.names import RULES, rename
 
 Folder = Callable[..., Path]
@@ -50,6 +52,21 @@ def tiny() -> Net:
             Exit(name="second", after="inception2", head=answer(10), loss_weight=0.3),
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of the tiny network, with ten classes as the digits have them."""
+    from inception.network import build
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    state = build(tiny, seed=1).state_dict()
+    tensors = {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
+    preprocessing = Preprocessing(size=16)
+    classes = tuple("0123456789")
+    card = Card(architecture=tiny, classes=classes, preprocessing=preprocessing)
+    write_model(folder, card, tensors)
+    return folder
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from inception.spec import from_json
 
 VERBS = (
     "list", "describe", "design", "recipes", "train", "resume", "evaluate", "explain", "predict",
-    "report", "compare", "prune", "convert", "export",
+    "report", "compare", "prune", "convert", "export", "bench",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import typer
 
 from inception import __version__
 from inception.cli import (
+    bench,
     check,
     compare,
     convert,
@@ -75,6 +76,7 @@ app.command("resume")(train.resume)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.command("convert")(convert.convert)
 app.command("compare")(compare.compare)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inception.cli.options import Json, Model, Quiet
+
+if TYPE_CHECKING:
+    from inception.workflow.export import Wanted
+    from inception.workflow.listen import Listener
 
 
 def export(  # noqa: PLR0913 - the options of the verb
@@ -35,11 +39,27 @@ def export(  # noqa: PLR0913 - the options of the verb
         typer.Option(help="Images on which it is compared with the trained model; else digits."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="The images it was trained on, which int8 needs.")
+        str | None,
+        typer.Option(
+            help="The images it was trained on, which int8, --variants and --fastest need."
+        ),
     ] = None,
     max_drop: Annotated[
-        float, typer.Option(help="Points of top-1 that int8 may lose.", min=0.0, max=100.0)
+        float,
+        typer.Option(help="Points of top-1 that int8, or the fastest, may lose.", min=0.0, max=100),
     ] = 0.3,
+    variants: Annotated[
+        bool,
+        typer.Option(
+            "--variants", help="Write fp32, bf16 and int8 side by side, and measure them here."
+        ),
+    ] = False,
+    fastest: Annotated[
+        bool,
+        typer.Option(
+            "--fastest", help="Measure fp32, bf16 and int8 here, and write the fastest of them."
+        ),
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -48,17 +68,60 @@ def export(  # noqa: PLR0913 - the options of the verb
     Example: inception export runs/photos-compact-001 --to onnx
     """
     from inception.cli.console import console, listener, print_json
+    from inception.cli.speeds import print_variants
     from inception.cli.words import bytes_said
     from inception.workflow.export import export as run
     from inception.workflow.export import wanted
 
     asked = wanted(to, precision, exits=exits, most=max_drop / 100, resize=resize)
-    place = out or Path(f"{model}-{to}")
+    if variants or fastest:
+        refuse_one_precision(to, asked, both=variants and fastest)
+    place = out or Path(f"{model}-{'variants' if variants else to}")
     with listener(quiet=quiet, as_json=as_json) as heard:
-        found = run(model, place, asked=asked, images=images, data=data, listener=heard)
+        if variants or fastest:
+            found = in_every_precision(model, place, asked, images, data, heard, fastest=fastest)
+        else:
+            found = run(model, place, asked=asked, images=images, data=data, listener=heard)
     if as_json:
         print_json(found)
-    elif not quiet:
-        page = console()
-        page.print(f"model   {place} ({bytes_said(found['bytes'])})", markup=False)
-        page.print(f"next    inception predict {place} IMAGE...", markup=False)
+        return
+    if quiet:
+        return
+    if "rows" in found:
+        print_variants(found)
+    page = console()
+    if "why" in found:
+        page.print(found["why"], markup=False)
+    said = "" if variants else f" ({bytes_said(found['bytes'])})"
+    page.print(f"model   {place}{said}", markup=False)
+    used = f"{place}/fp32" if variants else place
+    page.print(f"next    inception predict {used} IMAGE...", markup=False)
+
+
+def refuse_one_precision(to: str, asked: Wanted, *, both: bool) -> None:
+    """Refuse to measure all precisions and yet want one, or a graph that has but one."""
+    if both:
+        msg = "--variants writes all precisions and --fastest one; choose one of the two"
+    elif to != "openvino" or asked.precision != "fp32" or asked.resize:
+        msg = "--variants and --fastest try all precisions with openvino; leave --to, "
+        msg += "--precision and --resize out"
+    else:
+        return
+    raise typer.BadParameter(msg)
+
+
+def in_every_precision(  # noqa: PLR0913 - as many as the verb's own
+    model: Path,
+    place: Path,
+    asked: Wanted,
+    images: Path | None,
+    data: str | None,
+    heard: Listener,
+    *,
+    fastest: bool,
+) -> dict[str, Any]:
+    """Measure all precisions, and write all or the fastest."""
+    from inception.workflow import variants as verb
+
+    found = verb.variants(model, data, asked=asked, images=images, listener=heard)
+    return verb.write_fastest(found, asked.most, place) if fastest else verb.write_all(found, place)

@@ -15,12 +15,13 @@ from inception.deployment.signals import signal_stack_kept
 from inception.weights.exported import Precision
 
 EngineName: TypeAlias = Literal["openvino", "onnxruntime"]
+Mode: TypeAlias = Literal["latency", "throughput"]
 Results: TypeAlias = Mapping[str, NDArray[np.float32]]
 
 HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}
 # OpenVINO's names; what an int8 graph leaves in floating point runs fastest in bf16
 
-
+BATCH: Mapping[Mode, int] = {"latency": 1, "throughput": 32}  # images that are answered at once
 ANY = -1  # a batch of any size
 
 
@@ -32,9 +33,21 @@ class Engine(Protocol):
 
 
 class OpenVino:
-    """A graph in OpenVINO, compiled at once for single images, and later for larger batches."""
+    """A graph in OpenVINO, compiled at once for single images, and later for larger batches.
 
-    def __init__(self, model: Any, *, size: int, precision: Precision, threads: int) -> None:  # noqa: ANN401 - openvino.Model
+    For latency all threads compute the same images; for throughput a batch is divided among as many
+    streams as OpenVINO finds best.
+    """
+
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401 - openvino.Model
+        *,
+        size: int,
+        precision: Precision,
+        threads: int,
+        mode: Mode = "latency",
+    ) -> None:
         """Compile `model`.
 
         Args:
@@ -42,39 +55,46 @@ class OpenVino:
             size: side of the images where it leaves that open; `ANY` if they have any size.
             precision: of its arithmetic.
             threads: to run on.
+            mode: what it is tuned for.
         """
         self.model = model
         self.options = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "INFERENCE_NUM_THREADS": threads,
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": mode.upper(),
         }
+        if mode == "latency":
+            self.options["NUM_STREAMS"] = 1
         _, *sides = model.inputs[0].get_partial_shape()
         self.sides = [size if side.is_dynamic else side.get_length() for side in sides]
         one = (1, *self.sides)
-        self.requests = {one: self.compiled(one).create_infer_request()}
+        self.requests = {one: self.compiled(one)}
 
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run; single images have a compiled model of their own, whose shapes are all known."""
         sides = self.sides if ANY in self.sides else x.shape[1:]
         shape = (1 if len(x) == 1 else ANY, *sides)
         if shape not in self.requests:
-            self.requests[shape] = self.compiled(shape).create_infer_request()
-        request = self.requests[shape]
-        request.infer([x], share_inputs=True)
+            self.requests[shape] = self.compiled(shape)
+        requests = self.requests[shape][: len(x)]
+        for request, part in zip(requests, np.array_split(x, len(requests)), strict=True):
+            request.start_async([part], share_inputs=True)
+        for request in requests:
+            request.wait()
         return {
-            output.any_name: request.get_output_tensor(i).data.copy()
-            for i, output in enumerate(request.model_outputs)
+            output.any_name: np.concatenate([r.get_output_tensor(i).data for r in requests])
+            for i, output in enumerate(requests[0].model_outputs)
         }
 
-    def compiled(self, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - openvino.CompiledModel
-        """Compile for inputs of one shape."""
+    def compiled(self, shape: tuple[int, ...]) -> list[Any]:
+        """Compile for inputs of one shape; a request for each stream."""
         ov = library("openvino")
         model = self.model.clone()
         model.reshape(list(shape))
         with signal_stack_kept():
-            return ov.Core().compile_model(model, "CPU", self.options)
+            found = ov.Core().compile_model(model, "CPU", self.options)
+        streams = found.get_property("NUM_STREAMS")
+        return [found.create_infer_request() for _ in range(streams)]
 
 
 class OnnxRuntime:
@@ -98,13 +118,3 @@ class OnnxRuntime:
 def threads_here() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cpu_flags() -> frozenset[str]:
-    """What the processor can do, in the kernel's words; nothing where it does not say."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return frozenset()
-    lines = (line.partition(":")[2] for line in text.splitlines() if line.startswith("flags"))
-    return frozenset(next(lines, "").split())

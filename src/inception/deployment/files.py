@@ -6,13 +6,22 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from numpy.typing import NDArray
 
-from inception.deployment.engines import ANY, Engine, OnnxRuntime, OpenVino, Results
+from inception.deployment.engines import (
+    ANY,
+    BATCH,
+    Engine,
+    Mode,
+    OnnxRuntime,
+    OpenVino,
+    Results,
+)
 from inception.deployment.graph import ONWARD, PROBABILITIES
 from inception.deployment.libraries import installed, library
 from inception.deployment.runtime import Cut, Deployed, Stages
@@ -25,6 +34,11 @@ SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
     "openvino": (".xml", ".bin"),
     "torch": (".pt2",),
 }
+RUN_BY: Mapping[Kind, tuple[str, ...]] = {
+    "onnx": ("onnxruntime", "openvino"),
+    "openvino": ("openvino",),
+    "torch": ("torch",),
+}  # engines, the first choice first
 
 
 VERSION = "1/model"  # where a server's model repository has the graph
@@ -64,8 +78,16 @@ def contents(kind: Kind, model: Any) -> list[bytes]:  # noqa: ANN401 - a graph o
         return [path.read_bytes() for path in paths]
 
 
-def load_exported(path: Path, *, threads: int) -> Deployed:
+def load_exported(
+    path: Path, *, threads: int, mode: Mode = "latency", name: str | None = None
+) -> Deployed:
     """Load an exported model.
+
+    Args:
+        path: of its folder.
+        threads: of the engine.
+        mode: what the engine is tuned for.
+        name: of the engine; the kind's own that is installed if None.
 
     Raises:
         WeightsError: there is none, or a file is damaged.
@@ -78,13 +100,16 @@ def load_exported(path: Path, *, threads: int) -> Deployed:
         msg = f"{folder}: holds no exported graphs; export it with `inception export {path}`"
         raise DeploymentError(msg)
     files = {
-        stage: [read_file(folder, name, sums) for name in file_names(exported, stage)]
+        stage: [read_file(folder, file, sums) for file in file_names(exported, stage)]
         for stage in exported.stages
     }
+    own = own_engine(folder, exported.kind, name)
+    start = partial(engine, card, exported, own, threads, mode)
     with refusals_told(folder):
-        engines = {name: engine(own, card, exported, threads) for name, own in files.items()}
-    stages = {name: Guarded(own, name, card, folder) for name, own in engines.items()}
-    return Deployed(card, fixed(card, stages))
+        engines = {stage: start(graph) for stage, graph in files.items()}
+    stages = {stage: Guarded(one, stage, card, folder) for stage, one in engines.items()}
+    batch = BATCH[mode] if exported.resize is None else 1  # whole images differ in size
+    return Deployed(card, fixed(card, stages), batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +157,19 @@ def onnxruntime_errors() -> tuple[type[Exception], ...]:
     return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
 
 
+def own_engine(folder: Path, kind: Kind, name: str | None) -> str:
+    """The engine that runs a kind of graph: that which is asked for, else one that is installed.
+
+    Raises:
+        DeploymentError: the one that is asked for does not run such graphs.
+    """
+    known = RUN_BY[kind]
+    if name is not None and name not in known:
+        msg = f"{folder}: holds a graph for {kind}, which {name} does not run; export it for {name}"
+        raise DeploymentError(msg)
+    return name or next(filter(installed, known), known[-1])
+
+
 def fixed(card: Card, stages: Stages) -> Cut:
     """Give these stages, whatever the policy, as long as they end at its exits."""
 
@@ -148,18 +186,26 @@ def fixed(card: Card, stages: Stages) -> Cut:
     return cut
 
 
-def engine(files: Sequence[bytes], card: Card, exported: Exported, threads: int) -> Engine:
+def engine(
+    card: Card,
+    exported: Exported,
+    name: str,
+    threads: int,
+    mode: Mode,
+    files: Sequence[bytes],
+) -> Engine:
     """The engine for one graph."""
     first, *rest = files
-    if exported.kind == "torch":
+    if name == "torch":
         from inception.deployment.to_torch import Program
 
         return Program(first)
-    if exported.kind == "onnx" and installed("onnxruntime"):
+    if name == "onnxruntime":
         return OnnxRuntime(first, threads=threads)
     model = library("openvino").Core().read_model(first, *rest)
     size = card.preprocessing.size if exported.resize is None else ANY
-    return OpenVino(model, size=size, precision=exported.precision, threads=threads)
+    precision = exported.precision
+    return OpenVino(model, size=size, precision=precision, threads=threads, mode=mode)
 
 
 def one_line(error: Exception) -> str:

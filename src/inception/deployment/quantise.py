@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,9 @@ def quantised(
 ) -> list[Quantised]:
     """Quantise weights and activations of every stage to 8 bits.
 
+    Every stage reads what the stages before it give in 8 bits, and is judged against the network
+    that is in floating point throughout: what is lost adds up from stage to stage.
+
     Args:
         stages: name and graph, in order; what one gives the next reads.
         calibration: (images, size, size, 3) that the network was trained on, as its preprocessing
@@ -68,55 +72,68 @@ def quantised(
     found: list[Quantised] = []
     x: NDArray[Any] = calibration[:CALIBRATION]
     put = partial(OpenVino, size=x.shape[1], threads=threads)
+    exact = held
     for name, graph in stages:
         model = openvino_model(graph)
-        run = put(model, precision="fp32")
-        found.append(stage_in_int8(name, model, put, x, held, most=most))
+        floating = put(model, precision="fp32")
+        judged = partial(change, right(floating, exact), held, put)
+        found.append(stage_in_int8(name, model, x, held, judged, most))
         if ONWARD in graph.gives:
-            x, held = run(x)[ONWARD], Held(run(held.images)[ONWARD], held.labels)
+            small = put(found[-1].model, precision="int8")
+            exact = Held(through(floating, exact.images, ONWARD), held.labels)
+            held = Held(through(small, held.images, ONWARD), held.labels)
+            x = through(small, x, ONWARD)
     return found
 
 
 def stage_in_int8(
     name: str,
     model: Any,  # noqa: ANN401 - openvino.Model
-    put: Callable[..., OpenVino],
     calibration: NDArray[Any],
     held: Held,
-    *,
+    judged: Callable[[Any], Paired],
     most: float,
 ) -> Quantised:
     """Quantise one stage; once more and with care where the plain way loses too much.
 
-    `put` puts a model into the engine.
+    `judged` compares a quantised stage with floating point.
 
     Raises:
         DeploymentError: it loses too much either way.
     """
-    before = right(put(model, precision="fp32"), held)
     small, spared = plainly(model, calibration), False
-    change = paired(before, right(put(small, precision="int8"), held))
-    if -change.difference.mean > most:
+    found = judged(small)
+    if -found.difference.mean > most:
         small, spared = with_care(model, calibration, held, most), True
-        change = paired(before, right(put(small, precision="int8"), held))
-    if -change.difference.mean > most:
+        found = judged(small)
+    if -found.difference.mean > most:
         msg = (
-            f"{name}: int8 loses {-change.difference.mean:.1%} top-1 of {change.images} images, at "
+            f"{name}: int8 loses {-found.difference.mean:.1%} top-1 of {found.images} images, at "
             f"most {most:.1%} were allowed; allow more with --max-drop, or take bf16"
         )
         raise DeploymentError(msg)
-    return Quantised(name, small, change, spared)
+    return Quantised(name, small, found, spared)
+
+
+def change(
+    before: NDArray[np.bool_],
+    held: Held,
+    put: Callable[..., OpenVino],
+    small: Any,  # noqa: ANN401 - openvino.Model
+) -> Paired:
+    """How much better a quantised stage is than what was right before."""
+    return paired(before, right(put(small, precision="int8"), held))
 
 
 def right(run: OpenVino, held: Held) -> NDArray[np.bool_]:
     """Whether each held-out image is named rightly."""
-    pieces = [run(x)[PROBABILITIES].argmax(1) for x in np.array_split(held.images, batches(held))]
-    return np.asarray(np.concatenate(pieces) == held.labels)
+    return np.asarray(through(run, held.images, PROBABILITIES).argmax(1) == held.labels)
 
 
-def batches(held: Held) -> int:
-    """Parts of about 32 images."""
-    return max(1, len(held.images) // 32)
+def through(run: OpenVino, images: NDArray[Any], output: str) -> NDArray[np.float32]:
+    """One output for every image, about 32 of them at a time."""
+    parts = np.array_split(images, max(1, len(images) // 32))
+    return np.concatenate([run(part)[output] for part in parts])
 
 
 def plainly(model: Any, calibration: NDArray[Any]) -> Any:  # noqa: ANN401 - openvino.Model
@@ -131,25 +148,28 @@ def plainly(model: Any, calibration: NDArray[Any]) -> Any:  # noqa: ANN401 - ope
 def with_care(model: Any, calibration: NDArray[Any], held: Held, most: float) -> Any:  # noqa: ANN401 - openvino.Model
     """Quantise, then put back layer after layer, the most harmful first, until little is lost."""
     nncf = silent_nncf()
-
-    def judge(compiled: Any, images: Any) -> tuple[float, list[float]]:  # noqa: ANN401 - NNCF calls it
-        hits = [
-            float(compiled(x)[PROBABILITIES].argmax() == label)
-            for x, label in zip(images, held.labels, strict=False)
-        ]
-        return float(np.mean(hits)), hits
+    judges = list(zip(one_by_one(held.images), held.labels, strict=True))
 
     with redirect_stdout(sys.stderr), signal_stack_kept():
         return nncf.quantize_with_accuracy_control(
             model,
             nncf.Dataset(one_by_one(calibration)),
-            nncf.Dataset(one_by_one(held.images)),
+            nncf.Dataset(judges, itemgetter(0)),
             judge,
             max_drop=most,
             drop_type=nncf.DropType.ABSOLUTE,
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(calibration),
         )
+
+
+def judge(compiled: Any, judges: Iterable[tuple[NDArray[Any], int]]) -> tuple[float, list[float]]:  # noqa: ANN401 - NNCF calls it
+    """Top-1 of some of the held-out images, and whether each is named rightly.
+
+    Each comes with its label, for NNCF ranks the layers by images that it picks.
+    """
+    hits = [float(compiled(x)[PROBABILITIES].argmax() == label) for x, label in judges]
+    return float(np.mean(hits)), hits
 
 
 def one_by_one(images: NDArray[Any]) -> list[NDArray[Any]]:

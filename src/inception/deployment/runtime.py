@@ -12,7 +12,7 @@ from inception.deployment.engines import Engine
 from inception.deployment.graph import ONWARD, PROBABILITIES
 from inception.deployment.resize import resizable
 from inception.evaluation.calibration import tempered
-from inception.evaluation.policy import Policy, RunToTheEnd, confidence, gated
+from inception.evaluation.policy import Policy, confidence, gated
 from inception.evaluation.predictor import Predictor
 from inception.weights import Card
 
@@ -28,8 +28,8 @@ class Deployed(Predictor):
         cut: gives the stages for the exits that a policy uses.
     """
 
-    def __init__(self, card: Card, cut: Cut) -> None:
-        super().__init__(card)
+    def __init__(self, card: Card, cut: Cut, batch: int = 1) -> None:
+        super().__init__(card, batch)
         self.cut = cut
 
     def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -43,19 +43,14 @@ class Deployed(Predictor):
             return super().prepare(pixels)
         return resizable(pixels, self.card.preprocessing)
 
-    def answer(self, fitted: NDArray[np.uint8], policy: Policy) -> tuple[NDArray[np.float32], str]:
-        """Probabilities of one image, and who gave them."""
-        probabilities, who = self.answers(fitted[None], policy)
-        return probabilities[0], who[0]
-
     def answers(
-        self, fitted: NDArray[np.uint8], policy: Policy | None = None
+        self, fitted: NDArray[np.uint8], policy: Policy
     ) -> tuple[NDArray[np.float32], Sequence[str]]:
         """Answer each image of a batch; what lies beyond its exit does not run for it.
 
         Args:
             fitted: (batch, height, width, 3), as `prepare` leaves them.
-            policy: when to stop at an exit; never if None.
+            policy: when to stop at an exit.
 
         Returns:
             (batch, classes), and who answered each: an exit, or "main".
@@ -63,7 +58,7 @@ class Deployed(Predictor):
         Raises:
             DeploymentError: the policy uses an exit at which the exported model is not cut.
         """
-        rules = gated(policy or RunToTheEnd(), self.card.architecture)
+        rules = gated(policy, self.card.architecture)
         gates = {gate.exit: gate for gate in rules.gates}
         found = np.zeros((len(fitted), len(self.card.classes)), np.float32)
         who = np.full(len(fitted), "main", dtype=object)

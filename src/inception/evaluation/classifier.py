@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,30 +27,33 @@ class Classifier(Predictor):
         model: the network, in evaluation mode.
     """
 
-    def __init__(self, card: Card, model: InceptionNet) -> None:
-        super().__init__(card)
+    def __init__(self, card: Card, model: InceptionNet, batch: int = 1) -> None:
+        super().__init__(card, batch)
         self.model = model
 
-    def answer(self, fitted: NDArray[np.uint8], policy: Policy) -> tuple[NDArray[np.float32], str]:
-        """Probabilities of one image, and who gave them."""
-        pixels = torch.from_numpy(fitted).permute(2, 0, 1)[None]
+    def answers(
+        self, fitted: NDArray[np.uint8], policy: Policy
+    ) -> tuple[NDArray[np.float32], Sequence[str]]:
+        """Probabilities of each image of a batch, and who gave them."""
+        pixels = torch.from_numpy(fitted).permute(0, 3, 1, 2)
         found = answers(self.model, pixels, self.card.preprocessing, policy)
-        return found.probabilities[0], found.names[found.exits[0]]
+        return found.probabilities, [found.names[number] for number in found.exits]
 
 
-def load(path: str | Path) -> Classifier:
+def load(path: str | Path, batch: int = 1) -> Classifier:
     """Load a model.
 
     Args:
         path: a model folder, a run folder, a weights file of another implementation, or the id of
             released weights such as "torchvision/googlenet", which are downloaded once.
+        batch: images that `predict` answers at once.
 
     Raises:
         WeightsError: it is none of these, damaged, or cannot be downloaded.
         UnknownNameError: no released weights have that id.
     """
     card, tensors = read(path)
-    return Classifier(card, network_of(card, tensors))
+    return Classifier(card, network_of(card, tensors), batch)
 
 
 def network_of(card: Card, tensors: Mapping[str, NDArray[Any]]) -> InceptionNet:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import TypeAlias
@@ -28,7 +29,7 @@ class Prediction:
     label: str
     probability: float
     exit: str  # which classifier answered: "main", or an exit
-    ms: float  # from the decoded image to the answer
+    ms: float  # from the decoded image to the answer; of several at once, the share of each
     top: tuple[tuple[str, float], ...]  # the most probable labels, at most five, with probability
 
 
@@ -37,21 +38,25 @@ class Predictor(ABC):
 
     Attributes:
         card: what the model folder says of it.
+        batch: images that `predict` answers at once.
     """
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, batch: int = 1) -> None:
         self.card = card
+        self.batch = batch
 
     @abstractmethod
-    def answer(self, fitted: NDArray[np.uint8], policy: Policy) -> tuple[NDArray[np.float32], str]:
-        """Probabilities of one image, and who gave them.
+    def answers(
+        self, fitted: NDArray[np.uint8], policy: Policy
+    ) -> tuple[NDArray[np.float32], Sequence[str]]:
+        """Probabilities of each image of a batch, and who gave them.
 
         Args:
-            fitted: (height, width, 3), as `prepare` leaves it.
+            fitted: (batch, height, width, 3), as `prepare` leaves them.
             policy: when to stop at an exit.
 
         Returns:
-            (classes,) and the name of an exit, or "main".
+            (batch, classes), and the names of exits, or "main".
         """
 
     def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -61,7 +66,7 @@ class Predictor(ABC):
     def predict(
         self, images: Iterable[AnImage], policy: AnyPolicy | None = None
     ) -> list[Prediction]:
-        """Classify images, one after the other.
+        """Classify images, one after the other, or as many at once as the model was loaded for.
 
         Args:
             images: paths, encoded bytes, PIL images, or uint8 arrays (height, width), or
@@ -77,14 +82,22 @@ class Predictor(ABC):
             msg = "predict takes a list of images, got one; write predict([image])"
             raise DataError(msg)
         asked = of_model(policy, self.card)
-        return [self.one(image, asked) for image in images]
+        found: list[Prediction] = []
+        left = iter(images)
+        while together := [rgb(image) for image in islice(left, self.batch)]:
+            found += self.several(together, asked)
+        return found
 
-    def one(self, image: AnImage, policy: Policy) -> Prediction:
-        """Classify one image."""
-        pixels = rgb(image)
+    def several(self, images: Sequence[NDArray[np.uint8]], policy: Policy) -> list[Prediction]:
+        """Classify decoded images at once."""
         began = perf_counter()
-        probabilities, who = self.answer(self.prepare(pixels), policy)
-        ms = 1e3 * (perf_counter() - began)
+        fitted = np.stack([self.prepare(image) for image in images])
+        probabilities, who = self.answers(fitted, policy)
+        ms = 1e3 * (perf_counter() - began) / len(images)
+        return [self.prediction(*one, ms) for one in zip(probabilities, who, strict=True)]
+
+    def prediction(self, probabilities: NDArray[np.float32], who: str, ms: float) -> Prediction:
+        """What the probabilities (classes,) of one image say."""
         best = np.argsort(-probabilities, kind="stable")[:5]
         top = tuple((self.card.classes[i], float(probabilities[i])) for i in best)
         return Prediction(*top[0], exit=who, ms=ms, top=top)

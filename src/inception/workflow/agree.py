@@ -18,11 +18,15 @@ from inception.data.augment import normalised
 from inception.data.digits import digits
 from inception.data.source import pixels
 from inception.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement, agreement
-from inception.deployment.engines import EngineName, threads_here
+from inception.deployment.engines import Engine, OnnxRuntime, OpenVino, threads_here
 from inception.deployment.files import load_exported
-from inception.deployment.live import engine, here
+from inception.deployment.graph import Graph
+from inception.deployment.libraries import installed
 from inception.deployment.lower import traced
 from inception.deployment.resize import resizable
+from inception.deployment.runtime import Deployed
+from inception.deployment.to_onnx import onnx_model
+from inception.deployment.to_openvino import openvino_model
 from inception.errors import DataError, DeploymentError
 from inception.evaluation.classifier import network_of
 from inception.evaluation.run import every_exit
@@ -79,7 +83,7 @@ def check(
     card: Card,
     exported: Exported,
     files: Mapping[str, bytes],
-    tensors: dict[str, NDArray[Any]],
+    tensors: Mapping[str, NDArray[Any]],
     compared: Compared,
 ) -> Agreement:
     """Run both models on the same images, the exported one from files as they will lie there.
@@ -90,7 +94,8 @@ def check(
     model = network_of(card, tensors)
     pixels_first = torch.from_numpy(compared.fitted).permute(0, 3, 1, 2)
     trained = every_exit(model, pixels_first, card.preprocessing, batch=8)
-    got = run_files(replace(card, exported=exported), files, [compared.fitted])
+    written = in_engine(replace(card, exported=exported), files, threads_here())
+    got = written.every_stage(compared.fitted)
     worst = largest(agreement(trained[name], own, compared.names) for name, own in got.items())
     allowed = TOLERANCE.get(exported.precision, 1.0)
     if worst.difference > allowed:
@@ -123,13 +128,15 @@ def check_resize(
         UnusableImage: no graph can resize one of them.
         DeploymentError: they differ by more than `RESIZE_TOLERANCE`.
     """
-    whole = (
-        resizable(compared.whole(number), card.preprocessing)[None]
-        for number in range(len(compared.names))
+    threads, own = threads_here(), replace(exported, resize={})
+    run = in_engine(replace(card, exported=own), resizing, threads)
+    whole = (compared.whole(number) for number in range(len(compared.names)))
+    pieces = [run.every_stage(resizable(image, card.preprocessing)[None]) for image in whole]
+    wanted = in_engine(replace(card, exported=exported), plain, threads)
+    worst = largest(
+        agreement(ours, np.concatenate([piece[name] for piece in pieces]), compared.names)
+        for name, ours in wanted.every_stage(compared.fitted).items()
     )
-    got = run_files(replace(card, exported=replace(exported, resize={})), resizing, whole)
-    wanted = run_files(replace(card, exported=exported), plain, [compared.fitted])
-    worst = largest(agreement(wanted[name], own, compared.names) for name, own in got.items())
     if worst.difference > RESIZE_TOLERANCE:
         msg = (
             f"the graph's own resize changes a probability of {worst.worst} by "
@@ -145,21 +152,17 @@ def largest(found: Iterable[Agreement]) -> Agreement:
     return max(found, key=lambda one: one.difference)
 
 
-def run_files(
-    card: Card, files: Mapping[str, bytes], batches: Iterable[NDArray[np.uint8]]
-) -> dict[str, NDArray[np.float32]]:
-    """Probabilities of every stage, computed from files as they will lie in the folder."""
+def in_engine(card: Card, files: Mapping[str, bytes], threads: int) -> Deployed:
+    """A model from files as they will lie in the folder."""
     with TemporaryDirectory() as folder:
         place = Path(folder) / "exported"
         write_files(place, card, files)
-        graph = load_exported(place, threads=threads_here())
-        found = [graph.every_stage(batch) for batch in batches]
-    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+        return load_exported(place, threads=threads)
 
 
 def first_difference(
     model: InceptionNet,
-    tensors: dict[str, NDArray[Any]],
+    tensors: Mapping[str, NDArray[Any]],
     preprocessing: Preprocessing,
     exported: Exported,
     compared: Compared,
@@ -168,15 +171,7 @@ def first_difference(
     pixels_first = torch.from_numpy(compared.fitted[:8]).permute(0, 3, 1, 2)
     trained = block_outputs(model, normalised(pixels_first, preprocessing))
     graph = traced(model.spec, tensors, preprocessing)
-    name: EngineName = "onnxruntime" if exported.kind == "onnx" else "openvino"
-    run = engine(
-        graph,
-        name if name in here() else "openvino",
-        size=preprocessing.size,
-        precision=exported.precision,
-        threads=threads_here(),
-    )
-    got = run(compared.fitted[:8])
+    got = in_kinds_engine(graph, exported, preprocessing.size)(compared.fitted[:8])
     allowed = BLOCK_TOLERANCE[exported.precision]
     for name, ours in trained.items():
         largest = float(np.abs(ours).max()) or 1.0
@@ -184,6 +179,15 @@ def first_difference(
         if apart > allowed:
             return f"the first block that differs is {name}, by {apart:.2g} of its largest value"
     return "no block differs by itself; run it again with other --images and report it"
+
+
+def in_kinds_engine(graph: Graph, exported: Exported, size: int) -> Engine:
+    """A graph in the engine that runs an export."""
+    threads = threads_here()
+    if exported.kind == "onnx" and installed("onnxruntime"):
+        return OnnxRuntime(onnx_model(graph).SerializeToString(), threads=threads)
+    model = openvino_model(graph)
+    return OpenVino(model, size=size, precision=exported.precision, threads=threads)
 
 
 @torch.inference_mode()

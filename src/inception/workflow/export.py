@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inception.deployment.agreement import Agreement
 from inception.deployment.files import graph_files
 from inception.deployment.lower import staged
+from inception.deployment.processor import lacking
 from inception.deployment.repository import server_files
 from inception.deployment.resize import onnx_resizing, openvino_resizing
 from inception.deployment.to_onnx import onnx_model
@@ -19,16 +20,17 @@ from inception.deployment.to_openvino import openvino_model
 from inception.deployment.to_torch import torch_file
 from inception.errors import DeploymentError, RunError, UnknownNameError, did_you_mean
 from inception.evaluation.classifier import network_of
+from inception.network import InceptionNet
 from inception.spec import ordered_exits
 from inception.weights import Card, Exported, read_card, read_model, write_files
 from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision, Server
 from inception.weights.folder import CARD
 from inception.workflow.agree import Compared, check, check_resize, images_to_compare
 from inception.workflow.listen import Listener, Silence
-from inception.workflow.quantise import in_8_bits
+from inception.workflow.quantise import Teaching, in_8_bits
 
 SERVED: Mapping[Server, Kind] = {"ovms": "openvino", "triton": "onnx"}  # what each one runs
-Tensors: TypeAlias = dict[str, NDArray[Any]]
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,31 +127,99 @@ def export(
         RunError: something else than an exported model stands at `out`, or it cannot be written.
     """
     asked, listener = asked or Wanted(), listener or Silence()
-    place = free_place(Path(out))
+    free_place(Path(out))  # said before hours of work, not after
     card, tensors = read_model(Path(model))
     compared = images_to_compare(card, images)
+    made = checked(make(card, tensors, asked, data, listener), tensors, compared, listener)
+    return write(resizing(made, compared, listener) if asked.resize else made, Path(out))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An exported model that is not written yet.
+
+    Attributes:
+        card: of the trained model.
+        exported: what the graphs are.
+        models: the graph of every stage, as its kind's library has it.
+        files: of the graphs; name -> content.
+    """
+
+    card: Card
+    exported: Exported
+    models: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+    @property
+    def whole_card(self) -> Card:
+        """What `model.json` will say."""
+        return replace(self.card, exported=self.exported)
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(map(len, self.files.values()))
+
+
+def make(card: Card, tensors: Tensors, asked: Wanted, data: Teaching, listener: Listener) -> Made:
+    """Translate a model into graphs; `data` as in `export`.
+
+    Raises:
+        DeploymentError: what writes the graphs is not installed, or int8 loses too much.
+        DataError: int8 cannot be made of these images.
+    """
+    missing = lacking(asked.precision)
+    if missing:
+        listener.say(missing)
     names = tuple(e.name for e in ordered_exits(card.architecture)) if asked.exits else ()
     models = graphs(card, tensors, asked, names, data, listener)
     exported = Exported(
         kind=asked.kind, precision=asked.precision, stages=(*names, "main"), server=asked.server
     )
-    files = graph_files(exported, models)
-    found = check(card, exported, files, tensors, compared)
+    return Made(card, exported, models, graph_files(exported, models))
+
+
+def checked(made: Made, tensors: Tensors, compared: Compared, listener: Listener) -> Made:
+    """Compare an exported model with the trained one, and keep what was found.
+
+    Raises:
+        DeploymentError: they disagree.
+    """
+    found = check(made.card, made.exported, made.files, tensors, compared)
     listener.say(f"agrees with the trained model on {said(found, compared)}")
-    exported = replace(exported, agreement=found.to_json())
-    if asked.resize:
-        resizing = graph_files(exported, with_resize(models, exported, card))
-        found = check_resize(card, exported, files, resizing, compared)
-        listener.say(f"its own resize agrees with Pillow's on {said(found, compared)}")
-        exported, files = replace(exported, resize=found.to_json()), resizing
-    if asked.server:
-        files |= server_files(asked.server, place.name, card, asked.precision)
-    write_files(place, replace(card, exported=exported), files)
-    return {
-        "folder": str(out),
-        **exported.to_json(),
-        "bytes": sum(map(len, files.values())),
-    }
+    return replace(made, exported=replace(made.exported, agreement=found.to_json()))
+
+
+def resizing(made: Made, compared: Compared, listener: Listener) -> Made:
+    """The same model, the first of whose graphs resizes images by itself.
+
+    Raises:
+        DeploymentError: it is used with an interpolation that no graph has, or the resize disagrees
+            with Pillow's.
+    """
+    exported, first = made.exported, made.exported.stages[0]
+    put = onnx_resizing if exported.kind == "onnx" else openvino_resizing
+    models = {**made.models, first: put(made.models[first], made.card.preprocessing)}
+    files = graph_files(exported, models)
+    found = check_resize(made.card, exported, made.files, files, compared)
+    listener.say(f"its own resize agrees with Pillow's on {said(found, compared)}")
+    return Made(made.card, replace(exported, resize=found.to_json()), models, files)
+
+
+def write(made: Made, out: Path) -> dict[str, Any]:
+    """Write an exported model; what `export --json` says of it.
+
+    Raises:
+        RunError: something stands there that must not be replaced, or it cannot be written.
+    """
+    place, exported = free_place(out), made.exported
+    told = (
+        server_files(exported.server, place.name, made.card, exported.precision)
+        if exported.server
+        else {}
+    )
+    write_files(place, made.whole_card, {**made.files, **told})
+    return {"folder": str(out), **exported.to_json(), "bytes": made.bytes}
 
 
 def free_place(out: Path) -> Path:
@@ -179,7 +249,7 @@ def graphs(
     tensors: Tensors,
     wanted: Wanted,
     exits: Sequence[str],
-    data: str | Path | None,
+    data: Teaching,
     listener: Listener,
 ) -> dict[str, Any]:
     """The graph of every stage, as its kind's library has it."""
@@ -193,13 +263,6 @@ def graphs(
     return {name: openvino_model(graph) for name, graph in stages}
 
 
-def with_resize(models: Mapping[str, Any], exported: Exported, card: Card) -> dict[str, Any]:
-    """The same graphs, the first of which resizes images by itself."""
-    first = exported.stages[0]
-    put = onnx_resizing if exported.kind == "onnx" else openvino_resizing
-    return {**models, first: put(models[first], card.preprocessing)}
-
-
 def said(found: Agreement, compared: Compared) -> str:
     """An agreement in words."""
     return (
@@ -210,7 +273,11 @@ def said(found: Agreement, compared: Compared) -> str:
 
 def torch_program(card: Card, tensors: Tensors) -> bytes:
     """The file of a torch program, without the exits, which it could not stop at."""
+    return torch_file(main_alone(card, tensors), card.preprocessing)
+
+
+def main_alone(card: Card, tensors: Tensors) -> InceptionNet:
+    """The network as a torch module, without its exits."""
     net = replace(card.architecture, exits=())
     own = {name: value for name, value in tensors.items() if not name.startswith("exits.")}
-    model = network_of(replace(card, architecture=net, exit_policy=None), own)
-    return torch_file(model, card.preprocessing)
+    return network_of(replace(card, architecture=net, exit_policy=None), own)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
 
-from inception.deployment.engines import threads_here
+from inception.deployment.engines import BATCH, Mode, threads_here
 from inception.deployment.files import load_exported
 from inception.deployment.live import ENGINES, deployed, fastest, here
 from inception.errors import UnknownNameError, did_you_mean
@@ -18,40 +18,64 @@ if TYPE_CHECKING:
 
 Wish: TypeAlias = Literal["auto", "openvino", "onnxruntime", "torch"]
 WISHES: tuple[Wish, ...] = get_args(Wish)
+MODES: tuple[Mode, ...] = get_args(Mode)
+Name = TypeVar("Name", bound=str)
 
 
-def load(path: str | Path, *, engine: str = "auto", threads: int | None = None) -> Predictor:
+def load(
+    path: str | Path,
+    *,
+    engine: str = "auto",
+    threads: int | None = None,
+    mode: str = "latency",
+) -> Predictor:
     """Load a model.
 
     Args:
         path: of a model folder, a run folder, an exported model or a weights file; or the id of
             released weights, such as "torchvision/googlenet".
         engine: what computes: "openvino", "onnxruntime", "torch", or "auto", the fastest of the
-            first two that is installed, found by a short probe, else torch. An exported model has
-            its engine already.
-        threads: of the engine; every core that this process may use if None.
+            first two that is installed, found by a short probe, else torch. An exported model
+            takes its kind's own engine without a probe, so that the first answer is soon there.
+        threads: of OpenVINO or ONNX Runtime; every core that this process may use if None. torch
+            has its own, `torch.set_num_threads`.
+        mode: "latency" answers every image as soon as it can; "throughput" gets through most
+            images a second: `predict` answers 32 at once, and OpenVINO divides them among streams.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
         DeploymentError: the engine is not installed, or cannot run the model.
-        UnknownNameError: there is no such engine.
+        UnknownNameError: there is no such engine, or no such mode.
     """
-    if engine not in WISHES:
-        msg = f"no engine {engine!r}; {did_you_mean(engine, WISHES)}"
-        raise UnknownNameError(msg)
+    wish = one_of(engine, WISHES, "engine")
+    tuned = one_of(mode, MODES, "mode")
     count = threads or threads_here()
     if Path(path).is_dir() and read_card(model_folder(Path(path)))[0].exported is not None:
-        return load_exported(Path(path), threads=count)
-    names = tuple(name for name in ENGINES if name == engine) or here()
-    if engine == "torch" or not names:
-        return in_torch(path)
+        name = None if wish == "auto" else wish
+        return load_exported(Path(path), threads=count, mode=tuned, name=name)
+    names = tuple(name for name in ENGINES if name == wish) or here()
+    if wish == "torch" or not names:
+        return in_torch(path, BATCH[tuned])
     card, tensors = read(path)
-    ways = {name: deployed(card, tensors, name, threads=count) for name in names}
+    ways = {name: deployed(card, tensors, name, threads=count, mode=tuned) for name in names}
     return ways[fastest(ways) if len(ways) > 1 else names[0]]
 
 
-def in_torch(path: str | Path) -> Classifier:
+def one_of(name: str, known: tuple[Name, ...], what: str) -> Name:
+    """The one of these names that is asked for.
+
+    Raises:
+        UnknownNameError: it is none of them.
+    """
+    for one in known:
+        if one == name:
+            return one
+    msg = f"no {what} {name!r}; {did_you_mean(name, known)}"
+    raise UnknownNameError(msg)
+
+
+def in_torch(path: str | Path, batch: int) -> Classifier:
     """The model as a torch module."""
     from inception.evaluation.classifier import load as torch_load
 
-    return torch_load(path)
+    return torch_load(path, batch)

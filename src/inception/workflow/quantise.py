@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +13,28 @@ from inception.data import open_source
 from inception.data.images import Images
 from inception.deployment.engines import threads_here
 from inception.deployment.graph import Graph
-from inception.deployment.quantise import CALIBRATION, Held, quantised
+from inception.deployment.quantise import CALIBRATION, Held, plainly, quantised
+from inception.deployment.to_openvino import openvino_model
 from inception.errors import DataError
 from inception.weights import Card
 from inception.workflow.listen import Listener
 from inception.workflow.scored import Drawn, choosing_samples, load_scored
 
+Teaching: TypeAlias = str | Path | NDArray[np.uint8] | None  # an address, or images alone
 FEWEST = 10  # images, to set ranges with as well as to be judged by
 
 
 def in_8_bits(
     card: Card,
     stages: Sequence[tuple[str, Graph]],
-    data: str | Path | None,
+    data: Teaching,
     *,
     most: float,
     listener: Listener,
 ) -> dict[str, Any]:
     """Quantise with images that the model was trained on, judged by others.
+
+    Where the images come without labels they set the ranges, and nothing is judged.
 
     Raises:
         DataError: no data is given, its classes are not the model's, or there are too few images.
@@ -38,6 +42,8 @@ def in_8_bits(
     if data is None:
         msg = "int8 needs the images that the model was trained on; name them with --data"
         raise DataError(msg)
+    if isinstance(data, np.ndarray):
+        return {name: plainly(openvino_model(graph), data) for name, graph in stages}
     source = open_source(data)
     judging, _ = choosing_samples(card, source)
     others = np.setdiff1d(np.arange(len(source.samples)), judging.indices)

@@ -1,0 +1,105 @@
+"""What int8 may cost is judged as it will run."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inception.deployment import quantise
+from inception.deployment.graph import ONWARD, PROBABILITIES
+from inception.deployment.libraries import library
+from inception.deployment.lower import staged
+from inception.deployment.quantise import Held, judge, quantised, through
+from inception.deployment.to_openvino import OPSET
+from inception.errors import DeploymentError
+from inception.evaluation.intervals import paired
+
+
+class Names:
+    """A compiled model that names what is written in the image."""
+
+    def __call__(self, x: Any) -> dict[str, Any]:
+        return {PROBABILITIES: np.eye(4, dtype=np.float32)[x[:, 0]]}
+
+
+def test_an_image_is_judged_by_its_own_label_whichever_are_picked() -> None:
+    """NNCF ranks layers by a part of the images only."""
+    images = [np.array([[number % 4]]) for number in range(12)]
+    judges = [(image, int(image[0, 0])) for image in images]
+
+    assert judge(Names(), judges) == (1.0, [1.0] * 12)
+    assert judge(Names(), judges[5:7]) == (1.0, [1.0] * 2)
+    assert judge(Names(), [(images[1], 2)]) == (0.0, [0.0])
+
+
+def test_an_output_of_many_images_is_theirs_in_order() -> None:
+    images = np.arange(101).reshape(-1, 1) % 4
+
+    found = through(Names(), images, PROBABILITIES)  # type: ignore[arg-type]
+
+    assert (found.argmax(1) == images[:, 0]).all()
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Instead of quantising, a stage that is wrong in its weights; NNCF is not needed."""
+    asked: list[Any] = []
+
+    def wrong(model: Any, calibration: Any, *judging: Any) -> Any:
+        asked.append((calibration, judging))
+        changed = model.clone()
+        for node in changed.get_ops():
+            if node.get_type_name() == "Convolution":
+                weight = node.input_value(1).get_node().data
+                signs = np.sign(weight) * np.abs(weight).mean()
+                node.input(1).replace_source_output(library(OPSET).constant(signs).output(0))
+        return changed
+
+    monkeypatch.setattr(quantise, "plainly", wrong)
+    monkeypatch.setattr(quantise, "with_care", wrong)
+    return asked
+
+
+def judged(small: Any) -> tuple[Any, Held]:
+    """Images that the network in floating point names rightly, all of them."""
+    images = small.pictures(24)
+    return images, Held(images, small.expected(images)["main"].argmax(1))
+
+
+def test_every_stage_reads_what_the_quantised_ones_before_it_give(
+    small: Any, coarse: list[Any]
+) -> None:
+    pytest.importorskip("openvino")
+    images, held = judged(small)
+    stages = list(
+        staged(small.card.architecture, small.tensors, small.card.preprocessing, small.exits)
+    )
+
+    found = quantised(stages, images, held, most=1.0, threads=1)
+
+    put = quantise.OpenVino
+    run = [put(s.model, size=16, precision="int8", threads=1) for s in found]
+    x, each = images, []
+    for engine in run:
+        results = engine(x)
+        each.append(results[PROBABILITIES].argmax(1) == held.labels)
+        x = results.get(ONWARD, x)
+    exact = small.expected(images)
+    before = [exact[s.name].argmax(1) == held.labels for s in found]
+    assert [s.change for s in found] == [paired(*both) for both in zip(before, each, strict=True)]
+    assert coarse[1][0].shape == (24, 12, 8, 8), "the second stage is calibrated on features"
+    assert np.allclose(coarse[1][0], run[0](images)[ONWARD])
+
+
+def test_what_loses_too_much_is_tried_with_care_and_then_refused(
+    small: Any, coarse: list[Any]
+) -> None:
+    pytest.importorskip("openvino")
+    images, held = judged(small)
+    (stage,) = staged(small.card.architecture, small.tensors, small.card.preprocessing, ())
+
+    with pytest.raises(DeploymentError, match=r"main: int8 loses .* allow more with --max-drop"):
+        quantised([stage], images, held, most=0.0, threads=1)
+
+    assert len(coarse) == 2
+    assert coarse[1][1][0] is held
