@@ -18,11 +18,14 @@ from inception.data.augment import normalised
 from inception.data.digits import digits
 from inception.data.source import pixels
 from inception.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement, agreement
-from inception.deployment.engines import EngineName, threads_here
+from inception.deployment.engines import Engine, OnnxRuntime, OpenVino, threads_here
 from inception.deployment.files import load_exported
-from inception.deployment.live import engine, here
+from inception.deployment.graph import Graph
+from inception.deployment.libraries import installed
 from inception.deployment.lower import traced
 from inception.deployment.resize import resizable
+from inception.deployment.to_onnx import onnx_model
+from inception.deployment.to_openvino import openvino_model
 from inception.errors import DataError, DeploymentError
 from inception.evaluation.classifier import network_of
 from inception.evaluation.run import every_exit
@@ -168,15 +171,7 @@ def first_difference(
     pixels_first = torch.from_numpy(compared.fitted[:8]).permute(0, 3, 1, 2)
     trained = block_outputs(model, normalised(pixels_first, preprocessing))
     graph = traced(model.spec, tensors, preprocessing)
-    name: EngineName = "onnxruntime" if exported.kind == "onnx" else "openvino"
-    run = engine(
-        graph,
-        name if name in here() else "openvino",
-        size=preprocessing.size,
-        precision=exported.precision,
-        threads=threads_here(),
-    )
-    got = run(compared.fitted[:8])
+    got = in_kinds_engine(graph, exported, preprocessing.size)(compared.fitted[:8])
     allowed = BLOCK_TOLERANCE[exported.precision]
     for name, ours in trained.items():
         largest = float(np.abs(ours).max()) or 1.0
@@ -184,6 +179,15 @@ def first_difference(
         if apart > allowed:
             return f"the first block that differs is {name}, by {apart:.2g} of its largest value"
     return "no block differs by itself; run it again with other --images and report it"
+
+
+def in_kinds_engine(graph: Graph, exported: Exported, size: int) -> Engine:
+    """A graph in the engine that runs an export."""
+    threads = threads_here()
+    if exported.kind == "onnx" and installed("onnxruntime"):
+        return OnnxRuntime(onnx_model(graph).SerializeToString(), threads=threads)
+    model = openvino_model(graph)
+    return OpenVino(model, size=size, precision=exported.precision, threads=threads)
 
 
 @torch.inference_mode()
