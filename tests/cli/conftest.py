@@ -14,10 +14,6 @@ import pytest
 from PIL import Image
 
 from inception.cli import main
-from inception.network import build
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.weights import Card, write_model
 
 Folder = Callable[..., Path]
 
@@ -129,17 +125,9 @@ def rotten() -> Callable[[Path], dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder for ten classes, as the digits have them."""
-    place = tmp_path_factory.mktemp("models") / "tiny"
-    state = build(tiny, seed=1).state_dict()
-    tensors = {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
-    classes = tuple("0123456789")
-    preprocessing = Preprocessing(size=16, crop=0.8)
-    write_model(
-        place, Card(architecture=tiny, classes=classes, preprocessing=preprocessing), tensors
-    )
-    return place
+def model(tiny_model: Path) -> Path:
+    """A model to export; where it is written to, a test takes a copy."""
+    return tiny_model
 
 
 @pytest.fixture
