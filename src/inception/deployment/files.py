@@ -120,16 +120,17 @@ def refusals_told(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, *onnxruntime_errors()) as error:
+    except engine_errors() as error:
         msg = f"{folder}: the engine cannot run it ({one_line(error)}); export it again"
         raise DeploymentError(msg) from error
 
 
-def onnxruntime_errors() -> tuple[type[Exception], ...]:
-    """Everything that ONNX Runtime raises, which has no common base; nothing if it never ran."""
+def engine_errors() -> tuple[type[Exception], ...]:
+    """What OpenVINO and torch raise, and all that ONNX Runtime does, which has no common base."""
     native = sys.modules.get("onnxruntime.capi.onnxruntime_pybind11_state")
     kinds = vars(native).values() if native else ()
-    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
+    own = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
+    return (RuntimeError, *own)
 
 
 def fixed(card: Card, stages: Stages) -> Cut:
