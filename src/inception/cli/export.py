@@ -103,8 +103,8 @@ def refuse_one_precision(to: str, asked: Wanted, *, both: bool) -> None:
     if both:
         msg = "--variants writes all precisions and --fastest one; choose one of the two"
     elif to != "openvino" or asked.precision != "fp32" or asked.resize:
-        msg = "--variants and --fastest try all precisions with openvino; leave --to, "
-        msg += "--precision and --resize out"
+        msg = "--variants and --fastest try all precisions with openvino, on fitted images; "
+        msg += "leave --to and --precision out, and --resize"
     else:
         return
     raise typer.BadParameter(msg)
