@@ -63,7 +63,7 @@ def tiny_model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     state = build(tiny, seed=1).state_dict()
     tensors = {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
-    preprocessing = Preprocessing(size=16)
+    preprocessing = Preprocessing(size=16, crop=0.8)
     classes = tuple("0123456789")
     card = Card(architecture=tiny, classes=classes, preprocessing=preprocessing)
     write_model(folder, card, tensors)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from inception.cli import main
 
@@ -128,3 +130,16 @@ def rotten() -> Callable[[Path], dict[str, str]]:
         return {name: reason for name, (_, reason) in bad.items()}
 
     return spoil
+
+
+@pytest.fixture(scope="session")
+def model(tiny_model: Path) -> Path:
+    """A model to export; where it is written to, a test takes a copy."""
+    return tiny_model
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 52, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def export(  # noqa: PLR0913 - the options of the verb
     model: Model,
     *,
-    to: Annotated[str, typer.Option(help="openvino, onnx or torch.")] = "openvino",
+    to: Annotated[
+        str,
+        typer.Option(help="openvino, onnx or torch; ovms or triton for a server's repository."),
+    ] = "openvino",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the exported model; else beside the model.")
     ] = None,
@@ -26,6 +29,10 @@ def export(  # noqa: PLR0913 - the options of the verb
     ] = "fp32",
     exits: Annotated[
         bool, typer.Option("--exits", help="Cut it at its exits, so that it can stop there.")
+    ] = False,
+    resize: Annotated[
+        bool,
+        typer.Option("--resize", help="Let the graph resize too: images of any size go in."),
     ] = False,
     images: Annotated[
         Path | None,
@@ -66,9 +73,9 @@ def export(  # noqa: PLR0913 - the options of the verb
     from inception.workflow.export import export as run
     from inception.workflow.export import wanted
 
-    asked = wanted(to, precision, exits=exits, most=max_drop / 100)
+    asked = wanted(to, precision, exits=exits, most=max_drop / 100, resize=resize)
     if variants or fastest:
-        refuse_one_precision(to, precision, both=variants and fastest)
+        refuse_one_precision(to, asked, both=variants and fastest)
     place = out or Path(f"{model}-{'variants' if variants else to}")
     with listener(quiet=quiet, as_json=as_json) as heard:
         if variants or fastest:
@@ -91,13 +98,13 @@ def export(  # noqa: PLR0913 - the options of the verb
     page.print(f"next    inception predict {used} IMAGE...", markup=False)
 
 
-def refuse_one_precision(to: str, precision: str, *, both: bool) -> None:
+def refuse_one_precision(to: str, asked: Wanted, *, both: bool) -> None:
     """Refuse to measure all precisions and yet want one, or a graph that has but one."""
     if both:
         msg = "--variants writes all precisions and --fastest one; choose one of the two"
-    elif to != "openvino" or precision != "fp32":
-        msg = "--variants and --fastest try all precisions with openvino; leave --to and "
-        msg += "--precision out"
+    elif to != "openvino" or asked.precision != "fp32" or asked.resize:
+        msg = "--variants and --fastest try all precisions with openvino, on fitted images; "
+        msg += "leave --to and --precision out, and --resize"
     else:
         return
     raise typer.BadParameter(msg)

@@ -45,8 +45,8 @@ def in_8_bits(
     if isinstance(data, np.ndarray):
         return {name: plainly(openvino_model(graph), data) for name, graph in stages}
     source = open_source(data)
-    judging, _ = choosing_samples(card, source)
-    others = np.setdiff1d(np.arange(len(source.samples)), judging.indices)
+    judging, scoring = choosing_samples(card, source)
+    others = calibrating(len(source.samples), judging, scoring)
     chosen = others[np.linspace(0, len(others) - 1, min(len(others), CALIBRATION)).astype(int)]
     if len(chosen) < FEWEST or len(judging.indices) < FEWEST:
         msg = (
@@ -66,6 +66,16 @@ def in_8_bits(
             f"{change.high:+.1%}) on {stage.change.images} images ({judging.why}){spared}"
         )
     return {stage.name: stage.model for stage in found}
+
+
+def calibrating(count: int, judging: Drawn, scoring: Drawn) -> NDArray[np.int64]:
+    """Which of `count` samples may set ranges: none that judge, and none that score.
+
+    Images that are not divided either judge or score; then those that score must set the ranges.
+    """
+    others = np.setdiff1d(np.arange(count), judging.indices)
+    training = np.setdiff1d(others, scoring.indices)
+    return training if len(training) else others
 
 
 def pictures(images: Images) -> NDArray[np.uint8]:

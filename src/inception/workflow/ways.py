@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from inception.deployment.files import RUN_BY, load_exported
+from inception.deployment.files import RUN_BY, graph_files, load_exported
 from inception.deployment.plain import Plain
 from inception.deployment.processor import lacking
 from inception.deployment.ways import Way
@@ -25,8 +25,7 @@ from inception.weights.exported import Kind, Precision
 from inception.weights.importing import read
 from inception.workflow.agree import in_engine
 from inception.workflow.architectures import SUFFIX, find
-from inception.workflow.export import Made, Tensors, Wanted, main_alone, make
-from inception.workflow.export import graphs as graph_files
+from inception.workflow.export import Made, Tensors, Wanted, graphs, main_alone, make
 from inception.workflow.listen import Listener
 from inception.workflow.quantise import Teaching
 
@@ -128,6 +127,9 @@ def subject(model: str | Path) -> Graphs | Network:
     if path.is_dir():
         folder = model_folder(path)
         card, files = read_card(folder)
+        if card.exported is not None and card.exported.resize is not None:
+            msg = f"{folder}: its graph resizes too, which is not timed; export it without --resize"
+            raise DeploymentError(msg)
         if card.exported is not None:
             return Graphs(card, card.exported, folder, files.keys())
         return Network(*read(model))
@@ -193,9 +195,10 @@ class Ours:
     def exits(self, policy: ExitPolicy) -> Way:
         """The network cut at the exits of its policy."""
         network, names = self.network, tuple(gate.exit for gate in policy.gates)
-        files = graph_files(network.card, network.tensors, Wanted(), names, None, self.listener)
+        models = graphs(network.card, network.tensors, Wanted(), names, None, self.listener)
         exported = Exported(kind="openvino", precision="fp32", stages=(*names, "main"))
-        return written(Made(network.card, exported, files), "openvino", self.threads, policy)
+        made = Made(network.card, exported, models, graph_files(exported, models))
+        return written(made, "openvino", self.threads, policy)
 
     def torch(self) -> Way:
         """The network as a torch module, as `inception.load` runs it with engine="torch"."""
