@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -113,8 +112,3 @@ class OnnxRuntime:
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run."""
         return dict(zip(self.outputs, self.session.run(None, {self.input: x}), strict=True))
-
-
-def threads_here() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

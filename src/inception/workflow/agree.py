@@ -18,7 +18,7 @@ from inception.data.augment import normalised
 from inception.data.digits import digits
 from inception.data.source import pixels
 from inception.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement, agreement
-from inception.deployment.engines import Engine, OnnxRuntime, OpenVino, threads_here
+from inception.deployment.engines import Engine, OnnxRuntime, OpenVino
 from inception.deployment.files import load_exported
 from inception.deployment.graph import Graph
 from inception.deployment.libraries import installed
@@ -33,6 +33,7 @@ from inception.evaluation.run import every_exit
 from inception.network import InceptionNet
 from inception.preprocess import Preprocessing, UnusableImage, decode, printable
 from inception.weights import Card, Exported, write_files
+from inception.workflow.cores import cores
 from inception.workflow.predict import image_files
 
 COMPARED = 32  # images through both models
@@ -94,7 +95,7 @@ def check(
     model = network_of(card, tensors)
     pixels_first = torch.from_numpy(compared.fitted).permute(0, 3, 1, 2)
     trained = every_exit(model, pixels_first, card.preprocessing, batch=8)
-    written = in_engine(replace(card, exported=exported), files, threads_here())
+    written = in_engine(replace(card, exported=exported), files, cores())
     got = written.every_stage(compared.fitted)
     worst = largest(agreement(trained[name], own, compared.names) for name, own in got.items())
     allowed = TOLERANCE.get(exported.precision, 1.0)
@@ -128,7 +129,7 @@ def check_resize(
         UnusableImage: no graph can resize one of them.
         DeploymentError: they differ by more than `RESIZE_TOLERANCE`.
     """
-    threads, own = threads_here(), replace(exported, resize={})
+    threads, own = cores(), replace(exported, resize={})
     run = in_engine(replace(card, exported=own), resizing, threads)
     whole = (compared.whole(number) for number in range(len(compared.names)))
     pieces = [run.every_stage(resizable(image, card.preprocessing)[None]) for image in whole]
@@ -183,7 +184,7 @@ def first_difference(
 
 def in_kinds_engine(graph: Graph, exported: Exported, size: int) -> Engine:
     """A graph in the engine that runs an export."""
-    threads = threads_here()
+    threads = cores()
     if exported.kind == "onnx" and installed("onnxruntime"):
         return OnnxRuntime(onnx_model(graph).SerializeToString(), threads=threads)
     model = openvino_model(graph)

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from inception.deployment.engines import threads_here
 from inception.errors import DataError
 from inception.weights import Card
+from inception.workflow.cores import cores
 from inception.workflow.listen import Listener, Silence
 from inception.workflow.measure import Row, Shown, given_or_built_in, labelled, rows
 from inception.workflow.record import processor
@@ -82,7 +82,7 @@ def bench(
         DataError: the images cannot be used, or are of other classes.
         DeploymentError: no way to run it is left.
     """
-    listener, count = listener or Silence(), threads or threads_here()
+    listener, count = listener or Silence(), threads or cores()
     found = subject(model)
     trained = isinstance(found, Graphs) or found.trained
     if data is not None and not trained:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
 
-from inception.deployment.engines import BATCH, Mode, threads_here
+from inception.deployment.engines import BATCH, Mode
 from inception.deployment.files import load_exported
 from inception.deployment.live import ENGINES, deployed, fastest, here
 from inception.errors import UnknownNameError, did_you_mean
 from inception.evaluation.predictor import Predictor
 from inception.weights import model_folder, read_card
 from inception.weights.importing import read
+from inception.workflow.cores import cores
 
 if TYPE_CHECKING:
     from inception.evaluation.classifier import Classifier
@@ -49,7 +50,7 @@ def load(
     """
     wish = one_of(engine, WISHES, "engine")
     tuned = one_of(mode, MODES, "mode")
-    count = threads or threads_here()
+    count = threads or cores()
     if Path(path).is_dir() and read_card(model_folder(Path(path)))[0].exported is not None:
         name = None if wish == "auto" else wish
         return load_exported(Path(path), threads=count, mode=tuned, name=name)

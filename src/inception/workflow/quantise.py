@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from inception.data import open_source
 from inception.data.images import Images
-from inception.deployment.engines import threads_here
 from inception.deployment.graph import Graph
 from inception.deployment.quantise import CALIBRATION, Held, plainly, quantised
 from inception.deployment.to_openvino import openvino_model
 from inception.errors import DataError
 from inception.weights import Card
+from inception.workflow.cores import cores
 from inception.workflow.listen import Listener
 from inception.workflow.scored import Drawn, choosing_samples, load_scored
 
@@ -57,7 +57,7 @@ def in_8_bits(
     calibration = load_scored(card, source, Drawn(chosen, "calibration"), listener)
     judges = load_scored(card, source, judging, listener)
     held = Held(pictures(judges), judges.labels.numpy())
-    found = quantised(stages, pictures(calibration), held, most=most, threads=threads_here())
+    found = quantised(stages, pictures(calibration), held, most=most, threads=cores())
     for stage in found:
         change = stage.change.difference
         spared = "; some layers are left in floating point" if stage.spared else ""

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inception.deployment.engines import threads_here
 from inception.errors import DataError, DeploymentError
 from inception.evaluation.intervals import Paired, paired
 from inception.weights import read_model
 from inception.weights.exported import PRECISIONS
 from inception.workflow.agree import Compared, images_to_compare
+from inception.workflow.cores import cores
 from inception.workflow.export import Made, Wanted, checked, make, write
 from inception.workflow.listen import Listener, Silence
 from inception.workflow.measure import Row, labelled, rows
@@ -101,7 +101,7 @@ def variants(
     if data is None:
         msg = "variants are judged by the images the model was trained on; name them with --data"
         raise DataError(msg)
-    asked, listener, threads = asked or Wanted(), listener or Silence(), threads_here()
+    asked, listener, threads = asked or Wanted(), listener or Silence(), cores()
     card, tensors = read_model(Path(model))
     compared = images_to_compare(card, images)
     choosing, scored = labelled(card, data, listener)
