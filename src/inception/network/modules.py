@@ -99,14 +99,10 @@ def run(parts: Iterable[nn.Module], x: Tensor) -> Tensor:
 class ProjectedAverage(nn.Sequential):
     """An average pool, and a 1x1 convolution without bias after it.
 
-    Each is linear, one on the grid and one on channels, so that their order does not matter: the
-    convolution comes first, which leaves fewer channels to average, and the backward pass need not
-    keep the average of all.
+    Each is linear, one on the grid and one on channels, so that their order does not matter but for
+    rounding. In training a block runs the convolution first, which leaves fewer channels to
+    average, and the backward pass need not keep the average of all.
     """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Project `x`, (batch, channels, height, width), and average it."""
-        return run(chain(self), x)
 
 
 class Scores(nn.Sequential):
