@@ -81,7 +81,7 @@ def in_torch(side: Side, images: np.ndarray) -> Step:
     import torch
     from inference_graphs import torchvision_network
 
-    model, x = torchvision_network(side.graph.name), torch.from_numpy(images)
+    model, x = torchvision_network(side.graph.name), torch.from_numpy(images.copy())
 
     def step() -> None:
         with torch.inference_mode():
