@@ -9,9 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from inception.cli import main
+from inception.network import build
+from inception.preprocess import Preprocessing
+from inception.spec import Net
+from inception.weights import Card, write_model
 
 Folder = Callable[..., Path]
 
@@ -128,3 +134,24 @@ def rotten() -> Callable[[Path], dict[str, str]]:
         return {name: reason for name, (_, reason) in bad.items()}
 
     return spoil
+
+
+@pytest.fixture(scope="session")
+def model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder for ten classes, as the digits have them."""
+    place = tmp_path_factory.mktemp("models") / "tiny"
+    state = build(tiny, seed=1).state_dict()
+    tensors = {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
+    classes = tuple("0123456789")
+    preprocessing = Preprocessing(size=16, crop=0.8)
+    write_model(
+        place, Card(architecture=tiny, classes=classes, preprocessing=preprocessing), tensors
+    )
+    return place
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 52, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"

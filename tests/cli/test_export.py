@@ -4,37 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from inception.network import build
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.weights import Card, read_card, write_model
-
-Photo = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder for ten classes, as the digits have them."""
-    place = tmp_path_factory.mktemp("models") / "tiny"
-    state = build(tiny, seed=1).state_dict()
-    tensors = {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
-    classes = tuple("0123456789")
-    preprocessing = Preprocessing(size=16, crop=0.8)
-    write_model(
-        place, Card(architecture=tiny, classes=classes, preprocessing=preprocessing), tensors
-    )
-    return place
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 52, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
-    return tmp_path / "photo.png"
+from inception.weights import read_card
 
 
 def labels(said: str) -> list[tuple[str, float, str]]:
@@ -121,6 +93,87 @@ def test_what_cannot_be_exported_is_said_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("classes", "each", "sentence"),
+    [
+        (("dark", "light"), 30, "the model has no class"),
+        (("0", "1"), 4, "int8 needs 10 images to set its ranges and 10 to be judged by"),
+    ],
+)
+def test_int8_refuses_images_of_other_classes_and_too_few(
+    inception: Callable,
+    model: Path,
+    photos: Callable,
+    tmp_path: Path,
+    classes: tuple[str, ...],
+    each: int,
+    sentence: str,
+) -> None:
+    data = photos(classes, each=each)
+    said = inception(
+        "export", model, "--precision", "int8", "--data", data, "--out", tmp_path / "out"
+    )
+
+    assert said.code == 2
+    assert sentence in said.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("what", ["the model itself", "a folder of photos", "a file", "here"])
+def test_nothing_but_an_earlier_export_is_ever_replaced(
+    inception: Callable, model: Path, photo: Path, tmp_path: Path, what: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    photo.rename(tmp_path / "photos" / "photo.png")
+    (tmp_path / "notes").write_text("mine")
+    places = {
+        "the model itself": model,
+        "a folder of photos": tmp_path / "photos",
+        "a file": tmp_path / "notes",
+        "here": Path(),
+    }
+    before = {file: file.read_bytes() for file in model.iterdir()}
+
+    said = inception("export", model, "--to", "onnx", "--out", places[what])
+
+    assert said.code == 2
+    assert "is there already, and is no exported model; choose another folder" in said.err
+    assert {file: file.read_bytes() for file in model.iterdir()} == before
+    assert (tmp_path / "photos" / "photo.png").is_file()
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_an_earlier_export_and_an_empty_folder_are_replaced(
+    inception: Callable, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+
+    first = inception("export", model, "--to", "onnx", "--out", tmp_path / "out")
+    second = inception("export", model, "--to", "openvino", "--out", tmp_path / "out")
+
+    assert (first.code, second.code) == (0, 0)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "main.bin",
+        "main.xml",
+        "model.json",
+    ]
+
+
+def test_the_file_on_disk_passes_onnxs_checker_with_all_shapes(
+    inception: Callable, model: Path, tmp_path: Path
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    inception("export", model, "--to", "onnx", "--resize", "--out", tmp_path / "out", "--quiet")
+    path = tmp_path / "out" / "main.onnx"
+
+    onnx.checker.check_model(path, full_check=True)
+    found = onnx.load(path)
+
+    assert [(one.domain, one.version) for one in found.opset_import] == [("", 18)]
+    known = {one.name for one in (*found.graph.value_info, *found.graph.output)}
+    assert {name for node in found.graph.node for name in node.output} <= known
+
+
 @pytest.mark.parametrize("name", ["main.onnx", "model.json"])
 @pytest.mark.parametrize("damage", ["cut", "changed"])
 def test_a_damaged_export_is_refused(
@@ -150,18 +203,35 @@ def test_a_missing_engine_names_the_extra(
     assert "onnx is not installed; pip install 'inception[deploy]'" in said.err
 
 
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        (("--to", "openvino"), ()),
+        (("--to", "onnx", "--exits"), ("--early-exit", "0.2")),
+        (("--to", "ovms", "--resize"), ()),
+        (("--to", "triton"), ("--json",)),
+    ],
+)
 def test_predict_with_an_exported_model_imports_no_torch(
-    shell: Callable, inception: Callable, model: Path, photo: Path, tmp_path: Path
+    shell: Callable,
+    inception: Callable,
+    model: Path,
+    photo: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    asked: tuple[str, ...],
 ) -> None:
-    inception("export", model, "--to", "openvino", "--out", tmp_path / "out")
+    inception("export", model, *options, "--out", tmp_path / "out")
+    words = ["predict", str(tmp_path / "out"), str(photo), *asked]
     code = (
         "import sys; from inception.cli import main; "
-        f"code = main(['predict', {str(tmp_path / 'out')!r}, {str(photo)!r}]); "
+        f"code = main({words!r}); "
         "sys.exit(3 if 'torch' in sys.modules else code)"
     )
     said = shell(entry=("-c", code))
 
     assert said.code == 0, said.err
+    assert str(photo) in said.out
 
 
 def test_an_export_that_disagrees_is_refused_and_says_where(

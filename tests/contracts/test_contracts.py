@@ -22,6 +22,10 @@ MODULES = sorted(
     for p in FILES
 )  # fmt: skip
 TORCHLESS = ("errors", "files", "spec", "catalog", "derive", "preprocess", "weights")
+DEPLOYED = (
+    "cli.predict", "workflow.predict", "workflow.load", "deployment.files", "deployment.live",
+    "deployment.repository", "deployment.resize", "deployment.runtime",
+)  # fmt: skip
 STANDARD = ("errors", "files", "spec", "catalog", "derive")
 HEAVY = ("torch", "numpy", "PIL", "safetensors", "rich", "typer", "jinja2", "pyarrow")
 
@@ -81,6 +85,12 @@ def below(*layers: str) -> str:
 
 def test_layers_that_need_no_torch_import_without_it() -> None:
     done = blocked(below(*TORCHLESS), ("torch", "typer", "jinja2", "pyarrow"))
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_deployed_model_needs_imports_without_torch() -> None:
+    done = blocked("\n".join(f"import inception.{name}" for name in DEPLOYED), ("torch",))
 
     assert done.returncode == 0, done.stderr
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def export(  # noqa: PLR0913 - the options of the verb
     model: Model,
     *,
-    to: Annotated[str, typer.Option(help="openvino, onnx or torch.")] = "openvino",
+    to: Annotated[
+        str,
+        typer.Option(help="openvino, onnx or torch; ovms or triton for a server's repository."),
+    ] = "openvino",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the exported model; else beside the model.")
     ] = None,
@@ -26,6 +29,10 @@ def export(  # noqa: PLR0913 - the options of the verb
     ] = "fp32",
     exits: Annotated[
         bool, typer.Option("--exits", help="Cut it at its exits, so that it can stop there.")
+    ] = False,
+    resize: Annotated[
+        bool,
+        typer.Option("--resize", help="Let the graph resize too: images of any size go in."),
     ] = False,
     images: Annotated[
         Path | None,
@@ -66,7 +73,7 @@ def export(  # noqa: PLR0913 - the options of the verb
     from inception.workflow.export import export as run
     from inception.workflow.export import wanted
 
-    asked = wanted(to, precision, exits=exits, most=max_drop / 100)
+    asked = wanted(to, precision, exits=exits, most=max_drop / 100, resize=resize)
     if variants or fastest:
         refuse_one_precision(to, precision, both=variants and fastest)
     place = out or Path(f"{model}-{'variants' if variants else to}")
@@ -115,6 +122,8 @@ def in_every_precision(  # noqa: PLR0913 - as many as the verb's own
 ) -> dict[str, Any]:
     """Measure all precisions, and write all or the fastest."""
     from inception.workflow import variants as verb
+    from inception.workflow.export import free_place
 
+    (free_place if fastest else verb.free_places)(place)
     found = verb.variants(model, data, asked=asked, images=images, listener=heard)
     return verb.write_fastest(found, asked.most, place) if fastest else verb.write_all(found, place)

@@ -48,7 +48,15 @@ class OpenVino:
         threads: int,
         mode: Mode = "latency",
     ) -> None:
-        """Compile `model`; `size` is the side of the images where it leaves that open."""
+        """Compile `model`.
+
+        Args:
+            model: the graph.
+            size: side of the images where it leaves that open; `ANY` if they have any size.
+            precision: of its arithmetic.
+            threads: to run on.
+            mode: what it is tuned for.
+        """
         self.model = model
         self.options = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
@@ -58,12 +66,14 @@ class OpenVino:
         if mode == "latency":
             self.options["NUM_STREAMS"] = 1
         _, *sides = model.inputs[0].get_partial_shape()
-        one = (1, *(size if side.is_dynamic else side.get_length() for side in sides))
+        self.sides = [size if side.is_dynamic else side.get_length() for side in sides]
+        one = (1, *self.sides)
         self.requests = {one: self.compiled(one)}
 
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run; single images have a compiled model of their own, whose shapes are all known."""
-        shape = (1 if len(x) == 1 else ANY, *x.shape[1:])
+        sides = self.sides if ANY in self.sides else x.shape[1:]
+        shape = (1 if len(x) == 1 else ANY, *sides)
         if shape not in self.requests:
             self.requests[shape] = self.compiled(shape)
         requests = self.requests[shape][: len(x)]

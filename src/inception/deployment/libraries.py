@@ -16,13 +16,16 @@ def library(name: str) -> Any:  # noqa: ANN401 - a module
     """Import one of the libraries that the extra `deploy` installs.
 
     Raises:
-        DeploymentError: it is not installed.
+        DeploymentError: it is not installed, or damaged.
     """
     sys.modules.setdefault(TELEMETRY, None)  # type: ignore[arg-type] # makes its import fail
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
         msg = f"{error.name} is not installed; pip install 'inception[deploy]'"
+        raise DeploymentError(msg) from error
+    except ImportError as error:
+        msg = f"{name} is installed and cannot be imported ({error}); install it again"
         raise DeploymentError(msg) from error
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inception.deployment.engines import Engine
 from inception.deployment.graph import ONWARD, PROBABILITIES
+from inception.deployment.resize import resizable
 from inception.evaluation.calibration import tempered
 from inception.evaluation.policy import Policy, confidence, gated
 from inception.evaluation.predictor import Predictor
@@ -31,13 +32,24 @@ class Deployed(Predictor):
         super().__init__(card, batch)
         self.cut = cut
 
+    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the graph takes; one that resizes by itself takes images of any size.
+
+        Raises:
+            UnusableImage: it cannot resize one with such sides.
+        """
+        exported = self.card.exported
+        if exported is None or exported.resize is None:
+            return super().prepare(pixels)
+        return resizable(pixels, self.card.preprocessing)
+
     def answers(
         self, fitted: NDArray[np.uint8], policy: Policy
     ) -> tuple[NDArray[np.float32], Sequence[str]]:
         """Answer each image of a batch; what lies beyond its exit does not run for it.
 
         Args:
-            fitted: (batch, size, size, 3), as the preprocessing leaves them.
+            fitted: (batch, height, width, 3), as `prepare` leaves them.
             policy: when to stop at an exit.
 
         Returns:

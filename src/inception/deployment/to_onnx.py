@@ -50,7 +50,12 @@ def onnx_model(graph: Graph) -> Any:  # noqa: ANN401 - onnx.ModelProto, imported
             page.put("Identity", [line_name], name)
         rank = 2 if name == PROBABILITIES else 4
         ends.append(describe(name, kinds.FLOAT, ["batch", *[None] * (rank - 1)]))
-    body = onnx.helper.make_graph(page.nodes, graph.name, [start], ends, page.constants)
+    return checked(onnx.helper.make_graph(page.nodes, graph.name, [start], ends, page.constants))
+
+
+def checked(body: Any) -> Any:  # noqa: ANN401 - an onnx.GraphProto as an onnx.ModelProto
+    """A model of this graph that `onnx.checker` accepts, shapes inferred."""
+    onnx = library("onnx")
     opset = onnx.helper.make_opsetid("", OPSET)
     model = onnx.helper.make_model(
         body, opset_imports=[opset], ir_version=IR, producer_name="inception"

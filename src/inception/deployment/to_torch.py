@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from io import BytesIO
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from numpy.typing import NDArray
@@ -58,6 +59,14 @@ class Program:
     """A torch program as an engine."""
 
     def __init__(self, file: bytes) -> None:
+        """Read a program.
+
+        Raises:
+            RuntimeError: the file is none.
+        """
+        if not is_zipfile(BytesIO(file)):  # torch would write a traceback of its own
+            msg = "it is no zip file"
+            raise RuntimeError(msg)
         self.program = torch.export.load(BytesIO(file)).module()
 
     @torch.inference_mode()

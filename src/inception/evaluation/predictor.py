@@ -52,12 +52,16 @@ class Predictor(ABC):
         """Probabilities of each image of a batch, and who gave them.
 
         Args:
-            fitted: (batch, size, size, 3), as the preprocessing leaves them.
+            fitted: (batch, height, width, 3), as `prepare` leaves them.
             policy: when to stop at an exit.
 
         Returns:
             (batch, classes), and the names of exits, or "main".
         """
+
+    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resize and crop an image, (height, width, 3), to what the network takes."""
+        return self.card.preprocessing.fit(pixels)
 
     def predict(
         self, images: Iterable[AnImage], policy: AnyPolicy | None = None
@@ -87,7 +91,7 @@ class Predictor(ABC):
     def several(self, images: Sequence[NDArray[np.uint8]], policy: Policy) -> list[Prediction]:
         """Classify decoded images at once."""
         began = perf_counter()
-        fitted = np.stack([self.card.preprocessing.fit(image) for image in images])
+        fitted = np.stack([self.prepare(image) for image in images])
         probabilities, who = self.answers(fitted, policy)
         ms = 1e3 * (perf_counter() - began) / len(images)
         return [self.prediction(*one, ms) for one in zip(probabilities, who, strict=True)]

@@ -80,6 +80,7 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
     try:
         beside.mkdir(parents=True)
         for name, data in files.items():
+            (beside / name).parent.mkdir(exist_ok=True)
             write_whole(beside / name, data)
         sums = {name: sha256(data) for name, data in files.items()}
         write_json(beside / CARD, card_to_json(card, sums))
@@ -225,6 +226,9 @@ def card_from_json(data: Mapping[str, Any]) -> Card:
     policy = ExitPolicy.from_json(data["exit_policy"]) if "exit_policy" in data else None
     if policy is not None:
         policy.check(net)
+    exported = Exported.from_json(data["exported"]) if "exported" in data else None
+    if exported is not None:
+        exported.check(net)
     return Card(
         architecture=net,
         classes=tuple(data["classes"]),
@@ -232,7 +236,7 @@ def card_from_json(data: Mapping[str, Any]) -> Card:
         metrics=dict(data["metrics"]),
         origin=dict(data["origin"]),
         exit_policy=policy,
-        exported=Exported.from_json(data["exported"]) if "exported" in data else None,
+        exported=exported,
     )
 
 

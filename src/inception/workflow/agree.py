@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +18,12 @@ from inception.data.augment import normalised
 from inception.data.digits import digits
 from inception.data.source import pixels
 from inception.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement, agreement
-from inception.deployment.engines import OpenVino, threads_here
-from inception.deployment.files import load_exported
+from inception.deployment.engines import Engine, OnnxRuntime, OpenVino, threads_here
+from inception.deployment.files import load_exported, own_engine
+from inception.deployment.graph import Graph
 from inception.deployment.lower import traced
 from inception.deployment.runtime import Deployed
+from inception.deployment.to_onnx import onnx_model
 from inception.deployment.to_openvino import openvino_model
 from inception.errors import DataError, DeploymentError
 from inception.evaluation.classifier import network_of
@@ -32,6 +34,7 @@ from inception.weights import Card, Exported, write_files
 from inception.workflow.predict import image_files
 
 COMPARED = 32  # images through both models
+RESIZE_TOLERANCE = 0.1  # largest difference of a probability; levels differ by a few at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Compared:
     fitted: NDArray[np.uint8]  # (images, size, size, 3)
     names: Sequence[str]
     said: str  # what they are
+    whole: Callable[[int], NDArray[np.uint8]]  # number of an image -> as it was before it fitted
 
 
 def images_to_compare(card: Card, given: str | Path | None) -> Compared:
@@ -54,17 +58,23 @@ def images_to_compare(card: Card, given: str | Path | None) -> Compared:
         source = digits()
         chosen = np.linspace(0, len(source.samples) - 1, COMPARED).astype(int).tolist()
         fitted = np.stack([fit(pixels(source, i)) for i in chosen])
-        return Compared(fitted, [source.samples.names[i] for i in chosen], "the built-in digits")
-    found: list[NDArray[np.uint8]] = []
-    names: list[str] = []
+        names = [source.samples.names[i] for i in chosen]
+        return Compared(
+            fitted, names, "the built-in digits", lambda number: pixels(source, chosen[number])
+        )
+    found: dict[Path, NDArray[np.uint8]] = {}
     for file in image_files(Path(given).expanduser())[: 4 * COMPARED]:
         with suppress(UnusableImage):
-            found.append(fit(decode(file)))
-            names.append(printable(str(file)))
+            found[file] = fit(decode(file))
+        if len(found) == COMPARED:
+            break
     if not found:
         msg = f"{given}: none of its images is usable; give others to compare on with --images"
         raise DataError(msg)
-    return Compared(np.stack(found[:COMPARED]), names[:COMPARED], str(given))
+    files = list(found)
+    names = [printable(str(file)) for file in files]
+    fitted = np.stack(list(found.values()))
+    return Compared(fitted, names, str(given), lambda number: decode(files[number]))
 
 
 def check(
@@ -84,8 +94,7 @@ def check(
     trained = every_exit(model, pixels_first, card.preprocessing, batch=8)
     written = in_engine(replace(card, exported=exported), files, threads_here())
     got = written.every_stage(compared.fitted)
-    found = [agreement(trained[name], own, compared.names) for name, own in got.items()]
-    worst = max(found, key=lambda one: one.difference)
+    worst = largest(agreement(trained[name], own, compared.names) for name, own in got.items())
     allowed = TOLERANCE.get(exported.precision, 1.0)
     if worst.difference > allowed:
         where = first_difference(model, tensors, card.preprocessing, exported, compared)
@@ -95,6 +104,42 @@ def check(
         )
         raise DeploymentError(msg)
     return worst
+
+
+def check_resize(plain: Deployed, resizing: Deployed, compared: Compared) -> Agreement:
+    """Compare a graph's own resize with Pillow's, by what the same network makes of either.
+
+    Args:
+        plain: the graphs that take fitted images.
+        resizing: the same graphs with the resize before them.
+        compared: the images.
+
+    Raises:
+        UnusableImage: no graph can resize one of them.
+        DeploymentError: they differ by more than `RESIZE_TOLERANCE`.
+    """
+    wanted = plain.every_stage(compared.fitted)
+    got = [
+        resizing.every_stage(resizing.prepare(compared.whole(number))[None])
+        for number in range(len(compared.names))
+    ]
+    worst = largest(
+        agreement(own, np.concatenate([one[name] for one in got]), compared.names)
+        for name, own in wanted.items()
+    )
+    if worst.difference > RESIZE_TOLERANCE:
+        msg = (
+            f"the graph's own resize changes a probability of {worst.worst} by "
+            f"{worst.difference:.2g}, at most {RESIZE_TOLERANCE:g} is allowed; "
+            "export it without --resize"
+        )
+        raise DeploymentError(msg)
+    return worst
+
+
+def largest(found: Iterable[Agreement]) -> Agreement:
+    """The one with the largest difference."""
+    return max(found, key=lambda one: one.difference)
 
 
 def in_engine(card: Card, files: Mapping[str, bytes], threads: int) -> Deployed:
@@ -116,13 +161,7 @@ def first_difference(
     pixels_first = torch.from_numpy(compared.fitted[:8]).permute(0, 3, 1, 2)
     trained = block_outputs(model, normalised(pixels_first, preprocessing))
     graph = traced(model.spec, tensors, preprocessing)
-    engine = OpenVino(
-        openvino_model(graph),
-        size=preprocessing.size,
-        precision=exported.precision,
-        threads=threads_here(),
-    )
-    got = engine(compared.fitted[:8])
+    got = in_kinds_engine(graph, exported, preprocessing.size)(compared.fitted[:8])
     allowed = BLOCK_TOLERANCE[exported.precision]
     for name, ours in trained.items():
         largest = float(np.abs(ours).max()) or 1.0
@@ -130,6 +169,15 @@ def first_difference(
         if apart > allowed:
             return f"the first block that differs is {name}, by {apart:.2g} of its largest value"
     return "no block differs by itself; run it again with other --images and report it"
+
+
+def in_kinds_engine(graph: Graph, exported: Exported, size: int) -> Engine:
+    """A graph in the engine that runs an export."""
+    threads = threads_here()
+    if own_engine(exported.kind) == "onnxruntime":
+        return OnnxRuntime(onnx_model(graph).SerializeToString(), threads=threads)
+    model = openvino_model(graph)
+    return OpenVino(model, size=size, precision=exported.precision, threads=threads)
 
 
 @torch.inference_mode()

@@ -9,22 +9,28 @@ from typing import Any, TypeAlias, cast
 
 from numpy.typing import NDArray
 
-from inception.deployment.files import openvino_files
+from inception.deployment.agreement import Agreement
+from inception.deployment.engines import threads_here
+from inception.deployment.files import graph_files
 from inception.deployment.lower import staged
 from inception.deployment.processor import lacking
+from inception.deployment.repository import server_files
+from inception.deployment.resize import onnx_resizing, openvino_resizing
 from inception.deployment.to_onnx import onnx_model
 from inception.deployment.to_openvino import openvino_model
 from inception.deployment.to_torch import torch_file
-from inception.errors import DeploymentError, UnknownNameError, did_you_mean
+from inception.errors import DeploymentError, RunError, UnknownNameError, did_you_mean
 from inception.evaluation.classifier import network_of
 from inception.network import InceptionNet
 from inception.spec import ordered_exits
-from inception.weights import Card, Exported, read_model, write_files
-from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision
-from inception.workflow.agree import Compared, check, images_to_compare
+from inception.weights import Card, Exported, read_card, read_model, write_files
+from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision, Server
+from inception.weights.folder import CARD
+from inception.workflow.agree import Compared, check, check_resize, images_to_compare, in_engine
 from inception.workflow.listen import Listener, Silence
 from inception.workflow.quantise import Teaching, in_8_bits
 
+SERVED: Mapping[Server, Kind] = {"ovms": "openvino", "triton": "onnx"}  # what each one runs
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 
@@ -37,36 +43,58 @@ class Wanted:
         precision: of its arithmetic.
         exits: whether to cut the network at its exits, so that it can stop there.
         most: share of top-1 that int8 may lose.
+        resize: whether the graph resizes images too, so that those of any size go in.
+        server: whose model repository the folder is to fit into; none if None.
     """
 
     kind: Kind = "openvino"
     precision: Precision = "fp32"
     exits: bool = False
     most: float = 0.003
+    resize: bool = False
+    server: Server | None = None
 
     def __post_init__(self) -> None:
         possible = {"openvino": ("fp32", "bf16", "int8"), "onnx": ("fp32",), "torch": ("fp32",)}
         if self.precision not in possible[self.kind]:
-            msg = f"{self.precision} is not made for {self.kind}; export with --to openvino"
+            msg = (
+                f"{self.precision} is not made for {self.server or self.kind}; "
+                f"export with --to {'ovms' if self.server else 'openvino'}"
+            )
             raise DeploymentError(msg)
         if self.exits and self.kind == "torch":
             msg = "a torch program is not cut at exits; use --to openvino or --to onnx"
             raise DeploymentError(msg)
+        if self.exits and self.server:
+            msg = f"{self.server} serves one graph; export without --exits"
+            raise DeploymentError(msg)
+        if self.resize and self.kind == "torch":
+            msg = "a torch program does not resize; use --to openvino or --to onnx"
+            raise DeploymentError(msg)
 
 
-def wanted(kind: str, precision: str, *, exits: bool, most: float) -> Wanted:
-    """Read what to export from words.
+def wanted(to: str, precision: str, *, exits: bool, most: float, resize: bool) -> Wanted:
+    """Read what to export from words; `to` is a kind of graph, or a server.
 
     Raises:
-        UnknownNameError: no such kind, or no such precision.
-        DeploymentError: the two do not go together.
+        UnknownNameError: no such graph or server, or no such precision.
+        DeploymentError: they do not go together.
     """
-    for what, value, known in (("graph", kind, KINDS), ("precision", precision, PRECISIONS)):
+    for what, value, known in (
+        ("graph", to, (*KINDS, *SERVED)),
+        ("precision", precision, PRECISIONS),
+    ):
         if value not in known:
             msg = f"no {what} {value!r}; {did_you_mean(value, known)}"
             raise UnknownNameError(msg)
+    server = cast(Server, to) if to in SERVED else None
     return Wanted(
-        kind=cast(Kind, kind), precision=cast(Precision, precision), exits=exits, most=most
+        kind=SERVED[server] if server else cast(Kind, to),
+        precision=cast(Precision, precision),
+        exits=exits,
+        most=most,
+        resize=resize,
+        server=server,
     )
 
 
@@ -83,7 +111,7 @@ def export(
 
     Args:
         model: folder of a model or of a run.
-        out: folder of the exported model; one that stands there already is replaced.
+        out: folder of the exported model; an earlier one that stands there is replaced.
         asked: kind, precision, exits; OpenVINO in fp32 without exits if None.
         images: a folder of images, or one, to compare on; the built-in digits if None.
         data: the labelled images that the model was trained on, which int8 needs.
@@ -97,8 +125,10 @@ def export(
         DeploymentError: an engine is missing, or the export disagrees with the trained model; then
             nothing is written.
         DataError: no image to compare on, or none to quantise with.
+        RunError: something else than an exported model stands at `out`, or it cannot be written.
     """
     asked, listener = asked or Wanted(), listener or Silence()
+    free_place(Path(out))
     card, tensors = read_model(Path(model))
     compared = images_to_compare(card, images)
     made = checked(make(card, tensors, asked, data, listener), tensors, compared, listener)
@@ -112,12 +142,19 @@ class Made:
     Attributes:
         card: of the trained model.
         exported: what the graphs are.
-        files: name -> content.
+        files: of these: name -> content.
+        resizing: the same with a resize before its first graph; None unless it is wanted.
     """
 
     card: Card
     exported: Exported
     files: Mapping[str, bytes]
+    resizing: Made | None = None
+
+    @property
+    def final(self) -> Made:
+        """What is written: with the resize, if there is one."""
+        return self.resizing or self
 
     @property
     def whole_card(self) -> Card:
@@ -141,37 +178,73 @@ def make(card: Card, tensors: Tensors, asked: Wanted, data: Teaching, listener: 
     if missing:
         listener.say(missing)
     names = tuple(e.name for e in ordered_exits(card.architecture)) if asked.exits else ()
-    if asked.kind == "torch":
-        files = {"main.pt2": torch_program(card, tensors)}
-    else:
-        files = graphs(card, tensors, asked, names, data, listener)
-    exported = Exported(kind=asked.kind, precision=asked.precision, stages=(*names, "main"))
-    return Made(card, exported, files)
+    models = graphs(card, tensors, asked, names, data, listener)
+    exported = Exported(
+        kind=asked.kind, precision=asked.precision, stages=(*names, "main"), server=asked.server
+    )
+    files = graph_files(exported, models)
+    if not asked.resize:
+        return Made(card, exported, files)
+    whole = graph_files(exported, with_resize(models, exported, card))
+    return Made(card, exported, files, Made(card, replace(exported, resize={}), whole))
 
 
 def checked(made: Made, tensors: Tensors, compared: Compared, listener: Listener) -> Made:
     """Compare an exported model with the trained one, and keep what was found.
 
     Raises:
-        DeploymentError: they disagree.
+        DeploymentError: they disagree, or its own resize disagrees with Pillow's.
+        UnusableImage: its own resize cannot take one of the images.
     """
     found = check(made.card, made.exported, made.files, tensors, compared)
-    listener.say(
-        f"agrees with the trained model on {found.top1:.1%} of {found.images} images "
-        f"({compared.said}); largest difference of a probability {found.difference:.2g} "
-        f"({found.worst})"
+    listener.say(f"agrees with the trained model on {said(found, compared)}")
+    exported = replace(made.exported, agreement=found.to_json())
+    if made.resizing is None:
+        return replace(made, exported=exported)
+    plain, whole = (
+        in_engine(one.whole_card, one.files, threads_here()) for one in (made, made.resizing)
     )
-    return replace(made, exported=replace(made.exported, agreement=found.to_json()))
+    found = check_resize(plain, whole, compared)
+    listener.say(f"its own resize agrees with Pillow's on {said(found, compared)}")
+    resizing = replace(made.resizing, exported=replace(exported, resize=found.to_json()))
+    return replace(made, exported=exported, resizing=resizing)
 
 
 def write(made: Made, out: Path) -> dict[str, Any]:
-    """Write an exported model; what `export --json` says of it.
+    """Write an exported model with what its server reads; what `export --json` says of it.
 
     Raises:
-        RunError: the folder cannot be written.
+        RunError: something else than an exported model stands at `out`, or it cannot be written.
     """
-    write_files(out, made.whole_card, made.files)
-    return {"folder": str(out), **made.exported.to_json(), "bytes": made.bytes}
+    place, final = free_place(out), made.final
+    if final.exported.server:
+        server, precision = final.exported.server, final.exported.precision
+        own = server_files(server, place.name, final.card, precision)
+        final = replace(final, files={**final.files, **own})
+    write_files(place, final.whole_card, final.files)
+    return {"folder": str(out), **final.exported.to_json(), "bytes": final.bytes}
+
+
+def free_place(out: Path) -> Path:
+    """The absolute path of `out`, where nothing stands that must not be replaced.
+
+    Raises:
+        RunError: something stands there that is neither empty nor an exported model.
+    """
+    place = out.expanduser().resolve()
+    if not place.exists() or replaceable(place):
+        return place
+    msg = f"{out}: is there already, and is no exported model; choose another folder with --out"
+    raise RunError(msg)
+
+
+def replaceable(place: Path) -> bool:
+    """Whether a folder is an exported model, or holds nothing and nobody stands in it."""
+    if not place.is_dir() or place == Path.cwd():
+        return False
+    if (place / CARD).is_file():
+        return read_card(place)[0].exported is not None
+    return not any(place.iterdir())
 
 
 def graphs(
@@ -181,20 +254,31 @@ def graphs(
     exits: Sequence[str],
     data: Teaching,
     listener: Listener,
-) -> dict[str, bytes]:
-    """The files of every stage: name -> content."""
+) -> dict[str, Any]:
+    """The graph of every stage, as its kind's library has it."""
+    if wanted.kind == "torch":
+        return {"main": torch_program(card, tensors)}
     stages = list(staged(card.architecture, tensors, card.preprocessing, exits))
     if wanted.kind == "onnx":
-        return {f"{name}.onnx": onnx_model(graph).SerializeToString() for name, graph in stages}
+        return {name: onnx_model(graph) for name, graph in stages}
     if wanted.precision == "int8":
-        models = in_8_bits(card, stages, data, most=wanted.most, listener=listener)
-    else:
-        models = {name: openvino_model(graph) for name, graph in stages}
-    return {
-        name: content
-        for stage, model in models.items()
-        for name, content in openvino_files(stage, model).items()
-    }
+        return in_8_bits(card, stages, data, most=wanted.most, listener=listener)
+    return {name: openvino_model(graph) for name, graph in stages}
+
+
+def with_resize(models: Mapping[str, Any], exported: Exported, card: Card) -> dict[str, Any]:
+    """The same graphs, the first of which resizes images by itself."""
+    first = exported.stages[0]
+    put = onnx_resizing if exported.kind == "onnx" else openvino_resizing
+    return {**models, first: put(models[first], card.preprocessing)}
+
+
+def said(found: Agreement, compared: Compared) -> str:
+    """An agreement in words."""
+    return (
+        f"{found.top1:.1%} of {found.images} images ({compared.said}); largest difference of a "
+        f"probability {found.difference:.2g} ({found.worst})"
+    )
 
 
 def torch_program(card: Card, tensors: Tensors) -> bytes:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from inception.deployment.files import RUN_BY, load_exported
+from inception.deployment.files import RUN_BY, graph_files, load_exported
 from inception.deployment.plain import Plain
 from inception.deployment.processor import lacking
 from inception.deployment.ways import Way
@@ -18,15 +18,14 @@ from inception.evaluation.policy import Policy, RunToTheEnd
 from inception.evaluation.predictor import Predictor
 from inception.network import build
 from inception.preprocess import Preprocessing
+from inception.spec import classes_of
 from inception.weights import Card, ExitPolicy, Exported, model_folder, read_card
 from inception.weights.class_names import numbered
 from inception.weights.exported import Kind, Precision
 from inception.weights.importing import read
-from inception.weights.state_dict import outputs
 from inception.workflow.agree import in_engine
 from inception.workflow.architectures import SUFFIX, find
-from inception.workflow.export import Made, Tensors, Wanted, main_alone, make
-from inception.workflow.export import graphs as graph_files
+from inception.workflow.export import Made, Tensors, Wanted, graphs, main_alone, make
 from inception.workflow.listen import Listener
 from inception.workflow.quantise import Teaching
 
@@ -122,13 +121,17 @@ def subject(model: str | Path) -> Graphs | Network:
     Raises:
         WeightsError: there is no such model, or it is damaged.
         UnknownNameError: there is no such architecture.
-        DeploymentError: its images are no squares in RGB.
+        DeploymentError: its graph resizes, or its images are no squares in RGB.
     """
     path = Path(model)
     if path.is_dir():
         folder = model_folder(path)
         card, files = read_card(folder)
         if card.exported is not None:
+            if card.exported.resize is not None:
+                msg = f"{model}: its graph resizes, and no resize is timed; export it without "
+                msg += "--resize, or time the model that it was exported from"
+                raise DeploymentError(msg)
             return Graphs(card, card.exported, folder, files.keys())
         return Network(*read(model))
     if path.suffix != SUFFIX and (path.exists() or len(path.parts) > 1):
@@ -140,7 +143,7 @@ def subject(model: str | Path) -> Graphs | Network:
     state = build(net).state_dict()
     tensors = {name: v.numpy() for name, v in state.items() if v.is_floating_point()}
     preprocessing = Preprocessing(size=net.image[1])
-    card = Card(architecture=net, classes=numbered(outputs(net)), preprocessing=preprocessing)
+    card = Card(architecture=net, classes=numbered(classes_of(net)), preprocessing=preprocessing)
     return Network(card, tensors, trained=False)
 
 
@@ -193,9 +196,10 @@ class Ours:
     def exits(self, policy: ExitPolicy) -> Way:
         """The network cut at the exits of its policy."""
         network, names = self.network, tuple(gate.exit for gate in policy.gates)
-        files = graph_files(network.card, network.tensors, Wanted(), names, None, self.listener)
+        models = graphs(network.card, network.tensors, Wanted(), names, None, self.listener)
         exported = Exported(kind="openvino", precision="fp32", stages=(*names, "main"))
-        return written(Made(network.card, exported, files), "openvino", self.threads, policy)
+        made = Made(network.card, exported, graph_files(exported, models))
+        return written(made, "openvino", self.threads, policy)
 
     def torch(self) -> Way:
         """The network as a torch module, as `inception.load` runs it with engine="torch"."""
@@ -205,9 +209,9 @@ class Ours:
 
 
 def written(made: Made, engine: str, threads: int, policy: Policy | None = None) -> Way:
-    """An exported model from files as they would lie in its folder."""
+    """An exported model from files as they would lie in its folder; its resize is not run."""
     model = in_engine(made.whole_card, made.files, threads)
-    return way_of(model, engine, made.exported.precision, made.bytes, policy)
+    return way_of(model, engine, made.exported.precision, made.final.bytes, policy)
 
 
 def needs(precision: Precision) -> None:
