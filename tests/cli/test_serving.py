@@ -199,26 +199,6 @@ def test_an_image_too_long_for_the_graphs_resize_is_told_and_the_others_are_clas
     assert str(photo) in said.out
 
 
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (("--to", "triton", "--precision", "bf16"), "not made for triton; export with --to ovms"),
-        (("--to", "triton", "--exits"), "triton serves one graph; export without --exits"),
-        (("--to", "ovms", "--exits"), "ovms serves one graph; export without --exits"),
-        (("--to", "torch", "--resize"), "a torch program does not resize; use --to openvino"),
-        (("--to", "tritno"), "no graph 'tritno'; did you mean 'triton'?"),
-    ],
-)
-def test_what_does_not_go_together_is_said(
-    inception: Callable, model: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
-) -> None:
-    said = inception("export", model, *options, "--out", tmp_path / "out")
-
-    assert said.code == 2
-    assert sentence in said.err
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_model_whose_interpolation_no_graph_has_is_not_exported_with_a_resize(
     inception: Callable, model: Path, tmp_path: Path
 ) -> None:
