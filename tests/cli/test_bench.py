@@ -230,12 +230,53 @@ def test_the_fastest_that_loses_little_enough_is_written_and_says_why(
     assert told["why"] in plain.out.replace("\n", " ")
 
 
+def test_variants_that_resize_are_written_with_their_resize_and_judged_without(
+    inception: Callable, model: Path, tmp_path: Path
+) -> None:
+    asked = ("--variants", "--resize", "--exits", "--data", "digits", "--max-drop", "100")
+    said = inception("export", model, *asked, "--out", tmp_path / "out", "--json")
+
+    assert said.code == 0, said.err
+    told = json.loads(said.out)
+    assert told["rows"][0]["change"]["difference"]["mean"] == 0.0
+    for row in told["rows"]:
+        card, sums = read_card(Path(row["folder"]))
+        assert card.exported.resize["images"] == 32
+        assert card.exported.stages == ("first", "second", "main")
+        assert row["bytes"] == sum((Path(row["folder"]) / name).stat().st_size for name in sums)
+
+
+@pytest.mark.parametrize("words", [("--variants",), ("--fastest",)])
+def test_variants_replace_nothing_but_exports(
+    inception: Callable, model: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    notes = tmp_path / "out" / "bf16" / "notes"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    said = inception("export", model, *words, "--data", "digits", "--out", tmp_path / "out")
+
+    assert said.code == 2
+    assert "is there already, and is no exported model" in said.err
+    assert sorted((tmp_path / "out").rglob("*")) == [notes.parent, notes]
+
+
+def test_a_graph_that_resizes_is_not_timed(
+    inception: Callable, model: Path, tmp_path: Path
+) -> None:
+    inception("export", model, "--resize", "--out", tmp_path / "out")
+    said = inception("bench", tmp_path / "out")
+
+    assert said.code == 2
+    assert "its graph resizes, and no resize is timed; export it without --resize" in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (("--variants",), "variants are judged by the images the model was trained on"),
         (("--fastest", "--variants", "--data", "digits"), "choose one of the two"),
         (("--fastest", "--to", "onnx", "--data", "digits"), "leave --to and --precision"),
+        (("--variants", "--to", "ovms", "--data", "digits"), "leave --to and --precision"),
         (("--variants", "--precision", "int8", "--data", "digits"), "leave --to and --precision"),
         (("--fastest", "--data", "nowhere"), "nowhere"),
     ],

@@ -75,7 +75,7 @@ def export(  # noqa: PLR0913 - the options of the verb
 
     asked = wanted(to, precision, exits=exits, most=max_drop / 100, resize=resize)
     if variants or fastest:
-        refuse_one_precision(to, asked, both=variants and fastest)
+        refuse_one_precision(to, precision, both=variants and fastest)
     place = out or Path(f"{model}-{'variants' if variants else to}")
     with listener(quiet=quiet, as_json=as_json) as heard:
         if variants or fastest:
@@ -98,13 +98,13 @@ def export(  # noqa: PLR0913 - the options of the verb
     page.print(f"next    inception predict {used} IMAGE...", markup=False)
 
 
-def refuse_one_precision(to: str, asked: Wanted, *, both: bool) -> None:
+def refuse_one_precision(to: str, precision: str, *, both: bool) -> None:
     """Refuse to measure all precisions and yet want one, or a graph that has but one."""
     if both:
         msg = "--variants writes all precisions and --fastest one; choose one of the two"
-    elif to != "openvino" or asked.precision != "fp32" or asked.resize:
-        msg = "--variants and --fastest try all precisions with openvino, on fitted images; "
-        msg += "leave --to and --precision out, and --resize"
+    elif to != "openvino" or precision != "fp32":
+        msg = "--variants and --fastest try all precisions with openvino; leave --to and "
+        msg += "--precision out"
     else:
         return
     raise typer.BadParameter(msg)
@@ -122,6 +122,8 @@ def in_every_precision(  # noqa: PLR0913 - as many as the verb's own
 ) -> dict[str, Any]:
     """Measure all precisions, and write all or the fastest."""
     from inception.workflow import variants as verb
+    from inception.workflow.export import free_place
 
+    (free_place if fastest else verb.free_places)(place)
     found = verb.variants(model, data, asked=asked, images=images, listener=heard)
     return verb.write_fastest(found, asked.most, place) if fastest else verb.write_all(found, place)

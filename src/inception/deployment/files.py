@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,8 +38,6 @@ RUN_BY: Mapping[Kind, tuple[str, ...]] = {
     "openvino": ("openvino",),
     "torch": ("torch",),
 }  # engines, the first choice first
-
-
 VERSION = "1/model"  # where a server's model repository has the graph
 
 
@@ -86,7 +83,8 @@ def load_exported(
     Args:
         path: of its folder.
         threads: of the engine.
-        mode: what the engine is tuned for.
+        mode: what the engine is tuned for; a graph that resizes answers one image at a time for
+            latency in either, because images that come together may have different sizes.
         name: of the engine; the kind's own that is installed if None.
 
     Raises:
@@ -100,16 +98,35 @@ def load_exported(
         msg = f"{folder}: holds no exported graphs; export it with `inception export {path}`"
         raise DeploymentError(msg)
     files = {
-        stage: [read_file(folder, file, sums) for file in file_names(exported, stage)]
+        stage: [read_file(folder, name, sums) for name in file_names(exported, stage)]
         for stage in exported.stages
     }
-    own = own_engine(folder, exported.kind, name)
-    start = partial(engine, card, exported, own, threads, mode)
+    own = chosen_engine(folder, exported.kind, name)
+    tuned = mode if exported.resize is None else "latency"
     with refusals_told(folder):
-        engines = {stage: start(graph) for stage, graph in files.items()}
+        engines = {
+            stage: engine(graph, own, card, exported, threads=threads, mode=tuned)
+            for stage, graph in files.items()
+        }
     stages = {stage: Guarded(one, stage, card, folder) for stage, one in engines.items()}
-    batch = BATCH[mode] if exported.resize is None else 1  # whole images differ in size
-    return Deployed(card, fixed(card, stages), batch)
+    return Deployed(card, fixed(card, stages), BATCH[tuned])
+
+
+def chosen_engine(folder: Path, kind: Kind, name: str | None) -> str:
+    """The engine that runs a kind of graph: the one that is asked for, else the kind's own.
+
+    Raises:
+        DeploymentError: the one that is asked for does not run such graphs.
+    """
+    if name is not None and name not in RUN_BY[kind]:
+        msg = f"{folder}: holds a graph for {kind}, which {name} does not run; export it for {name}"
+        raise DeploymentError(msg)
+    return name or own_engine(kind)
+
+
+def own_engine(kind: Kind) -> str:
+    """The engine that runs a kind of graph here: the first choice that is installed."""
+    return next(filter(installed, RUN_BY[kind]), RUN_BY[kind][-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +175,6 @@ def engine_errors() -> tuple[type[Exception], ...]:
     return (RuntimeError, *own)
 
 
-def own_engine(folder: Path, kind: Kind, name: str | None) -> str:
-    """The engine that runs a kind of graph: that which is asked for, else one that is installed.
-
-    Raises:
-        DeploymentError: the one that is asked for does not run such graphs.
-    """
-    known = RUN_BY[kind]
-    if name is not None and name not in known:
-        msg = f"{folder}: holds a graph for {kind}, which {name} does not run; export it for {name}"
-        raise DeploymentError(msg)
-    return name or next(filter(installed, known), known[-1])
-
-
 def fixed(card: Card, stages: Stages) -> Cut:
     """Give these stages, whatever the policy, as long as they end at its exits."""
 
@@ -188,14 +192,9 @@ def fixed(card: Card, stages: Stages) -> Cut:
 
 
 def engine(
-    card: Card,
-    exported: Exported,
-    name: str,
-    threads: int,
-    mode: Mode,
-    files: Sequence[bytes],
+    files: Sequence[bytes], name: str, card: Card, exported: Exported, *, threads: int, mode: Mode
 ) -> Engine:
-    """The engine for one graph."""
+    """The engine of this name for one graph."""
     first, *rest = files
     if name == "torch":
         from inception.deployment.to_torch import Program
@@ -204,9 +203,13 @@ def engine(
     if name == "onnxruntime":
         return OnnxRuntime(first, threads=threads)
     model = library("openvino").Core().read_model(first, *rest)
-    size = card.preprocessing.size if exported.resize is None else ANY
-    precision = exported.precision
-    return OpenVino(model, size=size, precision=precision, threads=threads, mode=mode)
+    return OpenVino(
+        model,
+        size=card.preprocessing.size if exported.resize is None else ANY,
+        precision=exported.precision,
+        threads=threads,
+        mode=mode,
+    )
 
 
 def one_line(error: Exception) -> str:

@@ -30,25 +30,25 @@ def server_files(server: Server, name: str, card: Card, precision: Precision) ->
         precision: of its arithmetic.
     """
     if server == "ovms":
-        return {"config.json": ovms_config(name, precision).encode()}
+        return {"config.json": ovms_settings(name, precision).encode()}
     labels = "".join(f"{printable(label)}\n" for label in card.classes)
     return {
-        "config.pbtxt": triton_config(name, len(card.classes)).encode(),
+        "config.pbtxt": triton_settings(name, len(card.classes)).encode(),
         LABELS: labels.encode(),
     }
 
 
-def ovms_config(name: str, precision: Precision) -> str:
+def ovms_settings(name: str, precision: Precision) -> str:
     """`config.json` of OpenVINO Model Server, to lie in the model's own folder.
 
     The arithmetic is named because OpenVINO would choose bf16 by itself where the processor has it.
     """
     plugin = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
-    config = {"name": name, "base_path": ".", "plugin_config": plugin}
-    return json.dumps({"model_config_list": [{"config": config}]}, indent=1) + "\n"
+    model = {"name": name, "base_path": ".", "plugin_config": plugin}
+    return json.dumps({"model_config_list": [{"config": model}]}, indent=1) + "\n"
 
 
-def triton_config(name: str, classes: int) -> str:
+def triton_settings(name: str, classes: int) -> str:
     """`config.pbtxt` of Triton, for its ONNX Runtime.
 
     Images of any size are taken; those of one size that come together become one batch.

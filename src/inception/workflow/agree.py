@@ -19,11 +19,9 @@ from inception.data.digits import digits
 from inception.data.source import pixels
 from inception.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement, agreement
 from inception.deployment.engines import Engine, OnnxRuntime, OpenVino
-from inception.deployment.files import load_exported
+from inception.deployment.files import load_exported, own_engine
 from inception.deployment.graph import Graph
-from inception.deployment.libraries import installed
 from inception.deployment.lower import traced
-from inception.deployment.resize import resizable
 from inception.deployment.runtime import Deployed
 from inception.deployment.to_onnx import onnx_model
 from inception.deployment.to_openvino import openvino_model
@@ -109,34 +107,26 @@ def check(
     return worst
 
 
-def check_resize(
-    card: Card,
-    exported: Exported,
-    plain: Mapping[str, bytes],
-    resizing: Mapping[str, bytes],
-    compared: Compared,
-) -> Agreement:
+def check_resize(plain: Deployed, resizing: Deployed, compared: Compared) -> Agreement:
     """Compare a graph's own resize with Pillow's, by what the same network makes of either.
 
     Args:
-        card: of the model.
-        exported: how it is exported.
-        plain: files of the graphs, which take fitted images.
-        resizing: files of the same graphs with the resize before them.
+        plain: the graphs that take fitted images.
+        resizing: the same graphs with the resize before them.
         compared: the images.
 
     Raises:
         UnusableImage: no graph can resize one of them.
         DeploymentError: they differ by more than `RESIZE_TOLERANCE`.
     """
-    threads, own = cores(), replace(exported, resize={})
-    run = in_engine(replace(card, exported=own), resizing, threads)
-    whole = (compared.whole(number) for number in range(len(compared.names)))
-    pieces = [run.every_stage(resizable(image, card.preprocessing)[None]) for image in whole]
-    wanted = in_engine(replace(card, exported=exported), plain, threads)
+    wanted = plain.every_stage(compared.fitted)
+    got = [
+        resizing.every_stage(resizing.prepare(compared.whole(number))[None])
+        for number in range(len(compared.names))
+    ]
     worst = largest(
-        agreement(ours, np.concatenate([piece[name] for piece in pieces]), compared.names)
-        for name, ours in wanted.every_stage(compared.fitted).items()
+        agreement(own, np.concatenate([one[name] for one in got]), compared.names)
+        for name, own in wanted.items()
     )
     if worst.difference > RESIZE_TOLERANCE:
         msg = (
@@ -185,7 +175,7 @@ def first_difference(
 def in_kinds_engine(graph: Graph, exported: Exported, size: int) -> Engine:
     """A graph in the engine that runs an export."""
     threads = cores()
-    if exported.kind == "onnx" and installed("onnxruntime"):
+    if own_engine(exported.kind) == "onnxruntime":
         return OnnxRuntime(onnx_model(graph).SerializeToString(), threads=threads)
     model = openvino_model(graph)
     return OpenVino(model, size=size, precision=exported.precision, threads=threads)

@@ -25,7 +25,8 @@ from inception.spec import ordered_exits
 from inception.weights import Card, Exported, read_card, read_model, write_files
 from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision, Server
 from inception.weights.folder import CARD
-from inception.workflow.agree import Compared, check, check_resize, images_to_compare
+from inception.workflow.agree import Compared, check, check_resize, images_to_compare, in_engine
+from inception.workflow.cores import cores
 from inception.workflow.listen import Listener, Silence
 from inception.workflow.quantise import Teaching, in_8_bits
 
@@ -127,11 +128,11 @@ def export(
         RunError: something else than an exported model stands at `out`, or it cannot be written.
     """
     asked, listener = asked or Wanted(), listener or Silence()
-    free_place(Path(out))  # said before hours of work, not after
+    free_place(Path(out))
     card, tensors = read_model(Path(model))
     compared = images_to_compare(card, images)
     made = checked(make(card, tensors, asked, data, listener), tensors, compared, listener)
-    return write(resizing(made, compared, listener) if asked.resize else made, Path(out))
+    return write(made, Path(out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +142,19 @@ class Made:
     Attributes:
         card: of the trained model.
         exported: what the graphs are.
-        models: the graph of every stage, as its kind's library has it.
-        files: of the graphs; name -> content.
+        files: of these: name -> content.
+        resizing: the same with a resize before its first graph; None unless it is wanted.
     """
 
     card: Card
     exported: Exported
-    models: Mapping[str, Any]
     files: Mapping[str, bytes]
+    resizing: Made | None = None
+
+    @property
+    def final(self) -> Made:
+        """What is written: with the resize, if there is one."""
+        return self.resizing or self
 
     @property
     def whole_card(self) -> Card:
@@ -176,50 +182,45 @@ def make(card: Card, tensors: Tensors, asked: Wanted, data: Teaching, listener: 
     exported = Exported(
         kind=asked.kind, precision=asked.precision, stages=(*names, "main"), server=asked.server
     )
-    return Made(card, exported, models, graph_files(exported, models))
+    files = graph_files(exported, models)
+    if not asked.resize:
+        return Made(card, exported, files)
+    whole = graph_files(exported, with_resize(models, exported, card))
+    return Made(card, exported, files, Made(card, replace(exported, resize={}), whole))
 
 
 def checked(made: Made, tensors: Tensors, compared: Compared, listener: Listener) -> Made:
     """Compare an exported model with the trained one, and keep what was found.
 
     Raises:
-        DeploymentError: they disagree.
+        DeploymentError: they disagree, or its own resize disagrees with Pillow's.
+        UnusableImage: its own resize cannot take one of the images.
     """
     found = check(made.card, made.exported, made.files, tensors, compared)
     listener.say(f"agrees with the trained model on {said(found, compared)}")
-    return replace(made, exported=replace(made.exported, agreement=found.to_json()))
-
-
-def resizing(made: Made, compared: Compared, listener: Listener) -> Made:
-    """The same model, the first of whose graphs resizes images by itself.
-
-    Raises:
-        DeploymentError: it is used with an interpolation that no graph has, or the resize disagrees
-            with Pillow's.
-    """
-    exported, first = made.exported, made.exported.stages[0]
-    put = onnx_resizing if exported.kind == "onnx" else openvino_resizing
-    models = {**made.models, first: put(made.models[first], made.card.preprocessing)}
-    files = graph_files(exported, models)
-    found = check_resize(made.card, exported, made.files, files, compared)
+    exported = replace(made.exported, agreement=found.to_json())
+    if made.resizing is None:
+        return replace(made, exported=exported)
+    plain, whole = (in_engine(one.whole_card, one.files, cores()) for one in (made, made.resizing))
+    found = check_resize(plain, whole, compared)
     listener.say(f"its own resize agrees with Pillow's on {said(found, compared)}")
-    return Made(made.card, replace(exported, resize=found.to_json()), models, files)
+    resizing = replace(made.resizing, exported=replace(exported, resize=found.to_json()))
+    return replace(made, exported=exported, resizing=resizing)
 
 
 def write(made: Made, out: Path) -> dict[str, Any]:
-    """Write an exported model; what `export --json` says of it.
+    """Write an exported model with what its server reads; what `export --json` says of it.
 
     Raises:
-        RunError: something stands there that must not be replaced, or it cannot be written.
+        RunError: something else than an exported model stands at `out`, or it cannot be written.
     """
-    place, exported = free_place(out), made.exported
-    told = (
-        server_files(exported.server, place.name, made.card, exported.precision)
-        if exported.server
-        else {}
-    )
-    write_files(place, made.whole_card, {**made.files, **told})
-    return {"folder": str(out), **exported.to_json(), "bytes": made.bytes}
+    place, final = free_place(out), made.final
+    if final.exported.server:
+        server, precision = final.exported.server, final.exported.precision
+        own = server_files(server, place.name, final.card, precision)
+        final = replace(final, files={**final.files, **own})
+    write_files(place, final.whole_card, final.files)
+    return {"folder": str(out), **final.exported.to_json(), "bytes": final.bytes}
 
 
 def free_place(out: Path) -> Path:
@@ -261,6 +262,13 @@ def graphs(
     if wanted.precision == "int8":
         return in_8_bits(card, stages, data, most=wanted.most, listener=listener)
     return {name: openvino_model(graph) for name, graph in stages}
+
+
+def with_resize(models: Mapping[str, Any], exported: Exported, card: Card) -> dict[str, Any]:
+    """The same graphs, the first of which resizes images by itself."""
+    first = exported.stages[0]
+    put = onnx_resizing if exported.kind == "onnx" else openvino_resizing
+    return {**models, first: put(models[first], card.preprocessing)}
 
 
 def said(found: Agreement, compared: Compared) -> str:

@@ -42,6 +42,7 @@ def load(
             has its own, `torch.set_num_threads`.
         mode: "latency" answers every image as soon as it can; "throughput" gets through most
             images a second: `predict` answers 32 at once, and OpenVINO divides them among streams.
+            An exported model that resizes answers one at a time in either.
 
     Raises:
         WeightsError: there is no model, or it is damaged.

@@ -13,7 +13,7 @@ from inception.weights import read_model
 from inception.weights.exported import PRECISIONS
 from inception.workflow.agree import Compared, images_to_compare
 from inception.workflow.cores import cores
-from inception.workflow.export import Made, Wanted, checked, make, write
+from inception.workflow.export import Made, Wanted, checked, free_place, make, write
 from inception.workflow.listen import Listener, Silence
 from inception.workflow.measure import Row, labelled, rows
 from inception.workflow.ways import LeftOut, Network, Ours, needs, written
@@ -89,7 +89,8 @@ def variants(
         model: folder of a model or of a run.
         data: the labelled images that it was trained on. Val judges and test scores; where there
             is one set alone, one half judges and the other scores.
-        asked: whether it is cut at its exits, and what int8 may lose; the precision is all of them.
+        asked: whether it is cut at its exits or resizes, and what int8 may lose; the precision is
+            all of them. No resize is timed or scored.
         images: to compare with the trained network on; the built-in digits if None.
         listener: hears what is found.
 
@@ -159,6 +160,16 @@ def why(found: Variants, chosen: Variant, most: float) -> str:
         f"({100 * change.low:+.1f} to {100 * change.high:+.1f}) on {chosen.change.images:,} "
         f"images: {found.chosen_on}"
     )
+
+
+def free_places(out: Path) -> None:
+    """Refuse a folder in which something else than a variant stands where one would be written.
+
+    Raises:
+        RunError: it does.
+    """
+    for precision in PRECISIONS:
+        free_place(out / precision)
 
 
 def write_all(found: Variants, out: Path) -> dict[str, Any]:

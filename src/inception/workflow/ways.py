@@ -121,16 +121,17 @@ def subject(model: str | Path) -> Graphs | Network:
     Raises:
         WeightsError: there is no such model, or it is damaged.
         UnknownNameError: there is no such architecture.
-        DeploymentError: its images are no squares in RGB.
+        DeploymentError: its graph resizes, or its images are no squares in RGB.
     """
     path = Path(model)
     if path.is_dir():
         folder = model_folder(path)
         card, files = read_card(folder)
-        if card.exported is not None and card.exported.resize is not None:
-            msg = f"{folder}: its graph resizes too, which is not timed; export it without --resize"
-            raise DeploymentError(msg)
         if card.exported is not None:
+            if card.exported.resize is not None:
+                msg = f"{model}: its graph resizes, and no resize is timed; export it without "
+                msg += "--resize, or time the model that it was exported from"
+                raise DeploymentError(msg)
             return Graphs(card, card.exported, folder, files.keys())
         return Network(*read(model))
     if path.suffix != SUFFIX and (path.exists() or len(path.parts) > 1):
@@ -197,7 +198,7 @@ class Ours:
         network, names = self.network, tuple(gate.exit for gate in policy.gates)
         models = graphs(network.card, network.tensors, Wanted(), names, None, self.listener)
         exported = Exported(kind="openvino", precision="fp32", stages=(*names, "main"))
-        made = Made(network.card, exported, models, graph_files(exported, models))
+        made = Made(network.card, exported, graph_files(exported, models))
         return written(made, "openvino", self.threads, policy)
 
     def torch(self) -> Way:
@@ -208,9 +209,9 @@ class Ours:
 
 
 def written(made: Made, engine: str, threads: int, policy: Policy | None = None) -> Way:
-    """An exported model from files as they would lie in its folder."""
+    """An exported model from files as they would lie in its folder; its resize is not run."""
     model = in_engine(made.whole_card, made.files, threads)
-    return way_of(model, engine, made.exported.precision, made.bytes, policy)
+    return way_of(model, engine, made.exported.precision, made.final.bytes, policy)
 
 
 def needs(precision: Precision) -> None:

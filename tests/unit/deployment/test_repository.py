@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from inception.deployment.repository import ovms_config, server_files, triton_config
+from inception.deployment.repository import ovms_settings, server_files, triton_settings
 from inception.weights import Card
 
 NAMES = ["flowers", "two words", 'a "quoted" name', "back\\slash", "blumen-ä", "新"]
@@ -78,7 +78,7 @@ def model_config() -> Any:
 def test_triton_reads_names_types_and_shapes(model_config: Any, name: str) -> None:
     from google.protobuf import text_format
 
-    config = text_format.Parse(triton_config(name, 7), model_config())
+    config = text_format.Parse(triton_settings(name, 7), model_config())
 
     assert (config.name, config.backend) == (name, "onnxruntime")
     (image,), (answer,) = config.input, config.output
@@ -91,7 +91,7 @@ def test_triton_reads_names_types_and_shapes(model_config: Any, name: str) -> No
 def test_triton_may_put_images_that_come_together_into_one_batch(model_config: Any) -> None:
     from google.protobuf import text_format
 
-    config = text_format.Parse(triton_config("flowers", 7), model_config())
+    config = text_format.Parse(triton_settings("flowers", 7), model_config())
 
     assert config.max_batch_size > 1
     assert config.HasField("dynamic_batching")
@@ -116,7 +116,7 @@ def test_triton_has_a_line_for_every_label(small: Any) -> None:
 def test_openvino_model_server_reads_name_place_and_arithmetic(
     name: str, precision: Any, hint: str
 ) -> None:
-    config = json.loads(ovms_config(name, precision))
+    config = json.loads(ovms_settings(name, precision))
 
     assert config.keys() == {"model_config_list"}
     ((only,),) = [[one["config"] for one in config["model_config_list"]]]
@@ -130,7 +130,7 @@ def test_openvino_takes_what_the_server_is_told_to_give_it(small: Any) -> None:
     from inception.deployment.lower import whole
     from inception.deployment.to_openvino import openvino_model
 
-    config = json.loads(ovms_config("flowers", "fp32"))
+    config = json.loads(ovms_settings("flowers", "fp32"))
     plugin = config["model_config_list"][0]["config"]["plugin_config"]
     graph = whole(small.card.architecture, small.tensors, small.card.preprocessing)
 

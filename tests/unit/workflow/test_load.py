@@ -11,6 +11,7 @@ from inception.deployment.runtime import Deployed
 from inception.errors import DeploymentError, UnknownNameError
 from inception.evaluation.classifier import Classifier
 from inception.evaluation.policy import StopWhenSure
+from inception.weights.exported import Kind
 from inception.workflow.export import Wanted, export
 
 ENGINES = ("openvino", "onnxruntime", "torch")
@@ -86,3 +87,27 @@ def test_an_exported_model_runs_in_the_engines_that_know_its_graph(
     assert [[p.label for p in one] for one in found] == [[p.label for p in found[0]]] * 4
     with pytest.raises(DeploymentError, match="a graph for openvino, which onnxruntime does not"):
         load(tmp_path / "openvino", engine="onnxruntime")
+
+
+@pytest.mark.parametrize("kind", ["openvino", "onnx"])
+@pytest.mark.parametrize("engine", ["auto", "openvino"])
+def test_a_graph_that_resizes_takes_images_of_different_sizes_in_either_mode(
+    tiny_model: Path, tmp_path: Path, kind: Kind, engine: str
+) -> None:
+    for name in ("openvino", "onnxruntime"):
+        pytest.importorskip(name)
+    random = np.random.default_rng(4)
+    sizes = [(20, 24), (31, 17), (16, 16), (20, 24)]
+    different = [random.integers(0, 256, (*sides, 3), np.uint8) for sides in sizes]
+    export(tiny_model, tmp_path / "out", asked=Wanted(kind=kind, resize=True))
+    latency, throughput = (
+        load(tmp_path / "out", engine=engine, mode=mode).predict(different)
+        for mode in ("latency", "throughput")
+    )
+    trained = load(tiny_model, engine="torch").predict(different)
+
+    assert [p.top for p in throughput] == [p.top for p in latency]
+    assert [p.label for p in latency] == [p.label for p in trained]
+    assert [p.probability for p in latency] == pytest.approx(
+        [p.probability for p in trained], abs=0.005
+    )
