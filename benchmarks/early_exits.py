@@ -11,11 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hardware import RESULTS, hardware, table, write
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from inception.evaluation.policy import Policy
 
 LOST, FEWER = 0.002, 1.5  # wanted: at most so much top-1 lost, at least so many times fewer MACs
 
@@ -55,7 +58,7 @@ class ExecutedMacs:
         self.macs += out.numel() * weight[0].numel()
 
 
-def executed(run: Path, data: str, policy: Any) -> float:  # noqa: ANN401 - an exit policy
+def executed(run: Path, data: str, policy: Policy) -> float:
     """Mean MACs an image that are executed on the scored images."""
     from inception.data import open_source
     from inception.evaluation.classifier import load

@@ -17,7 +17,7 @@ from inference_graphs import Model, Subject, model_of
 from inference_sides import LATENCY, Side
 
 from inception.deployment import lower, to_openvino
-from inception.deployment.graph import Convolve, Dense, Graph, Normalise
+from inception.deployment.graph import Convolve, Dense, Graph, Normalise, Operator
 from inception.deployment.libraries import library
 from inception.deployment.lower import whole
 from inception.deployment.quantise import one_by_one, plainly
@@ -37,13 +37,13 @@ REST: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def pools_first(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+def pools_first(model: Model) -> ov.Model:
     """Average pools stay before the 1x1 convolutions behind them, as the network has them."""
     with patch.object(lower, "turns_around", lambda *_: False):
         return openvino_model(whole(model.net, model.tensors, model.preprocessing))
 
 
-def pointwise_as_one(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+def pointwise_as_one(model: Model) -> ov.Model:
     """The 1x1 convolutions that read the same become one, whose result is split."""
     ops, graph = library(OPSET), openvino_model(graph_of(model))
     alike = sorted(filter(pointwise, graph.get_ops()), key=reads)
@@ -65,7 +65,7 @@ def pointwise_as_one(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
     return graph
 
 
-def pointwise(node: Any) -> bool:  # noqa: ANN401 - openvino.Node
+def pointwise(node: ov.Node) -> bool:
     """Whether it is a 1x1 convolution with stride 1, bias and ReLU."""
     if node.get_type_name() != "Convolution" or constant(node).shape[2:] != (1, 1):
         return False
@@ -74,20 +74,20 @@ def pointwise(node: Any) -> bool:  # noqa: ANN401 - openvino.Node
     return node.get_attributes()["strides"] == [1, 1] and after.get_type_name() == "Relu"
 
 
-def reads(node: Any) -> str:  # noqa: ANN401 - openvino.Node
+def reads(node: ov.Node) -> str:
     """Name of what a node reads."""
     return str(node.input_value(0).get_node().get_friendly_name())
 
 
-def constant(node: Any) -> np.ndarray:  # noqa: ANN401 - openvino.Node
+def constant(node: ov.Node) -> np.ndarray:
     """Its second input."""
     return np.asarray(node.input_value(1).get_node().data)
 
 
-def channels_last(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+def channels_last(model: Model) -> ov.Model:
     """Pixels are scaled and shifted before they are reordered, not after."""
 
-    def normalised(how: Normalise, x: Any) -> Any:  # noqa: ANN401 - nodes
+    def normalised(how: Normalise, x: ov.Node) -> ov.Node:
         ops = library(OPSET)
         scaled = ops.multiply(ops.convert(x, "f32"), how.scale.reshape(1, 1, 1, 3))
         shifted = ops.add(scaled, how.shift.reshape(1, 1, 1, 3))
@@ -97,7 +97,7 @@ def channels_last(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
         return openvino_model(graph_of(model))
 
 
-def folded(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+def folded(model: Model) -> ov.Model:
     """The first convolution reads pixels as they are; scale and shift are in its weights.
 
     Where it pads, a fourth channel, 255 inside of the image, carries the shift.
@@ -108,7 +108,7 @@ def folded(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
     shift = (first.weight * how.shift.reshape(1, 3, 1, 1)).sum(1, keepdims=True) / 255
     weight = np.concatenate([scaled, shift], 1).astype(np.float32)
 
-    def padded(_: Normalise, x: Any) -> Any:  # noqa: ANN401 - nodes
+    def padded(_: Normalise, x: ov.Node) -> ov.Node:
         ops = library(OPSET)
         none, one = np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1])
         four = ops.pad(x, none, one, "constant", np.array(255, np.uint8))
@@ -120,11 +120,11 @@ def folded(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
         return openvino_model(replace(graph, lines=lines))
 
 
-def classifier_as_convolution(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+def classifier_as_convolution(model: Model) -> ov.Model:
     """The fully connected layer is written as a 1x1 convolution."""
     graph = graph_of(model)
 
-    def convolution(operator: Any) -> Any:  # noqa: ANN401 - an operator
+    def convolution(operator: Operator) -> Operator:
         if not isinstance(operator, Dense):
             return operator
         weight = np.ascontiguousarray(operator.weight[:, :, None, None])
@@ -139,7 +139,7 @@ def graph_of(model: Model) -> Graph:
     return whole(model.net, model.tensors, model.preprocessing)
 
 
-def symmetric(model: Model) -> Any:  # noqa: ANN401 - openvino.Model
+def symmetric(model: Model) -> ov.Model:
     """In 8 bits, no activation with a zero point."""
     nncf = library("nncf")
     data, preset = one_by_one(model.images[:FEW]), nncf.QuantizationPreset.PERFORMANCE
