@@ -49,8 +49,9 @@ def job_of(subject: Subject, execution: Execution, *, classes: int, updates: int
     generator = torch.Generator().manual_seed(0)
     count = subject.batch * (updates + 1)
     stored = subject.side * 8 // 7  # pixels: 256 for an input of 224
-    shape = (count, 3, stored, stored)
+    shape = (count, stored, stored, 3)  # as they lie in memory when files are read
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    pixels = pixels.permute(0, 3, 1, 2)
     labels = torch.randint(0, classes, (count,), generator=generator)
     images = Images(pixels, labels, np.ones(count), tuple(map(str, range(count))))
     return Job(
@@ -174,19 +175,22 @@ class Stopwatch:
             yield
 
 
-def loop_shares(job: Job, updates: int, warm_up: int) -> Sequence[float]:
-    """Of each update of our loop, the share of its time that the step itself does not take.
+def loop_shares(job: Job, rounds: int, warm_up: int) -> Sequence[float]:
+    """Of the time of our loop, the share that the step itself does not take.
 
-    That is cropping, normalising, the gradient's norm, the moving average, watching, logging. On a
-    CPU alone: elsewhere the clock would stop before the device does.
+    That is cropping, normalising, the gradient's norm, the moving average, watching, logging. Each
+    share is of as many updates as lie between two moves of the average. On a CPU alone: elsewhere
+    the clock would stop before the device does.
     """
     state = new_state(job)
     watch, update = Stopwatch(state), everything(job, state)
     shares = []
     with watch.paused():
-        for turn in range(warm_up + updates):
-            watch.seconds, began = 0.0, perf_counter()
+        for _ in range(warm_up):
             update()
-            if turn >= warm_up:
-                shares.append(1.0 - watch.seconds / (perf_counter() - began))
+        for _ in range(rounds):
+            watch.seconds, began = 0.0, perf_counter()
+            for _ in range(job.recipe.average_every):
+                update()
+            shares.append(1.0 - watch.seconds / (perf_counter() - began))
     return shares

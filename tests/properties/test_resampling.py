@@ -1,6 +1,7 @@
 """Our batched crop and resize gives what Pillow gives."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -139,8 +140,12 @@ def test_the_whole_image_at_its_own_size_is_kept_to_the_bit() -> None:
     assert torch.equal(found, pixels.float())
 
 
-def test_an_image_is_cropped_to_the_same_bits_in_any_batch() -> None:
+@pytest.mark.parametrize("together", [1, 3 * 41 * 37, 4 * 3 * 41 * 37, 2**20])
+def test_an_image_is_cropped_to_the_same_bits_in_any_batch(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However many cells the others' crops need: parts of a batch are those of the whole."""
+    monkeypatch.setattr("inception.data.augment.resampling.TOGETHER", together)
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(0, 256, (6, 3, 41, 37), np.uint8))
     length, shares = random.uniform(0.1, 1.0, (2, 6)), random.uniform(0.0, 1.0, (2, 6))

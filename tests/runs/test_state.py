@@ -240,6 +240,41 @@ def test_a_gradient_that_explodes_stops_the_run(job: Job, monkeypatch: pytest.Mo
     assert "start again with lr=0.33 or clip=1" in str(e.value)
 
 
+@pytest.mark.parametrize("settings", [(), ("clip=5",)])
+def test_a_gradient_that_is_not_finite_stops_the_run_before_it_is_saved(
+    job: Job, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...]
+) -> None:
+    job = replace(job, recipe=override(job.recipe, settings))
+    state = new_state(job)
+    honest = loop.gradient_norm
+
+    def poisoned(model: torch.nn.Module) -> torch.Tensor:
+        if state.step == 12:
+            next(iter(model.parameters())).grad[0] = float("inf")
+        return honest(model)
+
+    monkeypatch.setattr(loop, "gradient_norm", poisoned)
+    with pytest.raises(TrainingError, match=r"^the gradient is not finite at update 13 \(learning"):
+        list(train(job, state, plan(30)))
+
+
+def test_weights_that_overflow_with_the_last_update_are_not_kept(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = loop.update
+
+    def overflown(job: Job, state: Any, *args: Any, **options: Any) -> Any:
+        watched = honest(job, state, *args, **options)
+        if state.step == 9:
+            with torch.no_grad():
+                state.model.trunk["conv1"].conv.weight[0, 0, 0, 0] = float("inf")
+        return watched
+
+    monkeypatch.setattr(loop, "update", overflown)
+    with pytest.raises(TrainingError, match=r"^trunk.conv1.conv.weight is not finite after upd"):
+        list(train(job, new_state(job), plan(10)))
+
+
 def test_a_block_that_is_dead_stops_the_run(job: Job) -> None:
     state = new_state(job)
     for model in (state.model, state.average):

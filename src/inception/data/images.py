@@ -83,7 +83,8 @@ class Images:
         """Crops, float32, and labels of some images."""
         at = indices % len(self)
         picked = torch.from_numpy(at)
-        pixels = self.pixels.index_select(0, picked).to(device)  # a copy image by image
+        rows = self.pixels.permute(0, 2, 3, 1)  # as they lie in memory: whole images are copied
+        pixels = rows.index_select(0, picked).permute(0, 3, 1, 2).to(device)
         draws = cropping.draws(indices)
         crops = cropped(pixels, self.shape[at], cropping.how, cropping.side, draws)
         return crops, self.labels[picked]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 
 import torch
@@ -21,6 +22,34 @@ def floats(model: nn.Module) -> list[Tensor]:
 def move(average: nn.Module, model: nn.Module, share: float) -> None:
     """Move `average` by a `share` of its way to `model`, running statistics included."""
     torch._foreach_lerp_(floats(average), floats(model), share)
+
+
+def due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
+    """The updates that the average is to take in now, counted from 0; none if it is to wait.
+
+    It moves after every `average_every` updates of the run, and at the end of each epoch.
+
+    Args:
+        recipe: says how often.
+        first: update of the epoch.
+        done: updates, of the run.
+        last: whether the epoch, or the run, ends here.
+    """
+    every = recipe.average_every
+    begun = max(first, (done - 1) // every * every)
+    return range(begun, done) if last or done % every == 0 else range(0)
+
+
+def joint_share(recipe: Recipe, updates: Iterable[int], *, steps: int) -> float:
+    """By which share of its way the average moves to the weights, for several updates at once.
+
+    The weights after the last of them stand for those after each: 1 - (1 - share) (1 - share) ...
+
+    Sources:
+        pycls averages so: `EMA_UPDATE_PERIOD` of its `update_model_ema`.
+    """
+    kept = (1.0 - step_share(recipe, step=step, steps=steps) for step in updates)
+    return 1.0 - math.prod(kept)
 
 
 def step_share(recipe: Recipe, *, step: int, steps: int) -> float:

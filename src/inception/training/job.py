@@ -19,7 +19,7 @@ from inception.preprocess import Preprocessing
 from inception.spec import Net
 from inception.training.execution import Execution
 from inception.training.optimiser import optimiser
-from inception.training.parts import freeze, set_norm_decay
+from inception.training.parts import freeze, set_norm_decay, train_mode
 from inception.training.processes import ALONE, Processes
 from inception.training.recipe import Recipe
 from inception.training.schedule import learning_rate
@@ -108,6 +108,7 @@ def new_state(job: Job) -> State:
     set_norm_decay(model, job.recipe)
     job.execution.place(model)
     average = copy.deepcopy(model).eval()
+    train_mode(model, job.recipe)
     return State(
         model, average, optimiser(model, job.recipe), job.execution.scaler(), network=model
     )

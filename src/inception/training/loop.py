@@ -25,14 +25,14 @@ from inception.data.draws import sample_keys, step_seed
 from inception.evaluation.metrics import log_loss, top_k
 from inception.network import Logits
 from inception.network.modules import SampleDropout
-from inception.training.average import move, renew_norms, step_share
+from inception.training.average import due, joint_share, move, renew_norms
 from inception.training.job import Job, State, epochs_since_best, is_patient
 from inception.training.loss import deep_supervision_loss
 from inception.training.optimiser import set_rate
-from inception.training.parts import frozen_parts, train_mode
+from inception.training.parts import frozen_parts
 from inception.training.schedule import Plan, in_force, progress
 from inception.training.score import score
-from inception.training.watch import Watched, dead_share, gradient_norm, read, weight_norms
+from inception.training.watch import Watched, dead_share, gradient_norm, read, refuse_infinite
 
 LOGGED_PER_EPOCH = 20
 
@@ -96,9 +96,10 @@ def epoch(job: Job, state: State, plans: list[Plan]) -> Iterator[Stepped]:
         lr = job.lr(progress(plans, state.step + 0.5))
         unread.append(update(job, state, indices, epoch=number, lr=lr))
         steps = in_force(plans, state.step).steps
-        move(state.average, state.model, step_share(job.recipe, step=state.step, steps=steps))
         state.step += 1
         last = state.step % per_epoch == 0 or state.step == plans[-1].steps
+        if new := due(job.recipe, first=number * per_epoch, done=state.step, last=last):
+            move(state.average, state.model, joint_share(job.recipe, new, steps=steps))
         while len(unread) > (job.execution.late and not last and not state.hold):
             done = read(unread.pop(0), job, state)
             state.loss_sum += done.loss
@@ -111,7 +112,6 @@ def update(job: Job, state: State, indices: NDArray[np.int64], *, epoch: int, lr
     """One update of the weights; what is to be read of it."""
     recipe, scaler = job.recipe, state.scaler
     torch.manual_seed(step_seed(job.seed, state.step))
-    train_mode(state.model, recipe)
     state.optimiser.zero_grad(set_to_none=True)
     own = parts(job, len(indices))
     losses = []
@@ -127,9 +127,7 @@ def update(job: Job, state: State, indices: NDArray[np.int64], *, epoch: int, lr
     set_rate(state.optimiser, lr)
     scaler.step(state.optimiser)
     scaler.update()
-    return Watched(
-        state.step + 1, torch.stack(losses).sum(), norm, weight_norms(state.model), lr, indices
-    )
+    return Watched(state.step + 1, torch.stack(losses).sum(), norm, lr, indices)
 
 
 def parts(job: Job, count: int) -> list[slice]:
@@ -247,6 +245,7 @@ def end_of_epoch(
     began = perf_counter()
     per_epoch = job.steps_per_epoch
     done = (state.step - 1) % per_epoch + 1
+    refuse_infinite(job, state)
     job.processes.agree(list(state.average.buffers()))
     renewed(job, state)
     labels = job.val.labels.numpy()

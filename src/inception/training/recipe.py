@@ -54,6 +54,7 @@ class Recipe:
     ema: float | None = 0.05  # the moving average that is kept remembers this share of the run
     ema_decay: float | None = None  # instead: it keeps this share of itself at every update
     polyak: float | None = None  # instead: the mean of the weights over this last share of the run
+    average_every: int = 8  # updates from one move of the average to the next
     norm_decay: float | None = None  # of batch norm's running statistics; 0.9 if none
     norm_batches: int = 0  # batches that give the average new statistics before it is scored
     clip: float | None = None  # largest norm of the gradient
@@ -136,6 +137,7 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "ema": (0.0, 1.0),
         "ema_decay": (0.0, 0.9999999),
         "polyak": (0.0, 1.0),
+        "average_every": (1, 10_000),
         "norm_decay": (0.0, 0.999999),
         "norm_batches": (0, 10_000),
         "clip": (1e-6, 1e6),

@@ -28,7 +28,6 @@ class Watched:
     step: int  # number of the update, from 1
     loss: Tensor  # this process's part of it
     norm: Tensor  # of the gradient, before it was clipped
-    weights: Tensor  # norm of every parameter after the update
     lr: float
     indices: NDArray[np.int64]  # images of the batch
 
@@ -44,39 +43,46 @@ class Done:
 
 
 def gradient_norm(model: nn.Module) -> Tensor:
-    """Norm of the whole gradient, not yet read."""
-    return nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    """Norm of the whole gradient, not yet read.
+
+    On a CPU BLAS multiplies each part by itself, with all threads; torch's norms use one.
+    """
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    if not all(gradient.is_cpu for gradient in gradients):
+        return nn.utils.get_total_norm(gradients)
+    vectors = [as_vector(gradient) for gradient in gradients]
+    return torch.stack([vector.dot(vector) for vector in vectors]).sum().sqrt()
 
 
-def weight_norms(model: nn.Module) -> Tensor:
-    """Norm of every parameter, not yet read."""
-    return torch.stack(torch._foreach_norm(list(model.parameters())))  # noqa: SLF001 - torch's only name for it
+def as_vector(values: Tensor) -> Tensor:
+    """All values in the order in which they lie in memory, whichever layout they have."""
+    return values.flatten() if values.is_contiguous() else values.movedim(1, -1).flatten()
 
 
 def read(watched: Watched, job: Job, state: State) -> Done:
     """Read an update, and look whether the run can go on.
 
     Raises:
-        TrainingError: the loss or a weight is infinite or not a number, or the gradient is ten
+        TrainingError: the loss or the gradient is infinite or not a number, or the gradient is ten
             thousand times as long as usual and nothing clips it.
     """
     loss, norm = float(job.processes.total(watched.loss)), float(watched.norm)
     if not np.isfinite(loss):
         raise TrainingError(advice("the loss is not finite", watched, job))
-    if not bool(watched.weights.isfinite().all()):
-        raise TrainingError(advice("the weights are not finite", watched, job))
     usual = state.usual_norm
-    if explodes(norm, usual, watched.step) and job.recipe.clip is None:
-        what = f"the gradient's norm is {norm:.3g}, which usually is {usual:.3g}"
-        raise TrainingError(advice(what, watched, job))
-    if np.isfinite(norm):  # in fp16 it may not be: then the update was left out
+    if np.isfinite(norm):
+        if explodes(norm, usual, watched.step) and job.recipe.clip is None:
+            what = f"the gradient's norm is {norm:.3g}, which usually is {usual:.3g}"
+            raise TrainingError(advice(what, watched, job))
         state.usual_norm = norm if usual is None else MEMORY * usual + (1.0 - MEMORY) * norm
+    elif not state.scaler.is_enabled():  # with one the update was left out
+        raise TrainingError(advice("the gradient is not finite", watched, job))
     return Done(watched.step, loss, watched.lr, norm)
 
 
 def explodes(norm: float, usual: float | None, step: int) -> bool:
     """Whether the gradient is far longer than it usually is."""
-    return usual is not None and step > SETTLED and EXPLODING * usual < norm < float("inf")
+    return usual is not None and step > SETTLED and norm > EXPLODING * usual
 
 
 def advice(what: str, watched: Watched, job: Job) -> str:
@@ -88,6 +94,24 @@ def advice(what: str, watched: Watched, job: Job) -> str:
         f"{files}, ...); start again with lr={job.recipe.lr / 3:.2g} or clip=1, or without these "
         "images"
     )
+
+
+def refuse_infinite(job: Job, state: State) -> None:
+    """Look whether the weights can be scored and kept.
+
+    A gradient that is finite can still carry a weight beyond the largest number. The next loss
+    would tell, but there may be none.
+
+    Raises:
+        TrainingError: a weight is infinite or not a number.
+    """
+    for name, weight in state.model.named_parameters():
+        if not bool(weight.isfinite().all()):
+            msg = (
+                f"{name} is not finite after update {state.step}; start again with "
+                f"lr={job.recipe.lr / 3:.2g} or clip=1"
+            )
+            raise TrainingError(msg)
 
 
 def dead_share(job: Job, state: State) -> float:

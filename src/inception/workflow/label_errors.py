@@ -23,9 +23,9 @@ from inception.training.job import Job, new_state
 from inception.training.loop import train as updates
 from inception.training.probe import probe, time_evaluation
 from inception.training.schedule import Plan
+from inception.training.tuning import tuned
 from inception.workflow.choose import choose_net, input_side
 from inception.workflow.cores import cores
-from inception.workflow.follow import vanishing_values_dropped
 from inception.workflow.listen import Listener, Progress
 from inception.workflow.prepare import Opened, load
 from inception.workflow.suit import choose_recipe
@@ -106,7 +106,7 @@ def out_of_fold(
     template = _job(found, folds, seed, listener)
     fold = fold_numbers(found, groups, folds=folds, seed=seed)
     answers = np.zeros((len(fold), len(found.source.classes)), np.float32)
-    with vanishing_values_dropped():
+    with tuned():
         template = _announced(template, folds, listener)
         torch.set_num_threads(template.execution.threads)
         for number in range(folds):

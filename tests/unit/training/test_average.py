@@ -1,12 +1,25 @@
 """Averages of the weights: closed forms."""
 
+import math
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from inception.network import build
 from inception.spec import Net
-from inception.training.average import move, moving, polyak, renew_norms, step_share
+from inception.training.average import (
+    due,
+    joint_share,
+    move,
+    moving,
+    polyak,
+    renew_norms,
+    step_share,
+)
+from inception.training.cookbook import RECIPES
 from inception.training.recipe import MODERN, override
 
 
@@ -47,6 +60,52 @@ def test_a_horizon_is_a_share_of_the_run() -> None:
     assert step_share(override(MODERN, ["ema=0.1"]), step=10**6, steps=1000) == pytest.approx(0.01)
     assert step_share(override(MODERN, ["ema=0"]), step=50, steps=1000) == 1.0
     assert moving(0, decay=0.5) == 0.9
+
+
+@given(
+    every=st.integers(1, 12),
+    per_epoch=st.integers(1, 30),
+    steps=st.integers(1, 80),
+    average=st.sampled_from(["ema=0.05", "ema_decay=0.99", "polyak=0.5"]),
+)
+def test_every_update_is_taken_in_once_and_an_epoch_ends_with_all_of_its_own(
+    every: int, per_epoch: int, steps: int, average: str
+) -> None:
+    unset = [] if average.startswith("ema=") else ["ema=none"]
+    recipe = override(MODERN, [average, f"average_every={every}", *unset])
+    taken: list[int] = []
+    kept = 1.0
+    for done in range(1, steps + 1):
+        last = done % per_epoch == 0 or done == steps
+        new = due(recipe, first=(done - 1) // per_epoch * per_epoch, done=done, last=last)
+        kept *= 1.0 - joint_share(recipe, new, steps=steps)
+        taken += new
+
+        assert not last or len(taken) == done
+        assert len(new) <= every
+
+    assert taken == list(range(steps))
+    one_by_one = [1.0 - step_share(recipe, step=step, steps=steps) for step in range(steps)]
+    assert kept == pytest.approx(math.prod(one_by_one), abs=1e-12)
+
+
+def test_weights_that_stand_still_are_averaged_alike_however_often() -> None:
+    recipe = override(MODERN, ["ema_decay=0.9", "ema=none"])
+    single = [step_share(recipe, step=step, steps=16) for step in range(16)]
+    jointly = [joint_share(recipe, range(at, at + 8), steps=16) for at in (0, 8)]
+
+    assert averaged([2.0] * 16, single) == pytest.approx(averaged([2.0] * 2, jointly))
+
+
+def test_papers_average_after_every_update() -> None:
+    assert {name: recipe.average_every for name, recipe in RECIPES.items()} == {
+        "modern": 8,
+        "finetune": 8,
+        "nin_2013": 8,  # has no average
+        "keras_googlenet": 8,  # neither
+        "googlenet_2014": 1,
+        "inception_v3_2015": 1,
+    }
 
 
 def test_renewed_norms_have_the_statistics_of_the_images(tiny: Net) -> None:

@@ -16,6 +16,8 @@ from torch.nn.functional import embedding_bag
 from inception.data.boxes import Boxes
 from inception.preprocess import Preprocessing, Resampler
 
+TOGETHER = 2**20  # pixel values that are resized at once on a CPU: 4 MiB, which its cache holds
+
 Weights: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 Taps: TypeAlias = tuple[Tensor, Tensor]
 """Which lines make up each line of a result, (batch, side, taps) int64, and their weights."""
@@ -39,20 +41,29 @@ def crop_resize(
     rows = taps(boxes.top * height, boxes.height * height, height, side, resamplers)
     cols = taps(boxes.left * width, boxes.width * width, width, side, resamplers)
     mirrored = torch.from_numpy(boxes.mirrored)[:, None, None]
-    places, weights = (torch.where(mirrored, part.flip(1), part) for part in cols)
-    columns = images.permute(0, 3, 2, 1).to(torch.float32, memory_format=torch.contiguous_format)
-    narrow = summed(columns, (places, weights))  # (batch, side, height, 3)
-    resized = summed(narrow.transpose(1, 2), rows).permute(0, 3, 1, 2)
+    mirrored_cols = (torch.where(mirrored, part.flip(1), part) for part in cols)
+    together = TOGETHER // images.shape[1:].numel() if images.is_cpu else len(images)
+    wholes = (images, *mirrored_cols, *rows)
+    parts = zip(*(torch.split(whole, max(1, together)) for whole in wholes), strict=True)
+    resized = torch.cat([sums(part, taps[:2], taps[2:]) for part, *taps in parts])
+    resized = resized.permute(0, 3, 1, 2)
     return resized.clamp_(0, 255) if "bicubic" in resamplers else resized
 
 
-def summed(lines: Tensor, taps: Taps) -> Tensor:
+def sums(images: Tensor, cols: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
+    """Columns summed, then rows of that: (batch, 3, height, width) -> (batch, side, side, 3)."""
+    columns = images.permute(0, 3, 2, 1).to(torch.float32, memory_format=torch.contiguous_format)
+    narrow = summed(columns, *cols)  # (batch, side, height, 3)
+    return summed(narrow.transpose(1, 2), *rows)
+
+
+def summed(lines: Tensor, places: Tensor, weights: Tensor) -> Tensor:
     """Weighted sums of a few lines each: (batch, lines, ...) float32 -> (batch, side, ...).
 
     What `embedding_bag` was made for; a matrix product would multiply mostly by zeros.
     """
     batch, count, *line = lines.shape
-    places, weights = (part.to(lines.device) for part in taps)
+    places, weights = (part.to(lines.device) for part in (places, weights))
     places = places + count * torch.arange(batch, device=lines.device)[:, None, None]
     table = lines.reshape(batch * count, -1)
     found = embedding_bag(
