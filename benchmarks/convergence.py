@@ -51,14 +51,14 @@ TRIALS = (
     Trial(
         "googlenet-half",
         "googlenet",
-        ("--input", "64", "--pooled-exits", "--epochs", "16", *RECIPE),
+        ("--input", "64", "--pooled-exits", "--epochs", "32", *RECIPE),
         width=0.5,
         floor=FLOOR,
     ),
     Trial(
         "googlenet-half-no-exits",
         "googlenet",
-        ("--input", "64", "--exits", "none", "--epochs", "16", *RECIPE),
+        ("--input", "64", "--exits", "none", "--epochs", "32", *RECIPE),
         width=0.5,
         floor=FLOOR,
     ),
