@@ -20,6 +20,7 @@ from inception.training.finder import find_rate
 from inception.training.job import Job, new_state
 from inception.training.loop import EpochEnded, Stepped, train
 from inception.training.optimiser import moments
+from inception.training.processes import warm_up
 from inception.training.recipe import MODERN, override
 from inception.training.schedule import Plan
 from inception.weights import read_model
@@ -187,6 +188,16 @@ def test_accumulation_changes_nothing_but_rounding(job: Job, tiny: Net) -> None:
 
     assert losses[1] == pytest.approx(losses[0], abs=1e-12)
     assert losses[2] == pytest.approx(losses[0], abs=1e-12)
+
+
+def test_the_pass_that_settles_two_processes_leaves_frozen_norms_frozen(job: Job) -> None:
+    job = replace(job, recipe=override(job.recipe, ["frozen_norms=true"]))
+    state = new_state(job)
+    modes = [module.training for module in state.model.modules()]
+    warm_up(state.model, state.model)
+
+    assert [module.training for module in state.model.modules()] == modes
+    assert {True, False} == set(modes)
 
 
 def test_what_is_frozen_stays_to_the_last_bit(job: Job) -> None:

@@ -141,7 +141,7 @@ def warm_up(wrapped: nn.Module, model: InceptionNet) -> None:
     """
     buffers = [buffer.clone() for buffer in model.buffers()]
     images = next(model.parameters()).new_zeros((2, *model.spec.image))
-    logits = wrapped.train()(images, exits=[e.name for e in model.spec.exits])
+    logits = wrapped(images, exits=[e.name for e in model.spec.exits])
     total = sum((scores.sum() for scores in logits.exits.values()), logits.main.sum())
     torch.autograd.backward(total)
     wrapped.zero_grad(set_to_none=True)

@@ -45,12 +45,12 @@ def crop_resize(
     together = TOGETHER // images.shape[1:].numel() if images.is_cpu else len(images)
     wholes = (images, *mirrored_cols, *rows)
     parts = zip(*(torch.split(whole, max(1, together)) for whole in wholes), strict=True)
-    resized = torch.cat([sums(part, taps[:2], taps[2:]) for part, *taps in parts])
+    resized = torch.cat([resampled(part, taps[:2], taps[2:]) for part, *taps in parts])
     resized = resized.permute(0, 3, 1, 2)
     return resized.clamp_(0, 255) if "bicubic" in resamplers else resized
 
 
-def sums(images: Tensor, cols: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
+def resampled(images: Tensor, cols: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
     """Columns summed, then rows of that: (batch, 3, height, width) -> (batch, side, side, 3)."""
     columns = images.permute(0, 3, 2, 1).to(torch.float32, memory_format=torch.contiguous_format)
     narrow = summed(columns, *cols)  # (batch, side, height, 3)
