@@ -31,7 +31,6 @@ from torch.utils.data import DataLoader, Dataset
 from turns import Side, measure
 
 from inception.catalog import architecture
-from inception.cli.memory import keep_freed_memory
 from inception.data.augment import varied
 from inception.data.augmentation import Augmentation, Cropping
 from inception.data.boxes import draw_boxes
@@ -43,6 +42,7 @@ from inception.training.execution import Execution
 from inception.training.job import Job, new_state
 from inception.training.loop import batch_of, update
 from inception.training.recipe import MODERN, override
+from inception.training.tuning import keep_memory
 
 SIDE = 224
 GPU = 4_000  # images per second that a GPU may train at
@@ -315,7 +315,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure; 1 if a floor is missed, 2 if torchvision cannot be imported."""
     given = arguments()
-    keep_freed_memory()  # as the program does; all sides gain by it
+    keep_memory()  # as training does; all sides gain by it
     torch.set_num_threads(1)
     try:
         torchvision_models()

@@ -129,6 +129,20 @@ def test_the_gradients_of_the_first_update_agree_in_float32(
 
 
 @pytest.mark.slow
+def test_two_processes_find_the_learning_rate_that_one_finds(
+    plain: Path, photos: Callable, tmp_path: Path
+) -> None:
+    data = photos(("dark", "grey", "light"), each=20)
+    command = words(data, plain, "--precision", "fp64", "--epochs", "1", "--find-lr", "batch=8")
+    run(ALONE, [*command, "--out", "one"], tmp_path)
+    run(TWO, [*command, "--out", "two"], tmp_path)
+    one, two = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("one", "two"))
+
+    assert one["recipe"]["lr"] == two["recipe"]["lr"]
+    assert one["recipe"]["lr"] != MODERN.lr
+
+
+@pytest.mark.slow
 def test_googlenet_of_the_paper_in_two_processes(tmp_path: Path) -> None:
     """An eighth of its width, for images of 80 px, the smallest that both exits take."""
     net = widened(architecture("googlenet", classes=10, input=80), 1 / 8)

@@ -141,7 +141,7 @@ def test_the_finder_leaves_everything_as_it_found_it(job: Job, kind: str) -> Non
 def test_a_rate_that_a_sweep_found_is_written_before_it_is_used(
     start: Callable, record: Callable
 ) -> None:
-    told = record(start("run", find_rate=True, epochs=1))
+    told = record(start("run", settings=("batch=8",), find_rate=True, epochs=1))
 
     assert told["recipe"]["lr"] != 3.0
     assert any("a sweep of" in reason for reason in told["reasons"])
@@ -362,6 +362,10 @@ def test_requests_that_cannot_be_met(start: Callable, taught: Path, tmp_path: Pa
         start("run", model=taught)
     with pytest.raises(RecipeError, match=r"^--from .* brings its architecture; leave --cost out"):
         start("run", architecture=None, model=taught, cost="1MMAC")
+    with pytest.raises(RecipeError, match=r"^--from .* brings its preprocessing; leave pixel_std"):
+        start("run", "pixel_std=0.3", architecture=None, model=taught)
+    with pytest.raises(RecipeError, match=r"^lr and --find-lr both decide the learning rate; leav"):
+        start("run", find_rate=True)
     with pytest.raises(WeightsError, match=r"no such model"):
         start("run", architecture=None, model=tmp_path / "gone")
     with pytest.raises(RecipeError, match=r"^frozen: tiny has no block 'conv2'; did you mean"):

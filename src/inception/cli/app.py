@@ -28,7 +28,6 @@ from inception.cli import (
     report,
     train,
 )
-from inception.cli.memory import keep_freed_memory
 from inception.cli.options import spelt_out
 from inception.errors import InceptionError, Interrupted
 
@@ -93,7 +92,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, 2 for what the user can mend, 1 for a defect of ours, 130 when interrupted.
     """
-    keep_freed_memory()
     if isinstance(sys.stdout, TextIOWrapper):  # say what can be said where the locale is ASCII
         sys.stdout.reconfigure(errors="backslashreplace")
     given = spelt_out(sys.argv[1:] if argv is None else argv)

@@ -25,7 +25,7 @@ def optimiser(model: InceptionNet, recipe: Recipe) -> Optimizer:
     match recipe.optimiser:
         case "nesterov" | "sgd":
             nesterov = recipe.optimiser == "nesterov" and momentum > 0
-            return SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+            return at_rest(SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True))
         case "rmsprop":
             own = given(alpha=recipe.square_decay, eps=recipe.epsilon)
             return RMSprop(groups, lr=lr, momentum=momentum, foreach=True, **own)
@@ -36,6 +36,18 @@ def optimiser(model: InceptionNet, recipe: Recipe) -> Optimizer:
             second = 0.999 if recipe.square_decay is None else recipe.square_decay
             own = given(eps=recipe.epsilon)
             return AdamW(groups, lr=lr, betas=(momentum, second), foreach=True, **own)
+
+
+def at_rest(made: SGD) -> SGD:
+    """Give SGD its momenta, zero, before the first update.
+
+    torch's fused one makes them in its first update, and leaves them unset where a scaler has it
+    leave that update out.
+    """
+    for group in made.param_groups:
+        for parameter in group["params"] if group["momentum"] else ():
+            made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return made
 
 
 def given(**options: float | None) -> dict[str, Any]:
@@ -63,7 +75,7 @@ def set_rate(optimiser: Optimizer, lr: float) -> None:
 
 
 def moments(optimiser: Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    """What the optimiser remembers: "momentum_buffer.NAME" and so on; empty before an update."""
+    """What the optimiser remembers: "momentum_buffer.NAME" and so on."""
     return {
         f"{kind}.{name}": value
         for name, parameter in model.named_parameters()

@@ -108,8 +108,8 @@ def refuse_infinite(job: Job, state: State) -> None:
     for name, weight in state.model.named_parameters():
         if not bool(weight.isfinite().all()):
             msg = (
-                f"{name} is not finite after update {state.step}; start again with "
-                f"lr={job.recipe.lr / 3:.2g} or clip=1"
+                f"{name} is not finite after update {state.step} (learning rate "
+                f"{rate(state):.3g}); start again with lr={job.recipe.lr / 3:.2g} or clip=1"
             )
             raise TrainingError(msg)
 
@@ -124,15 +124,20 @@ def dead_share(job: Job, state: State) -> float:
     for name in state.average.trunk:
         inside = [found for at, found in fires.items() if at.startswith(f"trunk.{name}.")]
         if inside and not any(bool(found.any()) for found in inside):
-            lr = max(float(group["lr"]) for group in state.optimiser.param_groups)
             msg = (
                 f"no ReLU of trunk.{name} fires for any image after update {state.step} (learning "
-                f"rate {lr:.3g}, looked at {job.val.names[0]}, ...): nothing passes; start again "
-                f"with lr={job.recipe.lr / 3:.2g}, warmup=0.1 or an architecture with batch norm"
+                f"rate {rate(state):.3g}, looked at {job.val.names[0]}, ...): nothing passes; "
+                f"start again with lr={job.recipe.lr / 3:.2g}, warmup=0.1 or an architecture with "
+                "batch norm"
             )
             raise TrainingError(msg)
     every = torch.cat(list(fires.values())) if fires else torch.ones(1)
     return 1.0 - float(every.float().mean())
+
+
+def rate(state: State) -> float:
+    """The learning rate of the last update, of what learns fastest."""
+    return max(float(group["lr"]) for group in state.optimiser.param_groups)
 
 
 def firing(job: Job, state: State) -> dict[str, Tensor]:

@@ -44,11 +44,18 @@ def check_asked(asked: Asked) -> None:
     override(asked.recipe.recipe, asked.settings)
     for text in asked.costs:
         parse_cost(text)
+    keys = {setting.partition("=")[0] for setting in asked.settings}
+    if asked.find_rate and "lr" in keys:
+        msg = "lr and --find-lr both decide the learning rate; leave one out"
+        raise RecipeError(msg)
     if asked.model is not None:
         for option, given in (("--arch", asked.architecture), ("--cost", asked.costs)):
             if given:
                 msg = f"--from {asked.model} brings its architecture; leave {option} out"
                 raise RecipeError(msg)
+        if "pixel_std" in keys:
+            msg = f"--from {asked.model} brings its preprocessing; leave pixel_std out"
+            raise RecipeError(msg)
 
 
 def check_seed(seed: int) -> None:

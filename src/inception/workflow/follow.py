@@ -14,7 +14,7 @@ from inception.data.balance import Balance, Balanced, class_counts, class_weight
 from inception.data.images import Images, TrainImages
 from inception.data.source import Unusable
 from inception.data.stream import Stream
-from inception.errors import Interrupted, RecipeError
+from inception.errors import RecipeError
 from inception.spec import with_input
 from inception.training.checkpoint import restore, save_state
 from inception.training.execution import Execution, Trial, candidates, choose
@@ -31,7 +31,7 @@ from inception.workflow.listen import Progress
 from inception.workflow.planning import add_plan, plan_run, replan
 from inception.workflow.record import trial_from_json
 from inception.workflow.run import Run
-from inception.workflow.stopping import listening
+from inception.workflow.stopping import listening, resumable, stopped
 from inception.workflow.track import tracked
 
 SAVE_EVERY = 120.0  # seconds between checkpoints inside a long epoch
@@ -44,18 +44,18 @@ def follow(run: Run) -> Finished:
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
-    with tuned():
+    with tuned(), resumable(run.folder):
         job = decide_execution(run)
         torch.set_num_threads(job.execution.threads)
         state = begin(run, job)
         run.began = run.began - state.seconds
+        state.network = run.processes.wrap(state.model, job.execution.device)
         if run.find_rate and not run.record.plans:
             job = with_found_rate(run, job, state)
         if not run.record.plans:
             add_plan(run, job, plan_run(run, job, state))
         if run.processes.first:
             folders.keep_steps(run.folder, state.step)
-        state.network = run.processes.wrap(state.model, job.execution.device)
         run_tracked(run, job, state)
         return finish(run, job, state)
 
@@ -151,15 +151,23 @@ def probed(run: Run, job: Callable[[Execution], Job], ways: Sequence[Execution])
         RecipeError: not even one image at a time fits into the memory.
     """
     while True:
-        try:
-            return probe(job(ways[0]), ways)
-        except torch.OutOfMemoryError as error:
-            parts = 2 * run.record.recipe.accumulate
-            if parts > run.record.recipe.batch:
-                msg = f"one image does not fit into the memory of {run.record.device}; "
-                msg += "choose a smaller --input, or another --arch"
-                raise RecipeError(msg) from error
-            in_parts(run, parts)
+        trials = fitting(job(ways[0]), ways)
+        if not any(run.processes.any(not trials)):  # one may have less memory than the others
+            return trials
+        parts = 2 * run.record.recipe.accumulate
+        if parts > run.record.recipe.batch:
+            msg = f"one image does not fit into the memory of {run.record.device}; "
+            msg += "choose a smaller --input, or another --arch"
+            raise RecipeError(msg)
+        in_parts(run, parts)
+
+
+def fitting(job: Job, ways: Sequence[Execution]) -> list[Trial]:
+    """What the probe measures; nothing where memory is short."""
+    try:
+        return probe(job, ways)
+    except torch.OutOfMemoryError:
+        return []
 
 
 def in_parts(run: Run, parts: int) -> None:
@@ -195,9 +203,7 @@ def run_updates(run: Run, job: Job, state: State) -> None:
             save(run, state)
             saved = monotonic()
             if asked:
-                resume = f"inception resume {run.folder}"
-                msg = f"stopped after update {state.step:,}; go on with: {resume}"
-                raise Interrupted(msg)
+                raise stopped(run.folder, f"after update {state.step:,}")
     if state.best is not None and state.step < run.record.plans[-1].steps:
         run.listener.say(
             f"stopped after {len(state.rows)} epochs: val loss has not fallen for "

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+
+from inception.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -25,16 +29,51 @@ class Stopping:
         self.asked = True
 
 
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Make of any signal what Ctrl-C is."""
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def stopped(folder: Path, when: str) -> Interrupted:
+    """What the user is told who stopped a run."""
+    command = shlex.join(["inception", "resume", str(folder)])
+    return Interrupted(f"stopped {when}; go on with: {command}")
+
+
 @contextmanager
 def listening() -> Iterator[Stopping]:
     """Turn signals into wishes while a run goes on; only the main thread can."""
     stopping = Stopping()
-    if threading.current_thread() is not threading.main_thread():
+    with handled(SIGNALS, stopping.ask):
         yield stopping
-        return
-    before = {number: signal.signal(number, stopping.ask) for number in SIGNALS}
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Where nothing waits for a wish, stop a run at once, and say how it goes on.
+
+    Raises:
+        Interrupted: by Ctrl-C or SIGTERM.
+    """
     try:
-        yield stopping
+        with handled((signal.SIGTERM,), interrupt):
+            yield
+    except KeyboardInterrupt:
+        raise stopped(folder, "before it was done") from None
+
+
+@contextmanager
+def handled(
+    numbers: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], None]
+) -> Iterator[None]:
+    """Handle signals for a while, in the main thread; others cannot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
