@@ -233,6 +233,34 @@ def test_patience_ends_the_run_and_keeps_the_best(
     assert not all(torch.equal(v, best[k]) for k, v in state.average.state_dict().items())
 
 
+def test_a_run_cut_after_its_best_epoch_stops_where_the_other_did(
+    start: Callable,
+    cuts: Callable,
+    record: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Six updates an epoch; val loss is lowest after the second of ten."""
+    losses = [3.0, 2.0, 2.5, 2.4, 1.0]
+    rows: list[float] = []
+
+    def scripted(*_: object) -> float:
+        rows.append(losses[len(rows)])
+        return rows[-1]
+
+    monkeypatch.setattr(loop, "log_loss", scripted)
+    whole = start("whole", "patience=2", epochs=10)
+    rows.clear()
+    cuts(15)
+    with pytest.raises(Interrupted):
+        start("cut", "patience=2", epochs=10)
+    inception.resume(tmp_path / "cut")
+
+    assert record(whole)["result"]["epochs"] == 4.0, "two epochs after the best"
+    for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
+        assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
+
+
 def test_a_gradient_that_explodes_stops_the_run(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inception.training.watch.SETTLED", 10)
     honest = loop.update
