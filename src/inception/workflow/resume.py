@@ -17,7 +17,7 @@ from inception.workflow.near_duplicates import load_together
 from inception.workflow.prepare import Opened, load, open_data
 from inception.workflow.record import Record, read_record
 from inception.workflow.run import Run
-from inception.workflow.track import EVENTS
+from inception.workflow.track import check_tracking
 from inception.workflow.train import facts
 
 
@@ -44,12 +44,15 @@ def resume(
     Raises:
         RunError: there is no run, or the images changed since and that is not allowed.
         DataError: the images are gone.
+        RecipeError: the run writes TensorBoard events, and their package is not installed.
         Interrupted: asked to stop again; the state is saved.
     """
     began = monotonic() if began is None else began
     listener = listener or Silence()
     folder = Path(run)
     record = read_record(folder)
+    if record.track:
+        check_tracking()
     opened = open_data(record.data["address"], seed=record.seed)
     same = opened.source.fingerprint() == record.data["fingerprint"]
     if not same and not (allow_changed and list(opened.source.classes) == record.data["classes"]):
@@ -75,8 +78,7 @@ def resume(
             )
             record.data = facts(opened, ready)
             record.reasons.append(f"the images changed after the run began: {opened.sets.rule}")
-        track = (folder / EVENTS).is_dir()
-        resumed = Run(folder, record, opened.source, ready, heard, began, group, track=track)
+        resumed = Run(folder, record, opened.source, ready, heard, began, group)
         if not same:
             resumed.write_record()
         return follow(resumed)

@@ -133,12 +133,12 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
         strict=strict,
         workers=workers or cores(),
         find_rate=find_rate,
+        track=track,
     )
     check_asked(asked)
     with processes(device) as group:
         heard = (listener or Silence()) if group.first else Silence()
         run = decided(asked, None if out is None else Path(out), group, heard, began)
-        run.track = track
         try:
             return follow(run)
         except RecipeError:  # a budget too small for one epoch: nothing is worth keeping
@@ -182,10 +182,11 @@ def decided(
         precision=asked.precision,
         reasons=[f"sets: {opened.sets.rule}", *reasons],
         start=choice.start,
+        find_rate=asked.find_rate,
+        track=asked.track,
         processes=group.count,
     )
     run = Run(Path(), record, opened.source, ready, listener, began, group)
-    run.find_rate = asked.find_rate
     settle(run, out, opened.address)
     return run
 
@@ -203,10 +204,10 @@ def settle(run: Run, out: Path | None, address: str) -> None:
     """Give a run its folder: a new one, or that of the same run which several processes began."""
     group, record = run.processes, run.record
     begun = folders.begun(out, address, record.net.name) if group.count > 1 else None
-    same = begun is not None and same_run(begun, record, any_rate=run.find_rate)
+    same = begun is not None and same_run(begun, record)
     if group.told(same):
         run.folder = Path(group.told(str(begun)))
-        run.record = read_record(run.folder)
+        run.record = replace(read_record(run.folder), track=record.track)
         run.listener.say(f"goes on with {run.folder}")
         return
     if group.first:
