@@ -192,6 +192,22 @@ def test_one_process_is_lost_and_torchrun_starts_them_again(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("where", [(), ("--out", "runs/named")], ids=["numbered", "named"])
+def test_a_process_is_lost_at_the_very_end_and_the_run_ends_where_it_was(
+    tiny: Net, photos: Callable, tmp_path: Path, where: tuple[str, ...]
+) -> None:
+    data = photos(("dark", "grey", "light"), each=10)
+    command = words(data, written(tiny, tmp_path), "--epochs", "1", "batch=8", *where)
+    lost = str(Path(__file__).parents[1] / "support" / "lost_at_the_end.py")
+    again = (*TORCHRUN, "--standalone", "--nproc-per-node=2", "--max-restarts=1", lost)
+    run(again, command, tmp_path)
+    (found,) = (tmp_path / "runs").iterdir()
+
+    assert (found / "report.html").exists()
+    assert json.loads((found / "run.json").read_text())["result"]["epochs"] == 1
+
+
+@pytest.mark.slow
 def test_a_run_of_two_processes_is_resumed_by_one(
     tiny: Net, photos: Callable, tmp_path: Path, torchruns: Callable
 ) -> None:
