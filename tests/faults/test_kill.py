@@ -75,6 +75,21 @@ def test_killed_before_it_began_says_what_to_do(
     )
 
 
+@pytest.mark.parametrize(
+    ("moment", "count"),
+    [("before flush", 1), ("before rename", 1), ("after rename", 1), ("before rename", 2)],
+    ids=lambda value: str(value).replace(" ", "-"),
+)
+def test_killed_before_it_began_the_same_command_begins_it(
+    whole: Path, killed: Callable, start: Callable, same: Callable, moment: str, count: int
+) -> None:
+    """The folder that it had made is not taken."""
+    cut = killed(moment, count)
+
+    assert not (cut / "run.json").exists()
+    same(whole, start(cut.name))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_ends_with_130_and_the_command_that_goes_on(
     data: Path, tmp_path: Path, number: signal.Signals
