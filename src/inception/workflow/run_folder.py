@@ -66,17 +66,15 @@ def new_folder(out: Path | None, data: str, net: str) -> Path:
     return make(Path("runs") / f"{stem}-{number:03d}")
 
 
-def begun(out: Path | None, data: str, net: str) -> Path | None:
-    """The newest folder that `new_folder` may have made for the same words; None if there is none.
+def begun(out: Path | None, data: str, net: str) -> list[Path]:
+    """The folders that `new_folder` may have made for the same words, newest first.
 
     The numbers of folders grow.
     """
     if out is not None:
-        return out if out.exists() else None
-    found = sorted(
-        Path("runs").glob(f"{stem_of(data, net)}-[0-9]*"), key=lambda p: (len(p.name), p)
-    )
-    return found[-1] if found else None
+        return [out] if out.exists() else []
+    found = Path("runs").glob(f"{stem_of(data, net)}-[0-9]*")
+    return sorted(found, key=lambda p: (len(p.name), p), reverse=True)
 
 
 def stem_of(data: str, net: str) -> str:

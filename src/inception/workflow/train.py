@@ -203,10 +203,10 @@ def tell(opened: Opened, reasons: Sequence[str], listener: Listener) -> None:
 def settle(run: Run, out: Path | None, address: str) -> None:
     """Give a run its folder: a new one, or that of the same run which several processes began."""
     group, record = run.processes, run.record
-    begun = folders.begun(out, address, record.net.name) if group.count > 1 else None
-    same = begun is not None and same_run(begun, record)
-    if group.told(same):
-        run.folder = Path(group.told(str(begun)))
+    begun = folders.begun(out, address, record.net.name) if group.count > 1 else []
+    same = [str(folder) for folder in begun if same_run(folder, record)]
+    if known := group.told(same):
+        run.folder = Path(known[0])
         run.record = replace(read_record(run.folder), track=record.track)
         run.listener.say(f"goes on with {run.folder}")
         return
