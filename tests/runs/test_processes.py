@@ -21,13 +21,10 @@ from safetensors.torch import load
 
 from inception.catalog import architecture
 from inception.derive.scale import widened
-from inception.errors import RecipeError
 from inception.network import build
 from inception.spec import Dropout, GlobalPool, Linear, Net, to_json
 from inception.spec.edit import rewrite
 from inception.training.processes import Processes, synchronise_norms
-from inception.training.recipe import MODERN
-from inception.workflow.train import check_processes
 
 Start = Callable[..., list[str]]
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
@@ -279,13 +276,3 @@ def test_synchronised_norms_have_the_tensors_of_plain_ones(name: str) -> None:
     assert all(after[n].data_ptr() == before[n].data_ptr() for n in before)
     assert sorted(map(id, model.parameters())) == sorted(parameters)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
-
-
-def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
-    with pytest.raises(RecipeError) as caught:
-        check_processes(replace(MODERN, batch=2), Processes(0, 3))
-
-    assert str(caught.value) == (
-        "batch must not be smaller than the number of processes, got 2 and 3; choose a larger "
-        "--batch"
-    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import inception
 from inception.errors import RecipeError
 from inception.spec import Net
+from inception.training.processes import Processes
 from inception.workflow import follow, track
 from inception.workflow.record import read_record
 
@@ -93,6 +95,37 @@ def test_a_record_of_before_these_were_written_down_is_read(falls: Callable) -> 
     found = read_record(cut)
 
     assert (found.find_rate, found.found_rate, found.track) == (False, None, False)
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets the next commands believe that they are the first of so many processes."""
+
+    def launch(count: int) -> None:
+        for verb in ("train", "resume"):
+            monkeypatch.setattr(
+                f"inception.workflow.{verb}.processes", lambda _: nullcontext(Processes(0, count))
+            )
+
+    return launch
+
+
+@pytest.mark.parametrize(("batch", "images"), [(8, 8), (1000, 48)], ids=["of 8", "of all images"])
+def test_more_processes_than_an_update_has_images_are_refused(
+    start: Callable, falls: Callable, launched: Callable, tmp_path: Path, batch: int, images: int
+) -> None:
+    """When a run begins as when it is resumed; 48 of the 60 images are to train with."""
+    settings = (f"batch={batch}",)
+    cut = falls("plan_run", settings=settings)
+    launched(images + 1)
+    said = f"{images + 1} processes cannot share an update of {images} images; "
+    said += f"start {images} at most"
+    with pytest.raises(RecipeError, match=said):
+        inception.resume(cut)
+    with pytest.raises(RecipeError, match=said):
+        start("new", settings=settings)
+
+    assert not (tmp_path / "new").exists()
 
 
 def test_events_are_written_though_the_run_fell_before_its_first_update(falls: Callable) -> None:

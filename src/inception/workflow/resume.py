@@ -18,7 +18,7 @@ from inception.workflow.prepare import Opened, load, open_data
 from inception.workflow.record import Record, read_record
 from inception.workflow.run import Run
 from inception.workflow.track import check_tracking
-from inception.workflow.train import facts
+from inception.workflow.train import check_processes, facts
 
 
 def resume(
@@ -44,7 +44,8 @@ def resume(
     Raises:
         RunError: there is no run, or the images changed since and that is not allowed.
         DataError: the images are gone.
-        RecipeError: the run writes TensorBoard events, and their package is not installed.
+        RecipeError: the run writes TensorBoard events, and their package is not installed; or
+            there are more processes than images in an update.
         Interrupted: asked to stop again; the state is saved.
     """
     began = monotonic() if began is None else began
@@ -78,6 +79,7 @@ def resume(
             )
             record.data = facts(opened, ready)
             record.reasons.append(f"the images changed after the run began: {opened.sets.rule}")
+        check_processes(record.recipe, len(ready.train), group)
         resumed = Run(folder, record, opened.source, ready, heard, began, group)
         if not same:
             resumed.write_record()

@@ -154,7 +154,6 @@ def decided(
     opened = open_data(asked.data, seed=asked.seed)
     choice = chosen(asked, opened, group, listener)
     recipe, suited = choose_recipe(opened, choice.net, asked.settings, asked.recipe.recipe)
-    check_processes(recipe, group)
     reasons = [*choice.reasons, *asked.recipe.says(), *suited]
     tell(opened, reasons, listener)
     if group.count == 1:
@@ -170,6 +169,7 @@ def decided(
         strict=asked.strict,
         listener=listener,
     )
+    check_processes(recipe, len(ready.train), group)
     record = Record(
         data=facts(opened, ready),
         net=choice.net,
@@ -226,11 +226,12 @@ def written_down(run: Run, out: Path | None, address: str) -> Path:
     return folder
 
 
-def check_processes(recipe: Recipe, group: Processes) -> None:
-    """Refuse a batch with fewer images than processes."""
-    if recipe.batch < group.count:
-        msg = f"batch must not be smaller than the number of processes, got {recipe.batch} and "
-        raise RecipeError(msg + f"{group.count}; choose a larger --batch")
+def check_processes(recipe: Recipe, images: int, group: Processes) -> None:
+    """Refuse more processes than an update has images, where there are so many to train with."""
+    batch = min(recipe.batch, images)
+    if batch < group.count:
+        msg = f"{group.count} processes cannot share an update of {batch} images; "
+        raise RecipeError(msg + f"start {batch} at most")
 
 
 def chosen(asked: Asked, opened: Opened, group: Processes, listener: Listener) -> Choice:
