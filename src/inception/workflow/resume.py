@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from inception.data import divide
+from inception.data import Source, divide
 from inception.errors import RunError
 from inception.training.processes import processes
 from inception.workflow.cores import cores
@@ -17,6 +17,7 @@ from inception.workflow.near_duplicates import load_together
 from inception.workflow.prepare import Opened, load, open_data
 from inception.workflow.record import Record, read_record
 from inception.workflow.run import Run
+from inception.workflow.run_folder import MODEL
 from inception.workflow.track import check_tracking
 from inception.workflow.train import check_processes, facts
 
@@ -42,7 +43,8 @@ def resume(
         began: `time.monotonic()` when the command started, for a time budget.
 
     Raises:
-        RunError: there is no run, or the images changed since and that is not allowed.
+        RunError: there is no run, or the images changed since and that is not allowed, or their
+            classes did.
         DataError: the images are gone.
         RecipeError: the run writes TensorBoard events, and their package is not installed; or
             there are more processes than images in an update.
@@ -56,12 +58,8 @@ def resume(
         check_tracking()
     opened = open_data(record.data["address"], seed=record.seed)
     same = opened.source.fingerprint() == record.data["fingerprint"]
-    if not same and not (allow_changed and list(opened.source.classes) == record.data["classes"]):
-        msg = (
-            f"{folder}: the images at {opened.source.address} changed since the run began; "
-            "put them back as they were, allow it with --allow-changed, or start another run"
-        )
-        raise RunError(msg)
+    if not same:
+        check_changed(folder, record, opened.source, allowed=allow_changed)
     with processes(record.device) as group:
         heard = listener if group.first else Silence()
         count = workers or cores()
@@ -84,6 +82,22 @@ def resume(
         if not same:
             resumed.write_record()
         return follow(resumed)
+
+
+def check_changed(folder: Path, record: Record, source: Source, *, allowed: bool) -> None:
+    """Refuse images that changed, unless that is allowed and they are of the same classes.
+
+    Raises:
+        RunError: so it is.
+    """
+    changed, address = "changed since the run began; put them back as they were", source.address
+    if list(source.classes) != record.data["classes"]:
+        start = f" --from {folder}" if (folder / MODEL).is_dir() else ""
+        msg = f"{folder}: the classes of the images at {address} {changed}, or start another run "
+        raise RunError(msg + f"with: inception train {address}{start}")
+    if not allowed:
+        msg = f"{folder}: the images at {address} {changed}, allow it with --allow-changed, or "
+        raise RunError(msg + "start another run")
 
 
 def divided_as_before(opened: Opened, record: Record) -> Opened:
