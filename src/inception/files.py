@@ -20,7 +20,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
         RunError: the disk is full, or the folder cannot be written; the old file is whole.
     """
     data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.part")
+    beside = part_of(path)
     try:
         with beside.open("wb") as file:
             file.write(data)
@@ -33,6 +33,11 @@ def write_whole(path: Path, content: bytes | str) -> None:
             beside.unlink(missing_ok=True)
         msg = f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
         raise RunError(msg) from error
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is written before it gets its name; a crash may leave it there."""
+    return path.with_name(f".{path.name}.part")
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - JSON

@@ -15,7 +15,8 @@ from inception.cli import main
 pytestmark = pytest.mark.fault
 
 # Flushes and renames of a run of three epochs, in order: unusable.csv, run.json, run.json with
-# the probe, with the plan; each epoch log.csv and a checkpoint; then the model, predictions, ...
+# the probe, with the plan; each epoch log.csv and a checkpoint; then both files of the model,
+# predictions.csv, report.html, run.json with the result.
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.fault
         ("before rename", 11),
         ("after rename", 12),
         ("before rename", 14),
+        ("after rename", 14),
     ],
     ids=lambda value: str(value).replace(" ", "-"),
 )
@@ -41,6 +43,17 @@ def test_killed_and_resumed(
 
     assert main(["resume", str(cut), "--quiet"]) == 0
     same(whole, cut)
+
+
+@pytest.mark.parametrize("count", [14, 15])
+def test_a_run_has_ended_only_when_everything_is_written(killed: Callable, count: int) -> None:
+    """Not before the report, and not before the result itself."""
+    cut = killed("before rename", count)
+    found = json.loads((cut / "run.json").read_text())["result"]
+
+    assert found is None
+    assert (cut / "report.html").exists() == (count == 15)
+    assert main(["report", str(cut)]) == 2
 
 
 @pytest.mark.parametrize("moment", ["before flush", "before rename", "after rename"])
@@ -60,6 +73,21 @@ def test_killed_before_it_began_says_what_to_do(
         f"inception: {cut}: no run there, it holds no run.json; "
         "give the folder that `train` printed\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("moment", "count"),
+    [("before flush", 1), ("before rename", 1), ("after rename", 1), ("before rename", 2)],
+    ids=lambda value: str(value).replace(" ", "-"),
+)
+def test_killed_before_it_began_the_same_command_begins_it(
+    whole: Path, killed: Callable, start: Callable, same: Callable, moment: str, count: int
+) -> None:
+    """The folder that it had made is not taken."""
+    cut = killed(moment, count)
+
+    assert not (cut / "run.json").exists()
+    same(whole, start(cut.name))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

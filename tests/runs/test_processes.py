@@ -21,13 +21,10 @@ from safetensors.torch import load
 
 from inception.catalog import architecture
 from inception.derive.scale import widened
-from inception.errors import RecipeError
 from inception.network import build
 from inception.spec import Dropout, GlobalPool, Linear, Net, to_json
 from inception.spec.edit import rewrite
 from inception.training.processes import Processes, synchronise_norms
-from inception.training.recipe import MODERN
-from inception.workflow.train import check_processes
 
 Start = Callable[..., list[str]]
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
@@ -206,6 +203,22 @@ def test_one_process_is_lost_and_torchrun_starts_them_again(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("where", [(), ("--out", "runs/named")], ids=["numbered", "named"])
+def test_a_process_is_lost_at_the_very_end_and_the_run_ends_where_it_was(
+    tiny: Net, photos: Callable, tmp_path: Path, where: tuple[str, ...]
+) -> None:
+    data = photos(("dark", "grey", "light"), each=10)
+    command = words(data, written(tiny, tmp_path), "--epochs", "1", "batch=8", *where)
+    lost = str(Path(__file__).parents[1] / "support" / "lost_at_the_end.py")
+    again = (*TORCHRUN, "--standalone", "--nproc-per-node=2", "--max-restarts=1", lost)
+    run(again, command, tmp_path)
+    (found,) = (tmp_path / "runs").iterdir()
+
+    assert (found / "report.html").exists()
+    assert json.loads((found / "run.json").read_text())["result"]["epochs"] == 1
+
+
+@pytest.mark.slow
 def test_a_run_of_two_processes_is_resumed_by_one(
     tiny: Net, photos: Callable, tmp_path: Path, torchruns: Callable
 ) -> None:
@@ -277,13 +290,3 @@ def test_synchronised_norms_have_the_tensors_of_plain_ones(name: str) -> None:
     assert all(after[n].data_ptr() == before[n].data_ptr() for n in before)
     assert sorted(map(id, model.parameters())) == sorted(parameters)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
-
-
-def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
-    with pytest.raises(RecipeError) as caught:
-        check_processes(replace(MODERN, batch=2), Processes(0, 3))
-
-    assert str(caught.value) == (
-        "batch must not be smaller than the number of processes, got 2 and 3; choose a larger "
-        "--batch"
-    )

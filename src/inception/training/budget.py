@@ -12,6 +12,7 @@ from inception.spec import Net
 from inception.training.schedule import Plan, progress
 
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}  # seconds
+LARGEST = 1e100  # of any unit: what follows from a budget must not leave the range of floats
 SLACK = 0.02  # share of the time left that a plan does not spend
 WORTH_A_PLAN = 0.02  # share of the updates left by which the length must change for a new plan,
 LEAST = 0.002  # and at least this share of all of them
@@ -50,13 +51,16 @@ def parse_budget(text: str) -> Budget:
     Epochs(epochs=30)
 
     Raises:
-        RecipeError: it is none of these, or nothing.
+        RecipeError: it is none of these, or nothing, or no number that can be reckoned with.
     """
     match = re.fullmatch(
         r"(\d+(?:\.\d+)?|\.\d+)\s*([a-z]+)|(\d+(?:\.\d+)?e\+?\d{1,2})\s*(flop)",
         text.strip().lower(),
     )
     amount, unit = (float(match[1] or match[3]), match[2] or match[4]) if match else (0.0, "")
+    if amount >= LARGEST:
+        msg = f"a budget must be smaller than {LARGEST:g}, got one of {len(text)} characters; "
+        raise RecipeError(msg + "write it like 10min, 90s, 1.5h, 2e15flop or 30epochs")
     if unit in UNITS and amount > 0:
         return Time(amount * UNITS[unit])
     if unit in {"epoch", "epochs"} and amount >= 1 and amount == int(amount):

@@ -34,6 +34,7 @@ class Asked:
     strict: bool
     workers: int
     find_rate: bool
+    track: bool
 
 
 def check_asked(asked: Asked) -> None:

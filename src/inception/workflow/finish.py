@@ -33,7 +33,10 @@ class Finished:
 
 
 def finish(run: Run, job: Job, state: State) -> Finished:
-    """Score the averaged weights once, on test if there is one, else on val; write everything."""
+    """Score the averaged weights once, on test if there is one, else on val; write everything.
+
+    The result comes last: a run that is lost before has not ended, and its end is made anew.
+    """
     ready, record, folder = run.ready, run.record, run.folder
     name, scored = ("test", ready.test) if len(ready.test) else ("val", ready.val)
 
@@ -55,13 +58,11 @@ def finish(run: Run, job: Job, state: State) -> Finished:
         "images_per_second": median(row["images_per_second"] for row in state.rows),
         "peak_bytes": peak_bytes(),
     }
-    record.result = run.processes.told(result)
-    run.write_record()
     if run.processes.first:
-        write_report(folder, run.source)
-        record.result["seconds"] = run.seconds()
-        run.write_record()
+        write_report(folder, record, result, run.source)
+    record.result = run.processes.told(result | {"seconds": run.seconds()})
     run.processes.wait()
+    run.write_record()
     return Finished(folder, folder / folders.MODEL, record.result)
 
 

@@ -50,7 +50,7 @@ def follow(run: Run) -> Finished:
         state = begin(run, job)
         run.began = run.began - state.seconds
         state.network = run.processes.wrap(state.model, job.execution.device)
-        if run.find_rate and not run.record.plans:
+        if run.record.find_rate and run.record.found_rate is None:
             job = with_found_rate(run, job, state)
         if not run.record.plans:
             add_plan(run, job, plan_run(run, job, state))
@@ -75,7 +75,7 @@ def with_found_rate(run: Run, job: Job, state: State) -> Job:
     sweep = find_rate(job, state)
     recipe = replace(job.recipe, lr=float(f"{sweep.rate * job.recipe.lr_batch / job.batch:.3g}"))
     why = f"lr={recipe.lr:g}: a sweep of {len(sweep.rates)} updates found it"
-    run.record.recipe = recipe
+    run.record.recipe, run.record.found_rate = recipe, recipe.lr
     run.record.reasons.append(why)
     run.write_record()
     run.listener.say(why)
@@ -84,7 +84,7 @@ def with_found_rate(run: Run, job: Job, state: State) -> Job:
 
 def run_tracked(run: Run, job: Job, state: State) -> None:
     """Train, and write TensorBoard events where they are wanted."""
-    if not (run.track and run.processes.first):
+    if not (run.record.track and run.processes.first):
         run_updates(run, job, state)
         return
     untold = run.listener

@@ -79,6 +79,9 @@ class Record:
     precision: str  # asked for: "auto" or one
     reasons: list[str]  # what was chosen without being asked for, and why
     start: Start | None = None  # the model that it begins with
+    find_rate: bool = False  # whether a sweep chooses the learning rate before the first update
+    found_rate: float | None = None  # what it chose, which is then the recipe's
+    track: bool = False  # whether to write TensorBoard events
     processes: int = 1  # that compute it; a resumed run may have another number
     probe: list[Trial] = field(default_factory=list)
     execution: Execution | None = None
@@ -116,6 +119,9 @@ class Record:
             "device": self.device,
             "precision": self.precision,
             "start": self.start and asdict(self.start),
+            "find_rate": self.find_rate,
+            "found_rate": self.found_rate,
+            "track": self.track,
             "processes": self.processes,
             "probe": [asdict(trial) for trial in self.probe],
             "execution": self.execution and asdict(self.execution),
@@ -151,25 +157,24 @@ def read_record(folder: Path) -> Record:
 
 
 SAME = (
-    "data", "recipe", "seed", "budget", "device", "precision", "start", "preprocessing",
-    "architecture",
+    "data", "recipe", "seed", "budget", "device", "precision", "start", "find_rate",
+    "preprocessing", "architecture",
 )  # what makes two records those of one run  # fmt: skip
 
 
-def same_run(folder: Path, record: Record, *, any_rate: bool) -> bool:
+def same_run(folder: Path, record: Record) -> bool:
     """Whether the folder holds this run, not yet finished.
 
     Args:
         folder: of a run.
         record: of the run that is wanted.
-        any_rate: whether the learning rate does not count, since a sweep chose it.
     """
     try:
         there = read_record(folder)
     except RunError:
         return False
     recipe = replace(record.recipe, accumulate=there.recipe.accumulate)  # the probe may raise it
-    if any_rate:
+    if record.find_rate:  # and the sweep has set the rate, or will
         recipe = replace(recipe, lr=there.recipe.lr)
     record = replace(record, recipe=recipe)
     ours, theirs = record.to_json(), there.to_json()
@@ -191,6 +196,9 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
         precision=data["precision"],
         reasons=data["reasons"],
         start=start and Start(**start),
+        find_rate=data.get("find_rate", False),  # runs of before it was written down lack it
+        found_rate=data.get("found_rate"),
+        track=data.get("track", False),
         processes=data["processes"],
         probe=[trial_from_json(trial) for trial in data["probe"]],
         execution=execution and Execution(**execution),

@@ -41,17 +41,18 @@ def report(run: str | Path) -> Path:
         RunError: there is no run, or it has not ended.
     """
     folder = Path(run)
-    record = read_record(folder)
+    record, result = ended(folder)
     try:
         source: Source | None = open_source(record.data["address"])
     except InceptionError:
         source = None
-    return write_report(folder, source)
+    return write_report(folder, record, result, source)
 
 
-def write_report(folder: Path, source: Source | None) -> Path:
+def write_report(
+    folder: Path, record: Record, result: Mapping[str, Any], source: Source | None
+) -> Path:
     """Write report.html of the run in `folder`."""
-    record, result = ended(folder)
     page = folder / folders.PAGE
     write_whole(page, render(content(folder, record, result, source)))
     return page

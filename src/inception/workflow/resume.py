@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from inception.data import divide
+from inception.data import Source, divide
 from inception.errors import RunError
 from inception.training.processes import processes
 from inception.workflow.cores import cores
@@ -17,8 +17,9 @@ from inception.workflow.near_duplicates import load_together
 from inception.workflow.prepare import Opened, load, open_data
 from inception.workflow.record import Record, read_record
 from inception.workflow.run import Run
-from inception.workflow.track import EVENTS
-from inception.workflow.train import facts
+from inception.workflow.run_folder import MODEL
+from inception.workflow.track import check_tracking
+from inception.workflow.train import check_processes, facts
 
 
 def resume(
@@ -42,22 +43,23 @@ def resume(
         began: `time.monotonic()` when the command started, for a time budget.
 
     Raises:
-        RunError: there is no run, or the images changed since and that is not allowed.
+        RunError: there is no run, or the images changed since and that is not allowed, or their
+            classes did.
         DataError: the images are gone.
+        RecipeError: the run writes TensorBoard events, and their package is not installed; or
+            there are more processes than images in an update.
         Interrupted: asked to stop again; the state is saved.
     """
     began = monotonic() if began is None else began
     listener = listener or Silence()
     folder = Path(run)
     record = read_record(folder)
+    if record.track:
+        check_tracking()
     opened = open_data(record.data["address"], seed=record.seed)
     same = opened.source.fingerprint() == record.data["fingerprint"]
-    if not same and not (allow_changed and list(opened.source.classes) == record.data["classes"]):
-        msg = (
-            f"{folder}: the images at {opened.source.address} changed since the run began; "
-            "put them back as they were, allow it with --allow-changed, or start another run"
-        )
-        raise RunError(msg)
+    if not same:
+        check_changed(folder, record, opened.source, allowed=allow_changed)
     with processes(record.device) as group:
         heard = listener if group.first else Silence()
         count = workers or cores()
@@ -75,11 +77,27 @@ def resume(
             )
             record.data = facts(opened, ready)
             record.reasons.append(f"the images changed after the run began: {opened.sets.rule}")
-        track = (folder / EVENTS).is_dir()
-        resumed = Run(folder, record, opened.source, ready, heard, began, group, track=track)
+        check_processes(record.recipe, len(ready.train), group)
+        resumed = Run(folder, record, opened.source, ready, heard, began, group)
         if not same:
             resumed.write_record()
         return follow(resumed)
+
+
+def check_changed(folder: Path, record: Record, source: Source, *, allowed: bool) -> None:
+    """Refuse images that changed, unless that is allowed and they are of the same classes.
+
+    Raises:
+        RunError: so it is.
+    """
+    changed, address = "changed since the run began; put them back as they were", source.address
+    if list(source.classes) != record.data["classes"]:
+        start = f" --from {folder}" if (folder / MODEL).is_dir() else ""
+        msg = f"{folder}: the classes of the images at {address} {changed}, or start another run "
+        raise RunError(msg + f"with: inception train {address}{start}")
+    if not allowed:
+        msg = f"{folder}: the images at {address} {changed}, allow it with --allow-changed, or "
+        raise RunError(msg + "start another run")
 
 
 def divided_as_before(opened: Opened, record: Record) -> Opened:

@@ -24,8 +24,6 @@ class Run:
     listener: Listener
     began: float  # `monotonic()` at the start, moved back by what earlier sessions took
     processes: Processes  # the first one writes
-    find_rate: bool = False  # whether a sweep chooses the learning rate before the first update
-    track: bool = False  # whether to write TensorBoard events
 
     def seconds(self) -> float:
         """How long the run takes so far, earlier sessions included."""

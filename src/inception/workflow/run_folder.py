@@ -13,7 +13,7 @@ from typing import Any
 
 from inception.data import Unusable
 from inception.errors import RunError
-from inception.files import write_whole
+from inception.files import part_of, write_whole
 
 CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
@@ -25,12 +25,25 @@ def free(out: Path | None) -> None:
     Raises:
         RunError: it does.
     """
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out is not None and out.exists() and not is_free(out):
         if (out / "run.json").exists():
             msg = f"{out}: holds another run; choose another --out, or `inception resume {out}`"
         else:
             msg = f"{out}: holds something already; choose another --out"
         raise RunError(msg)
+
+
+def is_free(folder: Path) -> bool:
+    """Whether a folder is empty, or holds only what is left of a run that was lost before run.json.
+
+    Such a run made the folder of its checkpoints first, and saved none.
+    """
+    if not folder.is_dir():
+        return False
+    left, unusable = folder / CHECKPOINTS, folder / UNUSABLE
+    ours = {left, unusable, part_of(unusable), part_of(folder / "run.json")}
+    there = set(folder.iterdir())
+    return not there or (there <= ours and left.is_dir() and not any(left.iterdir()))
 
 
 def new_folder(out: Path | None, data: str, net: str) -> Path:
@@ -53,17 +66,15 @@ def new_folder(out: Path | None, data: str, net: str) -> Path:
     return make(Path("runs") / f"{stem}-{number:03d}")
 
 
-def begun(out: Path | None, data: str, net: str) -> Path | None:
-    """The newest folder that `new_folder` may have made for the same words; None if there is none.
+def begun(out: Path | None, data: str, net: str) -> list[Path]:
+    """The folders that `new_folder` may have made for the same words, newest first.
 
     The numbers of folders grow.
     """
     if out is not None:
-        return out if out.exists() else None
-    found = sorted(
-        Path("runs").glob(f"{stem_of(data, net)}-[0-9]*"), key=lambda p: (len(p.name), p)
-    )
-    return found[-1] if found else None
+        return [out] if out.exists() else []
+    found = Path("runs").glob(f"{stem_of(data, net)}-[0-9]*")
+    return sorted(found, key=lambda p: (len(p.name), p), reverse=True)
 
 
 def stem_of(data: str, net: str) -> str:

@@ -133,12 +133,12 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
         strict=strict,
         workers=workers or cores(),
         find_rate=find_rate,
+        track=track,
     )
     check_asked(asked)
     with processes(device) as group:
         heard = (listener or Silence()) if group.first else Silence()
         run = decided(asked, None if out is None else Path(out), group, heard, began)
-        run.track = track
         try:
             return follow(run)
         except RecipeError:  # a budget too small for one epoch: nothing is worth keeping
@@ -154,7 +154,6 @@ def decided(
     opened = open_data(asked.data, seed=asked.seed)
     choice = chosen(asked, opened, group, listener)
     recipe, suited = choose_recipe(opened, choice.net, asked.settings, asked.recipe.recipe)
-    check_processes(recipe, group)
     reasons = [*choice.reasons, *asked.recipe.says(), *suited]
     tell(opened, reasons, listener)
     if group.count == 1:
@@ -170,6 +169,7 @@ def decided(
         strict=asked.strict,
         listener=listener,
     )
+    check_processes(recipe, len(ready.train), group)
     record = Record(
         data=facts(opened, ready),
         net=choice.net,
@@ -182,10 +182,11 @@ def decided(
         precision=asked.precision,
         reasons=[f"sets: {opened.sets.rule}", *reasons],
         start=choice.start,
+        find_rate=asked.find_rate,
+        track=asked.track,
         processes=group.count,
     )
     run = Run(Path(), record, opened.source, ready, listener, began, group)
-    run.find_rate = asked.find_rate
     settle(run, out, opened.address)
     return run
 
@@ -202,11 +203,11 @@ def tell(opened: Opened, reasons: Sequence[str], listener: Listener) -> None:
 def settle(run: Run, out: Path | None, address: str) -> None:
     """Give a run its folder: a new one, or that of the same run which several processes began."""
     group, record = run.processes, run.record
-    begun = folders.begun(out, address, record.net.name) if group.count > 1 else None
-    same = begun is not None and same_run(begun, record, any_rate=run.find_rate)
-    if group.told(same):
-        run.folder = Path(group.told(str(begun)))
-        run.record = read_record(run.folder)
+    begun = folders.begun(out, address, record.net.name) if group.count > 1 else []
+    same = [str(folder) for folder in begun if same_run(folder, record)]
+    if known := group.told(same):
+        run.folder = Path(known[0])
+        run.record = replace(read_record(run.folder), track=record.track)
         run.listener.say(f"goes on with {run.folder}")
         return
     if group.first:
@@ -225,11 +226,12 @@ def written_down(run: Run, out: Path | None, address: str) -> Path:
     return folder
 
 
-def check_processes(recipe: Recipe, group: Processes) -> None:
-    """Refuse a batch with fewer images than processes."""
-    if recipe.batch < group.count:
-        msg = f"batch must not be smaller than the number of processes, got {recipe.batch} and "
-        raise RecipeError(msg + f"{group.count}; choose a larger --batch")
+def check_processes(recipe: Recipe, images: int, group: Processes) -> None:
+    """Refuse more processes than an update has images, where there are so many to train with."""
+    batch = min(recipe.batch, images)
+    if batch < group.count:
+        msg = f"{group.count} processes cannot share an update of {batch} images; "
+        raise RecipeError(msg + f"start {batch} at most")
 
 
 def chosen(asked: Asked, opened: Opened, group: Processes, listener: Listener) -> Choice:

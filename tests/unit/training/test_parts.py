@@ -118,6 +118,20 @@ def test_what_is_no_budget(text: str) -> None:
     )
 
 
+@pytest.mark.parametrize("digits", [101, 308, 400])
+@pytest.mark.parametrize("unit", ["s", "h", "flop", "epochs"])
+def test_a_budget_beyond_reckoning(digits: int, unit: str) -> None:
+    """From 309 digits on a float is infinite, and products of smaller ones may be."""
+    text = "9" * digits + unit
+    with pytest.raises(RecipeError) as caught:
+        parse_budget(text)
+
+    assert str(caught.value) == (
+        f"a budget must be smaller than 1e+100, got one of {len(text)} characters; "
+        "write it like 10min, 90s, 1.5h, 2e15flop or 30epochs"
+    )
+
+
 def test_what_a_minute_affords() -> None:
     """60 s less 10 s of ending and 2 % is 49 s: four epochs of 11 s, then 4 updates and 1 s."""
     speed = Speed(step=1.0, evaluation=1.0, ending=10.0)

@@ -47,6 +47,37 @@ def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
     folders.free(tmp_path / "new")
 
 
+def test_what_a_run_leaves_that_was_lost_before_its_record_is_no_obstacle(tmp_path: Path) -> None:
+    left = folders.new_folder(tmp_path / "run", "digits", "compact")
+    folders.write_unusable(left, [])
+    (left / ".run.json.part").write_text("{")
+
+    assert folders.new_folder(left, "digits", "compact") == left
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        ["unusable.csv"],
+        ["checkpoints"],
+        ["checkpoints/", "unusable.csv", "notes.txt"],
+        ["checkpoints/", "checkpoints/step-000000006.safetensors"],
+        ["checkpoints/", "log.csv"],
+    ],
+)
+def test_what_a_user_may_want_to_keep_is_no_place_for_a_run(
+    tmp_path: Path, held: list[str]
+) -> None:
+    """Other files beside ours, and files of ours that nobody could have left alone."""
+    for name in held:
+        place = tmp_path / name
+        place.mkdir() if name.endswith("/") else place.write_text("mine")
+    with pytest.raises(RunError) as caught:
+        folders.free(tmp_path)
+
+    assert str(caught.value) == f"{tmp_path}: holds something already; choose another --out"
+
+
 def test_a_file_is_no_place_for_a_run(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.write_text("mine")

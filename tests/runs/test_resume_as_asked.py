@@ -1,0 +1,152 @@
+"""What was asked of a run is written down at once: a run that falls before its plan keeps it."""
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import inception
+from inception.errors import RecipeError
+from inception.spec import Net
+from inception.training.processes import Processes
+from inception.workflow import follow, track
+from inception.workflow.record import read_record
+
+pytestmark = pytest.mark.usefixtures("pinned")
+
+
+@pytest.fixture
+def start(tiny: Net, photos: Callable, tmp_path: Path) -> Callable[..., Path]:
+    folder = photos(("dark", "grey", "light"), each=20)
+    net = replace(tiny, image=(3, 12, 12))
+
+    def run(name: str, **options: Any) -> Path:
+        out = tmp_path / name
+        usual = {"architecture": net, "epochs": 1, "settings": ("batch=8",)}
+        inception.train(folder, out=out, **usual | options)
+        return out
+
+    return run
+
+
+@pytest.fixture
+def falls(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Starts a run that falls where it would do one of the things that come before training."""
+
+    def run(stage: str, **options: Any) -> Path:
+        def fall(*_: object) -> None:
+            raise ConnectionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(follow, stage, fall)
+            with pytest.raises(ConnectionError):
+                start("cut", **options)
+        return tmp_path / "cut"
+
+    return run
+
+
+@pytest.mark.parametrize("stage", ["probe", "find_rate", "plan_run"])
+def test_a_run_that_fell_before_its_plan_takes_the_rate_that_a_sweep_finds(
+    start: Callable, falls: Callable, record: Callable, weights: Callable, stage: str
+) -> None:
+    whole = start("whole", find_rate=True)
+    cut = falls(stage, find_rate=True)
+    inception.resume(cut)
+    found, expected = record(cut), record(whole)
+
+    assert found["found_rate"] == found["recipe"]["lr"] == expected["found_rate"]
+    assert found["reasons"] == expected["reasons"]
+    assert weights(cut) == weights(whole)
+
+
+def test_a_rate_that_was_found_is_not_looked_for_again(
+    falls: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = falls("plan_run", find_rate=True)
+    before = record(cut)["found_rate"]
+    monkeypatch.setattr(follow, "find_rate", lambda *_: pytest.fail("it was found already"))
+    inception.resume(cut)
+
+    assert before is not None
+    assert record(cut)["found_rate"] == before
+
+
+def test_a_run_without_a_sweep_is_resumed_without_one(
+    falls: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = falls("plan_run")
+    monkeypatch.setattr(follow, "find_rate", lambda *_: pytest.fail("nobody asked for it"))
+    inception.resume(cut)
+
+    assert record(cut)["found_rate"] is None
+
+
+def test_a_record_of_before_these_were_written_down_is_read(falls: Callable) -> None:
+    cut = falls("plan_run")
+    told = json.loads((cut / "run.json").read_text())
+    for key in ("find_rate", "found_rate", "track"):
+        del told[key]
+    (cut / "run.json").write_text(json.dumps(told))
+    found = read_record(cut)
+
+    assert (found.find_rate, found.found_rate, found.track) == (False, None, False)
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets the next commands believe that they are the first of so many processes."""
+
+    def launch(count: int) -> None:
+        for verb in ("train", "resume"):
+            monkeypatch.setattr(
+                f"inception.workflow.{verb}.processes", lambda _: nullcontext(Processes(0, count))
+            )
+
+    return launch
+
+
+@pytest.mark.parametrize(("batch", "images"), [(8, 8), (1000, 48)], ids=["of 8", "of all images"])
+def test_more_processes_than_an_update_has_images_are_refused(
+    start: Callable, falls: Callable, launched: Callable, tmp_path: Path, batch: int, images: int
+) -> None:
+    """When a run begins as when it is resumed; 48 of the 60 images are to train with."""
+    settings = (f"batch={batch}",)
+    cut = falls("plan_run", settings=settings)
+    launched(images + 1)
+    said = f"{images + 1} processes cannot share an update of {images} images; "
+    said += f"start {images} at most"
+    with pytest.raises(RecipeError, match=said):
+        inception.resume(cut)
+    with pytest.raises(RecipeError, match=said):
+        start("new", settings=settings)
+
+    assert not (tmp_path / "new").exists()
+
+
+def test_events_are_written_though_the_run_fell_before_its_first_update(falls: Callable) -> None:
+    pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inception[track]")
+    cut = falls("plan_run", track=True)
+    before = (cut / track.EVENTS).exists()
+    inception.resume(cut)
+
+    assert not before
+    assert list((cut / track.EVENTS).iterdir())
+
+
+def test_resume_says_what_a_run_that_writes_events_needs(
+    falls: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inception[track]")
+    cut = falls("plan_run", track=True)
+    monkeypatch.setattr(track, "find_spec", lambda _: None)
+    with pytest.raises(RecipeError) as caught:
+        inception.resume(cut)
+
+    assert str(caught.value) == (
+        "--track needs the package tensorboard; install it with: pip install inception[track]"
+    )

@@ -1,0 +1,18 @@
+"""The program, of which torchrun's first attempt loses a process while the report is written."""
+
+import os
+import signal
+import sys
+
+from inception.cli import main
+from inception.workflow import finish
+
+
+def lose(*_: object) -> None:
+    """End as `kill -9` ends."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+    finish.write_report = lose
+sys.exit(main())
