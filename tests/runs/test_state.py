@@ -19,6 +19,7 @@ from inception.training.execution import Execution
 from inception.training.finder import find_rate
 from inception.training.job import Job, new_state
 from inception.training.loop import EpochEnded, Stepped, train
+from inception.training.memory import USABLE, update_bytes
 from inception.training.optimiser import moments
 from inception.training.processes import warm_up
 from inception.training.recipe import MODERN, override
@@ -455,3 +456,18 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
 
     monkeypatch.setattr(follow, "free_bytes", lambda _: 0.0)
     assert record(start("tight", epochs=1))["recipe"]["accumulate"] == 8
+
+
+def test_a_batch_that_just_fits_in_fp32_is_computed_in_parts_in_fp64(
+    start: Callable, record: Callable, tiny: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = replace(tiny, image=(3, 12, 12), head=DROPPING)
+    enough = update_bytes(net, 8, itemsize=4) / USABLE + 1
+    monkeypatch.setattr("inception.workflow.follow.free_bytes", lambda _: enough)
+    parts = [
+        record(start(precision, epochs=1, precision=precision))["recipe"]["accumulate"]
+        for precision in ("fp32", "fp64")
+    ]
+
+    assert parts[0] == 1
+    assert parts[1] > 1

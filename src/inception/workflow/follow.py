@@ -117,6 +117,7 @@ def decide_execution(run: Run) -> Job:
         predicted = parts_that_fit(
             with_input(record.net, job(ways[0]).crop_side),
             -(-job(ways[0]).batch // run.processes.count),
+            itemsize=ways[0].dtype.itemsize,
             at_least=record.recipe.accumulate,
             free_bytes=2 * free if ways[0].late else free,  # there it is tried, perhaps in bf16
         )
