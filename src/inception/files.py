@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from inception.errors import RunError
+from inception.errors import WriteError
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write `content` so that a crash leaves either the old file or the new one.
 
     Raises:
-        RunError: the disk is full, or the folder cannot be written; the old file is whole.
+        WriteError: the disk is full, or the folder cannot be written; the old file is whole.
     """
     data = content.encode() if isinstance(content, str) else content
     beside = path.with_name(f".{path.name}.part")
@@ -31,8 +31,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        msg = f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
-        raise RunError(msg) from error
+        raise WriteError(path, error) from error
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - JSON

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hearing import Collects
 from victim import train_until
 
 import inception
 from inception.spec import Dropout, GlobalPool, Linear, Net
+from inception.training.checkpoint import checkpoints
 from inception.training.execution import Execution
 
 CLASSES, EACH = ("dark", "grey", "light"), 20
@@ -53,6 +55,25 @@ def start(net: Net, data: Path, tmp_path: Path) -> Callable[..., Path]:
         return out
 
     return run
+
+
+@pytest.fixture
+def cut(start: Callable, tmp_path: Path) -> Path:
+    """A run that fell after its second epoch, with two checkpoints."""
+
+    class Falls(Collects):
+        epochs = 0
+
+        def epoch(self, row: object) -> None:
+            del row
+            self.epochs += 1
+            if self.epochs == 3:
+                raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        start("cut", listener=Falls())
+    assert len(checkpoints(tmp_path / "cut" / "checkpoints")) == 2
+    return tmp_path / "cut"
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def save_state(folder: Path, state: State) -> Path:
     remembered of each parameter and its name.
 
     Raises:
-        RunError: the disk is full, or cannot be written; earlier checkpoints are whole.
+        WriteError: the disk is full, or cannot be written; earlier checkpoints are whole.
     """
     groups = {
         "model": state.model.state_dict(),

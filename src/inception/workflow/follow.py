@@ -33,6 +33,7 @@ from inception.workflow.record import trial_from_json
 from inception.workflow.run import Run
 from inception.workflow.stopping import listening
 from inception.workflow.track import tracked
+from inception.workflow.unwritten import resumable
 
 SAVE_EVERY = 120.0  # seconds between checkpoints inside a long epoch
 TOLD_EVERY = 0.2  # seconds between reports of progress
@@ -43,8 +44,9 @@ def follow(run: Run) -> Finished:
 
     Raises:
         Interrupted: asked to stop; the state is saved.
+        RunError: the disk does not take a file; what was saved is whole.
     """
-    with tuned():
+    with tuned(), resumable(run.folder):
         job = decide_execution(run)
         torch.set_num_threads(job.execution.threads)
         state = begin(run, job)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inception.data import Unusable
-from inception.errors import RunError
+from inception.errors import RunError, WriteError
 from inception.files import write_whole
 
 CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
@@ -148,11 +148,10 @@ def add_step(folder: Path, row: Mapping[str, Any]) -> None:
     """Append a line to log.jsonl.
 
     Raises:
-        RunError: it cannot be written.
+        WriteError: the disk does not take it.
     """
     try:
         with (folder / STEPS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     except OSError as error:
-        msg = f"{folder / STEPS}: cannot be written ({error.strerror}); free space and resume"
-        raise RunError(msg) from error
+        raise WriteError(folder / STEPS, error) from error
