@@ -51,6 +51,20 @@ def replace_folder(finished: Path, place: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def flush(path: Path) -> None:
+    """Make durable what was appended to a file, and its name.
+
+    Raises:
+        WriteError: the disk does not take it.
+    """
+    try:
+        with path.open("ab") as file:
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except OSError as error:
+        raise WriteError(path, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Flush the entries of a folder, where the system can."""
     try:

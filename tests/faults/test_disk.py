@@ -121,7 +121,7 @@ def full_at(monkeypatch: pytest.MonkeyPatch, count: int) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(os, "fsync", flush)
 
 
-@pytest.mark.parametrize("count", [*range(1, 32, 3)])
+@pytest.mark.parametrize("count", [*range(1, 38, 3)])
 def test_no_space_left_at_any_flush(
     whole: Path,
     start: Callable,

@@ -15,6 +15,7 @@ from inception.data.images import Images, TrainImages
 from inception.data.source import Unusable
 from inception.data.stream import Stream
 from inception.errors import Interrupted, RecipeError
+from inception.files import flush
 from inception.spec import with_input
 from inception.training.checkpoint import restore, save_state
 from inception.training.execution import Execution, Trial, candidates, choose
@@ -235,6 +236,7 @@ def save(run: Run, state: State) -> None:
     found = run.processes.all_told([asdict(one) for one in run.ready.train.found()])
     if run.processes.first:
         folders.add_unusable(run.folder, [Unusable(**one) for one in found])
+        flush(run.folder / folders.STEPS)  # the checkpoint counts on its lines
         save_state(run.folder / folders.CHECKPOINTS, state)
     state.hold = False
 
