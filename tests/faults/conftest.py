@@ -11,22 +11,19 @@ from typing import Any
 
 import pytest
 from hearing import Collects
-from victim import train_until
+from victim import one_way, train_until
 
 import inception
 from inception.spec import Dropout, GlobalPool, Linear, Net
 from inception.training.checkpoint import checkpoints
-from inception.training.execution import Execution
+from inception.workflow import prepare
 
 CLASSES, EACH = ("dark", "grey", "light"), 20
 OPTIONS = {"epochs": 3, "settings": ("batch=8", "ema=0.3")}
 
 
 def pin(patch: pytest.MonkeyPatch) -> None:
-    """One way of computing: which is fastest differs by the hour."""
-    patch.setattr(
-        "inception.workflow.follow.candidates", lambda device, *_: [Execution(device=device)]
-    )
+    patch.setattr("inception.workflow.follow.candidates", one_way)
 
 
 @pytest.fixture(autouse=True)
@@ -96,14 +93,12 @@ def forks() -> ForkServerContext:
 
 
 @pytest.fixture
-def killed(
-    net: Net, data: Path, tmp_path: Path, forks: ForkServerContext
-) -> Callable[[str, int], Path]:
+def killed(net: Net, data: Path, tmp_path: Path, forks: ForkServerContext) -> Callable[..., Path]:
     """Runs in a process that is killed at a moment, the n-th time it comes."""
 
-    def run(moment: str, count: int) -> Path:
+    def run(moment: str, count: int, **options: Any) -> Path:
         out = tmp_path / "killed"
-        told = (moment, count, data, {"out": out} | OPTIONS, net)
+        told = (moment, count, data, {"out": out} | OPTIONS | options, net, prepare.MEMORY)
         process = forks.Process(target=train_until, args=told)
         process.start()
         process.join(200)
