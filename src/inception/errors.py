@@ -7,7 +7,7 @@ InceptionError                        base; the command line prints it as one se
 ├─ DataError        (ValueError)      images or labels that cannot be used
 ├─ RecipeError      (ValueError)      settings with which a run cannot start
 ├─ RunError         (ValueError)      a run folder that cannot be written, read or resumed
-│  └─ WriteError                      a file that the disk does not take
+│  └─ WriteError    (ValueError)      a file that the disk does not take
 ├─ DeploymentError  (ValueError)      a model that cannot be exported, or that an engine cannot run
 └─ TrainingError    (RuntimeError)    a run that started and cannot go on
 
