@@ -7,6 +7,7 @@ InceptionError                        base; the command line prints it as one se
 ├─ DataError        (ValueError)      images or labels that cannot be used
 ├─ RecipeError      (ValueError)      settings with which a run cannot start
 ├─ RunError         (ValueError)      a run folder that cannot be written, read or resumed
+│  └─ WriteError    (ValueError)      a file that the disk does not take
 ├─ DeploymentError  (ValueError)      a model that cannot be exported, or that an engine cannot run
 └─ TrainingError    (RuntimeError)    a run that started and cannot go on
 
@@ -15,8 +16,19 @@ InceptionError                        base; the command line prints it as one se
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection
 from difflib import get_close_matches
+from pathlib import Path
+
+REMEDIES = {
+    errno.ENOSPC: "free space",
+    errno.EDQUOT: "free space",
+    errno.EROFS: "mount its disk for writing",
+    errno.EACCES: "allow writing there",
+    errno.EPERM: "allow writing there",
+    errno.ENOENT: "make its folder",
+}
 
 
 class InceptionError(Exception):
@@ -45,6 +57,20 @@ class RecipeError(InceptionError, ValueError):
 
 class RunError(InceptionError, ValueError):
     """A run folder that cannot be written, read or resumed."""
+
+
+class WriteError(RunError):
+    """A file that the disk does not take.
+
+    Attributes:
+        wrong: which, and why not.
+        remedy: what may help, for a sentence that goes on with "or" or "then".
+    """
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.wrong = f"{path}: cannot be written ({error.strerror})"
+        self.remedy = REMEDIES.get(error.errno or 0, "mend that")
+        super().__init__(f"{self.wrong}; {self.remedy} or choose another folder")
 
 
 class DeploymentError(InceptionError, ValueError):

@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from inception.errors import RunError
+from inception.errors import WriteError
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write `content` so that a crash leaves either the old file or the new one.
 
     Raises:
-        RunError: the disk is full, or the folder cannot be written; the old file is whole.
+        WriteError: the disk is full, or the folder cannot be written; the old file is whole.
     """
     data = content.encode() if isinstance(content, str) else content
     beside = part_of(path)
@@ -31,8 +31,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        msg = f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
-        raise RunError(msg) from error
+        raise WriteError(path, error) from error
 
 
 def part_of(path: Path) -> Path:
@@ -55,6 +54,20 @@ def replace_folder(finished: Path, place: Path) -> None:
     finished.rename(place)
     sync_folder(place.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Make durable what was appended to a file, and its name.
+
+    Raises:
+        WriteError: the disk does not take it.
+    """
+    try:
+        with path.open("ab") as file:
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except OSError as error:
+        raise WriteError(path, error) from error
 
 
 def sync_folder(folder: Path) -> None:

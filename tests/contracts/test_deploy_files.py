@@ -22,6 +22,9 @@ def test_the_slurm_script_is_sound() -> None:
     assert lines[0] == "#!/bin/bash"
     assert lines[1 : 1 + len(options)] == options, "Slurm reads them before the first command"
     assert all(line.removeprefix("#SBATCH ").startswith("--") for line in options)
+    srun = next(i for i, line in enumerate(lines) if line.startswith("srun "))
+    cores = 'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"'
+    assert any(line.startswith(cores) for line in lines[:srun]), "srun inherits no cores"
 
 
 def test_the_kubernetes_file_is_sound() -> None:
@@ -35,6 +38,7 @@ def test_the_kubernetes_file_is_sound() -> None:
     assert (service["kind"], job["kind"]) == ("Service", "Job")
     assert pod["subdomain"] == service["metadata"]["name"]
     assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
+    assert service["spec"]["publishNotReadyAddresses"] is True, "pods meet before they are ready"
     assert f"--nnodes={job['spec']['completions']}" in command
     assert f"--nproc-per-node={container['resources']['limits']['nvidia.com/gpu']}" in command
     assert {m["name"] for m in container["volumeMounts"]} == {v["name"] for v in pod["volumes"]}

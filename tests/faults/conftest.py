@@ -10,21 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from victim import train_until
+from hearing import Collects
+from victim import one_way, train_until
 
 import inception
 from inception.spec import Dropout, GlobalPool, Linear, Net
-from inception.training.execution import Execution
+from inception.training.checkpoint import checkpoints
+from inception.workflow import prepare
 
 CLASSES, EACH = ("dark", "grey", "light"), 20
 OPTIONS = {"epochs": 3, "settings": ("batch=8", "ema=0.3")}
 
 
 def pin(patch: pytest.MonkeyPatch) -> None:
-    """One way of computing: which is fastest differs by the hour."""
-    patch.setattr(
-        "inception.workflow.follow.candidates", lambda device, *_: [Execution(device=device)]
-    )
+    patch.setattr("inception.workflow.follow.candidates", one_way)
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +54,25 @@ def start(net: Net, data: Path, tmp_path: Path) -> Callable[..., Path]:
     return run
 
 
+@pytest.fixture
+def cut(start: Callable, tmp_path: Path) -> Path:
+    """A run that fell after its second epoch, with two checkpoints."""
+
+    class Falls(Collects):
+        epochs = 0
+
+        def epoch(self, row: object) -> None:
+            del row
+            self.epochs += 1
+            if self.epochs == 3:
+                raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        start("cut", listener=Falls())
+    assert len(checkpoints(tmp_path / "cut" / "checkpoints")) == 2
+    return tmp_path / "cut"
+
+
 @pytest.fixture(scope="session")
 def whole(net: Net, paint: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that nothing happened to, on the same images."""
@@ -75,14 +93,12 @@ def forks() -> ForkServerContext:
 
 
 @pytest.fixture
-def killed(
-    net: Net, data: Path, tmp_path: Path, forks: ForkServerContext
-) -> Callable[[str, int], Path]:
+def killed(net: Net, data: Path, tmp_path: Path, forks: ForkServerContext) -> Callable[..., Path]:
     """Runs in a process that is killed at a moment, the n-th time it comes."""
 
-    def run(moment: str, count: int) -> Path:
+    def run(moment: str, count: int, **options: Any) -> Path:
         out = tmp_path / "killed"
-        told = (moment, count, data, {"out": out} | OPTIONS, net)
+        told = (moment, count, data, {"out": out} | OPTIONS | options, net, prepare.MEMORY)
         process = forks.Process(target=train_until, args=told)
         process.start()
         process.join(200)

@@ -9,10 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hearing import Collects
 
 from inception.cli import main
+from inception.workflow import prepare
 
 pytestmark = pytest.mark.fault
+
+EVERYTHING = {
+    "precision": "bf16",
+    "workers": 2,
+    "settings": (
+        "batch=8", "ema=0.3", "accumulate=2", "clip=1", "mixup=0.2", "photometric=0.2",
+    ),
+}  # fmt: skip
 
 # Flushes and renames of a run of three epochs, in order: unusable.csv, run.json, run.json with
 # the probe, with the plan; each epoch log.csv and a checkpoint; then both files of the model,
@@ -121,3 +131,26 @@ def test_a_signal_ends_with_130_and_the_command_that_goes_on(
     assert json.loads((out / "run.json").read_text())["result"] is None
     assert main(["report", str(out)]) == 2
     assert main(["predict", str(out), str(out)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("moment", "count"), [("after update", 9), ("before rename", 8)], ids=["update", "checkpoint"]
+)
+def test_killed_and_resumed_with_everything_on(
+    start: Callable,
+    killed: Callable,
+    same: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    count: int,
+) -> None:
+    """Images that two workers read as they are needed, in bf16, with all that draws and adds up."""
+    monkeypatch.setattr(prepare, "MEMORY", 0)
+    heard = Collects()
+    whole = start("whole", listener=heard, **EVERYTHING)
+    cut = killed(moment, count, **EVERYTHING)
+
+    assert any("2 workers read them as they are needed" in sentence for sentence in heard.said)
+    assert json.loads((cut / "run.json").read_text())["execution"]["precision"] == "bf16"
+    assert main(["resume", str(cut), "--workers", "2", "--quiet"]) == 0
+    same(whole, cut)

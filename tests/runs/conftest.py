@@ -24,7 +24,7 @@ def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe has one way of computing to choose from: which is fastest differs by the hour."""
 
     def one(device: str, _: int, precision: str = "auto") -> list[Execution]:
-        kind = "bf16" if precision == "bf16" else "fp32"
+        kind = "fp32" if precision == "auto" else precision
         return [Execution(precision=kind, channels_last=True, device=device, threads=1)]
 
     monkeypatch.setattr("inception.workflow.follow.candidates", one)

@@ -25,6 +25,7 @@ from inception.network import build
 from inception.spec import Dropout, GlobalPool, Linear, Net, to_json
 from inception.spec.edit import rewrite
 from inception.training.processes import Processes, synchronise_norms
+from inception.training.recipe import MODERN
 
 Start = Callable[..., list[str]]
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")

@@ -14,11 +14,12 @@ from inception.errors import Interrupted, RecipeError, RunError, TrainingError, 
 from inception.preprocess import Preprocessing
 from inception.spec import Dropout, GlobalPool, Linear, Net
 from inception.training import loop
-from inception.training.checkpoint import restore, save_state
+from inception.training.checkpoint import checkpoints, restore, save_state
 from inception.training.execution import Execution
 from inception.training.finder import find_rate
 from inception.training.job import Job, new_state
 from inception.training.loop import EpochEnded, Stepped, train
+from inception.training.memory import USABLE, update_bytes
 from inception.training.optimiser import moments
 from inception.training.processes import warm_up
 from inception.training.recipe import MODERN, override
@@ -164,6 +165,28 @@ def test_the_scale_of_the_loss_in_fp16_is_remembered(job: Job, tmp_path: Path) -
     assert whole.scaler.get_scale() < 2.0**30, "the first scale is too large for half precision"
     pair = [state.average.state_dict() for state in (whole, again)]
     assert all(torch.equal(pair[0][name], pair[1][name]) for name in pair[0])
+
+
+def test_of_the_checkpoints_the_last_two_whole_ones_are_kept(job: Job, tmp_path: Path) -> None:
+    """A damaged one is removed, be it before or after the update that is saved next."""
+    state = new_state(job)
+
+    def saved(step: int) -> list[int]:
+        state.step = step
+        save_state(tmp_path, state)
+        return [int(path.stem.removeprefix("step-")) for path in checkpoints(tmp_path)]
+
+    def damage_the_newest() -> None:
+        newest = checkpoints(tmp_path)[0]
+        newest.write_bytes(newest.read_bytes()[:-1])
+
+    kept = [saved(step) for step in (3, 6, 9)]
+    for step in (8, 10):
+        damage_the_newest()
+        assert restore(tmp_path, job).state.step == 6
+        kept.append(saved(step))
+
+    assert kept == [[3], [6, 3], [9, 6], [8, 6], [10, 6]]
 
 
 def test_accumulation_changes_nothing_but_rounding(job: Job, tiny: Net) -> None:
@@ -487,3 +510,18 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
 
     monkeypatch.setattr(follow, "free_bytes", lambda _: 0.0)
     assert record(start("tight", epochs=1))["recipe"]["accumulate"] == 8
+
+
+def test_a_batch_that_just_fits_in_fp32_is_computed_in_parts_in_fp64(
+    start: Callable, record: Callable, tiny: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = replace(tiny, image=(3, 12, 12), head=DROPPING)
+    enough = update_bytes(net, 8, itemsize=4) / USABLE + 1
+    monkeypatch.setattr("inception.workflow.follow.free_bytes", lambda _: enough)
+    parts = [
+        record(start(precision, epochs=1, precision=precision))["recipe"]["accumulate"]
+        for precision in ("fp32", "fp64")
+    ]
+
+    assert parts[0] == 1
+    assert parts[1] > 1

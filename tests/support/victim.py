@@ -10,10 +10,18 @@ import inception
 from inception.spec import Net
 from inception.training.execution import Execution
 from inception.training.loop import Stepped
-from inception.workflow import follow
+from inception.workflow import follow, prepare
 
 
-def train_until(moment: str, count: int, data: Path, options: dict[str, Any], net: Net) -> None:
+def one_way(device: str, threads: int, precision: str = "auto") -> list[Execution]:
+    """One way of computing, with one thread: which is fastest differs by the hour."""
+    del threads
+    return [Execution(device=device, precision="fp32" if precision == "auto" else precision)]
+
+
+def train_until(
+    moment: str, count: int, data: Path, options: dict[str, Any], net: Net, memory: int
+) -> None:
     """Train, and die the `count`-th time that a moment comes.
 
     Args:
@@ -22,6 +30,7 @@ def train_until(moment: str, count: int, data: Path, options: dict[str, Any], ne
         data: the images.
         options: of `inception.train`.
         net: the architecture.
+        memory: bytes that the training images may take.
     """
     left = count
 
@@ -51,5 +60,5 @@ def train_until(moment: str, count: int, data: Path, options: dict[str, Any], ne
             yield event
 
     os.fsync, Path.replace, follow.updates = flush_and_die, rename_and_die, update_and_die
-    follow.candidates = lambda device, *_: [Execution(device=device)]
+    follow.candidates, prepare.MEMORY = one_way, memory
     inception.train(data, architecture=net, **options)

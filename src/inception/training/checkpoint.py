@@ -1,9 +1,12 @@
-"""Training states on disk: each one file that appears whole; the last two are kept."""
+"""Training states on disk: each one file that appears whole; the last two whole ones are kept."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,6 @@ from inception.files import sha256, write_whole
 from inception.training.job import Job, State, new_state
 from inception.training.optimiser import moments, set_moments
 
-KEPT = 2
 DIGEST = 64  # hexadecimal digits of SHA-256 that lead the file
 
 
@@ -31,14 +33,14 @@ class Restored:
 
 
 def save_state(folder: Path, state: State) -> Path:
-    """Write `state`; older files than the last two are removed.
+    """Write `state`; of the other files the newest before it that is whole is kept.
 
     The file is the SHA-256 of what follows, then safetensors: "model.", "average." and, where val
     loss decides, "best." followed by the names of the state dict; "optimiser." followed by what is
     remembered of each parameter and its name.
 
     Raises:
-        RunError: the disk is full, or cannot be written; earlier checkpoints are whole.
+        WriteError: the disk is full, or cannot be written; earlier checkpoints are whole.
     """
     groups = {
         "model": state.model.state_dict(),
@@ -62,14 +64,41 @@ def save_state(folder: Path, state: State) -> Path:
     body = save(tensors, metadata={"state": json.dumps(facts)})
     path = folder / f"step-{state.step:09d}.safetensors"
     write_whole(path, sha256(body).encode() + body)
-    for old in checkpoints(folder)[KEPT:]:
-        old.unlink(missing_ok=True)
+    keep_two(folder, path)
     return path
+
+
+def keep_two(folder: Path, newest: Path) -> None:
+    """Keep a checkpoint and the whole one before it.
+
+    What is later is damaged, or the run would have gone on from it.
+    """
+    others = [path for path in checkpoints(folder) if path != newest]
+    kept = last_whole(path for path in others if path < newest)
+    for path in others:
+        if path != kept:
+            path.unlink(missing_ok=True)
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """Checkpoint files, newest first."""
     return sorted(folder.glob("step-*.safetensors"), reverse=True)
+
+
+def last_whole(paths: Iterable[Path]) -> Path | None:
+    """The first of some checkpoints that is whole; None if there is none."""
+    for path in paths:
+        with suppress(OSError):
+            if is_whole(path):
+                return path
+    return None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is as it was written."""
+    with path.open("rb") as file:
+        digest = file.read(DIGEST)
+        return hashlib.file_digest(file, "sha256").hexdigest().encode() == digest
 
 
 def restore(folder: Path, job: Job) -> Restored:
@@ -97,11 +126,10 @@ def read_state(path: Path, job: Job) -> State:
     Raises:
         ValueError: it is damaged.
     """
-    data = path.read_bytes()
-    digest, body = data[:DIGEST], data[DIGEST:]
-    if sha256(body).encode() != digest:
+    if not is_whole(path):
         msg = "its SHA-256 differs"
         raise ValueError(msg)
+    body = path.read_bytes()[DIGEST:]
     tensors = load(body)
     facts: dict[str, Any] = json.loads(metadata(body)["state"])
     state = new_state(job)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from inception.derive import misfits
-from inception.errors import InceptionError, RunError, WeightsError
+from inception.errors import InceptionError, WeightsError, WriteError
 from inception.files import replace_folder, sha256, write_json, write_whole
 from inception.preprocess import Preprocessing
 from inception.spec import Net, from_json, is_classifier, steps, to_json
@@ -86,8 +86,7 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
         write_json(beside / CARD, card_to_json(card, sums))
         replace_folder(beside, folder)
     except OSError as error:
-        msg = f"{folder}: cannot be written ({error.strerror}); free space or choose another folder"
-        raise RunError(msg) from error
+        raise WriteError(folder, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

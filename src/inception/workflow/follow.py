@@ -15,6 +15,7 @@ from inception.data.images import Images, TrainImages
 from inception.data.source import Unusable
 from inception.data.stream import Stream
 from inception.errors import RecipeError
+from inception.files import flush
 from inception.spec import with_input
 from inception.training.checkpoint import restore, save_state
 from inception.training.execution import Execution, Trial, candidates, choose
@@ -31,8 +32,9 @@ from inception.workflow.listen import Progress
 from inception.workflow.planning import add_plan, plan_run, replan
 from inception.workflow.record import trial_from_json
 from inception.workflow.run import Run
-from inception.workflow.stopping import listening, resumable, stopped
+from inception.workflow.stopping import listening, stoppable, stopped
 from inception.workflow.track import tracked
+from inception.workflow.unwritten import resumable
 
 SAVE_EVERY = 120.0  # seconds between checkpoints inside a long epoch
 TOLD_EVERY = 0.2  # seconds between reports of progress
@@ -43,8 +45,9 @@ def follow(run: Run) -> Finished:
 
     Raises:
         Interrupted: asked to stop; the state is saved.
+        RunError: the disk does not take a file; what was saved is whole.
     """
-    with tuned(), resumable(run.folder):
+    with tuned(), stoppable(run.folder), resumable(run.folder):
         job = decide_execution(run)
         torch.set_num_threads(job.execution.threads)
         state = begin(run, job)
@@ -117,6 +120,7 @@ def decide_execution(run: Run) -> Job:
         predicted = parts_that_fit(
             with_input(record.net, job(ways[0]).crop_side),
             -(-job(ways[0]).batch // run.processes.count),
+            itemsize=ways[0].dtype.itemsize,
             at_least=record.recipe.accumulate,
             free_bytes=2 * free if ways[0].late else free,  # there it is tried, perhaps in bf16
         )
@@ -238,6 +242,7 @@ def save(run: Run, state: State) -> None:
     found = run.processes.all_told([asdict(one) for one in run.ready.train.found()])
     if run.processes.first:
         folders.add_unusable(run.folder, [Unusable(**one) for one in found])
+        flush(run.folder / folders.STEPS)  # the checkpoint counts on its lines
         save_state(run.folder / folders.CHECKPOINTS, state)
     state.hold = False
 

@@ -66,7 +66,7 @@ def ended(folder: Path) -> tuple[Record, Mapping[str, Any]]:
     """
     record = read_record(folder)
     if record.result is None:
-        msg = f"{folder}: the run has not ended; finish it with `inception resume {folder}`"
+        msg = f"{folder}: the run has not ended; finish it with `{folders.resuming(folder)}`"
         raise RunError(msg)
     return record, record.result
 

@@ -7,16 +7,22 @@ import io
 import itertools
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from inception.data import Unusable
-from inception.errors import RunError
+from inception.errors import RunError, WriteError
 from inception.files import part_of, write_whole
 
 CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
+
+
+def resuming(folder: Path) -> str:
+    """The command that goes on with a run, as a shell takes it."""
+    return shlex.join(["inception", "resume", str(folder)])
 
 
 def free(out: Path | None) -> None:
@@ -27,7 +33,7 @@ def free(out: Path | None) -> None:
     """
     if out is not None and out.exists() and not is_free(out):
         if (out / "run.json").exists():
-            msg = f"{out}: holds another run; choose another --out, or `inception resume {out}`"
+            msg = f"{out}: holds another run; choose another --out, or `{resuming(out)}`"
         else:
             msg = f"{out}: holds something already; choose another --out"
         raise RunError(msg)
@@ -159,11 +165,10 @@ def add_step(folder: Path, row: Mapping[str, Any]) -> None:
     """Append a line to log.jsonl.
 
     Raises:
-        RunError: it cannot be written.
+        WriteError: the disk does not take it.
     """
     try:
         with (folder / STEPS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     except OSError as error:
-        msg = f"{folder / STEPS}: cannot be written ({error.strerror}); free space and resume"
-        raise RunError(msg) from error
+        raise WriteError(folder / STEPS, error) from error

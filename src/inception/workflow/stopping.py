@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from inception.errors import Interrupted
+from inception.workflow.run_folder import resuming
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -37,8 +37,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 def stopped(folder: Path, when: str) -> Interrupted:
     """What the user is told who stopped a run."""
-    command = shlex.join(["inception", "resume", str(folder)])
-    return Interrupted(f"stopped {when}; go on with: {command}")
+    return Interrupted(f"stopped {when}; go on with: {resuming(folder)}")
 
 
 @contextmanager
@@ -50,7 +49,7 @@ def listening() -> Iterator[Stopping]:
 
 
 @contextmanager
-def resumable(folder: Path) -> Iterator[None]:
+def stoppable(folder: Path) -> Iterator[None]:
     """Where nothing waits for a wish, stop a run at once, and say how it goes on.
 
     Raises:

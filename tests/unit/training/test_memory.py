@@ -1,5 +1,7 @@
 """What fits into memory: against what torch really keeps."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -8,12 +10,19 @@ from inception.derive import cost
 from inception.network import build
 from inception.spec import Net
 from inception.training.loss import deep_supervision_loss
-from inception.training.memory import COPIES, free_bytes, parts_that_fit, update_bytes
+from inception.training.memory import (
+    COPIES,
+    available,
+    free_bytes,
+    parts_that_fit,
+    shared,
+    update_bytes,
+)
 
 
-def kept_bytes(net: Net, images: int) -> int:
+def kept_bytes(net: Net, images: int, dtype: torch.dtype) -> int:
     """Bytes of what torch saves for the backward pass, weights left out."""
-    model = build(net).train()
+    model = build(net).to(dtype).train()
     storages: dict[int, torch.UntypedStorage] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -23,29 +32,59 @@ def kept_bytes(net: Net, images: int) -> int:
     labels = torch.zeros(images, dtype=torch.int64)
     weights = {e.name: e.loss_weight for e in net.exits}
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits = model(torch.zeros(images, *net.image), weights)
+        logits = model(torch.zeros(images, *net.image, dtype=dtype), weights)
         loss = deep_supervision_loss(logits, labels, weights=weights, smoothing=0.0)
     assert loss.isfinite()
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
     return sum(found.nbytes() for at, found in storages.items() if at not in own)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", ["compact", "nin_cifar10"])
-def test_no_more_is_kept_than_predicted_and_not_much_less(name: str) -> None:
+def test_no_more_is_kept_than_predicted_and_not_much_less(name: str, dtype: torch.dtype) -> None:
     net = architecture(name, classes=10, input=32)
-    weights = COPIES * 4 * cost(net).everything.params
-    predicted = update_bytes(net, 4) - weights
+    weights = COPIES * dtype.itemsize * cost(net).everything.params
+    predicted = update_bytes(net, 4, itemsize=dtype.itemsize) - weights
 
-    assert 0.4 * predicted < kept_bytes(net, 4) < predicted
+    assert 0.4 * predicted < kept_bytes(net, 4, dtype) < predicted
 
 
 def test_parts_are_doubled_until_one_fits(tiny: Net) -> None:
-    def parts(free: float, at_least: int = 1) -> int:
-        return parts_that_fit(tiny, 32, at_least=at_least, free_bytes=(free + 0.5) / 0.9)
+    def takes(images: int) -> int:
+        return update_bytes(tiny, images, itemsize=4)
 
-    assert parts(update_bytes(tiny, 32)) == 1
-    assert parts(update_bytes(tiny, 32) - 1) == 2
-    assert parts(update_bytes(tiny, 8)) == 4
-    assert parts(update_bytes(tiny, 32), at_least=3) == 3
+    def parts(free: float, at_least: int = 1) -> int:
+        free_bytes = (free + 0.5) / 0.9
+        return parts_that_fit(tiny, 32, itemsize=4, at_least=at_least, free_bytes=free_bytes)
+
+    assert parts(takes(32)) == 1
+    assert parts(takes(32) - 1) == 2
+    assert parts(takes(8)) == 4
+    assert parts(takes(32), at_least=3) == 3
     assert parts(0) == 32, "it is tried all the same"
-    assert free_bytes("cpu") > 2**20
+
+
+def test_processes_of_one_machine_share_its_memory() -> None:
+    assert shared(12.0, {"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}) == 3.0
+    assert shared(12.0, {}) == 12.0
+
+
+def test_what_the_machine_has_available(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text(
+        "MemTotal:  4096 kB\nMemFree:  10 kB\nMemAvailable:  2048 kB\n"
+    )
+
+    assert available(tmp_path) == 2**21
+    assert available(tmp_path / "elsewhere") == float("inf")
+
+
+def test_the_group_counts_where_it_leaves_less_than_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    real = free_bytes("cpu")
+    monkeypatch.setattr("inception.training.memory.bytes_left", lambda: 4096.0)
+
+    assert real > 2**20
+    assert free_bytes("cpu") == 4096.0

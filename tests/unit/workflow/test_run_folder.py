@@ -1,12 +1,13 @@
 """Where a run lands, its logs, and files that appear whole."""
 
+import errno
 import json
 import os
 from pathlib import Path
 
 import pytest
 
-from inception.errors import RunError
+from inception.errors import RunError, WriteError
 from inception.files import replace_folder, write_json, write_whole
 from inception.workflow import run_folder as folders
 from inception.workflow.record import read_record
@@ -130,6 +131,25 @@ def test_a_file_appears_whole_or_not_at_all(
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
     write_whole(place, b"new")
     assert place.read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free space"),
+        (errno.EROFS, "mount its disk for writing"),
+        (errno.EACCES, "allow writing there"),
+        (errno.ENOENT, "make its folder"),
+        (errno.EIO, "mend that"),
+    ],
+    ids=["full", "read-only", "forbidden", "no folder", "broken"],
+)
+def test_what_to_do_follows_from_what_is_wrong(tmp_path: Path, number: int, remedy: str) -> None:
+    error = OSError(number, os.strerror(number))
+
+    assert str(WriteError(tmp_path, error)) == (
+        f"{tmp_path}: cannot be written ({os.strerror(number)}); {remedy} or choose another folder"
+    )
 
 
 def test_a_file_is_flushed_before_it_gets_its_name(

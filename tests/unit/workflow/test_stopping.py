@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from inception.errors import Interrupted
-from inception.workflow.stopping import SIGNALS, listening, resumable
+from inception.workflow.stopping import SIGNALS, listening, stoppable
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_whoever_stops_a_run_is_told_how_it_goes_on(number: signal.Signals) -> None:
     before = [signal.getsignal(one) for one in SIGNALS]
-    with pytest.raises(Interrupted) as caught, resumable(Path("my runs/1")):
+    with pytest.raises(Interrupted) as caught, stoppable(Path("my runs/1")):
         os.kill(os.getpid(), number)
 
     assert str(caught.value) == (
@@ -24,14 +24,14 @@ def test_whoever_stops_a_run_is_told_how_it_goes_on(number: signal.Signals) -> N
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_between_updates_a_wish_is_noted_and_nothing_is_cut_short(number: signal.Signals) -> None:
-    with resumable(Path("run")), listening() as stopping:
+    with stoppable(Path("run")), listening() as stopping:
         assert not stopping.asked
         os.kill(os.getpid(), number)
         assert stopping.asked
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_update() -> None:
-    @resumable(Path("run"))
+    @stoppable(Path("run"))
     def impatient() -> None:
         with listening():
             os.kill(os.getpid(), signal.SIGINT)
