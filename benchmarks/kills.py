@@ -4,7 +4,8 @@
 
 The moments are drawn within what a run does: while Python starts, in an update, while a checkpoint
 is written, while val is scored, and while the end is scored and written. The run that was killed
-must end with the weights, the log and the numbers of one that was left alone; only what a clock
+must end with the weights, the log and the numbers of one that was left alone, and its last
+checkpoint with the same raw weights, average and moments of the optimiser; only what a clock
 measured may differ. It is done in fp32 and in bf16, with the images in memory and read by two
 workers, with augmentation, mixing, accumulation, clipping and the moving average on.
 """
@@ -28,7 +29,12 @@ from time import monotonic, sleep
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from hardware import RESULTS, hardware, table, write
+from safetensors.torch import load
+from torch import Tensor
+
+from inception.training.checkpoint import DIGEST, checkpoints
 
 MEASURED = {"images_per_second", "evaluation_seconds", "seconds", "peak_bytes", "run", "model"}
 SETTINGS = ("batch=32", "accumulate=2", "clip=1", "mixup=0.2", "photometric=0.2", "norm_batches=2")
@@ -205,11 +211,29 @@ def has_come(moment: Moment, entered: Sequence[tuple[str, float]]) -> bool:
 
 
 def differences(one: Path, two: Path) -> list[str]:
-    """Files in which two runs differ, what a clock measured aside."""
+    """Files and tensors in which two runs differ, what a clock measured aside."""
     same = ("model/model.safetensors", "log.jsonl", "predictions.csv", "unusable.csv")
     wrong = [name for name in same if (one / name).read_bytes() != (two / name).read_bytes()]
     wrong += [] if rows(one) == rows(two) else ["log.csv"]
+    wrong += different_tensors(*(last_tensors(run / "checkpoints") for run in (one, two)))
     return wrong + ([] if result(one) == result(two) else ["run.json"])
+
+
+def last_tensors(folder: Path) -> dict[str, Tensor]:
+    """Tensors of the newest checkpoint: of the network, its average, and the optimiser."""
+    return load(checkpoints(folder)[0].read_bytes()[DIGEST:])
+
+
+def different_tensors(one: Mapping[str, Tensor], two: Mapping[str, Tensor]) -> list[str]:
+    """Names of tensors that are not the same in both, to the bit."""
+    shared = one.keys() & two.keys()
+    equal = {name for name in shared if torch.equal(bits(one[name]), bits(two[name]))}
+    return sorted((one.keys() | two.keys()) - equal)
+
+
+def bits(tensor: Tensor) -> Tensor:
+    """The bytes of a tensor: 0 is not -0, and NaN is itself."""
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 def rows(run: Path) -> list[dict[str, str]]:
