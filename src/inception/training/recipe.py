@@ -116,6 +116,7 @@ class Recipe:
 MODERN = Recipe()
 TOLD = ("name", "source", "departs")  # say what a recipe is, and decide nothing
 
+SHOWN = 20  # characters of a wrong value: whole numbers may have hundreds
 LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "epochs": (1, 1_000_000),
@@ -198,7 +199,8 @@ def checked(recipe: Recipe) -> Recipe:
         found = getattr(recipe, key)
         for value in found if isinstance(found, tuple) else (found,):
             if value is not None and not low <= value <= high:
-                msg = f"{key} must lie between {low:g} and {high:g}, got {value:g}"
+                got = f"{value:g}" if -high <= value <= high else f"{value}"[:SHOWN]
+                msg = f"{key} must lie between {low:g} and {high:g}, got {got}"
                 raise RecipeError(msg)
     for wrong in contradictions(recipe):
         raise RecipeError(wrong)

@@ -64,6 +64,7 @@ def test_the_last_setting_wins_and_others_stay() -> None:
         ("lr=none", "lr must be a number, got 'none'"),
         ("lr=nan", "lr must lie between 1e-09 and 1000, got nan"),
         ("lr=inf", "lr must lie between 1e-09 and 1000, got inf"),
+        (f"epochs={'9' * 400}", f"epochs must lie between 1 and 1e+06, got {'9' * 20}"),
         (
             "decay=Linear",
             "decay must be cosine or linear or exponential or step or constant, got 'Linear'",
