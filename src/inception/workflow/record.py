@@ -196,9 +196,9 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
         precision=data["precision"],
         reasons=data["reasons"],
         start=start and Start(**start),
-        find_rate=data.get("find_rate", False),  # runs of before it was written down lack it
-        found_rate=data.get("found_rate"),
-        track=data.get("track", False),
+        find_rate=data["find_rate"],
+        found_rate=data["found_rate"],
+        track=data["track"],
         processes=data["processes"],
         probe=[trial_from_json(trial) for trial in data["probe"]],
         execution=execution and Execution(**execution),
