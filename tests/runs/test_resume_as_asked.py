@@ -1,6 +1,5 @@
 """What was asked of a run is written down at once: a run that falls before its plan keeps it."""
 
-import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,7 +13,6 @@ from inception.errors import RecipeError
 from inception.spec import Net
 from inception.training.processes import Processes
 from inception.workflow import follow, track
-from inception.workflow.record import read_record
 
 pytestmark = pytest.mark.usefixtures("pinned")
 
@@ -84,17 +82,6 @@ def test_a_run_without_a_sweep_is_resumed_without_one(
     inception.resume(cut)
 
     assert record(cut)["found_rate"] is None
-
-
-def test_a_record_of_before_these_were_written_down_is_read(falls: Callable) -> None:
-    cut = falls("plan_run")
-    told = json.loads((cut / "run.json").read_text())
-    for key in ("find_rate", "found_rate", "track"):
-        del told[key]
-    (cut / "run.json").write_text(json.dumps(told))
-    found = read_record(cut)
-
-    assert (found.find_rate, found.found_rate, found.track) == (False, None, False)
 
 
 @pytest.fixture

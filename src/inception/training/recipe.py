@@ -19,7 +19,7 @@ from inception.data.augmentation import (
 from inception.data.balance import Balance
 from inception.errors import RecipeError, did_you_mean
 from inception.preprocess import Resampler
-from inception.training.settings import from_plain, parse, written
+from inception.training.settings import from_plain, parse, shown, written
 
 Augment = Literal["none", "inception", "trivial", "rand"]
 Optimiser = Literal["nesterov", "sgd", "rmsprop", "rmsprop_tf", "adamw"]
@@ -116,7 +116,6 @@ class Recipe:
 MODERN = Recipe()
 TOLD = ("name", "source", "departs")  # say what a recipe is, and decide nothing
 
-SHOWN = 20  # characters of a wrong value: whole numbers may have hundreds
 LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "epochs": (1, 1_000_000),
@@ -199,8 +198,7 @@ def checked(recipe: Recipe) -> Recipe:
         found = getattr(recipe, key)
         for value in found if isinstance(found, tuple) else (found,):
             if value is not None and not low <= value <= high:
-                got = f"{value:g}" if -high <= value <= high else f"{value}"[:SHOWN]
-                msg = f"{key} must lie between {low:g} and {high:g}, got {got}"
+                msg = f"{key} must lie between {low:g} and {high:g}, got {shown(value)}"
                 raise RecipeError(msg)
     for wrong in contradictions(recipe):
         raise RecipeError(wrong)

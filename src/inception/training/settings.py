@@ -100,3 +100,11 @@ def written(value: Any) -> str:  # noqa: ANN401 - any field's
             return ",".join(f"{part:g}" for part in value)
         case _:
             return str(value)
+
+
+def shown(value: float) -> str:
+    """A number in a message; a whole one may have more digits than anybody reads."""
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return f"{value}"[:20]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -44,7 +44,7 @@ def stopped(folder: Path, when: str) -> Interrupted:
 def listening() -> Iterator[Stopping]:
     """Turn signals into wishes while a run goes on; only the main thread can."""
     stopping = Stopping()
-    with handled(SIGNALS, stopping.ask):
+    with handled(stopping.ask):
         yield stopping
 
 
@@ -56,21 +56,19 @@ def stoppable(folder: Path) -> Iterator[None]:
         Interrupted: by Ctrl-C or SIGTERM.
     """
     try:
-        with handled((signal.SIGTERM,), interrupt):
+        with handled(interrupt):
             yield
     except KeyboardInterrupt:
         raise stopped(folder, "before it was done") from None
 
 
 @contextmanager
-def handled(
-    numbers: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], None]
-) -> Iterator[None]:
-    """Handle signals for a while, in the main thread; others cannot."""
+def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle Ctrl-C and SIGTERM for a while, in the main thread; others cannot."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in numbers}
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
     try:
         yield
     finally:
