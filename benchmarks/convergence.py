@@ -63,7 +63,7 @@ TRIALS = (
         floor=FLOOR,
     ),
     Trial("googlenet", "googlenet", ("--input", "64", "--pooled-exits", "--epochs", "4", *RECIPE)),
-    Trial("inception_v3_79-quarter", "inception_v3_79", ("--epochs", "1", *MODERN), width=0.25),
+    Trial("inception_v3_79-quarter", "inception_v3_79", ("--epochs", "6", *MODERN), width=0.25),
 )
 
 
