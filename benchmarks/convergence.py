@@ -3,7 +3,8 @@
     python benchmarks/convergence.py PATH/TO/cifar10 [--only NAME...] [--out FOLDER]
 
 Each run is `inception train` in a process of its own, one after the other. One that was interrupted
-is resumed, one that is finished is taken as it is, so that the command can be given again.
+is resumed, one that is finished is taken as it is, so that the command can be given again. What is
+told and drawn is of all runs that are finished.
 """
 
 from __future__ import annotations
@@ -74,10 +75,11 @@ def main() -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     for trial in chosen:
         train(trial, given.data, given.out)
-    rows = [measured(trial, given.out / trial.name) for trial in chosen]
+    ended = [trial for trial in TRIALS if is_finished(given.out / trial.name)]
+    rows = [measured(trial, given.out / trial.name) for trial in ended]
     write(given.results, "convergence", {"runs": rows, "hardware": hardware()})
     (given.results / "convergence.md").write_text(markdown(rows), encoding="utf-8")
-    draw([given.out / trial.name for trial in chosen], given.images)
+    draw([given.out / trial.name for trial in ended], given.images)
     print(markdown(rows), end="")
     return 1 if any(row["floor"] and row["top1"] <= row["floor"] for row in rows) else 0
 
@@ -109,15 +111,24 @@ def arch_of(trial: Trial, out: Path) -> str:
 
 def train(trial: Trial, data: str, out: Path) -> None:
     """Bring one run to its end, wherever it stands."""
-    folder = out / trial.name
+    folder, begun = out / trial.name, out / f"{trial.name}.command.json"
+    words = ["train", data, "--arch", arch_of(trial, out), *trial.options, "--out", str(folder)]
     if not (folder / "run.json").is_file():
-        words = ["train", data, "--arch", arch_of(trial, out), *trial.options, "--out", str(folder)]
-    elif json.loads((folder / "run.json").read_text())["result"] is None:
-        words = ["resume", str(folder)]
-    else:
+        begun.write_text(json.dumps(words))
+    elif json.loads(begun.read_text()) != words:
+        sys.exit(f"{folder} was begun by another command, see {begun}; remove both, or give --out")
+    elif is_finished(folder):
         return
+    else:
+        words = ["resume", str(folder)]
     print(f"inception {' '.join(words)}", flush=True)
     subprocess.run([sys.executable, "-m", "inception", *words], check=True)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run has its result."""
+    record = folder / "run.json"
+    return record.is_file() and json.loads(record.read_text())["result"] is not None
 
 
 def measured(trial: Trial, folder: Path) -> dict[str, Any]:

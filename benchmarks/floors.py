@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -59,23 +58,20 @@ def measure(data: str, options: tuple[str, ...], seed: int) -> dict[str, Any]:
     print("$ inception", *words, file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="floors-") as place:
         began = perf_counter()
-        with subprocess.Popen(
+        done = subprocess.run(
             [sys.executable, "-m", "inception", *words],
             cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
-        ) as process:
-            said = process.stdout.read() if process.stdout else ""
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            check=False,
+        )
         wall = perf_counter() - began
-        if process.returncode:
-            msg = f"inception {' '.join(words)}: exit code {process.returncode}"
+        if done.returncode:
+            msg = f"inception {' '.join(words)}: exit code {done.returncode}"
             raise RunFailedError(msg)
-        result = json.loads(said)
+        result = json.loads(done.stdout)
         record = json.loads((Path(place) / result["run"] / "run.json").read_bytes())
-    scale = 1 if sys.platform == "darwin" else 1024
     return {
         "seed": seed,
         "wall_seconds": wall,
@@ -85,7 +81,7 @@ def measure(data: str, options: tuple[str, ...], seed: int) -> dict[str, Any]:
         "exits": {name: row["top1"] for name, row in result["exits"].items()},
         "epochs": result["epochs"],
         "images_per_second": result["images_per_second"],
-        "peak_bytes": usage.ru_maxrss * scale,
+        "peak_bytes": result["peak_bytes"],
         "architecture": record["architecture"]["name"],
         "input": record["preprocessing"]["size"],
         "threads": record["threads"],

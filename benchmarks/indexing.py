@@ -24,7 +24,6 @@ from time import perf_counter
 
 import numpy, PIL.Image, inception.data.folder  # what any source needs is there already
 from inception.data import open_source
-from inception.data.source import mirrors
 
 def held(key):
     for line in open("/proc/self/status"):

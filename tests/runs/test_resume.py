@@ -289,3 +289,21 @@ def test_a_resumed_run_counts_the_time_of_earlier_sessions(
     done = inception.resume(tmp_path / "cut")
 
     assert 0 < earlier < done.result["seconds"]
+
+
+def test_an_epoch_that_was_interrupted_has_all_its_events(
+    start: Callable, cuts: Callable, tmp_path: Path
+) -> None:
+    reader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="needs tensorboard: pip install inception[track]",
+    )
+    cuts(PER_EPOCH + 3)
+    with pytest.raises(Interrupted):
+        start("cut", track=True)
+    inception.resume(tmp_path / "cut")
+    events = reader.EventAccumulator(str(tmp_path / "cut" / "events"))
+    events.Reload()
+    steps = [event.step for event in events.Scalars("update/loss")]
+
+    assert steps == list(range(1, EPOCHS * PER_EPOCH + 1))

@@ -1,5 +1,6 @@
 """What was asked of a run is written down at once: a run that falls before its plan keeps it."""
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -7,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import inception
-from inception.errors import RecipeError
+from inception.errors import DataError, RecipeError
 from inception.spec import Net
+from inception.training import checkpoint
 from inception.training.processes import Processes
 from inception.workflow import follow, track
 
@@ -137,3 +140,35 @@ def test_resume_says_what_a_run_that_writes_events_needs(
     assert str(caught.value) == (
         "--track needs the package tensorboard; install it with: pip install inception[track]"
     )
+
+
+def test_a_strict_run_stays_strict(falls: Callable, record: Callable, tmp_path: Path) -> None:
+    """An image that became unusable is one that changed: allowed here, but not to be left out."""
+    cut = falls("plan_run", strict=True)
+    broken = min((tmp_path / "photos").rglob("*.png"))
+    broken.write_bytes(broken.read_bytes()[:40])
+    with pytest.raises(DataError, match="go without --strict"):
+        inception.resume(cut, allow_changed=True)
+
+    assert record(cut)["strict"]
+
+
+def test_a_device_that_is_gone_is_named(falls: Callable, record: Callable) -> None:
+    cut = falls("plan_run")
+    facts = record(cut) | {"device": "cuda:7"}
+    (cut / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(RecipeError, match="no device 'cuda:7'"):
+        inception.resume(cut)
+
+
+def test_memory_that_is_short_is_not_taken_for_a_damaged_checkpoint(
+    start: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start("whole")
+
+    def short(_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(checkpoint, "new_state", short)
+    with pytest.raises(torch.OutOfMemoryError):
+        inception.resume(run)

@@ -114,7 +114,7 @@ def renew_norms(
         norm.momentum = None  # torch's word for the plain mean of all batches
         norm.train()
     for images in batches:
-        model(images)
+        model(images, exits=[exit_.name for exit_ in model.spec.exits])
     for norm, momentum in zip(norms, before, strict=True):
         norm.momentum = momentum
     model.eval()

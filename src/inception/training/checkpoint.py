@@ -108,20 +108,22 @@ def restore(folder: Path, job: Job) -> Restored:
         RunError: there are checkpoints, and none is whole.
     """
     complaints: list[str] = []
-    found = checkpoints(folder)
+    found, state = checkpoints(folder), new_state(job)
     for path in found:
         try:
-            return Restored(read_state(path, job), path, tuple(complaints))
+            read_state(path, state)
         except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
             complaints.append(f"{path} is damaged ({error}); the one before it is used")
+        else:
+            return Restored(state, path, tuple(complaints))
     if found:
         msg = f"{folder}: no checkpoint is whole; start the run again in another folder"
         raise RunError(msg)
-    return Restored(new_state(job), None, ())
+    return Restored(state, None, ())
 
 
-def read_state(path: Path, job: Job) -> State:
-    """Read one checkpoint into the state of a new run of `job`.
+def read_state(path: Path, state: State) -> None:
+    """Read one checkpoint into the first state of its run.
 
     Raises:
         ValueError: it is damaged.
@@ -132,7 +134,6 @@ def read_state(path: Path, job: Job) -> State:
     body = path.read_bytes()[DIGEST:]
     tensors = load(body)
     facts: dict[str, Any] = json.loads(metadata(body)["state"])
-    state = new_state(job)
     fill(state.model, "model.", tensors)
     fill(state.average, "average.", tensors)
     if part("best.", tensors):
@@ -143,7 +144,6 @@ def read_state(path: Path, job: Job) -> State:
     state.step, state.loss_sum = facts["step"], facts["loss_sum"]
     state.usual_norm = facts["usual_norm"]
     state.seconds, state.rows = facts["seconds"], facts["rows"]
-    return state
 
 
 def metadata(body: bytes) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How the arithmetic is done: precision, layout, device, threads; and the probe that chooses."""
+"""How the arithmetic is done: precision, layout, device, threads; and what a probe may choose."""
 
 from __future__ import annotations
 

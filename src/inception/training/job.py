@@ -29,7 +29,7 @@ SMALL_CROP = 2 / 3  # of the side that crops have later
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a run computes, fixed for its whole life."""
+    """What a run computes; `grown_to` gives the one that an epoch follows."""
 
     net: Net
     recipe: Recipe

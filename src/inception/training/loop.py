@@ -65,7 +65,8 @@ def train(job: Job, state: State, plans: list[Plan]) -> Iterator[Event]:
     `plans` may grow while an event is handled: the loop looks at it anew before every update.
 
     Raises:
-        TrainingError: the loss is not finite, the gradient explodes, or nothing passes the network.
+        TrainingError: the loss, the gradient or a weight is not finite, the gradient explodes, or
+            nothing passes the network.
     """
     while state.step < plans[-1].steps and is_patient(job, state):
         began, first = perf_counter(), state.step
@@ -240,7 +241,7 @@ def end_of_epoch(
     """Score the validation images; the row of log.csv.
 
     Raises:
-        TrainingError: nothing passes the network any more.
+        TrainingError: a weight is not finite, or nothing passes the network any more.
     """
     began = perf_counter()
     per_epoch = job.steps_per_epoch

@@ -38,12 +38,13 @@ def probe(job: Job, ways: Sequence[Execution]) -> list[Trial]:
 
 
 def time_update(job: Job, state: State) -> float:
-    """Seconds of one update on the first images."""
+    """Seconds of one update on the first images, with its share of a move of the average."""
     torch.set_num_threads(job.execution.threads)
     start = perf_counter()
     float(update(job, state, np.arange(job.batch, dtype=np.int64), epoch=0, lr=0.0).loss)
+    updated = perf_counter()
     move(state.average, state.model, 0.9)
-    return perf_counter() - start
+    return updated - start + (perf_counter() - updated) / job.recipe.average_every
 
 
 def time_evaluation(job: Job, state: State) -> float:

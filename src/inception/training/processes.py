@@ -157,6 +157,24 @@ def launched(environment: Mapping[str, str] = os.environ) -> bool:
     return int(environment.get("WORLD_SIZE", "1")) > 1 and "RANK" in environment
 
 
+def take_gpu(device: str) -> None:
+    """Let each process that torchrun started on GPUs touch one only.
+
+    Raises:
+        RecipeError: the run is on GPUs, and this machine has fewer than processes.
+    """
+    if not (launched() and device == "cuda"):
+        return
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if local >= torch.cuda.device_count():
+        msg = (
+            f"there are {torch.cuda.device_count()} GPUs here, and process {local} has none; "
+            "start one process for each"
+        )
+        raise RecipeError(msg)
+    torch.cuda.set_device(local)
+
+
 def join(backend: str) -> None:
     """Meet the other processes.
 
@@ -171,25 +189,11 @@ def join(backend: str) -> None:
 
 @contextmanager
 def processes(device: str) -> Iterator[Processes]:
-    """Join the processes that torchrun started, while a run goes on; alone if there are none.
-
-    Raises:
-        RecipeError: the run is on GPUs, and this machine has fewer than processes.
-    """
+    """Join the processes that torchrun started, while a run goes on; alone if there are none."""
     if not launched():
         yield ALONE
         return
-    gpu = torch.device(device).type == "cuda"
-    if gpu:
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        if local >= torch.cuda.device_count():
-            msg = (
-                f"there are {torch.cuda.device_count()} GPUs here, and process {local} has none; "
-                "start one process for each"
-            )
-            raise RecipeError(msg)
-        torch.cuda.set_device(local)
-    join("cpu:gloo,cuda:nccl" if gpu else "gloo")
+    join("cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo")
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -218,6 +218,10 @@ def contradictions(recipe: Recipe) -> list[str]:
     if len(averages) != 1:
         said = " and ".join(averages) or "none"
         found.append(f"a run keeps one average, got {said}; leave one of ema, ema_decay, polyak")
+    if recipe.frozen_norms:
+        off = {"norm_decay": "none", "norm_batches": "0"}
+        idle = [f"{key}={value}" for key, value in off.items() if getattr(recipe, key)]
+        found += [f"with frozen_norms=true no statistics change; set {unset}" for unset in idle]
     found += contradicting_augmentation(recipe)
     return [*found, *contradicting_decay(recipe), *contradicting_optimiser(recipe)]
 

@@ -29,7 +29,8 @@ def tuned() -> Iterator[None]:
 def vanishing_values_dropped() -> Iterator[None]:
     """Count what is too small to be exact as zero: on a CPU it is up to a hundred times slower.
 
-    Whoever called gets back the arithmetic that they had.
+    This thread gets back the arithmetic that it had. torch's other threads have that of the thread
+    which started them, for as long as they live.
     """
     before = sys.float_info.min / 2 == 0.0
     torch.set_flush_denormal(True)

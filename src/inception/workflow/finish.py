@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -129,7 +131,14 @@ def tensors(state: State) -> dict[str, NDArray[Any]]:
 
 
 def peak_bytes() -> int | None:
-    """Most memory this process has held; None where the system does not say."""
+    """Most memory this process has held; None where the system does not say.
+
+    On Linux `getrusage` would not do: its peak includes that of the process which started this one.
+    """
+    with suppress(OSError):
+        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+        if found := re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE):
+            return 1024 * int(found[1])
     try:
         import resource
     except ImportError:

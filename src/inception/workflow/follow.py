@@ -90,10 +90,12 @@ def run_tracked(run: Run, job: Job, state: State) -> None:
     if not (run.record.track and run.processes.first):
         run_updates(run, job, state)
         return
-    untold = run.listener
-    with tracked(run.folder, state.step, untold) as run.listener:
-        run_updates(run, job, state)
-    run.listener = untold
+    untold, told = run.listener, state.rows[-1]["step"] if state.rows else 0
+    try:
+        with tracked(run.folder, told, untold) as run.listener:
+            run_updates(run, job, state)
+    finally:
+        run.listener = untold
 
 
 def decide_execution(run: Run) -> Job:

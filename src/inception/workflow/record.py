@@ -82,6 +82,7 @@ class Record:
     find_rate: bool = False  # whether a sweep chooses the learning rate before the first update
     found_rate: float | None = None  # what it chose, which is then the recipe's
     track: bool = False  # whether to write TensorBoard events
+    strict: bool = False  # whether an unusable image is an error
     processes: int = 1  # that compute it; a resumed run may have another number
     probe: list[Trial] = field(default_factory=list)
     execution: Execution | None = None
@@ -122,6 +123,7 @@ class Record:
             "find_rate": self.find_rate,
             "found_rate": self.found_rate,
             "track": self.track,
+            "strict": self.strict,
             "processes": self.processes,
             "probe": [asdict(trial) for trial in self.probe],
             "execution": self.execution and asdict(self.execution),
@@ -199,6 +201,7 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
         find_rate=data["find_rate"],
         found_rate=data["found_rate"],
         track=data["track"],
+        strict=data["strict"],
         processes=data["processes"],
         probe=[trial_from_json(trial) for trial in data["probe"]],
         execution=execution and Execution(**execution),

@@ -8,7 +8,8 @@ from time import monotonic
 
 from inception.data import Source, divide
 from inception.errors import RunError
-from inception.training.processes import processes
+from inception.training.execution import check_device
+from inception.training.processes import processes, take_gpu
 from inception.workflow.cores import cores
 from inception.workflow.finish import Finished
 from inception.workflow.follow import follow
@@ -46,8 +47,8 @@ def resume(
         RunError: there is no run, or the images changed since and that is not allowed, or their
             classes did.
         DataError: the images are gone.
-        RecipeError: the run writes TensorBoard events, and their package is not installed; or
-            there are more processes than images in an update.
+        RecipeError: the run's device is not there; it writes TensorBoard events, and their package
+            is not installed; or there are more processes than images in an update.
         Interrupted: asked to stop again; the state is saved.
     """
     began = monotonic() if began is None else began
@@ -56,6 +57,8 @@ def resume(
     record = read_record(folder)
     if record.track:
         check_tracking()
+    take_gpu(record.device)
+    check_device(record.device)
     opened = open_data(record.data["address"], seed=record.seed)
     same = opened.source.fingerprint() == record.data["fingerprint"]
     if not same:
@@ -65,14 +68,16 @@ def resume(
         count = workers or cores()
         if same:
             opened = divided_as_before(opened, record)
-            ready = load(opened, record.preprocessing, workers=count, strict=False, listener=heard)
+            ready = load(
+                opened, record.preprocessing, workers=count, strict=record.strict, listener=heard
+            )
         else:
             opened, ready = load_together(
                 opened,
                 record.preprocessing,
                 seed=record.seed,
                 workers=count,
-                strict=False,
+                strict=record.strict,
                 listener=heard,
             )
             record.data = facts(opened, ready)

@@ -20,7 +20,7 @@ class Run:
     folder: Path
     record: Record  # what is decided is written there before it is followed
     source: Source
-    ready: Ready  # the images, in memory
+    ready: Ready  # the images, in memory or read as the run goes on
     listener: Listener
     began: float  # `monotonic()` at the start, moved back by what earlier sessions took
     processes: Processes  # the first one writes

@@ -28,7 +28,8 @@ class Tracker:
 
     Args:
         run: folder of the run.
-        step: updates done; events of later ones, written before an interruption, are hidden.
+        step: updates done when the last epoch ended; later events, written before an interruption,
+            are hidden.
         listener: hears everything too.
     """
 

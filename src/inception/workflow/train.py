@@ -16,7 +16,7 @@ from inception.errors import RecipeError
 from inception.spec import Net, from_json, to_json
 from inception.training.budget import Epochs
 from inception.training.execution import check_device, check_precision, default_device
-from inception.training.processes import Processes, processes
+from inception.training.processes import Processes, processes, take_gpu
 from inception.training.recipe import Recipe
 from inception.workflow import run_folder as folders
 from inception.workflow.asked import Asked, check_asked, check_seed, wanted_budget, wanted_recipe
@@ -106,6 +106,7 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
     """
     began = monotonic() if began is None else began
     device = device or default_device()
+    take_gpu(device)
     check_device(device)
     check_precision(precision, device)
     check_seed(seed)
@@ -184,6 +185,7 @@ def decided(
         start=choice.start,
         find_rate=asked.find_rate,
         track=asked.track,
+        strict=asked.strict,
         processes=group.count,
     )
     run = Run(Path(), record, opened.source, ready, listener, began, group)

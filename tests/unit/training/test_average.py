@@ -1,6 +1,7 @@
 """Averages of the weights: closed forms."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from inception.network import build
-from inception.spec import Net
+from inception.spec import Conv, Net
 from inception.training.average import (
     due,
     joint_share,
@@ -124,6 +125,18 @@ def test_renewed_norms_have_the_statistics_of_the_images(tiny: Net) -> None:
     torch.testing.assert_close(norm.running_var, variances)
     assert not any(module.training for module in model.modules())
     assert norm.momentum == 0.1
+
+
+def test_norms_inside_exits_have_new_statistics_too(tiny: Net) -> None:
+    """As in Inception-v3's auxiliary classifier and BN-Inception's."""
+    exits = [replace(exit_, head=(Conv(8), *exit_.head)) for exit_ in tiny.exits]
+    model = build(replace(tiny, exits=tuple(exits)), seed=1).eval()
+    norms = [module for module in model.exits.modules() if isinstance(module, nn.BatchNorm2d)]
+    renew_norms(model, [torch.randn(4, 3, 16, 16) for _ in range(3)])
+
+    assert len(norms) == 2
+    assert all(int(norm.num_batches_tracked) == 3 for norm in norms)
+    assert all(bool(norm.running_mean.any()) for norm in norms)
 
 
 def test_what_is_frozen_keeps_its_statistics(tiny: Net) -> None:

@@ -130,6 +130,8 @@ def test_a_recipe_that_is_not_there(name: str, said: str) -> None:
         (["decay=cosine", "decay_at=3"], "decay_at has no effect with decay=cosine; "),
         (["decay=step", "decay_factor=0.5"], "decay=step needs decay_epochs or decay_at, and not "),
         (["decay=exponential", "decay_factor=0.5"], "decay=exponential needs decay_epochs"),
+        (["frozen_norms=true", "norm_batches=5"], "with frozen_norms=true no statistics change; "),
+        (["frozen_norms=true", "norm_decay=0.9"], "with frozen_norms=true no statistics change; "),
         (["epsilon=1"], "epsilon has no effect with optimiser=nesterov; leave it out"),
         (["accumulate=200"], "accumulate must not exceed batch, got 200 and 128"),
         (["photometric=0.4", "augment=inception"], "photometric and augment=inception both "),

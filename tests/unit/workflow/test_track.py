@@ -27,7 +27,7 @@ def scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
 def test_every_logged_number_becomes_an_event_and_those_after_an_interruption_are_hidden(
     tmp_path: Path,
 ) -> None:
-    """The first session logged updates 1 to 4 and fell; the second goes on after update 2."""
+    """The first session ended an epoch of 4 and fell; the second begins where it began."""
 
     def session(first: int, last: int, loss: float) -> None:
         lines = [{"step": s, "loss": loss + s, "lr": 0.5} for s in range(1, last + 1)]
@@ -37,7 +37,7 @@ def test_every_logged_number_becomes_an_event_and_those_after_an_interruption_ar
             listener.epoch({"step": last, "val_loss": loss, "val_top1": None})
 
     session(0, 4, 1.0)
-    session(2, 4, 1.0)
+    session(0, 4, 1.0)
     found = scalars(tmp_path)
 
     assert found["update/loss"] == [(1, 2.0), (2, 3.0), (3, 4.0), (4, 5.0)]
