@@ -122,6 +122,31 @@ def test_predict_takes_a_weights_file(inception: Callable, theirs: Path) -> None
     assert json.loads(said.out)["label"].startswith("class_000")
 
 
+def test_every_verb_of_a_model_takes_a_weights_file(inception: Callable, theirs: Path) -> None:
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("a.png")
+    cut = inception("prune", theirs, "--at", "aux1", "--out", "small")
+    exported = inception("export", theirs, "--to", "onnx", "--images", "a.png", "--out", "out")
+    judged = inception("export", theirs, "--fastest", "--data", "digits")
+
+    assert (cut.code, exported.code) == (0, 0), cut.err + exported.err
+    assert "agrees with the trained model on 100.0% of 1 images" in exported.out
+    assert "digits: the model has no class '0', " in judged.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prune", "torchvision/googlenett", "--at", "aux1"),
+        ("export", "torchvision/googlenett"),
+        ("export", "torchvision/googlenett", "--variants", "--data", "digits"),
+    ],
+)
+def test_every_verb_of_a_model_takes_an_id(inception: Callable, words: tuple[str, ...]) -> None:
+    said = inception(*words)
+
+    assert said.err.startswith("inception: no released weights are called 'torchvision/googlenett'")
+
+
 def test_converting_safetensors_needs_no_torch(shell: Callable, theirs: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None; from inception.cli import main; "

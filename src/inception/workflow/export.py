@@ -22,9 +22,10 @@ from inception.errors import DeploymentError, RunError, UnknownNameError, did_yo
 from inception.evaluation.classifier import network_of
 from inception.network import InceptionNet
 from inception.spec import ordered_exits
-from inception.weights import Card, Exported, read_card, read_model, write_files
+from inception.weights import Card, Exported, read_card, write_files
 from inception.weights.exported import KINDS, PRECISIONS, Kind, Precision, Server
 from inception.weights.folder import CARD
+from inception.weights.importing import read
 from inception.workflow.agree import Compared, check, check_resize, images_to_compare, in_engine
 from inception.workflow.cores import cores
 from inception.workflow.listen import Listener, Silence
@@ -110,7 +111,7 @@ def export(
     """Write a model as graphs, after comparing them with the trained network on real images.
 
     Args:
-        model: folder of a model or of a run.
+        model: folder of a model or of a run, a weights file, or the id of released weights.
         out: folder of the exported model; an earlier one that stands there is replaced.
         asked: kind, precision, exits; OpenVINO in fp32 without exits if None.
         images: a folder of images, or one, to compare on; the built-in digits if None.
@@ -122,6 +123,7 @@ def export(
 
     Raises:
         WeightsError: there is no model, or it is damaged.
+        UnknownNameError: no released weights have that id.
         DeploymentError: an engine is missing, or the export disagrees with the trained model; then
             nothing is written.
         DataError: no image to compare on, or none to quantise with.
@@ -129,7 +131,7 @@ def export(
     """
     asked, listener = asked or Wanted(), listener or Silence()
     free_place(Path(out))
-    card, tensors = read_model(Path(model))
+    card, tensors = read(model)
     compared = images_to_compare(card, images)
     made = checked(make(card, tensors, asked, data, listener), tensors, compared, listener)
     return write(made, Path(out))

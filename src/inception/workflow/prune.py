@@ -10,8 +10,8 @@ from typing import Any
 from inception.derive import cost, tensors
 from inception.errors import UnknownNameError, did_you_mean
 from inception.spec import Net, cut_at
-from inception.weights import Card, read_model, write_model
-from inception.weights.folder import Tensors
+from inception.weights import Card, write_model
+from inception.weights.importing import Tensors, read
 from inception.workflow.run_folder import free
 
 
@@ -44,16 +44,16 @@ def prune(model: str | Path, at: str, out: str | Path | None = None) -> Pruned:
     exits stay. An exit policy does not: it was chosen for the whole network.
 
     Args:
-        model: folder of a model or of a run.
+        model: folder of a model or of a run, a weights file, or the id of released weights.
         at: name of the exit, or of the block that it hangs after.
         out: folder of the new model; beside the old one, with the exit's name, if None.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
-        UnknownNameError: it has no such exit.
+        UnknownNameError: it has no such exit, or no released weights have that id.
         RunError: something stands at `out` already, or it cannot be written.
     """
-    card, before = read_model(Path(model))
+    card, before = read(model)
     name = exit_called(card.architecture, at)
     net = cut_at(card.architecture, name)
     folder = Path(out) if out else Path(model).with_name(f"{Path(model).resolve().name}-{name}")

@@ -9,8 +9,8 @@ from typing import Any
 
 from inception.errors import DataError, DeploymentError
 from inception.evaluation.intervals import Paired, paired
-from inception.weights import read_model
 from inception.weights.exported import PRECISIONS
+from inception.weights.importing import read
 from inception.workflow.agree import Compared, images_to_compare
 from inception.workflow.cores import cores
 from inception.workflow.export import Made, Wanted, checked, free_place, make, write
@@ -86,7 +86,7 @@ def variants(
     """Make a model in every precision, and measure what each gains and loses here.
 
     Args:
-        model: folder of a model or of a run.
+        model: folder of a model or of a run, a weights file, or the id of released weights.
         data: the labelled images that it was trained on. Val judges and test scores; where there
             is one set alone, one half judges and the other scores.
         asked: whether it is cut at its exits or resizes, and what int8 may lose; the precision is
@@ -96,6 +96,7 @@ def variants(
 
     Raises:
         WeightsError: there is no model, or it is damaged.
+        UnknownNameError: no released weights have that id.
         DataError: there are no images to judge by, or they are of other classes.
         DeploymentError: OpenVINO is not installed, or fp32 disagrees with the trained model.
     """
@@ -103,7 +104,7 @@ def variants(
         msg = "variants are judged by the images the model was trained on; name them with --data"
         raise DataError(msg)
     asked, listener, threads = asked or Wanted(), listener or Silence(), cores()
-    card, tensors = read_model(Path(model))
+    card, tensors = read(model)
     compared = images_to_compare(card, images)
     choosing, scored = labelled(card, data, listener)
     network = Network(card, tensors)
