@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from inception.cli.console import print_table, print_text
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 RowJson: TypeAlias = Mapping[str, Any]
 
 MIB = 2**20
-OURS, EXITS = "inception+", ", exits"  # in names of engines
 
 
 def print_bench(found: Bench, subject: str) -> None:
@@ -87,8 +87,8 @@ def legend(told: RowJson, *, against: str) -> str:
 
 def gains(rows: Sequence[RowJson]) -> Iterator[str]:
     """How much faster the fastest of ours is than others, and stopping early than not."""
-    ours = [row for row in rows if row["engine"].startswith(OURS) and not stops_early(row)]
-    others = [row for row in rows if not row["engine"].startswith(OURS)]
+    ours = [row for row in rows if row["ours"] and not row["to_the_end"]]
+    others = [row for row in rows if not row["ours"]]
     if ours and others:
         first, second = (min(some, key=lambda row: row["median_ms"]) for some in (ours, others))
         yield (
@@ -96,12 +96,9 @@ def gains(rows: Sequence[RowJson]) -> Iterator[str]:
             f"the others, {named(second)}, {three_digits(second['median_ms'])} ms: "
             f"{second['median_ms'] / first['median_ms']:.2f} times as long"
         )
-    for row in filter(stops_early, rows):
-        whole = next(
-            one
-            for one in rows
-            if (one["engine"] + EXITS, one["precision"]) == (row["engine"], row["precision"])
-        )
+    for row in filter(itemgetter("to_the_end"), rows):
+        key = (row["to_the_end"], row["precision"])
+        whole = next(one for one in rows if (one["engine"], one["precision"]) == key)
         yield (
             f"stopping at exits as the stored policy says takes {three_digits(row['mean_ms'])} ms "
             f"in the mean, running to the end {three_digits(whole['mean_ms'])} ms: "
@@ -113,11 +110,6 @@ def left_out(rows: Sequence[RowJson]) -> Iterator[str]:
     """What is not in the table, and why."""
     for row in rows:
         yield f"left out: {named(row)}: {row['reason']}"
-
-
-def stops_early(row: RowJson) -> bool:
-    """Whether it follows an exit policy."""
-    return bool(row["engine"].endswith(EXITS))
 
 
 def named(row: RowJson) -> str:

@@ -27,11 +27,13 @@ class Way:
     """One way to run a network.
 
     Attributes:
-        engine: what computes; "inception+" before it where the graph is ours.
+        engine: what computes, in the words of the table.
         precision: of the arithmetic.
         bytes: of its files, or of the weights where nothing is written.
         answer: gives what `prepare` gave a score, or a probability, for every class.
         prepare: makes the input of (batch, size, size, 3) uint8 images; is not timed.
+        ours: whether what runs is ours, not what others make of the same network.
+        to_the_end: engine of the same way without early exits; None where it has none.
     """
 
     engine: str
@@ -39,6 +41,8 @@ class Way:
     bytes: int
     answer: Callable[[Any], NDArray[np.float32]]
     prepare: Callable[[NDArray[np.uint8]], Any] = as_it_is
+    ours: bool = False
+    to_the_end: str | None = None
 
     def classes(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """The class that it names on every image."""

@@ -46,7 +46,9 @@ class Row:
     """One way to run a model; the keys that `--json` promises are its fields.
 
     Attributes:
-        engine: what computes.
+        engine: what computes, in the words of the table.
+        ours: whether what runs is ours, not what others make of the same network.
+        to_the_end: engine of the same way without early exits; None where it has none.
         precision: of the arithmetic.
         batch: with which most images a second get through.
         median_ms: of single images.
@@ -59,6 +61,8 @@ class Row:
     """
 
     engine: str
+    ours: bool
+    to_the_end: str | None
     precision: Precision
     batch: int
     median_ms: float
@@ -111,6 +115,8 @@ def rows(
     return [
         Row(
             engine=way.engine,
+            ours=way.ours,
+            to_the_end=way.to_the_end,
             precision=way.precision,
             batch=speed.batch,
             median_ms=speed.median_ms,

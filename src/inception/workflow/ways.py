@@ -74,12 +74,14 @@ def way_of(
     model: Predictor, engine: str, precision: Precision, size: int, policy: Policy | None = None
 ) -> Way:
     """One of our own ways: to the end, or only as far as a policy lets it."""
-    asked = policy or RunToTheEnd()
+    asked, whole = policy or RunToTheEnd(), f"{OURS}{engine}"
     return Way(
-        engine=f"{OURS}{engine}{EXITS if policy else ''}",
+        engine=f"{whole}{EXITS}" if policy else whole,
         precision=precision,
         bytes=size,
         answer=lambda images: model.answers(images, asked)[0],
+        ours=True,
+        to_the_end=whole if policy else None,
     )
 
 
