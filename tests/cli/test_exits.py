@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from inception.workflow.exits import CAUTIOUS, SURE
+
 QUICK = ("--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet", "batch=64")
 
 
@@ -35,6 +37,13 @@ def test_a_policy_is_chosen_on_val_and_measured_on_test(inception: Callable, run
     assert all(point.keys() >= {"top1", "mean_macs", "thresholds"} for point in told["curve"])
     assert all(row["ms"] > 0 for row in (*rows, told["main"]))
     assert "exit_policy" not in json.loads((run / "model" / "model.json").read_text())
+
+
+def test_what_is_taken_unless_it_is_said_is_what_the_help_says(shell: Callable) -> None:
+    said = " ".join(shell("evaluate", "--help").out.replace("│", " ").split())
+
+    assert f"; else a loss of -{CAUTIOUS.share:.1%}." in said
+    assert f"; else {SURE}." in said
 
 
 def test_a_stored_policy_is_used_when_asked_for(
@@ -124,6 +133,8 @@ def test_one_exit_only_and_none(inception: Callable, run: Path, tmp_path: Path) 
     [
         (("prune", "RUN", "--at", "exit9"), "compact has no exit at 'exit9'; did you mean 'exit"),
         (("evaluate", "RUN", "digits", "--goal", "90%"), "give --exits too"),
+        (("evaluate", "RUN", "digits", "--goal", "-0.2%"), "give --exits too"),
+        (("evaluate", "RUN", "digits", "--sure", "probability"), "give --exits too"),
         (("evaluate", "RUN", "digits", "--store"), "give --exits too"),
         (("evaluate", "RUN", "digits", "--exits", "--goal", "much"), "a goal must be a top-1 like"),
         (("evaluate", "RUN", "digits", "--exits", "--sure", "margins"), "did you mean 'margin'?"),

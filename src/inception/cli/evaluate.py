@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     Scored = tuple[Evaluation, Callable[[], None]]  # and how to print what is special to it
 
-GOAL, MEASURE = "-0.2%", "probability"
-
 
 def evaluate(  # noqa: PLR0913 - the options of the verb
     models: Annotated[
@@ -38,16 +36,18 @@ def evaluate(  # noqa: PLR0913 - the options of the verb
         ),
     ] = False,
     goal: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="With --exits: what for. A top-1 like 97.5%, a loss against main like -0.2%, or a "
-            "mean cost like 12MMAC."
+            help="With --exits: what for. A top-1 like 97.5%, a loss against main like -1%, or a "
+            "mean cost like 12MMAC; else a loss of -0.2%."
         ),
-    ] = GOAL,
+    ] = None,
     sure: Annotated[
-        str,
-        typer.Option(help="With --exits: what sure means: probability, margin or entropy."),
-    ] = MEASURE,
+        str | None,
+        typer.Option(
+            help="With --exits: what sure means: probability, margin or entropy; else probability."
+        ),
+    ] = None,
     store: Annotated[
         bool, typer.Option("--store", help="With --exits: keep the policy in the model's folder.")
     ] = False,
@@ -71,7 +71,7 @@ def evaluate(  # noqa: PLR0913 - the options of the verb
     refuse_both(
         {"--early-exit": early_exit is not None, "--exits": exits, "--crops or models": several}
     )
-    chooses = {"--goal": goal != GOAL, "--sure": sure != MEASURE, "--store": store}
+    chooses = {"--goal": goal is not None, "--sure": sure is not None, "--store": store}
     for name, given in chooses.items():
         if given and not exits:
             msg = "it says how to choose when to stop; give --exits too"
@@ -85,9 +85,9 @@ def evaluate(  # noqa: PLR0913 - the options of the verb
             found, show = of_model(models[0], data, early_exit, heard)
     if as_json:
         print_json(found.result)
-        return
-    show()
-    scores.print_summary(found)
+    elif not quiet:
+        show()
+        scores.print_summary(found)
 
 
 def refuse_both(given: dict[str, bool]) -> None:
@@ -107,14 +107,20 @@ def of_model(model: Path, data: str, early_exit: str | None, heard: Listener) ->
 
 
 def of_exits(
-    model: Path, data: str, wanted: tuple[str, str], heard: Listener, *, store: bool
+    model: Path,
+    data: str,
+    wanted: tuple[str | None, str | None],
+    heard: Listener,
+    *,
+    store: bool,
 ) -> Scored:
     """An exit policy, and what it saves."""
     from inception.evaluation.goals import parse_goal
     from inception.weights.exit_policy import parse_measure
-    from inception.workflow.exits import evaluate_exits
+    from inception.workflow.exits import CAUTIOUS, SURE, evaluate_exits
 
-    goal, measure = parse_goal(wanted[0]), parse_measure(wanted[1])
+    goal = CAUTIOUS if wanted[0] is None else parse_goal(wanted[0])
+    measure = SURE if wanted[1] is None else parse_measure(wanted[1])
     study = evaluate_exits(model, data, goal=goal, measure=measure, store=store, listener=heard)
     return study.evaluation, lambda: scores.print_policy(study, str(model), data)
 

@@ -35,6 +35,7 @@ TIMED = 128  # images whose answers are timed together
 ALONE = 32  # images that are timed one by one
 CURVE = 16  # points of the curve that are kept, of those that were found
 CAUTIOUS = Lose(0.002)  # the goal unless another is given
+SURE: Measure = "probability"  # what sure means unless it is said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +53,7 @@ def evaluate_exits(
     data: str | Path,
     *,
     goal: Goal = CAUTIOUS,
-    measure: Measure = "probability",
+    measure: Measure = SURE,
     store: bool = False,
     listener: Listener | None = None,
 ) -> ExitStudy:

@@ -1,0 +1,52 @@
+"""`--quiet` of every verb that has it."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+
+from inception.cli.app import app
+from inception.deployment import turns
+from inception.deployment.turns import Turns
+
+WORDS = {
+    "train": ("digits", "--arch", "compact", "--input", "8", "--epochs", "1", "batch=64"),
+    "resume": ("RUN",),
+    "evaluate": ("RUN", "digits"),
+    "export": ("RUN", "--to", "torch"),
+    "bench": ("RUN", "--ours"),
+    "check": ("PHOTOS", "--out", "page.html"),
+}
+
+
+def verbs_with(option: str) -> set[str]:
+    verbs = typer.main.get_command(app).commands
+    return {name for name, verb in verbs.items() if any(option in one.opts for one in verb.params)}
+
+
+def test_every_verb_with_the_option_is_here() -> None:
+    assert verbs_with("--quiet") == set(WORDS)
+
+
+@pytest.mark.parametrize("verb", WORDS)
+def test_nothing_but_errors_is_printed(
+    inception: Callable,
+    photos: Callable,
+    digits_run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+) -> None:
+    once = Turns(least=1, most=1, seconds=0.0, counted=1)
+    monkeypatch.setattr("inception.deployment.ways.SINGLE", once)
+    monkeypatch.setattr("inception.deployment.ways.LARGE", once)
+    monkeypatch.setattr(turns, "PAUSE", 0.0)
+    for engine in ("openvino", "onnx"):  # torch alone is quick
+        monkeypatch.setitem(sys.modules, engine, None)
+    shutil.copytree(digits_run, "run")
+    given = {"RUN": Path("run"), "PHOTOS": photos()}
+    said = inception(verb, *(given.get(word, word) for word in WORDS[verb]), "--quiet")
+
+    assert (said.out, said.err, said.code) == ("", "", 0)
