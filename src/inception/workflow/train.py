@@ -13,11 +13,12 @@ import torch
 
 from inception.data.balance import histogram
 from inception.errors import RecipeError
+from inception.preprocess import Preprocessing
 from inception.spec import Net, from_json, to_json
 from inception.training.budget import Epochs
 from inception.training.execution import check_device, check_precision, default_device
 from inception.training.processes import Processes, processes, take_gpu
-from inception.training.recipe import Recipe
+from inception.training.recipe import LIMITS, Recipe
 from inception.workflow import run_folder as folders
 from inception.workflow.asked import Asked, check_asked, check_seed, wanted_budget, wanted_recipe
 from inception.workflow.choose import Choice, choose_net, choose_scaled, choose_start
@@ -155,13 +156,11 @@ def decided(
     opened = open_data(asked.data, seed=asked.seed)
     choice = chosen(asked, opened, group, listener)
     recipe, suited = choose_recipe(opened, choice.net, asked.settings, asked.recipe.recipe)
-    reasons = [*choice.reasons, *asked.recipe.says(), *suited]
+    preprocessing, recipe, kept = prepared(choice, recipe)
+    reasons = [*choice.reasons, *asked.recipe.says(), *suited, *kept]
     tell(opened, reasons, listener)
     if group.count == 1:
         folders.free(out)
-    preprocessing = choice.preprocessing  # of a model that it starts from, else the recipe's
-    if choice.start is None:
-        preprocessing = replace(preprocessing, std=(recipe.pixel_std,) * 3)
     opened, ready = load_together(
         opened,
         preprocessing,
@@ -191,6 +190,28 @@ def decided(
     run = Run(Path(), record, opened.source, ready, listener, began, group)
     settle(run, out, opened.address)
     return run
+
+
+def prepared(choice: Choice, recipe: Recipe) -> tuple[Preprocessing, Recipe, tuple[str, ...]]:
+    """What makes pixels the input, as the recipe says or a model that the run starts from.
+
+    Returns:
+        The preprocessing; the recipe, with the model's `pixel_std` where one number says it; and
+        why it is not what the recipe wanted.
+    """
+    own, wanted = choice.preprocessing, (recipe.pixel_std,) * 3
+    if choice.start is None:
+        return replace(own, std=wanted), recipe, ()
+    if own.std == wanted:
+        return own, recipe, ()
+    why = (
+        f"std={', '.join(f'{std:g}' for std in own.std)}: {choice.start.model} brings its "
+        f"preprocessing, so that pixel_std={recipe.pixel_std:g} of recipe {recipe.name} has no use"
+    )
+    low, high = LIMITS["pixel_std"]
+    if low <= min(own.std) == max(own.std) <= high:
+        recipe = replace(recipe, pixel_std=own.std[0])
+    return own, recipe, (why,)
 
 
 def tell(opened: Opened, reasons: Sequence[str], listener: Listener) -> None:
