@@ -2,17 +2,24 @@
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
 
+from inception.preprocess import Preprocessing
 from inception.spec import Net, with_exits
 from inception.training.cookbook import RECIPES
+from inception.training.recipe import TOLD
 from inception.workflow.architectures import find
+from inception.workflow.choose import Choice
 from inception.workflow.record import SAME, read_record
 from inception.workflow.report import network, repeat
+from inception.workflow.start import Start
+from inception.workflow.train import prepared
 
 QUICK = ("train", "digits", "--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
 
@@ -56,17 +63,78 @@ def test_a_model_is_fine_tuned_with_other_exits(inception: Callable, digits_run:
     assert record.start.same_classes
     assert f"--from {record.start.model}" in repeat(Path("run"), record)
     assert "--exits none" in repeat(Path("run"), record)
+    page = Path("run", "report.html").read_text()
+    assert f"trained from the weights of {record.start.model} on digits." in page
 
 
-def test_the_command_on_the_page_makes_the_same_run(inception: Callable) -> None:
-    """A network that was scaled has a name which is in no catalog; its record has the rest."""
-    first = inception(*QUICK, "--cost", "400kMAC", "--exits", "reduce4", "--out", "first")
+@pytest.fixture
+def coarse(digits_run: Path) -> Path:
+    """A model that divides its pixels by another number."""
+    folder = Path(shutil.copytree(digits_run / "model", "coarse"))
+    card = json.loads((folder / "model.json").read_text())
+    card["preprocessing"]["std"] = [0.25] * 3
+    (folder / "model.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("recipe", "wanted"), [({}, 0.5), ({"pixel_std": 0.3}, 0.3), ({"pixel_std": 0.25}, 0.25)]
+)
+def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
+    inception: Callable, coarse: Path, recipe: dict[str, float], wanted: float
+) -> None:
+    Path("mine.json").write_text(json.dumps({"batch": 200, **recipe}))
+    said = inception(*QUICK, "--from", coarse, "--recipe", "mine.json", "--out", "run")
+    record = read_record(Path("run"))
+    why = (
+        f"std=0.25, 0.25, 0.25: {coarse.resolve()} brings its preprocessing, so that "
+        f"pixel_std={wanted} of recipe mine has no use"
+    )
+
+    assert (said.code, said.err) == (0, "")
+    assert record.preprocessing.std == (0.25,) * 3
+    assert record.recipe.pixel_std == 0.25
+    assert (why in record.reasons) == (wanted != 0.25)
+
+
+@pytest.mark.parametrize("std", [(0.2, 0.25, 0.3), (2.0, 2.0, 2.0)])
+def test_a_std_that_no_recipe_can_say_is_a_reason_alone(
+    tiny: Net, std: tuple[float, float, float]
+) -> None:
+    start = Start(model="theirs", sha256="", same_classes=True)
+    own = Preprocessing(size=16, std=std)
+    kept, recipe, (why,) = prepared(Choice(tiny, (), own, start), RECIPES["finetune"])
+
+    assert (kept, recipe) == (own, RECIPES["finetune"])
+    assert why.startswith(f"std={', '.join(f'{one:g}' for one in std)}: theirs brings its ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--cost", "400kMAC", "--exits", "reduce4"),  # scaled: its name is in no catalog
+        ("--arch", "compact", "batch=128", "mixup=0", "mirror=alternating"),
+        ("--arch", "compact", "--recipe", "mine.json", "padding=1"),
+        ("--from", "coarse"),
+        ("--from", "coarse", "--recipe", "mine.json"),
+    ],
+)
+@pytest.mark.usefixtures("coarse")
+def test_the_command_on_the_page_makes_the_same_run(
+    inception: Callable, words: tuple[str, ...]
+) -> None:
+    recipe = {"batch": 200, "pixel_std": 0.3, "area_low": 0.7}
+    Path("mine.json").write_text(json.dumps(recipe))
+    first = inception(*QUICK, *words, "--out", "first")
     line = shlex.split(repeat(Path("first"), read_record(Path("first"))))
     again = inception(*line[1:], "--out", "again", "--quiet")
     one, other = (read_record(Path(run)).to_json() for run in ("first", "again"))
+    told = (*TOLD, "area_low") if "padding=1" in words else TOLD  # which has no use with padding
+    for record in (one, other):
+        record["recipe"] = {k: v for k, v in record["recipe"].items() if k not in told}
 
-    assert (first.code, again.code) == (0, 0)
-    assert shlex.join(line) in Path("first", "report.html").read_text()
+    assert (first.code, again.code) == (0, 0), again.err
+    assert shlex.join(line) in unescape(Path("first", "report.html").read_text())
     assert {key: one[key] for key in SAME} == {key: other[key] for key in SAME}
 
 

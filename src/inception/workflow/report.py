@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -27,6 +27,10 @@ from inception.workflow import run_folder as folders
 from inception.workflow.architectures import find
 from inception.workflow.record import FILE, Record, read_record
 from inception.workflow.report_pictures import Album, eyes
+from inception.workflow.suit import Suited
+
+OF_CROPS = ("area_low", "area_high", "aspect")  # `train` refuses them beside padding
+OF_THE_MODEL = ("pixel_std",)  # ... and beside a model to start from, which brings its own
 
 
 def report(run: str | Path) -> Path:
@@ -85,7 +89,7 @@ def content(
     return shown.RunContent(
         title=f"{name} with {record.net.name}",
         subtitle=f"{record.net.name} at {side}x{side} pixels, {len(classes)} classes, "
-        f"trained from scratch on {name}.",
+        f"trained from {beginning(record)} on {name}.",
         made_at=moment(record),
         scored_set=result["set"],
         top1=result["top1"],
@@ -127,6 +131,11 @@ def content(
         commands=tuple(commands(folder, record)),
         machine={k: str(v) for k, v in {**record.machine, **record.versions}.items()},
     )
+
+
+def beginning(record: Record) -> str:
+    """What a run began with."""
+    return "scratch" if record.start is None else f"the weights of {record.start.model}"
 
 
 def moment(record: Record) -> str:
@@ -230,12 +239,20 @@ def early_exit_commands(run: str, data: str, record: Record) -> list[shown.Comma
 def repeat(folder: Path, record: Record) -> str:
     """The command that makes the same run: what was chosen is spelt out."""
     name = record.recipe.name if record.recipe.name in RECIPES else recipes.MODERN.name
-    settings = recipes.settings(record.recipe, RECIPES[name])
-    words = ["inception", "train", record.data["address"], *settings, *limit(record.budget)]
-    words += [] if name == recipes.MODERN.name else ["--recipe", name]
+    words = ["inception", "train", record.data["address"], *settings(record, RECIPES[name])]
+    words += ["--recipe", name, *limit(record.budget)]
     words += ["--input", str(record.net.image[1]), *network(folder, record)]
     words += [] if record.precision == "auto" else ["--precision", record.precision]
     return shlex.join([*words, "--seed", str(record.seed)])
+
+
+def settings(record: Record, base: recipes.Recipe) -> list[str]:
+    """What turns `base` into the recipe of a run, whatever would be chosen for the images."""
+    recipe = record.recipe
+    same = [key for key in get_args(Suited) if getattr(recipe, key) == getattr(base, key)]
+    said = [*recipes.settings(recipe, base), *(f"{key}={getattr(recipe, key)}" for key in same)]
+    refused = {*(OF_CROPS if recipe.padding else ()), *(OF_THE_MODEL if record.start else ())}
+    return [setting for setting in said if setting.partition("=")[0] not in refused]
 
 
 def network(folder: Path, record: Record) -> list[str]:

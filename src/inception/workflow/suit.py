@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop the
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
 SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
+
+Suited: TypeAlias = Literal[
+    "mirror", "area_low", "crop_side", "small_crops", "balance", "batch", "mixup"
+]  # what of a recipe suits some images and not others
 
 
 def choose_recipe(
@@ -58,9 +63,9 @@ def choose_recipe(
     return recipe, reasons
 
 
-def suit(opened: Opened, net: Net) -> dict[str, tuple[str, str]]:
+def suit(opened: Opened, net: Net) -> dict[Suited, tuple[str, str]]:
     """Settings that suit the images: key -> value and why."""
-    found = {}
+    found: dict[Suited, tuple[str, str]] = {}
     side = net.image[1]
     if not opened.source.mirror:
         found["mirror"] = ("none", "a mirrored image of these classes means something else")
