@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from inception.data.augmentation import Cropping
 from inception.data.draws import hashed
-from inception.data.images import Images
+from inception.data.images import Images, TrainImages
 from inception.data.source import Unusable
 from inception.data.stream import Stream
 
@@ -119,6 +120,20 @@ class Balanced:
     def found(self) -> Sequence[Unusable]:
         """Images that turned out to be unusable since training began."""
         return self.images.found()
+
+
+def balance(
+    how: Balance, train: Images | Stream, classes: int
+) -> tuple[TrainImages, Tensor | None]:
+    """The images as an epoch takes them, and the weights of their classes in the loss."""
+    match how:
+        case "none":
+            return train, None
+        case "loss":
+            counts = class_counts(train.labels.numpy(), classes)
+            return train, torch.from_numpy(class_weights(counts))
+        case "sample":
+            return Balanced(train), None
 
 
 class _Repeated:

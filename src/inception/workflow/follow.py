@@ -10,10 +10,8 @@ from typing import Any
 
 import torch
 
-from inception.data.balance import Balance, Balanced, class_counts, class_weights
-from inception.data.images import Images, TrainImages
+from inception.data.balance import balance
 from inception.data.source import Unusable
-from inception.data.stream import Stream
 from inception.errors import RecipeError
 from inception.files import flush
 from inception.spec import with_input
@@ -134,20 +132,6 @@ def decide_execution(run: Run) -> Job:
         run.write_record()
         run.listener.say(record.arithmetic())
     return job(record.execution)
-
-
-def balance(
-    how: Balance, train: Images | Stream, classes: int
-) -> tuple[TrainImages, torch.Tensor | None]:
-    """The images as an epoch takes them, and the weights of their classes in the loss."""
-    match how:
-        case "none":
-            return train, None
-        case "loss":
-            counts = class_counts(train.labels.numpy(), classes)
-            return train, torch.from_numpy(class_weights(counts))
-        case "sample":
-            return Balanced(train), None
 
 
 def probed(run: Run, job: Callable[[Execution], Job], ways: Sequence[Execution]) -> list[Trial]:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from inception.data import Sets, Source, survey
+from inception.data.balance import balance
 from inception.data.draws import uniform
 from inception.data.images import Images
 from inception.data.scan.groups import Group
@@ -111,11 +112,9 @@ def out_of_fold(
         torch.set_num_threads(template.execution.threads)
         for number in range(folds):
             held_out = np.flatnonzero(fold == number)
-            job = replace(
-                template,
-                train=_subset(_resident(template, found), np.flatnonzero(fold != number)),
-                val=_subset(template.val, held_out[:FOLLOWED]),
-            )
+            others = _subset(_resident(template, found), np.flatnonzero(fold != number))
+            val = _subset(template.val, held_out[:FOLLOWED])
+            job = _balanced(replace(template, val=val), others, answers.shape[1])
             answers[held_out] = _fold(
                 job, template.val.pixels[torch.from_numpy(held_out)], number, folds, listener
             )
@@ -211,6 +210,14 @@ def _fold(
             Progress(what="label errors", done=done, total=folds * steps, unit="updates")
         )
     return every_exit(state.average, pixels, job.preprocessing)["main"]
+
+
+def _balanced(job: Job, images: Images, classes: int) -> Job:
+    """The job with these images to train on, balanced as its recipe says."""
+    train, weights = balance(job.recipe.balance, images, classes)
+    if weights is not None:
+        weights = weights.to(job.execution.device, job.execution.dtype)
+    return replace(job, train=train, class_weights=weights)
 
 
 def _subset(images: Images, places: NDArray[np.int64]) -> Images:

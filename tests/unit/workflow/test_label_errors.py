@@ -78,6 +78,38 @@ def test_a_wrong_label_comes_first(photos: Folder, monkeypatch: pytest.MonkeyPat
     assert said["margin"] == pytest.approx(1 - 2 * said["probability"])
 
 
+def test_classes_of_unequal_size_are_balanced_in_every_fold(
+    photos: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = []
+
+    def note(job: Job, pixels: torch.Tensor, *_: object) -> np.ndarray:
+        jobs.append(job)
+        return np.zeros((len(pixels), 2), np.float32)
+
+    monkeypatch.setattr(label_errors, "_fold", note)
+    monkeypatch.setattr(label_errors, "_announced", lambda job, *_: job)
+    folder = photos(each=24)
+    for number in range(8, 24):
+        (folder / "light" / f"{number}.png").unlink()
+    suspected(seen(folder), (), folds=2, seed=0, listener=Silence())
+    taken = [job.train.labels[job.train.order(0, 0) % len(job.train)].bincount() for job in jobs]
+
+    assert [job.train.labels.bincount().tolist() for job in jobs] == [[12, 4], [12, 4]]
+    assert [counts.tolist() for counts in taken] == [[8, 8], [8, 8]]
+
+
+def test_a_recipe_that_weighs_mistakes_does_so_in_a_fold(photos: Folder) -> None:
+    job = label_errors._job(seen(photos(each=24)), 2, 0, Silence())
+    job = replace(job, recipe=replace(job.recipe, balance="loss"))
+    part = label_errors._subset(job.train, np.arange(20, 28))  # 4 of each class, and then 2 and 6
+    even = label_errors._balanced(job, part, 2)
+    uneven = label_errors._balanced(job, label_errors._subset(job.train, np.arange(22, 30)), 2)
+
+    assert even.class_weights.tolist() == [1.0, 1.0]
+    assert uneven.class_weights.tolist() == pytest.approx([2.0, 2 / 3])
+
+
 @pytest.mark.run
 @pytest.mark.slow
 def test_most_flipped_digits_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
