@@ -94,7 +94,7 @@ def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
     assert (said.code, said.err) == (0, "")
     assert record.preprocessing.std == (0.25,) * 3
     assert record.recipe.pixel_std == 0.25
-    assert (why in record.reasons) == (wanted != 0.25)
+    assert (why in record.reasons) == (wanted == 0.3), "0.5 is what a recipe has that wants nothing"
 
 
 @pytest.mark.parametrize("std", [(0.2, 0.25, 0.3), (2.0, 2.0, 2.0)])
@@ -103,9 +103,9 @@ def test_a_std_that_no_recipe_can_say_is_a_reason_alone(
 ) -> None:
     start = Start(model="theirs", sha256="", same_classes=True)
     own = Preprocessing(size=16, std=std)
-    kept, recipe, (why,) = prepared(Choice(tiny, (), own, start), RECIPES["finetune"])
+    kept, recipe, (why,) = prepared(Choice(tiny, (), own, start), RECIPES["googlenet_2014"])
 
-    assert (kept, recipe) == (own, RECIPES["finetune"])
+    assert (kept, recipe) == (own, RECIPES["googlenet_2014"])
     assert why.startswith(f"std={', '.join(f'{one:g}' for one in std)}: theirs brings its ")
 
 

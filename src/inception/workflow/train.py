@@ -18,7 +18,7 @@ from inception.spec import Net, from_json, to_json
 from inception.training.budget import Epochs
 from inception.training.execution import check_device, check_precision, default_device
 from inception.training.processes import Processes, processes, take_gpu
-from inception.training.recipe import LIMITS, Recipe
+from inception.training.recipe import LIMITS, MODERN, Recipe
 from inception.workflow import run_folder as folders
 from inception.workflow.asked import Asked, check_asked, check_seed, wanted_budget, wanted_recipe
 from inception.workflow.choose import Choice, choose_net, choose_scaled, choose_start
@@ -197,20 +197,20 @@ def prepared(choice: Choice, recipe: Recipe) -> tuple[Preprocessing, Recipe, tup
 
     Returns:
         The preprocessing; the recipe, with the model's `pixel_std` where one number says it; and
-        why it is not what the recipe wanted.
+        why it is not what the recipe wanted, where it wanted something special.
     """
-    own, wanted = choice.preprocessing, (recipe.pixel_std,) * 3
+    own, wanted = choice.preprocessing, recipe.pixel_std
     if choice.start is None:
-        return replace(own, std=wanted), recipe, ()
-    if own.std == wanted:
-        return own, recipe, ()
-    why = (
-        f"std={', '.join(f'{std:g}' for std in own.std)}: {choice.start.model} brings its "
-        f"preprocessing, so that pixel_std={recipe.pixel_std:g} of recipe {recipe.name} has no use"
-    )
+        return replace(own, std=(wanted,) * 3), recipe, ()
     low, high = LIMITS["pixel_std"]
     if low <= min(own.std) == max(own.std) <= high:
         recipe = replace(recipe, pixel_std=own.std[0])
+    if wanted == MODERN.pixel_std or own.std == (wanted,) * 3:
+        return own, recipe, ()
+    why = (
+        f"std={', '.join(f'{std:g}' for std in own.std)}: {choice.start.model} brings its "
+        f"preprocessing, so that pixel_std={wanted:g} of recipe {recipe.name} has no use"
+    )
     return own, recipe, (why,)
 
 
