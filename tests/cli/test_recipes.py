@@ -7,13 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pytest
 
+from inception.catalog import architecture
+from inception.derive import tensors
 from inception.preprocess import Preprocessing
 from inception.spec import Net, with_exits
 from inception.training.cookbook import RECIPES
 from inception.training.recipe import TOLD
+from inception.weights import Card, write_model
 from inception.workflow.architectures import find
 from inception.workflow.choose import Choice
 from inception.workflow.record import SAME, read_record
@@ -151,6 +156,27 @@ def test_a_network_is_named_as_shortly_as_names_it_exactly(
     digits_run: Path, net: Net, said: list[str]
 ) -> None:
     assert network(Path("some"), replace(read_record(digits_run), net=net)) == said
+
+
+@pytest.mark.parametrize("exits", ["pooled", "published"])
+def test_exits_that_came_to_average_over_the_grid_are_told(
+    digits_run: Path, tmp_path: Path, exits: Literal["pooled", "published"]
+) -> None:
+    """Of a model whose exits did so the option would draw the heads anew."""
+    pooled = architecture("googlenet", classes=10, input=224, exits="pooled")
+    theirs = architecture("googlenet", classes=10, input=224, exits=exits)
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in tensors(theirs)}
+    card = Card(
+        architecture=theirs,
+        classes=tuple("0123456789"),
+        preprocessing=Preprocessing(size=224),
+    )
+    write_model(tmp_path / "model", card, zeros)
+    start = Start(model=str(tmp_path / "model"), sha256="", same_classes=True)
+    said = network(Path("some"), replace(read_record(digits_run), net=pooled, start=start))
+
+    assert said[:2] == ["--from", start.model]
+    assert ("--pooled-exits" in said) == (exits == "published")
 
 
 @pytest.mark.parametrize(

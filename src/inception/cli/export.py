@@ -70,13 +70,14 @@ def export(  # noqa: PLR0913 - the options of the verb
     from inception.cli.console import console, listener, print_json
     from inception.cli.speeds import print_variants
     from inception.cli.words import bytes_said
+    from inception.weights.importing import beside
     from inception.workflow.export import export as run
     from inception.workflow.export import wanted
 
     asked = wanted(to, precision, exits=exits, most=max_drop / 100, resize=resize)
     if variants or fastest:
         refuse_one_precision(to, precision, both=variants and fastest)
-    place = out or Path(f"{model}-{'variants' if variants else to}")
+    place = out or beside(model, "variants" if variants else to)
     with listener(quiet=quiet, as_json=as_json) as heard:
         if variants or fastest:
             found = in_every_precision(model, place, asked, images, data, heard, fastest=fastest)

@@ -148,6 +148,16 @@ def is_there(path: Path) -> bool:
     return path.is_file() or index_of(path).is_file()
 
 
+def beside(model: str | Path, made: str) -> Path:
+    """A place for what is made of a model: beside it; here for released weights."""
+    path = Path(model)
+    if not (path.is_dir() or is_there(path)):
+        return Path(f"{path.name}-{made}")
+    if path.name in {"", ".."}:
+        path = path.resolve()
+    return path.with_name(f"{path.name}-{made}")
+
+
 def index_of(path: Path) -> Path:
     """Give the file of a TensorFlow checkpoint that lists its tensors."""
     return path.with_name(f"{path.name}.index")

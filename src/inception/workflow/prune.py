@@ -11,7 +11,7 @@ from inception.derive import cost, tensors
 from inception.errors import UnknownNameError, did_you_mean
 from inception.spec import Net, cut_at
 from inception.weights import Card, write_model
-from inception.weights.importing import Tensors, read
+from inception.weights.importing import Tensors, beside, read
 from inception.workflow.run_folder import free
 
 
@@ -56,7 +56,7 @@ def prune(model: str | Path, at: str, out: str | Path | None = None) -> Pruned:
     card, before = read(model)
     name = exit_called(card.architecture, at)
     net = cut_at(card.architecture, name)
-    folder = Path(out) if out else Path(model).with_name(f"{Path(model).resolve().name}-{name}")
+    folder = Path(out) if out else beside(model, name)
     free(folder)
     kept = carried(net, before, name)
     smaller = replace(

@@ -14,19 +14,21 @@ import numpy as np
 from inception.data import Source, divide, open_source
 from inception.derive import cost
 from inception.derive.draw import draw
-from inception.errors import InceptionError, RunError
+from inception.errors import InceptionError, RunError, SpecError
 from inception.files import write_whole
 from inception.report import content as shown
 from inception.report.page import render
-from inception.spec import with_exits
+from inception.spec import Net, with_exits
 from inception.training import recipe as recipes
 from inception.training.budget import Budget, Epochs, Time, Work
 from inception.training.cookbook import RECIPES
 from inception.workflow import report_scores as scores
 from inception.workflow import run_folder as folders
 from inception.workflow.architectures import find
+from inception.workflow.choose import choose_start
 from inception.workflow.record import FILE, Record, read_record
 from inception.workflow.report_pictures import Album, eyes
+from inception.workflow.start import Start
 from inception.workflow.suit import Suited
 
 OF_CROPS = ("area_low", "area_high", "aspect")  # `train` refuses them beside padding
@@ -261,7 +263,8 @@ def network(folder: Path, record: Record) -> list[str]:
     after = [exit_.after for exit_ in net.exits]
     exits = ["--exits", ",".join(after) or "none"]
     if record.start is not None:
-        return ["--from", record.start.model, *exits]
+        classes = tuple(record.data["classes"])
+        return ["--from", record.start.model, *exits, *pooled(record.start, net, classes)]
     with suppress(InceptionError):  # no such name, or no such block in the network of that name
         own = find(net.name, classes=len(record.data["classes"]), side=net.image[1])
         if own == net:
@@ -269,6 +272,18 @@ def network(folder: Path, record: Record) -> list[str]:
         if with_exits(own, after) == net:
             return ["--arch", net.name, *exits]
     return ["--arch", str(folder / FILE)]
+
+
+def pooled(start: Start, net: Net, classes: tuple[str, ...]) -> list[str]:
+    """The option that lets exits average over the whole grid, where those of the model did not."""
+    after = [exit_.after for exit_ in net.exits]
+    try:
+        one = choose_start(start.model, net.image[1], after, classes=classes)
+    except SpecError:  # such exits have no room at this input
+        return ["--pooled-exits"]
+    except InceptionError:  # the model is gone, and the command with it
+        return []
+    return [] if one.net == net else ["--pooled-exits"]
 
 
 def limit(budget: Budget) -> list[str]:

@@ -13,7 +13,14 @@ from inception.derive import tensors
 from inception.errors import WeightsError
 from inception.weights import caffe, tf_slim
 from inception.weights.class_names import imagenet
-from inception.weights.importing import FORMATS, format_of, import_weights, named_classes, read
+from inception.weights.importing import (
+    FORMATS,
+    beside,
+    format_of,
+    import_weights,
+    named_classes,
+    read,
+)
 from inception.weights.names import rename
 
 State = Callable[..., dict[str, np.ndarray]]
@@ -181,3 +188,24 @@ def test_weights_that_are_not_finite_are_refused(state_of: State, tmp_path: Path
         "1 tensors hold values that are not finite, the first is "
         "trunk.inception5b.p1.0.bn.running_var; the file is damaged, or its training failed"
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        ("runs/a/model", "runs/a/model-onnx"),
+        ("w.pth", "w.pth-onnx"),
+        ("torchvision/googlenet", "googlenet-onnx"),  # an id of released weights
+        (".", "here-onnx"),
+    ],
+)
+def test_what_is_made_of_a_model_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, place: str
+) -> None:
+    here = tmp_path / "here"
+    (here / "runs" / "a" / "model").mkdir(parents=True)
+    (here / "w.pth").touch()
+    monkeypatch.chdir(here)
+    expected = tmp_path / place if model == "." else Path(place)
+
+    assert beside(model, "onnx") == expected
