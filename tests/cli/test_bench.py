@@ -37,6 +37,13 @@ def unquantised(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{module}.plainly", lambda model, _: model)
 
 
+@pytest.fixture(autouse=True)
+def able(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor with arithmetic for every precision, whichever this one is."""
+    flags = frozenset({"avx512_bf16", "avx512_vnni"})
+    monkeypatch.setattr(processor, "cpu_flags", lambda: flags)
+
+
 @pytest.fixture
 def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without a C++ compiler, which is also quicker."""
