@@ -122,7 +122,7 @@ def test_the_client_on_the_page_gets_the_models_answer(
 
     done = subprocess.run(
         [sys.executable, CLIENT, stub(folder), folder, photo],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
