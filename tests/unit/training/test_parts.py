@@ -175,7 +175,8 @@ def test_candidates() -> None:
     }  # fmt: skip
     assert {e.precision for e in candidates("cpu", 1, "fp32")} == {"fp32"}
     assert {e.precision for e in candidates("cpu", 1, "bf16")} == {"bf16"}
-    assert {e.threads for e in candidates("cpu", 2)} <= {1, 2}
+    assert {e.threads for e in candidates("cpu", 2)} == {1, 2}
+    assert {e.threads for e in candidates("cuda", 2)} == {2}
 
 
 def test_devices_and_precisions_that_are_not_there() -> None:
