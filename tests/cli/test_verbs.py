@@ -10,12 +10,10 @@ import pytest
 from PIL import Image
 
 from inception import architecture, cost
+from inception.cli.app import app
 from inception.spec import from_json
 
-VERBS = (
-    "list", "describe", "design", "recipes", "train", "resume", "evaluate", "explain", "predict",
-    "report", "compare", "prune", "convert", "export", "bench",
-)  # fmt: skip
+VERBS = [str(command.name) for command in app.registered_commands]
 
 
 @pytest.fixture(scope="module")
