@@ -1,4 +1,4 @@
-"""Memory that training keeps is given back when it ends."""
+"""Memory that training keeps is given back when it ends; vanishing values are dropped till then."""
 
 import json
 import subprocess
@@ -61,6 +61,31 @@ def test_what_is_freed_is_kept_while_training_and_given_back_after() -> None:
     assert after < COUNT * BLOCK // 4
     assert later < COUNT * BLOCK // 2, "glibc trims its heap again"
     assert failed < COUNT * BLOCK // 4, "an error gives it back too"
+
+
+VANISHING = """
+import json
+import numpy as np, torch
+from inception.training.tuning import tuned
+
+torch.set_num_threads(2)
+few, many = (torch.from_numpy(np.full(count, 1e-40, np.float32)) for count in (2**4, 2**20))
+
+def left(values):
+    return (values * 1.0).view(torch.int32).count_nonzero().item()
+
+with tuned():
+    during = left(few), left(many)
+print(json.dumps([during, left(few)]))
+"""  # compared as whole numbers: where such values are dropped, they equal zero
+
+
+def test_values_too_small_to_be_exact_are_dropped_by_all_threads_while_training() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", VANISHING], stdout=subprocess.PIPE, text=True, check=True
+    )
+
+    assert json.loads(done.stdout) == [[0, 0], 2**4]
 
 
 def test_an_error_gives_back_the_arithmetic() -> None:
