@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tests are too small for more, and
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow down what runs beside
 os.environ["no_proxy"] = "127.0.0.1,localhost"  # the servers of tests are on this machine
+os.environ.update(FORCE_COLOR="", GITHUB_ACTIONS="", PY_COLORS="", TTY_COMPATIBLE="")  # no terminal
 
 from collections.abc import Callable
 from pathlib import Path
