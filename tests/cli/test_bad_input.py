@@ -369,6 +369,31 @@ def test_a_defect_of_ours_ends_with_1_and_says_so(
     )
 
 
+def test_ctrl_c_within_a_verb_is_told(inception: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inception.workflow.describe.description", stopped)
+    said = inception("describe", "compact")
+
+    assert (said.code, said.err) == (130, "inception: interrupted\n")
+
+
+@pytest.mark.parametrize("stood", [True, False])
+def test_a_budget_that_is_too_small_leaves_no_folder_but_the_users_own(
+    inception: Callable, tmp_path: Path, stood: bool
+) -> None:
+    out = tmp_path / "out"
+    if stood:
+        out.mkdir()
+    said = inception("train", "digits", "--input", "8", "--budget", "0.5s", "--out", out)
+
+    assert said.code == 2
+    assert "is too small for one epoch" in said.err
+    assert out.exists() == stood
+    assert not (stood and any(out.iterdir()))
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(
     inception: Callable, photos: Callable, tmp_path: Path
 ) -> None:

@@ -72,6 +72,16 @@ def test_a_model_is_fine_tuned_with_other_exits(inception: Callable, digits_run:
     assert f"trained from the weights of {record.start.model} on digits." in page
 
 
+def test_a_file_is_none_of_ours_whatever_it_says(inception: Callable) -> None:
+    """What is printed of `modern` stays as it is; the name itself is suited to the images."""
+    Path("mine.json").write_text(inception("recipes", "modern").out)
+    said = inception(*QUICK, "--recipe", "mine.json", "--out", "run")
+    record = read_record(Path("run"))
+
+    assert said.code == 0
+    assert (record.recipe.name, record.recipe.batch) == ("mine.json", RECIPES["modern"].batch)
+
+
 @pytest.fixture
 def coarse(digits_run: Path) -> Path:
     """A model that divides its pixels by another number."""
@@ -188,7 +198,7 @@ def test_exits_that_came_to_average_over_the_grid_are_told(
         (("train", "digits", "--recipe", "no.json"), "no.json: cannot be read (No such file or "),
         (("train", "digits", "--from", "gone"), "gone: no such model; give a model folder or a "),
         (("train", "digits", "--exits", "pool9"), "compact: no block is called 'pool9'; "),
-        (("train", "digits", "--budget", "1e3flop"), "the budget of 1e+03flop is too small for "),
+        (("train", "digits", "--budget", "1e3flop"), "the budget of 1000flop is too small for "),
         (("train", "digits", "--precision", "fp16", "--device", "cpu"), "fp16 is for GPUs, and "),
     ],
 )

@@ -1,11 +1,13 @@
 """Disks that are full, files that are damaged, data that changed."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hearing import Collects
@@ -95,6 +97,16 @@ def test_classes_that_changed_since_take_another_run(
     assert capfd.readouterr().err == f"{said} --from {cut}\n"
 
 
+def test_a_run_that_ended_is_not_computed_anew(whole: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "ended"))
+    shutil.rmtree(run / "checkpoints")
+    before = (run / "model" / "model.safetensors").stat()
+    with pytest.raises(RunError, match="has ended, and no checkpoint is left to score"):
+        inception.resume(run)
+
+    assert (run / "model" / "model.safetensors").stat() == before
+
+
 def test_data_that_is_gone(cut: Path, data: Path, capfd: pytest.CaptureFixture) -> None:
     shutil.rmtree(data)
     capfd.readouterr()
@@ -110,11 +122,16 @@ def test_data_that_is_gone(cut: Path, data: Path, capfd: pytest.CaptureFixture) 
         (b'{"format": 99}', "cannot be used (format must be 1, got 99)"),
         (b'{"format": 1}', "cannot be used (KeyError("),
         (b"[]", "cannot be used (TypeError("),
+        ({"recipe": []}, "cannot be used (AttributeError("),
+        ({"preprocessing": []}, "cannot be used ("),
+        ({"execution": {"speed": 1}}, "cannot be used (TypeError("),
     ],
 )
 def test_a_damaged_run_json(
-    cut: Path, capfd: pytest.CaptureFixture, content: bytes, said: str
+    cut: Path, capfd: pytest.CaptureFixture, content: bytes | dict[str, Any], said: str
 ) -> None:
+    if isinstance(content, dict):
+        content = json.dumps(json.loads((cut / "run.json").read_bytes()) | content).encode()
     (cut / "run.json").write_bytes(content)
     capfd.readouterr()
 

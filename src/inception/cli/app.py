@@ -108,6 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the border
         return tell(error, debug=debug)
+    if code == INTERRUPTED:  # typer's word for Ctrl-C within a verb
+        complain("interrupted")
     return code if isinstance(code, int) else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
@@ -205,4 +206,4 @@ def tell(done: Finished, *, quiet: bool, as_json: bool) -> None:
     )
     out.print(f"model   {done.model}", markup=False)
     out.print(f"report  {done.run / 'report.html'}", markup=False)
-    out.print(f"next    inception predict {done.run} IMAGE...", markup=False)
+    out.print(f"next    inception predict {quote(str(done.run))} IMAGE...", markup=False)

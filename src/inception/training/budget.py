@@ -112,8 +112,10 @@ def first_plan(
     if steps < steps_per_epoch:
         epoch = steps_per_epoch * speed.step + speed.evaluation
         short = speed.ending + epoch / (1.0 - SLACK) - seconds_left
+        begun = budget.seconds - seconds_left
         msg = (
-            f"the budget of {budget.seconds:g}s is too small for one epoch of {epoch:.0f} s; the "
+            f"the budget of {budget.seconds:g}s is too small for one epoch: it takes {epoch:.1f} "
+            f"s, starting took {begun:.0f} s, scoring and saving take {speed.ending:.0f} s; the "
             f"smallest that is not is {math.ceil(budget.seconds + short)}s"
         )
         raise RecipeError(msg)
@@ -155,7 +157,7 @@ def work_plan(work: Work, flop: float, *, batch: int, steps_per_epoch: int, spee
     if steps < steps_per_epoch:
         least = steps_per_epoch * update
         msg = (
-            f"the budget of {work.flop:.3g}flop is too small for one epoch of {least:.4g} "
+            f"the budget of {work.flop:.6g}flop is too small for one epoch of {least:.4g} "
             f"floating-point operations; the smallest that is not is {rounded_up(least)}flop"
         )
         raise RecipeError(msg)

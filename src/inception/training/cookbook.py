@@ -206,6 +206,8 @@ def read(path: Path) -> Found:
             msg = f"{path}: a recipe has no key {key!r}; {did_you_mean(key, known)}"
             raise RecipeError(msg)
     own = {"name": path.stem, "source": str(path), "departs": []} | data
+    if own["name"] in {recipe.name for recipe in OURS}:  # which are suited to the images
+        own["name"] = path.name
     try:
         recipe = from_json(to_json(MODERN) | own)
     except RecipeError as error:

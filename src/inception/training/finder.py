@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from inception.errors import TrainingError
 from inception.training.job import Job, State
@@ -17,6 +18,7 @@ from inception.training.optimiser import moments, set_moments
 
 LOWEST, HIGHEST = 1e-5, 10.0  # rates of the sweep
 SWEEP = 100  # updates in it
+FIRST = 10  # updates whose smoothed loss is that of a few batches, and no lowest one
 SMOOTH = 0.9  # of the loss, from update to update
 WORSE = 1.5  # times the lowest loss at which the sweep ends
 DIVISOR = 5.0  # the rate taken is that of the lowest loss divided by this
@@ -38,18 +40,21 @@ def find_rate(job: Job, state: State) -> Sweep:
     of the images is a function of the epoch, and has no state.
 
     Returns:
-        The sweep. Its rate is a fifth of the one at which the loss was lowest.
+        The sweep. Its rate is a fifth of the largest at which the loss was lowest, as far as the
+        noise of batches lets one tell.
 
     Raises:
         TrainingError: the loss never fell.
 
     Sources:
-        Smith 2017, arXiv:1506.01186, section 3.3. The smoothing and the divisor are ours.
+        Smith 2017, arXiv:1506.01186, section 3.3. The smoothing, the allowance for noise and the
+        divisor are ours.
     """
     epoch = job.train.order(job.seed, 0)[: job.steps_per_epoch * job.batch]
     turn = np.resize(epoch, SWEEP * job.batch)  # again and again
     expect(job, turn, epoch=0)
     rates: list[float] = []
+    seen: list[float] = []
     losses: list[float] = []
     smooth, weight = 0.0, 0.0
     with untouched(state):
@@ -63,14 +68,35 @@ def find_rate(job: Job, state: State) -> Sweep:
                 break
             smooth, weight = SMOOTH * smooth + (1 - SMOOTH) * loss, SMOOTH * weight + (1 - SMOOTH)
             rates.append(rate)
+            seen.append(loss)
             losses.append(smooth / weight)
-            if losses[-1] > WORSE * min(losses):
+            if losses[-1] > WORSE * min(losses[FIRST:], default=math.inf):
                 break
-    lowest = int(np.argmin(losses)) if losses else 0
-    if lowest == 0:
+    best = lowest(np.array(seen), np.array(losses))
+    if best is None:
         msg = "no learning rate made the loss fall; give one yourself, such as lr=0.05"
         raise TrainingError(msg)
-    return Sweep(tuple(rates), tuple(losses), rates[lowest] / DIVISOR)
+    return Sweep(tuple(rates), tuple(losses), rates[best] / DIVISOR)
+
+
+def lowest(seen: NDArray[np.float64], losses: NDArray[np.float64]) -> int | None:
+    """The last update of a sweep whose loss is the lowest, or is not told apart from it.
+
+    A batch of few images has a loss that is low by chance, long before the rate does anything.
+
+    Args:
+        seen: loss of each batch.
+        losses: the same, smoothed.
+
+    Returns:
+        None if it is among the first ones.
+    """
+    if len(losses) <= FIRST:
+        return None
+    spread = 1.48 * np.median(np.abs(np.diff(seen))) / math.sqrt(2)  # of most, whatever the slope
+    noise = spread * math.sqrt((1 - SMOOTH) / (1 + SMOOTH))  # of the smoothed loss
+    best = int(np.flatnonzero(losses <= losses[FIRST:].min() + noise)[-1])
+    return best if best > FIRST else None
 
 
 @contextmanager

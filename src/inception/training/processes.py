@@ -19,7 +19,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
-from inception.errors import RecipeError
+from inception.errors import RecipeError, TrainingError
 from inception.network import InceptionNet
 from inception.network.modules import BatchNormWithoutGamma
 
@@ -189,12 +189,21 @@ def join(backend: str) -> None:
 
 @contextmanager
 def processes(device: str) -> Iterator[Processes]:
-    """Join the processes that torchrun started, while a run goes on; alone if there are none."""
+    """Join the processes that torchrun started, while a run goes on; alone if there are none.
+
+    Raises:
+        TrainingError: another process was lost.
+    """
     if not launched():
         yield ALONE
         return
     join("cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo")
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())
+    except RuntimeError as error:
+        if isinstance(error, distributed.DistError) or "gloo" in str(error):
+            msg = "another process was lost, and all end; torchrun --max-restarts=3 begins again"
+            raise TrainingError(msg) from error
+        raise
     finally:
         distributed.destroy_process_group()

@@ -252,9 +252,11 @@ def contradicting_decay(recipe: Recipe) -> list[str]:
     if every == at:
         alternative = " or decay_at, and not both" if kind == "step" else ""
         return [f"decay={kind} needs decay_epochs{alternative}"]
+    late = [epoch for epoch in recipe.decay_at if epoch >= recipe.epochs]
+    wrong = [f"decay_at={epoch:g} is never reached with epochs={recipe.epochs}" for epoch in late]
     if at and recipe.decay_shift:
-        return ["decay_shift has no effect with decay_at; leave it out"]
-    return []
+        wrong.append("decay_shift has no effect with decay_at; leave it out")
+    return wrong
 
 
 def contradicting_optimiser(recipe: Recipe) -> list[str]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from inception.errors import TrainingError
 from inception.evaluation.run import every_exit
 from inception.training.job import Job, State
+from inception.training.recipe import MODERN
 
 EXPLODING = 1e4  # times the usual norm of the gradient: noise stays far below
 SETTLED = 100  # updates after which the usual norm is known
@@ -124,11 +125,14 @@ def dead_share(job: Job, state: State) -> float:
     for name in state.average.trunk:
         inside = [found for at, found in fires.items() if at.startswith(f"trunk.{name}.")]
         if inside and not any(bool(found.any()) for found in inside):
+            normed = any(isinstance(module, nn.BatchNorm2d) for module in state.average.modules())
+            tries = [f"lr={min(job.recipe.lr / 3, MODERN.lr):.2g}"]
+            tries += [] if job.recipe.warmup else ["warmup=0.1"]
+            tries += [] if normed else ["an architecture with batch norm"]
             msg = (
                 f"no ReLU of trunk.{name} fires for any image after update {state.step} (learning "
                 f"rate {rate(state):.3g}, looked at {job.val.names[0]}, ...): nothing passes; "
-                f"start again with lr={job.recipe.lr / 3:.2g}, warmup=0.1 or an architecture with "
-                "batch norm"
+                f"start again with {' or '.join(tries)}"
             )
             raise TrainingError(msg)
     every = torch.cat(list(fires.values())) if fires else torch.ones(1)

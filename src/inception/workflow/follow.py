@@ -12,7 +12,7 @@ import torch
 
 from inception.data.balance import balance
 from inception.data.source import Unusable
-from inception.errors import RecipeError
+from inception.errors import RecipeError, RunError
 from inception.files import flush
 from inception.spec import with_input
 from inception.training.checkpoint import restore, save_state
@@ -62,10 +62,19 @@ def follow(run: Run) -> Finished:
 
 
 def begin(run: Run, job: Job) -> State:
-    """The state of the newest checkpoint; where there is none, the first one of the run."""
-    restored = restore(run.folder / folders.CHECKPOINTS, job)
+    """The state of the newest checkpoint; where there is none, the first one of the run.
+
+    Raises:
+        RunError: there is none, and the run has ended: it would be computed anew.
+    """
+    restored = restore(folders.make(run.folder) / folders.CHECKPOINTS, job)
     for complaint in restored.complaints:
         run.listener.say(complaint)
+    if restored.found is None and run.record.result is not None:
+        msg = f"{run.folder}: the run has ended, and no checkpoint is left to score; its model and "
+        raise RunError(msg + "report are as they were, or train again in another folder")
+    if restored.found is None and run.record.plans:
+        run.listener.say("no checkpoint was saved: the run begins again")
     if restored.found is None and run.record.start is not None:
         adopt(restored.state, run.record.start.tensors(job.net))
     return restored.state

@@ -144,7 +144,9 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / FILE
     if not path.is_file():
-        msg = f"{folder}: no run there, it holds no {FILE}; give the folder that `train` printed"
+        above = folder.parent
+        meant = above if (above / FILE).is_file() else "the folder that `train` printed"
+        msg = f"{folder}: no run there, it holds no {FILE}; give {meant}"
         raise RunError(msg)
     try:
         data = json.loads(path.read_bytes())
@@ -152,7 +154,7 @@ def read_record(folder: Path) -> Record:
             msg = f"format must be {FORMAT}, got {data['format']!r}"
             raise RunError(msg)
         return record_from_json(data)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         said = str(error) if isinstance(error, InceptionError) else repr(error)
         msg = f"{path}: cannot be used ({said}); start the run again in another folder"
         raise RunError(msg) from error

@@ -20,7 +20,7 @@ from inception.workflow.record import Record, read_record
 from inception.workflow.run import Run
 from inception.workflow.run_folder import MODEL
 from inception.workflow.track import check_tracking
-from inception.workflow.train import check_processes, facts
+from inception.workflow.train import check_processes, counts, facts
 
 
 def resume(
@@ -81,7 +81,9 @@ def resume(
                 listener=heard,
             )
             record.data = facts(opened, ready)
-            record.reasons.append(f"the images changed after the run began: {opened.sets.rule}")
+            why = f"the images changed after the run began: {opened.sets.rule}"
+            record.reasons.append(why)
+            heard.say(f"{why}; {counts(opened)}")
         check_processes(record.recipe, len(ready.train), group)
         resumed = Run(folder, record, opened.source, ready, heard, began, group)
         if not same:

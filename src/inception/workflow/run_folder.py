@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,16 @@ LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "pre
 
 
 def resuming(folder: Path) -> str:
-    """The command that goes on with a run, as a shell takes it."""
-    return shlex.join(["inception", "resume", str(folder)])
+    """What goes on with a run that was interrupted: as many processes, for the same bytes."""
+    from inception.training.processes import launched
+
+    return "the same torchrun command" if launched() else resume_command(folder)
+
+
+def resume_command(folder: Path) -> str:
+    """The command that resumes a run, as a shell takes it."""
+    place = str(folder)
+    return shlex.join(["inception", "resume", f"./{place}" if place.startswith("-") else place])
 
 
 def free(out: Path | None) -> None:
@@ -33,7 +42,7 @@ def free(out: Path | None) -> None:
     """
     if out is not None and out.exists() and not is_free(out):
         if (out / "run.json").exists():
-            msg = f"{out}: holds another run; choose another --out, or `{resuming(out)}`"
+            msg = f"{out}: holds another run; choose another --out, or `{resume_command(out)}`"
         else:
             msg = f"{out}: holds something already; choose another --out"
         raise RunError(msg)
@@ -102,6 +111,15 @@ def make(folder: Path) -> Path:
     return folder
 
 
+def empty(folder: Path) -> None:
+    """Remove everything in a folder."""
+    for path in list(folder.iterdir()):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def clean(name: str) -> str:
     """A name that is safe in a path.
 
@@ -149,7 +167,8 @@ def keep_steps(folder: Path, last: int) -> None:
     path = folder / STEPS
     if not path.is_file():
         return
-    kept = [line for line in path.read_text().splitlines(keepends=True) if until(line, last)]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    kept = [line for line in lines if until(line, last)]
     write_whole(path, "".join(kept))
 
 

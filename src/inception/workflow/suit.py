@@ -47,10 +47,12 @@ def choose_recipe(
         RecipeError: as `override` raises, training crops of that side do not fit the network or
             their padding, or it freezes up to a block which the network does not have.
     """
-    asked = {setting.partition("=")[0] for setting in settings}
-    if override(base, settings).padding:
-        asked.add("area_low")  # no crops: the whole image is shown
-    suited = {key: found for key, found in suit(opened, net).items() if key not in asked}
+    asked, own = {setting.partition("=")[0] for setting in settings}, override(base, settings)
+    suited = {
+        key: found
+        for key, found in suit(opened, net).items()
+        if key not in asked and goes_with(own, f"{key}={found[0]}")
+    }
     if base not in OURS:
         suited = {
             key: found for key, found in suited.items() if key == "mirror" and base.mirror != "none"
@@ -61,6 +63,15 @@ def choose_recipe(
     check_crops(net, recipe)
     check_frozen(net, recipe)
     return recipe, reasons
+
+
+def goes_with(recipe: Recipe, setting: str) -> bool:
+    """Whether a recipe may have a setting: what was asked for may leave it no room."""
+    try:
+        override(recipe, [setting])
+    except RecipeError:
+        return False
+    return True
 
 
 def suit(opened: Opened, net: Net) -> dict[Suited, tuple[str, str]]:

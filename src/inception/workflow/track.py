@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from inception.errors import RecipeError
+from inception.errors import RecipeError, WriteError
 from inception.workflow import run_folder as folders
 from inception.workflow.listen import Listener, Progress
 
@@ -37,7 +37,8 @@ class Tracker:
         from torch.utils.tensorboard import SummaryWriter
 
         self.run, self.step, self.listener = run, step, listener
-        self.writer = SummaryWriter(str(run / EVENTS), purge_step=step + 1)
+        with writing(run / EVENTS):
+            self.writer = SummaryWriter(str(run / EVENTS), purge_step=step + 1)
 
     def say(self, sentence: str) -> None:
         """Pass it on."""
@@ -53,16 +54,35 @@ class Tracker:
         lines = (self.run / folders.STEPS).read_text().splitlines()
         updates = [update for update in map(json.loads, lines) if update["step"] > self.step]
         self.step = row["step"]
-        for update in updates:
-            self.write("update", update)
-        self.write("epoch", row)
-        self.writer.flush()
+        with writing(self.run / EVENTS):
+            for update in updates:
+                self.write("update", update)
+            self.write("epoch", row)
+            self.writer.flush()
 
     def write(self, group: str, numbers: Mapping[str, Any]) -> None:
         """Write every number of one update or epoch."""
         for name, value in numbers.items():
             if name != "step" and value is not None:
                 self.writer.add_scalar(f"{group}/{name}", value, numbers["step"])
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        with writing(self.run / EVENTS):
+            self.writer.close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Let what the disk does not take end a run as it does elsewhere.
+
+    Raises:
+        WriteError: it does not take something.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(path, error) from error
 
 
 @contextmanager
@@ -72,4 +92,4 @@ def tracked(run: Path, step: int, listener: Listener) -> Iterator[Listener]:
     try:
         yield tracker
     finally:
-        tracker.writer.close()
+        tracker.close()

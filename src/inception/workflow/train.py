@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 
 from inception.data.balance import histogram
-from inception.errors import RecipeError
+from inception.errors import RecipeError, RunError
 from inception.preprocess import Preprocessing
 from inception.spec import Net, from_json, to_json
 from inception.training.budget import Epochs
@@ -138,14 +137,18 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
         track=track,
     )
     check_asked(asked)
+    place = None if out is None else Path(out)
+    made = place is None or not place.exists()
     with processes(device) as group:
         heard = (listener or Silence()) if group.first else Silence()
-        run = decided(asked, None if out is None else Path(out), group, heard, began)
+        run = decided(asked, place, group, heard, began)
         try:
             return follow(run)
         except RecipeError:  # a budget too small for one epoch: nothing is worth keeping
             if group.first and not run.record.plans:
-                shutil.rmtree(run.folder)
+                folders.empty(run.folder)
+                if made:
+                    run.folder.rmdir()
             raise
 
 
@@ -224,7 +227,11 @@ def tell(opened: Opened, reasons: Sequence[str], listener: Listener) -> None:
 
 
 def settle(run: Run, out: Path | None, address: str) -> None:
-    """Give a run its folder: a new one, or that of the same run which several processes began."""
+    """Give a run its folder: a new one, or that of the same run which several processes began.
+
+    Raises:
+        RunError: it cannot be made, in every process.
+    """
     group, record = run.processes, run.record
     begun = folders.begun(out, address, record.net.name) if group.count > 1 else []
     same = [str(folder) for folder in begun if same_run(folder, record)]
@@ -233,8 +240,14 @@ def settle(run: Run, out: Path | None, address: str) -> None:
         run.record = replace(read_record(run.folder), track=record.track)
         run.listener.say(f"goes on with {run.folder}")
         return
+    refusal = ""
     if group.first:
-        run.folder = written_down(run, out, address)
+        try:
+            run.folder = written_down(run, out, address)
+        except RunError as error:
+            refusal = str(error)
+    if refusal := group.told(refusal):
+        raise RunError(refusal)
     run.folder = Path(group.told(str(run.folder)))
 
 

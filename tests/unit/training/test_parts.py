@@ -148,7 +148,8 @@ def test_a_budget_below_an_epoch() -> None:
         first_plan(Time(90.0), speed, 60.0, batch=8, steps_per_epoch=100)
 
     assert str(caught.value) == (
-        "the budget of 90s is too small for one epoch of 110 s; the smallest that is not is 153s"
+        "the budget of 90s is too small for one epoch: it takes 110.0 s, starting took 30 s, "
+        "scoring and saving take 10 s; the smallest that is not is 153s"
     )
     assert first_plan(Time(153.0), speed, 123.0, batch=8, steps_per_epoch=100).steps == 100
 

@@ -11,6 +11,7 @@ from inception.errors import RunError, WriteError
 from inception.files import replace_folder, write_json, write_whole
 from inception.workflow import run_folder as folders
 from inception.workflow.record import read_record
+from inception.workflow.run_folder import STEPS, keep_steps, resuming
 
 
 def test_runs_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,3 +189,30 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path}: no run there, it holds no run.json; give the folder that `train` printed"
     )
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [
+        ("runs/a", "inception resume runs/a"),
+        ("it's", """inception resume 'it'"'"'s'"""),
+        ("-odd", "inception resume ./-odd"),
+    ],
+)
+def test_the_command_that_goes_on_is_one_for_a_shell(folder: str, command: str) -> None:
+    assert resuming(Path(folder)) == command
+
+
+def test_several_processes_go_on_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+
+    assert resuming(Path("runs/a")) == "the same torchrun command"
+
+
+def test_a_log_with_bytes_that_are_no_text(tmp_path: Path) -> None:
+    whole = b'{"step": 1, "loss": 2.0}\n'
+    (tmp_path / STEPS).write_bytes(whole + b"\xff\xfe")
+    keep_steps(tmp_path, 5)
+
+    assert (tmp_path / STEPS).read_bytes() == whole

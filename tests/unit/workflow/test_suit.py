@@ -46,6 +46,16 @@ def test_where_the_whole_image_is_shown_no_crops_are_chosen() -> None:
     assert plain.area_low == 0.5
 
 
+@pytest.mark.parametrize("setting", ["area_high=0.3", "accumulate=100"])
+def test_what_suits_gives_way_to_what_excludes_it(setting: str) -> None:
+    """Half of the image at least, and 64 images in an update, would suit these."""
+    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
+    recipe, reasons = choose_recipe(opened, net, [setting])
+
+    assert (recipe.area_low, recipe.batch) in {(MODERN.area_low, 64), (0.5, MODERN.batch)}
+    assert len(reasons) == 3
+
+
 def test_images_are_moved_by_at_most_half_their_side() -> None:
     opened, net = open_data("digits", seed=0), architecture("compact", input=32)
 

@@ -1,16 +1,19 @@
 """TensorBoard events: what a reader of them finds."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from inception.errors import RecipeError
+from inception.errors import RecipeError, WriteError
 from inception.workflow import track
 from inception.workflow.listen import Silence
-from inception.workflow.track import check_tracking, tracked
+from inception.workflow.track import Tracker, check_tracking, tracked
 
 pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inception[track]")
+from torch.utils.tensorboard import SummaryWriter
 
 
 def scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
@@ -54,3 +57,16 @@ def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     assert str(caught.value) == (
         "--track needs the package tensorboard; install it with: pip install inception[track]"
     )
+
+
+def test_events_that_the_disk_does_not_take_end_a_run_as_other_files_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "log.jsonl").touch()
+    tracker = Tracker(tmp_path, 0, Silence())
+    monkeypatch.setattr(SummaryWriter, "flush", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        tracker.epoch({"step": 1, "val_loss": 1.0})
