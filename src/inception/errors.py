@@ -86,14 +86,17 @@ class Interrupted(BaseException):
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """Advice for a name that is not among `known`: the nearest one, or all of them.
+    """Advice for a name that is not among `known`: the nearest one in any case, or all of them.
 
     >>> did_you_mean("aux_1", ["aux1", "aux2"])
     "did you mean 'aux1'?"
+    >>> did_you_mean("LR", ["lr", "epochs"])
+    "did you mean 'lr'?"
     >>> did_you_mean("zebra", ["aux1", "aux2"])
     'there are aux1, aux2'
     """
-    near = get_close_matches(name, known, n=1)
+    lower = {one.lower(): one for one in known}
+    near = get_close_matches(name.lower(), lower, n=1)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f"did you mean {lower[near[0]]!r}?"
     return f"there are {', '.join(known)}" if known else "there are none"

@@ -235,7 +235,7 @@ def test_a_run_of_two_processes_is_resumed_by_one(
     said = (tmp_path / "torchrun-0.log").read_text()
     run(ALONE, ["resume", "run", "--quiet"], tmp_path)
 
-    assert "go on with: inception resume run" in said
+    assert "go on with: the same torchrun command" in said
     assert json.loads((tmp_path / "run" / "run.json").read_text())["result"]["epochs"] == 40
 
 
