@@ -13,7 +13,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -37,11 +36,8 @@ def update_seconds(way: str, name: str, updates: int) -> float:
     if way == "kept":
         keep_memory()
     execution = Execution(precision="bf16", threads=torch.get_num_threads())
-    job = job_of(SUBJECTS[name], execution, classes=1000, updates=WARM_UP + updates)
-    if name == COMPACT.name:
-        from inception.catalog import architecture
-
-        job = replace(job, net=architecture(name, classes=10, input=COMPACT.side))
+    classes = 10 if name == COMPACT.name else 1000
+    job = job_of(SUBJECTS[name], execution, classes=classes, updates=WARM_UP + updates)
     update, seconds = everything(job), []
     for _ in range(WARM_UP + updates):
         began = perf_counter()
