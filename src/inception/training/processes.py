@@ -163,7 +163,7 @@ def take_gpu(device: str) -> None:
     Raises:
         RecipeError: the run is on GPUs, and this machine has fewer than processes.
     """
-    if not (launched() and device == "cuda"):
+    if not (launched() and device.startswith("cuda")):
         return
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if local >= torch.cuda.device_count():
