@@ -16,7 +16,7 @@ from typing import Any
 
 from hardware import RESULTS, hardware, quartiles, table, write
 
-DRAWN, FOLLOW = "inception, first weights drawn", "inception, weights follow"
+DRAWN, FOLLOW = "inceptionkit, first weights drawn", "inceptionkit, weights follow"
 PEER_DRAWN, PEER_FOLLOW = "torchvision, first weights drawn", "torchvision, weights follow"
 MOST = {DRAWN: 1.0, FOLLOW: 0.2}  # seconds of the first build in a process, median
 OF_PEER = {DRAWN: PEER_DRAWN, FOLLOW: PEER_FOLLOW}
@@ -27,7 +27,7 @@ def builders() -> Mapping[str, Callable[[], object]]:
     """Every side by name; torchvision's where it can be imported."""
     from peers import PeerMissingError, torchvision_models
 
-    from inception import architecture, build
+    from inceptionkit import architecture, build
 
     net = architecture("inception_v3")
     sides: dict[str, Callable[[], object]] = {

@@ -2,9 +2,9 @@
 
     python benchmarks/convergence.py PATH/TO/cifar10 [--only NAME...] [--out FOLDER]
 
-Each run is `inception train` in a process of its own, one after the other. One that was interrupted
-is resumed, one that is finished is taken as it is, so that the command can be given again. What is
-told and drawn is of all runs that are finished.
+Each run is `inceptionkit train` in a process of its own, one after the other. One that was
+interrupted is resumed, one that is finished is kept, so that the command can be given again.
+Tables and plots cover all finished runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from hardware import RESULTS, hardware, table, write
 
 if TYPE_CHECKING:
-    from inception.report.figures import Figure
+    from inceptionkit.report.charts import Figure
 
 FLOOR = 0.75  # top-1 on test that the paper's network has to pass, with exits and without
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -39,7 +39,7 @@ FONT = "svg { font-family: system-ui, sans-serif; } .paper { fill: var(--paper);
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run of `inception train`."""
+    """One run of `inceptionkit train`."""
 
     name: str
     arch: str
@@ -87,7 +87,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("data", help="CIFAR-10, as `inception train` takes it")
+    parser.add_argument("data", help="CIFAR-10, as `inceptionkit train` takes it")
     names = [trial.name for trial in TRIALS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder of the runs")
@@ -98,9 +98,9 @@ def arguments() -> argparse.Namespace:
 
 def arch_of(trial: Trial, out: Path) -> str:
     """What `train --arch` takes: a name, or a file with the architecture made narrower."""
-    from inception.catalog import architecture
-    from inception.derive.scale import widened
-    from inception.spec import to_json
+    from inceptionkit.catalog import architecture
+    from inceptionkit.derive.design.scale import widened
+    from inceptionkit.spec import to_json
 
     if trial.width == 1.0:
         return trial.arch
@@ -121,8 +121,8 @@ def train(trial: Trial, data: str, out: Path) -> None:
         return
     else:
         words = ["resume", str(folder)]
-    print(f"inception {' '.join(words)}", flush=True)
-    subprocess.run([sys.executable, "-m", "inception", *words], check=True)
+    print(f"inceptionkit {' '.join(words)}", flush=True)
+    subprocess.run([sys.executable, "-m", "inceptionkit", *words], check=True)
 
 
 def is_finished(folder: Path) -> bool:
@@ -133,8 +133,8 @@ def is_finished(folder: Path) -> bool:
 
 def measured(trial: Trial, folder: Path) -> dict[str, Any]:
     """What is told of a run that has ended."""
-    from inception.derive import cost
-    from inception.workflow.record import read_record
+    from inceptionkit.derive import cost
+    from inceptionkit.training.run.record import read_record
 
     record = read_record(folder)
     result = record.result or {}
@@ -176,8 +176,8 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 
 def draw(folders: Sequence[Path], place: Path) -> None:
     """Draw the curves of some runs, and those of the exits of the first that has some."""
-    from inception.report import figures
-    from inception.workflow import compare
+    from inceptionkit.api import compare
+    from inceptionkit.report import charts as figures
 
     runs = [replace(compare.row(compare.read(folder)), name=folder.name) for folder in folders]
     drawn = {
@@ -194,7 +194,7 @@ def draw(folders: Sequence[Path], place: Path) -> None:
 
 def alone(figure: Figure) -> str:
     """A figure of the report as a file of its own, with its legend below and its own colours."""
-    from inception.report import svg
+    from inceptionkit.report import svg
 
     height = 264
     rows = "".join(
@@ -213,7 +213,7 @@ def alone(figure: Figure) -> str:
 
 def style() -> str:
     """What the report's style says of colours and figures."""
-    rules = (files("inception.report") / "templates" / "page.css").read_text(encoding="utf-8")
+    rules = (files("inceptionkit.report") / "templates" / "page.css").read_text(encoding="utf-8")
     colours, _, others = rules.partition("* {")
     figures = [rule for rule in others.splitlines() if rule.startswith(("svg ", ".ink"))]
     return "\n".join([colours, *figures, FONT])

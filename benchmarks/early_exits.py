@@ -18,7 +18,7 @@ from hardware import RESULTS, hardware, table, write
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from inception.evaluation.policy import Policy
+    from inceptionkit.evaluation.exits.policy import Policy
 
 LOST, FEWER = 0.002, 1.5  # wanted: at most so much top-1 lost, at least so many times fewer MACs
 
@@ -34,11 +34,11 @@ def trained(given: argparse.Namespace, seed: int, place: Path) -> Path:
 
 def train(data: str, options: list[str], seed: int, folder: Path) -> Path:
     """Train one run as a user would."""
-    from inception.cli import main
+    from inceptionkit.cli import main
 
     code = main(["train", data, *options, "--seed", str(seed), "--out", str(folder), "--quiet"])
     if code:
-        msg = f"inception train {data} --seed {seed}: exit code {code}"
+        msg = f"inceptionkit train {data} --seed {seed}: exit code {code}"
         raise SystemExit(msg)
     return folder
 
@@ -60,11 +60,11 @@ class ExecutedMacs:
 
 def executed(run: Path, data: str, policy: Policy) -> float:
     """Mean MACs an image that are executed on the scored images."""
-    from inception.data import open_source
-    from inception.evaluation.classifier import load
-    from inception.evaluation.run import answers
-    from inception.workflow.listen import Silence
-    from inception.workflow.scored import choosing_samples, load_scored
+    from inceptionkit.data import open_source
+    from inceptionkit.evaluation.classifier import load
+    from inceptionkit.evaluation.held_out import choosing_samples, load_scored
+    from inceptionkit.evaluation.inference import answers
+    from inceptionkit.progress import Silence
 
     classifier, source = load(run), open_source(data)
     _, scoring = choosing_samples(classifier.card, source)
@@ -76,8 +76,8 @@ def executed(run: Path, data: str, policy: Policy) -> float:
 
 def measure(run: Path, data: str, goal: str) -> tuple[dict[str, Any], np.ndarray]:
     """One run: what is told of it, and the gain or loss of each image."""
-    from inception.evaluation.goals import parse_goal
-    from inception.workflow.exits import evaluate_exits
+    from inceptionkit.evaluation.exits.goals import parse_goal
+    from inceptionkit.evaluation.exits.study import evaluate_exits
 
     study = evaluate_exits(run, data, goal=parse_goal(goal))
     told = {k: v for k, v in study.evaluation.result.items() if k != "classes"}
@@ -89,7 +89,7 @@ def summary(data: str, goal: str, found: list[tuple[dict[str, Any], np.ndarray]]
     """What the runs have in common. The interval is over images: each one's mean over the runs."""
     from dataclasses import asdict
 
-    from inception.evaluation.intervals import bootstrap
+    from inceptionkit.evaluation.confidence import bootstrap
 
     runs, gains = [told for told, _ in found], [gain for _, gain in found]
     alike = len({len(gain) for gain in gains}) == 1
@@ -140,12 +140,14 @@ def markdown(result: dict[str, Any]) -> str:
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("data", nargs="?", default="digits", help="what `inception train` takes")
+    parser.add_argument("data", nargs="?", default="digits", help="what `inceptionkit train` takes")
     parser.add_argument("--runs", type=Path, nargs="+", help="finished runs; else some are trained")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs to train")
-    parser.add_argument("--options", default="", help="for `inception train`, in one word")
+    parser.add_argument("--options", default="", help="for `inceptionkit train`, in one word")
     parser.add_argument("--then", default="", help="of a second one that starts from each run")
-    parser.add_argument("--goal", default="-0.2%", help="as `inception evaluate --exits` takes it")
+    parser.add_argument(
+        "--goal", default="-0.2%", help="as `inceptionkit evaluate --exits` takes it"
+    )
     parser.add_argument("--name", help="of the result; that of the data if left out")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
     return parser.parse_args()

@@ -1,6 +1,6 @@
 """What the default recipe reaches from scratch, against the floors that this project sets itself.
 
-Each run is `inception train DATA ...` in a process of its own, in an empty folder, one after the
+Each run is `inceptionkit train DATA ...` in a process of its own, in an empty folder, one after the
 other. Run nothing else meanwhile: a time budget buys fewer epochs on a busy machine.
 """
 
@@ -26,7 +26,7 @@ GIB = 2**30
 class Floor:
     """What a data set must reach."""
 
-    options: tuple[str, ...]  # of `inception train`
+    options: tuple[str, ...]  # of `inceptionkit train`
     seeds: int  # runs, with seeds 0, 1, ...
     top1: float  # mean over the seeds, at least
     seconds: float  # of each whole command, at most
@@ -45,7 +45,7 @@ FLOORS = {
 
 
 class RunFailedError(Exception):
-    """`inception train` did not end well."""
+    """`inceptionkit train` did not end well."""
 
 
 def measure(data: str, options: tuple[str, ...], seed: int) -> dict[str, Any]:
@@ -55,11 +55,11 @@ def measure(data: str, options: tuple[str, ...], seed: int) -> dict[str, Any]:
         RunFailedError: the command failed; what it said is on standard error.
     """
     words = ["train", data, *options, "--seed", str(seed), "--json"]
-    print("$ inception", *words, file=sys.stderr, flush=True)
+    print("$ inceptionkit", *words, file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="floors-") as place:
         began = perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", "inception", *words],
+            [sys.executable, "-m", "inceptionkit", *words],
             cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -68,7 +68,7 @@ def measure(data: str, options: tuple[str, ...], seed: int) -> dict[str, Any]:
         )
         wall = perf_counter() - began
         if done.returncode:
-            msg = f"inception {' '.join(words)}: exit code {done.returncode}"
+            msg = f"inceptionkit {' '.join(words)}: exit code {done.returncode}"
             raise RunFailedError(msg)
         result = json.loads(done.stdout)
         record = json.loads((Path(place) / result["run"] / "run.json").read_bytes())
@@ -103,7 +103,7 @@ def summary(name: str, options: tuple[str, ...], runs: list[dict[str, Any]]) -> 
     }
     return {
         "data": name,
-        "command": " ".join(["inception train", name, *options]),
+        "command": " ".join(["inceptionkit train", name, *options]),
         "set": runs[0]["set"],
         "images": runs[0]["images"],
         "top1_mean": fmean(scores),

@@ -18,7 +18,7 @@ def hardware() -> dict[str, Any]:
     """Machine, versions, threads, commit and date. Imports torch."""
     import torch
 
-    from inception.workflow.record import machine, versions
+    from inceptionkit.training.run.record import machine, versions
 
     affinity = getattr(os, "sched_getaffinity", None)
     return {

@@ -22,8 +22,8 @@ INDEXER = """
 import json, sys
 from time import perf_counter
 
-import numpy, PIL.Image, inception.data.folder  # what any source needs is there already
-from inception.data import open_source
+import numpy, PIL.Image, inceptionkit.data.sources.folder  # what any source needs is there already
+from inceptionkit.data import open_source
 
 def held(key):
     for line in open("/proc/self/status"):

@@ -23,15 +23,15 @@ from inference_exits import markdown as exits_markdown
 from inference_graphs import SUBJECTS, Subject, graphs_of
 from inference_sides import THROUGHPUT, Side, measure
 
-from inception.deployment.processor import lacking
-from inception.weights.exported import PRECISIONS, Precision
+from inceptionkit.deployment.processor import lacking
+from inceptionkit.model.export_info import PRECISIONS, Precision
 
 LEAST = 0.97  # wanted: our images per second, divided by those of OpenVINO on torchvision's graph
 BATCHES = (1, 4, 16)
 IMAGES = 32  # that go through in one piece of work when throughput is measured
 TRIALS = 2  # rounds in which the best batch is looked for
-OURS, THEIRS, INSIDE = "inception", "torchvision's graph", "the same, preprocessing inside"
-ORT_OURS, ORT_THEIRS = "inception, ONNX Runtime", "torchvision's graph, ONNX Runtime"
+OURS, THEIRS, INSIDE = "inceptionkit", "torchvision's graph", "the same, preprocessing inside"
+ORT_OURS, ORT_THEIRS = "inceptionkit, ONNX Runtime", "torchvision's graph, ONNX Runtime"
 EAGER = "torchvision, eager"
 PEERS = (THEIRS, INSIDE, EAGER, SHIPPED)  # what others are compared with
 

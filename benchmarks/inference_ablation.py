@@ -16,13 +16,13 @@ import openvino as ov
 from inference_graphs import Model, Subject, model_of
 from inference_sides import LATENCY, Side
 
-from inception.deployment import lower, to_openvino
-from inception.deployment.graph import Convolve, Dense, Graph, Normalise, Operator
-from inception.deployment.libraries import library
-from inception.deployment.lower import whole
-from inception.deployment.quantise import one_by_one, plainly
-from inception.deployment.to_openvino import OPSET, openvino_model
-from inception.weights.exported import Precision
+from inceptionkit.deployment import lower, to_openvino
+from inceptionkit.deployment.graph import Convolve, Dense, Graph, Normalise, Operator
+from inceptionkit.deployment.libraries import library
+from inceptionkit.deployment.lower import whole
+from inceptionkit.deployment.quantize import one_by_one, plainly
+from inceptionkit.deployment.to_openvino import OPSET, openvino_model
+from inceptionkit.model.export_info import Precision
 
 SHIPPED = "as it is exported"
 SYMMETRIC = "activations without a zero point"

@@ -26,16 +26,16 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
         data: the images that it was trained on.
         rounds: how often all images are answered either way.
     """
-    import inception
-    from inception.data import open_source
-    from inception.evaluation.goals import Lose
-    from inception.evaluation.policy import RunToTheEnd
-    from inception.workflow.exits import evaluate_exits
-    from inception.workflow.listen import Silence
-    from inception.workflow.quantise import pictures
-    from inception.workflow.scored import Drawn, choosing_samples, load_scored
+    import inceptionkit
+    from inceptionkit.data import open_source
+    from inceptionkit.deployment.quantize_model import pictures
+    from inceptionkit.evaluation.exits.goals import Lose
+    from inceptionkit.evaluation.exits.policy import RunToTheEnd
+    from inceptionkit.evaluation.exits.study import evaluate_exits
+    from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_scored
+    from inceptionkit.progress import Silence
 
-    model, source = inception.load(run, engine="openvino"), open_source(data)
+    model, source = inceptionkit.load(run, engine="openvino"), open_source(data)
     stored = model.card.exit_policy
     policy = stored or evaluate_exits(run, data, goal=Lose(LOST)).policy
     _, scoring = choosing_samples(model.card, source)

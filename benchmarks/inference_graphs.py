@@ -18,16 +18,16 @@ from peers import torchvision_models
 from photographs import photographs
 from torch import nn
 
-from inception.catalog import architecture
-from inception.deployment.libraries import library
-from inception.deployment.lower import whole
-from inception.deployment.quantise import plainly
-from inception.deployment.to_onnx import onnx_model
-from inception.deployment.to_openvino import openvino_model
-from inception.network import build
-from inception.preprocess import Preprocessing, decode
-from inception.spec import Net
-from inception.weights.names import RULES, key_map
+from inceptionkit.catalog import architecture
+from inceptionkit.convert.rename import RULES, key_map
+from inceptionkit.deployment.libraries import library
+from inceptionkit.deployment.lower import whole
+from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.quantize import plainly
+from inceptionkit.deployment.to_openvino import openvino_model
+from inceptionkit.network import build
+from inceptionkit.preprocess import Preprocessing, decode
+from inceptionkit.spec import Net
 
 SETTLING = 32  # photographs that give batch norm its statistics
 CALIBRATION = 64  # photographs that set the ranges of int8

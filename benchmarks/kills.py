@@ -34,7 +34,7 @@ from hardware import RESULTS, hardware, table, write
 from safetensors.torch import load
 from torch import Tensor
 
-from inception.training.checkpoint import DIGEST, checkpoints
+from inceptionkit.training.checkpoint import DIGEST, checkpoints
 
 MEASURED = {"images_per_second", "evaluation_seconds", "seconds", "peak_bytes", "run", "model"}
 SETTINGS = ("batch=32", "accumulate=2", "clip=1", "mixup=0.2", "photometric=0.2", "norm_batches=2")
@@ -49,10 +49,11 @@ PHASES = ("start-up", "update", "checkpoint", "evaluation", "end")
 LATEST = {"start-up": 1, "update": 40, "checkpoint": 4, "evaluation": 2, "end": 1}  # of a session
 CODE = """
 import sys
-from inception.cli import main
-from inception.training import loop
-from inception.training.execution import Execution
-from inception.workflow import follow, prepare
+from inceptionkit.cli import main
+from inceptionkit.training import loop
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.run import session as follow
+from inceptionkit.data.loading import in_memory as prepare
 
 def telling(place, name, phase):
     act = getattr(place, name)

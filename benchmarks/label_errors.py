@@ -1,4 +1,4 @@
-"""How many wrong labels `inception check --folds` finds among those that are put there.
+"""How many wrong labels `inceptionkit check --folds` finds among those that are put there.
 
 Some labels are flipped to another class, all drawn by the seed. The score is the share of the
 flipped ones among as many of the most doubted images as were flipped; a list in random order
@@ -20,11 +20,11 @@ import numpy as np
 from hardware import RESULTS, hardware, write
 from numpy.typing import NDArray
 
-from inception.cli.console import listener
-from inception.data import open_source
-from inception.data.scan.scan import scan
-from inception.workflow.cores import cores
-from inception.workflow.label_errors import suspected
+from inceptionkit.cli.console import listener
+from inceptionkit.data import open_source
+from inceptionkit.data.quality.scan import scan
+from inceptionkit.machine import cores
+from inceptionkit.training.cross_validation import suspected
 
 
 def flipped(labels: NDArray[np.int32], share: float, seed: int) -> NDArray[np.int32]:

@@ -30,19 +30,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from turns import Side, measure
 
-from inception.catalog import architecture
-from inception.data.augment import varied
-from inception.data.augmentation import Augmentation, Cropping
-from inception.data.boxes import draw_boxes
-from inception.data.draws import Draws
-from inception.data.encoded import crops_from_encoded
-from inception.data.images import Images
-from inception.preprocess import Box, Preprocessing, crop_from_encoded, decode
-from inception.training.execution import Execution
-from inception.training.job import Job, new_state
-from inception.training.loop import batch_of, update
-from inception.training.recipe import MODERN, override
-from inception.training.tuning import keep_memory
+from inceptionkit.catalog import architecture
+from inceptionkit.data.loading.encoded import crops_from_encoded
+from inceptionkit.data.loading.images import Images
+from inceptionkit.data.rng import Draws
+from inceptionkit.data.transforms import varied
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.transforms.boxes import draw_boxes
+from inceptionkit.preprocess import Box, Preprocessing, crop_from_encoded, decode
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.loop import batch_of, update
+from inceptionkit.training.process_settings import keep_memory
+from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.state import Job, new_state
 
 SIDE = 224
 GPU = 4_000  # images per second that a GPU may train at
@@ -50,7 +50,7 @@ STRENGTH = 0.4  # of the photometric distortion
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PREPROCESSING = Preprocessing(size=SIDE, mean=MEAN, std=STD)
 OURS, USUAL, TENSORS = (
-    "inception",
+    "inceptionkit",
     "torchvision v2 on the Pillow image",
     "torchvision v2 on tensors",
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from inception.data import open_source
+from inceptionkit.data import open_source
 
 WIDTH, HEIGHT = 4000, 3000
 QUALITY = 90

@@ -19,8 +19,8 @@ import numpy as np
 from hardware import RESULTS, hardware, quartiles, table, write
 from PIL import Image
 
-IMPORT, HELP = "import inception", "inception --help"
-PREDICT = "inception predict, exported to {}"
+IMPORT, HELP = "import inceptionkit", "inceptionkit --help"
+PREDICT = "inceptionkit predict, exported to {}"
 BARE, TORCH = "python, nothing imported", "import torch"
 KINDS = {"openvino": "OpenVINO", "onnx": "ONNX"}
 MOST = {IMPORT: 0.15, **{PREDICT.format(said): 1.5 for said in KINDS.values()}}  # seconds, median
@@ -35,14 +35,14 @@ print(perf_counter() - began)
 def sides(folder: Path) -> Mapping[str, Sequence[str]]:
     """What to type, by name; the exported models are written into `folder`."""
     photo = photograph(folder / "photo.jpg")
-    own = (sys.executable, "-m", "inception")
+    own = (sys.executable, "-m", "inceptionkit")
     exported = {
         PREDICT.format(said): (*own, "predict", str(export(kind, folder)), str(photo))
         for kind, said in KINDS.items()
     }
     return {
         BARE: (sys.executable, "-c", "print()"),
-        IMPORT: (sys.executable, "-c", TIMED_IMPORT.format("inception")),
+        IMPORT: (sys.executable, "-c", TIMED_IMPORT.format("inceptionkit")),
         TORCH: (sys.executable, "-c", TIMED_IMPORT.format("torch")),
         HELP: (*own, "--help"),
         **exported,
@@ -60,11 +60,11 @@ def photograph(path: Path) -> Path:
 
 def export(kind: str, folder: Path) -> Path:
     """Export GoogLeNet with its first weights; speed does not depend on them."""
-    from inception import architecture, build
-    from inception.preprocess import Preprocessing
-    from inception.weights import Card, write_model
-    from inception.workflow.export import export as run
-    from inception.workflow.export import wanted
+    from inceptionkit import architecture, build
+    from inceptionkit.api.export import export as run
+    from inceptionkit.api.export import wanted
+    from inceptionkit.model import Card, write_model
+    from inceptionkit.preprocess import Preprocessing
 
     net = architecture("googlenet:bn")
     state = build(net).state_dict()

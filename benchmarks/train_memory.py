@@ -29,9 +29,9 @@ from trained import (
     usual_sgd,
 )
 
-from inception.training.execution import Execution
-from inception.training.job import Job
-from inception.training.tuning import keep_memory
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.process_settings import keep_memory
+from inceptionkit.training.state import Job
 
 UPDATES = 3  # the first one makes the optimiser's state
 SIDES = ("bare", "loop", "default", "best")

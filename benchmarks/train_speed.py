@@ -36,16 +36,16 @@ from trained import (
 )
 from turns import WARM_UP, Side, measure
 
-from inception.training.execution import Execution, candidates, choose
-from inception.training.job import Job
-from inception.training.probe import probe
-from inception.training.recipe import Recipe
-from inception.training.tuning import keep_memory
+from inceptionkit.training.execution import Execution, candidates, choose
+from inceptionkit.training.probe import probe
+from inceptionkit.training.process_settings import keep_memory
+from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.state import Job
 
 SUBJECTS = {"googlenet": GOOGLENET, "inception_v3": INCEPTION_V3}
 NAMES = {
-    "bare": "inception",
-    "loop": "inception, everything the loop does",
+    "bare": "inceptionkit",
+    "loop": "inceptionkit, everything the loop does",
     "default": "torchvision, its default way",
     "best": "torchvision, its best",
 }

@@ -33,10 +33,10 @@ from trained import (
 )
 from turns import Side, measure, synchronise
 
-from inception import cost
-from inception.catalog import architecture
-from inception.training.execution import Execution
-from inception.training.job import Job
+from inceptionkit import cost
+from inceptionkit.catalog import architecture
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.state import Job
 
 SUBJECTS = {
     "googlenet": replace(GOOGLENET, batch=256),
@@ -45,7 +45,7 @@ SUBJECTS = {
 }
 SAME_WORK = {"torchvision's googlenet": "googlenet:torchvision"}  # others multiply as ours do
 FLOORS = {"googlenet": 1.15}  # our images per second, divided by those of the best of the others
-OURS = "inception"
+OURS = "inceptionkit"
 PRODUCT = 8192  # side of the matrices that show the card's peak
 
 

@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD, Optimizer
 
-from inception.catalog import architecture
-from inception.data.augment import normalised
-from inception.data.images import Images
-from inception.network import build
-from inception.preprocess import Preprocessing
-from inception.training import loop
-from inception.training.execution import Execution
-from inception.training.job import Job, State, new_state
-from inception.training.optimiser import optimiser
-from inception.training.recipe import Recipe
-from inception.training.schedule import Plan
+from inceptionkit.catalog import architecture
+from inceptionkit.data.loading.images import Images
+from inceptionkit.data.transforms import normalised
+from inceptionkit.network import build
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.training import loop
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.optim import optimiser
+from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.schedule import Plan
+from inceptionkit.training.state import Job, State, new_state
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 3, side, side) float32, normalised; labels
 
@@ -131,7 +131,7 @@ def bare(
 
 
 def everything(job: Job, state: State | None = None) -> Callable[[], object]:
-    """The loop of `inception train`, from one update to the next."""
+    """The loop of `inceptionkit train`, from one update to the next."""
     plan = Plan(
         step=0,
         steps=job.steps_per_epoch,

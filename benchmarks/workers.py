@@ -16,11 +16,11 @@ import torch
 from hardware import RESULTS, hardware, quartiles, table, write
 from torch.utils.data import DataLoader, Dataset
 
-from inception.data import open_source
-from inception.data.augmentation import Augmentation, Cropping
-from inception.data.encoded import crops_from_encoded
-from inception.data.source import Source
-from inception.workflow.cores import cores
+from inceptionkit.data import open_source
+from inceptionkit.data.loading.encoded import crops_from_encoded
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.types import Source
+from inceptionkit.machine import cores
 
 CROPPING = Cropping(how=Augmentation(), side=224, seed=0, epoch=0)
 BATCH = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inception.evaluation.crops import GOOGLENET, Crop, square
+from inceptionkit.evaluation.multi_crop import GOOGLENET, Crop, square
 
 PLACE = Path(__file__).parent / "images" / "crops.svg"
 INPUT, LONG, SCALE = 224, 4 / 3, 0.5  # pixels; width / height of the photo; units a pixel

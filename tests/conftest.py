@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception.catalog import architecture
-from inception.derive import tensors
-from inception.preprocess import Preprocessing
-from inception.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named
-from inception.weights import Card, write_model
-from inception.weights.names import RULES, rename
+from inceptionkit.catalog import architecture
+from inceptionkit.convert.rename import RULES, rename
+from inceptionkit.derive import tensors
+from inceptionkit.model import Card, write_model
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named
 
 Folder = Callable[..., Path]
 
@@ -60,7 +60,7 @@ def tiny() -> Net:
 @pytest.fixture(scope="session")
 def tiny_model(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of the tiny network, with ten classes as the digits have them."""
-    from inception.network import build
+    from inceptionkit.network import build
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     state = build(tiny, seed=1).state_dict()

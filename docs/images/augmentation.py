@@ -16,17 +16,17 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from inception.data.augment import crop_resize, cropped, mix, varied
-from inception.data.augment.mixing import Mixture
-from inception.data.augmentation import (
+from inceptionkit.data.rng import Draws
+from inceptionkit.data.transforms import crop_resize, cropped, mix, varied
+from inceptionkit.data.transforms.augmentation import (
     Augmentation,
     InceptionColours,
     RandAugment,
     TrivialAugment,
 )
-from inception.data.boxes import Boxes
-from inception.data.draws import Draws
-from inception.preprocess import RESAMPLERS, Preprocessing
+from inceptionkit.data.transforms.boxes import Boxes
+from inceptionkit.data.transforms.mixup import Mixture
+from inceptionkit.preprocess import RESAMPLERS, Preprocessing
 
 HERE = Path(__file__).parent
 WIDE, TALL, SIDE, SAMPLES, GAP = 256, 224, 112, 6, 6  # pixels, but for the count
@@ -148,7 +148,7 @@ STRIPS: Mapping[str, Callable[[], Tensor]] = MappingProxyType(
         "mirror": mirrors,
         "padding": lambda: samples(replace(STILL, padding=14)),
         "photometric": lambda: samples(replace(STILL, photometric=0.4)),
-        "inception": lambda: samples(replace(STILL, policy=InceptionColours())),
+        "inceptionkit": lambda: samples(replace(STILL, policy=InceptionColours())),
         "trivial": lambda: samples(replace(STILL, policy=TrivialAugment()), first=76),
         "rand": lambda: samples(replace(STILL, policy=RandAugment())),
         "erasing": lambda: grey(samples(ERASED)),

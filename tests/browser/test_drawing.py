@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from chromium import MARKS, dom
 
-from inception.catalog import architecture
-from inception.derive.draw import Flow, draw
+from inceptionkit.catalog import architecture
+from inceptionkit.derive.diagram import Flow, draw
 
 MEASURE = """
 <script>

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from chromium import MARKS, dom
 
-from inception.report import check_page
-from inception.report.content import (
+from inceptionkit.report import check_page
+from inceptionkit.report.content import (
     Cell,
     ClassRow,
     Command,
@@ -20,7 +20,7 @@ from inception.report.content import (
     Picture,
     RunContent,
 )
-from inception.report.page import render
+from inceptionkit.report.html import render
 
 MEASURE = """
 <iframe src="page.html" style="width:390px;height:2000px;border:0"></iframe>
@@ -93,7 +93,7 @@ def run() -> RunContent:
         diagram='<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
         data=(DataRow(name=names[0], images={"train": 4, "test": 2}),),
         mistakes=(shown, replace(shown, evidence=np.zeros((192, 192, 3), np.uint8))),
-        commands=(Command(purpose="Repeat", line="inception train " + "x" * 300),),
+        commands=(Command(purpose="Repeat", line="inceptionkit train " + "x" * 300),),
     )
 
 

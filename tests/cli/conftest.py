@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception.cli import main
+from inceptionkit.cli import main
 
 Folder = Callable[..., Path]
 
@@ -31,7 +31,7 @@ Type = Callable[..., Said]
 
 
 @pytest.fixture
-def inception(capfd: pytest.CaptureFixture[str]) -> Type:
+def inceptionkit(capfd: pytest.CaptureFixture[str]) -> Type:
     """Runs a command in this process."""
 
     def run(*argv: object) -> Said:
@@ -48,7 +48,7 @@ def shell() -> Type:
     """Runs a command in a process of its own."""
 
     def run(
-        *argv: object, cwd: Path | None = None, entry: Sequence[str] = ("-m", "inception")
+        *argv: object, cwd: Path | None = None, entry: Sequence[str] = ("-m", "inceptionkit")
     ) -> Said:
         done = subprocess.run(
             [sys.executable, *entry, *map(str, argv)],
@@ -74,7 +74,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def brief_probe() -> Iterator[None]:
     """The probe takes as few updates as it can: which way it finds fastest decides no test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("inception.training.probe.SECONDS", 0.0)
+        patch.setattr("inceptionkit.training.probe.SECONDS", 0.0)
         yield
 
 

@@ -21,20 +21,20 @@ def fingerprints(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def refused(inception: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
+def refused(inceptionkit: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
     """Runs a command that must fail in one sentence and write nothing."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
 
     def run(*argv: object) -> str:
-        said = inception(*argv)
+        said = inceptionkit(*argv)
         assert said.code == 2, said
-        assert said.err.startswith("inception: ")
+        assert said.err.startswith("inceptionkit: ")
         assert said.err.count("\n") == 1
         assert "defect" not in said.err
         assert not list(work.rglob("*"))
-        return said.err.removeprefix("inception: ").rstrip("\n")
+        return said.err.removeprefix("inceptionkit: ").rstrip("\n")
 
     return run
 
@@ -187,8 +187,10 @@ def test_what_is_misspelt(refused: Callable, words: tuple[str, ...], said: str) 
     ],
     ids=" ".join,
 )
-def test_a_misspelt_verb_or_option(inception: Callable, words: tuple[str, ...], hint: str) -> None:
-    said = inception(*words)
+def test_a_misspelt_verb_or_option(
+    inceptionkit: Callable, words: tuple[str, ...], hint: str
+) -> None:
+    said = inceptionkit(*words)
 
     assert (said.code, said.out) == (2, "")
     assert hint in said.err
@@ -208,20 +210,20 @@ def test_a_misspelt_verb_or_option(inception: Callable, words: tuple[str, ...], 
     ],
     ids=" ".join,
 )
-def test_a_value_that_no_option_takes(inception: Callable, words: tuple[str, ...]) -> None:
-    said = inception(*words)
+def test_a_value_that_no_option_takes(inceptionkit: Callable, words: tuple[str, ...]) -> None:
+    said = inceptionkit(*words)
 
     assert (said.code, said.out) == (2, "")
     assert "Traceback" not in said.err
 
 
 def test_unusable_files_are_skipped_counted_and_listed_and_nothing_is_touched(
-    inception: Callable, photos: Callable, rotten: Callable, tmp_path: Path
+    inceptionkit: Callable, photos: Callable, rotten: Callable, tmp_path: Path
 ) -> None:
     folder, out = photos(each=12), tmp_path / "run"
     reasons = rotten(folder / "light")
     before = fingerprints(folder)
-    said = inception("train", folder, *QUICK, "--out", out)
+    said = inceptionkit("train", folder, *QUICK, "--out", out)
     with (out / "unusable.csv").open() as file:
         listed = {row["path"]: row["reason"] for row in csv.DictReader(file)}
 
@@ -245,14 +247,14 @@ def test_strict_makes_them_an_error(refused: Callable, photos: Callable, rotten:
     assert fingerprints(folder) == before
 
 
-def test_an_output_folder_that_holds_another_run(inception: Callable, digits_run: Path) -> None:
+def test_an_output_folder_that_holds_another_run(inceptionkit: Callable, digits_run: Path) -> None:
     before = fingerprints(digits_run)
-    said = inception("train", "digits", *QUICK, "--out", digits_run)
+    said = inceptionkit("train", "digits", *QUICK, "--out", digits_run)
 
     assert said.code == 2
     assert said.err == (
-        f"inception: {digits_run}: holds another run; "
-        f"choose another --out, or `inception resume {digits_run}`\n"
+        f"inceptionkit: {digits_run}: holds another run; "
+        f"choose another --out, or `inceptionkit resume {digits_run}`\n"
     )
     assert fingerprints(digits_run) == before
 
@@ -268,45 +270,45 @@ def test_an_output_folder_that_holds_something_already(refused: Callable, tmp_pa
     assert (full / "thesis.txt").read_text() == "mine"
 
 
-def test_an_output_folder_that_cannot_be_made(inception: Callable, tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_made(inceptionkit: Callable, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     out = tmp_path / "file" / "run"
-    said = inception("train", "digits", *QUICK, "--out", out)
+    said = inceptionkit("train", "digits", *QUICK, "--out", out)
 
     assert said.code == 2
-    assert said.err.startswith(f"inception: {out}: cannot be made (Not a directory)")
+    assert said.err.startswith(f"inceptionkit: {out}: cannot be made (Not a directory)")
 
 
 def test_evaluating_on_classes_that_the_model_does_not_know(
-    inception: Callable, digits_run: Path, photos: Callable
+    inceptionkit: Callable, digits_run: Path, photos: Callable
 ) -> None:
     folder = photos(("7", "seven"))
-    said = inception("evaluate", digits_run, folder)
+    said = inceptionkit("evaluate", digits_run, folder)
 
     assert said.code == 2
     assert said.err.startswith(
-        f"inception: {folder}: the model has no class 'seven'; its classes are '0', '1', "
+        f"inceptionkit: {folder}: the model has no class 'seven'; its classes are '0', '1', "
     )
 
 
 def test_evaluating_on_some_of_the_classes_matches_them_by_name(
-    inception: Callable, digits_run: Path, photos: Callable
+    inceptionkit: Callable, digits_run: Path, photos: Callable
 ) -> None:
-    said = inception("evaluate", digits_run, photos(("7", "3"), each=3), "--json")
+    said = inceptionkit("evaluate", digits_run, photos(("7", "3"), each=3), "--json")
 
     assert said.code == 0
     assert json.loads(said.out)["images"] == 6
 
 
 def test_predicting_a_file_that_is_not_there_goes_on_with_the_others(
-    inception: Callable, digits_run: Path, photos: Callable
+    inceptionkit: Callable, digits_run: Path, photos: Callable
 ) -> None:
     folder = photos(("a",), each=1)
     there, gone = folder / "a" / "0.png", folder / "a" / "1.png"
-    said = inception("predict", digits_run, gone, there)
+    said = inceptionkit("predict", digits_run, gone, there)
 
     assert said.code == 2
-    assert said.err == f"inception: {gone}: no such file or folder; check the spelling\n"
+    assert said.err == f"inceptionkit: {gone}: no such file or folder; check the spelling\n"
     assert said.out.startswith(f"{there}  ")
 
 
@@ -317,14 +319,14 @@ def damaged(run: Path, place: Path) -> Path:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("wrong version", "format must be 1, got 99; use the version of inception it is of"),
+        ("wrong version", "format must be 1, got 99; use the version of inceptionkit it is of"),
         ("flipped byte", "its SHA-256 is not the one in model.json"),
         ("truncated json", "cannot be read as JSON"),
         ("no tensors", "cannot be read (No such file or directory); copy the whole model folder"),
     ],
 )
 def test_a_damaged_model(
-    inception: Callable, digits_run: Path, tmp_path: Path, damage: str, said: str
+    inceptionkit: Callable, digits_run: Path, tmp_path: Path, damage: str, said: str
 ) -> None:
     model = damaged(digits_run, tmp_path)
     card, weights = model / "model.json", model / "model.safetensors"
@@ -341,52 +343,55 @@ def test_a_damaged_model(
             weights.unlink()
     for verb in (("evaluate", model, "digits"), ("predict", model, model.parent / "x.png")):
         (model.parent / "x.png").write_bytes(b"")
-        found = inception(*verb)
+        found = inceptionkit(*verb)
         assert found.code == 2
         assert said in found.err
         assert found.err.count("\n") == 1
 
 
-def test_debug_shows_where(inception: Callable) -> None:
-    said = inception("describe", "googlnet", "--debug")
+def test_debug_shows_where(inceptionkit: Callable) -> None:
+    said = inceptionkit("describe", "googlnet", "--debug")
 
     assert said.code == 2
     assert "Traceback" in said.err
 
 
 def test_a_defect_of_ours_ends_with_1_and_says_so(
-    inception: Callable, monkeypatch: pytest.MonkeyPatch
+    inceptionkit: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a test's")
 
-    monkeypatch.setattr("inception.workflow.describe.description", broken)
-    said = inception("describe", "compact")
+    monkeypatch.setattr("inceptionkit.derive.describe.description", broken)
+    said = inceptionkit("describe", "compact")
 
     assert said.code == 1
     assert said.err == (
-        "inception: a defect of inception: ZeroDivisionError: a test's; run again with --debug\n"
+        "inceptionkit: a defect of inceptionkit: ZeroDivisionError: a test's; "
+        "run again with --debug\n"
     )
 
 
-def test_ctrl_c_within_a_verb_is_told(inception: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_within_a_verb_is_told(
+    inceptionkit: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("inception.workflow.describe.description", stopped)
-    said = inception("describe", "compact")
+    monkeypatch.setattr("inceptionkit.derive.describe.description", stopped)
+    said = inceptionkit("describe", "compact")
 
-    assert (said.code, said.err) == (130, "inception: interrupted\n")
+    assert (said.code, said.err) == (130, "inceptionkit: interrupted\n")
 
 
 @pytest.mark.parametrize("stood", [True, False])
 def test_a_budget_that_is_too_small_leaves_no_folder_but_the_users_own(
-    inception: Callable, tmp_path: Path, stood: bool
+    inceptionkit: Callable, tmp_path: Path, stood: bool
 ) -> None:
     out = tmp_path / "out"
     if stood:
         out.mkdir()
-    said = inception("train", "digits", "--input", "8", "--budget", "0.5s", "--out", out)
+    said = inceptionkit("train", "digits", "--input", "8", "--budget", "0.5s", "--out", out)
 
     assert said.code == 2
     assert "is too small for one epoch" in said.err
@@ -395,17 +400,17 @@ def test_a_budget_that_is_too_small_leaves_no_folder_but_the_users_own(
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(
-    inception: Callable, photos: Callable, tmp_path: Path
+    inceptionkit: Callable, photos: Callable, tmp_path: Path
 ) -> None:
     """Every update makes the weights thousands of times larger: a few, and numbers overflow."""
     out = tmp_path / "run"
-    said = inception(
+    said = inceptionkit(
         "train", photos(each=20), *QUICK[:4], "--epochs", 30, "--precision", "fp32",
         "--device", "cpu", "lr=1000", "lr_batch=1", "weight_decay=1", "warmup=0", "batch=2",
         "--out", out, "--quiet",
     )  # fmt: skip
 
     assert said.code == 2
-    assert said.err.startswith("inception: the loss is not finite at update ")
+    assert said.err.startswith("inceptionkit: the loss is not finite at update ")
     assert "start again with lr=3.3e+02 or clip=1" in said.err
     assert said.err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""`inception bench` and the variants of `inception export`, as a user types them."""
+"""`inceptionkit bench` and the variants of `inceptionkit export`, as a user types them."""
 
 import json
 import shutil
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from inception.deployment import processor, turns
-from inception.deployment.turns import Turns
-from inception.spec import Net, to_json
-from inception.weights import ExitPolicy, Gate, read_card, write_policy
+from inceptionkit.deployment import processor, turns
+from inceptionkit.deployment.turns import Turns
+from inceptionkit.model import ExitPolicy, Gate, read_card, write_policy
+from inceptionkit.spec import Net, to_json
 
 PROMISED = {
     "engine", "precision", "batch", "median_ms", "p95_ms", "images_per_second", "bytes", "top1",
@@ -24,8 +24,8 @@ PROMISED = {
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody reads the times."""
     once = Turns(least=1, most=1, seconds=0.0, counted=1)
-    monkeypatch.setattr("inception.deployment.ways.SINGLE", once)
-    monkeypatch.setattr("inception.deployment.ways.LARGE", once)
+    monkeypatch.setattr("inceptionkit.deployment.backend_timing.SINGLE", once)
+    monkeypatch.setattr("inceptionkit.deployment.backend_timing.LARGE", once)
     monkeypatch.setattr(turns, "BATCHES", (1, 2))
     monkeypatch.setattr(turns, "PAUSE", 0.0)
 
@@ -33,7 +33,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def unquantised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quantising takes seconds, and is tested where it belongs."""
-    for module in ("inception.deployment.quantise", "inception.workflow.quantise"):
+    for module in ("inceptionkit.deployment.quantize", "inceptionkit.deployment.quantize_model"):
         monkeypatch.setattr(f"{module}.plainly", lambda model, _: model)
 
 
@@ -72,18 +72,18 @@ def ways(told: dict) -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_compiler")
-def test_every_way_has_a_row_with_the_promised_keys(inception: Callable, model: Path) -> None:
-    said = inception("bench", model, "--json")
+def test_every_way_has_a_row_with_the_promised_keys(inceptionkit: Callable, model: Path) -> None:
+    said = inceptionkit("bench", model, "--json")
 
     assert said.code == 0, said.err
     told = json.loads(said.out)
     assert ways(told) == [
-        ("inception+openvino", "fp32"),
-        ("inception+openvino", "bf16"),
-        ("inception+openvino", "int8"),
-        ("inception+onnxruntime", "fp32"),
-        ("inception+torch", "fp32"),
-        ("inception+openvino, exits", "fp32"),
+        ("inceptionkit+openvino", "fp32"),
+        ("inceptionkit+openvino", "bf16"),
+        ("inceptionkit+openvino", "int8"),
+        ("inceptionkit+onnxruntime", "fp32"),
+        ("inceptionkit+torch", "fp32"),
+        ("inceptionkit+openvino, exits", "fp32"),
         ("torch", "fp32"),
         ("openvino", "fp32"),
         ("openvino", "bf16"),
@@ -105,27 +105,27 @@ def test_every_way_has_a_row_with_the_promised_keys(inception: Callable, model: 
 
 
 def test_labelled_images_add_accuracy_on_those_that_chose_nothing(
-    inception: Callable, model: Path
+    inceptionkit: Callable, model: Path
 ) -> None:
-    said = inception("bench", model, "--data", "digits", "--ours", "--json")
-    scored = json.loads(inception("evaluate", model, "digits", "--json").out)
+    said = inceptionkit("bench", model, "--data", "digits", "--ours", "--json")
+    scored = json.loads(inceptionkit("evaluate", model, "digits", "--json").out)
 
     assert said.code == 0, said.err
     told = json.loads(said.out)
     rows = {(row["engine"], row["precision"]): row for row in told["rows"]}
-    assert all(engine.startswith("inception+") for engine, _ in rows)
-    assert rows["inception+torch", "fp32"]["agreement"] == 1.0
+    assert all(engine.startswith("inceptionkit+") for engine, _ in rows)
+    assert rows["inceptionkit+torch", "fp32"]["agreement"] == 1.0
     assert 0 < told["images"] < scored["images"]
     assert told["which"].startswith("the other half of")
     assert all(0 <= row["top1"] <= 1 for row in told["rows"])
 
 
 def test_an_architecture_is_timed_with_first_weights_and_no_accuracy(
-    inception: Callable, tiny: Net, tmp_path: Path
+    inceptionkit: Callable, tiny: Net, tmp_path: Path
 ) -> None:
     file = tmp_path / "tiny.json"
     file.write_text(json.dumps(to_json(tiny)))
-    said = inception("bench", file, "--ours")
+    said = inceptionkit("bench", file, "--ours")
 
     assert said.code == 0, said.err
     assert "top-1" not in said.out
@@ -139,39 +139,39 @@ def test_an_architecture_is_timed_with_first_weights_and_no_accuracy(
     ("kind", "engines"), [("openvino", ["openvino"]), ("onnx", ["onnxruntime", "openvino"])]
 )
 def test_an_exported_model_is_run_by_every_engine_to_the_end_and_with_its_exits(
-    inception: Callable, model: Path, tmp_path: Path, kind: str, engines: list[str]
+    inceptionkit: Callable, model: Path, tmp_path: Path, kind: str, engines: list[str]
 ) -> None:
-    inception("export", model, "--to", kind, "--exits", "--out", tmp_path / "out")
-    plain, machine = (inception("bench", tmp_path / "out", *w) for w in ((), ("--json",)))
+    inceptionkit("export", model, "--to", kind, "--exits", "--out", tmp_path / "out")
+    plain, machine = (inceptionkit("bench", tmp_path / "out", *w) for w in ((), ("--json",)))
 
     told = json.loads(machine.out)
-    expected = [f"inception+{name}{way}" for name in engines for way in ("", ", exits")]
+    expected = [f"inceptionkit+{name}{way}" for name in engines for way in ("", ", exits")]
     assert [row["engine"] for row in told["rows"]] == expected
-    assert told["against"] == f"inception+{engines[0]} in fp32"
+    assert told["against"] == f"inceptionkit+{engines[0]} in fp32"
     assert "stopping at exits as the stored policy says takes" in plain.out
 
 
 def test_what_the_processor_lacks_is_left_out_and_said(
-    inception: Callable, model: Path, monkeypatch: pytest.MonkeyPatch
+    inceptionkit: Callable, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processor, "cpu_flags", lambda: frozenset({"sse2"}))
-    said = inception("bench", model, "--ours")
+    said = inceptionkit("bench", model, "--ours")
 
     assert said.code == 0, said.err
-    assert "left out: inception+openvino in bf16: this processor has no AVX512_BF16" in said.out
+    assert "left out: inceptionkit+openvino in bf16: this processor has no AVX512_BF16" in said.out
     assert "this processor has no VNNI or AMX: int8 is smaller here" in said.out
 
 
 def test_engines_that_are_not_installed_are_left_out_with_the_extra_to_install(
-    inception: Callable, model: Path, monkeypatch: pytest.MonkeyPatch
+    inceptionkit: Callable, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("openvino", "onnx"):
         monkeypatch.setitem(sys.modules, name, None)
-    said = inception("bench", model, "--ours", "--json")
+    said = inceptionkit("bench", model, "--ours", "--json")
 
     told = json.loads(said.out)
-    assert ways(told) == [("inception+torch", "fp32")]
-    assert "pip install 'inception[deploy]'" in told["left_out"][0]["reason"]
+    assert ways(told) == [("inceptionkit+torch", "fp32")]
+    assert "pip install 'inceptionkit[deploy]'" in told["left_out"][0]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -185,19 +185,19 @@ def test_engines_that_are_not_installed_are_left_out_with_the_extra_to_install(
     ],
 )
 def test_what_cannot_be_timed_is_said(
-    inception: Callable, words: tuple[str, ...], sentence: str
+    inceptionkit: Callable, words: tuple[str, ...], sentence: str
 ) -> None:
-    said = inception("bench", *words)
+    said = inceptionkit("bench", *words)
 
     assert said.code == 2
     assert sentence in said.err
 
 
 def test_variants_are_written_side_by_side_and_judged_on_images_that_are_not_scored(
-    inception: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
     asked = ("--variants", "--data", "digits", "--max-drop", "100", "--out", tmp_path / "out")
-    machine, plain = (inception("export", model, *asked, *w) for w in (("--json",), ()))
+    machine, plain = (inceptionkit("export", model, *asked, *w) for w in (("--json",), ()))
 
     assert machine.code == plain.code == 0, plain.err
     told = json.loads(machine.out)
@@ -212,21 +212,21 @@ def test_variants_are_written_side_by_side_and_judged_on_images_that_are_not_sco
         assert card.exported.precision == row["precision"]
         assert row["bytes"] == sum((Path(row["folder"]) / name).stat().st_size for name in sums)
     assert "int8 changes top-1 by" in plain.out
-    assert f"next    inception predict {tmp_path / 'out'}/fp32 IMAGE..." in plain.out
+    assert f"next    inceptionkit predict {tmp_path / 'out'}/fp32 IMAGE..." in plain.out
 
 
 def test_the_fastest_that_loses_little_enough_is_written_and_says_why(
-    inception: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inceptionkit: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inception.deployment.ways import Speed
+    from inceptionkit.deployment.backend_timing import Speed
 
     speed = {"fp32": 3.0, "bf16": 2.0, "int8": 1.0}
     monkeypatch.setattr(
-        "inception.workflow.measure.speeds",
+        "inceptionkit.deployment.benchmark.speeds",
         lambda ways, _: [Speed((speed[way.precision],), 1, 1.0) for way in ways],
     )
     asked = ("--fastest", "--data", "digits", "--max-drop", "100", "--out", tmp_path / "out")
-    machine, plain = (inception("export", model, *asked, *w) for w in (("--json",), ()))
+    machine, plain = (inceptionkit("export", model, *asked, *w) for w in (("--json",), ()))
 
     told = json.loads(machine.out)
     assert told["precision"] == read_card(tmp_path / "out")[0].exported.precision == "int8"
@@ -238,10 +238,10 @@ def test_the_fastest_that_loses_little_enough_is_written_and_says_why(
 
 
 def test_variants_that_resize_are_written_with_their_resize_and_judged_without(
-    inception: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
     asked = ("--variants", "--resize", "--exits", "--data", "digits", "--max-drop", "100")
-    said = inception("export", model, *asked, "--out", tmp_path / "out", "--json")
+    said = inceptionkit("export", model, *asked, "--out", tmp_path / "out", "--json")
 
     assert said.code == 0, said.err
     told = json.loads(said.out)
@@ -255,12 +255,12 @@ def test_variants_that_resize_are_written_with_their_resize_and_judged_without(
 
 @pytest.mark.parametrize("words", [("--variants",), ("--fastest",)])
 def test_variants_replace_nothing_but_exports(
-    inception: Callable, model: Path, tmp_path: Path, words: tuple[str, ...]
+    inceptionkit: Callable, model: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     notes = tmp_path / "out" / "bf16" / "notes"
     notes.parent.mkdir(parents=True)
     notes.write_text("mine")
-    said = inception("export", model, *words, "--data", "digits", "--out", tmp_path / "out")
+    said = inceptionkit("export", model, *words, "--data", "digits", "--out", tmp_path / "out")
 
     assert said.code == 2
     assert "is there already, and is no exported model" in said.err
@@ -268,10 +268,10 @@ def test_variants_replace_nothing_but_exports(
 
 
 def test_a_graph_that_resizes_is_not_timed(
-    inception: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
-    inception("export", model, "--resize", "--out", tmp_path / "out")
-    said = inception("bench", tmp_path / "out")
+    inceptionkit("export", model, "--resize", "--out", tmp_path / "out")
+    said = inceptionkit("bench", tmp_path / "out")
 
     assert said.code == 2
     assert "its graph resizes, and no resize is timed; export it without --resize" in said.err
@@ -289,9 +289,9 @@ def test_a_graph_that_resizes_is_not_timed(
     ],
 )
 def test_variants_that_cannot_be_are_said_and_nothing_is_written(
-    inception: Callable, model: Path, tmp_path: Path, words: tuple[str, ...], sentence: str
+    inceptionkit: Callable, model: Path, tmp_path: Path, words: tuple[str, ...], sentence: str
 ) -> None:
-    said = inception("export", model, *words, "--out", tmp_path / "out")
+    said = inceptionkit("export", model, *words, "--out", tmp_path / "out")
 
     assert said.code == 2
     assert sentence in " ".join(said.err.replace("│", " ").split())

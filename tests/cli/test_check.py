@@ -1,4 +1,4 @@
-"""`inception check` as a user types it."""
+"""`inceptionkit check` as a user types it."""
 
 import json
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inception.cli.check import shortened
+from inceptionkit.cli.check import shortened
 
 HEAVY = """
 import sys
-from inception.cli import main
+from inceptionkit.cli import main
 code = main(sys.argv[1:])
 print("torch" in sys.modules, file=sys.stderr)
 sys.exit(code)
@@ -34,9 +34,9 @@ def odd(photos: Callable, rotten: Callable) -> Path:
 
 
 def test_the_findings_come_first_then_the_classes_then_what_was_written(
-    inception: Callable, odd: Path, tmp_path: Path
+    inceptionkit: Callable, odd: Path, tmp_path: Path
 ) -> None:
-    said = inception("check", odd)
+    said = inceptionkit("check", odd)
     lines = said.out.splitlines()
 
     assert said.code == 0
@@ -51,13 +51,13 @@ def test_the_findings_come_first_then_the_classes_then_what_was_written(
     assert "62 of 66 images are usable" in said.out
     assert "verdict 3 warnings" in said.out
     assert (tmp_path / "runs" / "check-photos-001.html").exists()
-    assert f"next    inception train {odd}" in said.out
+    assert f"next    inceptionkit train {odd}" in said.out
 
 
 def test_json_has_the_promised_keys_and_accounts_for_every_file(
-    inception: Callable, odd: Path
+    inceptionkit: Callable, odd: Path
 ) -> None:
-    said = inception("check", odd, "--json")
+    said = inceptionkit("check", odd, "--json")
     told = json.loads(said.out)
 
     assert said.code == 0
@@ -81,70 +81,70 @@ def test_json_has_the_promised_keys_and_accounts_for_every_file(
     assert Path(told["page"]).exists()
 
 
-def test_strict_ends_with_2_and_still_tells_everything(inception: Callable, odd: Path) -> None:
-    said = inception("check", odd, "--strict", "--json")
+def test_strict_ends_with_2_and_still_tells_everything(inceptionkit: Callable, odd: Path) -> None:
+    said = inceptionkit("check", odd, "--strict", "--json")
 
     assert said.code == 2
     assert json.loads(said.out)["usable"] == 62
     assert said.err.splitlines()[-1] == (
-        f"inception: {odd}: 4 files cannot be used; the first is light/cut.png (truncated); "
+        f"inceptionkit: {odd}: 4 files cannot be used; the first is light/cut.png (truncated); "
         "mend or remove them; training passes over them (3 findings in all)"
     )
 
 
-def test_strict_ends_with_0_where_there_are_notes_alone(inception: Callable) -> None:
-    said = inception("check", "digits", "--strict")
+def test_strict_ends_with_0_where_there_are_notes_alone(inceptionkit: Callable) -> None:
+    said = inceptionkit("check", "digits", "--strict")
 
     assert said.code == 0
     assert "verdict 1 note" in said.out
 
 
 def test_the_page_goes_where_it_is_wanted_but_never_among_the_images(
-    inception: Callable, photos: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inceptionkit: Callable, photos: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = photos(each=30)
     before = sorted(folder.rglob("*"))
     wanted = tmp_path / "new" / "page.html"
-    kept = inception("check", folder, "--out", wanted)
-    among = inception("check", folder, "--out", folder / "page.html")
-    other = inception("check", folder, "--out", tmp_path / "page.txt")
+    kept = inceptionkit("check", folder, "--out", wanted)
+    among = inceptionkit("check", folder, "--out", folder / "page.html")
+    other = inceptionkit("check", folder, "--out", tmp_path / "page.txt")
     monkeypatch.chdir(folder)
-    inside = inception("check", ".", "--json")
+    inside = inceptionkit("check", ".", "--json")
 
     assert kept.code == 0
     assert wanted.exists()
     assert among.code == other.code == 2
     assert among.err == (
-        f"inception: {folder}/page.html: lies among the images, which are never written to; "
+        f"inceptionkit: {folder}/page.html: lies among the images, which are never written to; "
         "choose another --out\n"
     )
     assert other.err == (
-        f"inception: {tmp_path}/page.txt: the page must be called .html; choose another --out\n"
+        f"inceptionkit: {tmp_path}/page.txt: the page must be called .html; choose another --out\n"
     )
     assert Path(json.loads(inside.out)["page"]).is_relative_to(tmp_path / "cache")
     assert sorted(folder.rglob("*")) == before
 
 
 def test_one_class_is_a_finding_and_no_images_an_error(
-    inception: Callable, photos: Callable, tmp_path: Path
+    inceptionkit: Callable, photos: Callable, tmp_path: Path
 ) -> None:
-    single = inception("check", photos(("only",), each=30))
+    single = inceptionkit("check", photos(("only",), each=30))
     (tmp_path / "none").mkdir()
-    empty = inception("check", tmp_path / "none")
+    empty = inceptionkit("check", tmp_path / "none")
 
     assert single.code == 0
     assert single.out.startswith("error   there is a single class, 'only'\n")
     assert (empty.code, empty.out) == (2, "")
-    assert empty.err.startswith(f"inception: {tmp_path / 'none'}: the folder is empty; ")
+    assert empty.err.startswith(f"inceptionkit: {tmp_path / 'none'}: the folder is empty; ")
 
 
 def test_a_source_of_which_nothing_can_be_used_is_told_file_by_file(
-    inception: Callable, tmp_path: Path
+    inceptionkit: Callable, tmp_path: Path
 ) -> None:
     for name in ("a", "b"):
         (tmp_path / "bad" / name).mkdir(parents=True)
         (tmp_path / "bad" / name / "1.png").write_text("no")
-    told = json.loads(inception("check", tmp_path / "bad", "--json").out)
+    told = json.loads(inceptionkit("check", tmp_path / "bad", "--json").out)
 
     assert (told["images"], told["usable"], len(told["unusable"])) == (2, 0, 2)
     assert told["findings"][0]["says"] == "'a', 'b' have no usable image"
@@ -167,16 +167,16 @@ def test_of_many_classes_the_largest_and_the_smallest_are_shown() -> None:
 
 @pytest.mark.run
 def test_training_keeps_copies_in_one_set_and_what_follows_divides_alike(
-    inception: Callable, photos: Callable, tmp_path: Path
+    inceptionkit: Callable, photos: Callable, tmp_path: Path
 ) -> None:
     folder, run = photos(each=30), tmp_path / "run"
     for place in sorted((folder / "dark").glob("*.png"))[:8]:
         Image.open(place).save(place.with_suffix(".bmp"))
     quick = ("--arch", "compact", "--input", "8", "--epochs", "1", "--precision", "fp32")
-    trained = inception("train", folder, *quick, "--out", run)
+    trained = inceptionkit("train", folder, *quick, "--out", run)
     kept = json.loads((run / "run.json").read_text())["data"]
-    scored = json.loads(inception("evaluate", run, folder, "--json").out)
-    resumed = json.loads(inception("resume", run, "--json").out)
+    scored = json.loads(inceptionkit("evaluate", run, folder, "--json").out)
+    resumed = json.loads(inceptionkit("resume", run, "--json").out)
 
     assert "checked: 8 pictures are there more than once (16 images)" in trained.out
     assert len(kept["together"]) == 8

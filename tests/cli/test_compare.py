@@ -9,10 +9,12 @@ import pytest
 
 
 def test_two_runs_are_compared_image_by_image(
-    inception: Callable, digits_run: Path, other_run: Path, tmp_path: Path
+    inceptionkit: Callable, digits_run: Path, other_run: Path, tmp_path: Path
 ) -> None:
-    plain = inception("compare", digits_run, other_run)
-    told = json.loads(inception("compare", digits_run, other_run, "--json", "--out", "c.html").out)
+    plain = inceptionkit("compare", digits_run, other_run)
+    told = json.loads(
+        inceptionkit("compare", digits_run, other_run, "--json", "--out", "c.html").out
+    )
     rows = [json.loads((run / "run.json").read_text())["result"] for run in (digits_run, other_run)]
     (against,) = told["against_first"]
 
@@ -27,27 +29,27 @@ def test_two_runs_are_compared_image_by_image(
 
 @pytest.mark.parametrize("case", ["one", "none", "unfinished"])
 def test_what_cannot_be_compared(
-    inception: Callable, digits_run: Path, tmp_path: Path, case: str
+    inceptionkit: Callable, digits_run: Path, tmp_path: Path, case: str
 ) -> None:
     unfinished = Path(shutil.copytree(digits_run, tmp_path / "unfinished"))
     record = json.loads((unfinished / "run.json").read_text())
     (unfinished / "run.json").write_text(json.dumps(record | {"result": None}))
     runs, said = {
-        "one": ([digits_run], "a comparison needs at least two runs, got 1; `inception report`"),
+        "one": ([digits_run], "a comparison needs at least two runs, got 1; `inceptionkit report`"),
         "none": ([digits_run, tmp_path], f"{tmp_path}: no run there"),
         "unfinished": ([digits_run, unfinished], "the run has not ended; finish it with"),
     }[case]
-    found = inception("compare", *runs)
+    found = inceptionkit("compare", *runs)
 
     assert (found.code, found.out) == (2, "")
     assert said in found.err
 
 
 def test_the_page_of_a_run_shows_what_its_folder_holds(
-    inception: Callable, digits_run: Path, tmp_path: Path
+    inceptionkit: Callable, digits_run: Path, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(digits_run, tmp_path / "run"))
-    inception("report", run)
+    inceptionkit("report", run)
     page = (run / "report.html").read_text()
 
     assert "one threshold for all exits, on the test images" in page
@@ -55,12 +57,12 @@ def test_the_page_of_a_run_shows_what_its_folder_holds(
     assert 'id="cell-' in page
     assert "data:image/svg+xml;base64," in page
     assert "expected calibration error" in page
-    assert f"inception evaluate {run} digits --exits --store" in page
+    assert f"inceptionkit evaluate {run} digits --exits --store" in page
     assert len(page) < 5_000_000
 
 
 def test_a_page_goes_without_what_is_gone(
-    inception: Callable, digits_run: Path, tmp_path: Path
+    inceptionkit: Callable, digits_run: Path, tmp_path: Path
 ) -> None:
     """No model, images that changed, and predictions of a version that knew no probabilities."""
     run = Path(shutil.copytree(digits_run, tmp_path / "run"))
@@ -73,7 +75,7 @@ def test_a_page_goes_without_what_is_gone(
     (run / "predictions.csv").write_text(
         "".join(",".join(line[i] for i in kept) + "\n" for line in lines)
     )
-    said = inception("report", run)
+    said = inceptionkit("report", run)
     page = (run / "report.html").read_text()
 
     assert (said.code, said.err) == (0, "")

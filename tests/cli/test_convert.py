@@ -1,4 +1,4 @@
-"""`inception convert`, as a user types it, and its models in use."""
+"""`inceptionkit convert`, as a user types it, and its models in use."""
 
 import json
 from collections.abc import Callable
@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from inception.weights import read_model
-from inception.weights.formats import pytorch
+from inceptionkit.convert.formats import pytorch
+from inceptionkit.model import read_model
 
 PREPROCESSING = "short side to 256 px, bilinear; middle 224x224; mean 0.5 0.5 0.5, std 0.5 0.5 0.5"
 NAMES = "daisy\ndandelion\nrose\nsunflower\ntulip\n"
@@ -27,7 +27,7 @@ def theirs(state_of: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def ours(theirs: Path) -> Path:
     """The same as a model folder."""
-    from inception.workflow.convert import convert
+    from inceptionkit.api.convert import convert
 
     return convert(str(theirs), theirs.with_name("ours")).folder
 
@@ -39,9 +39,9 @@ def names(tmp_path: Path) -> Path:
 
 
 def test_convert_says_what_it_recognised_and_what_to_type_next(
-    inception: Callable, theirs: Path, names: Path
+    inceptionkit: Callable, theirs: Path, names: Path
 ) -> None:
-    said = inception("convert", theirs, "flowers", "--classes", names)
+    said = inceptionkit("convert", theirs, "flowers", "--classes", names)
 
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines() == [
@@ -50,14 +50,14 @@ def test_convert_says_what_it_recognised_and_what_to_type_next(
         "classes        5, as given: daisy, dandelion, rose, ..., tulip",
         f"preprocessing  {PREPROCESSING}",
         "wrote flowers",
-        "next: inception predict flowers IMAGE",
+        "next: inceptionkit predict flowers IMAGE",
     ]
     card, _ = read_model(Path("flowers"))
     assert card.classes == tuple(NAMES.split())
 
 
-def test_convert_json_has_the_promised_keys(inception: Callable, theirs: Path) -> None:
-    said = inception("convert", theirs, "flowers", "--json")
+def test_convert_json_has_the_promised_keys(inceptionkit: Callable, theirs: Path) -> None:
+    said = inceptionkit("convert", theirs, "flowers", "--json")
     told = json.loads(said.out)
 
     assert (said.code, said.err, said.out.count("\n")) == (0, "", 1)
@@ -72,12 +72,12 @@ def test_convert_json_has_the_promised_keys(inception: Callable, theirs: Path) -
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_to_torchvision_and_back_is_the_identity(
-    inception: Callable, theirs: Path, ours: Path, suffix: str
+    inceptionkit: Callable, theirs: Path, ours: Path, suffix: str
 ) -> None:
-    said = inception("convert", ours, f"back{suffix}", "--to", "torchvision")
+    said = inceptionkit("convert", ours, f"back{suffix}", "--to", "torchvision")
     read = load_file if suffix == ".safetensors" else pytorch.read
     back, before = read(Path(f"back{suffix}")), load_file(theirs)
-    again = inception("convert", f"back{suffix}", "again", "--json")
+    again = inceptionkit("convert", f"back{suffix}", "again", "--json")
 
     assert (said.code, said.err, again.code) == (0, "", 0)
     assert said.out.splitlines()[-4:] == [
@@ -93,8 +93,8 @@ def test_to_torchvision_and_back_is_the_identity(
     )
 
 
-def test_to_torchvision_json_has_the_promised_keys(inception: Callable, ours: Path) -> None:
-    said = inception("convert", ours, "x.pth", "--to", "torchvision", "--json")
+def test_to_torchvision_json_has_the_promised_keys(inceptionkit: Callable, ours: Path) -> None:
+    said = inceptionkit("convert", ours, "x.pth", "--to", "torchvision", "--json")
     told = json.loads(said.out)
 
     assert told.keys() == {
@@ -105,28 +105,28 @@ def test_to_torchvision_json_has_the_promised_keys(inception: Callable, ours: Pa
 
 
 def test_a_run_can_be_written_only_if_torchvision_has_its_network(
-    inception: Callable, digits_run: Path
+    inceptionkit: Callable, digits_run: Path
 ) -> None:
-    said = inception("convert", digits_run, "x.pth", "--to", "torchvision")
+    said = inceptionkit("convert", digits_run, "x.pth", "--to", "torchvision")
 
     assert (said.code, said.out) == (2, "")
     assert "torchvision has no such network; it has googlenet:torchvision" in said.err
     assert not Path("x.pth").exists()
 
 
-def test_predict_takes_a_weights_file(inception: Callable, theirs: Path) -> None:
+def test_predict_takes_a_weights_file(inceptionkit: Callable, theirs: Path) -> None:
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("a.png")
-    said = inception("predict", theirs, "a.png", "--json")
+    said = inceptionkit("predict", theirs, "a.png", "--json")
 
     assert (said.code, said.err) == (0, "")
     assert json.loads(said.out)["label"].startswith("class_000")
 
 
-def test_every_verb_of_a_model_takes_a_weights_file(inception: Callable, theirs: Path) -> None:
+def test_every_verb_of_a_model_takes_a_weights_file(inceptionkit: Callable, theirs: Path) -> None:
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("a.png")
-    cut = inception("prune", theirs, "--at", "aux1", "--out", "small")
-    exported = inception("export", theirs, "--to", "onnx", "--images", "a.png", "--out", "out")
-    judged = inception("export", theirs, "--fastest", "--data", "digits")
+    cut = inceptionkit("prune", theirs, "--at", "aux1", "--out", "small")
+    exported = inceptionkit("export", theirs, "--to", "onnx", "--images", "a.png", "--out", "out")
+    judged = inceptionkit("export", theirs, "--fastest", "--data", "digits")
 
     assert (cut.code, exported.code) == (0, 0), cut.err + exported.err
     assert "agrees with the trained model on 100.0% of 1 images" in exported.out
@@ -141,15 +141,17 @@ def test_every_verb_of_a_model_takes_a_weights_file(inception: Callable, theirs:
         ("export", "torchvision/googlenett", "--variants", "--data", "digits"),
     ],
 )
-def test_every_verb_of_a_model_takes_an_id(inception: Callable, words: tuple[str, ...]) -> None:
-    said = inception(*words)
+def test_every_verb_of_a_model_takes_an_id(inceptionkit: Callable, words: tuple[str, ...]) -> None:
+    said = inceptionkit(*words)
 
-    assert said.err.startswith("inception: no released weights are called 'torchvision/googlenett'")
+    assert said.err.startswith(
+        "inceptionkit: no released weights are called 'torchvision/googlenett'"
+    )
 
 
 def test_converting_safetensors_needs_no_torch(shell: Callable, theirs: Path) -> None:
     code = (
-        "import sys; sys.modules['torch'] = None; from inception.cli import main; "
+        "import sys; sys.modules['torch'] = None; from inceptionkit.cli import main; "
         f"sys.exit(main(['convert', {str(theirs)!r}, {str(theirs.with_name('light'))!r}]))"
     )
     said = shell(entry=("-c", code))
@@ -157,20 +159,20 @@ def test_converting_safetensors_needs_no_torch(shell: Callable, theirs: Path) ->
     assert (said.code, said.err) == (0, "")
 
 
-def complaint(inception: Callable, *argv: object) -> str:
+def complaint(inceptionkit: Callable, *argv: object) -> str:
     """What a refused conversion says; it writes nothing."""
-    said = inception("convert", *argv)
+    said = inceptionkit("convert", *argv)
 
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("inception: ")
+    assert said.err.startswith("inceptionkit: ")
     assert said.err.count("\n") == 1
     assert not Path("out").exists()
     assert not list(Path().glob(".*.part"))
-    return str(said.err.removeprefix("inception: ").rstrip())
+    return str(said.err.removeprefix("inceptionkit: ").rstrip())
 
 
 def test_what_cannot_be_converted_is_refused_in_one_sentence(
-    inception: Callable, theirs: Path, ours: Path
+    inceptionkit: Callable, theirs: Path, ours: Path
 ) -> None:
     whole = theirs.read_bytes()
     Path("cut.safetensors").write_bytes(whole[: len(whole) // 2])
@@ -179,23 +181,25 @@ def test_what_cannot_be_converted_is_refused_in_one_sentence(
     Path("short.txt").write_text("rose\ntulip\n")
     Path("other.onnx").write_bytes(b"x")
 
-    assert "cut short" in complaint(inception, "cut.safetensors", "out")
-    assert complaint(inception, "empty.pth", "out").startswith("empty.pth: is empty")
-    assert "cannot be read as a PyTorch file" in complaint(inception, "text.pth", "out")
-    assert "no weights file by its name" in complaint(inception, "other.onnx", "out")
-    assert "is a model folder already" in complaint(inception, ours, "out")
-    assert "no such file" in complaint(inception, "nowhere.pth", "out")
-    assert complaint(inception, theirs, "out", "--classes", "short.txt") == (
+    assert "cut short" in complaint(inceptionkit, "cut.safetensors", "out")
+    assert complaint(inceptionkit, "empty.pth", "out").startswith("empty.pth: is empty")
+    assert "cannot be read as a PyTorch file" in complaint(inceptionkit, "text.pth", "out")
+    assert "no weights file by its name" in complaint(inceptionkit, "other.onnx", "out")
+    assert "is a model folder already" in complaint(inceptionkit, ours, "out")
+    assert "no such file" in complaint(inceptionkit, "nowhere.pth", "out")
+    assert complaint(inceptionkit, theirs, "out", "--classes", "short.txt") == (
         "2 names of classes for a network with 5; give one for each"
     )
-    assert complaint(inception, ours, "out", "--to", "torchvision") == (
+    assert complaint(inceptionkit, ours, "out", "--to", "torchvision") == (
         "out: the name of the file must end in .safetensors or .pth"
     )
-    assert "did you mean" in complaint(inception, "timm/inception_v3.tv_in", "out")
+    assert "did you mean" in complaint(inceptionkit, "timm/inception_v3.tv_in", "out")
 
 
 @pytest.mark.parametrize("there", ["folder", "file"])
-def test_nothing_is_overwritten(inception: Callable, theirs: Path, ours: Path, there: str) -> None:
+def test_nothing_is_overwritten(
+    inceptionkit: Callable, theirs: Path, ours: Path, there: str
+) -> None:
     place = Path("precious.pth")
     if there == "folder":
         place.mkdir()
@@ -203,19 +207,20 @@ def test_nothing_is_overwritten(inception: Callable, theirs: Path, ours: Path, t
     else:
         place.write_bytes(b"mine")
     for argv in ((theirs, place), (ours, place, "--to", "torchvision")):
-        said = inception("convert", *argv)
+        said = inceptionkit("convert", *argv)
 
         assert said.code == 2
         assert said.err == (
-            "inception: precious.pth: is there already; choose another name, or remove it first\n"
+            "inceptionkit: precious.pth: is there already; choose another name, "
+            "or remove it first\n"
         )
     assert (place / "photo.jpg" if there == "folder" else place).read_bytes() == b"mine"
 
 
 def test_names_have_no_place_in_a_file_for_torchvision(
-    inception: Callable, ours: Path, names: Path
+    inceptionkit: Callable, ours: Path, names: Path
 ) -> None:
-    said = inception("convert", ours, "x.pth", "--to", "torchvision", "--classes", names)
+    said = inceptionkit("convert", ours, "x.pth", "--to", "torchvision", "--classes", names)
 
     assert said.code == 2
     assert "which holds no names" in " ".join(said.err.split())

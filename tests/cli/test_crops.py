@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from inception.derive import cost
-from inception.weights import read_model
+from inceptionkit.derive import cost
+from inceptionkit.model import read_model
 
 Folder = Callable[..., Path]
 
 
 def test_a_table_of_models_and_crops(
-    inception: Callable, digits_run: Path, other_run: Path
+    inceptionkit: Callable, digits_run: Path, other_run: Path
 ) -> None:
     words = (digits_run, other_run, "digits", "--crops", "1,10,256+320")
-    told = json.loads(inception("evaluate", *words, "--json").out)
-    plain = inception("evaluate", *words)
+    told = json.loads(inceptionkit("evaluate", *words, "--json").out)
+    plain = inceptionkit("evaluate", *words)
     rows = told["rows"]
     macs = cost(read_model(digits_run)[0].architecture).answer.macs
 
@@ -32,57 +32,57 @@ def test_a_table_of_models_and_crops(
         assert words in plain.out
 
 
-def test_one_crop_is_what_evaluate_scores(inception: Callable, digits_run: Path) -> None:
-    one = json.loads(inception("evaluate", digits_run, "digits", "--crops", "1", "--json").out)
-    plain = json.loads(inception("evaluate", digits_run, "digits", "--json").out)
+def test_one_crop_is_what_evaluate_scores(inceptionkit: Callable, digits_run: Path) -> None:
+    one = json.loads(inceptionkit("evaluate", digits_run, "digits", "--crops", "1", "--json").out)
+    plain = json.loads(inceptionkit("evaluate", digits_run, "digits", "--json").out)
 
     for key in ("top1", "top5", "images", "log_loss", "mean_macs", "classes"):
         assert one[key] == pytest.approx(plain[key]) if key != "classes" else one[key] == plain[key]
 
 
-def test_a_model_beside_itself_is_no_better(inception: Callable, digits_run: Path) -> None:
-    said = inception("evaluate", digits_run, digits_run, "digits", "--json")
+def test_a_model_beside_itself_is_no_better(inceptionkit: Callable, digits_run: Path) -> None:
+    said = inceptionkit("evaluate", digits_run, digits_run, "digits", "--json")
     (same,) = json.loads(said.out)["against_first"]
 
     assert (same["difference"]["mean"], same["p_value"]) == (0.0, 1.0)
 
 
 def test_classes_in_another_order_are_the_same_classes(
-    inception: Callable, digits_run: Path, tmp_path: Path
+    inceptionkit: Callable, digits_run: Path, tmp_path: Path
 ) -> None:
     """Its last class is renamed to the first and the first to the last: it errs where they are."""
     turned = Path(shutil.copytree(digits_run / "model", tmp_path / "turned"))
     card = json.loads((turned / "model.json").read_text())
     card["classes"] = card["classes"][::-1]
     (turned / "model.json").write_text(json.dumps(card))
-    alone = json.loads(inception("evaluate", turned, "digits", "--json").out)
-    told = json.loads(inception("evaluate", digits_run, turned, "digits", "--json").out)
+    alone = json.loads(inceptionkit("evaluate", turned, "digits", "--json").out)
+    told = json.loads(inceptionkit("evaluate", digits_run, turned, "digits", "--json").out)
 
     assert told["rows"][1]["top1_error"] == pytest.approx(1 - alone["top1"])
 
 
 def test_models_with_other_classes_are_refused(
-    inception: Callable, digits_run: Path, tmp_path: Path
+    inceptionkit: Callable, digits_run: Path, tmp_path: Path
 ) -> None:
     changed = Path(shutil.copytree(digits_run / "model", tmp_path / "changed"))
     card = json.loads((changed / "model.json").read_text())
     card["classes"][3] = "three"
     (changed / "model.json").write_text(json.dumps(card))
-    said = inception("evaluate", digits_run, changed, "digits")
+    said = inceptionkit("evaluate", digits_run, changed, "digits")
 
     assert said.code == 2
     assert f"{changed}: has other classes than {digits_run}, first '3'; average models" in said.err
 
 
 def test_a_class_never_seen_and_images_of_which_none_is_usable(
-    inception: Callable, digits_run: Path, photos: Folder
+    inceptionkit: Callable, digits_run: Path, photos: Folder
 ) -> None:
     """Images named 3 and 4, and a model of ten classes; then files that are no images."""
     folder = photos(("3", "4"), each=3)
-    few = json.loads(inception("evaluate", digits_run, folder, "--crops", "10", "--json").out)
+    few = json.loads(inceptionkit("evaluate", digits_run, folder, "--crops", "10", "--json").out)
     for file in folder.rglob("*.png"):
         file.write_text("none")
-    none = inception("evaluate", digits_run, folder, "--crops", "10", "--quiet")
+    none = inceptionkit("evaluate", digits_run, folder, "--crops", "10", "--quiet")
     unseen = [row for row in few["classes"] if row["name"] not in {"3", "4"}]
 
     assert few["images"] == 6
@@ -95,26 +95,27 @@ def test_a_class_never_seen_and_images_of_which_none_is_usable(
     ("how", "images"), [("--exits", 2), ("--crops=1", 4), ("--early-exit=0.5", 4)]
 )
 def test_fewer_images_than_classes(
-    inception: Callable, digits_run: Path, photos: Folder, how: str, images: int
+    inceptionkit: Callable, digits_run: Path, photos: Folder, how: str, images: int
 ) -> None:
     """Exits are chosen on two of the four, by the hashes of their names."""
     folder = photos(("3", "4"), each=2)
-    told = json.loads(inception("evaluate", digits_run, folder, how, "--json").out)
+    told = json.loads(inceptionkit("evaluate", digits_run, folder, how, "--json").out)
 
     assert told["images"] == images
 
 
 def test_one_image_cannot_both_choose_and_score(
-    inception: Callable, digits_run: Path, photos: Folder
+    inceptionkit: Callable, digits_run: Path, photos: Folder
 ) -> None:
     folder = photos(("3", "4"), each=1)
     for file in (folder / "4").iterdir():
         file.rename(folder / "3" / "1.png")
     (folder / "4").rmdir()
     (folder / "3" / "1.png").unlink()
-    said = inception("evaluate", digits_run, folder, "--exits", "--quiet")
+    said = inceptionkit("evaluate", digits_run, folder, "--exits", "--quiet")
 
     assert said.code == 2
     assert said.err == (
-        f"inception: {folder}: some images must choose and others score, got 1; give more images\n"
+        f"inceptionkit: {folder}: some images must choose and others score, got 1; "
+        "give more images\n"
     )

@@ -1,4 +1,4 @@
-"""`inception describe`, as a user types it."""
+"""`inceptionkit describe`, as a user types it."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from inception.cli import main
-from inception.spec import Conv, GlobalPool, Linear, Net, named, to_json
-from inception.workflow.architectures import find
+from inceptionkit.catalog.files import find
+from inceptionkit.cli import main
+from inceptionkit.spec import Conv, GlobalPool, Linear, Net, named, to_json
 
 Out = pytest.CaptureFixture[str]
 
@@ -53,7 +53,7 @@ def test_the_paper_stands_beside_ours_with_the_differences_explained(capfd: Out)
     said = capfd.readouterr().out
 
     assert "arXiv:1409.4842, table 1" in said
-    row = next(line for line in said.splitlines() if "inception (5a)" in line)
+    row = next(line for line in said.splitlines() if "inceptionkit (5a)" in line)
     assert row.split()[-7:] == ["1,042,432", "≠", "1072K", "51,079,168", "≠", "54M", "[3]"]
     assert "[1] 2,712 weights and 34.0 M are those of a separable layer" in said
     assert "conv1" not in said  # that table alone
@@ -121,7 +121,7 @@ def test_a_file_that_is_no_architecture_is_refused(
     file.write_bytes(content.encode(errors="surrogateescape"))
 
     said = refused(capfd, str(file))
-    assert said.startswith(f"inception: {file}: ")
+    assert said.startswith(f"inceptionkit: {file}: ")
     assert says in said
     assert said.count("\n") == 1
 
@@ -130,14 +130,14 @@ def test_a_file_that_is_not_there_is_said(capfd: Out, tmp_path: Path) -> None:
     said = refused(capfd, str(tmp_path / "no.json"))
 
     assert "cannot be read (No such file or directory)" in said
-    assert "`inception design` writes such files" in said
+    assert "`inceptionkit design` writes such files" in said
 
 
 def test_a_misspelt_flow_is_corrected(capfd: Out, tmp_path: Path) -> None:
     file = tmp_path / "x.svg"
 
     said = refused(capfd, "compact", "--draw", str(file), "--flow", "dwn")
-    assert said == "inception: a drawing cannot be 'dwn'; did you mean 'down'?\n"
+    assert said == "inceptionkit: a drawing cannot be 'dwn'; did you mean 'down'?\n"
     assert not file.exists()
 
 
@@ -160,10 +160,22 @@ def test_a_paper_is_compared_at_its_own_input(capfd: Out) -> None:
 @pytest.mark.parametrize(
     ("args", "row", "why"),
     [
-        (["bn_inception"], "inception (4c)", "the printed projection of 128 makes the module 608"),
-        (["bn_inception:608"], "inception (4c)", "bn_inception:608 is MXNet's: 4c and 4d 608 wide"),
+        (
+            ["bn_inception"],
+            "inceptionkit (4c)",
+            "the printed projection of 128 makes the module 608",
+        ),
+        (
+            ["bn_inception:608"],
+            "inceptionkit (4c)",
+            "bn_inception:608 is MXNet's: 4c and 4d 608 wide",
+        ),
         (["inception_v3"], "5 x inception", "the released network has four modules here"),
-        (["googlenet:torchvision"], "inception (4a)", "googlenet:torchvision is torchvision's: "),
+        (
+            ["googlenet:torchvision"],
+            "inceptionkit (4a)",
+            "googlenet:torchvision is torchvision's: ",
+        ),
         (["googlenet", "--classes", "10"], "linear", "other classes or widths than the paper's"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`inception design`, as a user types it."""
+"""`inceptionkit design`, as a user types it."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from inception.cli import main
-from inception.derive import cost
-from inception.derive.budget import Timing
-from inception.spec import Net
-from inception.workflow.architectures import find
+from inceptionkit.catalog.files import find
+from inceptionkit.cli import main
+from inceptionkit.derive import cost
+from inceptionkit.derive.design.budget import Timing
+from inceptionkit.spec import Net
 
 Out = pytest.CaptureFixture[str]
 
@@ -38,7 +38,7 @@ def test_a_design_is_written_and_can_be_described(
     assert "- stem: stride 1 in conv1" in said
     assert said.endswith(
         "wrote googlenet-bn-300MMAC-96.json\n"
-        "next: inception train DATA --arch googlenet-bn-300MMAC-96.json --input 96\n"
+        "next: inceptionkit train DATA --arch googlenet-bn-300MMAC-96.json --input 96\n"
     )
 
 
@@ -72,7 +72,7 @@ def test_a_design_can_be_scaled_again(capfd: Out, tmp_path: Path) -> None:
 def test_a_time_is_measured_and_said_with_its_spread(
     capfd: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inception.evaluation.latency.latency", formula)
+    monkeypatch.setattr("inceptionkit.evaluation.latency.latency", formula)
     file = tmp_path / "fast.json"
     args = ["--cost", "3ms", "--input", "64", "--classes", "5", "--device", "cpu"]
 
@@ -88,7 +88,7 @@ def test_a_time_is_measured_and_said_with_its_spread(
 def test_machines_read_the_time_that_was_measured(
     capfd: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inception.evaluation.latency.latency", formula)
+    monkeypatch.setattr("inceptionkit.evaluation.latency.latency", formula)
     args = ["--cost", "3ms", "--cost", "2Mparams", "--input", "64", "--device", "cpu", "--json"]
 
     assert main(["design", *args, "--out", str(tmp_path / "fast.json")]) == 0
@@ -121,7 +121,7 @@ def test_what_cannot_be_designed_is_one_sentence_and_writes_nothing(
     capfd: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("inception.evaluation.latency.latency", formula)
+    monkeypatch.setattr("inceptionkit.evaluation.latency.latency", formula)
 
     assert main(["design", *args]) == 2
     captured = capfd.readouterr()
@@ -133,7 +133,7 @@ def test_what_cannot_be_designed_is_one_sentence_and_writes_nothing(
 
 def test_reading_and_designing_import_no_torch(tmp_path: Path) -> None:
     program = (
-        "import sys; from inception.cli import main; "
+        "import sys; from inceptionkit.cli import main; "
         f"main(['design','--budget','50MMAC','--input','32','--out',{str(tmp_path / 'n.json')!r}]);"
         f"main(['describe','googlenet','--rules','--draw',{str(tmp_path / 'n.svg')!r}]);"
         "sys.exit(any(name in sys.modules for name in ('torch', 'numpy')))"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.workflow.exits import CAUTIOUS, SURE
+from inceptionkit.evaluation.exits.study import CAUTIOUS, SURE
 
 QUICK = ("--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet", "batch=64")
 
@@ -18,8 +18,8 @@ def run(digits_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(digits_run, tmp_path / "run"))
 
 
-def test_a_policy_is_chosen_on_val_and_measured_on_test(inception: Callable, run: Path) -> None:
-    said = inception("evaluate", run, "digits", "--exits", "--goal", "-50%", "--json")
+def test_a_policy_is_chosen_on_val_and_measured_on_test(inceptionkit: Callable, run: Path) -> None:
+    said = inceptionkit("evaluate", run, "digits", "--exits", "--goal", "-50%", "--json")
     told = json.loads(said.out)
     record = json.loads((run / "run.json").read_text())
     rows = told["exits"].values()
@@ -47,41 +47,41 @@ def test_what_is_taken_unless_it_is_said_is_what_the_help_says(shell: Callable) 
 
 
 def test_a_stored_policy_is_used_when_asked_for(
-    inception: Callable, run: Path, tmp_path: Path
+    inceptionkit: Callable, run: Path, tmp_path: Path
 ) -> None:
-    nothing = inception("predict", run, tmp_path, "--early-exit")
-    chosen = inception("evaluate", run, "digits", "--exits", "--goal", "-50%", "--store")
-    used = json.loads(inception("evaluate", run, "digits", "--json", "--early-exit").out)
+    nothing = inceptionkit("predict", run, tmp_path, "--early-exit")
+    chosen = inceptionkit("evaluate", run, "digits", "--exits", "--goal", "-50%", "--store")
+    used = json.loads(inceptionkit("evaluate", run, "digits", "--json", "--early-exit").out)
     policy = json.loads((run / "model" / "model.json").read_text())["exit_policy"]
 
     assert nothing.code == 2
-    assert f"{run}: no exit policy is stored with it; choose one with `inception" in nothing.err
+    assert f"{run}: no exit policy is stored with it; choose one with `inceptionkit" in nothing.err
     assert f"stored  {run}/model/model.json" in chosen.out
-    assert "next    inception predict" in chosen.out
+    assert "next    inceptionkit predict" in chosen.out
     assert [*used["exits"]] == [*(gate["exit"] for gate in policy["gates"]), "main"]
     for words in ("this policy", "main alone", "bound: an oracle", "the curve", "95 % interval"):
         assert words in chosen.out
 
 
 def test_a_goal_that_cannot_be_reached_says_the_best_there_is(
-    inception: Callable, run: Path
+    inceptionkit: Callable, run: Path
 ) -> None:
-    accuracy = inception("evaluate", run, "digits", "--exits", "--goal", "99.99%", "--quiet")
-    work = inception("evaluate", run, "digits", "--exits", "--goal", "1kMAC", "--quiet")
+    accuracy = inceptionkit("evaluate", run, "digits", "--exits", "--goal", "99.99%", "--quiet")
+    work = inceptionkit("evaluate", run, "digits", "--exits", "--goal", "1kMAC", "--quiet")
 
     assert (accuracy.code, work.code) == (2, 2)
     assert "no policy can be expected to get 100.0% right; the best gets " in accuracy.err
     assert "no exit answers for 1,000 MACs an image; the cheapest policy spends " in work.err
 
 
-def test_exits_are_placed_trained_and_cut_at(inception: Callable, tmp_path: Path) -> None:
+def test_exits_are_placed_trained_and_cut_at(inceptionkit: Callable, tmp_path: Path) -> None:
     run, small = tmp_path / "run", tmp_path / "small"
     blocks = "conv3, reduce4, inception5a"
     train = ("train", "digits", "--arch", "compact", *QUICK, "--exits", blocks, "--out", run)
-    trained = inception(*train)
-    told = json.loads(inception("evaluate", run, "digits", "--json").out)
-    cut = json.loads(inception("prune", run, "--at", "conv3", "--out", small, "--json").out)
-    again = json.loads(inception("evaluate", small, "digits", "--json").out)
+    trained = inceptionkit(*train)
+    told = json.loads(inceptionkit("evaluate", run, "digits", "--json").out)
+    cut = json.loads(inceptionkit("prune", run, "--at", "conv3", "--out", small, "--json").out)
+    again = json.loads(inceptionkit("evaluate", small, "digits", "--json").out)
     page = (run / "report.html").read_text()
 
     assert (trained.code, trained.err) == (0, "")
@@ -93,38 +93,38 @@ def test_exits_are_placed_trained_and_cut_at(inception: Callable, tmp_path: Path
     assert [*again["exits"]] == ["main"]
 
 
-def test_a_model_that_was_cut_keeps_its_earlier_exits(inception: Callable, run: Path) -> None:
-    said = inception("prune", run, "--at", "reduce4")
+def test_a_model_that_was_cut_keeps_its_earlier_exits(inceptionkit: Callable, run: Path) -> None:
+    said = inceptionkit("prune", run, "--at", "reduce4")
     folder = run.with_name("run-exit2")
-    told = json.loads(inception("evaluate", folder, "digits", "--json").out)
-    over = inception("prune", run, "--at", "exit2")
+    told = json.loads(inceptionkit("evaluate", folder, "digits", "--json").out)
+    over = inceptionkit("prune", run, "--at", "exit2")
 
     assert said.code == 0
-    assert f"next    inception predict {folder} IMAGE..." in said.out
+    assert f"next    inceptionkit predict {folder} IMAGE..." in said.out
     assert [*told["exits"]] == ["exit1", "main"]
     assert (over.code, "holds something already" in over.err) == (2, True)
 
 
 def test_a_policy_chosen_for_the_whole_is_not_one_for_the_part(
-    inception: Callable, run: Path, tmp_path: Path
+    inceptionkit: Callable, run: Path, tmp_path: Path
 ) -> None:
-    inception("evaluate", run, "digits", "--exits", "--goal", "-50%", "--store", "--quiet")
-    inception("prune", run, "--at", "exit2", "--out", tmp_path / "part")
-    said = inception("evaluate", tmp_path / "part", "digits", "--early-exit")
+    inceptionkit("evaluate", run, "digits", "--exits", "--goal", "-50%", "--store", "--quiet")
+    inceptionkit("prune", run, "--at", "exit2", "--out", tmp_path / "part")
+    said = inceptionkit("evaluate", tmp_path / "part", "digits", "--early-exit")
 
     assert "exit_policy" in json.loads((run / "model" / "model.json").read_text())
     assert "exit_policy" not in json.loads((tmp_path / "part" / "model.json").read_text())
     assert (said.code, "no exit policy is stored with it" in said.err) == (2, True)
 
 
-def test_one_exit_only_and_none(inception: Callable, run: Path, tmp_path: Path) -> None:
-    assert inception("prune", run, "--at", "exit1", "--out", tmp_path / "one").code == 0
-    none = inception("evaluate", tmp_path / "one", "digits", "--exits")
-    inception("prune", run, "--at", "exit2", "--out", tmp_path / "two")
-    single = inception("evaluate", tmp_path / "two", "digits", "--exits", "--json")
+def test_one_exit_only_and_none(inceptionkit: Callable, run: Path, tmp_path: Path) -> None:
+    assert inceptionkit("prune", run, "--at", "exit1", "--out", tmp_path / "one").code == 0
+    none = inceptionkit("evaluate", tmp_path / "one", "digits", "--exits")
+    inceptionkit("prune", run, "--at", "exit2", "--out", tmp_path / "two")
+    single = inceptionkit("evaluate", tmp_path / "two", "digits", "--exits", "--json")
 
     assert none.code == 2
-    assert "its network has no exits; train one with `inception train --exits" in none.err
+    assert "its network has no exits; train one with `inceptionkit train --exits" in none.err
     assert {*json.loads(single.out)["exits"]} <= {"exit1", "main"}
 
 
@@ -147,9 +147,9 @@ def test_one_exit_only_and_none(inception: Callable, run: Path, tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_asked_for(
-    inception: Callable, digits_run: Path, words: tuple[str, ...], said: str
+    inceptionkit: Callable, digits_run: Path, words: tuple[str, ...], said: str
 ) -> None:
-    found = inception(*(digits_run if word == "RUN" else word for word in words))
+    found = inceptionkit(*(digits_run if word == "RUN" else word for word in words))
 
     assert (found.code, found.out) == (2, "")
     assert said in " ".join(found.err.split())

@@ -17,10 +17,10 @@ def picture(path: Path) -> Image.Image:
 
 
 def test_a_folder_becomes_one_grid(
-    inception: Callable, digits_run: Path, photos: Folder, tmp_path: Path
+    inceptionkit: Callable, digits_run: Path, photos: Folder, tmp_path: Path
 ) -> None:
     folder = photos(("a", "b"), each=2)
-    said = inception("explain", digits_run, folder)
+    said = inceptionkit("explain", digits_run, folder)
     page = picture(tmp_path / "explained.png")
 
     assert (said.code, said.out, said.err) == (0, "explained.png\n", "")
@@ -30,9 +30,9 @@ def test_a_folder_becomes_one_grid(
 
 
 def test_many_images_go_on_in_a_second_picture(
-    inception: Callable, digits_run: Path, photos: Folder, tmp_path: Path
+    inceptionkit: Callable, digits_run: Path, photos: Folder, tmp_path: Path
 ) -> None:
-    said = inception("explain", digits_run, photos(each=11), "--out", tmp_path / "p.png")
+    said = inceptionkit("explain", digits_run, photos(each=11), "--out", tmp_path / "p.png")
 
     assert said.out == f"{tmp_path / 'p.png'}\n{tmp_path / 'p-2.png'}\n"
     assert picture(tmp_path / "p.png").height > 5 * picture(tmp_path / "p-2.png").height
@@ -40,11 +40,11 @@ def test_many_images_go_on_in_a_second_picture(
 
 @pytest.mark.parametrize("by", ["cam", "gradcam", "occlusion"])
 def test_machines_get_the_maps(
-    inception: Callable, digits_run: Path, photos: Folder, by: str
+    inceptionkit: Callable, digits_run: Path, photos: Folder, by: str
 ) -> None:
     image = photos() / "dark" / "0.png"
     words = ("--by", by, "--class", "3", "--exits", "main,exit1", "--json")
-    said = inception("explain", digits_run, image, *words)
+    said = inceptionkit("explain", digits_run, image, *words)
     (told,) = map(json.loads, said.out.splitlines())
 
     assert (said.code, told["path"], told["class"]) == (0, str(image), "3")
@@ -55,11 +55,11 @@ def test_machines_get_the_maps(
 
 
 def test_what_cannot_be_read_is_told_and_passed_over(
-    inception: Callable, digits_run: Path, photos: Folder, tmp_path: Path
+    inceptionkit: Callable, digits_run: Path, photos: Folder, tmp_path: Path
 ) -> None:
     folder = photos()
     (folder / "dark" / "0.png").write_text("none")
-    said = inception("explain", digits_run, folder, tmp_path / "nowhere", "--json")
+    said = inceptionkit("explain", digits_run, folder, tmp_path / "nowhere", "--json")
     rows = [json.loads(line) for line in said.out.splitlines()]
 
     assert said.code == 2
@@ -80,9 +80,9 @@ def test_what_cannot_be_read_is_told_and_passed_over(
     ],
 )
 def test_what_cannot_be_asked_for(
-    inception: Callable, digits_run: Path, photos: Folder, words: tuple[str, ...], said: str
+    inceptionkit: Callable, digits_run: Path, photos: Folder, words: tuple[str, ...], said: str
 ) -> None:
-    found = inception("explain", digits_run, photos(each=1), *words)
+    found = inceptionkit("explain", digits_run, photos(each=1), *words)
 
     assert (found.code, found.out) == (2, "")
     assert said in found.err

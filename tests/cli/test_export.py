@@ -1,4 +1,4 @@
-"""`inception export`, as a user types it, and its models in use."""
+"""`inceptionkit export`, as a user types it, and its models in use."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.weights import read_card
+from inceptionkit.model import read_card
 
 
 def labels(said: str) -> list[tuple[str, float, str]]:
@@ -16,22 +16,22 @@ def labels(said: str) -> list[tuple[str, float, str]]:
 
 @pytest.mark.parametrize("kind", ["openvino", "onnx", "torch"])
 def test_an_exported_model_predicts_what_the_trained_one_does(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path, kind: str
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path, kind: str
 ) -> None:
-    said = inception("export", model, "--to", kind, "--out", tmp_path / "out")
-    trained = inception("predict", model, photo, "--json")
+    said = inceptionkit("export", model, "--to", kind, "--out", tmp_path / "out")
+    trained = inceptionkit("predict", model, photo, "--json")
 
     assert said.code == 0
     assert "agrees with the trained model on 100.0% of 32 images" in said.out
-    assert said.out.splitlines()[-1] == f"next    inception predict {tmp_path / 'out'} IMAGE..."
-    exported = inception("predict", tmp_path / "out", photo, "--json")
+    assert said.out.splitlines()[-1] == f"next    inceptionkit predict {tmp_path / 'out'} IMAGE..."
+    exported = inceptionkit("predict", tmp_path / "out", photo, "--json")
     assert labels(exported.out) == labels(trained.out)
 
 
 def test_export_json_has_the_promised_keys(
-    inception: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
-    said = inception("export", model, "--to", "onnx", "--out", tmp_path / "out", "--json")
+    said = inceptionkit("export", model, "--to", "onnx", "--out", tmp_path / "out", "--json")
 
     found = json.loads(said.out)
     assert {"folder", "kind", "precision", "stages", "bytes", "agreement"} <= found.keys()
@@ -42,31 +42,33 @@ def test_export_json_has_the_promised_keys(
 
 @pytest.mark.parametrize("kind", ["openvino", "onnx"])
 def test_a_model_cut_at_its_exits_stops_where_the_policy_says(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path, kind: str
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path, kind: str
 ) -> None:
-    inception("export", model, "--to", kind, "--exits", "--out", tmp_path / "out")
+    inceptionkit("export", model, "--to", kind, "--exits", "--out", tmp_path / "out")
 
     for sure in ("0", "0.2", "1"):
-        trained = inception("predict", model, photo, "--json", "--early-exit", sure)
-        exported = inception("predict", tmp_path / "out", photo, "--json", "--early-exit", sure)
+        trained = inceptionkit("predict", model, photo, "--json", "--early-exit", sure)
+        exported = inceptionkit("predict", tmp_path / "out", photo, "--json", "--early-exit", sure)
         assert labels(exported.out) == labels(trained.out)
     assert [row[2] for row in labels(exported.out)] == ["main"]
 
 
 def test_a_model_without_stages_says_how_to_get_them(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path
 ) -> None:
-    inception("export", model, "--to", "onnx", "--out", tmp_path / "out")
-    said = inception("predict", tmp_path / "out", photo, "--early-exit", "0.5")
+    inceptionkit("export", model, "--to", "onnx", "--out", tmp_path / "out")
+    said = inceptionkit("predict", tmp_path / "out", photo, "--early-exit", "0.5")
 
     assert said.code == 2
     assert "was not exported with exit 'first'; export it again with --exits" in said.err
 
 
 def test_the_users_own_images_are_compared_on_and_named(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path
 ) -> None:
-    said = inception("export", model, "--to", "onnx", "--images", photo, "--out", tmp_path / "out")
+    said = inceptionkit(
+        "export", model, "--to", "onnx", "--images", photo, "--out", tmp_path / "out"
+    )
 
     assert said.code == 0
     assert f"of 1 images ({photo})" in said.out
@@ -88,9 +90,9 @@ def test_the_users_own_images_are_compared_on_and_named(
     ],
 )
 def test_what_cannot_be_exported_is_said_and_nothing_is_written(
-    inception: Callable, model: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
+    inceptionkit: Callable, model: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
 ) -> None:
-    said = inception("export", model, *options, "--out", tmp_path / "out")
+    said = inceptionkit("export", model, *options, "--out", tmp_path / "out")
 
     assert said.code == 2
     assert sentence in said.err
@@ -105,7 +107,7 @@ def test_what_cannot_be_exported_is_said_and_nothing_is_written(
     ],
 )
 def test_int8_refuses_images_of_other_classes_and_too_few(
-    inception: Callable,
+    inceptionkit: Callable,
     model: Path,
     photos: Callable,
     tmp_path: Path,
@@ -114,7 +116,7 @@ def test_int8_refuses_images_of_other_classes_and_too_few(
     sentence: str,
 ) -> None:
     data = photos(classes, each=each)
-    said = inception(
+    said = inceptionkit(
         "export", model, "--precision", "int8", "--data", data, "--out", tmp_path / "out"
     )
 
@@ -125,7 +127,7 @@ def test_int8_refuses_images_of_other_classes_and_too_few(
 
 @pytest.mark.parametrize("what", ["the model itself", "a folder of photos", "a file", "here"])
 def test_nothing_but_an_earlier_export_is_ever_replaced(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path, what: str
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path, what: str
 ) -> None:
     (tmp_path / "photos").mkdir()
     photo.rename(tmp_path / "photos" / "photo.png")
@@ -138,7 +140,7 @@ def test_nothing_but_an_earlier_export_is_ever_replaced(
     }
     before = {file: file.read_bytes() for file in model.iterdir()}
 
-    said = inception("export", model, "--to", "onnx", "--out", places[what])
+    said = inceptionkit("export", model, "--to", "onnx", "--out", places[what])
 
     assert said.code == 2
     assert "is there already, and is no exported model; choose another folder" in said.err
@@ -148,12 +150,12 @@ def test_nothing_but_an_earlier_export_is_ever_replaced(
 
 
 def test_an_earlier_export_and_an_empty_folder_are_replaced(
-    inception: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out").mkdir()
 
-    first = inception("export", model, "--to", "onnx", "--out", tmp_path / "out")
-    second = inception("export", model, "--to", "openvino", "--out", tmp_path / "out")
+    first = inceptionkit("export", model, "--to", "onnx", "--out", tmp_path / "out")
+    second = inceptionkit("export", model, "--to", "openvino", "--out", tmp_path / "out")
 
     assert (first.code, second.code) == (0, 0)
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
@@ -164,10 +166,10 @@ def test_an_earlier_export_and_an_empty_folder_are_replaced(
 
 
 def test_the_file_on_disk_passes_onnxs_checker_with_all_shapes(
-    inception: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
     onnx = pytest.importorskip("onnx")
-    inception("export", model, "--to", "onnx", "--resize", "--out", tmp_path / "out", "--quiet")
+    inceptionkit("export", model, "--to", "onnx", "--resize", "--out", tmp_path / "out", "--quiet")
     path = tmp_path / "out" / "main.onnx"
 
     onnx.checker.check_model(path, full_check=True)
@@ -181,9 +183,9 @@ def test_the_file_on_disk_passes_onnxs_checker_with_all_shapes(
 @pytest.mark.parametrize("name", ["main.onnx", "model.json"])
 @pytest.mark.parametrize("damage", ["cut", "changed"])
 def test_a_damaged_export_is_refused(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path, name: str, damage: str
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path, name: str, damage: str
 ) -> None:
-    inception("export", model, "--to", "onnx", "--out", tmp_path / "out")
+    inceptionkit("export", model, "--to", "onnx", "--out", tmp_path / "out")
     path = tmp_path / "out" / name
     data = bytearray(path.read_bytes())
     if damage == "cut":
@@ -191,20 +193,20 @@ def test_a_damaged_export_is_refused(
     else:
         data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    said = inception("predict", tmp_path / "out", photo)
+    said = inceptionkit("predict", tmp_path / "out", photo)
 
     assert said.code == 2
     assert "copy the" in said.err
 
 
 def test_a_missing_engine_names_the_extra(
-    inception: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inceptionkit: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    said = inception("export", model, "--to", "onnx", "--out", tmp_path / "out")
+    said = inceptionkit("export", model, "--to", "onnx", "--out", tmp_path / "out")
 
     assert said.code == 2
-    assert "onnx is not installed; pip install 'inception[deploy]'" in said.err
+    assert "onnx is not installed; pip install 'inceptionkit[deploy]'" in said.err
 
 
 @pytest.mark.parametrize(
@@ -218,17 +220,17 @@ def test_a_missing_engine_names_the_extra(
 )
 def test_predict_with_an_exported_model_imports_no_torch(
     shell: Callable,
-    inception: Callable,
+    inceptionkit: Callable,
     model: Path,
     photo: Path,
     tmp_path: Path,
     options: tuple[str, ...],
     asked: tuple[str, ...],
 ) -> None:
-    inception("export", model, *options, "--out", tmp_path / "out")
+    inceptionkit("export", model, *options, "--out", tmp_path / "out")
     words = ["predict", str(tmp_path / "out"), str(photo), *asked]
     code = (
-        "import sys; from inception.cli import main; "
+        "import sys; from inceptionkit.cli import main; "
         f"code = main({words!r}); "
         "sys.exit(3 if 'torch' in sys.modules else code)"
     )
@@ -239,9 +241,9 @@ def test_predict_with_an_exported_model_imports_no_torch(
 
 
 def test_an_export_that_disagrees_is_refused_and_says_where(
-    inception: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inceptionkit: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inception.deployment import lower
+    from inceptionkit.deployment import lower
 
     honest = lower.Writer.convolution
 
@@ -251,7 +253,7 @@ def test_an_export_that_disagrees_is_refused_and_says_where(
         return found
 
     monkeypatch.setattr(lower.Writer, "convolution", wrong)
-    said = inception("export", model, "--out", tmp_path / "out")
+    said = inceptionkit("export", model, "--out", tmp_path / "out")
 
     assert said.code == 2
     assert "the first block that differs is trunk.inception3" in said.err
@@ -260,14 +262,16 @@ def test_an_export_that_disagrees_is_refused_and_says_where(
 
 @pytest.mark.slow
 def test_int8_is_calibrated_judged_and_smaller(
-    inception: Callable, photos: Callable, tmp_path: Path
+    inceptionkit: Callable, photos: Callable, tmp_path: Path
 ) -> None:
     data = photos(("dark", "light"), each=60)
-    inception("train", data, "--epochs", "3", "--input", "32", "--out", tmp_path / "run", "--quiet")
-    said = inception(
+    inceptionkit(
+        "train", data, "--epochs", "3", "--input", "32", "--out", tmp_path / "run", "--quiet"
+    )
+    said = inceptionkit(
         "export", tmp_path / "run", "--precision", "int8", "--data", data, "--out", tmp_path / "out"
     )
-    inception("export", tmp_path / "run", "--out", tmp_path / "float")
+    inceptionkit("export", tmp_path / "run", "--out", tmp_path / "float")
 
     assert said.code == 0, said.err
     assert "main in int8: top-1" in said.out

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from inception.cli.app import app
-from inception.deployment import turns
-from inception.deployment.turns import Turns
+from inceptionkit.cli.app import app
+from inceptionkit.deployment import turns
+from inceptionkit.deployment.turns import Turns
 
 WORDS = {
     "train": ("digits", "--arch", "compact", "--input", "8", "--epochs", "1", "batch=64"),
@@ -33,20 +33,20 @@ def test_every_verb_with_the_option_is_here() -> None:
 
 @pytest.mark.parametrize("verb", WORDS)
 def test_nothing_but_errors_is_printed(
-    inception: Callable,
+    inceptionkit: Callable,
     photos: Callable,
     digits_run: Path,
     monkeypatch: pytest.MonkeyPatch,
     verb: str,
 ) -> None:
     once = Turns(least=1, most=1, seconds=0.0, counted=1)
-    monkeypatch.setattr("inception.deployment.ways.SINGLE", once)
-    monkeypatch.setattr("inception.deployment.ways.LARGE", once)
+    monkeypatch.setattr("inceptionkit.deployment.backend_timing.SINGLE", once)
+    monkeypatch.setattr("inceptionkit.deployment.backend_timing.LARGE", once)
     monkeypatch.setattr(turns, "PAUSE", 0.0)
     for engine in ("openvino", "onnx"):  # torch alone is quick
         monkeypatch.setitem(sys.modules, engine, None)
     shutil.copytree(digits_run, "run")
     given = {"RUN": Path("run"), "PHOTOS": photos()}
-    said = inception(verb, *(given.get(word, word) for word in WORDS[verb]), "--quiet")
+    said = inceptionkit(verb, *(given.get(word, word) for word in WORDS[verb]), "--quiet")
 
     assert (said.out, said.err, said.code) == ("", "", 0)

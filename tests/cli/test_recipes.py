@@ -1,4 +1,4 @@
-"""`inception recipes`, and `train` with what it prints."""
+"""`inceptionkit recipes`, and `train` with what it prints."""
 
 import json
 import shlex
@@ -12,25 +12,25 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from inception.catalog import architecture
-from inception.derive import tensors
-from inception.preprocess import Preprocessing
-from inception.spec import Net, with_exits
-from inception.training.cookbook import RECIPES
-from inception.training.recipe import TOLD
-from inception.weights import Card, write_model
-from inception.workflow.architectures import find
-from inception.workflow.choose import Choice
-from inception.workflow.record import SAME, read_record
-from inception.workflow.report import network, repeat
-from inception.workflow.start import Start
-from inception.workflow.train import prepared
+from inceptionkit.api.train import prepared
+from inceptionkit.catalog import architecture
+from inceptionkit.catalog.files import find
+from inceptionkit.derive import tensors
+from inceptionkit.model import Card, write_model
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.report.run_page import network, repeat
+from inceptionkit.spec import Net, with_exits
+from inceptionkit.training.recipe import TOLD
+from inceptionkit.training.recipes import RECIPES
+from inceptionkit.training.run.choices import Choice
+from inceptionkit.training.run.initial_weights import Start
+from inceptionkit.training.run.record import SAME, read_record
 
 QUICK = ("train", "digits", "--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
 
 
-def test_the_list_names_each_with_its_source(inception: Callable) -> None:
-    said, machine = inception("recipes"), inception("recipes", "--json")
+def test_the_list_names_each_with_its_source(inceptionkit: Callable) -> None:
+    said, machine = inceptionkit("recipes"), inceptionkit("recipes", "--json")
 
     assert (said.code, machine.code) == (0, 0)
     for recipe in RECIPES.values():
@@ -39,10 +39,10 @@ def test_the_list_names_each_with_its_source(inception: Callable) -> None:
     assert [recipe["name"] for recipe in told] == list(RECIPES)
 
 
-def test_what_is_printed_is_read_back_changed_and_trained_with(inception: Callable) -> None:
-    printed = inception("recipes", "googlenet_2014", "lr=0.05", "batch=200")
+def test_what_is_printed_is_read_back_changed_and_trained_with(inceptionkit: Callable) -> None:
+    printed = inceptionkit("recipes", "googlenet_2014", "lr=0.05", "batch=200")
     Path("mine.json").write_text(printed.out)
-    said = inception(
+    said = inceptionkit(
         *QUICK, "--arch", "compact", "--recipe", "mine.json", "lr=0.04", "--out", "run"
     )
     record = read_record(Path("run"))
@@ -57,9 +57,9 @@ def test_what_is_printed_is_read_back_changed_and_trained_with(inception: Callab
     assert "lr=0.04" in again
 
 
-def test_a_model_is_fine_tuned_with_other_exits(inception: Callable, digits_run: Path) -> None:
+def test_a_model_is_fine_tuned_with_other_exits(inceptionkit: Callable, digits_run: Path) -> None:
     words = [*QUICK, "--from", digits_run, "--exits", "none", "frozen=trunk", "--out", "run"]
-    said = inception(*words, "batch=64")
+    said = inceptionkit(*words, "batch=64")
     record = read_record(Path("run"))
 
     assert (said.code, said.err) == (0, "")
@@ -72,10 +72,10 @@ def test_a_model_is_fine_tuned_with_other_exits(inception: Callable, digits_run:
     assert f"trained from the weights of {record.start.model} on digits." in page
 
 
-def test_a_file_is_none_of_ours_whatever_it_says(inception: Callable) -> None:
+def test_a_file_is_none_of_ours_whatever_it_says(inceptionkit: Callable) -> None:
     """What is printed of `modern` stays as it is; the name itself is suited to the images."""
-    Path("mine.json").write_text(inception("recipes", "modern").out)
-    said = inception(*QUICK, "--recipe", "mine.json", "--out", "run")
+    Path("mine.json").write_text(inceptionkit("recipes", "modern").out)
+    said = inceptionkit(*QUICK, "--recipe", "mine.json", "--out", "run")
     record = read_record(Path("run"))
 
     assert said.code == 0
@@ -96,10 +96,10 @@ def coarse(digits_run: Path) -> Path:
     ("recipe", "wanted"), [({}, 0.5), ({"pixel_std": 0.3}, 0.3), ({"pixel_std": 0.25}, 0.25)]
 )
 def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
-    inception: Callable, coarse: Path, recipe: dict[str, float], wanted: float
+    inceptionkit: Callable, coarse: Path, recipe: dict[str, float], wanted: float
 ) -> None:
     Path("mine.json").write_text(json.dumps({"batch": 200, **recipe}))
-    said = inception(*QUICK, "--from", coarse, "--recipe", "mine.json", "--out", "run")
+    said = inceptionkit(*QUICK, "--from", coarse, "--recipe", "mine.json", "--out", "run")
     record = read_record(Path("run"))
     why = (
         f"std=0.25, 0.25, 0.25: {coarse.resolve()} brings its preprocessing, so that "
@@ -136,13 +136,13 @@ def test_a_std_that_no_recipe_can_say_is_a_reason_alone(
 )
 @pytest.mark.usefixtures("coarse")
 def test_the_command_on_the_page_makes_the_same_run(
-    inception: Callable, words: tuple[str, ...]
+    inceptionkit: Callable, words: tuple[str, ...]
 ) -> None:
     recipe = {"batch": 200, "pixel_std": 0.3, "area_low": 0.7}
     Path("mine.json").write_text(json.dumps(recipe))
-    first = inception(*QUICK, *words, "--out", "first")
+    first = inceptionkit(*QUICK, *words, "--out", "first")
     line = shlex.split(repeat(Path("first"), read_record(Path("first"))))
-    again = inception(*line[1:], "--out", "again", "--quiet")
+    again = inceptionkit(*line[1:], "--out", "again", "--quiet")
     one, other = (read_record(Path(run)).to_json() for run in ("first", "again"))
     told = (*TOLD, "area_low") if "padding=1" in words else TOLD  # which has no use with padding
     for record in (one, other):
@@ -203,10 +203,10 @@ def test_exits_that_came_to_average_over_the_grid_are_told(
     ],
 )
 def test_what_cannot_be_met_is_said_in_a_sentence(
-    inception: Callable, words: tuple[str, ...], said: str
+    inceptionkit: Callable, words: tuple[str, ...], said: str
 ) -> None:
-    found = inception(*words)
+    found = inceptionkit(*words)
 
     assert found.code == 2
-    assert found.err.splitlines()[-1].startswith(f"inception: {said}")
+    assert found.err.splitlines()[-1].startswith(f"inceptionkit: {said}")
     assert not list(Path("runs").glob("*"))

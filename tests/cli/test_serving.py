@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from inception.preprocess import decode
-from inception.weights import read_card, read_model, write_model
+from inceptionkit.model import read_card, read_model, write_model
+from inceptionkit.preprocess import decode
 
 CLIENT = Path(__file__).parents[2] / "docs" / "serving" / "client.py"
 SERVERS = {"ovms": "1/model.xml", "triton": "1/model.onnx"}
@@ -40,26 +40,26 @@ def served(graph: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_servers_folder_predicts_what_the_trained_model_does(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path, server: str
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path, server: str
 ) -> None:
     place = tmp_path / "models" / "flowers"
-    said = inception("export", model, "--to", server, "--out", place, "--json")
-    trained = inception("predict", model, photo, "--json")
+    said = inceptionkit("export", model, "--to", server, "--out", place, "--json")
+    trained = inceptionkit("predict", model, photo, "--json")
 
     assert said.code == 0, said.err
     assert json.loads(said.out)["server"] == server
     assert (place / SERVERS[server]).is_file()
-    assert answers(inception("predict", place, photo, "--json").out) == answers(trained.out)
+    assert answers(inceptionkit("predict", place, photo, "--json").out) == answers(trained.out)
 
 
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_server_gives_the_models_probabilities_for_a_batch_of_any_size(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path, server: str, count: int
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path, server: str, count: int
 ) -> None:
-    inception("export", model, "--to", server, "--out", tmp_path / "flowers", "--quiet")
+    inceptionkit("export", model, "--to", server, "--out", tmp_path / "flowers", "--quiet")
     fitted = read_card(model)[0].preprocessing.fit(decode(photo))
-    (wanted,) = answers(inception("predict", model, photo, "--json").out)
+    (wanted,) = answers(inceptionkit("predict", model, photo, "--json").out)
 
     got = served(tmp_path / "flowers" / SERVERS[server])(np.stack([fitted] * count))
 
@@ -68,10 +68,10 @@ def test_a_server_gives_the_models_probabilities_for_a_batch_of_any_size(
 
 
 def test_the_configurations_name_the_folder(
-    inception: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
     for server in SERVERS:
-        inception("export", model, "--to", server, "--out", tmp_path / server, "--quiet")
+        inceptionkit("export", model, "--to", server, "--out", tmp_path / server, "--quiet")
 
     config = json.loads((tmp_path / "ovms" / "config.json").read_text())
     assert config["model_config_list"][0]["config"]["name"] == "ovms"
@@ -114,11 +114,11 @@ def stub() -> Iterator[Callable[[Path], str]]:
 
 @pytest.mark.parametrize("options", [(), ("--resize",)])
 def test_the_client_on_the_page_gets_the_models_answer(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path, stub: Callable, options: tuple
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path, stub: Callable, options: tuple
 ) -> None:
     folder = tmp_path / "flowers"
-    inception("export", model, "--to", "triton", *options, "--out", folder, "--quiet")
-    ((label, probability),) = answers(inception("predict", model, photo, "--json").out)
+    inceptionkit("export", model, "--to", "triton", *options, "--out", folder, "--quiet")
+    ((label, probability),) = answers(inceptionkit("predict", model, photo, "--json").out)
 
     done = subprocess.run(
         [sys.executable, CLIENT, stub(folder), folder, photo],
@@ -132,7 +132,7 @@ def test_the_client_on_the_page_gets_the_models_answer(
 @pytest.mark.parametrize("kind", ["openvino", "onnx"])
 @pytest.mark.parametrize("exits", [(), ("--exits",)])
 def test_a_graph_that_resizes_answers_for_images_of_any_size(
-    inception: Callable, model: Path, tmp_path: Path, kind: str, exits: tuple[str, ...]
+    inceptionkit: Callable, model: Path, tmp_path: Path, kind: str, exits: tuple[str, ...]
 ) -> None:
     random = np.random.default_rng(1)
     for number, sides in enumerate([(40, 52), (200, 131), (9, 9), (16, 16)]):
@@ -140,25 +140,25 @@ def test_a_graph_that_resizes_answers_for_images_of_any_size(
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     paths = sorted(tmp_path.glob("*.png"))
 
-    said = inception(
+    said = inceptionkit(
         "export", model, "--to", kind, "--resize", *exits, "--images", tmp_path,
         "--out", tmp_path / "out",
     )  # fmt: skip
-    exported = inception("predict", tmp_path / "out", *paths, "--json")
+    exported = inceptionkit("predict", tmp_path / "out", *paths, "--json")
 
     assert said.code == 0, said.err
     assert "its own resize agrees with Pillow's on 100.0% of 4 images" in said.out
-    trained = answers(inception("predict", model, *paths, "--json").out)
+    trained = answers(inceptionkit("predict", model, *paths, "--json").out)
     assert [label for label, _ in answers(exported.out)] == [label for label, _ in trained]
     got, wanted = ([p for _, p in rows] for rows in (answers(exported.out), trained))
     assert got == pytest.approx(wanted, abs=0.005)
 
 
 def test_the_models_card_says_how_its_resize_agrees(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path
 ) -> None:
-    inception("export", model, "--resize", "--images", photo, "--out", tmp_path / "out")
-    inception("export", model, "--images", photo, "--out", tmp_path / "plain")
+    inceptionkit("export", model, "--resize", "--images", photo, "--out", tmp_path / "out")
+    inceptionkit("export", model, "--images", photo, "--out", tmp_path / "plain")
 
     found = read_card(tmp_path / "out")[0].exported
     assert found is not None
@@ -172,14 +172,18 @@ def test_the_models_card_says_how_its_resize_agrees(
 
 
 def test_a_resize_that_disagrees_with_pillows_is_refused(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inceptionkit: Callable,
+    model: Path,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from inception.deployment import resize
-    from inception.workflow import agree
+    from inceptionkit.deployment import parity as agree
+    from inceptionkit.deployment import resize
 
     monkeypatch.setattr(resize, "levels", lambda write, sums: write("Mul", sums, 0.1))
     monkeypatch.setattr(agree, "RESIZE_TOLERANCE", 1e-4)  # an untrained network hardly minds
-    said = inception("export", model, "--resize", "--images", photo, "--out", tmp_path / "out")
+    said = inceptionkit("export", model, "--resize", "--images", photo, "--out", tmp_path / "out")
 
     assert said.code == 2
     assert f"the graph's own resize changes a probability of {photo} by" in said.err
@@ -187,12 +191,12 @@ def test_a_resize_that_disagrees_with_pillows_is_refused(
 
 
 def test_an_image_too_long_for_the_graphs_resize_is_told_and_the_others_are_classified(
-    inception: Callable, model: Path, photo: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, photo: Path, tmp_path: Path
 ) -> None:
-    inception("export", model, "--resize", "--out", tmp_path / "out")
+    inceptionkit("export", model, "--resize", "--out", tmp_path / "out")
     Image.new("RGB", (60_000, 2)).save(tmp_path / "long.png")
 
-    said = inception("predict", tmp_path / "out", tmp_path / "long.png", photo)
+    said = inceptionkit("predict", tmp_path / "out", tmp_path / "long.png", photo)
 
     assert said.code == 2
     assert "60000x2 pixels are too long for the resize in the graph" in said.err
@@ -200,13 +204,13 @@ def test_an_image_too_long_for_the_graphs_resize_is_told_and_the_others_are_clas
 
 
 def test_a_model_whose_interpolation_no_graph_has_is_not_exported_with_a_resize(
-    inception: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
     card, tensors = read_model(model)
     sharp = replace(card.preprocessing, interpolation="lanczos")
     write_model(tmp_path / "sharp", replace(card, preprocessing=sharp), tensors)
 
-    said = inception("export", tmp_path / "sharp", "--resize", "--out", tmp_path / "out")
+    said = inceptionkit("export", tmp_path / "sharp", "--resize", "--out", tmp_path / "out")
 
     assert said.code == 2
     assert "this model is used with lanczos; export it without --resize" in said.err

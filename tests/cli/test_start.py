@@ -7,7 +7,7 @@ import pytest
 
 CHECK = """
 import sys
-from inception.cli import main
+from inceptionkit.cli import main
 code = main(sys.argv[1:])
 heavy = [name for name in ("torch", "numpy", "PIL", "matplotlib", "jinja2") if name in sys.modules]
 print("imported:", *heavy, file=sys.stderr)
@@ -36,8 +36,8 @@ def test_a_misspelt_architecture_needs_no_torch_either(shell: Callable) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "import inception",
-        "import inception; print(inception.cost(inception.architecture('googlenet')).answer)",
+        "import inceptionkit",
+        "from inceptionkit import architecture, cost; cost(architecture('googlenet')).answer",
     ],
 )
 def test_importing_the_package_and_pricing_a_network_need_no_torch(
@@ -50,7 +50,7 @@ def test_importing_the_package_and_pricing_a_network_need_no_torch(
 
 def test_the_module_and_the_program_are_the_same(shell: Callable) -> None:
     module = shell("list")
-    program = shell("list", entry=("-c", "from inception.cli import main; main()"))
+    program = shell("list", entry=("-c", "from inceptionkit.cli import main; main()"))
 
     assert module == program
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception import architecture, cost
-from inception.cli.app import app
-from inception.spec import from_json
+from inceptionkit import architecture, cost
+from inceptionkit.cli.app import app
+from inceptionkit.spec import from_json
 
 VERBS = [str(command.name) for command in app.registered_commands]
 
@@ -27,8 +27,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_help_names_every_verb(inception: Callable) -> None:
-    said = inception("--help")
+def test_help_names_every_verb(inceptionkit: Callable) -> None:
+    said = inceptionkit("--help")
 
     assert said.code == 0
     for verb in VERBS:
@@ -36,21 +36,21 @@ def test_help_names_every_verb(inception: Callable) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(inception: Callable, verb: str) -> None:
-    said = inception(verb, "--help")
+def test_every_verb_has_help(inceptionkit: Callable, verb: str) -> None:
+    said = inceptionkit(verb, "--help")
 
     assert (said.code, said.err) == (0, "")
-    assert f"inception {verb}" in said.out
+    assert f"inceptionkit {verb}" in said.out
 
 
-def test_version(inception: Callable) -> None:
-    said = inception("--version")
+def test_version(inceptionkit: Callable) -> None:
+    said = inceptionkit("--version")
 
-    assert (said.code, said.out) == (0, "inception 0.1.0\n")
+    assert (said.code, said.out) == (0, "inceptionkit 0.1.0\n")
 
 
-def test_list(inception: Callable) -> None:
-    plain, machine = inception("list"), inception("list", "--json")
+def test_list(inceptionkit: Callable) -> None:
+    plain, machine = inceptionkit("list"), inceptionkit("list", "--json")
     names = [row["name"] for row in json.loads(machine.out)["architectures"]]
 
     assert (plain.code, machine.code, plain.err, machine.err) == (0, 0, "", "")
@@ -59,8 +59,8 @@ def test_list(inception: Callable) -> None:
         assert words in plain.out
 
 
-def test_describe_prints_table_1(inception: Callable) -> None:
-    said = inception("describe", "googlenet")
+def test_describe_prints_table_1(inceptionkit: Callable) -> None:
+    said = inceptionkit("describe", "googlenet")
 
     assert (said.code, said.err) == (0, "")
     for words in (
@@ -70,8 +70,8 @@ def test_describe_prints_table_1(inception: Callable) -> None:
         assert words in said.out
 
 
-def test_describe_json_has_the_promised_keys(inception: Callable) -> None:
-    said = inception("describe", "googlenet", "--json")
+def test_describe_json_has_the_promised_keys(inceptionkit: Callable) -> None:
+    said = inceptionkit("describe", "googlenet", "--json")
     told = json.loads(said.out)
 
     assert said.out.count("\n") == 1
@@ -94,9 +94,9 @@ def test_describe_json_has_the_promised_keys(inception: Callable) -> None:
     assert sum(block["macs"] for block in told["blocks"]) == told["macs"]
 
 
-def test_describe_with_other_input_and_classes(inception: Callable) -> None:
+def test_describe_with_other_input_and_classes(inceptionkit: Callable) -> None:
     told = json.loads(
-        inception("describe", "googlenet:bn", "--input", 96, "--classes", 5, "--json").out
+        inceptionkit("describe", "googlenet:bn", "--input", 96, "--classes", 5, "--json").out
     )
     expected = cost(architecture("googlenet:bn", classes=5, input=96)).answer
 
@@ -122,9 +122,11 @@ def test_train_writes_a_run_folder(digits_run: Path) -> None:
     assert not [p for p in digits_run.rglob("*.part") if p.exists()]
 
 
-def test_train_scales_the_network_to_what_it_may_cost(inception: Callable, tmp_path: Path) -> None:
+def test_train_scales_the_network_to_what_it_may_cost(
+    inceptionkit: Callable, tmp_path: Path
+) -> None:
     quick = ("--epochs", 1, "--precision", "fp32", "--input", 16, "--out", tmp_path / "run")
-    said = inception(
+    said = inceptionkit(
         "train", "digits", *quick, "--cost", "1.5MMAC", "--cost", "60kparams", "batch=64"
     )
     record = json.loads((tmp_path / "run" / "run.json").read_text())
@@ -145,9 +147,9 @@ def test_train_scales_the_network_to_what_it_may_cost(inception: Callable, tmp_p
     [("1kMAC", "the nearest that can be met is"), ("7ducks", "a cost must be like 300MMAC")],
 )
 def test_a_cost_that_cannot_be_met_is_refused_and_nothing_is_written(
-    inception: Callable, tmp_path: Path, cost_asked: str, says: str
+    inceptionkit: Callable, tmp_path: Path, cost_asked: str, says: str
 ) -> None:
-    said = inception("train", "digits", "--cost", cost_asked, "--out", tmp_path / "run")
+    said = inceptionkit("train", "digits", "--cost", cost_asked, "--out", tmp_path / "run")
 
     assert (said.code, said.out) == (2, "")
     assert says in said.err
@@ -161,7 +163,7 @@ def test_run_json_says_how_to_repeat_it(digits_run: Path) -> None:
     assert (len(record["data"]["fingerprint"]), record["seed"]) == (64, 0)
     assert record["recipe"]["batch"] == 64
     assert record["execution"].keys() == {"precision", "channels_last", "device", "threads"}
-    assert record["versions"].keys() >= {"inception", "torch", "python"}
+    assert record["versions"].keys() >= {"inceptionkit", "torch", "python"}
     assert {"processor", "cores"} <= record["machine"].keys()
     (plan,) = record["plans"]
     (row,) = csv.DictReader((digits_run / "log.csv").read_text().splitlines())
@@ -170,10 +172,10 @@ def test_run_json_says_how_to_repeat_it(digits_run: Path) -> None:
 
 
 def test_resume_of_a_finished_run_scores_it_again_and_keeps_its_weights(
-    inception: Callable, digits_run: Path
+    inceptionkit: Callable, digits_run: Path
 ) -> None:
     before = (digits_run / "model" / "model.safetensors").read_bytes()
-    said = inception("resume", digits_run, "--json")
+    said = inceptionkit("resume", digits_run, "--json")
     result = json.loads(said.out)
 
     assert said.code == 0
@@ -184,8 +186,8 @@ def test_resume_of_a_finished_run_scores_it_again_and_keeps_its_weights(
     assert (digits_run / "model" / "model.safetensors").read_bytes() == before
 
 
-def test_evaluate_scores_what_was_held_out(inception: Callable, digits_run: Path) -> None:
-    said = inception("evaluate", digits_run, "digits", "--json")
+def test_evaluate_scores_what_was_held_out(inceptionkit: Callable, digits_run: Path) -> None:
+    said = inceptionkit("evaluate", digits_run, "digits", "--json")
     told = json.loads(said.out)
     record = json.loads((digits_run / "run.json").read_text())
 
@@ -198,9 +200,11 @@ def test_evaluate_scores_what_was_held_out(inception: Callable, digits_run: Path
     assert "test, held out" in said.err
 
 
-def test_evaluate_with_early_exit_costs_less(inception: Callable, digits_run: Path) -> None:
+def test_evaluate_with_early_exit_costs_less(inceptionkit: Callable, digits_run: Path) -> None:
     told = {
-        p: json.loads(inception("evaluate", digits_run, "digits", "--json", "--early-exit", p).out)
+        p: json.loads(
+            inceptionkit("evaluate", digits_run, "digits", "--json", "--early-exit", p).out
+        )
         for p in ("0", "0.5", "1")
     }
     macs = [told[p]["mean_macs"] for p in told]
@@ -213,8 +217,8 @@ def test_evaluate_with_early_exit_costs_less(inception: Callable, digits_run: Pa
     )
 
 
-def test_evaluate_prints_exits_and_classes(inception: Callable, digits_run: Path) -> None:
-    said = inception("evaluate", digits_run / "model", "digits")
+def test_evaluate_prints_exits_and_classes(inceptionkit: Callable, digits_run: Path) -> None:
+    said = inceptionkit("evaluate", digits_run / "model", "digits")
 
     assert (said.code, said.err) == (0, "")
     for words in ("precision", "recall", "top-1", "MACs", "main"):
@@ -222,9 +226,9 @@ def test_evaluate_prints_exits_and_classes(inception: Callable, digits_run: Path
 
 
 def test_predict_goes_on_after_a_bad_file_and_ends_with_2(
-    inception: Callable, digits_run: Path, pictures: Path
+    inceptionkit: Callable, digits_run: Path, pictures: Path
 ) -> None:
-    said = inception("predict", digits_run, pictures, "--json")
+    said = inceptionkit("predict", digits_run, pictures, "--json")
     rows = [json.loads(line) for line in said.out.splitlines()]
 
     assert said.code == 2
@@ -238,42 +242,44 @@ def test_predict_goes_on_after_a_bad_file_and_ends_with_2(
 
 
 def test_predict_prints_answers_and_complains_apart(
-    inception: Callable, digits_run: Path, pictures: Path
+    inceptionkit: Callable, digits_run: Path, pictures: Path
 ) -> None:
-    said = inception("predict", digits_run, pictures / "c.jpg", pictures / "a.png")
+    said = inceptionkit("predict", digits_run, pictures / "c.jpg", pictures / "a.png")
 
     assert said.code == 2
-    assert said.err == f"inception: {pictures / 'c.jpg'}: not an image\n"
+    assert said.err == f"inceptionkit: {pictures / 'c.jpg'}: not an image\n"
     assert said.out.startswith(f"{pictures / 'a.png'}  ")
     assert said.out.count("\n") == 1
 
 
 def test_predict_says_which_exit_answered(
-    inception: Callable, digits_run: Path, pictures: Path
+    inceptionkit: Callable, digits_run: Path, pictures: Path
 ) -> None:
-    said = inception("predict", digits_run, pictures / "a.png", "--early-exit", "0", "--json")
+    said = inceptionkit("predict", digits_run, pictures / "a.png", "--early-exit", "0", "--json")
     first = architecture("compact").exits[0].name
 
     assert said.code == 0
     assert json.loads(said.out)["exit"] == first
-    plain = inception("predict", digits_run, pictures / "a.png", "--early-exit", "0")
+    plain = inceptionkit("predict", digits_run, pictures / "a.png", "--early-exit", "0")
     assert plain.out.endswith(f"(exit {first})\n")
 
 
-def test_report_is_written_anew_and_names_its_page(inception: Callable, digits_run: Path) -> None:
+def test_report_is_written_anew_and_names_its_page(
+    inceptionkit: Callable, digits_run: Path
+) -> None:
     page = digits_run / "report.html"
     page.unlink()
-    said = inception("report", digits_run)
+    said = inceptionkit("report", digits_run)
 
     assert (said.code, said.out, said.err) == (0, f"{page}\n", "")
     assert "<html" in page.read_text()
 
 
 def test_train_ends_with_what_it_wrote_and_what_to_type_next(
-    inception: Callable, photos: Callable, tmp_path: Path
+    inceptionkit: Callable, photos: Callable, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    said = inception(
+    said = inceptionkit(
         "train", photos(each=10), "--arch", "compact", "--input", 8, "--epochs", 2, "--out", out
     )
     tail = said.out.splitlines()[-3:]
@@ -282,7 +288,7 @@ def test_train_ends_with_what_it_wrote_and_what_to_type_next(
     assert tail == [
         f"model   {out / 'model'}",
         f"report  {out / 'report.html'}",
-        f"next    inception predict {out} IMAGE...",
+        f"next    inceptionkit predict {out} IMAGE...",
     ]
     for words in ("sets: ", "plan: 2.0 epochs", "arithmetic: ", "epoch   1.00", "scored on test"):
         assert words in said.out
@@ -309,8 +315,8 @@ def test_train_json_is_alone_on_standard_output(
     assert "a mirrored image of these classes means something else" in said.err
 
 
-def test_quiet_prints_nothing(inception: Callable, photos: Callable, tmp_path: Path) -> None:
-    said = inception(
+def test_quiet_prints_nothing(inceptionkit: Callable, photos: Callable, tmp_path: Path) -> None:
+    said = inceptionkit(
         "train", photos(each=10), "--input", 8, "--epochs", 1, "--quiet", "--out", tmp_path / "run"
     )
 

@@ -12,19 +12,18 @@ from pkgutil import walk_packages
 
 import pytest
 
-import inception
+import inceptionkit
 
-SOURCE = Path(inception.__file__).parent
+SOURCE = Path(inceptionkit.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 MODULES = sorted(
-    "inception" if p == SOURCE / "__init__.py" else
-    "inception." + ".".join(p.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+    ".".join(p.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
     for p in FILES
 )  # fmt: skip
-TORCHLESS = ("errors", "files", "spec", "catalog", "derive", "preprocess", "weights")
+TORCHLESS = ("errors", "files", "spec", "catalog", "derive", "preprocess", "model", "convert")
 DEPLOYED = (
-    "cli.predict", "workflow.predict", "workflow.load", "deployment.files", "deployment.live",
-    "deployment.repository", "deployment.resize", "deployment.runtime",
+    "cli.predict", "api.predict", "api.load", "deployment.files", "deployment.in_memory",
+    "deployment.servers", "deployment.resize", "deployment.runtime",
 )  # fmt: skip
 STANDARD = ("errors", "files", "spec", "catalog", "derive")
 HEAVY = ("torch", "numpy", "PIL", "safetensors", "rich", "typer", "jinja2", "pyarrow")
@@ -35,16 +34,16 @@ def place(path: Path) -> str:
 
 
 def test_every_public_name_is_there_and_listed() -> None:
-    assert sorted(inception.__all__) == inception.__all__
-    for name in inception.__all__:
-        assert getattr(inception, name) is not None
-    assert set(inception.__all__) <= set(dir(inception))
-    assert set(inception.TORCH_NEEDED) <= set(inception.__all__)
+    assert sorted(inceptionkit.__all__) == inceptionkit.__all__
+    for name in inceptionkit.__all__:
+        assert getattr(inceptionkit, name) is not None
+    assert set(inceptionkit.__all__) <= set(dir(inceptionkit))
+    assert set(inceptionkit.TORCH_NEEDED) <= set(inceptionkit.__all__)
 
 
 def test_the_public_names_are_these() -> None:
     """Adding one is a decision; removing one breaks somebody."""
-    assert inception.__all__ == [
+    assert inceptionkit.__all__ == [
         "Classifier", "ExitPolicy", "InceptionError", "Prediction", "RunToTheEnd", "StopAsStored",
         "StopWhenSure", "architecture", "build", "compare", "cost", "design", "evaluate",
         "evaluate_crops", "evaluate_exits", "explain", "load", "prune", "resume", "train",
@@ -52,8 +51,8 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="module 'inception' has no attribute 'tarin'"):
-        inception.tarin  # noqa: B018
+    with pytest.raises(AttributeError, match="module 'inceptionkit' has no attribute 'tarin'"):
+        inceptionkit.tarin  # noqa: B018
 
 
 @pytest.mark.parametrize(
@@ -90,7 +89,7 @@ def test_layers_that_need_no_torch_import_without_it() -> None:
 
 
 def test_what_a_deployed_model_needs_imports_without_torch() -> None:
-    done = blocked("\n".join(f"import inception.{name}" for name in DEPLOYED), ("torch",))
+    done = blocked("\n".join(f"import inceptionkit.{name}" for name in DEPLOYED), ("torch",))
 
     assert done.returncode == 0, done.stderr
 
@@ -102,14 +101,16 @@ def test_the_language_and_the_catalog_need_the_standard_library_alone() -> None:
 
 
 def test_the_block_blocks() -> None:
-    done = blocked("import inception.network", ("torch",))
+    done = blocked("import inceptionkit.network", ("torch",))
 
     assert done.returncode == 1
     assert "ModuleNotFoundError" in done.stderr
 
 
 def test_every_module_can_be_imported() -> None:
-    names = [m.name for m in walk_packages([str(SOURCE)], "inception.") if "__main__" not in m.name]
+    names = [
+        m.name for m in walk_packages([str(SOURCE)], "inceptionkit.") if "__main__" not in m.name
+    ]
 
     assert len(names) > 50
     for name in names:
@@ -218,7 +219,7 @@ def test_nothing_is_pickled_but_torchs_own_format_and_that_without_running_it() 
 
 
 def test_errors_are_one_tree_and_built_in_ones_too() -> None:
-    from inception import errors
+    from inceptionkit import errors
 
     kinds = [e for e in vars(errors).values() if isinstance(e, type)]
     ours = [e for e in kinds if issubclass(e, errors.InceptionError)]
@@ -236,4 +237,4 @@ def test_it_is_typed_and_has_one_version() -> None:
     from importlib.metadata import version
 
     assert (SOURCE / "py.typed").is_file()
-    assert inception.__version__ == version("inception")
+    assert inceptionkit.__version__ == version("inceptionkit")

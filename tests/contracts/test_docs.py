@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from inception.cli.app import app
+from inceptionkit.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -49,7 +49,7 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
         for line in block.replace("\\\n", " ").splitlines():
             yield from re.findall(r"\binception ([a-z]+)\b([^#|]*)", line)
     for span in CODE.findall(FENCE.sub("", text)):
-        found = re.match(r"(inception )?([a-z]+)\b(.*)", span)
+        found = re.match(r"(inceptionkit )?([a-z]+)\b(.*)", span)
         if found and (found[1] or found[2] in options()):
             yield found[2], found[3]
 
@@ -72,8 +72,8 @@ def test_every_verb_and_option_is_one(page: Path) -> None:
     text, wrong = page.read_text("utf-8"), []
     for verb, rest in commands(text):
         known = options().get(verb, set())
-        wrong += [f"inception {verb} {one}" for one in OPTION.findall(rest) if one not in known]
-        wrong += [] if verb in options() else [f"inception {verb}"]
+        wrong += [f"inceptionkit {verb} {one}" for one in OPTION.findall(rest) if one not in known]
+        wrong += [] if verb in options() else [f"inceptionkit {verb}"]
 
     assert wrong == []
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import inception
+import inceptionkit
 
-SOURCE = Path(inception.__file__).parent
+SOURCE = Path(inceptionkit.__file__).parent
 WITH_EXAMPLES = [p for p in sorted(SOURCE.rglob("*.py")) if ">>>" in p.read_text()]
 
 

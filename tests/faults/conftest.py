@@ -13,17 +13,17 @@ import pytest
 from hearing import Collects
 from victim import one_way, train_until
 
-import inception
-from inception.spec import Dropout, GlobalPool, Linear, Net
-from inception.training.checkpoint import checkpoints
-from inception.workflow import prepare
+import inceptionkit
+from inceptionkit.data.loading import in_memory as prepare
+from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
+from inceptionkit.training.checkpoint import checkpoints
 
 CLASSES, EACH = ("dark", "grey", "light"), 20
 OPTIONS = {"epochs": 3, "settings": ("batch=8", "ema=0.3")}
 
 
 def pin(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("inception.workflow.follow.candidates", one_way)
+    patch.setattr("inceptionkit.training.run.session.candidates", one_way)
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def start(net: Net, data: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def run(name: str, **options: Any) -> Path:
         out = tmp_path / name
-        inception.train(data, **{"architecture": net, "out": out} | OPTIONS | options)
+        inceptionkit.train(data, **{"architecture": net, "out": out} | OPTIONS | options)
         return out
 
     return run
@@ -80,7 +80,7 @@ def whole(net: Net, paint: Callable, tmp_path_factory: pytest.TempPathFactory) -
     with pytest.MonkeyPatch.context() as patch:
         pin(patch)
         images = paint(folder / "photos", CLASSES, each=EACH)
-        inception.train(images, architecture=net, out=folder / "run", **OPTIONS)
+        inceptionkit.train(images, architecture=net, out=folder / "run", **OPTIONS)
     return folder / "run"
 
 
@@ -88,7 +88,7 @@ def whole(net: Net, paint: Callable, tmp_path_factory: pytest.TempPathFactory) -
 def forks() -> ForkServerContext:
     """Starts processes that have imported torch already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["inception.workflow.train"])
+    context.set_forkserver_preload(["inceptionkit.api.train"])
     return context
 
 

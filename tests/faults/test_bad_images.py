@@ -26,12 +26,12 @@ READER = """
 import json, os, sys
 from pathlib import Path
 import numpy as np
-from inception.data import open_source, pixels
-from inception.data.augmentation import Augmentation, Cropping
-from inception.data.encoded import crops_from_encoded
-from inception.data.scan.look import LOOK, look
-from inception.errors import DataError
-from inception.preprocess import UnusableImage, header
+from inceptionkit.data import open_source, pixels
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.loading.encoded import crops_from_encoded
+from inceptionkit.data.quality.inspect import LOOK, look
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import UnusableImage, header
 
 CROPPING = Cropping(how=Augmentation(), side=8, seed=0, epoch=0)
 
@@ -189,7 +189,7 @@ def test_every_damaged_image_is_used_or_listed_with_the_reason(count: int, tmp_p
 @pytest.mark.parametrize("count", [200, pytest.param(3_000, marks=pytest.mark.slow)])
 def test_every_damaged_container_is_a_source_or_refused(count: int, tmp_path: Path) -> None:
     """Manifests, tars, zips and Parquet; what they hold is an image, or unusable."""
-    pytest.importorskip("pyarrow", reason="needs the extra inception[data]")
+    pytest.importorskip("pyarrow", reason="needs the extra inceptionkit[data]")
     whole = mutants.specimens()
     for klass in "ab":
         put(tmp_path / "data" / klass, whole)

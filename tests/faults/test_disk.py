@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hearing import Collects
 
-import inception
-from inception.cli import main
-from inception.errors import RunError
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.training.checkpoint import checkpoints
-from inception.workflow import follow
+import inceptionkit
+from inceptionkit.cli import main
+from inceptionkit.errors import RunError
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net
+from inceptionkit.training.checkpoint import checkpoints
+from inceptionkit.training.run import session as follow
 
 pytestmark = pytest.mark.fault
 
@@ -38,7 +38,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_it_is_said(
     heard = Collects()
     newest = checkpoints(cut / "checkpoints")[0]
     newest.write_bytes(damage(newest.read_bytes()))
-    inception.resume(cut, listener=heard)
+    inceptionkit.resume(cut, listener=heard)
 
     assert f"{newest} is damaged (its SHA-256 differs); the one before it is used" in heard.said
     same(whole, cut)
@@ -51,7 +51,7 @@ def test_no_whole_checkpoint_is_an_error(cut: Path, capfd: pytest.CaptureFixture
 
     assert main(["resume", str(cut), "--quiet"]) == 2
     assert capfd.readouterr().err == (
-        f"inception: {cut / 'checkpoints'}: no checkpoint is whole; "
+        f"inceptionkit: {cut / 'checkpoints'}: no checkpoint is whole; "
         "start the run again in another folder\n"
     )
 
@@ -73,7 +73,7 @@ def test_data_that_changed_since(
 
     assert main(["resume", str(cut), "--quiet"]) == 2
     assert capfd.readouterr().err == (
-        f"inception: {cut}: the images at {data} changed since the run began; "
+        f"inceptionkit: {cut}: the images at {data} changed since the run began; "
         "put them back as they were, allow it with --allow-changed, or start another run\n"
     )
 
@@ -85,8 +85,8 @@ def test_classes_that_changed_since_take_another_run(
     """Which may begin with the weights of this one, once it has come to a model."""
     (data / "dark").rename(data / "black")
     said = (
-        f"inception: {cut}: the classes of the images at {data} changed since the run began; put "
-        f"them back as they were, or start another run with: inception train {data}"
+        f"inceptionkit: {cut}: the classes of the images at {data} changed since the run began; "
+        f"put them back as they were, or start another run with: inceptionkit train {data}"
     )
     capfd.readouterr()
 
@@ -102,7 +102,7 @@ def test_a_run_that_ended_is_not_computed_anew(whole: Path, tmp_path: Path) -> N
     shutil.rmtree(run / "checkpoints")
     before = (run / "model" / "model.safetensors").stat().st_mtime_ns
     with pytest.raises(RunError, match="has ended, and no checkpoint is left to score"):
-        inception.resume(run)
+        inceptionkit.resume(run)
 
     assert (run / "model" / "model.safetensors").stat().st_mtime_ns == before
 
@@ -112,7 +112,7 @@ def test_data_that_is_gone(cut: Path, data: Path, capfd: pytest.CaptureFixture) 
     capfd.readouterr()
 
     assert main(["resume", str(cut), "--quiet"]) == 2
-    assert capfd.readouterr().err.startswith(f"inception: {data}: no such file or directory; ")
+    assert capfd.readouterr().err.startswith(f"inceptionkit: {data}: no such file or directory; ")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_damaged_run_json(
 
     assert main(["resume", str(cut), "--quiet"]) == 2
     err = capfd.readouterr().err
-    assert err.startswith(f"inception: {cut / 'run.json'}: {said}")
+    assert err.startswith(f"inceptionkit: {cut / 'run.json'}: {said}")
     assert err.endswith("; start the run again in another folder\n")
 
 
@@ -174,10 +174,10 @@ def test_no_space_left_at_any_flush(
 
     assert "\n" not in str(caught.value)
     if saved := checkpoints(out / "checkpoints"):
-        there = f"go on from {saved[0].name}, which is whole: inception resume {out}"
+        there = f"go on from {saved[0].name}, which is whole: inceptionkit resume {out}"
         assert str(caught.value).endswith(f"; free space, then {there}")
     if (out / "run.json").exists():
-        inception.resume(out)
+        inceptionkit.resume(out)
         same(whole, out)
 
 
@@ -221,17 +221,17 @@ def test_a_disk_that_is_really_full_during_a_checkpoint(
         return save(folder, state)
 
     monkeypatch.setattr(follow, "save_state", fill_then_save)
-    monkeypatch.setattr("inception.workflow.train.chosen", chosen(net))
+    monkeypatch.setattr("inceptionkit.api.train.chosen", chosen(net))
     capfd.readouterr()
     words = ["train", str(data), "--out", str(out), "--epochs", "3", "--quiet"]
     code = main([*words, "batch=8", "ema=0.3"])
     said = capfd.readouterr().err
 
     assert code == 2
-    assert said.startswith(f"inception: {out / 'checkpoints' / 'step-000000012.safetensors'}: ")
+    assert said.startswith(f"inceptionkit: {out / 'checkpoints' / 'step-000000012.safetensors'}: ")
     assert said.endswith(
         "cannot be written (No space left on device); free space, then go on from "
-        f"step-000000006.safetensors, which is whole: inception resume {out}\n"
+        f"step-000000006.safetensors, which is whole: inceptionkit resume {out}\n"
     )
     assert said.count("\n") == 1
     assert before
@@ -264,19 +264,19 @@ def test_a_disk_that_becomes_read_only(
         start("cut", out=out)
     assert str(caught.value).endswith(
         "cannot be written (Read-only file system); mount its disk for writing, then go on from "
-        f"step-000000006.safetensors, which is whole: inception resume {out}"
+        f"step-000000006.safetensors, which is whole: inceptionkit resume {out}"
     )
     monkeypatch.setattr(follow, "save_state", save)
     remount("rw")
-    inception.resume(out)
+    inceptionkit.resume(out)
 
     same(whole, out)
 
 
 def chosen(net: Net) -> Callable:
     """The command line names architectures of the catalog; here it takes `net`."""
-    from inception.spec import with_classes
-    from inception.workflow.choose import Choice
+    from inceptionkit.spec import with_classes
+    from inceptionkit.training.run.choices import Choice
 
     return lambda *_, **__: Choice(with_classes(net, 3), (), Preprocessing(size=net.image[1]))
 

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-import inception
-from inception.deployment.files import graph_files
-from inception.deployment.lower import whole
-from inception.deployment.to_onnx import onnx_model
-from inception.deployment.to_openvino import openvino_model
-from inception.derive import tensors
-from inception.errors import DeploymentError, InceptionError, WeightsError
-from inception.files import sha256
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.weights import Card, Exported, write_files
+import inceptionkit
+from inceptionkit.deployment.files import graph_files
+from inceptionkit.deployment.lower import whole
+from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.to_openvino import openvino_model
+from inceptionkit.derive import tensors
+from inceptionkit.errors import DeploymentError, InceptionError, WeightsError
+from inceptionkit.files import sha256
+from inceptionkit.model import Card, Exported, write_files
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net
 
 Edit = Callable[[Any], None]
 GRAPHS = {"onnx": "main.onnx", "openvino": "main.xml"}
@@ -74,7 +74,7 @@ def signed(folder: Path, edit: Edit | None = None) -> Path:
 
 
 def ask(folder: Path) -> None:
-    inception.load(folder).predict([np.zeros((20, 20, 3), np.uint8)])
+    inceptionkit.load(folder).predict([np.zeros((20, 20, 3), np.uint8)])
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
@@ -165,7 +165,7 @@ def test_a_graph_that_gives_something_else_is_refused(copy: Callable[[str], Path
 def test_another_models_graph_is_refused(
     copy: Callable[[str], Path], tiny: Net, tmp_path: Path
 ) -> None:
-    from inception.spec import with_classes
+    from inceptionkit.spec import with_classes
 
     net = with_classes(tiny, 4)
     own = {name: np.zeros(shape, np.float32) for name, shape in tensors(net)}
@@ -237,7 +237,7 @@ def test_a_missing_engine_names_what_installs_it(
         monkeypatch.setitem(__import__("sys").modules, name, None)
 
     with pytest.raises(
-        DeploymentError, match=r"is not installed; pip install 'inception\[deploy\]'"
+        DeploymentError, match=r"is not installed; pip install 'inceptionkit\[deploy\]'"
     ):
         ask(copy(kind))
 

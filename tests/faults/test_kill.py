@@ -1,4 +1,4 @@
-"""`kill -9` at any moment, then `inception resume`: the bytes of a run that was left alone."""
+"""`kill -9` at any moment, then `inceptionkit resume`: the bytes of a run that was left alone."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hearing import Collects
 
-from inception.cli import main
-from inception.workflow import prepare
+from inceptionkit.cli import main
+from inceptionkit.data.loading import in_memory as prepare
 
 pytestmark = pytest.mark.fault
 
@@ -80,7 +80,7 @@ def test_killed_before_it_began_says_what_to_do(
         return
     assert code == 2
     assert capfd.readouterr().err == (
-        f"inception: {cut}: no run there, it holds no run.json; "
+        f"inceptionkit: {cut}: no run there, it holds no run.json; "
         "give the folder that `train` printed\n"
     )
 
@@ -108,7 +108,7 @@ def test_a_signal_ends_with_130_and_the_command_that_goes_on(
     out = tmp_path / "run"
     words = ("train", data, "--arch", "compact", "--input", "8", "--epochs", "500", "--out", out)
     process = subprocess.Popen(
-        [sys.executable, "-m", "inception", *map(str, words), "--precision", "fp32", "batch=8"],
+        [sys.executable, "-m", "inceptionkit", *map(str, words), "--precision", "fp32", "batch=8"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -124,8 +124,8 @@ def test_a_signal_ends_with_130_and_the_command_that_goes_on(
     process.stderr.close()
 
     assert process.wait(60) == 130
-    assert said.startswith("inception: stopped after update ")
-    assert said.endswith(f"; go on with: inception resume {out}\n")
+    assert said.startswith("inceptionkit: stopped after update ")
+    assert said.endswith(f"; go on with: inceptionkit resume {out}\n")
     assert said.count("\n") == 1
     assert list((out / "checkpoints").glob("step-*.safetensors"))
     assert json.loads((out / "run.json").read_text())["result"] is None

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import inception
-from inception.errors import RunError
-from inception.workflow import run_folder as folders
+import inceptionkit
+from inceptionkit.errors import RunError
+from inceptionkit.training.run import folder as folders
 
 pytestmark = pytest.mark.fault
 
@@ -29,7 +29,7 @@ def test_a_log_that_cannot_be_written_names_the_command_that_goes_on(
 
     assert str(caught.value) == (
         f"{out / 'log.jsonl'}: cannot be written (Is a directory); mend that, "
-        f"then begin again: inception resume {out}"
+        f"then begin again: inceptionkit resume {out}"
     )
 
 
@@ -53,6 +53,6 @@ def test_a_power_cut_takes_no_line_that_a_checkpoint_counts_on(
 ) -> None:
     """What was written and not flushed is lost, as the system may do it."""
     os.truncate(cut / "log.jsonl", flushed["log.jsonl"])
-    inception.resume(cut)
+    inceptionkit.resume(cut)
 
     same(whole, cut)

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_writer import fixed32, floats, number, stretch, varint
 
-from inception.errors import WeightsError
-from inception.weights.formats import caffe, keras, limits, tensorflow
+from inceptionkit.convert.formats import caffe, keras, limits, tensorflow
+from inceptionkit.errors import WeightsError
 
 pytestmark = pytest.mark.fault
 

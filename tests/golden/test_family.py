@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from inception.catalog import CATALOG, architecture
-from inception.catalog.inception_naive import inception_naive
-from inception.derive import bill, cost
-from inception.spec import (
+from inceptionkit.catalog import CATALOG, architecture
+from inceptionkit.catalog.inception_naive import inception_naive
+from inceptionkit.derive import bill, cost
+from inceptionkit.spec import (
     Block,
     Conv,
     Dropout,

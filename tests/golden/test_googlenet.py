@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from inception import architecture, cost
-from inception.derive import Cost
-from inception.spec import Conv, Linear, Node, Split, blocks, steps
-from inception.spec.edit import rewrite
+from inceptionkit import architecture, cost
+from inceptionkit.derive import Cost
+from inceptionkit.spec import Conv, Linear, Node, Split, blocks, steps
+from inceptionkit.spec.edit import rewrite
 
 NUMBERS: Mapping[str, Any] = json.loads(Path(__file__).with_name("numbers.json").read_text())
 ROWS = NUMBERS["table_1"]["rows"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from inception.network import Logits
-from inception.training.loss import deep_supervision_loss
+from inceptionkit.network import Logits
+from inceptionkit.training.loss import deep_supervision_loss
 
 GOLDEN = json.loads(Path(__file__).with_name("numbers.json").read_text())["label_smoothing"]
 SIX_DIGITS = 1e-6  # the goldens are given to six digits after the point

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from inception.preprocess import Preprocessing, decode
+from inceptionkit.preprocess import Preprocessing, decode
 
 Pictures = Callable[[Preprocessing, int], np.ndarray]
 
@@ -65,7 +65,7 @@ def pretrainedmodels(torchvision_models: ModuleType) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def pytorch_fid(torchvision_models: ModuleType) -> ModuleType:
-    """The port of the graph behind the Frechet inception distance, which imports torchvision."""
+    """The port of the graph behind the Frechet inceptionkit distance, which imports torchvision."""
     assert torchvision_models is not None
     try:
         return import_module("pytorch_fid.inception")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from inception.data.augment.policies import NARROW, STRENGTHS, WIDE, Space, amount
-from inception.data.augmentation import Augmentation
-from inception.data.boxes import draw_boxes
-from inception.data.draws import Draws
+from inceptionkit.data.rng import Draws
+from inceptionkit.data.transforms.augmentation import Augmentation
+from inceptionkit.data.transforms.boxes import draw_boxes
+from inceptionkit.data.transforms.policies import NARROW, STRENGTHS, WIDE, Space, amount
 
 pytestmark = pytest.mark.peer
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from telling import arrays, filled, scores_of, shake, spread_scores
 
-from inception.catalog import architecture
-from inception.network import build
-from inception.weights import caffe
-from inception.weights.formats.caffe import read
+from inceptionkit.catalog import architecture
+from inceptionkit.convert import caffe
+from inceptionkit.convert.formats.caffe import read
+from inceptionkit.network import build
 
 pytestmark = pytest.mark.peer
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from telling import filled
 
-from inception.catalog import architecture
-from inception.spec import with_input
-from inception.weights import keras as importer
-from inception.weights.formats.keras import read
+from inceptionkit.catalog import architecture
+from inceptionkit.convert import keras as importer
+from inceptionkit.convert.formats.keras import read
+from inceptionkit.spec import with_input
 
 pytestmark = [
     pytest.mark.peer,

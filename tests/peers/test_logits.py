@@ -8,11 +8,11 @@ import torch
 from telling import images_for, shake, trunk_outputs
 from torch import Tensor, nn
 
-from inception.catalog import architecture
-from inception.errors import WeightsError
-from inception.network import InceptionNet, build
-from inception.spec import Net
-from inception.weights.names import RULES, TORCHVISION_GOOGLENET, key_map
+from inceptionkit.catalog import architecture
+from inceptionkit.convert.rename import RULES, TORCHVISION_GOOGLENET, key_map
+from inceptionkit.errors import WeightsError
+from inceptionkit.network import InceptionNet, build
+from inceptionkit.spec import Net
 
 pytestmark = [
     pytest.mark.peer,

@@ -19,12 +19,12 @@ from safetensors.torch import load_file, save_file
 from telling import shake, trunk_outputs
 from torch import Tensor, nn
 
-import inception
-from inception.preprocess import Preprocessing
-from inception.weights.class_names import imagenet
-from inception.weights.hub import RELEASES
-from inception.weights.importing import import_weights
-from inception.workflow.convert import convert, write_for_torchvision
+import inceptionkit
+from inceptionkit.api.convert import convert, write_for_torchvision
+from inceptionkit.convert.class_names import imagenet
+from inceptionkit.convert.hub import RELEASES
+from inceptionkit.convert.registry import import_weights
+from inceptionkit.preprocess import Preprocessing
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]  # theirs are not ours to mend
 
@@ -77,9 +77,9 @@ def assert_same_answers(
     answers: Answers,
     images: Tensor,
     normalise: Callable[[Tensor], Tensor],
-) -> inception.Classifier:
+) -> inceptionkit.Classifier:
     """Load `path` and compare its logits with what `answers` gives for `peer`, main and exits."""
-    ours = inception.load(path, engine="torch")
+    ours = inceptionkit.load(path, engine="torch")
     stated = ours.card.preprocessing
     exits = [e.name for e in ours.card.architecture.exits]
     for batch in BATCHES:

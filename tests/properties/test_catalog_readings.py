@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inception.catalog import CATALOG, architecture
-from inception.derive import cost, per_path, review
-from inception.derive.budget import Counted, parse
-from inception.derive.design import design
-from inception.derive.draw import draw
-from inception.errors import SpecError
-from inception.spec import from_json, smallest_input, to_json
+from inceptionkit.catalog import CATALOG, architecture
+from inceptionkit.derive import cost, per_path, review
+from inceptionkit.derive.design.budget import Counted, parse
+from inceptionkit.derive.design.search import design
+from inceptionkit.derive.diagram import draw
+from inceptionkit.errors import SpecError
+from inceptionkit.spec import from_json, smallest_input, to_json
 
 NAMES = [
     f"{name}:{dialect}" if dialect else name

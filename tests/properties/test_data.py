@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inception.data import Samples, divide
-from inception.preprocess import Preprocessing, UnusableImage, decode, header
+from inceptionkit.data import Samples, divide
+from inceptionkit.preprocess import Preprocessing, UnusableImage, decode, header
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from inception.derive import cost, per_path, review
-from inception.derive.budget import Counted
-from inception.derive.design import design
-from inception.derive.draw import Flow, draw
-from inception.derive.draw.rows import sheet
-from inception.derive.draw.shapes import Box
-from inception.errors import SpecError
-from inception.spec import (
+from inceptionkit.derive import cost, per_path, review
+from inceptionkit.derive.design.budget import Counted
+from inceptionkit.derive.design.search import design
+from inceptionkit.derive.diagram import Flow, draw
+from inceptionkit.derive.diagram.rows import sheet
+from inceptionkit.derive.diagram.shapes import Box
+from inceptionkit.errors import SpecError
+from inceptionkit.spec import (
     Conv,
     Dropout,
     Exit,

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inception.data.division import WINDOW_BYTES, Reader, epoch_order, share
-from inception.data.source import Blocks
+from inceptionkit.data.loading.sampling import WINDOW_BYTES, Reader, epoch_order, share
+from inceptionkit.data.types import Blocks
 
 
 @st.composite
@@ -69,7 +69,7 @@ def test_a_block_is_read_within_one_window(
 
 
 def test_epochs_and_seeds_differ_and_without_blocks_the_order_is_that_of_memory() -> None:
-    from inception.data.draws import order
+    from inceptionkit.data.rng import order
 
     indices, blocks = np.arange(1_000), Blocks(np.arange(0, 1_000, 10), WINDOW_BYTES // 20)
     orders = [epoch_order(s, e, indices, blocks).tolist() for s, e in ((0, 0), (0, 1), (1, 0))]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inception.data.augmentation import Augmentation
-from inception.data.boxes import Boxes, draw_boxes, mirrored, resamplers
-from inception.data.draws import Draws, order, step_seed, uniform
+from inceptionkit.data.rng import Draws, order, step_seed, uniform
+from inceptionkit.data.transforms.augmentation import Augmentation
+from inceptionkit.data.transforms.boxes import Boxes, draw_boxes, mirrored, resamplers
 
 seeds = st.integers(0, 2**63)
 epochs = st.integers(0, 10_000)

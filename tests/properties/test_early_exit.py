@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from inception.derive import cost
-from inception.evaluation.calibration import tempered
-from inception.evaluation.policy import RunToTheEnd, StopWhenSure
-from inception.evaluation.run import Answers, answers, every_exit
-from inception.network import InceptionNet, build
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.weights import ExitPolicy, Gate
-from inception.workflow.evaluate import macs_spent
+from inceptionkit.derive import cost
+from inceptionkit.evaluation.calibration import tempered
+from inceptionkit.evaluation.evaluate import macs_spent
+from inceptionkit.evaluation.exits.policy import RunToTheEnd, StopWhenSure
+from inceptionkit.evaluation.inference import Answers, answers, every_exit
+from inceptionkit.model import ExitPolicy, Gate
+from inceptionkit.network import InceptionNet, build
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net
 
 HOW = Preprocessing(size=16)
 ROUNDING = 1e-6  # batches of another size may be summed in another order

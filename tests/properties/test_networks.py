@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from inception.derive import Cost, cost, tensors
-from inception.errors import SpecError
-from inception.network import build, stages
-from inception.network.modules import LocalResponseNorm
-from inception.spec import (
+from inceptionkit.derive import Cost, cost, tensors
+from inceptionkit.errors import SpecError
+from inceptionkit.network import build, stages
+from inceptionkit.network.layers import LocalResponseNorm
+from inceptionkit.spec import (
     AdaptivePool,
     BatchNorm,
     Conv,
@@ -35,7 +35,7 @@ from inception.spec import (
     with_classes,
     with_input,
 )
-from inception.spec.edit import fits
+from inceptionkit.spec.edit import fits
 
 SAME_MATHS = 1e-6  # float32, another order of summation
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inception.data.augment import crop_resize
-from inception.data.boxes import Boxes
-from inception.preprocess import RESAMPLERS, Resampler
+from inceptionkit.data.transforms import crop_resize
+from inceptionkit.data.transforms.boxes import Boxes
+from inceptionkit.preprocess import RESAMPLERS, Resampler
 
 ROUNDING = 1.01  # grey levels: Pillow rounds to bytes after rows and again after columns
 LIMITS = {"bicubic": 1.3, "area": ROUNDING, "nearest": 0.0}  # cubic weights add up to more
@@ -145,7 +145,7 @@ def test_an_image_is_cropped_to_the_same_bits_in_any_batch(
     together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many cells the others' crops need: parts of a batch are those of the whole."""
-    monkeypatch.setattr("inception.data.augment.resampling.TOGETHER", together)
+    monkeypatch.setattr("inceptionkit.data.transforms.resize.TOGETHER", together)
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(0, 256, (6, 3, 41, 37), np.uint8))
     length, shares = random.uniform(0.1, 1.0, (2, 6)), random.uniform(0.0, 1.0, (2, 6))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inception.errors import RecipeError
-from inception.training.budget import (
+from inceptionkit.errors import RecipeError
+from inceptionkit.training.budget import (
     Speed,
     Time,
     affordable,
@@ -18,8 +18,8 @@ from inception.training.budget import (
     next_plan,
     parse_budget,
 )
-from inception.training.recipe import MODERN
-from inception.training.schedule import Plan, learning_rate, progress
+from inceptionkit.training.recipe import MODERN
+from inceptionkit.training.schedule import Plan, learning_rate, progress
 
 ROUNDING = 1e-9
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inception.training.execution import Execution
+from inceptionkit.training.execution import Execution
 
 MEASURED = ("images_per_second", "evaluation_seconds", "seconds")
 
@@ -27,7 +27,7 @@ def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
         kind = "fp32" if precision == "auto" else precision
         return [Execution(precision=kind, channels_last=True, device=device, threads=1)]
 
-    monkeypatch.setattr("inception.workflow.follow.candidates", one)
+    monkeypatch.setattr("inceptionkit.training.run.session.candidates", one)
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +64,8 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     import os
     import signal
 
-    from inception.training.loop import Stepped
-    from inception.workflow import follow
+    from inceptionkit.training.loop import Stepped
+    from inceptionkit.training.run import session as follow
 
     whole = follow.updates
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import inception
-from inception.data.stream import Stream
-from inception.errors import DataError, Interrupted
-from inception.spec import Net
-from inception.training.execution import Execution
-from inception.workflow import prepare
+import inceptionkit
+from inceptionkit.data.loading import in_memory as prepare
+from inceptionkit.data.loading.streaming import Stream
+from inceptionkit.errors import DataError, Interrupted
+from inceptionkit.spec import Net
+from inceptionkit.training.execution import Execution
 
 pytestmark = pytest.mark.run
 
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.run
 def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     """One way of computing: which is fastest differs by the hour."""
     monkeypatch.setattr(
-        "inception.workflow.follow.candidates", lambda device, *_: [Execution(device=device)]
+        "inceptionkit.training.run.session.candidates",
+        lambda device, *_: [Execution(device=device)],
     )
 
 
@@ -33,7 +34,7 @@ def run(tiny: Net, tmp_path: Path) -> Callable[..., Path]:
     def train(data: Path, name: str, **options: Any) -> Path:
         net = replace(tiny, image=(3, 12, 12))
         usual = {"architecture": net, "epochs": 2, "settings": ("batch=8", "mirror=none")}
-        inception.train(data, out=tmp_path / name, **usual | options)
+        inceptionkit.train(data, out=tmp_path / name, **usual | options)
         return tmp_path / name
 
     return train
@@ -109,12 +110,12 @@ def test_a_run_goes_on_in_the_middle_of_a_shard(
 ) -> None:
     data = tarred(photos(("dark", "grey", "light"), each=20), tmp_path / "shards")
     monkeypatch.setattr(prepare, "MEMORY", 1)
-    monkeypatch.setattr("inception.workflow.follow.TOLD_EVERY", 0.0)
+    monkeypatch.setattr("inceptionkit.training.run.session.TOLD_EVERY", 0.0)
     whole = run(data, "whole")
     with pytest.raises(Interrupted):
         run(data, "cut", listener=Stops(after=3))
     steps = json.loads((tmp_path / "cut" / "run.json").read_text())["plans"][-1]["steps"]
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     assert steps > 4, "there was something left to do"
     assert weights(tmp_path / "cut") == weights(whole)
@@ -157,11 +158,11 @@ def test_unequal_classes_are_balanced_and_the_run_can_be_interrupted(
     unequal: Path, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prepare, "MEMORY", 1)
-    monkeypatch.setattr("inception.workflow.follow.TOLD_EVERY", 0.0)
+    monkeypatch.setattr("inceptionkit.training.run.session.TOLD_EVERY", 0.0)
     whole = run(unequal, "whole")
     with pytest.raises(Interrupted):
         run(unequal, "cut", listener=Stops(after=5))
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
     why = "balance=sample: the largest class has 5.3 times the images of the smallest, so that each"
 
     assert record(whole)["recipe"]["balance"] == "sample"

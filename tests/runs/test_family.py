@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from inception.catalog import CATALOG, architecture
-from inception.network import build, stages
-from inception.spec import smallest_input
-from inception.training.loss import deep_supervision_loss
+from inceptionkit.catalog import CATALOG, architecture
+from inceptionkit.network import build, stages
+from inceptionkit.spec import smallest_input
+from inceptionkit.training.loss import deep_supervision_loss
 
 pytestmark = pytest.mark.run
 

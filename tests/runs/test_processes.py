@@ -19,18 +19,18 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from inception.catalog import architecture
-from inception.derive.scale import widened
-from inception.network import build
-from inception.spec import Dropout, GlobalPool, Linear, Net, to_json
-from inception.spec.edit import rewrite
-from inception.training.processes import Processes, synchronise_norms
-from inception.training.recipe import MODERN
+from inceptionkit.catalog import architecture
+from inceptionkit.derive.design.scale import widened
+from inceptionkit.network import build
+from inceptionkit.spec import Dropout, GlobalPool, Linear, Net, to_json
+from inceptionkit.spec.edit import rewrite
+from inceptionkit.training.distributed import Processes, synchronise_norms
+from inceptionkit.training.recipe import MODERN
 
 Start = Callable[..., list[str]]
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
-ALONE = (sys.executable, "-m", "inception")
-TWO = (*TORCHRUN, "--standalone", "--nproc-per-node=2", "-m", "inception")
+ALONE = (sys.executable, "-m", "inceptionkit")
+TWO = (*TORCHRUN, "--standalone", "--nproc-per-node=2", "-m", "inceptionkit")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 
 
@@ -191,7 +191,14 @@ def test_one_process_is_lost_and_torchrun_starts_them_again(
     settings = ("--precision", "fp64", "--epochs", "40", "batch=8", "mixup=0.2", "norm_batches=2")
     command = words(data, net, *settings)
     run(TWO, [*command, "--out", "whole"], tmp_path)
-    again = (*TORCHRUN, "--standalone", "--nproc-per-node=2", "--max-restarts=2", "-m", "inception")
+    again = (
+        *TORCHRUN,
+        "--standalone",
+        "--nproc-per-node=2",
+        "--max-restarts=2",
+        "-m",
+        "inceptionkit",
+    )
     process = torchruns(*again, *command, folder=tmp_path)
     cut = tmp_path / "runs" / "photos-tiny-001"
     wait_for((cut / "log.csv").exists, process)
@@ -199,7 +206,7 @@ def test_one_process_is_lost_and_torchrun_starts_them_again(
 
     code, said = process.wait(240), (tmp_path / "torchrun-0.log").read_text()
     assert code == 0, said
-    assert "a defect of inception" not in said
+    assert "a defect of inceptionkit" not in said
     assert len(list((tmp_path / "runs").iterdir())) == 1
     for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
         assert (cut / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
@@ -253,7 +260,7 @@ def test_two_hosts_on_the_loopback_device(
         torchruns(
             *TORCHRUN, "--nnodes=2", "--nproc-per-node=1", f"--node-rank={rank}",
             "--rdzv-backend=c10d", f"--rdzv-endpoint={meet}", "--rdzv-id=test",
-            f"--local-addr=127.0.0.{rank + 1}", "-m", "inception", *command, folder=tmp_path,
+            f"--local-addr=127.0.0.{rank + 1}", "-m", "inceptionkit", *command, folder=tmp_path,
         )
         for rank in range(2)
     ]  # fmt: skip

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-import inception
-from inception.errors import Interrupted
-from inception.spec import Dropout, GlobalPool, Linear, Net
-from inception.training.checkpoint import checkpoints, metadata
-from inception.training.schedule import Plan, progress
-from inception.workflow import follow, planning
-from inception.workflow.listen import Progress
+import inceptionkit
+from inceptionkit.errors import Interrupted
+from inceptionkit.progress import Progress
+from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
+from inceptionkit.training.checkpoint import checkpoints, metadata
+from inceptionkit.training.run import planning
+from inceptionkit.training.run import session as follow
+from inceptionkit.training.schedule import Plan, progress
 
 EPOCHS, PER_EPOCH = 3, 6
 DROPPING = (GlobalPool(), Dropout(0.3), Linear(10, classifier=True))  # its masks are drawn anew
@@ -38,7 +39,7 @@ def start(net: Net, photos: Callable, tmp_path: Path) -> Callable[..., Path]:
 
     def run(name: str, **options: Any) -> Path:
         out = tmp_path / name
-        inception.train(folder, architecture=net, out=out, **USUAL | options)
+        inceptionkit.train(folder, architecture=net, out=out, **USUAL | options)
         return out
 
     return run
@@ -55,7 +56,7 @@ def whole(
     @cache
     def run(precision: str) -> Path:
         out = folder / precision
-        inception.train(images, architecture=net, out=out, precision=precision, **USUAL)
+        inceptionkit.train(images, architecture=net, out=out, precision=precision, **USUAL)
         return out
 
     return run
@@ -91,10 +92,10 @@ def test_stopped_by_a_signal_after_any_update(
     cuts(step)
     with pytest.raises(Interrupted) as caught:
         start("cut", precision=precision)
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     assert str(caught.value).startswith("stopped after update ")
-    assert str(caught.value).endswith(f"go on with: inception resume {tmp_path / 'cut'}")
+    assert str(caught.value).endswith(f"go on with: inceptionkit resume {tmp_path / 'cut'}")
     same(whole(precision), tmp_path / "cut")
 
 
@@ -114,7 +115,7 @@ def test_stopped_with_images_that_vary_in_every_way(
     cuts(PER_EPOCH + 3)
     with pytest.raises(Interrupted):
         start("cut", settings=settings)
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     same(whole, tmp_path / "cut")
 
@@ -128,8 +129,8 @@ def test_stopped_again_and_again(
     for step in (5, 8, 13):
         cuts(step)
         with pytest.raises(Interrupted):
-            inception.resume(tmp_path / "cut")
-    inception.resume(tmp_path / "cut")
+            inceptionkit.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     same(whole("fp32"), tmp_path / "cut")
 
@@ -171,7 +172,7 @@ def test_a_listener_that_raises_loses_nothing(
     monkeypatch.setattr(follow, "TOLD_EVERY", 0.0)
     with pytest.raises(ConnectionError):
         start("cut", listener=Falls(at))
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     same(whole("fp32"), tmp_path / "cut")
 
@@ -188,7 +189,7 @@ def test_states_saved_within_an_epoch_change_nothing(
     monkeypatch.setattr(follow, "TOLD_EVERY", 0.0)
     with pytest.raises(ConnectionError):
         start("cut", listener=Falls(PER_EPOCH + 4))
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     same(whole("fp32"), tmp_path / "cut")
 
@@ -235,7 +236,7 @@ def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_a
     cut = tmp_path / "cut"
 
     assert len(record(cut)["plans"]) == 2
-    inception.resume(cut)
+    inceptionkit.resume(cut)
     assert record(cut)["plans"] == record(whole)["plans"]
     same(whole, cut)
 
@@ -263,7 +264,7 @@ def test_resume_computes_as_the_run_began_and_probes_no_more(
         pytest.fail("a resumed run must not probe")
 
     monkeypatch.setattr(follow, "probe", never)
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
     after = record(tmp_path / "cut")
 
     for key in before.keys() - {"result"}:
@@ -286,7 +287,7 @@ def test_a_resumed_run_counts_the_time_of_earlier_sessions(
         start("cut")
     newest = checkpoints(tmp_path / "cut" / "checkpoints")[0]
     earlier = json.loads(metadata(newest.read_bytes()[64:])["state"])["seconds"]
-    done = inception.resume(tmp_path / "cut")
+    done = inceptionkit.resume(tmp_path / "cut")
 
     assert 0 < earlier < done.result["seconds"]
 
@@ -296,12 +297,12 @@ def test_an_epoch_that_was_interrupted_has_all_its_events(
 ) -> None:
     reader = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator",
-        reason="needs tensorboard: pip install inception[track]",
+        reason="needs tensorboard: pip install inceptionkit[track]",
     )
     cuts(PER_EPOCH + 3)
     with pytest.raises(Interrupted):
         start("cut", track=True)
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
     events = reader.EventAccumulator(str(tmp_path / "cut" / "events"))
     events.Reload()
     steps = [event.step for event in events.Scalars("update/loss")]

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-import inception
-from inception.errors import DataError, RecipeError
-from inception.spec import Net
-from inception.training import checkpoint
-from inception.training.processes import Processes
-from inception.workflow import follow, track
+import inceptionkit
+from inceptionkit.errors import DataError, RecipeError
+from inceptionkit.spec import Net
+from inceptionkit.training import checkpoint
+from inceptionkit.training.distributed import Processes
+from inceptionkit.training.run import session as follow
+from inceptionkit.training.run import tensorboard as track
 
 pytestmark = pytest.mark.usefixtures("pinned")
 
@@ -28,7 +29,7 @@ def start(tiny: Net, photos: Callable, tmp_path: Path) -> Callable[..., Path]:
     def run(name: str, **options: Any) -> Path:
         out = tmp_path / name
         usual = {"architecture": net, "epochs": 1, "settings": ("batch=8",)}
-        inception.train(folder, out=out, **usual | options)
+        inceptionkit.train(folder, out=out, **usual | options)
         return out
 
     return run
@@ -57,7 +58,7 @@ def test_a_run_that_fell_before_its_plan_takes_the_rate_that_a_sweep_finds(
 ) -> None:
     whole = start("whole", find_rate=True)
     cut = falls(stage, find_rate=True)
-    inception.resume(cut)
+    inceptionkit.resume(cut)
     found, expected = record(cut), record(whole)
 
     assert found["found_rate"] == found["recipe"]["lr"] == expected["found_rate"]
@@ -71,7 +72,7 @@ def test_a_rate_that_was_found_is_not_looked_for_again(
     cut = falls("plan_run", find_rate=True)
     before = record(cut)["found_rate"]
     monkeypatch.setattr(follow, "find_rate", lambda *_: pytest.fail("it was found already"))
-    inception.resume(cut)
+    inceptionkit.resume(cut)
 
     assert before is not None
     assert record(cut)["found_rate"] == before
@@ -82,7 +83,7 @@ def test_a_run_without_a_sweep_is_resumed_without_one(
 ) -> None:
     cut = falls("plan_run")
     monkeypatch.setattr(follow, "find_rate", lambda *_: pytest.fail("nobody asked for it"))
-    inception.resume(cut)
+    inceptionkit.resume(cut)
 
     assert record(cut)["found_rate"] is None
 
@@ -94,7 +95,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def launch(count: int) -> None:
         for verb in ("train", "resume"):
             monkeypatch.setattr(
-                f"inception.workflow.{verb}.processes", lambda _: nullcontext(Processes(0, count))
+                f"inceptionkit.api.{verb}.processes", lambda _: nullcontext(Processes(0, count))
             )
 
     return launch
@@ -111,7 +112,7 @@ def test_more_processes_than_an_update_has_images_are_refused(
     said = f"{images + 1} processes cannot share an update of {images} images; "
     said += f"start {images} at most"
     with pytest.raises(RecipeError, match=said):
-        inception.resume(cut)
+        inceptionkit.resume(cut)
     with pytest.raises(RecipeError, match=said):
         start("new", settings=settings)
 
@@ -119,10 +120,10 @@ def test_more_processes_than_an_update_has_images_are_refused(
 
 
 def test_events_are_written_though_the_run_fell_before_its_first_update(falls: Callable) -> None:
-    pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inception[track]")
+    pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inceptionkit[track]")
     cut = falls("plan_run", track=True)
     before = (cut / track.EVENTS).exists()
-    inception.resume(cut)
+    inceptionkit.resume(cut)
 
     assert not before
     assert list((cut / track.EVENTS).iterdir())
@@ -131,14 +132,14 @@ def test_events_are_written_though_the_run_fell_before_its_first_update(falls: C
 def test_resume_says_what_a_run_that_writes_events_needs(
     falls: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inception[track]")
+    pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inceptionkit[track]")
     cut = falls("plan_run", track=True)
     monkeypatch.setattr(track, "find_spec", lambda _: None)
     with pytest.raises(RecipeError) as caught:
-        inception.resume(cut)
+        inceptionkit.resume(cut)
 
     assert str(caught.value) == (
-        "--track needs the package tensorboard; install it with: pip install inception[track]"
+        "--track needs the package tensorboard; install it with: pip install inceptionkit[track]"
     )
 
 
@@ -148,7 +149,7 @@ def test_a_strict_run_stays_strict(falls: Callable, record: Callable, tmp_path: 
     broken = min((tmp_path / "photos").rglob("*.png"))
     broken.write_bytes(broken.read_bytes()[:40])
     with pytest.raises(DataError, match="go without --strict"):
-        inception.resume(cut, allow_changed=True)
+        inceptionkit.resume(cut, allow_changed=True)
 
     assert record(cut)["strict"]
 
@@ -158,7 +159,7 @@ def test_a_device_that_is_gone_is_named(falls: Callable, record: Callable) -> No
     facts = record(cut) | {"device": "cuda:7"}
     (cut / "run.json").write_text(json.dumps(facts))
     with pytest.raises(RecipeError, match="no device 'cuda:7'"):
-        inception.resume(cut)
+        inceptionkit.resume(cut)
 
 
 def test_memory_that_is_short_is_not_taken_for_a_damaged_checkpoint(
@@ -171,4 +172,4 @@ def test_memory_that_is_short_is_not_taken_for_a_damaged_checkpoint(
 
     monkeypatch.setattr(checkpoint, "new_state", short)
     with pytest.raises(torch.OutOfMemoryError):
-        inception.resume(run)
+        inceptionkit.resume(run)

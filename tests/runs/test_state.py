@@ -8,23 +8,23 @@ from typing import Any
 import pytest
 import torch
 
-import inception
-from inception.data.images import Images
-from inception.errors import Interrupted, RecipeError, RunError, TrainingError, WeightsError
-from inception.preprocess import Preprocessing
-from inception.spec import Dropout, GlobalPool, Linear, Net
-from inception.training import loop
-from inception.training.checkpoint import checkpoints, restore, save_state
-from inception.training.execution import Execution
-from inception.training.finder import find_rate
-from inception.training.job import Job, new_state
-from inception.training.loop import EpochEnded, Stepped, train
-from inception.training.memory import USABLE, update_bytes
-from inception.training.optimiser import moments
-from inception.training.processes import warm_up
-from inception.training.recipe import MODERN, override
-from inception.training.schedule import Plan
-from inception.weights import read_model
+import inceptionkit
+from inceptionkit.data.loading.images import Images
+from inceptionkit.errors import Interrupted, RecipeError, RunError, TrainingError, WeightsError
+from inceptionkit.model import read_model
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
+from inceptionkit.training import loop
+from inceptionkit.training.checkpoint import checkpoints, restore, save_state
+from inceptionkit.training.distributed import warm_up
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.loop import EpochEnded, Stepped, train
+from inceptionkit.training.lr_finder import find_rate
+from inceptionkit.training.memory import USABLE, update_bytes
+from inceptionkit.training.optim import moments
+from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.schedule import Plan
+from inceptionkit.training.state import Job, new_state
 
 pytestmark = pytest.mark.usefixtures("pinned")
 DROPPING = (GlobalPool(), Dropout(0.3), Linear(3, classifier=True))
@@ -38,7 +38,7 @@ def start(tiny: Net, photos: Callable, tmp_path: Path) -> Callable[..., Path]:
     def run(name: str, *settings: str, **options: Any) -> Path:
         out = tmp_path / name
         usual = {"architecture": net, "epochs": 3, "settings": ("batch=8", "lr=3", *settings)}
-        inception.train(folder, out=out, **usual | options)
+        inceptionkit.train(folder, out=out, **usual | options)
         return out
 
     return run
@@ -66,7 +66,7 @@ def test_a_run_that_was_cut_ends_with_the_bytes_of_one_that_was_not(
     cuts(8)
     with pytest.raises(Interrupted):
         start("cut", *settings, precision=precision)
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
         assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
@@ -82,7 +82,7 @@ def test_updates_that_are_read_late_give_the_same_run(
     cuts(8)
     with pytest.raises(Interrupted) as caught:
         start("cut", *EVERYTHING)
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     assert str(caught.value).startswith("stopped after update 9; "), "the next one is whole"
     for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
@@ -191,7 +191,7 @@ def test_of_the_checkpoints_the_last_two_whole_ones_are_kept(job: Job, tmp_path:
 
 def test_accumulation_changes_nothing_but_rounding(job: Job, tiny: Net) -> None:
     """Without norms, in float64; also with parts that are not equal."""
-    from inception.spec.edit import rewrite
+    from inceptionkit.spec.edit import rewrite
 
     def bare(op: Any) -> Any:
         return replace(op, norm=None, bias=True) if getattr(op, "norm", None) else op
@@ -277,7 +277,7 @@ def test_a_run_cut_after_its_best_epoch_stops_where_the_other_did(
     cuts(15)
     with pytest.raises(Interrupted):
         start("cut", "patience=2", epochs=10)
-    inception.resume(tmp_path / "cut")
+    inceptionkit.resume(tmp_path / "cut")
 
     assert record(whole)["result"]["epochs"] == 4.0, "two epochs after the best"
     for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
@@ -285,7 +285,7 @@ def test_a_run_cut_after_its_best_epoch_stops_where_the_other_did(
 
 
 def test_a_gradient_that_explodes_stops_the_run(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inception.training.watch.SETTLED", 10)
+    monkeypatch.setattr("inceptionkit.training.health.SETTLED", 10)
     honest = loop.update
 
     def burst(job: Job, state: Any, *args: Any, **options: Any) -> Any:
@@ -386,7 +386,7 @@ def test_other_classes_get_new_classifiers_everywhere(
 ) -> None:
     data = photos(("a", "b", "c", "d"), each=20, at="others")
     settings = ("batch=8", "frozen=trunk")
-    inception.train(data, model=taught, out=tmp_path / "run", epochs=1, settings=settings)
+    inceptionkit.train(data, model=taught, out=tmp_path / "run", epochs=1, settings=settings)
     one, two = tensors(taught), tensors(tmp_path / "run")
 
     assert two["head.2.fc.weight"].shape == (4, 24)
@@ -435,7 +435,7 @@ def test_a_model_that_changed_since_the_run_began_is_refused(
     def falls(*_: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr("inception.workflow.follow.updates", falls)
+    monkeypatch.setattr("inceptionkit.training.run.session.updates", falls)
     with pytest.raises(ConnectionError):
         start("cut", architecture=None, model=taught)
     monkeypatch.undo()
@@ -443,13 +443,13 @@ def test_a_model_that_changed_since_the_run_began_is_refused(
     (taught / "model").rename(tmp_path / "old")
     (tmp_path / "other" / "model").rename(taught / "model")
     with pytest.raises(RunError, match=r"the model changed since the run began; start the run"):
-        inception.resume(tmp_path / "cut")
+        inceptionkit.resume(tmp_path / "cut")
 
 
 def test_a_budget_of_work_is_a_number_of_updates(start: Callable, record: Callable) -> None:
     """tiny at 12 px: MACs of trunk, head and both exits; 48 training images, 6 updates an epoch."""
-    from inception.derive import cost
-    from inception.spec import with_classes
+    from inceptionkit.derive import cost
+    from inceptionkit.spec import with_classes
 
     run = start("run", epochs=1)
     net = with_classes(read_model(run)[0].architecture, 3)
@@ -474,10 +474,10 @@ def test_the_images_may_have_changed_where_that_is_allowed(
         start("cut")
     (tmp_path / "photos" / "dark" / "0.png").unlink()
     with pytest.raises(RunError, match=r"changed since the run began"):
-        inception.resume(tmp_path / "cut")
+        inceptionkit.resume(tmp_path / "cut")
 
     before = record(tmp_path / "cut")
-    done = inception.resume(tmp_path / "cut", allow_changed=True)
+    done = inceptionkit.resume(tmp_path / "cut", allow_changed=True)
     told = record(tmp_path / "cut")
 
     assert done.result["epochs"] > 2
@@ -490,7 +490,7 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
     start: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A GPU is tried, and a prediction that was too bold is corrected."""
-    from inception.workflow import follow
+    from inceptionkit.training.run import session as follow
 
     honest, tried = follow.probe, []
 
@@ -517,7 +517,7 @@ def test_a_batch_that_just_fits_in_fp32_is_computed_in_parts_in_fp64(
 ) -> None:
     net = replace(tiny, image=(3, 12, 12), head=DROPPING)
     enough = update_bytes(net, 8, itemsize=4) / USABLE + 1
-    monkeypatch.setattr("inception.workflow.follow.free_bytes", lambda _: enough)
+    monkeypatch.setattr("inceptionkit.training.run.session.free_bytes", lambda _: enough)
     parts = [
         record(start(precision, epochs=1, precision=precision))["recipe"]["accumulate"]
         for precision in ("fp32", "fp64")

@@ -11,13 +11,14 @@ import pytest
 import torch
 from hearing import Collects
 
-import inception
-from inception.errors import RecipeError, TrainingError
-from inception.spec import Net
-from inception.training import loop
-from inception.training.execution import Trial
-from inception.workflow import follow, planning
-from inception.workflow.finish import Finished
+import inceptionkit
+from inceptionkit.errors import RecipeError, TrainingError
+from inceptionkit.spec import Net
+from inceptionkit.training import loop
+from inceptionkit.training.execution import Trial
+from inceptionkit.training.run import planning
+from inceptionkit.training.run import session as follow
+from inceptionkit.training.run.finish import Finished
 
 SETTINGS = (
     "batch=32", "lr=1.6", "decay=linear", "warmup=0.1", "smoothing=0", "ema=0.1", "area_low=0.5",
@@ -25,7 +26,7 @@ SETTINGS = (
 
 
 def digits(tiny: Net, out: Path, **options: Any) -> Finished:
-    return inception.train(
+    return inceptionkit.train(
         "digits", architecture=tiny, out=out, settings=SETTINGS, **{"epochs": 3} | options
     )
 
@@ -60,10 +61,10 @@ def test_the_log_tells_of_falling_loss_and_a_rate_that_ends_at_zero(
 
 
 def test_the_model_answers_in_python(trained: Finished) -> None:
-    classifier = inception.load(trained.model)
+    classifier = inceptionkit.load(trained.model)
     images = [np.full((8, 8), 255, np.uint8), np.zeros((30, 20, 3), np.uint8)]
     found = classifier.predict(images)
-    early = classifier.predict(images, inception.StopWhenSure(0.0))
+    early = classifier.predict(images, inceptionkit.StopWhenSure(0.0))
 
     assert [answer.exit for answer in found] == ["main", "main"]
     assert [answer.exit for answer in early] == ["first", "first"]
@@ -74,7 +75,7 @@ def test_the_model_answers_in_python(trained: Finished) -> None:
 
 
 def test_scoring_again_gives_the_score_of_the_run(trained: Finished) -> None:
-    found = inception.evaluate(trained.run, "digits")
+    found = inceptionkit.evaluate(trained.run, "digits")
 
     assert found.result["top1"] == trained.result["top1"]
     assert found.result["images"] == trained.result["images"]
@@ -96,7 +97,7 @@ def test_two_equal_runs_give_the_same_bytes(
 ) -> None:
     images = photos(("dark", "grey", "light"), each=40)
     one, two = (
-        inception.train(
+        inceptionkit.train(
             images, architecture=tiny, out=tmp_path / name, settings=SETTINGS, epochs=2,
             precision=precision,
         ).run
@@ -116,7 +117,7 @@ def test_another_seed_gives_other_weights(
 ) -> None:
     images = photos(each=40)
     one, two = (
-        inception.train(
+        inceptionkit.train(
             images, architecture=tiny, out=tmp_path / f"{seed}", settings=SETTINGS, epochs=1,
             seed=seed,
         ).run
@@ -128,7 +129,7 @@ def test_another_seed_gives_other_weights(
 
 def test_a_network_without_exits_trains_too(tiny: Net, tmp_path: Path, photos: Callable) -> None:
     bare = replace(tiny, exits=())
-    done = inception.train(
+    done = inceptionkit.train(
         photos(("dark", "light"), each=20), architecture=bare, out=tmp_path / "run", epochs=8,
         settings=("batch=8", "area_low=0.5"),
     )  # fmt: skip
@@ -147,8 +148,8 @@ def test_a_time_budget_is_planned_followed_and_used_up(
     record: Callable,
 ) -> None:
     """Whatever the machine does meanwhile, the schedule ends when the last plan says so."""
-    monkeypatch.setattr("inception.workflow.planning.ENDING", 1.0)
-    monkeypatch.setattr("inception.training.probe.SECONDS", 0.5)
+    monkeypatch.setattr("inceptionkit.training.run.planning.ENDING", 1.0)
+    monkeypatch.setattr("inceptionkit.training.probe.SECONDS", 0.5)
     heard = Collects()
     done = digits(tiny, tmp_path / "run", epochs=None, budget="15s", listener=heard)
     told, log = record(done.run), rows(done.run)
@@ -178,7 +179,7 @@ def test_a_machine_that_slows_down_gets_a_shorter_plan(
 
     monkeypatch.setattr(follow, "probe", boast)
     monkeypatch.setattr(planning, "ENDING", 1.0)
-    monkeypatch.setattr("inception.training.probe.SECONDS", 0.5)
+    monkeypatch.setattr("inceptionkit.training.probe.SECONDS", 0.5)
     done = digits(tiny, tmp_path / "run", epochs=None, budget="15s")
     plans, log = record(done.run)["plans"], rows(done.run)
 
@@ -220,7 +221,7 @@ def test_training_gives_back_the_arithmetic_of_the_process(
     tiny: Net, tmp_path: Path, photos: Callable
 ) -> None:
     """Whoever trains in a notebook goes on computing as before: tiny numbers stay."""
-    done = inception.train(
+    done = inceptionkit.train(
         photos(each=20), architecture=tiny, out=tmp_path / "run", epochs=1, settings=("batch=8",)
     )
 

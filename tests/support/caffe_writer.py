@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from wire_writer import floats, number, stretch, varint
 
-from inception.spec import (
+from inceptionkit.convert.rename import Rules, rename
+from inceptionkit.spec import (
     Block,
     Conv,
     Dropout,
@@ -22,7 +23,6 @@ from inception.spec import (
     blocks,
     steps,
 )
-from inception.weights.names import Rules, rename
 
 Blobs = Mapping[str, Sequence[np.ndarray]]
 

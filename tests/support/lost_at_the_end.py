@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 
-from inception.cli import main
-from inception.workflow import finish
+from inceptionkit.cli import main
+from inceptionkit.training.run import finish
 
 
 def lose(*_: object) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inception.network import InceptionNet, build
-from inception.spec import Net
-from inception.weights.adopted import Adopted
+from inceptionkit.convert.converted import Adopted
+from inceptionkit.network import InceptionNet, build
+from inceptionkit.spec import Net
 
 
 def shake(model: nn.Module, images: Tensor) -> nn.Module:

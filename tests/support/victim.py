@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import inception
-from inception.spec import Net
-from inception.training.execution import Execution
-from inception.training.loop import Stepped
-from inception.workflow import follow, prepare
+import inceptionkit
+from inceptionkit.data.loading import in_memory as prepare
+from inceptionkit.spec import Net
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.loop import Stepped
+from inceptionkit.training.run import session as follow
 
 
 def one_way(device: str, threads: int, precision: str = "auto") -> list[Execution]:
@@ -28,7 +29,7 @@ def train_until(
         moment: "before" or "after" a "flush" or "rename", or "after update".
         count: from 1.
         data: the images.
-        options: of `inception.train`.
+        options: of `inceptionkit.train`.
         net: the architecture.
         memory: bytes that the training images may take.
     """
@@ -61,4 +62,4 @@ def train_until(
 
     os.fsync, Path.replace, follow.updates = flush_and_die, rename_and_die, update_and_die
     follow.candidates, prepare.MEMORY = one_way, memory
-    inception.train(data, architecture=net, **options)
+    inceptionkit.train(data, architecture=net, **options)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from inception import architecture, cost
-from inception.catalog import CATALOG
-from inception.errors import SpecError, UnknownNameError
-from inception.spec import GlobalPool, smallest_for_exit, smallest_input, steps
+from inceptionkit import architecture, cost
+from inceptionkit.catalog import CATALOG
+from inceptionkit.errors import SpecError, UnknownNameError
+from inceptionkit.spec import GlobalPool, smallest_for_exit, smallest_input, steps
 
 COMPACT_SIDES = (32, 48, 64, 96, 128)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from inception.catalog import architecture
-from inception.spec import Conv, Dropout, LocalNorm, Op, Pool, steps
+from inceptionkit.catalog import architecture
+from inceptionkit.spec import Conv, Dropout, LocalNorm, Op, Pool, steps
 
 
 def ops(name: str, kind: type[Op]) -> Iterator[tuple[str, Op]]:

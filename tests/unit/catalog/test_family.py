@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from inception.catalog import CATALOG, architecture
-from inception.catalog.inception_v2 import Switches, inception_v2
-from inception.derive import cost
-from inception.errors import SpecError, UnknownNameError
-from inception.spec import Conv, Linear, Net, from_json, smallest_input, steps, to_json
+from inceptionkit.catalog import CATALOG, architecture
+from inceptionkit.catalog.inception_v2 import Switches, inception_v2
+from inceptionkit.derive import cost
+from inceptionkit.errors import SpecError, UnknownNameError
+from inceptionkit.spec import Conv, Linear, Net, from_json, smallest_input, steps, to_json
 
 NAMES = [
     f"{name}:{dialect}" if dialect else name
@@ -132,7 +132,7 @@ def test_misspelt_names(name: str, said: str) -> None:
 
 def test_the_catalog_needs_no_torch() -> None:
     code = (
-        "import sys, inception; inception.cost(inception.architecture('inception_v3'));"
+        "import sys, inceptionkit; inceptionkit.cost(inceptionkit.architecture('inception_v3'));"
         "assert not {'torch', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

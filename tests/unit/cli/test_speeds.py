@@ -6,19 +6,19 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from inception.cli import console, speeds
-from inception.workflow.bench import Bench
-from inception.workflow.measure import Row
-from inception.workflow.ways import LeftOut
+from inceptionkit.api.bench import Bench
+from inceptionkit.cli import console, speeds
+from inceptionkit.deployment.backends import LeftOut
+from inceptionkit.deployment.benchmark import Row
 
 SLOW = Row(
-    engine="inception+onnxruntime", ours=True, to_the_end=None, precision="fp32", batch=32,
+    engine="inceptionkit+onnxruntime", ours=True, to_the_end=None, precision="fp32", batch=32,
     median_ms=123.4, p95_ms=180.2, mean_ms=130.0, images_per_second=1234.5, bytes=95_000_000,
     top1=0.981, agreement=1.0,
 )  # fmt: skip
-FAST = replace(SLOW, engine="inception+openvino", median_ms=20.0, mean_ms=20.0)
+FAST = replace(SLOW, engine="inceptionkit+openvino", median_ms=20.0, mean_ms=20.0)
 EARLY = replace(
-    FAST, engine="sooner", to_the_end="inception+openvino", mean_ms=8.0, agreement=0.994
+    FAST, engine="sooner", to_the_end="inceptionkit+openvino", mean_ms=8.0, agreement=0.994
 )
 OTHER = replace(SLOW, engine="torch", ours=False, median_ms=50.0)
 BENCH = Bench(
@@ -26,7 +26,7 @@ BENCH = Bench(
     left_out=[LeftOut("torch.compile", "fp32", "torch.compile does not compile here (no g++)")],
     images=176,
     which="test",
-    against="inception+torch in fp32",
+    against="inceptionkit+torch in fp32",
     threads=2,
     processor="Some Processor",
 )
@@ -58,8 +58,8 @@ def test_gains_and_what_is_left_out_are_said(shown: io.StringIO) -> None:
     said = joined(shown)
     assert "run with 2 threads of Some Processor" in said
     assert (
-        "the fastest of ours, inception+openvino in fp32, takes 20.0 ms, of the others, torch in "
-        "fp32, 50.0 ms: 2.50 times as long"
+        "the fastest of ours, inceptionkit+openvino in fp32, takes 20.0 ms, of the others, torch "
+        "in fp32, 50.0 ms: 2.50 times as long"
     ) in said
     assert "takes 8.00 ms in the mean, running to the end 20.0 ms: 2.50 times as long" in said
     assert "left out: torch.compile in fp32: torch.compile does not compile here (no g++)" in said

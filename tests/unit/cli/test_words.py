@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from inception.cli.console import Plain, epoch_line, note
-from inception.cli.words import bytes_said, count_said, percent, seconds_said
-from inception.workflow.listen import Progress
+from inceptionkit.cli.console import Plain, epoch_line, note
+from inceptionkit.cli.words import bytes_said, count_said, percent, seconds_said
+from inceptionkit.progress import Progress
 
 ROW = {
     "epoch": 1.5, "train_loss": 1.23456, "val_loss": 0.5, "val_top1": 0.75,
@@ -57,7 +57,7 @@ def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("inception.cli.console.monotonic", lambda: now[0])
+    monkeypatch.setattr("inceptionkit.cli.console.monotonic", lambda: now[0])
     out = io.StringIO()
     heard = Plain(Console(file=out, width=110))
     for second in range(25):

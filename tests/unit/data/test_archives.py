@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inception.data import Sample, Unusable, open_source, pixels, read
-from inception.errors import DataError
-from inception.preprocess import Preprocessing
+from inceptionkit.data import Sample, Unusable, open_source, pixels, read
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import Preprocessing
 
 
 def tree(image: Callable) -> dict[str, bytes]:
@@ -158,7 +158,7 @@ def test_links_and_devices_in_a_tar_are_passed_over(tmp_path: Path, image: Calla
 def test_a_bomb_in_a_zip_is_never_inflated(
     tmp_path: Path, image: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inception.data.storage.zip.MEMBER_LIMIT", 2**20)
+    monkeypatch.setattr("inceptionkit.data.storage.zip.MEMBER_LIMIT", 2**20)
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr("a/1.png", image(0))
@@ -194,8 +194,8 @@ def test_a_changed_byte_in_a_zip_is_found_though_the_image_could_be_decoded(
 
 
 def test_a_gzip_bomb_ends(tmp_path: Path, image: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inception.data.storage.inflate._FREE", 2**20)
-    monkeypatch.setattr("inception.data.storage.inflate._MARK_EVERY", 2**18)
+    monkeypatch.setattr("inceptionkit.data.storage.gzip._FREE", 2**20)
+    monkeypatch.setattr("inceptionkit.data.storage.gzip._MARK_EVERY", 2**18)
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as opened:
         for name, content in (("a/1.png", image(0)), ("a/2.png", bytes(2**25)), ("b/1", b"")):
@@ -311,11 +311,11 @@ def test_what_holds_no_images_is_refused_in_one_sentence(
 def test_many_small_reads_of_a_gzip_give_what_was_packed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inception.data.storage import Local
-    from inception.data.storage.inflate import Inflated
+    from inceptionkit.data.storage import Local
+    from inceptionkit.data.storage.gzip import Inflated
 
-    monkeypatch.setattr("inception.data.storage.inflate._MARK_EVERY", 5_000)
-    monkeypatch.setattr("inception.data.storage.inflate._PIECE", 700)
+    monkeypatch.setattr("inceptionkit.data.storage.gzip._MARK_EVERY", 5_000)
+    monkeypatch.setattr("inceptionkit.data.storage.gzip._PIECE", 700)
     random = np.random.default_rng(1)
     content = random.integers(0, 9, 60_000, np.uint8).tobytes()
     path = tmp_path / "x.gz"  # two members and padding, as some writers leave it

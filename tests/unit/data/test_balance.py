@@ -6,17 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inception.data.augmentation import Augmentation, Cropping
-from inception.data.balance import (
+from inceptionkit.data.loading.balance import (
     Balanced,
     balanced,
     chosen,
     class_weights,
     histogram,
 )
-from inception.data.images import Images
-from inception.network import Logits
-from inception.training.loss import deep_supervision_loss
+from inceptionkit.data.loading.images import Images
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.network import Logits
+from inceptionkit.training.loss import deep_supervision_loss
 
 
 def images(labels: list[int]) -> Images:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception.data import open_source, pixels
-from inception.preprocess import Preprocessing
+from inceptionkit.data import open_source, pixels
+from inceptionkit.preprocess import Preprocessing
 
 
 def test_the_digits_are_the_test_part_of_the_uci_set() -> None:
@@ -43,7 +43,7 @@ def test_a_path_that_exists_wins_over_the_word(
 
 
 def test_the_origin_and_licence_lie_beside_the_data() -> None:
-    import inception.data.digits as module
+    import inceptionkit.data.sources.digits as module
 
     origin = (Path(module.__file__).parent / "digits" / "ORIGIN.md").read_text()
 

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inception.data.augment.colour import distort
-from inception.data.draws import Draws
+from inceptionkit.data.rng import Draws
+from inceptionkit.data.transforms.color import distort
 
 
 def some(count: int = 6) -> tuple[Tensor, np.ndarray]:

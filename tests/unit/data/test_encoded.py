@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from inception.data.augment import crop_resize
-from inception.data.augmentation import Augmentation, Cropping
-from inception.data.boxes import draw_boxes, resamplers
-from inception.data.draws import Draws
-from inception.data.encoded import crops_from_encoded
-from inception.preprocess import UnusableImage
+from inceptionkit.data.loading.encoded import crops_from_encoded
+from inceptionkit.data.rng import Draws
+from inceptionkit.data.transforms import crop_resize
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.transforms.boxes import draw_boxes, resamplers
+from inceptionkit.preprocess import UnusableImage
 
 HOWS = [
     Augmentation(mirror="random"),

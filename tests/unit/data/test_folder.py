@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception.data import Sample, Unusable, folder, open_source, pixels, read
-from inception.errors import DataError
-from inception.preprocess import Preprocessing, UnusableImage
+from inceptionkit.data import Sample, Unusable, open_source, pixels, read
+from inceptionkit.data.sources import folder
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import Preprocessing, UnusableImage
 
 
 def put(root: Path, *names: str) -> Path:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inception.data import index_cache, open_source
-from inception.data.listing import Row, listing
-from inception.data.names import Names
+from inceptionkit.data import open_source
+from inceptionkit.data.sources import index_cache
+from inceptionkit.data.sources.listing import Row, listing
+from inceptionkit.data.sources.names import Names
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(str(place))
         return scan(place)
 
-    monkeypatch.setattr("inception.data.folder.os.scandir", noted)
+    monkeypatch.setattr("inceptionkit.data.sources.folder.os.scandir", noted)
     return seen
 
 
@@ -158,7 +159,7 @@ def test_the_place_is_that_of_the_xdg_specification(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
     monkeypatch.setenv("HOME", "/home/ada")
 
-    assert index_cache.cache_folder() == Path("/home/ada/.cache/inception")
+    assert index_cache.cache_folder() == Path("/home/ada/.cache/inceptionkit")
 
 
 def test_names_take_their_letters_and_eight_bytes_each() -> None:

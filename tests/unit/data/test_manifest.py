@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inception.data import Sample, Unusable, open_source, pixels
-from inception.errors import DataError
+from inceptionkit.data import Sample, Unusable, open_source, pixels
+from inceptionkit.errors import DataError
 
 
 @pytest.fixture

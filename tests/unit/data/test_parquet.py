@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception.data import Unusable, open_source, pixels, read
-from inception.errors import DataError
-from inception.preprocess import Preprocessing
+from inceptionkit.data import Unusable, open_source, pixels, read
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import Preprocessing
 
-pa = pytest.importorskip("pyarrow", reason="needs the extra inception[data]")
-pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra inception[data]")
+pa = pytest.importorskip("pyarrow", reason="needs the extra inceptionkit[data]")
+pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra inceptionkit[data]")
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from inception.data import Samples, Unusable, checks, divide, open_source, read, survey
-from inception.errors import DataError
-from inception.preprocess import Preprocessing, UnusableImage
+from inceptionkit.data import Samples, Unusable, checks, divide, open_source, read, survey
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import Preprocessing, UnusableImage
 
 
 @dataclass(frozen=True)

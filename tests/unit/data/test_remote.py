@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from object_server import serving
 
-from inception.data import Unusable, open_source, pixels, read
-from inception.errors import DataError
-from inception.preprocess import Preprocessing
+from inceptionkit.data import Unusable, open_source, pixels, read
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import Preprocessing
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def test_a_brace_pattern_names_shards_on_a_server(shards: Any) -> None:
 def test_zips_and_parquet_are_read_by_ranges(
     web: Any, tmp_path: Path, image: Callable, zipped: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pa = pytest.importorskip("pyarrow", reason="needs the extra inception[data]")
+    pa = pytest.importorskip("pyarrow", reason="needs the extra inceptionkit[data]")
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr("inception.data.storage.remote.BLOCK", 10_000)
+    monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK", 10_000)
     noise = np.random.default_rng(0).bytes(100_000)
     files = {"a/1.png": image(1), "a/noise.bin": noise, "b/1.png": image(2)}
     web.files["x.zip"] = zipped(tmp_path / "x.zip", files).read_bytes()
@@ -76,7 +76,7 @@ def test_the_index_is_kept_and_the_shard_is_not_read_again_for_it(shards: Any) -
 
 
 def test_a_server_without_ranges_will_do(shards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inception.data.storage.remote.BLOCK", 1_000)
+    monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK", 1_000)
     shards.ranges = False
 
     assert values(open_source(f"{shards.address}/data/1.tar")) == [10, 11]
@@ -128,7 +128,7 @@ def test_what_cannot_be_reached_is_refused_in_one_sentence(
     monkeypatch.setitem(sys.modules, "s3fs", None)
     assert refusal("s3://bucket/0.tar") == (
         "s3://bucket/0.tar: reading s3:// needs s3fs, which is not installed; "
-        "run pip install 'inception[remote]'"
+        "run pip install 'inceptionkit[remote]'"
     )
 
 
@@ -146,7 +146,7 @@ def test_shards_in_a_store_are_read_by_its_own_protocol(
     """S3, Google's storage and the Hub, as a server of this machine speaks them."""
     package, place, options, endpoint = STORES[kind]
     monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # it would ask Google by gRPC
-    pytest.importorskip(package, reason="needs the extra inception[remote]")
+    pytest.importorskip(package, reason="needs the extra inceptionkit[remote]")
     from fsspec.config import conf
 
     made = tar(tmp_path / "0.tar", {f"{c}/1.png": image(n) for n, c in enumerate("ab")})
@@ -175,7 +175,7 @@ def test_other_file_systems_of_fsspec_are_read_alike(
     """What every file system of fsspec gives: listing, sizes, ranges."""
     import fsspec
 
-    from inception.data.storage import remote
+    from inceptionkit.data.storage import remote
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setitem(remote.PACKAGES, "memory", "fsspec")

@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from inception.data import Samples, Source, Unusable, open_source, read
-from inception.data.augmentation import Augmentation, Cropping
-from inception.data.images import Images
-from inception.data.source import Blocks
-from inception.data.stream import AHEAD, Stream
-from inception.errors import DataError
-from inception.preprocess import UnusableImage
+from inceptionkit.data import Samples, Source, Unusable, open_source, read
+from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.streaming import AHEAD, Stream
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.types import Blocks
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import UnusableImage
 
 
 @dataclass

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inception.data import Samples, divide
-from inception.data.split import Together, numbered
+from inceptionkit.data import Samples, divide
+from inceptionkit.data.split import Together, numbered
 
 
 @dataclass(frozen=True)

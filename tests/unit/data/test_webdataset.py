@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.data import Unusable, open_source, pixels
-from inception.errors import DataError
+from inceptionkit.data import Unusable, open_source, pixels
+from inceptionkit.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from inception.network import InceptionNet, build
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.weights import Card, write_model
+from inceptionkit.model import Card, write_model
+from inceptionkit.network import InceptionNet, build
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net
 
 
 @dataclass

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inception.catalog import architecture
-from inception.deployment.engines import Engine, OnnxRuntime, OpenVino
-from inception.deployment.graph import ONWARD, PROBABILITIES, Graph, Slide
-from inception.deployment.lower import staged, traced, whole
-from inception.deployment.to_onnx import onnx_model
-from inception.deployment.to_openvino import openvino_model
-from inception.spec import Conv, GlobalPool, Linear, Net, Pool, named, with_classes, with_input
+from inceptionkit.catalog import architecture
+from inceptionkit.deployment.engines import Engine, OnnxRuntime, OpenVino
+from inceptionkit.deployment.graph import ONWARD, PROBABILITIES, Graph, Slide
+from inceptionkit.deployment.lower import staged, traced, whole
+from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.to_openvino import openvino_model
+from inceptionkit.spec import Conv, GlobalPool, Linear, Net, Pool, named, with_classes, with_input
 
 SAME_MATHS = 2e-5  # share of the largest probability: other orders of summation
 ENGINES = ("openvino", "onnxruntime")

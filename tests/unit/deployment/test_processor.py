@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.deployment import processor
-from inception.deployment.processor import cpu_flags, lacking
-from inception.weights.exported import Precision
+from inceptionkit.deployment import processor
+from inceptionkit.deployment.processor import cpu_flags, lacking
+from inceptionkit.model.export_info import Precision
 
 INTEL = frozenset({"avx2", "avx512f", "avx512_vnni", "avx512_bf16"})
 OLD = frozenset({"sse4_2", "avx2"})

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inception.deployment import quantise
-from inception.deployment.graph import ONWARD, PROBABILITIES
-from inception.deployment.libraries import library
-from inception.deployment.lower import staged
-from inception.deployment.quantise import Held, judge, quantised, through
-from inception.deployment.to_openvino import OPSET
-from inception.errors import DeploymentError
-from inception.evaluation.intervals import paired
+from inceptionkit.deployment import quantize as quantise
+from inceptionkit.deployment.graph import ONWARD, PROBABILITIES
+from inceptionkit.deployment.libraries import library
+from inceptionkit.deployment.lower import staged
+from inceptionkit.deployment.quantize import Held, judge, quantised, through
+from inceptionkit.deployment.to_openvino import OPSET
+from inceptionkit.errors import DeploymentError
+from inceptionkit.evaluation.confidence import paired
 
 
 class Names:

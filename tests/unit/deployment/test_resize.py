@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from inception.deployment.engines import ANY, OnnxRuntime, OpenVino
-from inception.deployment.lower import staged, whole
-from inception.deployment.resize import (
+from inceptionkit.deployment.engines import ANY, OnnxRuntime, OpenVino
+from inceptionkit.deployment.lower import staged, whole
+from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.resize import (
     FITTED,
     REACHES,
     front_of,
@@ -21,10 +22,9 @@ from inception.deployment.resize import (
     openvino_resizing,
     resizable,
 )
-from inception.deployment.to_onnx import onnx_model
-from inception.deployment.to_openvino import openvino_model
-from inception.errors import DeploymentError
-from inception.preprocess import Preprocessing, UnusableImage
+from inceptionkit.deployment.to_openvino import openvino_model
+from inceptionkit.errors import DeploymentError
+from inceptionkit.preprocess import Preprocessing, UnusableImage
 
 SIZES = [(1, 1), (7, 9), (37, 50), (40, 60), (80, 80), (96, 64), (333, 41), (20, 700)]
 BOTH_WAYS = 2  # levels: width and height are rounded one after the other, and a half either way

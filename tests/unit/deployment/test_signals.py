@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from inception.deployment.engines import OpenVino
-from inception.deployment.lower import whole
-from inception.deployment.signals import Stack
-from inception.deployment.to_openvino import openvino_model
+from inceptionkit.deployment.engines import OpenVino
+from inceptionkit.deployment.lower import whole
+from inceptionkit.deployment.signals import Stack
+from inceptionkit.deployment.to_openvino import openvino_model
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere OpenVINO sets no such stack")

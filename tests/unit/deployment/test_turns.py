@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from inception.deployment import turns
-from inception.deployment.turns import Turns, good_batch, in_turn
+from inceptionkit.deployment import turns
+from inceptionkit.deployment.turns import Turns, good_batch, in_turn
 
 
 class Clock:

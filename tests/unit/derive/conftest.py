@@ -2,8 +2,8 @@
 
 import pytest
 
-from inception.catalog import architecture
-from inception.spec import Net
+from inceptionkit.catalog import architecture
+from inceptionkit.spec import Net
 
 
 @pytest.fixture(scope="session")

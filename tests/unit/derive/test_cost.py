@@ -2,8 +2,8 @@
 
 import pytest
 
-from inception.derive import Cost, cost, misfits, tensors
-from inception.spec import (
+from inceptionkit.derive import Cost, cost, misfits, tensors
+from inceptionkit.spec import (
     Conv,
     Exit,
     GlobalPool,

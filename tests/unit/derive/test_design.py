@@ -2,13 +2,13 @@
 
 import pytest
 
-from inception.catalog import architecture
-from inception.derive import cost, review
-from inception.derive.budget import in_units, parse
-from inception.derive.design import Design, design, original
-from inception.derive.fit import greatest
-from inception.errors import SpecError
-from inception.spec import Conv, GlobalPool, Linear, Net, named, smallest_input, steps
+from inceptionkit.catalog import architecture
+from inceptionkit.derive import cost, review
+from inceptionkit.derive.design.budget import in_units, parse
+from inceptionkit.derive.design.fit import greatest
+from inceptionkit.derive.design.search import Design, design, original
+from inceptionkit.errors import SpecError
+from inceptionkit.spec import Conv, GlobalPool, Linear, Net, named, smallest_input, steps
 
 
 def designed(net: Net, *budgets: str, side: int = 96, classes: int = 20) -> Design:

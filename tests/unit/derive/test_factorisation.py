@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.derive.factorisation import EXAMPLES, TABLES, filled
+from inceptionkit.derive.factorisation import EXAMPLES, TABLES, filled
 
 PAGE = Path(__file__).parents[3] / "docs" / "factorisation.md"
 

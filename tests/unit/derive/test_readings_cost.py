@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from inception.derive import cost, per_path
-from inception.spec import Net
+from inceptionkit.derive import cost, per_path
+from inceptionkit.spec import Net
 
 
 def test_inception_v3_costs_what_the_reference_counts(inception_v3: Net) -> None:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from inception.derive import RULES, review
-from inception.derive.rules import layers, stacked
-from inception.spec import (
+from inceptionkit.derive import RULES, review
+from inceptionkit.derive.rules import layers, stacked
+from inceptionkit.spec import (
     BatchNorm,
     Conv,
     GlobalPool,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from inception.derive import cost
-from inception.derive.scale import (
+from inceptionkit.derive import cost
+from inceptionkit.derive.design.scale import (
     between,
     deepened,
     grid_of,
@@ -12,7 +12,7 @@ from inception.derive.scale import (
     stems,
     widened,
 )
-from inception.spec import (
+from inceptionkit.spec import (
     Conv,
     Net,
     from_json,

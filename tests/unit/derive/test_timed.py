@@ -4,11 +4,11 @@ from itertools import count
 
 import pytest
 
-from inception.derive import cost
-from inception.derive.budget import Counted, Measured, Timing, parse
-from inception.derive.timed import ENOUGH, TRIES, Clock, timed_design
-from inception.errors import SpecError
-from inception.spec import Net, steps
+from inceptionkit.derive import cost
+from inceptionkit.derive.design.budget import Counted, Measured, Timing, parse
+from inceptionkit.derive.design.timed import ENOUGH, TRIES, Clock, timed_design
+from inceptionkit.errors import SpecError
+from inceptionkit.spec import Net, steps
 
 
 def timing(ms: float) -> Timing:

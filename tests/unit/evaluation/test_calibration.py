@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inception.errors import DataError
-from inception.evaluation.calibration import (
+from inceptionkit.errors import DataError
+from inceptionkit.evaluation.calibration import (
     brier_score,
     calibration_error,
     fit_temperature,
     reliability,
     tempered,
 )
-from inception.evaluation.metrics import class_scores, confusion, log_loss, top_k
+from inceptionkit.evaluation.metrics import class_scores, confusion, log_loss, top_k
 
 CLASSES, IMAGES = 7, 400
 Pair = tuple[NDArray[np.float32], NDArray[np.int64]]

@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from inception.catalog import architecture
-from inception.evaluation.explain.maps import Way, explain, reader
-from inception.evaluation.explain.pictures import TILE, Tile, grid, overlay, png
-from inception.network import InceptionNet, build
-from inception.spec import (
+from inceptionkit.catalog import architecture
+from inceptionkit.evaluation.explain.maps import Way, explain, reader
+from inceptionkit.evaluation.explain.overlays import TILE, Tile, grid, overlay, png
+from inceptionkit.network import InceptionNet, build
+from inceptionkit.spec import (
     Conv,
     Exit,
     GlobalPool,

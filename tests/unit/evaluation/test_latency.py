@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from inception.catalog import architecture
-from inception.evaluation import latency as clock
-from inception.evaluation.latency import latency
+from inceptionkit.catalog import architecture
+from inceptionkit.evaluation import latency as clock
+from inceptionkit.evaluation.latency import latency
 
 
 @pytest.fixture(autouse=True)

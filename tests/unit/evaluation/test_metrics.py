@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from inception.errors import RecipeError
-from inception.evaluation.metrics import class_scores, confusion, log_loss, top_k
-from inception.evaluation.policy import StopWhenSure
+from inceptionkit.errors import RecipeError
+from inceptionkit.evaluation.exits.policy import StopWhenSure
+from inceptionkit.evaluation.metrics import class_scores, confusion, log_loss, top_k
 
 PROBABILITIES = np.array(
     [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.4, 0.4, 0.2], [0.2, 0.5, 0.3]], np.float32

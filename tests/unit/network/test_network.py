@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from inception.errors import UnknownNameError
-from inception.network import Logits, build, stages
-from inception.spec import Net
+from inceptionkit.errors import UnknownNameError
+from inceptionkit.network import Logits, build, stages
+from inceptionkit.spec import Net
 
 
 def test_exits_are_computed_when_asked_for_and_only_then(tiny: Net) -> None:

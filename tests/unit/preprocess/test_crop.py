@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inception.preprocess import (
+from inceptionkit.preprocess import (
     RESAMPLERS,
     Box,
     UnusableImage,
     crop,
     crop_from_encoded,
     decode,
-    quick,
+    fast_codecs,
 )
-from inception.preprocess.rgb import ORIENTATION
+from inceptionkit.preprocess.color_modes import ORIENTATION
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 MEAN_LEVELS, MOST_LEVELS = 2.0, 10.0  # grey levels by which a reduced scale may differ
@@ -82,7 +82,7 @@ def rounding(request: pytest.FixtureRequest) -> Iterator[int]:
         yield 1
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quick, "package", lambda _: None)
+        patch.setattr(fast_codecs, "package", lambda _: None)
         yield 0
 
 
@@ -92,7 +92,7 @@ def scales(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     seen = []
 
     def watched(image: Image.Image, scale: int) -> np.ndarray:
-        pixels = quick.decode_jpeg(image, scale)
+        pixels = fast_codecs.decode_jpeg(image, scale)
         if pixels is None:
             image.draft(None, (image.width // scale, image.height // scale))
             pixels = np.asarray(image)
@@ -236,7 +236,7 @@ def test_simplejpeg_gives_the_bytes_of_pillow(scale: int, options: dict[str, obj
     pytest.importorskip("simplejpeg")
     raw = encoded(picture(131, 203), **options)
     image = Image.open(BytesIO(raw))
-    found = quick.decode_jpeg(image, scale)
+    found = fast_codecs.decode_jpeg(image, scale)
     image.draft("RGB", (203 // scale, 131 // scale))
 
     if found is not None:  # None where packages are taken away

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from inception.errors import DataError
-from inception.preprocess import PIXEL_LIMIT, UnusableImage, as_rgb, decode, header
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import PIXEL_LIMIT, UnusableImage, as_rgb, decode, header
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception.errors import DataError, UnknownNameError
-from inception.preprocess import Preprocessing
+from inceptionkit.errors import DataError, UnknownNameError
+from inceptionkit.preprocess import Preprocessing
 
 ONE_LEVEL = 1  # Pillow rounds the corners of a crop to float32: at most one grey level
 

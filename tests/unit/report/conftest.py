@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inception.report.content import (
+from inceptionkit.report.content import (
     ClassRow,
     Command,
     CostRow,
@@ -110,7 +110,7 @@ def made_up_run(
             activation_bytes=65_536,
         ),
         unusable=(UnusableRow(path="train/a/notes.jpg", reason="not an image"),),
-        commands=(Command(purpose="Repeat this run", line="inception train shapes --seed 0"),),
+        commands=(Command(purpose="Repeat this run", line="inceptionkit train shapes --seed 0"),),
         machine={"CPU": "2 cores", "torch": "2.13.0"},
     )
     return replace(run, **changes)

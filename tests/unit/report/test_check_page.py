@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from inception.report.check_page import (
+from inceptionkit.report.check_page import (
     CheckContent,
     Cluster,
     FindingRow,

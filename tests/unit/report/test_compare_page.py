@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from inception.report.compare_page import render
-from inception.report.comparison import AgainstFirst, Comparison, Difference, RunRow
-from inception.report.content import RunContent
+from inceptionkit.report.compare_page import render
+from inceptionkit.report.comparison import AgainstFirst, Comparison, Difference, RunRow
+from inceptionkit.report.content import RunContent
 
 MakeRun = Callable[..., RunContent]
 HOSTILE = "<script>alert('x')</script>&\"caf\udce9\x00\u202e"

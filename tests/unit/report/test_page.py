@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inception.report.content import (
+from inceptionkit.report.content import (
     Cell,
     ConfidenceRow,
     CurvePoint,
@@ -26,8 +26,8 @@ from inception.report.content import (
     RunContent,
     UnusableRow,
 )
-from inception.report.page import render, weakest_first
-from inception.report.wording import DASH
+from inceptionkit.report.html import render, weakest_first
+from inceptionkit.report.wording import DASH
 
 MakeRun = Callable[..., RunContent]
 NAMESPACE = "http://www.w3.org/2000/svg"  # a name, not an address: nothing is fetched
@@ -348,7 +348,7 @@ def test_photos_are_shrunk_and_keep_their_shape(make_run: MakeRun) -> None:
 
 def test_a_report_needs_neither_torch_nor_matplotlib() -> None:
     heavy = "{'torch', 'matplotlib', 'pyarrow'}"
-    code = f"import sys, inception.report.page; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, inceptionkit.report.html; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"

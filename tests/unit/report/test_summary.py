@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from inception.report.content import ExitRow, RunContent
-from inception.report.summary import confused_pairs, in_short, interval95, learning_facts
+from inceptionkit.report.content import ExitRow, RunContent
+from inceptionkit.report.summary import confused_pairs, in_short, interval95, learning_facts
 
 MakeRun = Callable[..., RunContent]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from inception.report import wording
-from inception.report.wording import DASH, plain, shorten
+from inceptionkit.report import wording
+from inceptionkit.report.wording import DASH, plain, shorten
 
 
 def spaced(said: str) -> str:

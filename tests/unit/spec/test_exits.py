@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from inception.catalog import CATALOG, architecture
-from inception.derive import cost, tensors
-from inception.errors import SpecError, UnknownNameError
-from inception.network import build
-from inception.spec import (
+from inceptionkit.catalog import CATALOG, architecture
+from inceptionkit.derive import cost, tensors
+from inceptionkit.errors import SpecError, UnknownNameError
+from inceptionkit.network import build
+from inceptionkit.spec import (
     GlobalPool,
     Linear,
     Net,

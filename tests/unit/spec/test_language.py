@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from inception.derive import bill, cost, tensors
-from inception.errors import SpecError
-from inception.spec import (
+from inceptionkit.derive import bill, cost, tensors
+from inceptionkit.errors import SpecError
+from inceptionkit.spec import (
     AdaptivePool,
     BatchNorm,
     Conv,
@@ -190,7 +190,7 @@ def test_pooled_exits_take_any_input_and_keep_the_rest() -> None:
 
 
 def test_an_input_between_two_that_fit_is_refused_with_both() -> None:
-    from inception.spec import Split
+    from inceptionkit.spec import Split
 
     halves = Split(
         named(conv=Conv(4, (3, 3), 2), pool=Pool("max", stride=2, padding="ceil"))

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from inception.errors import SpecError
-from inception.spec import (
+from inceptionkit.errors import SpecError
+from inceptionkit.spec import (
     Conv,
     Exit,
     GlobalPool,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inception import architecture
-from inception.errors import SpecError
-from inception.spec import from_json, to_json
+from inceptionkit import architecture
+from inceptionkit.errors import SpecError
+from inceptionkit.spec import from_json, to_json
 
 GOOD = json.loads(json.dumps(to_json(architecture("googlenet"))))
 

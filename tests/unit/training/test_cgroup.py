@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.training.cgroup import bytes_left
+from inceptionkit.training.cgroup import bytes_left
 
 INFINITE = float("inf")
 NONE_V1 = "9223372036854771712"  # no limit, rounded down to pages

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from inception.catalog import architecture
-from inception.derive import cost
-from inception.network import build
-from inception.spec import Net
-from inception.training.loss import deep_supervision_loss
-from inception.training.memory import (
+from inceptionkit.catalog import architecture
+from inceptionkit.derive import cost
+from inceptionkit.network import build
+from inceptionkit.spec import Net
+from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.memory import (
     COPIES,
     available,
     free_bytes,
@@ -84,7 +84,7 @@ def test_the_group_counts_where_it_leaves_less_than_the_machine(
 ) -> None:
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     real = free_bytes("cpu")
-    monkeypatch.setattr("inception.training.memory.bytes_left", lambda: 4096.0)
+    monkeypatch.setattr("inceptionkit.training.memory.bytes_left", lambda: 4096.0)
 
     assert real > 2**20
     assert free_bytes("cpu") == 4096.0

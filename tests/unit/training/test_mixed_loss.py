@@ -7,18 +7,18 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from inception.data.augment import draw_mixture, mix
-from inception.data.draws import order
-from inception.data.images import Images
-from inception.network import Logits
-from inception.preprocess import Preprocessing
-from inception.spec import Net
-from inception.training.execution import Execution
-from inception.training.job import Job, new_state
-from inception.training.loop import batch_of, train
-from inception.training.loss import deep_supervision_loss
-from inception.training.recipe import MODERN
-from inception.training.schedule import Plan
+from inceptionkit.data.loading.images import Images
+from inceptionkit.data.rng import order
+from inceptionkit.data.transforms import draw_mixture, mix
+from inceptionkit.network import Logits
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.loop import batch_of, train
+from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.recipe import MODERN
+from inceptionkit.training.schedule import Plan
+from inceptionkit.training.state import Job, new_state
 
 OWN = 0.7  # share of an image that is its own
 

@@ -1,1 +1,0 @@
-"""One function per verb: joins the layers below it."""

@@ -1,0 +1,79 @@
+"""`predict`: files and folders of images through a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inceptionkit.api.load import load
+from inceptionkit.evaluation.exits.policy import AnyPolicy, Policy, of_model
+from inceptionkit.evaluation.predictor import Prediction, Predictor
+from inceptionkit.preprocess import EXTENSIONS, UnusableImage, printable
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One image: what the model says of it, or why it could not."""
+
+    path: str
+    prediction: Prediction | None
+    error: str | None
+
+
+def predict(
+    model: str | Path, paths: Iterable[str | Path], policy: AnyPolicy | None = None
+) -> Iterator[Answer]:
+    """Classify every image at `paths`, one after the other.
+
+    Args:
+        model: folder of a model or of a run.
+        paths: files, and folders that are searched for images.
+        policy: when to stop at an exit; never if None.
+
+    Yields:
+        An answer for each image, in order; one that cannot be used, a path that does not exist and
+        a folder without images are told and passed over.
+
+    Raises:
+        WeightsError: there is no model, or it is damaged.
+        RecipeError: the stored policy is asked for, and the model has none.
+    """
+    classifier = load(model)
+    asked = of_model(policy, classifier.card, str(model))
+    for path in paths:
+        place = Path(path).expanduser()
+        try:
+            files = image_files(place)
+        except UnusableImage as error:
+            yield Answer(printable(str(place)), None, error.reason)
+            continue
+        for file in files:
+            yield answer(classifier, file, asked)
+
+
+def answer(classifier: Predictor, file: Path, policy: Policy) -> Answer:
+    """Classify one file."""
+    try:
+        (found,) = classifier.predict([file], policy)
+    except UnusableImage as error:
+        return Answer(printable(str(file)), None, error.reason)
+    return Answer(printable(str(file)), found, None)
+
+
+def image_files(path: Path) -> list[Path]:
+    """The file itself, or every image below a folder.
+
+    Raises:
+        UnusableImage: there is none.
+    """
+    if not path.exists():
+        reason = "no such file or folder; check the spelling"
+        raise UnusableImage(reason, printable(str(path)))
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
+    if not found:
+        reason = "there is no image in it; give a folder of images"
+        raise UnusableImage(reason, printable(str(path)))
+    return found

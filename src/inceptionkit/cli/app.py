@@ -1,0 +1,142 @@
+"""The program: its verbs, and the border at which errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+
+from inceptionkit import __version__
+from inceptionkit.cli import (
+    bench,
+    check,
+    compare,
+    convert,
+    describe,
+    design,
+    evaluate,
+    explain,
+    export,
+    predict,
+    prune,
+    recipes,
+    report,
+    train,
+)
+from inceptionkit.cli.options import spelt_out
+from inceptionkit.errors import InceptionError, Interrupted
+
+USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
+DEBUG = "--debug"
+
+app = typer.Typer(
+    name="inceptionkit",
+    help="Train, measure and use small, fast image classifiers of the Inception family.",
+    epilog="Start with: inceptionkit train digits",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    """Print the version and stop."""
+    if wanted:
+        sys.stdout.write(f"inceptionkit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show Python's traceback when something fails.")
+    ] = False,
+) -> None:
+    """Take the options of every verb; `main` has acted on both already."""
+
+
+app.command("list")(describe.list_architectures)
+app.command("describe")(describe.describe)
+app.command("design")(design.design)
+app.command("check")(check.check)
+app.command("recipes")(recipes.recipes)
+app.command("train")(train.train)
+app.command("resume")(train.resume)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("bench")(bench.bench)
+app.command("report")(report.report)
+app.command("convert")(convert.convert)
+app.command("compare")(compare.compare)
+app.command("prune")(prune.prune)
+app.command("explain")(explain.explain)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        argv: arguments after the program's name; those of the process if None.
+
+    Returns:
+        0, 2 for what the user can mend, 1 for a defect of ours, 130 when interrupted.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):  # say what can be said where the locale is ASCII
+        sys.stdout.reconfigure(errors="backslashreplace")
+    given = spelt_out(sys.argv[1:] if argv is None else argv)
+    debug = DEBUG in given
+    try:
+        code = app(
+            [arg for arg in given if arg != DEBUG], prog_name="inceptionkit", standalone_mode=False
+        )
+    except Interrupted as stop:
+        complain(str(stop))
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the border
+        return tell(error, debug=debug)
+    if code == INTERRUPTED:  # typer's word for Ctrl-C within a verb
+        complain("interrupted")
+    return code if isinstance(code, int) else 0
+
+
+def tell(error: Exception, *, debug: bool) -> int:
+    """Say what went wrong in one line; the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error.__cause__, KeyboardInterrupt):
+        complain("interrupted")
+        return INTERRUPTED
+    if isinstance(error, InceptionError):
+        complain(str(error))
+        return USER_ERROR
+    show = getattr(error, "show", None)
+    if show is not None:  # typer's own: misspelt verbs and options
+        show()
+        return USER_ERROR
+    if isinstance(error, BrokenPipeError):
+        return DEFECT
+    complain(f"a defect of inceptionkit: {type(error).__name__}: {error}; run again with {DEBUG}")
+    return DEFECT
+
+
+def complain(sentence: str) -> None:
+    """Print to standard error, whatever it contains; of several processes, say which."""
+    rank = os.environ.get("RANK", "0")
+    who = "inceptionkit" if rank == "0" else f"inceptionkit, process {rank}"
+    line = f"{who}: {sentence}\n".encode(errors="backslashreplace")
+    sys.stderr.buffer.write(line)
+    sys.stderr.flush()

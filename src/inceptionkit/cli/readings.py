@@ -1,0 +1,137 @@
+"""What `inceptionkit describe` shows on request: the paper, the paths, the rules, a drawing.
+
+Each function reads the network at once, and returns what machines read and what prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inceptionkit.cli.console import print_table, print_text
+from inceptionkit.cli.words import percent
+
+if TYPE_CHECKING:
+    from inceptionkit.spec import Net
+
+Show = Callable[[], None]
+
+
+COUNTS = ("weights", "MACs")  # columns of large numbers, which papers round
+ALWAYS = ("window", "input", "output", *COUNTS)  # columns that are shown though nothing differs
+
+
+def paper(net: Net) -> tuple[dict[str, Any], Show]:
+    """Our rows beside the paper's."""
+    from inceptionkit.derive.readings import paper_as_json
+
+    read = paper_as_json(net)
+    return read, lambda: show_paper(net.name, read)
+
+
+def show_paper(name: str, read: dict[str, Any]) -> None:
+    """Print the rows, why they differ, and what else is to be said."""
+    rows = read["rows"]
+    differing = {column for row in rows for column in row["differs"]}
+    shown = [column for column in read["columns"] if column in {*ALWAYS, *differing}]
+    rounded = [column for column in COUNTS if any(column in row["printed"] for row in rows)]
+    notes = list(dict.fromkeys(row["note"] for row in rows if not row["agrees"]))
+    heads = [head for column in shown for head in heads_of(column, rounded)]
+    print_table(
+        ("row", *heads, "why"),
+        [
+            (
+                row["name"],
+                *(cell for column in shown for cell in cells_of(row, column, rounded)),
+                "" if row["agrees"] else f"[{notes.index(row['note']) + 1}]",
+            )
+            for row in rows
+        ],
+        left=(0, *(i for i, head in enumerate(heads, 1) if head not in {*COUNTS, "printed"})),
+        title=f"{name} beside {read['source']}",
+    )
+    if same := [column for column in read["columns"] if column not in shown]:
+        print_text(f"Widths as printed in every row: {', '.join(same)}.")
+    if notes:
+        print_text("≠ stands between ours and what is printed.")
+    for number, note in enumerate(notes, 1):
+        print_text(f"[{number}] {note}")
+    for note in read["notes"]:
+        print_text(f"Note: {note}.")
+
+
+def heads_of(column: str, rounded: Sequence[str]) -> tuple[str, ...]:
+    """A rounded count has a column of its own for what is printed."""
+    return (column, "printed") if column in rounded else (column,)
+
+
+def cells_of(row: dict[str, Any], column: str, rounded: Sequence[str]) -> tuple[str, ...]:
+    """Ours, and what is printed where it differs or is rounded."""
+    ours, printed = row["ours"].get(column, ""), row["printed"].get(column, "")
+    differs = column in row["differs"]
+    if column not in COUNTS:
+        return (f"{ours} ≠ {printed}" if differs else f"{ours}",)
+    count = f"{ours:,}" if isinstance(ours, int) and ours else ""
+    return (count, f"≠ {printed}" if differs else printed)[: len(heads_of(column, rounded))]
+
+
+def per_path(net: Net) -> tuple[list[dict[str, Any]], Show]:
+    """The share of each path."""
+    from inceptionkit.derive.readings import paths_as_json
+
+    rows = paths_as_json(net)
+
+    def show() -> None:
+        if not rows:
+            print_text(f"{net.name}: no block has parallel paths.")
+            return
+        print_table(
+            ("block", "path", "output", "params", "share", "MACs", "share", "width"),
+            [
+                (
+                    row["block"],
+                    row["path"],
+                    "x".join(map(str, row["out"])),
+                    f"{row['params']:,}" if row["params"] else "",
+                    percent(row["params_share"]),
+                    f"{row['macs']:,}" if row["macs"] else "",
+                    percent(row["macs_share"]),
+                    percent(row["width_share"]),
+                )
+                for row in rows
+            ],
+            left=(0, 1, 2),
+            title=f"{net.name}: what each path takes of its block",
+        )
+
+    return rows, show
+
+
+def rules(net: Net) -> tuple[list[dict[str, Any]], Show]:
+    """What the design rules say."""
+    from inceptionkit.derive.readings import rules_as_json
+
+    found = rules_as_json(net)
+
+    def show() -> None:
+        if not found:
+            print_text(f"{net.name}: no design rule has anything to say.")
+            return
+        print_text(f"{net.name}: the design rules warn, they do not forbid.")
+        for name in dict.fromkeys(row["rule"] for row in found):
+            rows = [row for row in found if row["rule"] == name]
+            print_text(f"\n{name}: {rows[0]['reason']} ({rows[0]['source']})")
+            width = max(len(row["at"]) for row in rows)
+            for row in rows:
+                print_text(f"  {row['at']:<{width}}  {row['says']}")
+
+    return found, show
+
+
+def draw(net: Net, path: Path, *, paths: bool, flow: str, theme: str) -> tuple[str, Show]:
+    """Write a drawing."""
+    from inceptionkit.derive.readings import draw_into
+
+    written = draw_into(net, path, paths=paths, flow=flow, theme=theme)
+    return str(written), lambda: print_text(f"wrote {written}")

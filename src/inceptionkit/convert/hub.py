@@ -1,0 +1,191 @@
+"""Released weights by id: `torchvision/googlenet`, `timm/inception_v3.tv_in1k`.
+
+A file that was fetched before is used without a network: from torch.hub's folder, or from the cache
+of huggingface_hub. The SHA-256 in the names of torchvision's files is checked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from inceptionkit.convert.torchvision import IMAGENET_MEAN, IMAGENET_STD, resized
+from inceptionkit.errors import UnknownNameError, WeightsError, did_you_mean
+from inceptionkit.files import sha256_of
+from inceptionkit.preprocess import Preprocessing
+
+TIMEOUT = 30.0  # seconds without an answer
+OWNERS = ("torchvision", "timm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TorchFile:
+    """A file that torchvision downloads; the digits in its name begin its SHA-256."""
+
+    address: str
+    trained_exits: bool = True
+    preprocessing: Preprocessing | None = None  # None: what its network expects
+
+    @property
+    def name(self) -> str:
+        """Its name in every cache."""
+        return self.address.rpartition("/")[2]
+
+    @property
+    def digits(self) -> str:
+        """How its SHA-256 begins."""
+        return self.name.rpartition("-")[2].partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubFile:
+    """A file of a repository on huggingface.co."""
+
+    repository: str
+    name: str = "model.safetensors"
+    trained_exits: bool = True
+    preprocessing: Preprocessing | None = None
+
+
+Release = TorchFile | HubFile
+
+TORCHVISION = "https://download.pytorch.org/models/"
+TIMM = resized(299, 341, interpolation="bicubic")  # crop_pct 0.875: 341.7, which timm rounds down
+GLUON = resized(299, 341, IMAGENET_MEAN, IMAGENET_STD, "bicubic")
+
+RELEASES: Mapping[str, Release] = MappingProxyType(
+    {
+        # the auxiliary classifiers in GoogLeNet's file were never trained, as torchvision warns
+        "torchvision/googlenet": TorchFile(
+            address=f"{TORCHVISION}googlenet-1378be20.pth", trained_exits=False
+        ),
+        "torchvision/inception_v3": TorchFile(
+            address=f"{TORCHVISION}inception_v3_google-0cc3c7bd.pth"
+        ),
+        "torchvision/alexnet": TorchFile(address=f"{TORCHVISION}alexnet-owt-7be5be79.pth"),
+        "torchvision/vgg16": TorchFile(address=f"{TORCHVISION}vgg16-397923af.pth"),
+        **{
+            f"timm/inception_v3.{tag}": HubFile(
+                repository=f"timm/inception_v3.{tag}", preprocessing=preprocessing
+            )
+            for tag, preprocessing in (
+                ("tv_in1k", TIMM),
+                ("tf_in1k", TIMM),
+                ("tf_adv_in1k", TIMM),
+                ("gluon_in1k", GLUON),
+            )
+        },
+    }
+)  # id -> release
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is meant as an id: an owner that we know, and a name."""
+    owner, _, name = text.partition("/")
+    return owner in OWNERS and bool(name)
+
+
+def release_of(path: Path) -> TorchFile | None:
+    """Say which of torchvision's files this is, by its name."""
+    found = (r for r in RELEASES.values() if isinstance(r, TorchFile) and r.name == path.name)
+    return next(found, None)
+
+
+def fetch(id_: str) -> tuple[Path, Release]:
+    """Find a released file in the caches, or download it.
+
+    Raises:
+        UnknownNameError: no such release.
+        WeightsError: it is not here and cannot be downloaded; the file to fetch is named.
+    """
+    if id_ not in RELEASES:
+        msg = f"no released weights are called {id_!r}; {did_you_mean(id_, RELEASES)}"
+        raise UnknownNameError(msg)
+    release = RELEASES[id_]
+    match release:
+        case TorchFile():
+            return fetch_torch(id_, release), release
+        case HubFile():
+            return fetch_hub(id_, release), release
+
+
+def torch_folder() -> Path:
+    """Where torch.hub keeps its downloads: $TORCH_HOME or its default."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("TORCH_HOME", f"{cache}/torch")
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+def fetch_torch(id_: str, release: TorchFile) -> Path:
+    """Find one of torchvision's files in torch.hub's folder, or download it there.
+
+    Raises:
+        WeightsError: it is not there and cannot be downloaded, or is damaged.
+    """
+    from urllib.request import urlopen
+
+    place = torch_folder() / release.name
+    if place.is_file():
+        return place
+    beside = place.with_name(f".{place.name}.part")
+    try:
+        with urlopen(release.address, timeout=TIMEOUT) as answer:  # noqa: S310 - https
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("wb") as file:
+                shutil.copyfileobj(answer, file)
+        check_digits(beside, release)
+        beside.replace(place)
+    except OSError as error:
+        msg = (
+            f"{id_}: cannot be downloaded ({error}); fetch {release.address} where there is a "
+            f"network, then give the file's path, or put it into {place.parent}"
+        )
+        raise WeightsError(msg) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return place
+
+
+def check_digits(path: Path, release: TorchFile) -> str:
+    """Give the SHA-256 of a released file, having compared it with the digits in its name.
+
+    Raises:
+        WeightsError: they differ.
+    """
+    found = sha256_of(path)
+    if not found.startswith(release.digits):
+        msg = (
+            f"{path}: its SHA-256 begins with {found[: len(release.digits)]}, its name says "
+            f"{release.digits}, so it is damaged; remove it and fetch {release.address} again"
+        )
+        raise WeightsError(msg)
+    return found
+
+
+def fetch_hub(id_: str, release: HubFile) -> Path:
+    """Find a repository's file in the cache of huggingface_hub, or download it there.
+
+    Raises:
+        WeightsError: it is not there and cannot be downloaded.
+    """
+    by_hand = (
+        f"fetch {release.name} and config.json of https://huggingface.co/{release.repository} into "
+        f"one folder where there is a network, then give the path of {release.name}"
+    )
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        msg = f"{id_}: needs huggingface_hub; pip install 'inceptionkit[hub]', or {by_hand}"
+        raise WeightsError(msg) from error
+    with suppress(OSError):  # what is in the cache needs no network, not even to ask for news
+        return Path(hf_hub_download(release.repository, release.name, local_files_only=True))
+    try:
+        return Path(hf_hub_download(release.repository, release.name))
+    except OSError as error:
+        msg = f"{id_}: cannot be downloaded ({type(error).__name__}); {by_hand}"
+        raise WeightsError(msg) from error

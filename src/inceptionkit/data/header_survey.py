@@ -1,0 +1,73 @@
+"""A quick look at the sizes of images, from their headers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.data.types import Source
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import ImageHeader, UnusableImage, header
+
+_BLOCK = 16  # neighbours that are looked at together: they tend to lie together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a sample of the images looks like."""
+
+    images: int  # looked at and usable as far as their header tells
+    median: int  # short side, upright, in pixels
+    smallest: int  # short side
+    largest: int  # short side
+    uniform: tuple[int, int] | None  # height and width, where all have the same
+    grey: float  # share that is stored without colour
+
+
+def survey(source: Source, limit: int = 2_000) -> Survey:
+    """Read the headers of at most `limit` images, always the same ones; no pixel is decoded.
+
+    Raises:
+        DataError: none of them is an image.
+    """
+    chosen = _sample(len(source.samples), limit)
+    seen = [one for index in chosen.tolist() if (one := _look(source, index)) is not None]
+    if not seen:
+        msg = (
+            f"{source.address}: none of {len(chosen)} images could be opened; "
+            "check that they are image files"
+        )
+        raise DataError(msg)
+    heights, widths, grey = np.array(seen).T
+    sides = np.minimum(heights, widths)
+    same = len(set(heights.tolist())) == len(set(widths.tolist())) == 1
+    return Survey(
+        images=len(seen),
+        median=int(np.median(sides)),
+        smallest=int(sides.min()),
+        largest=int(sides.max()),
+        uniform=(int(heights[0]), int(widths[0])) if same else None,
+        grey=float(grey.mean()),
+    )
+
+
+def _sample(count: int, limit: int) -> NDArray[np.int64]:
+    if count <= limit:
+        return np.arange(count)
+    blocks = np.random.default_rng(0).permutation(count // _BLOCK)[: max(1, limit // _BLOCK)]
+    starts = np.sort(blocks) * _BLOCK
+    return (starts[:, None] + np.arange(_BLOCK)).ravel()[:limit]
+
+
+def _look(source: Source, index: int) -> tuple[int, int, bool] | None:
+    """Height and width of one image and whether it is grey; None if it is none."""
+    try:
+        raw = source.read(index)
+        if isinstance(raw, np.ndarray):
+            return raw.shape[0], raw.shape[1], raw.ndim == 2
+        seen: ImageHeader = header(raw)
+    except UnusableImage:
+        return None
+    return seen.height, seen.width, seen.grey

@@ -1,0 +1,1 @@
+"""Images on their way to a batch: in memory, or streamed."""

@@ -1,0 +1,94 @@
+"""Sets of images, ready to be augmented or scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inceptionkit.data.rng import order
+from inceptionkit.data.transforms import cropped
+from inceptionkit.data.transforms.augmentation import Cropping
+from inceptionkit.data.types import Unusable
+
+
+class Lookup(Protocol):
+    """Something with a value for every index."""
+
+    def __getitem__(self, index: Any, /) -> Any:  # noqa: ANN401 - one index, or many
+        """The value of an index, or those of many."""
+
+
+class TrainImages(Protocol):
+    """What training needs of its images, whether they are in memory or read as it goes.
+
+    An index beyond the count of images is an image again, in another draw: that of the index modulo
+    the count.
+    """
+
+    @property
+    def labels(self) -> Tensor:
+        """(images,) int64."""
+
+    @property
+    def names(self) -> Lookup:
+        """Names of the images, by index."""
+
+    def __len__(self) -> int: ...
+
+    def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """The indices of an epoch in their order, a function of seed and epoch."""
+
+    def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
+        """Hear which crops will be asked for, one batch after the other."""
+
+    def crops(
+        self, indices: NDArray[np.int64], cropping: Cropping, device: str
+    ) -> tuple[Tensor, Tensor]:
+        """Crops (batch, 3, side, side), 0 to 255, on a device, and the labels of some images."""
+
+    def found(self) -> Sequence[Unusable]:
+        """Images that turned out to be unusable since training began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """One set of the data, in memory."""
+
+    pixels: Tensor  # (images, 3, height, width) uint8
+    labels: Tensor  # (images,) int64
+    shape: NDArray[np.float64]  # (images,) width / height of the originals
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def order(
+        self, seed: int, epoch: int, positions: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        """A permutation of the indices of `positions`, which are all images if None."""
+        return order(seed, epoch, len(self if positions is None else positions))
+
+    def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
+        """Do nothing: everything is there."""
+
+    def crops(
+        self, indices: NDArray[np.int64], cropping: Cropping, device: str
+    ) -> tuple[Tensor, Tensor]:
+        """Crops, float32, and labels of some images."""
+        at = indices % len(self)
+        picked = torch.from_numpy(at)
+        rows = self.pixels.permute(0, 2, 3, 1)  # as they lie in memory: whole images are copied
+        pixels = rows.index_select(0, picked).permute(0, 3, 1, 2).to(device)
+        draws = cropping.draws(indices)
+        crops = cropped(pixels, self.shape[at], cropping.how, cropping.side, draws)
+        return crops, self.labels[picked]
+
+    def found(self) -> tuple[Unusable, ...]:
+        """None: whatever is unusable was left out before."""
+        return ()

@@ -1,0 +1,125 @@
+"""What was seen in earlier scans, in the user's cache folder: never beside the data.
+
+One file per address, about 0.9 kB an image. A look is reused while path, size and time of its file
+are what they were; of images that lie in shards, while those of all shards are. What does not come
+from local files, and what is damaged or of another version, is looked at again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.data.quality.inspect import LOOK, Looks
+from inceptionkit.data.sources.index_cache import cache_folder
+from inceptionkit.data.types import Source
+from inceptionkit.errors import RunError
+from inceptionkit.files import sha256, write_whole
+from inceptionkit.preprocess import UnusableImage
+
+Stamps: TypeAlias = NDArray[np.uint64]  # (samples,), or (0,) where nothing can be remembered
+
+VERSION = 1  # of what the fields of a look mean; their layout is compared too
+
+
+def stamps(source: Source) -> Stamps:
+    """For each sample a hash of the name, and of path, size and time of the file it is in."""
+    names = source.samples.names
+    if _in_files_of_their_own(source):
+        states = [f"{name}\0{_state(_path(source, i))}" for i, name in enumerate(names)]
+    elif shards := _shards(Path(source.address).expanduser()):
+        state = sha256("\0".join(map(_state, shards)).encode("utf-8", "surrogateescape"))
+        states = [f"{name}\0{state}" for name in names]
+    else:
+        states = []
+    digests = (
+        hashlib.blake2b(state.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+        for state in states
+    )
+    return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def recall(
+    source: Source, stamps: Stamps, looks: Looks, reasons: dict[int, str]
+) -> NDArray[np.bool_]:
+    """Fill in what is known of each sample; which ones are, (samples,)."""
+    known = np.zeros(len(looks), np.bool_)
+    if not len(stamps):
+        return known
+    # whatever a damaged file raises, it is only a cache
+    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        content = io.BytesIO(_place(source).read_bytes())
+        with np.load(content, allow_pickle=False) as stored:
+            was, seen, told = stored["stamps"], stored["looks"], stored["reasons"]
+        why = {int(stamp): str(reason) for stamp, reason in json.loads(bytes(told))}
+        if seen.dtype != LOOK or was.dtype != np.uint64 or len(was) != len(seen):
+            return known
+        order = np.argsort(was)
+        at = order[np.searchsorted(was, stamps, sorter=order).clip(max=len(was) - 1)]
+        known = was[at] == stamps
+        looks[known] = seen[at[known]]
+        for index in np.flatnonzero(known & ~looks["usable"]).tolist():
+            reasons[index] = why[int(stamps[index])]
+    return known
+
+
+def keep(source: Source, stamps: Stamps, looks: Looks, reasons: dict[int, str]) -> None:
+    """Write what is known now; a cache that cannot be written is done without."""
+    if not len(stamps):
+        return
+    place = _place(source)
+    why = json.dumps([[int(stamps[index]), reason] for index, reason in reasons.items()])
+    stream = io.BytesIO()
+    told = np.frombuffer(why.encode(), np.uint8)
+    np.savez(stream, stamps=stamps, looks=looks, reasons=told)
+    with suppress(OSError, RunError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(place, stream.getvalue())
+
+
+def _place(source: Source) -> Path:
+    address = str(Path(source.address).expanduser().absolute())
+    key = sha256(f"{VERSION}\0{address}".encode("utf-8", "surrogateescape"))[:32]
+    return cache_folder() / "check" / f"{key}.npz"
+
+
+def _in_files_of_their_own(source: Source) -> bool:
+    return any(_path(source, index) is not None for index in range(min(1, len(source.samples))))
+
+
+def _path(source: Source, index: int) -> Path | None:
+    """The file of one image; None where it lies in a shard, or nowhere."""
+    try:
+        raw = source.read(index)
+    except UnusableImage:
+        return None
+    return raw if isinstance(raw, Path) else None
+
+
+def _shards(root: Path) -> list[Path]:
+    """The file at `root`, or those in the folder and in its `data/`."""
+    try:
+        if root.is_dir():
+            return sorted(p for folder in (root, root / "data") for p in folder.glob("*.*"))
+        return [root] if root.exists() else []
+    except OSError:
+        return []
+
+
+def _state(path: Path | None) -> str:
+    """Path, size and time of a file."""
+    if path is None:
+        return ""
+    try:
+        found = path.stat()
+    except OSError as error:
+        return f"{path}\0{error.errno}"
+    return f"{path}\0{found.st_size}\0{found.st_mtime_ns}"

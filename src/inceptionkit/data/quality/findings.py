@@ -1,0 +1,216 @@
+"""What a scan found that somebody should know, worst first, each with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.data.checks import listing
+from inceptionkit.data.quality.groups import Group
+from inceptionkit.data.quality.inspect import Looks
+from inceptionkit.data.quality.scan import Scan
+from inceptionkit.data.split import FEWEST
+from inceptionkit.data.types import SETS
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+LEARNABLE = 20  # images: a class with fewer is hardly learnt
+UNBALANCED = 10.0  # the largest class over the smallest
+DARK = 40  # brightness, 0 to 255, that 95 % of a very dark image's pixels do not exceed
+BLOWN = 225  # brightness that 95 % of a blown image's pixels exceed
+BLANK = 3.0  # standard deviation, 0 to 127.5, of every channel of a blank image: less
+BLURRED, SOFTER = 0.7, 0.25  # softness from which an image is blurred, and above the median
+SMALL_SIDE = 16  # pixels: an image with a shorter side shows next to nothing
+PLAIN_MODES = (b"RGB", b"L", b"1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was found."""
+
+    severity: Severity
+    kind: str  # one word for machines and for the page's anchors
+    says: str  # a sentence without a full stop
+    advice: str  # what to do, or what is done
+    images: tuple[int, ...] = ()  # indices of the samples concerned
+
+
+def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
+    """Everything worth saying, errors first."""
+    counts = class_counts(scan).sum(axis=0)
+    found = [
+        *find_in_classes(scan.source.classes, counts),
+        *_unusable(scan),
+        *_copies(scan, groups),
+        *_odd(scan),
+    ]
+    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+
+
+def class_counts(scan: Scan) -> NDArray[np.int64]:
+    """Usable images by set and class, (4, classes): train, val, test, and not divided."""
+    samples, usable = scan.source.samples, scan.usable
+    counts = np.zeros((len(SETS) + 1, len(scan.source.classes)), np.int64)
+    np.add.at(counts, (samples.sets[usable], samples.labels[usable]), 1)
+    return counts
+
+
+def across(scan: Scan, group: Group) -> tuple[set[int], set[int]]:
+    """The sets and the classes in which a group has members, as numbers."""
+    members = np.array(group.members)
+    samples = scan.source.samples
+    return set(samples.sets[members].tolist()), set(samples.labels[members].tolist())
+
+
+def looks_blurred(looks: Looks) -> NDArray[np.bool_]:
+    """Which images are blurred, and far more than the others: a soft lens is no finding."""
+    judged = looks["softness"][looks["softness"] > 0]
+    usual = float(np.median(judged)) if len(judged) else 0.0
+    found: NDArray[np.bool_] = looks["softness"] >= max(BLURRED, usual + SOFTER)
+    return found
+
+
+def find_in_classes(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator[Finding]:
+    """What the sizes of the classes tell.
+
+    Args:
+        names: of the classes.
+        counts: images of each.
+    """
+    if len(names) == 1:
+        yield Finding(
+            severity="error",
+            kind="single",
+            says=f"there is a single class, {names[0]!r}",
+            advice="add a folder of images of something else",
+        )
+    yield from _few(names, counts)
+    some = counts[counts > 0]
+    if len(some) > 1 and some.max() >= UNBALANCED * some.min():
+        most, least = (int(np.flatnonzero(counts == n)[0]) for n in (some.max(), some.min()))
+        yield Finding(
+            severity="warning",
+            kind="unbalanced",
+            says=f"{names[most]!r} has {some.max() / some.min():.0f} times as many images as "
+            f"{names[least]!r} ({some.max():,} and {some.min():,})",
+            advice="add images of the small classes, or train with --balance sample, as --balance "
+            "auto does; judge by the recall of each class, since top-1 is that of the large ones",
+        )
+
+
+def _few(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator[Finding]:
+    rules: tuple[tuple[Severity, str, int, str], ...] = (
+        ("error", "empty", 1, "no usable image"),
+        ("error", "few", FEWEST, f"fewer than {FEWEST} images, too few to keep one aside"),
+        ("warning", "few", LEARNABLE, f"fewer than {LEARNABLE} images, too few to learn"),
+    )
+    low = 0
+    for severity, kind, high, what in rules:
+        few = [name for name, n in zip(names, counts.tolist(), strict=True) if low <= n < high]
+        if few:
+            yield Finding(
+                severity=severity,
+                kind=kind,
+                says=f"{listing(few)} {'has' if len(few) == 1 else 'have'} {what}",
+                advice="add images, merge the class with another, or remove it",
+            )
+        low = high
+
+
+def _unusable(scan: Scan) -> Iterator[Finding]:
+    bad = scan.unusable
+    if bad:
+        yield Finding(
+            severity="warning",
+            kind="unusable",
+            says=f"{_count(len(bad), 'file')} cannot be used; the first is {bad[0].name} "
+            f"({bad[0].reason})",
+            advice="mend or remove them; training passes over them",
+            images=tuple(sorted(scan.reasons)),
+        )
+
+
+def _copies(scan: Scan, groups: Sequence[Group]) -> Iterator[Finding]:
+    """Copies across sets, across classes, and the others."""
+    where = [across(scan, group) for group in groups]
+    leaks = [g for g, (sets, _) in zip(groups, where, strict=True) if len(sets) > 1]
+    doubts = [g for g, (_, labels) in zip(groups, where, strict=True) if len(labels) > 1]
+    plain = [g for g in groups if g not in leaks and g not in doubts]
+    if leaks:
+        yield _copy_finding(
+            leaks,
+            "across-sets",
+            f"{_count(len(leaks), 'picture')} in more than one set",
+            "remove the copies from train: the score would count what was learnt by heart",
+        )
+    if doubts:
+        yield _copy_finding(
+            doubts,
+            "across-classes",
+            f"{_count(len(doubts), 'picture')} in more than one class",
+            "decide for one class; as it is, training is told both",
+        )
+    if plain:
+        yield _copy_finding(
+            plain,
+            "copies",
+            f"{_count(len(plain), 'picture')} more than once in the same class",
+            "remove the copies; where training divides the images, it keeps them in one set",
+        )
+
+
+def _copy_finding(groups: Sequence[Group], kind: str, says: str, advice: str) -> Finding:
+    images = tuple(member for group in groups for member in group.members)
+    exact = sum(group.exact for group in groups)
+    how = _count(len(images), "image") + (f"; {exact:,} pixel for pixel" if exact else "")
+    return Finding(
+        severity="warning" if kind == "copies" else "error",
+        kind=kind,
+        says=f"{says} ({how})",
+        advice=advice,
+        images=images,
+    )
+
+
+def _odd(scan: Scan) -> Iterator[Finding]:
+    """Images that show little, and those that were read with some care."""
+    looks = scan.looks
+    blank = looks["spread"] < BLANK
+    tiny = looks["usable"] & (np.minimum(looks["height"], looks["width"]) < SMALL_SIDE)
+    small: Severity = "note" if tiny.sum() == looks["usable"].sum() else "warning"
+    watch = "look at them; remove what shows nothing"
+    rules: tuple[tuple[Severity, str, NDArray[np.bool_], str, str], ...] = (
+        ("warning", "blank", blank, "blank", "remove them: they show a single colour"),
+        ("warning", "dark", ~blank & (looks["high"] < DARK), "very dark", watch),
+        ("warning", "blown", ~blank & (looks["low"] > BLOWN), "nearly white all over", watch),
+        ("warning", "blurred", ~blank & looks_blurred(looks), "far softer than the rest", watch),
+        (small, "tiny", tiny, f"less than {SMALL_SIDE} pixels high or wide",
+         "replace them by larger ones, unless they are meant to be so"),
+        ("note", "rotated", looks["orientation"] > 1, "turned by the EXIF data",
+         "nothing to do: they are turned upright as they are read"),
+        ("note", "deep", looks["deep"], "stored with more than 8 bits a channel",
+         "nothing to do: they are scaled to 8 bits"),
+        ("note", "animated", looks["animated"], "animated, or of several pages",
+         "nothing to do: the first frame counts"),
+        ("note", "colours", ~np.isin(looks["mode"], PLAIN_MODES), "neither RGB nor grey",
+         "nothing to do: they are converted, with transparency on white"),
+    )  # fmt: skip
+    for severity, kind, which, says, advice in rules:
+        images = np.flatnonzero(which & looks["usable"])
+        if len(images):
+            yield Finding(
+                severity=severity,
+                kind=kind,
+                says=f"{_count(len(images), 'image')} {'is' if len(images) == 1 else 'are'} {says}",
+                advice=advice,
+                images=tuple(images.tolist()),
+            )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

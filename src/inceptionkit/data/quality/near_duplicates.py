@@ -1,0 +1,233 @@
+"""Near-duplicates: images that show the same picture, found by their thumbnails.
+
+A hash of 63 bits proposes pairs, the thumbnails decide. Found are copies that were encoded again,
+resized, stretched, mirrored, brightened, turned by a few degrees, or cropped by about 5 %; larger
+crops, added frames and copies without colour are found in part or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.data.quality.inspect import THUMBNAIL
+
+Thumbnails: TypeAlias = NDArray[np.uint8]  # (images, 16, 16, 3)
+Hashes: TypeAlias = NDArray[np.uint64]
+
+RADIUS = 12  # bits in which the hashes of a pair may differ
+BANDS = 7  # of 9 bits: a pair must agree in one of them
+PICTURE, DETAIL = 0.1, 0.2  # most that pictures, and their gradients, may differ; 1 - correlation
+ALIKE = 0.002  # see `detail_limit`
+FLAT = 2.0  # standard deviation of a thumbnail, 0 to 127.5, below which it shows nothing
+PER_ROW = 16  # pairs of one image in a band that are looked at where most are near: the nearest
+ROWS = 2048  # rows or pairs at a time
+
+_FREQUENCIES = 8
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def similar_pairs(thumbnails: Thumbnails, *, mirror: bool, threads: int = 1) -> NDArray[np.int64]:
+    """Pairs of images that show the same picture.
+
+    Args:
+        thumbnails: of the images.
+        mirror: whether a mirrored image is a copy too.
+        threads: how many search at once.
+
+    Returns:
+        (pairs, 3): two indices, the first smaller, and 1 where one is the other mirrored. Of a
+        large group not every pair is among them, but enough to connect it.
+    """
+    distinct, first = _distinct(thumbnails)
+    shown = distinct[_spread(thumbnails[distinct]) >= FLAT]
+    with ThreadPoolExecutor(threads, thread_name_prefix="similar") as pool:
+        near = _candidates(thumbnails, shown, pool, mirror=mirror)
+        found = _verified(thumbnails, near, pool)
+    same = np.flatnonzero(first != np.arange(len(first)))
+    copies = np.stack([first[same], same, np.zeros_like(same)], axis=1)
+    return np.concatenate([copies, found])
+
+
+def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:
+    """63 bits for each image: the signs of its lowest frequencies, the mean left out.
+
+    Sources:
+        C. Zauner (2010), Implementation and benchmarking of perceptual image hash functions,
+        section 3.2.1 (DCT), with the sign in place of the median, so that mirroring an image
+        flips known bits (`mirrored`).
+    """
+    place = np.arange(THUMBNAIL)
+    waves = np.cos(np.pi * (2 * place + 1) * np.arange(_FREQUENCIES)[:, None] / (2 * THUMBNAIL))
+    basis = waves.astype(np.float32)
+    powers = np.uint64(1) << np.arange(_FREQUENCIES**2, dtype=np.uint64)
+    hashes = np.empty(len(thumbnails), np.uint64)
+    for start in range(0, len(thumbnails), ROWS):
+        grey = thumbnails[start : start + ROWS] @ _GREY
+        signs = (basis @ grey @ basis.T > 0).reshape(len(grey), -1)
+        signs[:, 0] = False
+        hashes[start : start + ROWS] = (signs * powers).sum(axis=1, dtype=np.uint64)
+    return hashes
+
+
+def mirrored(hashes: Hashes) -> Hashes:
+    """Hashes of the mirrored images: odd horizontal frequencies change their sign."""
+    odd = sum(1 << bit for bit in range(_FREQUENCIES**2) if bit % _FREQUENCIES % 2)
+    return hashes ^ np.uint64(odd)
+
+
+def detail_limit(thumbnails: Thumbnails) -> float:
+    """How much the gradients of a pair may differ: little where all images look alike.
+
+    Between gradients of unrelated images the mean square of the correlation is about one over
+    the count of independent numbers in them: 1/150 for photographs, 1/10 for handwritten digits,
+    of which two by different hands may agree to 97 %. Below 1/100 the limit is `DETAIL`; above, it
+    falls in proportion.
+    """
+    chosen = np.random.default_rng(0).permutation(len(thumbnails))[:1000]
+    gradients = _unit(_gradients(thumbnails[chosen]))
+    square = np.square(gradients @ gradients.T, dtype=np.float32)
+    pairs = len(chosen) * (len(chosen) - 1) / 2
+    among = float(square.sum() - np.trace(square)) / 2
+    doubt = 1000  # pairs at 1/150 that are added, lest a few copies among few images decide
+    return min(DETAIL, ALIKE * (pairs + doubt) / (among + doubt / 150))
+
+
+def picture_difference(one: Thumbnails, other: Thumbnails) -> NDArray[np.float32]:
+    """1 - correlation of each pair, (pairs,): brightness and contrast do not count."""
+    return _difference(_flat(one), _flat(other))
+
+
+def detail_difference(one: Thumbnails, other: Thumbnails) -> NDArray[np.float32]:
+    """1 - correlation of each pair's gradients, (pairs,): a common sky, or frame, counts little."""
+    return _difference(_gradients(one), _gradients(other))
+
+
+def _distinct(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Images of which no two have the same thumbnail, and for each image the first like it."""
+    rows = np.ascontiguousarray(thumbnails).reshape(len(thumbnails), prod(thumbnails.shape[1:]))
+    words = rows.view(np.uint64)
+    odd = np.random.default_rng(0).integers(0, 2**63, words.shape[1], np.uint64) * 2 + 1
+    _, firsts, place = np.unique(words @ odd, return_index=True, return_inverse=True)
+    first = firsts[place].astype(np.int64)
+    if (words != words[first]).any():  # different thumbnails of one sum: as good as never
+        seen: dict[bytes, int] = {}
+        first = np.array([seen.setdefault(one.tobytes(), at) for at, one in enumerate(words)])
+    return np.flatnonzero(first == np.arange(len(first))), first
+
+
+def _candidates(
+    thumbnails: Thumbnails, shown: NDArray[np.int64], pool: ThreadPoolExecutor, *, mirror: bool
+) -> NDArray[np.int64]:
+    """Pairs, as `similar_pairs` returns them, whose hashes are near.
+
+    Sources:
+        M. Norouzi, A. Punjani, D. Fleet (2012), Fast search in Hamming space with multi-index
+        hashing, arXiv:1307.2982: near hashes agree in a part. Pairs within 6 bits are all
+        found; of those further apart nearly all.
+    """
+    hashes = perceptual_hashes(thumbnails[shown])
+    turned = mirrored(hashes) if mirror else hashes[:0]
+    every = np.concatenate([hashes, turned])
+    ascending = np.argsort(every, kind="stable")
+
+    def in_band(band: int) -> NDArray[np.int64]:
+        buckets = _buckets(every, ascending, band)
+        found = (pairs for bucket in buckets for pairs in _near(every, bucket, len(hashes)))
+        return np.concatenate([np.empty((0, 2), np.int64), *found])
+
+    pairs = np.unique(np.concatenate(list(pool.map(in_band, range(BANDS)))), axis=0)
+    one, other = shown[pairs[:, 0]], shown[pairs[:, 1] % max(1, len(hashes))]
+    ordered = np.stack([np.minimum(one, other), np.maximum(one, other)])
+    return np.unique(np.stack([*ordered, pairs[:, 1] >= len(hashes)], axis=1), axis=0)
+
+
+def _buckets(
+    hashes: Hashes, ascending: NDArray[np.int64], band: int
+) -> Iterator[NDArray[np.int64]]:
+    """Hashes that agree in a band: every 7th bit, so that each has low and high frequencies."""
+    part = np.zeros(len(hashes), np.uint16)  # short numbers are sorted much faster
+    for place, bit in enumerate(range(1 + band, _FREQUENCIES**2, BANDS)):
+        part |= (hashes[ascending] >> np.uint64(bit) & np.uint64(1)).astype(np.uint16) << place
+    turn = np.argsort(part, kind="stable")
+    order, part = ascending[turn], part[turn]
+    ends = np.flatnonzero(part[1:] != part[:-1]) + 1
+    for start, end in pairwise([0, *ends.tolist(), len(order)]):
+        # a bucket that does not end: data that look alike, of which neighbours suffice
+        for begin in range(start, end, 2 * ROWS):
+            yield order[begin : min(end, begin + 2 * ROWS)]
+
+
+def _near(hashes: Hashes, bucket: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:
+    """Pairs of a bucket within `RADIUS`; the first is no mirrored one, which follow `count`."""
+    plain = bucket[bucket < count]
+    if len(bucket) < 2 or not len(plain):
+        return
+    bits = np.bitwise_count(hashes[plain][:, None] ^ hashes[bucket])
+    near = bits <= RADIUS
+    if np.count_nonzero(near) > PER_ROW * len(plain):  # all look alike
+        nearest = np.zeros_like(near)
+        columns = np.argpartition(bits, PER_ROW, axis=1)[:, :PER_ROW]
+        np.put_along_axis(nearest, columns, values=True, axis=1)
+        near &= nearest
+    row, column = np.divmod(np.flatnonzero(near), len(bucket))
+    one, other = plain[row], bucket[column]
+    kept = one < other % count
+    if kept.any():
+        yield np.stack([one[kept], other[kept]], axis=1)
+
+
+def _verified(
+    thumbnails: Thumbnails, pairs: NDArray[np.int64], pool: ThreadPoolExecutor
+) -> NDArray[np.int64]:
+    """The pairs whose thumbnails show the same picture."""
+    if not len(pairs):
+        return pairs
+    limit = detail_limit(thumbnails)
+
+    def good(start: int) -> NDArray[np.int64]:
+        some = pairs[start : start + ROWS]
+        for differ, most in ((picture_difference, PICTURE), (detail_difference, limit)):
+            other = thumbnails[some[:, 1]]
+            turn = some[:, 2] == 1
+            other[turn] = other[turn][:, :, ::-1]
+            some = some[differ(thumbnails[some[:, 0]], other) <= most]
+        return some
+
+    return np.concatenate(list(pool.map(good, range(0, len(pairs), ROWS))))
+
+
+def _spread(thumbnails: Thumbnails) -> NDArray[np.float32]:
+    """Standard deviation of each, (images,)."""
+    found = np.empty(len(thumbnails), np.float32)
+    for start in range(0, len(thumbnails), ROWS):
+        found[start : start + ROWS] = _flat(thumbnails[start : start + ROWS]).std(axis=1)
+    return found
+
+
+def _gradients(thumbnails: Thumbnails) -> NDArray[np.float32]:
+    images = thumbnails.astype(np.float32)
+    return np.concatenate([_flat(np.diff(images, axis=axis)) for axis in (1, 2)], axis=1)
+
+
+def _flat(images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    return images.reshape(len(images), prod(images.shape[1:])).astype(np.float32)
+
+
+def _difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    difference: NDArray[np.float32] = 1 - (_unit(one) * _unit(other)).sum(axis=1)
+    return difference
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of mean 0 and length 1; those without any variation stay 0."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = centred / np.maximum(lengths, np.float32(1e-6))
+    return unit

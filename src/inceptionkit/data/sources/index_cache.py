@@ -1,0 +1,144 @@
+"""What was found in large places, kept in the user's cache folder; never beside the data.
+
+A folder's index holds while no folder below it has changed: adding, removing or renaming anything
+in a folder changes its time. A shard's index holds for the same address, size and time (or ETag).
+An index that is damaged, or of another version, is made anew. Deleting the cache is always safe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from time import time_ns
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.data.sources.listing import Listing
+from inceptionkit.data.sources.names import Names
+from inceptionkit.data.types import Unusable
+from inceptionkit.errors import RunError
+from inceptionkit.files import sha256, write_whole
+
+FORMAT = 1
+WORTH_KEEPING = 10_000  # images; fewer are listed faster than anybody notices
+SETTLED_NS = 2_000_000_000  # a folder changed so recently may change again within one clock tick
+
+
+def cache_folder() -> Path:
+    """The user's cache folder of this program (XDG Base Directory Specification 0.8)."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
+    return base / "inceptionkit"
+
+
+def folder(root: Path) -> Listing | None:
+    """The kept index of a folder, if no folder below it has changed since."""
+    try:
+        found, visited = _load(_key("folder", str(root.resolve())))
+        unchanged = all((root / place).stat().st_mtime_ns == at for place, at in visited.items())
+    except _BROKEN:
+        return None
+    return found if unchanged else None
+
+
+def keep_folder(root: Path, found: Listing, visited: Mapping[str, int]) -> None:
+    """Keep the index of a folder, given the time of change of each folder before it was listed."""
+    settled = time_ns() - max(visited.values()) > SETTLED_NS
+    readable = not any(one.reason.startswith("cannot be read") for one in found.unlisted)
+    if settled and readable and len(found) >= WORTH_KEEPING:
+        _keep(_key("folder", str(root.resolve())), found, visited)
+
+
+def shard(identity: str) -> Listing | None:
+    """The kept index of a shard of that `identity`: address, size and time, or ETag."""
+    try:
+        return _load(_key("shard", identity))[0]
+    except _BROKEN:
+        return None
+
+
+def keep_shard(identity: str, found: Listing, *, always: bool) -> None:
+    """Keep the index of a shard, of a small one only if `always`: where it had to be fetched."""
+    if always or len(found) >= WORTH_KEEPING:
+        _keep(_key("shard", identity), found, {})
+
+
+_BROKEN = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    BadZipFile,
+    struct.error,
+    zlib.error,
+)
+
+
+def _key(kind: str, identity: str) -> Path:
+    name = sha256(f"{kind}\0{identity}".encode("utf-8", "surrogatepass"))
+    return cache_folder() / "index" / f"{name}.npz"
+
+
+def _keep(path: Path, found: Listing, visited: Mapping[str, int]) -> None:
+    """Write an index; a cache that cannot be written is done without."""
+    about = {
+        "format": FORMAT,
+        "words": found.words,
+        "unlisted": [asdict(one) for one in found.unlisted],
+        "visited": dict(visited),
+    }
+    stream = BytesIO()
+    np.savez(
+        stream,
+        about=np.frombuffer(json.dumps(about).encode(), np.uint8),
+        text=np.frombuffer(found.names.text, np.uint8),
+        starts=found.names.starts,
+        labels=found.labels,
+        sets=found.sets,
+        places=found.places,
+    )
+    with suppress(OSError, RunError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, stream.getvalue())
+
+
+def _load(path: Path) -> tuple[Listing, dict[str, int]]:
+    """Read an index.
+
+    Raises:
+        One of `_BROKEN`: there is none, or it is damaged or of another version.
+    """
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        about = json.loads(stored["about"].tobytes())
+        names = Names(stored["text"].tobytes(), stored["starts"])
+        found = Listing(
+            names=names,
+            words=tuple(about["words"]),
+            labels=stored["labels"],
+            sets=stored["sets"],
+            places=stored["places"],
+            unlisted=tuple(Unusable(**one) for one in about["unlisted"]),
+        )
+    if about["format"] != FORMAT or not _fits(found):
+        msg = "an index of another version, or damaged"
+        raise ValueError(msg)
+    return found, about["visited"]
+
+
+def _fits(found: Listing) -> bool:
+    """Whether the columns belong together."""
+    columns: tuple[NDArray[np.generic], ...] = (found.sets, found.places)
+    count = len(found.labels)
+    return len(found.names) == count and all(len(column) == count for column in columns)

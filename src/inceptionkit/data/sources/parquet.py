@@ -1,0 +1,251 @@
+"""Parquet files in the Hugging Face image layout: a column of images, a column of labels."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.data import checks
+from inceptionkit.data.sources.listing import told_apart
+from inceptionkit.data.sources.names import Names
+from inceptionkit.data.sources.shards import sets_of
+from inceptionkit.data.storage import File, UnreadableShard, each_shard
+from inceptionkit.data.storage.file import stream
+from inceptionkit.data.types import Blocks, Samples, Unusable, digest, mirrors
+from inceptionkit.preprocess import UnusableImage, printable
+
+_MOST_CLASSES = 1_000_000  # that have no names; more is damage
+_KEPT_GROUPS = 3  # row groups in memory at once: readers mostly go through them in order
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parquet:
+    """Images embedded in Parquet shards. Row groups are read when they are needed."""
+
+    address: str
+    classes: tuple[str, ...]
+    samples: Samples
+    mirror: bool
+    groups: _Groups
+    unlisted: tuple[Unusable, ...] = ()
+
+    def read(self, index: int) -> bytes:
+        """Give the encoded bytes of one image.
+
+        Raises:
+            UnusableImage: the row holds none, or its row group is damaged.
+        """
+        return self.groups.read(index)
+
+    @property
+    def blocks(self) -> Blocks:
+        """The row groups."""
+        return Blocks(self.groups.starts[:-1], int(self.groups.sizes.max()))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names, labels, sets and the sizes of row groups."""
+        return digest(self, np.repeat(self.groups.sizes, np.diff(self.groups.starts)).tolist())
+
+
+def open_shards(address: str, files: Sequence[File]) -> Parquet:
+    """Read the labels and the footers of `files`; no image is touched.
+
+    A file that is missing or damaged is listed as unusable, by name.
+
+    Raises:
+        DataError: pyarrow is not installed, no file can be read, one lacks a column, a label has
+            no class, or only some of the files are named after sets.
+    """
+    arrow = _pyarrow(address)
+    tables, unlisted = each_shard(files, lambda file: _open_shard(arrow, file))
+    classes, labels = _merged(tables)
+    sets = sets_of(address, (table.file.name for table in tables))
+    if not len(labels):
+        raise checks.refusal(address, "there is no row in it", "choose another file")
+    rows = [len(table.labels) for table in tables]
+    names = Names.of(
+        f"{table.file.name}#{row}" for table in tables for row in range(len(table.labels))
+    )
+    samples = Samples(names, labels, np.repeat(np.array(sets, np.int8), rows))
+    named = any(table.named for table in tables)
+    mirror = not named or mirrors(classes)
+    return Parquet(address, classes, samples, mirror, _groups(arrow, tables), unlisted)
+
+
+def _pyarrow(address: str) -> ModuleType:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        wrong = "reading Parquet needs pyarrow, which is not installed"
+        raise checks.refusal(address, wrong, "run pip install pyarrow") from error
+    module: ModuleType = pyarrow
+    return module
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shard:
+    file: File
+    metadata: Any  # pyarrow.parquet.FileMetaData
+    column: str  # leaf column of the encoded bytes
+    classes: tuple[str, ...]
+    named: bool  # whether the file says what its classes are called
+    labels: NDArray[np.int32]
+
+
+def _open_shard(arrow: Any, file: File) -> _Shard:  # noqa: ANN401 - pyarrow has no types
+    where = file.where
+    try:
+        with stream(file) as opened, arrow.parquet.ParquetFile(opened) as table:
+            schema, metadata = table.schema_arrow, table.metadata
+            features = _features(schema)
+            image = _image_column(arrow, where, schema)
+            label = _label_column(where, schema, features)
+            column = table.read(columns=[label]).column(0)
+    except FileNotFoundError as error:
+        raise UnreadableShard(where, "is missing") from error
+    except (OSError, arrow.ArrowException) as error:
+        reason = f"cannot be read as Parquet ({str(error).splitlines()[0]})"
+        raise UnreadableShard(where, reason) from error
+    known = features.get(label, {}).get("names")
+    classes, labels = _labels(arrow, where, column, known)
+    return _Shard(file, metadata, image, classes, known is not None, labels)
+
+
+def _features(schema: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - pyarrow has no types
+    """What Hugging Face notes of each column; empty where it notes nothing."""
+    try:
+        noted = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return (
+        {k: v for k, v in noted.items() if isinstance(v, dict)} if isinstance(noted, dict) else {}
+    )
+
+
+def _image_column(arrow: Any, where: str, schema: Any) -> str:  # noqa: ANN401
+    """Leaf column of the encoded bytes: of `image`, or of the only column that could be it."""
+    leaves = {}
+    for one in schema:
+        kind = one.type
+        if arrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            leaves[one.name] = f"{one.name}.bytes"
+        elif arrow.types.is_binary(kind) or arrow.types.is_large_binary(kind):
+            leaves[one.name] = one.name
+    return leaves[_chosen(where, "image", list(leaves), schema)]
+
+
+def _label_column(where: str, schema: Any, features: dict[str, dict[str, Any]]) -> str:  # noqa: ANN401
+    """`label`, or the only column that is noted as a class label."""
+    noted = [name for name, one in features.items() if one.get("_type") == "ClassLabel"]
+    candidates = ["label"] if "label" in schema.names else noted
+    return _chosen(where, "label", candidates, schema)
+
+
+def _chosen(where: str, name: str, candidates: list[str], schema: Any) -> str:  # noqa: ANN401
+    if name in candidates:
+        return name
+    if len(candidates) == 1:
+        return candidates[0]
+    wrong = f"no column {name!r} among {', '.join(schema.names)}"
+    raise checks.refusal(where, wrong, "rename the one that holds it")
+
+
+def _labels(
+    arrow: Any,  # noqa: ANN401 - pyarrow has no types
+    where: str,
+    column: Any,  # noqa: ANN401
+    names: Sequence[str] | None,
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Names of the classes of one shard, and the labels as indices into them."""
+    if column.null_count:
+        wrong = f"{column.null_count} rows have no label"
+        raise checks.refusal(where, wrong, "remove the file, or its rows")
+    if not arrow.types.is_integer(column.type):
+        words = np.array(column.cast(arrow.string()).to_pylist(), dtype=np.str_)
+        classes, indices = np.unique(words, return_inverse=True)
+        return tuple(map(str, classes)), indices.astype(np.int32)
+    labels = column.to_numpy()
+    largest = int(labels.max(initial=-1))
+    if names is None and largest >= _MOST_CLASSES:
+        wrong = f"label {largest} is too large for the number of a class"
+        raise checks.refusal(where, wrong, "number the classes from 0, or remove the file")
+    if names is None:
+        names = [str(label) for label in range(largest + 1)]
+    wrong_ones = labels[(labels < 0) | (labels >= len(names))]
+    if len(wrong_ones):
+        wrong = (
+            f"label {wrong_ones[0]} of {len(wrong_ones)} rows has no class, there are {len(names)}"
+        )
+        raise checks.refusal(where, wrong, "remove the file, or its rows")
+    return told_apart(names), labels.astype(np.int32)
+
+
+def _merged(tables: Sequence[_Shard]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Classes of all shards, matched by name, and the labels as indices into them."""
+    classes = list(dict.fromkeys(name for table in tables for name in table.classes))
+    if not any(table.named for table in tables) and not all(map(str.isdecimal, classes)):
+        classes.sort()
+    index = {name: label for label, name in enumerate(classes)}
+    labels = [
+        np.array([index[name] for name in table.classes], np.int32)[table.labels]
+        for table in tables
+    ]
+    return tuple(map(printable, classes)), np.concatenate(labels)
+
+
+def _groups(arrow: Any, tables: Sequence[_Shard]) -> _Groups:  # noqa: ANN401
+    places = [(table, n) for table in tables for n in range(table.metadata.num_row_groups)]
+    metas = [table.metadata.row_group(n) for table, n in places]
+    starts = np.cumsum([0, *(meta.num_rows for meta in metas)])
+    sizes = np.array([meta.total_byte_size for meta in metas], np.int64)
+    return _Groups(arrow, places, starts, sizes)
+
+
+@dataclass(slots=True, eq=False)
+class _Groups:
+    """The row groups of all shards, of which the last used are in memory, encoded."""
+
+    arrow: Any
+    places: list[tuple[_Shard, int]]
+    starts: NDArray[np.int64]  # index of the first sample of each, and the count of samples
+    sizes: NDArray[np.int64]  # bytes of each
+    kept: OrderedDict[int, Any] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+    def read(self, index: int) -> bytes:
+        """Encoded bytes of one image."""
+        group = int(np.searchsorted(self.starts, index, side="right")) - 1
+        with self.lock:
+            column = self.kept.get(group)
+            if column is None:
+                column = self.kept[group] = self._load(group)
+            self.kept.move_to_end(group)
+            if len(self.kept) > _KEPT_GROUPS:
+                self.kept.popitem(last=False)
+        found: bytes | None = column[index - int(self.starts[group])].as_py()
+        if found is None:
+            reason = "the row holds no bytes"
+            raise UnusableImage(reason)
+        return found
+
+    def _load(self, group: int) -> Any:  # noqa: ANN401 - a pyarrow.ChunkedArray of binary
+        shard, number = self.places[group]
+        read = self.arrow.parquet.ParquetFile
+        try:
+            with stream(shard.file) as opened, read(opened, metadata=shard.metadata) as table:
+                column = table.read_row_group(number, columns=[shard.column]).column(0)
+        except (OSError, self.arrow.ArrowException) as error:
+            reason = f"row group {number} of {shard.file.name} is damaged, or cannot be read"
+            raise UnusableImage(reason) from error
+        if self.arrow.types.is_struct(column.type):
+            chunks = [chunk.field("bytes") for chunk in column.chunks]
+            return self.arrow.chunked_array(chunks, type=column.type.field("bytes").type)
+        return column

@@ -1,0 +1,162 @@
+"""A file that can be read anywhere in it, wherever it is kept."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol, TypeVar
+
+from inceptionkit.data.types import Unusable
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import printable
+
+T = TypeVar("T")
+
+
+class UnreadableShard(DataError):  # noqa: N818 - it is the name of the thing, as in `unusable.csv`
+    """A shard that is missing or damaged.
+
+    Attributes:
+        reason: a few words for people, without the shard's name: "is missing".
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        """Say `reason` about the shard at `where`, as in "it is missing"."""
+        super().__init__(f"{where}: it {reason}; copy or download the file again")
+        self.reason = reason
+
+
+class File(Protocol):
+    """Bytes at an address. Reading is safe from several threads."""
+
+    @property
+    def name(self) -> str:
+        """Its place below the address that the user gave, printable."""
+
+    @property
+    def where(self) -> str:
+        """Its own address, printable."""
+
+    @property
+    def chunk(self) -> int | None:
+        """Bytes that are read at once, whatever is wanted; None where reading little is cheap."""
+
+    def size(self) -> int:
+        """Bytes.
+
+        Raises:
+            OSError: it is not there, or cannot be asked.
+        """
+
+    def identity(self) -> str:
+        """Address, size and time (or ETag): another one means that the content may be another.
+
+        Raises:
+            OSError: it is not there, or cannot be asked.
+        """
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Bytes from `start` up to `stop`, fewer at the end of the file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+
+    def beside(self, name: str) -> File:
+        """The file of that name in the same folder; it may not be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A file of this machine. It is opened for each reading, so that any number may be listed."""
+
+    path: Path
+    name: str
+    where: str
+    chunk: None = None
+
+    def size(self) -> int:
+        """Bytes."""
+        return self.path.stat().st_size
+
+    def identity(self) -> str:
+        """Path, size and time of change."""
+        found = self.path.stat()
+        return f"{self.path.resolve()}\0{found.st_size}\0{found.st_mtime_ns}"
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Some of the bytes."""
+        with self.path.open("rb", buffering=0) as stream:
+            stream.seek(start)
+            return stream.read(max(0, stop - start))
+
+    def beside(self, name: str) -> Local:
+        """The file of that name in the same folder."""
+        path = self.path.with_name(name)
+        return Local(path, name, printable(str(path)))
+
+
+def stream(file: File, *, buffer: int = 2**16) -> BinaryIO:
+    """`file` as a stream that can be sought, for readers that want one."""
+    return io.BufferedReader(_Stream(file), buffer)
+
+
+class _Stream(io.RawIOBase):
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = 0 if whence == os.SEEK_SET else self.at
+        if whence == os.SEEK_END:
+            base = self.file.size()
+        if base + offset < 0:
+            msg = f"cannot seek to {base + offset}"
+            raise OSError(msg)
+        self.at = base + offset
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        found = self.file.read(self.at, self.at + len(buffer))
+        buffer[: len(found)] = found
+        self.at += len(found)
+        return len(found)
+
+
+def each_shard(
+    files: Sequence[File], look: Callable[[File], T]
+) -> tuple[list[T], tuple[Unusable, ...]]:
+    """Look into each shard; one that is missing or damaged is noted by name and passed over.
+
+    Raises:
+        UnreadableShard: not one of them can be read.
+    """
+    good, bad = [], []
+    first: UnreadableShard | None = None
+    for file in files:
+        try:
+            good.append(look(file))
+        except UnreadableShard as error:
+            first = first or error
+            bad.append(Unusable(file.name, f"the shard {error.reason}"))
+    if first is not None and not good:
+        raise first
+    return good, tuple(bad)
+
+
+def said(error: BaseException) -> str:
+    """What an error of the system says, in lower case."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(words).splitlines()[0].lower()

@@ -1,0 +1,221 @@
+"""Files at s3://, gs://, https://, http:// and hf:// addresses, through fsspec."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Lock
+from time import sleep
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from inceptionkit.data.storage.file import said
+from inceptionkit.errors import DataError, did_you_mean
+from inceptionkit.preprocess import printable
+
+T = TypeVar("T")
+
+PACKAGES = {
+    "http": "aiohttp",
+    "https": "aiohttp",
+    "s3": "s3fs",
+    "gs": "gcsfs",
+    "hf": "huggingface_hub",
+}
+"""What fsspec needs for each kind of address; all are in the extra `remote`."""
+
+BLOCK = 2**22  # bytes of one request: few requests for many small images that lie together
+KEPT_BLOCKS = 16  # in memory, of all files of one source
+PAUSES = (0.1, 0.5)  # seconds before each further try
+STALLED = 60.0  # seconds without a byte after which a request is given up
+
+
+def is_remote(address: str) -> bool:
+    """Whether an address is of another machine.
+
+    >>> is_remote("https://x.org/a.tar"), is_remote("photos/a.tar")
+    (True, False)
+    """
+    return "://" in address
+
+
+def scheme(address: str) -> str:
+    """How the address is reached: "https", "s3", ...
+
+    Raises:
+        DataError: in a way that is not known here.
+    """
+    found = address.partition("://")[0].lower()
+    if found not in PACKAGES:
+        advice = did_you_mean(found, tuple(PACKAGES))
+        msg = f"{printable(address)}: {found}:// is no address of images; {advice}"
+        raise DataError(msg)
+    return found
+
+
+def file_system(address: str) -> Any:  # noqa: ANN401 - fsspec has no types
+    """The file system that holds `address`.
+
+    Raises:
+        DataError: a package is missing.
+    """
+    import fsspec
+
+    kind = scheme(address)
+    try:
+        return fsspec.filesystem(kind, **_patience(kind))
+    except ImportError as error:
+        package = PACKAGES[kind]
+        msg = (
+            f"{printable(address)}: reading {kind}:// needs {package}, which is not installed; "
+            "run pip install 'inceptionkit[remote]'"
+        )
+        raise DataError(msg) from error
+
+
+def _patience(kind: str) -> dict[str, Any]:
+    """Options that end a request which has stalled; others than HTTP have their own."""
+    if not kind.startswith("http"):
+        return {}
+    from aiohttp import ClientTimeout
+
+    patience = ClientTimeout(total=None, sock_connect=STALLED, sock_read=STALLED)
+    return {"client_kwargs": {"timeout": patience}}
+
+
+def children(address: str) -> list[str]:
+    """Addresses of what lies in a remote folder; empty if it is none, or cannot be listed."""
+    files = file_system(address)
+    start = f"{scheme(address)}://"
+    try:
+        found = _tried(lambda: files.ls(address, detail=False))
+    except OSError:
+        return []
+    named = [name if name.startswith(start) else start + name.lstrip("/") for name in found]
+    return sorted(name for name in named if name.rstrip("/") != address.rstrip("/"))
+
+
+@dataclass(slots=True)
+class Recent:
+    """The blocks that were read last. One that is wanted twice at once is fetched once."""
+
+    kept: OrderedDict[tuple[str, int], Future[bytes]] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+    def get(self, key: tuple[str, int], fetch: Callable[[], bytes]) -> bytes:
+        """The block of that `key`."""
+        with self.lock:
+            known = self.kept.get(key)
+            block = self.kept.setdefault(key, Future()) if known is None else known
+            self.kept.move_to_end(key)
+            if len(self.kept) > KEPT_BLOCKS:
+                self.kept.popitem(last=False)
+        if known is None:
+            self._fill(key, block, fetch)
+        return block.result()
+
+    def _fill(self, key: tuple[str, int], block: Future[bytes], fetch: Callable[[], bytes]) -> None:
+        try:
+            block.set_result(fetch())
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the block must hear it
+            block.set_exception(error)
+            with self.lock:
+                self.kept.pop(key, None)
+
+
+@dataclass(slots=True)
+class Remote:
+    """A file of another machine, read by ranges."""
+
+    where: str
+    name: str
+    files: Any  # fsspec's file system
+    recent: Recent
+    known: dict[str, Any] | None = None  # what the file system says of it
+    chunk: int | None = BLOCK
+
+    def info(self) -> dict[str, Any]:
+        """What the file system says of it.
+
+        Raises:
+            OSError: it is not there, or its size is not told.
+        """
+        if self.known is None:
+            found: dict[str, Any] = _tried(lambda: self.files.info(self.where))
+            if found.get("size") is None:
+                msg = "the server does not tell its size"
+                raise OSError(msg)
+            self.known = found
+        return self.known
+
+    def size(self) -> int:
+        """Bytes."""
+        return int(self.info()["size"])
+
+    def identity(self) -> str:
+        """Address, size, and whatever the server gives that changes with the content."""
+        found = self.info()
+        stamps = [found.get(key) for key in ("ETag", "etag", "md5Hash", "LastModified", "mtime")]
+        told = [str(stamp) for stamp in (*stamps, found.get("blob_id")) if stamp]
+        return "\0".join([self.where, str(self.size()), *told])
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Some of the bytes, from the blocks that hold them."""
+        stop = min(stop, self.size())
+        if start >= stop:
+            return b""
+        first, last = start // BLOCK, (stop - 1) // BLOCK
+        held = b"".join(self._block(number) for number in range(first, last + 1))
+        return held[start - first * BLOCK : stop - first * BLOCK]
+
+    def beside(self, name: str) -> Remote:
+        """The file of that name in the same folder."""
+        where = f"{without_query(self.where).rpartition('/')[0]}/{name}"
+        return Remote(where, name, self.files, self.recent)
+
+    def _block(self, number: int) -> bytes:
+        start = number * BLOCK
+        stop = min(start + BLOCK, self.size())
+        return self.recent.get((self.where, number), lambda: self._fetch(start, stop))
+
+    def _fetch(self, start: int, stop: int) -> bytes:
+        def ask() -> bytes:
+            found: bytes = self.files.cat_file(self.where, start=start, end=stop)
+            if len(found) == self.size():  # a server that does not know ranges sends everything
+                found = found[start:stop]
+            if len(found) != stop - start:
+                msg = f"the connection gave {len(found)} of {stop - start} bytes"
+                raise OSError(msg)
+            return found
+
+        return _tried(ask)
+
+
+def _tried(ask: Callable[[], T], pauses: Sequence[float] = PAUSES) -> T:
+    """Ask, again if it fails; what is not there is not asked for again.
+
+    Raises:
+        OSError: whatever a client library raises becomes one.
+    """
+    try:
+        return ask()
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # each client library has errors of its own
+        if not pauses:
+            raise OSError(said(error)) from error
+    sleep(pauses[0])
+    return _tried(ask, pauses[1:])
+
+
+def without_query(address: str) -> str:
+    """An address up to the query that a web server may want behind a file's name.
+
+    >>> without_query("https://x.org/a.tar?download=true")
+    'https://x.org/a.tar'
+    """
+    if not address.startswith(("http://", "https://")):
+        return address
+    return urlsplit(address)._replace(query="", fragment="").geturl()

@@ -1,0 +1,48 @@
+"""Random erasing."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inceptionkit.data.rng import Draws
+from inceptionkit.data.transforms.boxes import rectangles
+
+AREA = (0.02, 0.4)  # share of the image
+ASPECT = (0.3, 1 / 0.3)
+
+
+def erase(images: Tensor, probability: float, draws: Draws) -> Tensor:
+    """Set a rectangle of some of the images to zero, which is the mean once they are normalised.
+
+    Args:
+        images: (batch, channels, height, width), normalised.
+        probability: share of the images that lose a rectangle.
+        draws: of the samples.
+
+    Returns:
+        The same shape.
+
+    Sources:
+        Zhong et al. 2017, arXiv:1708.04896, algorithm 1, the variant "RE-M", with the areas of its
+        section 4 and the aspect log-uniform, so that tall and wide are equally likely.
+    """
+    if not probability:
+        return images
+    height, width = images.shape[2:]
+    shape = np.full(len(images), width / height)
+    top, left, tall, wide = rectangles(AREA, ASPECT, shape, draws, name="erase")
+    tall = np.where(draws.uniform("erase") < probability, tall, 0.0)
+    rows, cols = within(top, tall, height), within(left, wide, width)
+    mask = torch.from_numpy(rows[:, None, :, None] & cols[:, None, None, :])
+    return images.masked_fill(mask.to(images.device), 0.0)
+
+
+def within(
+    start: NDArray[np.float64], length: NDArray[np.float64], cells: int
+) -> NDArray[np.bool_]:
+    """(batch, cells): which cells have their centre in a range given in shares."""
+    centre = (np.arange(cells) + 0.5) / cells
+    return (centre >= start[:, None]) & (centre < (start + length)[:, None])

@@ -1,0 +1,81 @@
+"""Mixing images in pairs: mixup and CutMix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from inceptionkit.data.rng import one_uniform, step_seed
+from inceptionkit.data.transforms.augmentation import Mixing
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How the images of one update are mixed with their partners."""
+
+    own: float  # share of an image, and of its class, that is its own
+    box: tuple[int, int, int, int] | None = None  # top, left, bottom, right where partners show
+
+
+def draw_mixture(how: Mixing, side: int, *, seed: int, step: int) -> Mixture | None:
+    """Draw for one update how its images are mixed; None without mixing.
+
+    Args:
+        how: the distributions.
+        side: of the images, pixels.
+        seed: of the run.
+        step: updates done.
+    """
+    if not how.mixup and not how.cutmix:
+        return None
+    random = np.random.default_rng(step_seed(seed, step))
+    cut = not how.mixup or (how.cutmix > 0 and one_uniform(seed, step, "mixture") < 0.5)
+    return draw_cutmix(how.cutmix, side, random) if cut else draw_mixup(how.mixup, random)
+
+
+def draw_mixup(alpha: float, random: np.random.Generator) -> Mixture:
+    """Blend with the partner; the larger share is always the image's own.
+
+    Sources:
+        Zhang et al. 2018, arXiv:1710.09412, section 2.
+    """
+    drawn = random.beta(alpha, alpha)
+    return Mixture(float(max(drawn, 1.0 - drawn)))
+
+
+def draw_cutmix(alpha: float, side: int, random: np.random.Generator) -> Mixture:
+    """Show the partner in a square, which is cut where it reaches beyond the border.
+
+    Sources:
+        Yun et al. 2019, arXiv:1905.04899, section 3.1 and algorithm A1.
+    """
+    half = side * np.sqrt(1.0 - random.beta(alpha, alpha)) / 2
+    centre = random.uniform(0, side, 2)
+    top, left = (int(v) for v in np.rint(np.clip(centre - half, 0, side)))
+    bottom, right = (int(v) for v in np.rint(np.clip(centre + half, 0, side)))
+    own = 1.0 - (bottom - top) * (right - left) / side**2
+    return Mixture(own, (top, left, bottom, right))
+
+
+def mix(images: Tensor, partners: Tensor, mixture: Mixture) -> Tensor:
+    """Mix images with their partners.
+
+    The partner of an image is the one before it in its update, that of the first the last one: the
+    order of an update's images is random, and does not depend on how many processes share it.
+
+    Args:
+        images: (batch, channels, height, width).
+        partners: of the same shape.
+        mixture: how.
+
+    Returns:
+        The same shape.
+    """
+    if mixture.box is None:
+        return images.lerp(partners, 1.0 - mixture.own)
+    top, left, bottom, right = mixture.box
+    pasted = images.clone()
+    pasted[:, :, top:bottom, left:right] = partners[:, :, top:bottom, left:right]
+    return pasted

@@ -1,0 +1,192 @@
+"""What every source of labelled images offers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.preprocess import as_rgb, decode
+
+SetName: TypeAlias = Literal["train", "val", "test"]
+Raw: TypeAlias = bytes | Path | NDArray[np.uint8]
+
+SETS: tuple[SetName, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled image of a source."""
+
+    name: str  # its place below the source's address, printable: "rose/1.jpg", "train.parquet#17"
+    label: int  # index into the source's classes
+    set: SetName | None  # None where the source is not divided
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """An image that cannot be used, as `unusable.csv` lists it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples(Sequence[Sample]):
+    """The samples of a source as columns, so that hundreds of thousands take little memory."""
+
+    names: Sequence[str]
+    labels: NDArray[np.int32]
+    sets: NDArray[np.int8]  # index into SETS, or -1 where the source is not divided
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Samples: ...
+    def __getitem__(self, index: int | slice) -> Sample | Samples:
+        """One sample, or a range of them."""
+        if isinstance(index, slice):
+            return Samples(self.names[index], self.labels[index], self.sets[index])
+        given = int(self.sets[index])
+        return Sample(
+            self.names[index], int(self.labels[index]), SETS[given] if given >= 0 else None
+        )
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Each sample in turn."""
+        return (self[index] for index in range(len(self)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """Runs of samples that are read at once, such as row groups, whatever is wanted of them."""
+
+    starts: NDArray[np.int64]  # index of the first sample of each
+    largest: int  # encoded bytes of the largest
+
+
+class Source(Protocol):
+    """Labelled images at an address. Reading is safe from several threads; nothing is written."""
+
+    @property
+    def address(self) -> str:
+        """Where the images are, as it was given."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; a label is an index into them."""
+
+    @property
+    def samples(self) -> Samples:
+        """All samples, in an order that does not depend on the file system's."""
+
+    @property
+    def mirror(self) -> bool:
+        """Whether a mirrored image keeps its meaning. False for digits, letters, left and right."""
+
+    @property
+    def unlisted(self) -> tuple[Unusable, ...]:
+        """What was found but could not even be listed, such as a folder without permission."""
+
+    def read(self, index: int) -> Raw:
+        """Give one image undecoded: encoded bytes, the path of a file, or pixels.
+
+        Raises:
+            UnusableImage: there is nothing to decode.
+        """
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """What is read at once; None where each sample is read by itself, and any order will do."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names, labels, sets and byte sizes, hexadecimal; no pixel is read."""
+
+
+BUILT_IN: tuple[str, ...] = ("digits",)
+"""Words that are sources by themselves."""
+
+
+def pixels(source: Source, index: int) -> NDArray[np.uint8]:
+    """Read and decode one image.
+
+    Returns:
+        (height, width, 3) uint8, RGB, upright.
+
+    Raises:
+        UnusableImage: it cannot be used.
+    """
+    return as_pixels(source.read(index))
+
+
+def as_pixels(raw: Raw) -> NDArray[np.uint8]:
+    """Decode what a source gave.
+
+    Raises:
+        UnusableImage: it cannot be used.
+    """
+    return as_rgb(raw) if isinstance(raw, np.ndarray) else decode(raw)
+
+
+def mirrors(classes: Sequence[str]) -> bool:
+    """Whether mirrored images keep their class, as far as the names of the classes tell.
+
+    >>> mirrors(["daisy", "rose"]), mirrors(["0", "1", "2"]), mirrors(["turn_left", "ahead"])
+    (True, False, False)
+    """
+    characters = all(len(name) == 1 for name in classes)
+    words = {word for name in classes for word in name.lower().replace("_", " ").split()}
+    return not characters and not words & {"left", "right"}
+
+
+def digest(source: Source, bytes_each: Sequence[int] | None = None) -> str:
+    """SHA-256 over what a source holds; the order in which it was listed does not count.
+
+    Args:
+        source: whose names, labels (as names of classes) and sets count.
+        bytes_each: byte size of each sample, where it is known.
+    """
+    samples = source.samples
+    rows = zip(
+        samples.names,
+        samples.labels.tolist(),
+        samples.sets.tolist(),
+        repeat(-1) if bytes_each is None else bytes_each,
+        strict=False,
+    )
+    summary = hashlib.sha256()
+    for name, label, given, size in sorted(rows):
+        line = f"{name}\0{source.classes[label]}\0{given}\0{size}\n"
+        summary.update(line.encode("utf-8", "surrogateescape"))
+    return summary.hexdigest()
+
+
+def set_named(word: str) -> SetName | None:
+    """The set that a folder or file called `word` holds, if it is a usual name of one.
+
+    >>> set_named("Validation"), set_named("roses")
+    ('val', None)
+    """
+    return _SET_WORDS.get(word.lower())
+
+
+_SET_WORDS: dict[str, SetName] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}

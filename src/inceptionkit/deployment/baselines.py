@@ -1,0 +1,161 @@
+"""The same network as others run it, untouched by us: what our ways are held against.
+
+Each reads prepared images, (batch, 3, size, size) float32, and gives scores; our graphs also cut,
+scale, and end in softmax.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inceptionkit.deployment.backend_timing import Way
+from inceptionkit.deployment.engines import OnnxRuntime, OpenVino
+from inceptionkit.deployment.libraries import library
+from inceptionkit.errors import DeploymentError
+from inceptionkit.model.export_info import Precision
+from inceptionkit.network import InceptionNet
+from inceptionkit.preprocess import Preprocessing
+
+SCORES, IMAGES = "scores", "images"
+
+
+class Scores(nn.Module):
+    """The network as others would write it: prepared images in, main's scores out."""
+
+    def __init__(self, model: InceptionNet) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(batch, 3, size, size) -> (batch, classes)."""
+        scores: Tensor = self.model(images).main
+        return scores
+
+
+class Plain:
+    """A network, to be run by others' software.
+
+    Attributes:
+        module: gives scores; in torch's own memory layout, in evaluation mode.
+        preprocessing: what makes its input.
+        threads: of every engine.
+    """
+
+    def __init__(self, model: InceptionNet, preprocessing: Preprocessing, threads: int) -> None:
+        self.module = Scores(model.to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
+        self.preprocessing = preprocessing
+        self.threads = threads
+
+    @property
+    def example(self) -> Tensor:
+        """Two images, from which others' exporters learn the network."""
+        return torch.zeros(2, 3, self.preprocessing.size, self.preprocessing.size)
+
+    @property
+    def bytes(self) -> int:
+        """Of the weights."""
+        return sum(value.nbytes for value in self.module.state_dict().values())
+
+    def eager(self) -> Way:
+        """Torch, as a module is called."""
+        return self.in_torch("torch", self.module)
+
+    def compiled(self) -> Way:
+        """Torch with `torch.compile`.
+
+        Raises:
+            DeploymentError: it does not compile, for want of a C++ compiler for instance.
+        """
+        module = torch.compile(self.module)
+        way = self.in_torch("torch.compile", module)
+        try:
+            for batch in (1, 2, 4):  # from the second size on, it compiles for any
+                way.answer(torch.zeros(batch, *self.example.shape[1:]))
+        except RuntimeError as error:
+            first_line, _, _ = str(error).strip().partition("\n")
+            msg = f"torch.compile does not compile here ({first_line})"
+            raise DeploymentError(msg) from error
+        return way
+
+    def in_torch(self, name: str, module: Any) -> Way:  # noqa: ANN401 - what torch.compile gives
+        """A module, compiled or not."""
+
+        @torch.inference_mode()
+        def answer(images: Tensor) -> NDArray[np.float32]:
+            found: NDArray[np.float32] = module(images).numpy()
+            return found
+
+        return Way(
+            engine=name,
+            precision="fp32",
+            bytes=self.bytes,
+            answer=answer,
+            prepare=lambda images: torch.from_numpy(self.preprocessing.normalise(images)),
+        )
+
+    def openvino(self, precision: Precision) -> Way:
+        """OpenVINO's own conversion of the module.
+
+        Raises:
+            DeploymentError: OpenVINO is not installed.
+        """
+        ov = library("openvino")
+        side = self.preprocessing.size
+        with hushed():
+            model = ov.convert_model(
+                self.module, example_input=self.example, input=[-1, 3, side, side]
+            )
+        model.outputs[0].tensor.set_names({SCORES})
+        run = OpenVino(model, size=side, precision=precision, threads=self.threads)
+        return self.in_engine("openvino", precision, run)
+
+    def onnxruntime(self) -> Way:
+        """ONNX Runtime on torch's own export of the module.
+
+        Raises:
+            DeploymentError: ONNX Runtime, or what torch needs to export, is not installed.
+        """
+        for name in ("onnxruntime", "onnx", "onnxscript"):
+            library(name)
+        with hushed():
+            program: Any = torch.onnx.export(
+                self.module,
+                (self.example,),
+                input_names=[IMAGES],
+                output_names=[SCORES],
+                dynamic_shapes={IMAGES: {0: torch.export.Dim("batch")}},
+            )
+        run = OnnxRuntime(program.model_proto.SerializeToString(), threads=self.threads)
+        return self.in_engine("onnxruntime", "fp32", run)
+
+    def in_engine(self, name: str, precision: Precision, run: OpenVino | OnnxRuntime) -> Way:
+        """The converted network in an engine."""
+        return Way(
+            engine=name,
+            precision=precision,
+            bytes=self.bytes,
+            answer=lambda images: run(images)[SCORES],
+            prepare=self.preprocessing.normalise,
+        )
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Without the remarks of others' exporters, which nobody here could act on."""
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)

@@ -1,0 +1,228 @@
+"""A resize inside the graph: images of any size go in, and what Pillow computes is computed there.
+
+Every row and every column of the result is a weighted sum of the original's, so a resize is two
+matrix products, and only the square that is kept is computed. Engines' own operators for it differ
+from Pillow and among themselves; this one is written once, in ONNX, and joined to the front of the
+network's graph. Positions stay whole numbers until the last division, so that no engine's
+arithmetic, bf16 included, can blur them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.deployment.graph import IMAGE
+from inceptionkit.deployment.libraries import library
+from inceptionkit.deployment.onnx import Page, checked
+from inceptionkit.errors import DeploymentError
+from inceptionkit.preprocess import Preprocessing, UnusableImage
+
+FITTED = "fitted"  # what the resize gives, and the network's graph reads
+REACHES: Mapping[str, int] = MappingProxyType({"bilinear": 1, "bicubic": 2})
+"""Pixels of the smaller image that a filter reaches to either side."""
+
+LARGEST = 2**31  # engines may compute positions in 32 bits
+HEIGHT, WIDTH = 0, 1
+UINT8, FLOAT = 2, 1  # ONNX's numbers for types
+
+Read: TypeAlias = str | int | float | NDArray[Any]
+
+
+def resizable(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """The image itself, (height, width, 3), if a graph can resize it.
+
+    Raises:
+        UnusableImage: one side is so much longer than the other that positions overflow.
+    """
+    height, width = image.shape[:2]
+    short, long = sorted((height, width))
+    if 2 * (long + 1) * (long * preprocessing.short_side // short + 1) >= LARGEST:
+        reason = (
+            f"{width}x{height} pixels are too long for the resize in the graph; "
+            "cut it, or export the model without --resize"
+        )
+        raise UnusableImage(reason)
+    return image
+
+
+def onnx_resizing(model: Any, preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - onnx.ModelProto
+    """Put the resize before a graph that takes fitted images; then it takes those of any size.
+
+    Raises:
+        DeploymentError: the model is used with an interpolation that is none of `REACHES`.
+    """
+    front, network = front_of(preprocessing), type(model)()
+    network.CopyFrom(model)
+    for node in network.graph.node:
+        node.input[:] = [FITTED if name == IMAGE else name for name in node.input]
+    body = network.graph
+    return checked(
+        library("onnx").helper.make_graph(
+            [*front.graph.node, *body.node],
+            body.name,
+            front.graph.input,
+            body.output,
+            [*front.graph.initializer, *body.initializer],
+        )
+    )
+
+
+def openvino_resizing(model: Any, preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - openvino.Model
+    """The same for OpenVINO, which reads the resize as ONNX; `model` itself is changed.
+
+    Raises:
+        DeploymentError: as `onnx_resizing` does.
+    """
+    ov = library("openvino")
+    front = ov.Core().read_model(front_of(preprocessing).SerializeToString())
+    fitted = front.outputs[0].get_node().input_value(0)
+    for reader in model.inputs[0].get_target_inputs():
+        reader.replace_source_output(fitted)
+    return ov.Model(model.get_results(), front.get_parameters(), model.get_friendly_name())
+
+
+def front_of(preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - onnx.ModelProto
+    """The resize by itself: (batch, height, width, 3) uint8 -> (batch, size, size, 3) uint8.
+
+    Raises:
+        DeploymentError: the interpolation is none of `REACHES`.
+    """
+    if preprocessing.interpolation not in REACHES:
+        msg = (
+            f"a graph resizes by {' or '.join(REACHES)}, and this model is used with "
+            f"{preprocessing.interpolation}; export it without --resize"
+        )
+        raise DeploymentError(msg)
+    onnx = library("onnx")
+    page = Page(onnx.helper.make_node, onnx.numpy_helper.from_array)
+    write_front(Formula(page), preprocessing)
+    describe, size = onnx.helper.make_tensor_value_info, preprocessing.size
+    start = describe(IMAGE, UINT8, ["batch", "height", "width", 3])
+    end = describe(FITTED, UINT8, ["batch", size, size, 3])
+    return checked(onnx.helper.make_graph(page.nodes, FITTED, [start], [end], page.constants))
+
+
+@dataclass(slots=True)
+class Formula:
+    """Writes operators on a page without naming each result."""
+
+    page: Page
+    written: int = field(default=0)
+
+    def __call__(self, kind: str, *reads: Read, **attributes: object) -> str:
+        """Apply an operator; numbers become constants, whole ones int64 and others float32."""
+        names = [read if isinstance(read, str) else self.constant(read) for read in reads]
+        return self.page.put(kind, names, self.name(), **attributes)
+
+    def constant(self, value: float | NDArray[Any]) -> str:
+        """Write a number, or several."""
+        array = np.asarray(value)
+        kind = np.float32 if array.dtype.kind == "f" else np.int64
+        return self.page.constant(self.name(), array.astype(kind))
+
+    def name(self) -> str:
+        """A name that nothing has yet."""
+        self.written += 1
+        return f"resize.{self.written}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Names of what the resize computes for height and width at once, (2,) int64 each."""
+
+    original: str
+    resized: str
+    larger: str  # of the two: filters widen when an image shrinks
+    skipped: str  # pixels of the resized image before the square that is kept
+    first: str  # of the original's pixels that the square depends on
+    last: str  # one after them
+
+
+def write_front(write: Formula, preprocessing: Preprocessing) -> None:
+    """Resize and cut out the middle, as `Preprocessing.fit` does.
+
+    Like Pillow, first along the width, then along the height, with whole levels in between. Where
+    the height shrinks much more than the width, Pillow 13 begins with the height.
+    """
+    sides = measured(write, preprocessing)
+    window = write("Slice", IMAGE, sides.first, sides.last, np.array([1, 2]))
+    planes = write("Cast", write("Transpose", window, perm=[0, 3, 1, 2]), to=FLOAT)
+    rows, columns = (shares(write, sides, axis, preprocessing) for axis in (HEIGHT, WIDTH))
+    across = levels(write, write("MatMul", planes, write("Transpose", columns, perm=[1, 0])))
+    square = levels(write, write("MatMul", rows, across))
+    pixels = write("Transpose", square, perm=[0, 2, 3, 1])
+    write.page.put("Cast", [pixels], FITTED, to=UINT8)
+
+
+def measured(write: Formula, preprocessing: Preprocessing) -> Sides:
+    """Where the kept square lies. A half rounds to the even number, as Python's `round` does."""
+    original = write("Shape", IMAGE, start=1, end=3)
+    twice_short = write("Mul", write("ReduceMin", original, keepdims=1), 2)
+    scaled = write("Mul", original, 2 * preprocessing.short_side)
+    scaled = write("Add", scaled, write("Div", twice_short, 2))
+    above = write("Div", scaled, twice_short)
+    half = write("Cast", write("Equal", write("Mod", scaled, twice_short), 0), to=7)
+    resized = write("Sub", above, write("Mul", half, write("Mod", above, 2)))
+    larger = write("Max", original, resized)
+    skipped = write("Div", write("Sub", resized, preprocessing.size), 2)
+    reach = write("Mul", larger, REACHES[preprocessing.interpolation])
+    start = write("Sub", write("Mul", skipped, original), reach)
+    stop = write("Mul", write("Add", skipped, preprocessing.size), original)
+    stop = write("Add", stop, reach)
+    first = write("Max", write("Sub", write("Div", start, resized), 1), 0)
+    last = write("Min", write("Add", write("Div", stop, resized), 1), original)
+    return Sides(original, resized, larger, skipped, first, last)
+
+
+def shares(write: Formula, sides: Sides, axis: int, preprocessing: Preprocessing) -> str:
+    """Share that each pixel of the original has in each of the result: (size, pixels) float32.
+
+    With pixel x of n and i of m resized ones, their centres are (2x + 1) m - (2i + 1) n apart, in
+    units of 1 / (2 n) of the resized image's pixels.
+    """
+
+    def of(name: str) -> str:
+        return write("Gather", name, axis)
+
+    pixels = write("Range", of(sides.first), of(sides.last), 1)
+    here = write("Mul", write("Add", write("Mul", pixels, 2), 1), of(sides.resized))
+    kept = 2 * np.arange(preprocessing.size)[:, None] + 1
+    centre = write("Add", write("Mul", of(sides.skipped), 2), kept)
+    apart = write("Abs", write("Sub", here, write("Mul", centre, of(sides.original))))
+    unit = write("Cast", write("Mul", of(sides.larger), 2), to=FLOAT)
+    distance = write("Div", write("Cast", apart, to=FLOAT), unit)
+    weight = bilinear if preprocessing.interpolation == "bilinear" else bicubic
+    found = weight(write, distance)
+    return write("Div", found, write("ReduceSum", found, np.array([1]), keepdims=1))
+
+
+def bilinear(write: Formula, distance: str) -> str:
+    """A triangle."""
+    return write("Relu", write("Sub", 1.0, distance))
+
+
+def bicubic(write: Formula, distance: str) -> str:
+    """Keys's cubic with a = -0.5, which is Pillow's: one polynomial up to 1, another up to 2."""
+    near = polynomial(write, distance, 1.5, -2.5, 0.0, 1.0)
+    far = polynomial(write, write("Min", distance, 2.0), -0.5, 2.5, -4.0, 2.0)
+    return write("Where", write("Less", distance, 1.0), near, far)
+
+
+def polynomial(write: Formula, x: str, *coefficients: float) -> str:
+    """Its value at `x`, the highest power's coefficient first."""
+    first, *rest = coefficients
+    value: Read = first
+    for coefficient in rest:
+        value = write("Add", write("Mul", value, x), coefficient)
+    return str(value)
+
+
+def levels(write: Formula, sums: str) -> str:
+    """Whole levels from 0 to 255, a half upwards, as Pillow rounds after either direction."""
+    return write("Clip", write("Floor", write("Add", sums, 0.5)), 0.0, 255.0)

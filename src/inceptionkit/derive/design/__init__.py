@@ -1,0 +1,1 @@
+"""A network that costs what it may: budgets, scaling, search."""

@@ -1,0 +1,152 @@
+"""What a network may cost to run, as a person writes it: "300MMAC", "2Mparams", "4MiB", "10ms"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from types import MappingProxyType
+from typing import ClassVar, Literal, TypeAlias
+
+from inceptionkit.derive.cost import NetCost
+from inceptionkit.errors import SpecError
+
+Countable: TypeAlias = Literal["macs", "params", "activation_bytes"]
+Quantity: TypeAlias = Countable | Literal["ms"]
+
+COUNTS: Mapping[str, float] = MappingProxyType({"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9})
+BYTES: Mapping[str, float] = MappingProxyType(
+    {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+)
+MILLISECONDS: Mapping[str, float] = MappingProxyType(
+    {"us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ms": 1.0, "s": 1e3}
+)
+COUNTERS: Mapping[Countable, Callable[[NetCost], int]] = MappingProxyType(
+    {
+        "macs": lambda priced: priced.answer.macs,
+        "params": lambda priced: priced.answer.params,
+        "activation_bytes": lambda priced: priced.activation_bytes,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The most of a counted quantity that one image may take, without exits."""
+
+    quantity: Countable
+    most: float
+    text: str  # as it was written
+
+    def load(self, priced: NetCost) -> float:
+        """Share of the budget that a network takes; above 1 it is overrun."""
+        return self.taken(priced) / self.most
+
+    def taken(self, priced: NetCost) -> int:
+        """What a network takes of this quantity."""
+        return COUNTERS[self.quantity](priced)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The longest that the answer to one image may take on this machine, without exits."""
+
+    most: float  # milliseconds
+    text: str  # as it was written
+    quantity: ClassVar[Literal["ms"]] = "ms"
+
+
+RunBudget: TypeAlias = Counted | Measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long the answer to one image took, again and again."""
+
+    median_ms: float
+    quartiles_ms: tuple[float, float]
+    runs: int  # that were counted
+    how: str  # "fp32, channels last, 2 threads"
+
+    def says(self) -> str:
+        """In words."""
+        low, high = self.quartiles_ms
+        return (
+            f"median of {self.runs} runs, quartiles {low:.3g} to {high:.3g} ms; {self.how}, "
+            "one image at a time"
+        )
+
+
+def parse(text: str) -> RunBudget:
+    """Read a budget; upper and lower case do not matter.
+
+    >>> parse("300MMAC").most, parse("2Mparams").quantity, parse("1.5 GMACs").most
+    (300000000.0, 'params', 1500000000.0)
+    >>> parse("4MiB").most, parse("0.5s").most
+    (4194304.0, 500.0)
+
+    Raises:
+        SpecError: it is none.
+    """
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zµμ]*)\s*", text.lower())
+    number, unit = (float(found[1]), found[2]) if found else (0.0, "")
+    if number > 0:
+        if unit in MILLISECONDS:
+            return Measured(number * MILLISECONDS[unit], text)
+        if unit in BYTES:
+            return Counted("activation_bytes", number * BYTES[unit], text)
+        for word, quantity in WORDS.items():
+            stem = unit.removesuffix("s").removesuffix(word)
+            if stem != unit.removesuffix("s") and stem in COUNTS:
+                return Counted(quantity, number * COUNTS[stem], text)
+    msg = (
+        f"a cost must be like 300MMAC, 2Mparams, 4MiB (of activations) or 10ms, for one image; "
+        f"got {text!r}"
+    )
+    raise SpecError(msg)
+
+
+def in_units(quantity: Quantity, amount: float) -> str:
+    """Three digits and a unit that `parse` reads.
+
+    >>> in_units("macs", 296_400_000), in_units("params", 800), in_units("activation_bytes", 2**21)
+    ('296MMAC', '800params', '2.00MiB')
+    >>> in_units("ms", 9.614), in_units("ms", 0.25)
+    ('9.61ms', '250us')
+    """
+    number, digits, unit = three_digits(quantity, amount)
+    return f"{number:.{digits}f}{unit}"
+
+
+def enough(quantity: Quantity, amount: float) -> str:
+    """The least with three digits that is not below `amount`.
+
+    >>> enough("macs", 296_400_000), enough("params", 800)
+    ('297MMAC', '800params')
+    """
+    number, digits, unit = three_digits(quantity, amount)
+    return f"{ceil(round(number * 10**digits, 6)) / 10**digits:.{digits}f}{unit}"
+
+
+def three_digits(quantity: Quantity, amount: float) -> tuple[float, int, str]:
+    """An amount in its unit, and how many digits after the point make three."""
+    word, steps = UNITS[quantity]
+    for letter, size in steps:
+        if amount >= size:
+            number = amount / size
+            return number, 2 if number < 10 else 1 if number < 100 else 0, letter + word
+    return amount, 0, word
+
+
+WORDS: Mapping[str, Countable] = MappingProxyType({"mac": "macs", "param": "params"})
+COUNT_STEPS = (("G", 1e9), ("M", 1e6), ("k", 1e3))
+BYTE_STEPS = (("Gi", 2.0**30), ("Mi", 2.0**20), ("Ki", 2.0**10))
+UNITS: Mapping[Quantity, tuple[str, tuple[tuple[str, float], ...]]] = MappingProxyType(
+    {
+        "macs": ("MAC", COUNT_STEPS),
+        "params": ("params", COUNT_STEPS),
+        "activation_bytes": ("B", BYTE_STEPS),
+        "ms": ("s", (("", 1e3), ("m", 1.0), ("u", 1e-3))),
+    }
+)

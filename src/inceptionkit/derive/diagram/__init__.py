@@ -1,0 +1,123 @@
+"""A diagram of any network, as SVG: a box for each block, or for each operator of each path."""
+
+from __future__ import annotations
+
+import html
+
+from inceptionkit.derive.cost import NetCost, cost
+from inceptionkit.derive.diagram.labels import width
+from inceptionkit.derive.diagram.palette import DARK, LIGHT, Palette, Theme, darkened
+from inceptionkit.derive.diagram.render import draw_shape, number, rectangle, swatch, text
+from inceptionkit.derive.diagram.rows import Sheet, sheet
+from inceptionkit.derive.diagram.shapes import Box, Flow, Kind
+from inceptionkit.spec import Net
+
+MARGIN = 22.0
+HEAD = 56.0  # room for the title and the line below it
+FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
+NAMES: tuple[tuple[Kind, str], ...] = (
+    ("conv", "convolution"),
+    ("pool", "pool"),
+    ("norm", "norm"),
+    ("concat", "concatenation"),
+    ("linear", "linear"),
+    ("dropout", "dropout"),
+    ("classifier", "classifier"),
+    ("other", "other"),
+)
+
+NOTATION = "height×width/stride · channels that leave"  # noqa: RUF001 - the sign is meant
+
+
+def draw(net: Net, *, paths: bool = False, flow: Flow = "right", theme: Theme = "auto") -> str:
+    """Draw `net`.
+
+    Args:
+        net: any network.
+        paths: a box for each operator, parallel paths side by side; else a box for each block.
+        flow: where the trunk goes; it is broken into rows that suit a slide, or a page for "down".
+        theme: colours; "auto" is light, and dark where the viewer prefers that.
+
+    Returns:
+        An SVG document; it needs nothing else.
+    """
+    palette = DARK if theme == "dark" else LIGHT
+    laid = sheet(net, flow, paths=paths)
+    along, across = laid.size
+    inner = (along, across) if flow == "right" else (across, along)
+    priced = cost(net)
+    said = subtitle(priced)
+    keys = legend(laid)
+    wide = max(inner[0], width(said, size=12), width(net.name, size=18, bold=True)) + 2 * MARGIN
+    key, key_height = draw_legend(keys, wide - 2 * MARGIN, palette)
+    high = HEAD + inner[1] + key_height + 2 * MARGIN + 8
+    shapes = "".join(draw_shape(shape, flow, palette) for shape in laid.shapes)
+    left = (wide - inner[0]) / 2
+    body = (
+        rectangle(0, 0, wide, high, of="paper", fill=palette.paper, stroke="", round_=0)
+        + text(MARGIN, MARGIN + 8, net.name, palette, anchor="start", weight=700, size=18)
+        + text(MARGIN, MARGIN + 29, said, palette, anchor="start", size=12, of="faint")
+        + f'<g transform="translate({number(left)} {number(MARGIN + HEAD - 8)})">{shapes}</g>'
+        + f'<g transform="translate({number(MARGIN)} {number(high - MARGIN - key_height + 12)})">'
+        + f"{key}</g>"
+    )
+    style = darkened() if theme == "auto" else ""
+    size = f"{number(wide)} {number(high)}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{number(wide)}" '
+        f'height="{number(high)}" font-family="{FONT}" stroke-width="1.2" role="img">'
+        f"<title>{html.escape(net.name)}</title><desc>{html.escape(description(priced))}</desc>"
+        f"{style}{body}</svg>\n"
+    )
+
+
+def subtitle(priced: NetCost) -> str:
+    """What the network is and costs, on a line."""
+    net, answer = priced.net, priced.answer
+    return (
+        f"{net.image[1]}×{net.image[2]} pixels, {said(answer.params)} parameters, "  # noqa: RUF001
+        f"{said(answer.macs)} multiply-accumulates   ·   {net.source}"
+    )
+
+
+def said(count: int) -> str:
+    """Three digits and a unit."""
+    for unit, size in ((" billion", 10**9), (" million", 10**6), (" thousand", 10**3)):
+        if count >= size:
+            digits = 2 - len(str(count // size)) + 1
+            return f"{count / size:.{digits}f}{unit}"
+    return f"{count}"
+
+
+def description(priced: NetCost) -> str:
+    """The diagram in words."""
+    blocks = ", ".join(line.at for line in priced.blocks)
+    exits = "; ".join(f"exit {row.exit.name} after {row.exit.after}" for row in priced.exits)
+    return f"The trunk in order: {blocks}." + (f" {exits}." if exits else "")
+
+
+def legend(laid: Sheet) -> list[tuple[Kind, str]]:
+    """The kinds of operators that the drawing shows."""
+    boxes = [shape for shape in laid.shapes if isinstance(shape, Box)]
+    shown = {box.kind for box in boxes} | {k for box in boxes for row in box.strip for k in row}
+    return [(kind, name) for kind, name in NAMES if kind in shown]
+
+
+def draw_legend(keys: list[tuple[Kind, str]], room: float, palette: Palette) -> tuple[str, float]:
+    """Squares and their names, in as many lines as they need; and their height."""
+    parts: list[str] = []
+    x, y = 0.0, 0.0
+    for kind, name in keys:
+        needs = 18 + width(name) + 20
+        if x and x + needs - 20 > room:
+            x, y = 0.0, y + 20
+        parts.append(swatch(kind, x + 1, y, palette))
+        parts.append(text(x + 18, y, name, palette, anchor="start", of="faint"))
+        x += needs
+    if x and x + width(NOTATION) > room:
+        x, y = 0.0, y + 20
+    parts.append(text(x, y, NOTATION, palette, anchor="start", of="faint"))
+    return "".join(parts), y + 24
+
+
+__all__ = ["Flow", "Theme", "draw"]

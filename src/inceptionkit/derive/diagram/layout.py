@@ -1,0 +1,154 @@
+"""From a block of the walk to a piece of the diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inceptionkit.derive.diagram.labels import kind, phrase, signal, strip, width, words
+from inceptionkit.derive.diagram.shapes import Box, Flow, Kind, Panel, Piece, Shape, Strip, Wire
+from inceptionkit.spec import Block, Signal, Step
+
+LINE = 13.5  # from one line of a box to the next
+PAD = 7.0  # between the text of a box and its border
+GAP = 13.0  # between two boxes of a chain: room for an arrow
+FORK = 20.0  # from the entry of a split to its paths
+ACROSS = 8.0  # between two paths
+BAR = 18.0  # thickness of a concatenation
+INSET = 9.0  # between a block's panel and what is in it
+HEADER = 17.0  # of a panel: room for its label
+CELL, CELL_GAP = (9.0, 5.0), 1.5  # of the miniature of a block
+COLUMN = 216.0  # width of the boxes of a block view that flows down
+LEAST = 44.0  # width of a box
+
+
+def step(part: Step, flow: Flow, *, title: str = "") -> Piece:
+    """One box for one operator."""
+    if flow == "down":
+        return box(kind(part.op), flow, title=title, lines=(phrase(part.op),), row=bool(title))
+    return box(kind(part.op), flow, title=title, lines=words(part.op))
+
+
+def whole(part: Block | Step, flow: Flow, title: str) -> Piece:
+    """One box for a block, with a miniature of what is in it."""
+    row = flow == "down"
+    if len(part.steps) == 1:
+        only = part.steps[0].op
+        return box(kind(only), flow, title=title, lines=(phrase(only),), row=row, tall=True)
+    mini, said = strip(part), (f"{part.y.channels}",)
+    return box("module", flow, title=title, lines=said, strip=mini, row=row, tall=True)
+
+
+def image(x: Signal, flow: Flow, *, tall: bool) -> Piece:
+    """The box that the flow comes from."""
+    return box("image", flow, title="image", lines=(signal(x),), row=flow == "down", tall=tall)
+
+
+def box(  # noqa: PLR0913 - what a box shows
+    of: Kind,
+    flow: Flow,
+    *,
+    title: str = "",
+    lines: tuple[str, ...] = (),
+    strip: Strip = (),
+    row: bool = False,
+    tall: bool = False,
+) -> Piece:
+    """A box as large as its content; `tall` gives those of a block view a common size."""
+    inner = [width(line) for line in lines]
+    mini = strip_size(strip)
+    if row:
+        wide = width(title, bold=True) + sum(inner) + mini[0] + 2 * PAD + 16
+        high = max(LINE + 10, mini[1] + 8)
+        wide, high = (max(wide, COLUMN), max(high, 36)) if tall else (wide, high)
+    else:
+        rows = len(lines) + bool(title)
+        wide = max([width(title, bold=True), mini[0], *inner]) + 2 * PAD
+        high = rows * LINE + (mini[1] + 5 if strip else 0) + 8
+        high = max(high, 72) if tall else high
+    wide = max(wide, LEAST)
+    du, dv = (wide, high) if flow == "right" else (high, wide)
+    shape = Box(
+        u=du / 2,
+        v=0,
+        du=du,
+        dv=dv,
+        kind=of,
+        title=title,
+        lines=lines,
+        strip=strip,
+        form="row" if row else "stack",
+    )
+    return Piece((shape,), du, -dv / 2, dv / 2)
+
+
+def strip_size(rows: Strip) -> tuple[float, float]:
+    """Width and height of a miniature."""
+    longest = max(map(len, rows), default=0)
+    return longest * (CELL[0] + CELL_GAP), len(rows) * (CELL[1] + CELL_GAP)
+
+
+def lay(part: Block | Step, flow: Flow) -> Piece:
+    """Every operator of `part`, with its paths side by side."""
+    if isinstance(part, Step):
+        return step(part, flow)
+    pieces = [lay(each, flow) for each in part.parts]
+    return beside(pieces, f"concat · {part.y.channels}") if part.parallel else chain(pieces)
+
+
+def chain(pieces: Sequence[Piece], gap: float = GAP) -> Piece:
+    """One after the other."""
+    shapes: list[Shape] = []
+    u = 0.0
+    for i, piece in enumerate(pieces):
+        if i:
+            shapes.append(Wire(((u, 0), (u + gap, 0))))
+            u += gap
+        shapes += piece.at(u, 0)
+        u += piece.length
+    low = min((piece.low for piece in pieces), default=-1.0)
+    high = max((piece.high for piece in pieces), default=1.0)
+    return Piece(tuple(shapes), u, low, high)
+
+
+def beside(pieces: Sequence[Piece], label: str) -> Piece:
+    """Paths side by side between a fork and a concatenation."""
+    across = sum(piece.high - piece.low for piece in pieces) + ACROSS * (len(pieces) - 1)
+    span = max(across, width(label) + 2 * PAD)
+    start = FORK + max(piece.length for piece in pieces) + GAP  # of the concatenation
+    shapes: list[Shape] = []
+    v = -across / 2
+    for piece in pieces:
+        axis = v - piece.low
+        turn = FORK * 0.4
+        into = ((0.0, 0.0), (turn, 0.0), (turn, axis), (FORK, axis))
+        if piece.shapes:
+            shapes.append(Wire(into))
+            shapes += piece.at(FORK, axis)
+            shapes.append(Wire(((FORK + piece.length, axis), (start, axis))))
+        else:
+            shapes.append(Wire((*into[:3], (start, axis))))
+        v += piece.high - piece.low + ACROSS
+    du, dv = BAR, span
+    shapes.append(
+        Box(u=start + BAR / 2, v=0, du=du, dv=dv, kind="concat", lines=(label,), form="stack")
+    )
+    return Piece(tuple(shapes), start + BAR, -span / 2, span / 2)
+
+
+def panelled(piece: Piece, label: str, flow: Flow) -> Piece:
+    """Put `piece` on a panel whose label stands at the top left of the picture."""
+    text = width(label, bold=True) + 2 * INSET
+    if flow == "right":
+        front, back, above = INSET, INSET + max(0.0, text - piece.length - 2 * INSET), HEADER
+        low, high = piece.low - INSET - above, piece.high + INSET
+    else:  # the wire enters through the label's row, in the middle
+        front, back = INSET + HEADER, INSET
+        low, high = min(piece.low - INSET, -text), piece.high + INSET
+    length = front + piece.length + back
+    shapes = (
+        Panel((0, low), (length, high), label, "block"),
+        Wire(((0, 0), (front, 0)), arrow=False),
+        *piece.at(front, 0),
+        Wire(((front + piece.length, 0), (length, 0)), arrow=False),
+    )
+    return Piece(shapes, length, low, high)

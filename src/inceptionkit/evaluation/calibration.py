@@ -1,0 +1,137 @@
+"""Whether a model knows how sure it may be. Shares are fractions from 0 to 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.errors import DataError
+from inceptionkit.evaluation.metrics import Labels, Probabilities
+
+BINS = 15
+HOTTEST, COLDEST = 20.0, 0.05  # temperatures between which one is looked for
+SMALLEST = float(np.finfo(np.float32).tiny)  # what a probability of 0 counts as
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """Images whose answers are about equally sure."""
+
+    low: float  # confidence above which they lie; the first bin holds 0 as well
+    high: float  # and up to which
+    images: int
+    confidence: float  # mean probability of the answers
+    top1: float  # share of the answers that are right
+
+
+def reliability(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> tuple[Bin, ...]:
+    """How often answers of about the same confidence are right.
+
+    Args:
+        probabilities: (images, classes).
+        labels: (images,) class numbers.
+        bins: of equal width, from 0 to 1.
+
+    Returns:
+        The bins that hold an image, the least sure first.
+
+    Sources:
+        Guo et al. 2017, arXiv:1706.04599, section 2: reliability diagrams.
+    """
+    confidence = probabilities.max(1).astype(np.float64)
+    right = probabilities.argmax(1) == labels
+    return binned(confidence, right, bins)
+
+
+def binned(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = BINS
+) -> tuple[Bin, ...]:
+    """Sort answers, (images,) confidences and whether they are right, into bins."""
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    number = np.searchsorted(edges[1:-1], confidence)
+    found = []
+    for i in np.unique(number).tolist():
+        own = number == i
+        one = Bin(
+            low=float(edges[i]),
+            high=float(edges[i + 1]),
+            images=int(own.sum()),
+            confidence=float(confidence[own].mean()),
+            top1=float(right[own].mean()),
+        )
+        found.append(one)
+    return tuple(found)
+
+
+def calibration_error(bins: tuple[Bin, ...]) -> float | None:
+    """Expected calibration error: mean gap between confidence and share right; None of nothing.
+
+    Sources:
+        Naeini et al. 2015; arXiv:1706.04599, equation 3.
+    """
+    images = sum(one.images for one in bins)
+    if not images:
+        return None
+    return sum(one.images * abs(one.confidence - one.top1) for one in bins) / images
+
+
+def brier_score(probabilities: Probabilities, labels: Labels) -> float | None:
+    """Mean squared distance of the probabilities from the truth, from 0 to 2; None of nothing.
+
+    Sources:
+        Brier 1950, summed over all classes.
+    """
+    if len(labels) == 0:
+        return None
+    wide = probabilities.astype(np.float64)
+    own = wide[np.arange(len(labels)), labels]
+    return float((np.square(wide).sum(1) - 2 * own + 1).mean())
+
+
+def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
+    """Probabilities of the same scores divided by `temperature`: above 1 less sure, below 1 more.
+
+    The order of the classes stays. Scores are not needed: a softmax forgets what all share.
+    """
+    scores = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST)) / temperature
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    found: Probabilities = (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+    return found
+
+
+def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
+    """The temperature with the lowest log loss on these images, from 0.05 to 20.
+
+    The loss is convex in the inverse of the temperature: its slope is bisected.
+
+    Args:
+        probabilities: (images, classes) of images that the model was not trained on.
+        labels: (images,) class numbers.
+
+    Raises:
+        DataError: there are no images.
+
+    Sources:
+        Guo et al. 2017, arXiv:1706.04599, section 4.2: temperature scaling.
+    """
+    if len(labels) == 0:
+        msg = "a temperature is fitted on images, got none; give labelled images"
+        raise DataError(msg)
+    scores = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
+    own = scores[np.arange(len(labels)), labels].mean()
+
+    def slope(sharpness: float) -> float:
+        powers = np.exp(sharpness * (scores - scores.max(1, keepdims=True)))
+        expected = (powers * scores).sum(1) / powers.sum(1)
+        return float(expected.mean() - own)
+
+    low, high = 1 / HOTTEST, 1 / COLDEST
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        if slope(middle) > 0:
+            high = middle
+        else:
+            low = middle
+    return 1 / low

@@ -1,0 +1,102 @@
+"""How far a number can be trusted: bootstrap intervals, and two models on the same images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.errors import DataError
+
+RESAMPLES = 10_000
+TAIL = 0.025  # share of the drawings beyond each end of an interval
+AT_ONCE = 2**22  # numbers of a resample's counts that are held at once
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean, and where it would lie in 95 of 100 drawings of other images."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """Two models on the same images: how much better the second is."""
+
+    images: int
+    only_first: int  # images that the first alone gets right
+    only_second: int
+    difference: Interval  # of top-1, second less first
+    p_value: float  # of McNemar's exact test that both err equally often
+
+
+def bootstrap(values: NDArray[np.number], *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """Mean of one value per image, with its 95 % interval by the percentile bootstrap.
+
+    Args:
+        values: (images,), such as whether each is right, or what each costs.
+        resamples: drawings of as many images, with replacement.
+        seed: of the drawings.
+
+    Raises:
+        DataError: there are no values.
+
+    Sources:
+        Efron & Tibshirani 1993, chapter 13.
+    """
+    if values.size == 0:
+        msg = "an interval needs values, got none; score at least one image"
+        raise DataError(msg)
+    distinct, counts = np.unique(values.astype(np.float64), return_counts=True)
+    generator = np.random.default_rng(seed)
+    share, means = counts / counts.sum(), []
+    for start in range(0, resamples, step := max(1, AT_ONCE // len(distinct))):
+        drawn = generator.multinomial(values.size, share, min(step, resamples - start))
+        means.append(drawn @ distinct / values.size)
+    low, high = np.quantile(np.concatenate(means), [TAIL, 1 - TAIL]).tolist()
+    return Interval(float(values.mean()), low, high)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided probability of so uneven a count, or a more uneven one, by chance alone.
+
+    Args:
+        only_first: images that the first model alone gets right.
+        only_second: images that the second model alone gets right.
+
+    Sources:
+        McNemar 1947, in the exact form: a fair coin for each image on which they differ.
+    """
+    both = only_first + only_second
+    tail = sum(comb(both, k) for k in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / int(2**both))
+
+
+def paired(first: NDArray[np.bool_], second: NDArray[np.bool_], *, seed: int = 0) -> Paired:
+    """Compare two models on the same images.
+
+    Args:
+        first: (images,) whether the first model is right.
+        second: (images,) whether the second one is, image by image the same.
+        seed: of the bootstrap.
+
+    Raises:
+        DataError: the images are not as many, or there are none.
+    """
+    if first.shape != second.shape:
+        msg = f"a paired test needs the same images, got {len(first)} and {len(second)}"
+        raise DataError(msg)
+    gain = second.astype(np.int64) - first.astype(np.int64)
+    only_first, only_second = int((gain < 0).sum()), int((gain > 0).sum())
+    return Paired(
+        images=len(gain),
+        only_first=only_first,
+        only_second=only_second,
+        difference=bootstrap(gain, seed=seed),
+        p_value=mcnemar(only_first, only_second),
+    )

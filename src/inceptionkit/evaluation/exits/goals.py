@@ -1,0 +1,118 @@
+"""What an exit policy is wanted for, and the policy that meets it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from inceptionkit.derive.design.budget import parse
+from inceptionkit.errors import RecipeError, SpecError
+from inceptionkit.evaluation.exits.tuning import Point
+
+ROUNDING = 1e-12  # of shares that are sums of the same counts
+
+
+@dataclass(frozen=True, slots=True)
+class TopOne:
+    """Spend as little as possible for at least this top-1."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """Spend as little as possible, and lose at most this much of main's top-1."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeanMacs:
+    """Get as many right as possible for at most so many MACs an image."""
+
+    most: float
+
+
+Goal: TypeAlias = TopOne | Lose | MeanMacs
+
+
+def choose(points: Sequence[Point], goal: Goal, main: Point) -> Point:
+    """The point of the frontier that meets the goal best.
+
+    Args:
+        points: of the frontier, the cheapest first.
+        goal: what is wanted.
+        main: running to the end.
+
+    Raises:
+        RecipeError: none meets it; the best that there is is told.
+    """
+    match goal:
+        case MeanMacs(most):
+            return most_accurate(points, most)
+        case TopOne(share):
+            return cheapest(points, share, main)
+        case Lose(share):
+            return cheapest(points, main.expected - share, main)
+
+
+def most_accurate(points: Sequence[Point], most: float) -> Point:
+    """The most accurate point for at most so many MACs an image.
+
+    Raises:
+        RecipeError: the cheapest one spends more.
+    """
+    affordable = [point for point in points if point.mean_macs <= most]
+    if affordable:
+        return affordable[-1]
+    msg = (
+        f"no exit answers for {most:,.0f} MACs an image; the cheapest policy spends "
+        f"{points[0].mean_macs:,.0f} and gets {points[0].top1:.1%} right"
+    )
+    raise RecipeError(msg)
+
+
+def cheapest(points: Sequence[Point], top1: float, main: Point) -> Point:
+    """The cheapest point of which at least this top-1 can be expected.
+
+    Raises:
+        RecipeError: the best one gets fewer right.
+    """
+    good = [point for point in points if point.expected >= top1 - ROUNDING]
+    if good:
+        return good[0]
+    best = points[-1]
+    msg = (
+        f"no policy can be expected to get {top1:.1%} right; the best gets {best.expected:.1%} for "
+        f"{best.mean_macs:,.0f} MACs an image, main alone {main.expected:.1%} for "
+        f"{main.mean_macs:,.0f}"
+    )
+    raise RecipeError(msg)
+
+
+def parse_goal(text: str) -> Goal:
+    """Read what a policy is wanted for.
+
+    >>> parse_goal("97.5%"), parse_goal("-0.2%"), parse_goal("12MMAC")
+    (TopOne(share=0.975), Lose(share=0.002), MeanMacs(most=12000000.0))
+
+    Raises:
+        RecipeError: it is none of these.
+    """
+    found = re.fullmatch(r"\s*(-?)([0-9]+(?:\.[0-9]+)?)\s*%\s*", text)
+    if found and float(found[2]) <= 100:
+        share = round(float(found[2]) / 100, 12)
+        return Lose(share) if found[1] else TopOne(share)
+    try:
+        budget = parse(text)
+    except SpecError:
+        budget = None
+    if budget is None or budget.quantity != "macs":
+        msg = (
+            "a goal must be a top-1 like 97.5%, a loss against main like -0.2%, or a mean cost "
+            f"like 12MMAC, got {text!r}"
+        )
+        raise RecipeError(msg)
+    return MeanMacs(budget.most)

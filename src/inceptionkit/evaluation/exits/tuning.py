@@ -1,0 +1,222 @@
+"""Choosing exit policies on held-out images: every trade of accuracy for work that is worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.derive import NetCost
+from inceptionkit.evaluation.calibration import fit_temperature, tempered
+from inceptionkit.evaluation.exits.policy import confidence
+from inceptionkit.model.exit_policy import ExitPolicy, Gate, Measure
+
+FEWEST = 50  # images below which a temperature could not be told from chance; 1 is kept
+SWEEPS = 8  # over the exits; most policies rest after two
+SHARED = 40  # confidences tried for all exits alike, and for each alone
+WORTHS = 48  # prices of a right answer, in MACs, for which the best policy is sought
+
+Thresholds: TypeAlias = tuple[float | None, ...]  # of each exit; None where it is not computed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """What every exit says of the images that choose, and what it costs to hear it."""
+
+    names: tuple[str, ...]  # of the exits in trunk order
+    right: NDArray[np.bool_]  # (exits + 1, images), main last
+    expected: NDArray[np.float64]  # (exits + 1, images) how likely each is right, 0 to 1
+    confidence: NDArray[np.float64]  # (exits, images)
+    temperatures: tuple[float, ...]  # of the exits and main
+    reach: NDArray[np.int64]  # (exits + 1,) MACs to get there, no exit's head counted
+    head: NDArray[np.int64]  # (exits + 1,) MACs of each exit's head; main's counts in `reach`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A policy, and what it does on the images that it is judged by."""
+
+    thresholds: Thresholds
+    top1: float  # as counted
+    expected: float  # top-1 to expect of other images; policies are chosen by it
+    mean_macs: float
+
+
+def judge(
+    found: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    priced: NetCost,
+    measure: Measure,
+    temperatures: Sequence[float] | None = None,
+) -> Judged:
+    """Gather what policies are judged by.
+
+    How likely an answer is right is half what was counted and half its calibrated probability:
+    counts alone would reward thresholds that fit these very images.
+
+    Args:
+        found: exit name -> (images, classes) probabilities, in trunk order, "main" last.
+        labels: (images,) class numbers.
+        priced: cost of the network.
+        measure: of confidence.
+        temperatures: of the exits and main; fitted on these images if None.
+    """
+    enough = len(labels) >= FEWEST
+    if temperatures is None:
+        temperatures = [fit_temperature(p, labels) if enough else 1.0 for p in found.values()]
+    warmed = [tempered(p, t) for p, t in zip(found.values(), temperatures, strict=True)]
+    own = {row.exit.name: row for row in priced.exits}
+    names = tuple(name for name in found if name != "main")
+    sure = [confidence(p, measure) for p in warmed[:-1]]
+    right = np.stack([p.argmax(1) == labels for p in warmed])
+    promised = np.stack([p.max(1) for p in warmed]) if enough else right
+    return Judged(
+        names=names,
+        right=right,
+        expected=(right + promised.astype(np.float64)) / 2,
+        confidence=np.array(sure, np.float64).reshape(len(names), len(labels)),
+        temperatures=tuple(temperatures),
+        reach=np.array(
+            [own[n].macs_to_here - own[n].own.macs for n in names] + [priced.answer.macs]
+        ),
+        head=np.array([own[n].own.macs for n in names] + [0]),
+    )
+
+
+def leaves(judged: Judged, thresholds: Thresholds) -> NDArray[np.int64]:
+    """(images,) number of the exit that answers each image; that of main is the last."""
+    out = np.full(judged.right.shape[1], len(judged.names))
+    for number in reversed(range(len(judged.names))):
+        threshold = thresholds[number]
+        if threshold is not None:
+            out[judged.confidence[number] >= threshold] = number
+    return out
+
+
+def spent(judged: Judged, thresholds: Thresholds) -> NDArray[np.int64]:
+    """(exits + 1,) MACs of an image that leaves there: the heads that it passes are counted."""
+    computed = np.array([threshold is not None for threshold in thresholds] + [True])
+    total: NDArray[np.int64] = judged.reach + np.cumsum(judged.head * computed)
+    return total
+
+
+def outcome(judged: Judged, thresholds: Thresholds) -> Point:
+    """What a policy gets right and what it spends."""
+    out = leaves(judged, thresholds)
+    images = np.arange(len(out))
+    return Point(
+        thresholds=thresholds,
+        top1=float(judged.right[out, images].mean()),
+        expected=float(judged.expected[out, images].mean()),
+        mean_macs=float(spent(judged, thresholds)[out].mean()),
+    )
+
+
+def bound(judged: Judged) -> Point:
+    """The most that these exits could save: an oracle sends each image to the first right exit.
+
+    It pays for no head but the one that answers; an image that nobody gets right leaves first.
+    """
+    first = judged.right.argmax(0)
+    macs = (judged.reach + judged.head)[first]
+    top1 = float(judged.right.any(0).mean())
+    return Point(thresholds=(), top1=top1, expected=top1, mean_macs=float(macs.mean()))
+
+
+def frontier(judged: Judged) -> tuple[Point, ...]:
+    """Policies that no other beats in both expected top-1 and mean MACs, the cheapest first."""
+    first = best(outcome(judged, thresholds) for thresholds in candidates(judged))
+    around = (outcome(judged, moved) for point in first for moved in neighbours(judged, point))
+    return best([*first, *around])
+
+
+def best(points: Iterable[Point]) -> tuple[Point, ...]:
+    """Those of some points that no other beats, the cheapest first."""
+    kept: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.mean_macs, -p.expected)):
+        if not kept or point.expected > kept[-1].expected:
+            kept.append(point)
+    return tuple(kept)
+
+
+def candidates(judged: Judged) -> Iterator[Thresholds]:
+    """Policies worth a look: no exit, all exits alike, and the best for many prices."""
+    exits = len(judged.names)
+    nothing: Thresholds = (None,) * exits
+    yield nothing
+    if not exits:
+        return
+    for alike in np.quantile(judged.confidence, np.linspace(0, 1, SHARED)).tolist():
+        yield (alike,) * exits
+    main = float(judged.reach[-1])
+    for worth in [0.0, *np.geomspace(main / 10, main * 1e4, WORTHS).tolist()]:
+        yield improved(judged, nothing, worth)
+        yield improved(judged, (1.0,) * exits, worth)
+
+
+def neighbours(judged: Judged, point: Point) -> Iterator[Thresholds]:
+    """Policies in which one exit has another threshold, or is not computed."""
+    for number, own in enumerate(judged.confidence):
+        for other in (None, *np.quantile(own, np.linspace(0, 1, SHARED)).tolist()):
+            yield (*point.thresholds[:number], other, *point.thresholds[number + 1 :])
+
+
+def improved(judged: Judged, thresholds: Thresholds, worth: float) -> Thresholds:
+    """Move one threshold after the other to its best place, until none moves.
+
+    Args:
+        judged: what is known.
+        thresholds: where to start.
+        worth: MACs that a right answer may cost.
+    """
+    for _ in range(SWEEPS):
+        before = thresholds
+        for number in reversed(range(len(thresholds))):
+            moved = best_threshold(judged, thresholds, number, worth)
+            thresholds = (*thresholds[:number], moved, *thresholds[number + 1 :])
+        if thresholds == before:
+            break
+    return thresholds
+
+
+def best_threshold(
+    judged: Judged, thresholds: Thresholds, number: int, worth: float
+) -> float | None:
+    """The best threshold of one exit, the others as they are; None if it is best not computed.
+
+    An image that leaves here gains the work beyond and what its answer is better or worse;
+    every image that comes by pays for the head.
+    """
+    without = (*thresholds[:number], None, *thresholds[number + 1 :])
+    out = leaves(judged, without)
+    here = out > number
+    if not here.any():
+        return None
+    sure, later = judged.confidence[number][here], out[here]
+    images = np.flatnonzero(here)
+    macs = spent(judged, without)
+    better = judged.expected[number][here] - judged.expected[later, images]
+    gain = worth * better + macs[later] - macs[number]
+    order = np.argsort(-sure, kind="stable")
+    total = np.cumsum(gain[order])
+    last = np.append(sure[order][1:] != sure[order][:-1], True)  # equals leave together
+    total = np.where(last, total, -np.inf)
+    end = int(total.argmax())
+    if total[end] <= judged.head[number] * len(images):
+        return None
+    below = sure[order][end + 1] if end + 1 < len(order) else 0.0
+    return float((sure[order][end] + below) / 2)
+
+
+def policy(judged: Judged, point: Point, measure: Measure) -> ExitPolicy:
+    """A point as gates."""
+    rows = zip(judged.names, point.thresholds, judged.temperatures, strict=False)
+    gates = tuple(
+        Gate(exit=name, confidence=threshold, temperature=temperature)
+        for name, threshold, temperature in rows
+        if threshold is not None
+    )
+    return ExitPolicy(measure=measure, gates=gates, temperature=judged.temperatures[-1])

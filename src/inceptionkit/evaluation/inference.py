@@ -1,0 +1,136 @@
+"""Running a network over images: every exit, or each image only as far as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inceptionkit.data.transforms import normalised
+from inceptionkit.evaluation.exits.policy import Policy, confidence, gated
+from inceptionkit.model import ExitPolicy
+from inceptionkit.network import InceptionNet, Stage, stages
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import ordered_exits
+
+Ticker = Callable[[int], None]  # told how many images are done
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One answer per image, and who gave it."""
+
+    probabilities: NDArray[np.float32]  # (images, classes)
+    exits: NDArray[np.int64]  # (images,) number of the stage that answered
+    names: tuple[str, ...]  # of the stages: exits in trunk order, then "main"
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the images that each stage answered."""
+        counts = np.bincount(self.exits, minlength=len(self.names)) / max(1, len(self.exits))
+        return dict(zip(self.names, counts.tolist(), strict=True))
+
+
+@torch.inference_mode()
+def every_exit(
+    model: InceptionNet,
+    pixels: Tensor,
+    preprocessing: Preprocessing,
+    *,
+    batch: int = 128,
+    tick: Ticker = lambda _: None,
+) -> dict[str, NDArray[np.float32]]:
+    """Probabilities that each exit and the main classifier give each image.
+
+    Args:
+        model: in evaluation mode, on any device.
+        pixels: (images, 3, size, size) uint8, as `preprocessing` left them.
+        preprocessing: of the model.
+        batch: images at a time.
+        tick: called after each batch with the number of images done.
+
+    Returns:
+        Exit name -> (images, classes), in trunk order, "main" last.
+    """
+    names = [e.name for e in ordered_exits(model.spec)]
+    parts: dict[str, list[Tensor]] = {name: [] for name in (*names, "main")}
+    for images in batches(model, pixels, preprocessing, batch):
+        logits = model(images, exits=names)
+        for name, scores in (*logits.exits.items(), ("main", logits.main)):
+            parts[name].append(scores.float().softmax(1).cpu())
+        tick(sum(map(len, parts["main"])))
+    return {name: torch.cat(found).numpy() for name, found in parts.items()}
+
+
+@torch.inference_mode()
+def answers(
+    model: InceptionNet,
+    pixels: Tensor,
+    preprocessing: Preprocessing,
+    policy: Policy,
+    *,
+    batch: int = 128,
+) -> Answers:
+    """Answer each image as early as `policy` lets it; what lies beyond its exit does not run.
+
+    Args and shapes as in `every_exit`.
+    """
+    rules = gated(policy, model.spec)
+    pieces = stages(model, [gate.exit for gate in rules.gates])
+    found, who = [], []
+    for images in batches(model, pixels, preprocessing, batch):
+        probabilities, stage = climb(pieces, images, rules)
+        found.append(probabilities.cpu())
+        who.append(stage.cpu())
+    return Answers(
+        torch.cat(found).numpy(), torch.cat(who).numpy(), tuple(piece.name for piece in pieces)
+    )
+
+
+def climb(pieces: tuple[Stage, ...], images: Tensor, policy: ExitPolicy) -> tuple[Tensor, Tensor]:
+    """Run stage after stage on the images that no earlier one answered.
+
+    Args:
+        pieces: one for each gate of the policy, then that of main.
+        images: (batch, channels, height, width), normalised.
+        policy: when to stop.
+
+    Returns:
+        Probabilities (batch, classes) and the number of the stage that gave them (batch,).
+    """
+    left = torch.arange(len(images), device=images.device)
+    stage = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+    places, parts, x = [], [], images
+    for number, (piece, gate) in enumerate(zip(pieces, (*policy.gates, None), strict=True)):
+        x = piece.body(x)
+        temperature = policy.temperature if gate is None else gate.temperature
+        probabilities = (piece.head(x).float() / temperature).softmax(1)
+        done = torch.ones_like(left, dtype=torch.bool)
+        if gate is not None:
+            sure = confidence(probabilities.cpu().numpy(), policy.measure) >= gate.confidence
+            done = torch.from_numpy(sure).to(images.device)
+        places.append(left[done])
+        parts.append(probabilities[done])
+        stage[left[done]] = number
+        left = left[~done]
+        if len(left) == 0:
+            break
+        if done.any():
+            x = x[~done].contiguous(memory_format=torch.channels_last)
+    back = torch.cat(places).argsort()
+    return torch.cat(parts)[back], stage
+
+
+def batches(
+    model: InceptionNet, pixels: Tensor, preprocessing: Preprocessing, batch: int
+) -> Iterator[Tensor]:
+    """Normalised batches on the model's device, channels last, which is the fast layout."""
+    weight = next(model.parameters())
+    for start in range(0, len(pixels), batch):
+        images = normalised(pixels[start : start + batch].to(weight.device), preprocessing)
+        images = images.to(weight.dtype)
+        yield images.contiguous(memory_format=torch.channels_last)

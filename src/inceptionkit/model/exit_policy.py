@@ -1,0 +1,119 @@
+"""An exit policy as data: saved with the model, followed by whatever runs it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from inceptionkit.errors import InceptionError, WeightsError, did_you_mean
+from inceptionkit.spec import Net, ordered_exits
+
+Measure: TypeAlias = Literal["probability", "margin", "entropy"]
+MEASURES: Mapping[Measure, str] = MappingProxyType(
+    {
+        "probability": "largest probability",
+        "margin": "largest probability less the second largest",
+        "entropy": "1 less the entropy, as a share of that of a blind guess",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """When one exit answers."""
+
+    exit: str
+    confidence: float  # from which on it answers, 0 to 1, by the policy's measure
+    temperature: float = 1.0  # its scores are divided by this before they become probabilities
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no exit could be held to."""
+        if not 0.0 <= self.confidence <= 1.0:
+            msg = f"exit {self.exit!r}: confidence must lie between 0 and 1, got {self.confidence}"
+            raise WeightsError(msg)
+        warm(f"exit {self.exit!r}", self.temperature)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitPolicy:
+    """Answer at the first exit that is sure enough; an exit without a gate is not computed."""
+
+    measure: Measure = "probability"
+    gates: tuple[Gate, ...] = ()  # in trunk order
+    temperature: float = 1.0  # of main
+    origin: Mapping[str, Any] = field(default_factory=dict)  # how it was chosen, in JSON types
+
+    def __post_init__(self) -> None:
+        """Refuse a measure that there is not, and an exit that has two gates."""
+        parse_measure(self.measure)
+        warm("main", self.temperature)
+        names = [gate.exit for gate in self.gates]
+        if len(set(names)) < len(names):
+            msg = f"exit policy: an exit has two gates, got {', '.join(names)}"
+            raise WeightsError(msg)
+
+    def check(self, net: Net) -> None:
+        """Refuse exits that `net` has not.
+
+        Raises:
+            WeightsError: it lacks one, or has them in another order.
+        """
+        known = [exit_.name for exit_ in ordered_exits(net)]
+        for gate in self.gates:
+            if gate.exit not in known:
+                hint = did_you_mean(gate.exit, known)
+                msg = f"exit policy: {net.name} has no exit {gate.exit!r}; {hint}"
+                raise WeightsError(msg)
+        if sorted(self.gates, key=lambda gate: known.index(gate.exit)) != list(self.gates):
+            msg = f"exit policy: gates must stand in the order of the trunk, {', '.join(known)}"
+            raise WeightsError(msg)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "measure": self.measure,
+            "gates": [asdict(gate) for gate in self.gates],
+            "temperature": self.temperature,
+            "origin": dict(self.origin),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> ExitPolicy:  # noqa: ANN401 - JSON of unknown content
+        """Read what `to_json` wrote.
+
+        Raises:
+            WeightsError: a key is missing or unknown, or a value makes no sense.
+        """
+        try:
+            gates = tuple(Gate(**gate) for gate in data["gates"])
+            return cls(**{**data, "gates": gates})
+        except InceptionError:
+            raise
+        except (TypeError, KeyError, AttributeError) as error:
+            msg = (
+                f"exit policy: no policy ({error}); choose one with `inceptionkit evaluate --exits`"
+            )
+            raise WeightsError(msg) from error
+
+
+def parse_measure(text: str) -> Measure:
+    """Read the name of a measure.
+
+    Raises:
+        WeightsError: there is none of that name.
+    """
+    for measure in MEASURES:
+        if text == measure:
+            return measure
+    msg = f"exit policy: no measure {text!r}; {did_you_mean(text, MEASURES)}"
+    raise WeightsError(msg)
+
+
+def warm(at: str, temperature: float) -> None:
+    """Refuse what is no temperature."""
+    if not (math.isfinite(temperature) and temperature > 0):
+        msg = f"{at}: temperature must be a number above 0, got {temperature!r}"
+        raise WeightsError(msg)

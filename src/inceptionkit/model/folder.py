@@ -1,0 +1,263 @@
+"""The model folder: `model.json`, and tensors or exported graphs beside it; none can run code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from inceptionkit.derive import misfits
+from inceptionkit.errors import InceptionError, WeightsError, WriteError
+from inceptionkit.files import replace_folder, sha256, write_json, write_whole
+from inceptionkit.model.exit_policy import ExitPolicy
+from inceptionkit.model.export_info import Exported
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net, from_json, is_classifier, steps, to_json
+
+FORMAT = 1  # of model.json; a reader refuses what it does not know
+CARD, TENSORS = "model.json", "model.safetensors"
+JSON_NAMES: Mapping[type, str] = {int: "a number", list: "a list of names", dict: "an object"}
+KEYS: Mapping[str, type] = {
+    "format": int,
+    "classes": list,
+    "preprocessing": dict,
+    "metrics": dict,
+    "origin": dict,
+    "architecture": dict,
+    "files": dict,
+}  # of model.json
+OPTIONAL: Mapping[str, type] = {"exit_policy": dict, "exported": dict}
+
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Everything about a model but its weights."""
+
+    architecture: Net
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)  # data, recipe, versions
+    exit_policy: ExitPolicy | None = None  # chosen on held-out images; None if none was
+    exported: Exported | None = None  # what the graphs are; None beside tensors
+
+
+def write_model(folder: Path, card: Card, tensors: Tensors) -> None:
+    """Write a model folder whole; one that stands there already is replaced.
+
+    Args:
+        folder: where; its parent exists.
+        card: what the model is.
+        tensors: name -> float32 array, exactly those that the architecture has.
+
+    Raises:
+        WeightsError: the tensors do not fit the architecture.
+        RunError: the folder cannot be written.
+    """
+    fit_or_raise(folder, card.architecture, tensors)
+    data = save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
+    write_files(folder, card, {TENSORS: data})
+
+
+def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
+    """Write `model.json` and the files beside it as one folder that appears whole.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    beside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        for name, data in files.items():
+            (beside / name).parent.mkdir(exist_ok=True)
+            write_whole(beside / name, data)
+        sums = {name: sha256(data) for name, data in files.items()}
+        write_json(beside / CARD, card_to_json(card, sums))
+        replace_folder(beside, folder)
+    except OSError as error:
+        raise WriteError(folder, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def read_model(path: Path) -> tuple[Card, dict[str, NDArray[Any]]]:
+    """Read a model folder, or the one inside a run folder.
+
+    Raises:
+        WeightsError: nothing is there, the format is unknown, a file is damaged, or a tensor is
+            missing or misshapen.
+    """
+    folder = model_folder(path)
+    card, sums = read_card(folder)
+    if card.exported is not None:
+        msg = f"{folder}: holds exported graphs and no tensors; give the model they were made from"
+        raise WeightsError(msg)
+    data = read_file(folder, TENSORS, sums)
+    try:
+        tensors = load(data)
+    except SafetensorError as error:
+        msg = f"{folder / TENSORS}: no safetensors file ({error}); copy the model folder again"
+        raise WeightsError(msg) from error
+    fit_or_raise(folder, card.architecture, tensors)
+    return card, tensors
+
+
+def read_file(folder: Path, name: str, sums: Mapping[str, str]) -> bytes:
+    """Read a file beside `model.json`.
+
+    Raises:
+        WeightsError: it cannot be read, or is not the one that `model.json` names.
+    """
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        msg = f"{folder / name}: cannot be read ({error.strerror}); copy the whole model folder"
+        raise WeightsError(msg) from error
+    if sha256(data) != sums.get(name):
+        msg = (
+            f"{folder / name}: its SHA-256 is not the one in {CARD}, "
+            "the file is damaged or from another model; copy the model folder again"
+        )
+        raise WeightsError(msg)
+    return data
+
+
+def write_policy(path: Path, policy: ExitPolicy) -> Path:
+    """Store an exit policy with a model, in place of the one it has.
+
+    Returns:
+        Path of the `model.json` that holds it.
+
+    Raises:
+        WeightsError: there is no model, or it has not these exits.
+        RunError: the file cannot be written.
+    """
+    folder = model_folder(path)
+    card, sums = read_card(folder)
+    policy.check(card.architecture)
+    write_json(folder / CARD, card_to_json(replace(card, exit_policy=policy), sums))
+    return folder / CARD
+
+
+def model_folder(path: Path) -> Path:
+    """`path` itself if it is a model, its `model` folder if it is a run.
+
+    Raises:
+        WeightsError: it is neither.
+    """
+    for folder in (path, path / "model"):
+        if (folder / CARD).is_file():
+            return folder
+    if not path.exists():
+        msg = f"{path}: no such model; give a model folder or a run folder"
+    elif (path / "run.json").is_file():
+        msg = f"{path}: this run has no model yet; finish it with `inceptionkit resume {path}`"
+    else:
+        msg = f"{path}: no model there, it holds no {CARD}; give a model folder or a run folder"
+    raise WeightsError(msg)
+
+
+def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
+    """Read `model.json`; return the card and the SHA-256 of each file.
+
+    Raises:
+        WeightsError: damaged, of an unknown format, or incomplete.
+    """
+    path = folder / CARD
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        msg = f"{path}: cannot be read as JSON ({error}); copy the model folder again"
+        raise WeightsError(msg) from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        got = data.get("format") if isinstance(data, dict) else None
+        msg = f"{path}: format must be {FORMAT}, got {got!r}; "
+        msg += "use the version of inceptionkit it is of"
+        raise WeightsError(msg)
+    try:
+        return card_from_json(data), data["files"]
+    except InceptionError as error:
+        msg = f"{path}: {error}; copy the model folder again"
+        raise WeightsError(msg) from error
+
+
+def card_to_json(card: Card, sums: Mapping[str, str]) -> dict[str, Any]:
+    """Plain JSON types."""
+    optional = {"exit_policy": card.exit_policy, "exported": card.exported}
+    return {
+        "format": FORMAT,
+        "classes": list(card.classes),
+        "preprocessing": card.preprocessing.to_json(),
+        "metrics": dict(card.metrics),
+        "origin": dict(card.origin),
+        "architecture": to_json(card.architecture),
+        "files": dict(sums),
+        **{key: value.to_json() for key, value in optional.items() if value is not None},
+    }
+
+
+def card_from_json(data: Mapping[str, Any]) -> Card:
+    """Read what `card_to_json` wrote.
+
+    Raises:
+        InceptionError: a key is missing or unknown, or a value is wrong.
+    """
+    known = {**KEYS, **OPTIONAL}
+    for wrong in (*sorted(KEYS.keys() - data.keys()), *sorted(data.keys() - known.keys())):
+        msg = f"{wrong!r} is missing" if wrong in KEYS else f"unknown key {wrong!r}"
+        raise WeightsError(msg)
+    for key, kind in known.items():
+        if key in data and not isinstance(data[key], kind):
+            msg = f"{key} must be {JSON_NAMES[kind]}, got {data[key]!r:.80}"
+            raise WeightsError(msg)
+    net = from_json(data["architecture"])
+    check_classes(net, data["classes"])
+    policy = ExitPolicy.from_json(data["exit_policy"]) if "exit_policy" in data else None
+    if policy is not None:
+        policy.check(net)
+    exported = Exported.from_json(data["exported"]) if "exported" in data else None
+    if exported is not None:
+        exported.check(net)
+    return Card(
+        architecture=net,
+        classes=tuple(data["classes"]),
+        preprocessing=Preprocessing.from_json(data["preprocessing"]),
+        metrics=dict(data["metrics"]),
+        origin=dict(data["origin"]),
+        exit_policy=policy,
+        exported=exported,
+    )
+
+
+def check_classes(net: Net, names: list[Any]) -> None:
+    """Refuse names that are no texts, are not distinct, or are not as many as the outputs."""
+    if not all(isinstance(name, str) for name in names):
+        msg = f"classes must be a list of names, got {names!r:.80}"
+        raise WeightsError(msg)
+    if len(set(names)) < len(names):
+        msg = "two classes have the same name"
+        raise WeightsError(msg)
+    for step in steps(net):
+        if is_classifier(step.op) and step.y.channels != len(names):
+            msg = f"{step.at}: {step.y.channels} outputs and {len(names)} classes"
+            raise WeightsError(msg)
+
+
+def fit_or_raise(folder: Path, net: Net, tensors: Tensors) -> None:
+    """Refuse tensors that are not exactly those of `net`, naming the first few misfits."""
+    wrong = misfits(net, {name: tuple(value.shape) for name, value in tensors.items()})
+    if wrong:
+        shown = "; ".join(wrong[:3]) + ("; ..." if len(wrong) > 3 else "")
+        msg = f"{folder}: {len(wrong)} tensors do not fit {net.name}: {shown}"
+        raise WeightsError(msg)

@@ -1,0 +1,39 @@
+"""Preprocessing as data, and decoding: the one place where pixels become what a network takes.
+
+Needs numpy and Pillow; a deployed model prepares its images without torch.
+"""
+
+from inceptionkit.preprocess.color_modes import UnusableImage
+from inceptionkit.preprocess.crop import Box, crop_from_encoded, crop_from_pixels
+from inceptionkit.preprocess.decode import (
+    EXTENSIONS,
+    PIXEL_LIMIT,
+    ImageHeader,
+    as_rgb,
+    decode,
+    examine,
+    header,
+)
+from inceptionkit.preprocess.fast_codecs import RESAMPLERS, Resampler
+from inceptionkit.preprocess.preprocessing import INTERPOLATIONS, Interpolation, Preprocessing
+from inceptionkit.preprocess.printable import printable
+
+__all__ = [
+    "EXTENSIONS",
+    "INTERPOLATIONS",
+    "PIXEL_LIMIT",
+    "RESAMPLERS",
+    "Box",
+    "ImageHeader",
+    "Interpolation",
+    "Preprocessing",
+    "Resampler",
+    "UnusableImage",
+    "as_rgb",
+    "crop_from_encoded",
+    "crop_from_pixels",
+    "decode",
+    "examine",
+    "header",
+    "printable",
+]

@@ -1,0 +1,137 @@
+"""Any Pillow image as 8-bit RGB, and the reasons why some cannot be."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inceptionkit.errors import DataError
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+ORIENTATION = 0x0112  # the EXIF tag; 1 is upright, 5 to 8 lie on their side
+_METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+_PIXEL = np.dtype("V3")
+_WHITE = (255, 255, 255)
+
+
+class UnusableImage(DataError):  # noqa: N818 - it is the name of the thing, as in `unusable.csv`
+    """An image that cannot be used.
+
+    Attributes:
+        reason: a few words for people, without the file's name: "truncated", "empty file".
+    """
+
+    def __init__(self, reason: str, where: str | None = None) -> None:
+        """Say `reason` about the image at `where`, if it has a place."""
+        super().__init__(reason if where is None else f"{where}: {reason}")
+        self.reason = reason
+
+
+def rgb(image: Image.Image) -> Pixels:
+    """The pixels of a loaded `image`, upright, composited on white where it is transparent.
+
+    16-bit grey is divided by 257. 32-bit grey (modes I and F) has no agreed range: values within
+    0..65535 count as 16-bit; float values within 0..1 and 0..255 count as such; anything else is
+    stretched from its smallest value to its largest. Colour profiles are not applied.
+
+    Returns:
+        (height, width, 3) uint8, contiguous.
+
+    Raises:
+        UnusableImage: the colour mode has no conversion (LAB).
+    """
+    if image.mode.startswith("I;16"):
+        pixels = _repeated(_from_16_bits(np.asarray(image)))
+    elif image.mode == "I":
+        pixels = _repeated(_from_integers(np.asarray(image)))
+    elif image.mode == "F":
+        pixels = _repeated(_from_floats(np.asarray(image)))
+    else:
+        pixels = np.asarray(_converted(image))
+    return upright(pixels, orientation(image))
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF orientation of an open image, 1 to 8; 1 where there is none or it is damaged.
+
+    Pillow turns TIFF by itself while it loads, and reports its size as turned: for TIFF this is 1.
+    Does not decode pixels, so an eXIf chunk behind a PNG's pixels counts only after loading.
+    """
+    if image.format == "TIFF" or not any(key in image.info for key in _METADATA):
+        return 1
+    try:
+        tag = Image.Image.getexif(image).get(ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - metadata of any shape; the pixels are what counts
+        return 1
+    return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Turn and mirror `pixels` (height, width, 3) as EXIF `orientation` asks.
+
+    Sources:
+        CIPA DC-008 (Exif 2.32), section 4.6.4 A, tag 274.
+    """
+    if orientation == 1:
+        return np.ascontiguousarray(pixels)
+    whole = np.ascontiguousarray(pixels).view(_PIXEL)[:, :, 0]  # moved at once, not byte by byte
+    if orientation in (5, 6, 7, 8):
+        whole = whole.transpose()
+    if orientation in (3, 4, 7, 8):
+        whole = whole[::-1]
+    if orientation in (2, 3, 6, 7):
+        whole = whole[:, ::-1]
+    return np.ascontiguousarray(whole).view(np.uint8).reshape(*whole.shape, 3)
+
+
+def _converted(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    try:
+        if image.has_transparency_data:
+            return _on_white(image.convert("RGBA"))
+        return image.convert("RGB")
+    except (ValueError, KeyError) as error:
+        reason = f"colour mode {image.mode} cannot be shown as RGB"
+        raise UnusableImage(reason) from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    page = Image.new("RGB", image.size, _WHITE)
+    page.paste(image.convert("RGB"), mask=image.getchannel("A"))
+    return page
+
+
+def _repeated(grey: Pixels) -> Pixels:
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _from_16_bits(values: NDArray[np.unsignedinteger]) -> Pixels:
+    nearest: NDArray[np.uint32] = (values.astype(np.uint32) + 128) // 257
+    return nearest.astype(np.uint8)
+
+
+def _from_integers(values: NDArray[np.int32]) -> Pixels:
+    if values.min() >= 0 and values.max() <= 65_535:
+        return _from_16_bits(values.astype(np.uint32))
+    return _stretched(values.astype(np.float64))
+
+
+def _from_floats(values: NDArray[np.float32]) -> Pixels:
+    numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    if numbers.min() >= 0:
+        for top in (1, 255, 65_535):
+            if numbers.max() <= top:
+                return np.rint(numbers * (255 / top)).astype(np.uint8)
+    return _stretched(numbers)
+
+
+def _stretched(values: NDArray[np.float64]) -> Pixels:
+    low = values.min()
+    width = float(values.max() - low)
+    scaled: NDArray[np.float64] = (values - low) * (255 / width if width else 0.0)
+    return np.rint(scaled).astype(np.uint8)

@@ -1,0 +1,192 @@
+"""The confusion matrix as SVG: every cell for a few classes, a shrunken map for many."""
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inceptionkit.report import svg
+from inceptionkit.report.pictures import address
+from inceptionkit.report.svg import number, text
+from inceptionkit.report.wording import cells, plural, shorten, whole_share
+
+FEW = 30  # up to so many classes each cell is drawn with its number
+MAP_CELLS = 250  # a map of more classes has at most so many cells a side
+RIGHT_RGB, WRONG_RGB = (47, 127, 193), (213, 94, 0)  # both readable on light and on dark
+LETTER = 6.9  # units, the width of a letter in labels
+LABEL = 18  # longest label, in letters
+MAP_SIDE = 420  # units
+
+
+def natural_width(classes: int) -> int:
+    """Pixels of the drawing's width at which its text has its proper size."""
+    return 560 if classes > FEW else 190 + classes * _cell(classes)
+
+
+def anchor(truth: int, guess: int) -> str:
+    """Where the pictures of a cell are on the page."""
+    return f"cell-{truth}-{guess}"
+
+
+def matrix(
+    confusion: NDArray[np.int64],
+    classes: tuple[str, ...],
+    linked: Collection[tuple[int, int]] = (),
+) -> str:
+    """The matrix as one drawing, whatever the number of classes.
+
+    Args:
+        confusion: (classes, classes) images; rows true, columns predicted.
+        classes: names, in the order of rows and columns.
+        linked: (row, column) of the cells whose pictures are on the page.
+    """
+    images, right = int(confusion.sum()), int(confusion.trace())
+    description = (
+        f"{plural(len(classes), 'class', 'classes')}, rows true, columns predicted. "
+        f"{right:,} of {plural(images, 'image')} lie on the diagonal."
+    )
+    if len(classes) <= FEW:
+        body, size = _numbered(confusion, classes, linked)
+    else:
+        body, size = _shrunken(confusion, classes)
+    return svg.figure(
+        "confusion", title="Confusion matrix", description=description, body=body, size=size
+    )
+
+
+def _cell(classes: int) -> int:
+    return 44 if classes <= 12 else 30
+
+
+def _numbered(
+    confusion: NDArray[np.int64],
+    classes: tuple[str, ...],
+    linked: Collection[tuple[int, int]],
+) -> tuple[str, tuple[float, float]]:
+    side = _cell(len(classes))
+    labels = [shorten(name, LABEL) for name in classes]
+    longest = max(map(cells, labels)) * LETTER
+    upright = longest > side - 6  # columns: labels stand where they would overlap lying
+    left, top = longest + 34, (longest if upright else 14) + 36
+    extent = side * len(classes)
+    rows = "".join(
+        f'<text class="tick end" x="{number(left - 8)}" y="{number(top + (k + 0.5) * side + 4)}">'
+        f"{text(label)}</text>"
+        for k, label in enumerate(labels)
+    )
+    columns = "".join(
+        _column_label(label, left + (k + 0.5) * side, top - 8, upright=upright)
+        for k, label in enumerate(labels)
+    )
+    found = _drawn_cells(confusion, classes, side=side, left=left, top=top)
+    drawn = "".join(_linked(place, cell) if place in linked else cell for place, cell in found)
+    body = (
+        _axis_names(left + extent / 2, 16, top + extent / 2)
+        + rows
+        + columns
+        + f'<rect class="field" x="{number(left)}" y="{number(top)}" width="{extent}" '
+        f'height="{extent}"/>{drawn}'
+    )
+    return body, (left + extent + 4, top + extent + 4)
+
+
+def _axis_names(middle_x: float, top: float, middle_y: float) -> str:
+    return (
+        f'<text class="label mid" x="{number(middle_x)}" y="{number(top)}">predicted class</text>'
+        f'<text class="label mid" transform="translate(16 {number(middle_y)}) rotate(-90)">'
+        "true class</text>"
+    )
+
+
+def _column_label(label: str, x: float, y: float, *, upright: bool) -> str:
+    if not upright:
+        return f'<text class="tick mid" x="{number(x)}" y="{number(y)}">{text(label)}</text>'
+    place = f"translate({number(x + 4)} {number(y)}) rotate(-90)"
+    return f'<text class="tick" transform="{place}">{text(label)}</text>'
+
+
+def _drawn_cells(
+    confusion: NDArray[np.int64], classes: tuple[str, ...], *, side: int, left: float, top: float
+) -> Iterator[tuple[tuple[int, int], str]]:
+    per_class = confusion.sum(axis=1)
+    for row, column in zip(*(axis.tolist() for axis in confusion.nonzero()), strict=True):
+        images = int(confusion[row, column])
+        part = images / int(per_class[row])
+        # Mistakes are rare: their square root keeps one of a hundred visible.
+        strength = 0.12 + 0.8 * (part if row == column else part**0.5)
+        x, y = left + column * side, top + row * side
+        hint = (
+            f"{classes[row]} taken for {classes[column]}: {images:,} ({whole_share(part)})"
+            if row != column
+            else f"{classes[row]} right: {images:,} of {per_class[row]:,} ({whole_share(part)})"
+        )
+        kind = "right" if row == column else "wrong"
+        tone = " loud" if strength > 0.8 else " strong" if strength > 0.62 else ""
+        drawn = (
+            f'<g class="{kind}{tone}"><title>{text(hint)}</title>'
+            f'<rect x="{number(x + 1)}" y="{number(y + 1)}" width="{side - 2}" height="{side - 2}" '
+            f'rx="3" fill-opacity="{strength:.2f}"/><text class="mid" x="{number(x + side / 2)}" '
+            f'y="{number(y + side / 2 + 4.5)}">{text(_short(images))}</text></g>'
+        )
+        yield (row, column), drawn
+
+
+def _linked(place: tuple[int, int], cell: str) -> str:
+    return f'<a href="#{anchor(*place)}">{cell}</a>'
+
+
+def _short(images: int) -> str:
+    """A count that fits a cell: 999, 1.2k, 12k."""
+    if images < 1000:
+        return f"{images}"
+    return f"{images / 1000:.{1 if images < 9950 else 0}f}k"
+
+
+def _shrunken(
+    confusion: NDArray[np.int64], classes: tuple[str, ...]
+) -> tuple[str, tuple[float, float]]:
+    left, top = 34.0, 34.0
+    picture = address(Image.fromarray(shades(confusion), "RGBA"), "PNG")
+    note = (
+        "" if len(classes) <= MAP_CELLS
+        else f"one cell stands for up to {-(-len(classes) // MAP_CELLS)} by "
+        f"{-(-len(classes) // MAP_CELLS)} classes"
+    )  # fmt: skip
+    body = (
+        _axis_names(left + MAP_SIDE / 2, 20, top + MAP_SIDE / 2)
+        + f'<rect class="field" x="{left:g}" y="{top:g}" width="{MAP_SIDE}" height="{MAP_SIDE}"/>'
+        f'<image class="crisp" href="{picture}" x="{left:g}" y="{top:g}" width="{MAP_SIDE}" '
+        f'height="{MAP_SIDE}" preserveAspectRatio="none"/>'
+        f'<text class="tick mid" x="{number(left + MAP_SIDE / 2)}" '
+        f'y="{number(top + MAP_SIDE + 18)}">{text(note)}</text>'
+    )
+    return body, (left + MAP_SIDE + 8, top + MAP_SIDE + (26 if note else 8))
+
+
+def shades(confusion: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """One RGBA pixel per cell or block of cells: blue what is right, orange what is not.
+
+    Returns:
+        (side, side, 4) uint8, side at most `MAP_CELLS`; clear where there is nothing.
+    """
+    part = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    right, wrong = np.diag(np.diag(part)), part - np.diag(np.diag(part))
+    block = -(-len(part) // MAP_CELLS)
+    right, wrong = _blocks(right, block), _blocks(wrong, block)
+    is_wrong = wrong > right
+    strength = np.where(is_wrong, np.sqrt(wrong), right)
+    pixels = np.zeros((*strength.shape, 4), np.uint8)
+    pixels[..., :3] = np.where(is_wrong[..., None], WRONG_RGB, RIGHT_RGB)
+    pixels[..., 3] = np.where(strength > 0, 40 + 215 * np.clip(strength, 0, 1), 0)
+    pixels[pixels[..., 3] == 0] = 0
+    return pixels
+
+
+def _blocks(part: NDArray[np.float64], block: int) -> NDArray[np.float64]:
+    """The largest value of each block of cells; the last blocks may hold fewer."""
+    side = -(-len(part) // block)
+    padded = np.zeros((side * block, side * block))
+    padded[: len(part), : len(part)] = part
+    largest: NDArray[np.float64] = padded.reshape(side, block, side, block).max(axis=(1, 3))
+    return largest

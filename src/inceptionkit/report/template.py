@@ -1,0 +1,68 @@
+"""Templates, style and script that all pages share.
+
+Everything a template prints passes through `plain`, so that a file name of any bytes can be shown,
+and through jinja2's escaping. Nothing in a page is loaded from elsewhere: pictures are data URIs,
+style and script are inline, and a content security policy makes the browser hold the page to that.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+import jinja2
+from markupsafe import Markup
+
+from inceptionkit.report import wording
+
+SAYINGS = (
+    wording.share, wording.whole_share, wording.count, wording.quantity, wording.macs,
+    wording.size, wording.rate, wording.loss, wording.learning_rate, wording.duration,
+    wording.plural,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An entry of a page's own contents."""
+
+    anchor: str
+    title: str
+
+
+def fill(template: str, **values: object) -> str:
+    """A page: the template with `values`, the shared style and the shared script."""
+    templates = _templates()
+    script = templates.get_template("page.js").render().strip()
+    return templates.get_template(template).render(
+        style=Markup(templates.get_template("page.css").render()),  # noqa: S704 ours
+        script=Markup(script),  # noqa: S704 ours
+        script_hash=_policy_hash(script),
+        **values,
+    )
+
+
+def _templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("inceptionkit.report", "templates"),
+        autoescape=jinja2.select_autoescape(("html.j2",)),
+        finalize=_finalized,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update({say.__name__: say for say in SAYINGS})
+    return templates
+
+
+def _finalized(value: object) -> object:
+    """What the template prints for a value: text that can be encoded, a dash for nothing."""
+    if value is None:
+        return wording.DASH
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return wording.plain(value)
+    return value
+
+
+def _policy_hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")

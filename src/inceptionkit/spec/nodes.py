@@ -1,0 +1,227 @@
+"""What an Inception network is, as plain data.
+
+Standard library only. Sizes are (height, width) in cells; channels are counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypeGuard
+
+from inceptionkit.errors import SpecError, did_you_mean
+
+Pair: TypeAlias = tuple[int, int]
+ConvPadding: TypeAlias = Literal["same", "valid", "tensorflow"] | int
+Padding: TypeAlias = ConvPadding | Literal["ceil"]
+
+
+def positive(op: object, **counts: int) -> None:
+    """Refuse an operator whose counts make no sense."""
+    for name, count in counts.items():
+        if count < 1:
+            msg = f"{type(op).__name__}: {name} must be at least 1, got {count}"
+            raise SpecError(msg)
+
+
+def not_negative(op: object, padding: Padding) -> None:
+    """Refuse to pad less than nothing."""
+    if isinstance(padding, int) and padding < 0:
+        msg = f"{type(op).__name__}: padding must be at least 0, got {padding}"
+        raise SpecError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """First weights of one operator, where a paper or its code states them.
+
+    Without `std` the standard deviation is (gain / fan-in) ** 0.5: gain 2 is He's
+    (arXiv:1502.01852), gain 1 with "uniform" Caffe's "xavier". "truncated" is normal within two
+    standard deviations and nothing beyond; what remains spreads 0.88 times as wide as stated.
+    """
+
+    distribution: Literal["normal", "truncated", "uniform"] = "normal"
+    std: float | None = None
+    gain: float = 2.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNorm:
+    """Normalisation over the batch, with learnable gamma and beta (arXiv:1502.03167).
+
+    `eps` is added to the variance; every network that Google released uses 1e-3. TF-slim and Keras
+    leave gamma out: a ReLU and a linear layer follow, which make it redundant.
+    """
+
+    eps: float = 1e-3
+    gamma: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """Convolution, then batch norm if `norm` is given, then ReLU if `relu`.
+
+    "same" pads `kernel // 2` on every side, "valid" nothing, a number that many cells; "tensorflow"
+    gives ceil(size / stride) windows and puts an odd padded cell on the right and at the bottom.
+    `groups` divides the channels, in and out, into as many unconnected parts; "each" gives every
+    input channel its own (depthwise). `classifier` marks the operator whose `out` is the number of
+    classes. `init` is None where nobody states it: the package then chooses.
+    """
+
+    out: int
+    kernel: Pair = (1, 1)
+    stride: int = 1
+    padding: ConvPadding = "same"
+    norm: BatchNorm | None = BatchNorm()
+    bias: bool = False
+    relu: bool = True
+    classifier: bool = False
+    groups: int | Literal["each"] = 1
+    init: Init | None = None
+
+    def __post_init__(self) -> None:
+        height, width = self.kernel
+        positive(self, out=self.out, height=height, width=width, stride=self.stride)
+        if self.groups != "each":
+            positive(self, groups=self.groups)
+        not_negative(self, self.padding)
+
+    def groups_of(self, channels: int) -> int:
+        """Number of groups when the input has `channels` channels."""
+        return channels if self.groups == "each" else self.groups
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Spatial pooling; "ceil" pads nothing and lets the last window hang over, as Caffe does.
+
+    The other paddings are those of `Conv`. An average divides by the cells of its window; those
+    padded count, as zeros, unless `count_padding` is false (TensorFlow, Keras).
+    """
+
+    kind: Literal["max", "avg"]
+    kernel: Pair = (3, 3)
+    stride: int = 1
+    padding: Padding = "same"
+    count_padding: bool = True
+
+    def __post_init__(self) -> None:
+        height, width = self.kernel
+        positive(self, height=height, width=width, stride=self.stride)
+        not_negative(self, self.padding)
+        if isinstance(self.padding, int) and self.padding > min(self.kernel) // 2:
+            msg = f"Pool: padding must be at most half the window, got {self.padding}"
+            raise SpecError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptivePool:
+    """Average that always leaves a grid of this size; windows overlap where they must.
+
+    Window i of n covers cells floor(i * size / n) up to ceil((i + 1) * size / n), as in torch.
+    """
+
+    grid: Pair
+
+    def __post_init__(self) -> None:
+        positive(self, height=self.grid[0], width=self.grid[1])
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNorm:
+    """Local response normalisation across channels (AlexNet, section 3.3).
+
+    y = x / (k + alpha / size * sum of x^2 over `size` neighbouring channels) ^ beta
+    """
+
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalPool:
+    """Average over the whole grid, whatever its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """Zero each value with probability `p` while training."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Fully connected layer with bias, on the flattened input; ReLU follows if `relu`."""
+
+    out: int
+    relu: bool = False
+    classifier: bool = False
+    init: Init | None = None
+
+    def __post_init__(self) -> None:
+        positive(self, out=self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Named paths that read the same input; outputs are joined on channels, in order."""
+
+    paths: Named
+
+
+Op: TypeAlias = Conv | Pool | AdaptivePool | LocalNorm | GlobalPool | Dropout | Linear
+Node: TypeAlias = "Op | Split | tuple[Node, ...]"
+Named: TypeAlias = tuple[tuple[str, Node], ...]
+
+
+def is_classifier(op: Op) -> TypeGuard[Conv | Linear]:
+    """Whether an operator's outputs are the scores of the classes."""
+    return isinstance(op, Conv | Linear) and op.classifier
+
+
+def named(**nodes: Node) -> Named:
+    """Freeze keyword arguments, keeping the order in which they were written."""
+    return tuple(nodes.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """A classifier on the trunk: auxiliary loss in training, early exit in use."""
+
+    name: str
+    after: str  # the trunk block it reads
+    head: Node
+    loss_weight: float  # of the paper; a recipe may override it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Net:
+    """A classifier: a trunk of named blocks, a head, and any number of exits."""
+
+    name: str
+    source: str  # paper, section and table, or where else it comes from
+    image: tuple[int, int, int]  # channels, height, width
+    trunk: Named
+    head: Node
+    exits: tuple[Exit, ...] = ()
+
+    def __post_init__(self) -> None:
+        blocks = [name for name, _ in self.trunk]
+        for name in (*blocks, *(exit_.name for exit_ in self.exits)):
+            if not name.isidentifier():
+                msg = f"{self.name}: a block or exit must be named like a variable, got {name!r}"
+                raise SpecError(msg)
+        if len(set(blocks)) < len(blocks) or len({e.name for e in self.exits}) < len(self.exits):
+            msg = f"{self.name}: two blocks or two exits have the same name"
+            raise SpecError(msg)
+        for exit_ in self.exits:
+            if exit_.after not in blocks:
+                hint = did_you_mean(exit_.after, blocks)
+                msg = (
+                    f"{self.name}: exit {exit_.name!r} hangs after {exit_.after!r}, "
+                    f"which is no block of the trunk; {hint}"
+                )
+                raise SpecError(msg)

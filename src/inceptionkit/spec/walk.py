@@ -1,0 +1,235 @@
+"""The one walk over a spec. Every table, picture, module and key map is read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from inceptionkit.errors import SpecError
+from inceptionkit.spec.nodes import (
+    AdaptivePool,
+    Conv,
+    Dropout,
+    Exit,
+    GlobalPool,
+    Linear,
+    LocalNorm,
+    Net,
+    Node,
+    Op,
+    Padding,
+    Pair,
+    Pool,
+    Split,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What flows along an edge, for one image."""
+
+    channels: int
+    size: Pair  # (height, width), cells
+    view: Pair = (1, 1)  # receptive field of one cell, input pixels
+    jump: Pair = (1, 1)  # distance between neighbouring cells, input pixels
+
+    @property
+    def cells(self) -> int:
+        """Number of scalars."""
+        return self.channels * self.size[0] * self.size[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operator: its address in the network, and the signal before and after it."""
+
+    at: str
+    op: Op
+    x: Signal
+    y: Signal
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Itself: a step is the smallest block."""
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A chain of parts or, if `parallel`, paths that read the same input and are joined."""
+
+    at: str
+    x: Signal
+    y: Signal
+    parts: tuple[Block | Step, ...]
+    parallel: bool
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every operator inside, in execution order."""
+        return tuple(step for part in self.parts for step in part.steps)
+
+
+def blocks(net: Net) -> Iterator[Block | Step]:
+    """Yield the trunk block by block, each exit right after the block it reads, then the head."""
+    channels, height, width = net.image
+    x = Signal(channels, (height, width))
+    for name, node in net.trunk:
+        block = walk(f"trunk.{name}", node, x)
+        yield block
+        x = block.y
+        for exit_ in net.exits:
+            if exit_.after == name:
+                yield classifier(f"exits.{exit_.name}", exit_.head, x)
+    yield classifier("head", net.head, x)
+
+
+def ordered_exits(net: Net) -> tuple[Exit, ...]:
+    """The exits in the order in which an image meets them, whatever order they were written in."""
+    blocks = [name for name, _ in net.trunk]
+    return tuple(sorted(net.exits, key=lambda exit_: blocks.index(exit_.after)))
+
+
+def classifier(at: str, node: Node, x: Signal) -> Block | Step:
+    """Feed `x` to a head: what leaves it are scores, so the grid must be one cell.
+
+    Raises:
+        SpecError: a window does not fit, or a grid is left.
+    """
+    block = walk(at, node, x)
+    if block.y.size != (1, 1):
+        height, width = block.y.size
+        msg = f"{at}: a classifier must leave one cell, got {height}x{width}; end with GlobalPool"
+        raise SpecError(msg)
+    return block
+
+
+def steps(net: Net) -> Iterator[Step]:
+    """Yield every operator once, in execution order."""
+    for block in blocks(net):
+        yield from block.steps
+
+
+def walk(at: str, node: Node, x: Signal) -> Block | Step:
+    """Feed `x` to `node`, which lives at address `at`.
+
+    Raises:
+        SpecError: a window does not fit on the grid, or paths cannot be joined.
+    """
+    match node:
+        case Split(paths):
+            ways = tuple(walk(f"{at}.{name}", path, x) for name, path in paths)
+            return Block(at, x, join(at, [way.y for way in ways]), ways, parallel=True)
+        case tuple():
+            parts: list[Block | Step] = []
+            y = x
+            for i, child in enumerate(node):
+                parts.append(walk(f"{at}.{i}", child, y))
+                y = parts[-1].y
+            return Block(at, x, y, tuple(parts), parallel=False)
+        case _:
+            return Step(at, node, x, after(at, node, x))
+
+
+def join(at: str, ends: Sequence[Signal]) -> Signal:
+    """Concatenate on channels; the join sees as far as its farthest-seeing path.
+
+    Raises:
+        SpecError: the paths end on different grids.
+    """
+    if len({(end.size, end.jump) for end in ends}) != 1:
+        grids = ", ".join(f"{end.size[0]}x{end.size[1]}" for end in ends)
+        msg = f"{at}: paths must end on the same grid to be joined, got {grids}"
+        raise SpecError(msg)
+    rows, cols = zip(*(end.view for end in ends), strict=True)
+    return replace(ends[0], channels=sum(end.channels for end in ends), view=(max(rows), max(cols)))
+
+
+def after(at: str, op: Op, x: Signal) -> Signal:
+    """Signal that leaves `op` when `x` enters it."""
+    match op:
+        case Conv():
+            refuse_groups(at, op, x.channels)
+            return slide(at, x, op.kernel, op.stride, op.padding, channels=op.out)
+        case Pool():
+            return slide(at, x, op.kernel, op.stride, op.padding)
+        case AdaptivePool():
+            return adapt(x, op.grid)
+        case GlobalPool():
+            return slide(at, x, x.size, 1, "valid")
+        case Linear():
+            return slide(at, x, x.size, 1, "valid", channels=op.out)
+        case LocalNorm() | Dropout():
+            return x
+
+
+def slide(
+    at: str, x: Signal, kernel: Pair, stride: int, padding: Padding, *, channels: int | None = None
+) -> Signal:
+    """Move a window over the grid; `channels` leave it, as many as enter if None.
+
+    Raises:
+        SpecError: the window does not fit on the grid.
+    """
+    (h, w), (kh, kw), (vh, vw), (jh, jw) = x.size, kernel, x.view, x.jump
+    size = (windows(h, kh, stride, padding), windows(w, kw, stride, padding))
+    if min(size) < 1:
+        msg = f"{at}: a {kh}x{kw} window does not fit on a {h}x{w} grid; use a larger image"
+        raise SpecError(msg)
+    return Signal(
+        channels=x.channels if channels is None else channels,
+        size=size,
+        view=(vh + (kh - 1) * jh, vw + (kw - 1) * jw),
+        jump=(jh * stride, jw * stride),
+    )
+
+
+def windows(n: int, k: int, stride: int, padding: Padding) -> int:
+    """How many windows of `k` cells, `stride` apart, lie on `n` cells; below 1 if none fits.
+
+    With "ceil" the last window may hang over the border but must begin on the grid.
+    """
+    if padding == "ceil":
+        return min(-(-(n - k) // stride), (n - 1) // stride) + 1
+    return (n + sum(border(n, k, stride, padding)) - k) // stride + 1
+
+
+def border(n: int, k: int, stride: int, padding: Padding) -> Pair:
+    """Cells added before and after `n` cells."""
+    match padding:
+        case "same":
+            return (k // 2, k // 2)
+        case "valid" | "ceil":
+            return (0, 0)
+        case "tensorflow":
+            total = max((-(-n // stride) - 1) * stride + k - n, 0)
+            return (total // 2, total - total // 2)
+        case _:
+            return (padding, padding)
+
+
+def adapt(x: Signal, grid: Pair) -> Signal:
+    """Average onto a grid of a given size; the field is that of the largest window.
+
+    Distances between uneven windows are rounded up.
+    """
+    largest = [
+        max(-(-(i + 1) * n // out) - i * n // out for i in range(out))
+        for n, out in zip(x.size, grid, strict=True)
+    ]
+    (vh, vw), (jh, jw) = x.view, x.jump
+    apart = [max(1, -(-n // out)) for n, out in zip(x.size, grid, strict=True)]
+    return Signal(
+        channels=x.channels,
+        size=grid,
+        view=(vh + (largest[0] - 1) * jh, vw + (largest[1] - 1) * jw),
+        jump=(jh * apart[0], jw * apart[1]),
+    )
+
+
+def refuse_groups(at: str, op: Conv, channels: int) -> None:
+    """Refuse channels that cannot be divided into the groups of `op`."""
+    groups = op.groups_of(channels)
+    if channels % groups or op.out % groups:
+        msg = f"{at}: {groups} groups must divide {channels} channels in and {op.out} out"
+        raise SpecError(msg)

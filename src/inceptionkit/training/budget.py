@@ -1,0 +1,204 @@
+"""Budgets: what the user says a run may cost, and how many updates that allows."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from inceptionkit.derive import cost
+from inceptionkit.errors import RecipeError
+from inceptionkit.spec import Net
+from inceptionkit.training.schedule import Plan, progress
+
+UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}  # seconds
+LARGEST = 1e100  # of any unit: what follows from a budget must not leave the range of floats
+SLACK = 0.02  # share of the time left that a plan does not spend
+WORTH_A_PLAN = 0.02  # share of the updates left by which the length must change for a new plan,
+LEAST = 0.002  # and at least this share of all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The whole command may take this long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """The training images are seen this many times."""
+
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The updates may take this many floating-point operations, as `flop_per_image` counts."""
+
+    flop: float
+
+
+Budget = Time | Epochs | Work
+
+
+def parse_budget(text: str) -> Budget:
+    """Read "10min", "90s", "1.5h", "2e15flop" or "30epochs".
+
+    >>> parse_budget("10min")
+    Time(seconds=600.0)
+    >>> parse_budget("30epochs")
+    Epochs(epochs=30)
+
+    Raises:
+        RecipeError: it is none of these, or nothing, or no number that can be reckoned with.
+    """
+    match = re.fullmatch(
+        r"(\d+(?:\.\d+)?|\.\d+)\s*([a-z]+)|(\d+(?:\.\d+)?e\+?\d{1,2})\s*(flop)",
+        text.strip().lower(),
+    )
+    amount, unit = (float(match[1] or match[3]), match[2] or match[4]) if match else (0.0, "")
+    if amount >= LARGEST:
+        msg = f"a budget must be smaller than {LARGEST:g}, got one of {len(text)} characters; "
+        raise RecipeError(msg + "write it like 10min, 90s, 1.5h, 2e15flop or 30epochs")
+    if unit in UNITS and amount > 0:
+        return Time(amount * UNITS[unit])
+    if unit in {"epoch", "epochs"} and amount >= 1 and amount == int(amount):
+        return Epochs(int(amount))
+    if unit == "flop" and amount > 0:
+        return Work(amount)
+    msg = f"a budget is written like 10min, 90s, 1.5h, 2e15flop or 30epochs, got {text!r}"
+    raise RecipeError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """What was measured, in seconds."""
+
+    step: float  # one update
+    evaluation: float  # one pass over the validation images
+    ending: float  # what follows training: scoring, saving, the report
+
+
+def affordable(speed: Speed, seconds_left: float, *, done: int, steps_per_epoch: int) -> int:
+    """Updates in all, `done` ones included, that end when the time does.
+
+    Every epoch begun ends with an evaluation.
+    """
+    usable = (seconds_left - speed.ending) * (1.0 - SLACK)
+    epoch = steps_per_epoch * speed.step + speed.evaluation
+    whole = int(usable // epoch) if usable > 0 else 0
+    rest = usable - whole * epoch - speed.evaluation
+    part = min(steps_per_epoch - 1, int(rest / speed.step)) if rest > 0 else 0
+    return done + whole * steps_per_epoch + part
+
+
+def first_plan(
+    budget: Time, speed: Speed, seconds_left: float, *, batch: int, steps_per_epoch: int
+) -> Plan:
+    """Plan a run before its first update.
+
+    Args:
+        budget: of the whole command.
+        speed: what the probe measured.
+        seconds_left: of the budget, now that the images are read.
+        batch: images in an update.
+        steps_per_epoch: updates.
+
+    Raises:
+        RecipeError: the budget does not reach one epoch; the smallest that does is named.
+    """
+    steps = affordable(speed, seconds_left, done=0, steps_per_epoch=steps_per_epoch)
+    if steps < steps_per_epoch:
+        epoch = steps_per_epoch * speed.step + speed.evaluation
+        short = speed.ending + epoch / (1.0 - SLACK) - seconds_left
+        begun = budget.seconds - seconds_left
+        msg = (
+            f"the budget of {budget.seconds:g}s is too small for one epoch: it takes {epoch:.1f} "
+            f"s, starting took {begun:.0f} s, scoring and saving take {speed.ending:.0f} s; the "
+            f"smallest that is not is {math.ceil(budget.seconds + short)}s"
+        )
+        raise RecipeError(msg)
+    return Plan(
+        step=0,
+        steps=steps,
+        progress=0.0,
+        images_per_second=batch / speed.step,
+        seconds_left=seconds_left,
+        why="speed measured by the probe",
+    )
+
+
+def flop_per_image(net: Net) -> int:
+    """Floating-point operations of training on one image, by convention.
+
+    A multiply-accumulate is two operations; the backward pass takes twice the forward pass, once
+    for the inputs and once for the weights. So 2 x 3 x MACs, exits included. Norms, pooling,
+    activations, augmentation, the optimiser and scoring are not counted.
+    """
+    return 2 * 3 * cost(net).everything.macs
+
+
+def work_plan(work: Work, flop: float, *, batch: int, steps_per_epoch: int, speed: float) -> Plan:
+    """Plan a run that may take so much work.
+
+    Args:
+        work: the budget.
+        flop: floating-point operations of training on one image.
+        batch: images in an update.
+        steps_per_epoch: updates.
+        speed: images per second.
+
+    Raises:
+        RecipeError: it does not reach one epoch; the smallest that does is named.
+    """
+    update = flop * batch
+    steps = int(work.flop // update)
+    if steps < steps_per_epoch:
+        least = steps_per_epoch * update
+        msg = (
+            f"the budget of {work.flop:.6g}flop is too small for one epoch of {least:.4g} "
+            f"floating-point operations; the smallest that is not is {rounded_up(least)}flop"
+        )
+        raise RecipeError(msg)
+    why = f"an update takes {update:.3g} floating-point operations"
+    return Plan(
+        step=0, steps=steps, progress=0.0, images_per_second=speed, seconds_left=None, why=why
+    )
+
+
+def rounded_up(amount: float) -> str:
+    """A number that is not smaller, with three digits.
+
+    >>> rounded_up(1_234_567), rounded_up(1e9)
+    ('1.24e+06', '1e+09')
+    """
+    shift = 10.0 ** (math.floor(math.log10(amount)) - 2)
+    return f"{math.ceil(amount / shift * (1 - 1e-12)) * shift:.3g}"
+
+
+def next_plan(
+    plans: list[Plan],
+    speed: Speed,
+    seconds_left: float,
+    *,
+    step: int,
+    batch: int,
+    steps_per_epoch: int,
+) -> Plan | None:
+    """Plan the rest of the run anew after `step` updates; None if the last plan still holds."""
+    last = plans[-1]
+    steps = affordable(speed, seconds_left, done=step, steps_per_epoch=steps_per_epoch)
+    steps = max(steps, step + 1)
+    worth = max(WORTH_A_PLAN * (last.steps - step), LEAST * last.steps)
+    if step >= last.steps or abs(steps - last.steps) <= worth:
+        return None
+    slower = "slower" if steps < last.steps else "faster"
+    return Plan(
+        step=step,
+        steps=steps,
+        progress=progress(plans, step),
+        images_per_second=batch / speed.step,
+        seconds_left=seconds_left,
+        why=f"the machine is {slower} than the last plan supposed",
+    )

@@ -1,0 +1,226 @@
+"""Suspected label errors: images whose label models that never saw them do not believe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inceptionkit.data import Sets, Source, survey
+from inceptionkit.data.loading.balance import balance
+from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Opened, load
+from inceptionkit.data.quality.groups import Group
+from inceptionkit.data.quality.scan import Scan
+from inceptionkit.data.rng import uniform
+from inceptionkit.errors import DataError
+from inceptionkit.evaluation.inference import every_exit
+from inceptionkit.machine import cores
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.progress import Listener, Progress
+from inceptionkit.training.defaults import choose_recipe
+from inceptionkit.training.execution import candidates, choose, default_device
+from inceptionkit.training.loop import train as updates
+from inceptionkit.training.probe import probe, time_evaluation
+from inceptionkit.training.process_settings import tuned
+from inceptionkit.training.run.choices import choose_net, input_side
+from inceptionkit.training.schedule import Plan
+from inceptionkit.training.state import Job, new_state
+
+EPOCHS = 15  # of each short training
+SIDE = 64  # pixels: largest input, for what label is wrong shows at a small size
+FOLLOWED = 64  # held-out images that are scored after each epoch, which the loop asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An image whose label a held-out model does not believe."""
+
+    index: int  # of the sample
+    label: int  # as given
+    guess: int
+    probability: float  # of the guess
+    label_probability: float
+
+    def as_json(self, source: Source) -> dict[str, Any]:
+        """As `check --json` prints it."""
+        return {
+            "path": source.samples.names[self.index],
+            "label": source.classes[self.label],
+            "guess": source.classes[self.guess],
+            "probability": self.probability,
+            "label_probability": self.label_probability,
+            "margin": self.label_probability - self.probability,
+        }
+
+
+def suspected(
+    found: Scan, groups: Sequence[Group], *, folds: int, seed: int, listener: Listener
+) -> tuple[Doubt, ...]:
+    """Images whose label the model that did not train on them would not give, worst first.
+
+    The worst is the one whose label has the least probability: that finds more flipped labels than
+    the margin to the guess, or thresholds for each class (docs/check.md).
+
+    Args:
+        found: the images.
+        groups: near-duplicates, which stay in one fold.
+        folds: how many trainings; each leaves out another share of the images.
+        seed: of the folds and the trainings.
+        listener: hears how long it will take, and how far it is.
+
+    Raises:
+        DataError: there are not two classes, or fewer images than folds.
+
+    Sources:
+        Self-confidence: C. Northcutt, L. Jiang, I. Chuang (2021), Confident learning: estimating
+        uncertainty in dataset labels, JAIR 70, arXiv:1911.00068, section 3.2.
+    """
+    probabilities = out_of_fold(found, groups, folds=folds, seed=seed, listener=listener)
+    labels = found.source.samples.labels[found.usable].astype(np.int64)
+    guesses, given = probabilities.argmax(1), probabilities[np.arange(len(labels)), labels]
+    return tuple(
+        Doubt(
+            int(found.usable[at]),
+            int(labels[at]),
+            int(guesses[at]),
+            float(probabilities[at, guesses[at]]),
+            float(given[at]),
+        )
+        for at in np.argsort(given, kind="stable").tolist()
+        if guesses[at] != labels[at]
+    )
+
+
+def out_of_fold(
+    found: Scan, groups: Sequence[Group], *, folds: int, seed: int, listener: Listener
+) -> NDArray[np.float32]:
+    """Probabilities of each usable image, (images, classes), by a model that never saw it.
+
+    Raises:
+        DataError: as `suspected` does.
+    """
+    template = _job(found, folds, seed, listener)
+    fold = fold_numbers(found, groups, folds=folds, seed=seed)
+    answers = np.zeros((len(fold), len(found.source.classes)), np.float32)
+    with tuned():
+        template = _announced(template, folds, listener)
+        torch.set_num_threads(template.execution.threads)
+        for number in range(folds):
+            held_out = np.flatnonzero(fold == number)
+            others = _subset(_resident(template, found), np.flatnonzero(fold != number))
+            val = _subset(template.val, held_out[:FOLLOWED])
+            job = _balanced(replace(template, val=val), others, answers.shape[1])
+            answers[held_out] = _fold(
+                job, template.val.pixels[torch.from_numpy(held_out)], number, folds, listener
+            )
+    return answers
+
+
+def fold_numbers(
+    found: Scan, groups: Sequence[Group], *, folds: int, seed: int
+) -> NDArray[np.int64]:
+    """The fold in which each usable image is held out: alike in every class, copies together."""
+    usable = found.usable
+    labels = found.source.samples.labels[usable]
+    order = np.lexsort((uniform(seed, 0, usable, "fold"), labels))
+    numbers = np.empty(len(usable), np.int64)
+    numbers[order] = np.arange(len(usable)) % folds
+    place = {index: at for at, index in enumerate(usable.tolist())}
+    for group in groups:
+        members = [place[index] for index in group.members]
+        numbers[members] = numbers[members[0]]
+    return numbers
+
+
+def _job(found: Scan, folds: int, seed: int, listener: Listener) -> Job:
+    """A short training on all images; the folds take parts of it."""
+    source, usable = found.source, found.usable
+    present = np.unique(source.samples.labels[usable])
+    if len(present) < 2 or len(usable) < 2 * folds:
+        msg = (
+            f"{source.address}: {len(usable)} usable images of {len(present)} classes are too few "
+            f"for {folds} folds; add images, or go without --folds"
+        )
+        raise DataError(msg)
+    sets = Sets(train=usable, val=usable, test=usable[:0], rule="every image is held out once")
+    sizes = survey(source)
+    opened = Opened(source=source, sets=sets, sizes=sizes, address=source.address)
+    side = min(SIDE, input_side("compact", sizes.median))
+    choice = choose_net(
+        "compact", side, classes=len(source.classes), short_side=sizes.median, gpu=False
+    )
+    recipe, _ = choose_recipe(opened, choice.net, [f"epochs={EPOCHS}"])
+    preprocessing = Preprocessing(size=side)
+    ready = load(opened, preprocessing, workers=cores(), strict=False, listener=listener)
+    ways = candidates(default_device(), torch.get_num_threads())
+    return Job(
+        net=choice.net,
+        recipe=recipe,
+        execution=ways[0],
+        preprocessing=preprocessing,
+        train=ready.train,
+        val=ready.val,
+        seed=seed,
+    )
+
+
+def _resident(job: Job, found: Scan) -> Images:
+    """The training images, which must be in memory."""
+    if isinstance(job.train, Images):
+        return job.train
+    msg = (
+        f"{found.source.address}: memory does not hold its images, as --folds needs; give fewer, "
+        "or go without --folds"
+    )
+    raise DataError(msg)
+
+
+def _announced(job: Job, folds: int, listener: Listener) -> Job:
+    """The job in its fastest arithmetic, after saying how long all of it will take."""
+    ways = candidates(job.execution.device, job.execution.threads)
+    best = choose(probe(job, ways))
+    job = replace(job, execution=best.execution)
+    steps = job.recipe.epochs * (job.steps_per_epoch * (folds - 1) // folds)
+    scoring = time_evaluation(job, new_state(job)) * (len(job.val) / folds + FOLLOWED * EPOCHS)
+    minutes = folds * (steps * best.step_seconds + scoring) / 60
+    listener.say(
+        f"label errors: {folds} trainings of {job.recipe.epochs} epochs at "
+        f"{job.preprocessing.size} px, about {max(1, round(minutes))} min"
+    )
+    return job
+
+
+def _fold(
+    job: Job, pixels: torch.Tensor, number: int, folds: int, listener: Listener
+) -> NDArray[np.float32]:
+    """Train on one fold's images and answer the others, (images, classes)."""
+    state = new_state(job)
+    steps = job.recipe.epochs * job.steps_per_epoch
+    plan = Plan(
+        step=0, steps=steps, progress=0.0, images_per_second=0.0, seconds_left=None, why="a fold"
+    )
+    for _ in updates(job, state, [plan]):
+        done = number * steps + state.step
+        listener.progress(
+            Progress(what="label errors", done=done, total=folds * steps, unit="updates")
+        )
+    return every_exit(state.average, pixels, job.preprocessing)["main"]
+
+
+def _balanced(job: Job, images: Images, classes: int) -> Job:
+    """The job with these images to train on, balanced as its recipe says."""
+    train, weights = balance(job.recipe.balance, images, classes)
+    if weights is not None:
+        weights = weights.to(job.execution.device, job.execution.dtype)
+    return replace(job, train=train, class_weights=weights)
+
+
+def _subset(images: Images, places: NDArray[np.int64]) -> Images:
+    picked = torch.from_numpy(places)
+    names = tuple(images.names[at] for at in places.tolist())
+    return Images(images.pixels[picked], images.labels[picked], images.shape[places], names)

@@ -1,0 +1,120 @@
+"""Averages of the weights over the run: what is scored and kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from inceptionkit.network import InceptionNet
+from inceptionkit.training.recipe import Recipe
+
+
+def floats(model: nn.Module) -> list[Tensor]:
+    """Every parameter and every running statistic, in a fixed order."""
+    state = model.state_dict(keep_vars=True).values()
+    return [value.detach() for value in state if value.is_floating_point()]
+
+
+@torch.no_grad()
+def move(average: nn.Module, model: nn.Module, share: float) -> None:
+    """Move `average` by a `share` of its way to `model`, running statistics included."""
+    torch._foreach_lerp_(floats(average), floats(model), share)
+
+
+def due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
+    """The updates that the average is to take in now, counted from 0; none if it is to wait.
+
+    It moves after every `average_every` updates of the run, and at the end of each epoch.
+
+    Args:
+        recipe: says how often.
+        first: update of the epoch.
+        done: updates, of the run.
+        last: whether the epoch, or the run, ends here.
+    """
+    every = recipe.average_every
+    begun = max(first, (done - 1) // every * every)
+    return range(begun, done) if last or done % every == 0 else range(0)
+
+
+def joint_share(recipe: Recipe, updates: Iterable[int], *, steps: int) -> float:
+    """By which share of its way the average moves to the weights, for several updates at once.
+
+    The weights after the last of them stand for those after each: 1 - (1 - share) (1 - share) ...
+
+    Sources:
+        pycls averages so: `EMA_UPDATE_PERIOD` of its `update_model_ema`.
+    """
+    kept = (1.0 - step_share(recipe, step=step, steps=steps) for step in updates)
+    return 1.0 - math.prod(kept)
+
+
+def step_share(recipe: Recipe, *, step: int, steps: int) -> float:
+    """By which share of its way to the weights the average moves after an update.
+
+    Args:
+        recipe: says which average.
+        step: updates done before this one.
+        steps: of the run, as far as it is planned.
+    """
+    if recipe.polyak is not None:
+        return polyak(step, begin=round((1.0 - recipe.polyak) * steps))
+    decay = recipe.ema_decay
+    if decay is None:
+        decay = 1.0 - 1.0 / max(1.0, (recipe.ema or 0.0) * steps)
+    return moving(step, decay=decay)
+
+
+def moving(step: int, *, decay: float) -> float:
+    """Of a moving average that keeps `decay` of itself.
+
+    The decay grows to that as (1 + step) / (10 + step), so that the first weights are soon
+    forgotten.
+
+    Sources:
+        The growing decay is that of TensorFlow's ExponentialMovingAverage with `num_updates`.
+    """
+    return 1.0 - min(decay, (1 + step) / (10 + step))
+
+
+def polyak(step: int, *, begin: int) -> float:
+    """Of the equal mean over all weights from update `begin` on; before, the weights themselves.
+
+    Sources:
+        Polyak and Juditsky 1992, doi:10.1137/0330046; GoogLeNet's final weights are such a mean
+        (arXiv:1409.4842, section 6).
+    """
+    return 1.0 / max(1, step - begin + 1)
+
+
+@torch.no_grad()
+def renew_norms(
+    model: InceptionNet, batches: Iterable[Tensor], *, still: Collection[nn.Module] = ()
+) -> None:
+    """Give batch norms the statistics of some batches, seen by `model` with its weights of now.
+
+    The mean of the batches' statistics takes the place of the running ones. The weights of an
+    average were never run: their statistics are not the average of others'.
+
+    Args:
+        model: changed in place; left in evaluation mode.
+        batches: (batch, channels, height, width), float, normalised.
+        still: modules whose batch norms keep what they have.
+    """
+    kept = {id(part) for module in still for part in module.modules()}
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and id(m) not in kept]
+    if not norms:
+        return
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # torch's word for the plain mean of all batches
+        norm.train()
+    for images in batches:
+        model(images, exits=[exit_.name for exit_ in model.spec.exits])
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    model.eval()

@@ -1,0 +1,73 @@
+"""Parts of a network that learn slower than others, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from inceptionkit.errors import RecipeError, did_you_mean
+from inceptionkit.network import InceptionNet
+from inceptionkit.spec import Net
+from inceptionkit.training.recipe import Recipe
+
+TRUNK = "trunk"  # the word for all of its blocks
+NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the second where several GPUs compute the run
+
+
+def check_frozen(net: Net, recipe: Recipe) -> None:
+    """Refuse a recipe that freezes up to a block which the network does not have."""
+    names = [name for name, _ in net.trunk]
+    if recipe.frozen not in {None, TRUNK, *names}:
+        hint = did_you_mean(str(recipe.frozen), (TRUNK, *names))
+        msg = f"frozen: {net.name} has no block {recipe.frozen!r}; {hint}"
+        raise RecipeError(msg)
+
+
+def rate_shares(model: InceptionNet, recipe: Recipe) -> dict[str, float]:
+    """Parameter name -> its share of the learning rate.
+
+    The head, the exits and the last block of the trunk take all of it; each block before takes
+    `layer_decay` of what the next one takes.
+    """
+    blocks = list(model.trunk)
+    share = {name: recipe.layer_decay**depth for depth, name in enumerate(reversed(blocks))}
+
+    def of(name: str) -> float:
+        part, _, rest = name.partition(".")
+        return share[rest.partition(".")[0]] if part == TRUNK else 1.0
+
+    return {name: of(name) for name, _ in model.named_parameters()}
+
+
+def frozen_parts(model: InceptionNet, recipe: Recipe) -> Iterator[nn.Module]:
+    """Modules that stay as they are."""
+    if recipe.frozen is not None:
+        for name, block in model.trunk.items():
+            yield block
+            if name == recipe.frozen:
+                break
+    if recipe.frozen_norms:
+        yield from (m for m in model.modules() if isinstance(m, NORMS))
+
+
+def freeze(model: InceptionNet, recipe: Recipe) -> None:
+    """Give the parameters that stay as they are no gradient."""
+    for part in frozen_parts(model, recipe):
+        part.requires_grad_(requires_grad=False)
+
+
+def train_mode(model: InceptionNet, recipe: Recipe) -> None:
+    """Put the network into training, but for what is frozen: its statistics stay too."""
+    model.train()
+    for part in frozen_parts(model, recipe):
+        part.eval()
+
+
+def set_norm_decay(model: nn.Module, recipe: Recipe) -> None:
+    """Set how much of its running statistics each batch norm keeps at an update."""
+    if recipe.norm_decay is None:
+        return
+    for part in model.modules():
+        if isinstance(part, NORMS):
+            part.momentum = 1.0 - recipe.norm_decay

@@ -1,0 +1,95 @@
+"""Optimisers: from a recipe, and their state as named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer, RMSprop
+
+from inceptionkit.network import InceptionNet
+from inceptionkit.training.freezing import rate_shares
+from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
+
+
+def optimiser(model: InceptionNet, recipe: Recipe) -> Optimizer:
+    """The optimiser of a recipe; weight decay on weights only, frozen parameters left out.
+
+    Weights are the parameters of two dimensions or more: biases, gammas and betas do not decay.
+    """
+    groups = parameter_groups(model, recipe)
+    lr, momentum = recipe.lr, recipe.momentum
+    match recipe.optimiser:
+        case "nesterov" | "sgd":
+            nesterov = recipe.optimiser == "nesterov" and momentum > 0
+            return at_rest(SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True))
+        case "rmsprop":
+            own = given(alpha=recipe.square_decay, eps=recipe.epsilon)
+            return RMSprop(groups, lr=lr, momentum=momentum, foreach=True, **own)
+        case "rmsprop_tf":
+            own = given(decay=recipe.square_decay, epsilon=recipe.epsilon)
+            return RMSPropTensorFlow(groups, lr=lr, momentum=momentum, **own)
+        case "adamw":
+            second = 0.999 if recipe.square_decay is None else recipe.square_decay
+            own = given(eps=recipe.epsilon)
+            return AdamW(groups, lr=lr, betas=(momentum, second), foreach=True, **own)
+
+
+def at_rest(made: SGD) -> SGD:
+    """Give SGD its momenta, zero, before the first update.
+
+    torch's fused one makes them in its first update, and leaves them unset where a scaler has it
+    leave that update out.
+    """
+    for group in made.param_groups:
+        for parameter in group["params"] if group["momentum"] else ():
+            made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return made
+
+
+def given(**options: float | None) -> dict[str, Any]:
+    """Those options that are not None: for the others the optimiser has its own value."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters by weight decay and by share of the learning rate, in a fixed order."""
+    shares = rate_shares(model, recipe)
+    groups: dict[tuple[float, bool], list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((shares[name], parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": found, "share": share, "weight_decay": recipe.weight_decay * decays}
+        for (share, decays), found in sorted(groups.items(), key=lambda item: item[0], reverse=True)
+    ]
+
+
+def set_rate(optimiser: Optimizer, lr: float) -> None:
+    """Give every group its share of the learning rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = lr * group["share"]
+
+
+def moments(optimiser: Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """What the optimiser remembers: "momentum_buffer.NAME" and so on."""
+    return {
+        f"{kind}.{name}": value
+        for name, parameter in model.named_parameters()
+        for kind, value in optimiser.state.get(parameter, {}).items()
+        if value is not None
+    }
+
+
+def set_moments(optimiser: Optimizer, model: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Put back what `moments` gave."""
+    parameters = dict(model.named_parameters())
+    optimiser.state.clear()
+    for key, value in values.items():
+        kind, _, name = key.partition(".")
+        parameter = parameters[name]
+        like = parameter if value.shape == parameter.shape else value  # in memory too
+        optimiser.state[parameter][kind] = torch.empty_like(like, dtype=value.dtype).copy_(value)

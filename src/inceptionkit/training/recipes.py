@@ -1,0 +1,216 @@
+"""The recipes that ship: those of the papers and of published code, and ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from inceptionkit.errors import RecipeError, UnknownNameError, did_you_mean
+from inceptionkit.training.recipe import MODERN, Recipe, from_json, to_json
+
+SUFFIX = ".json"
+LARGEST_FILE = 2**20  # bytes; a recipe has 2 KiB
+
+FINETUNE = replace(
+    MODERN,
+    name="finetune",
+    source="ours: `modern` for weights that have learnt something already",
+    departs=(),
+    epochs=15,
+    lr=0.1,
+    layer_decay=0.9,
+    area_low=0.25,
+)
+
+AS_PUBLISHED = replace(  # what the papers' recipes have in common: nothing that came later
+    MODERN, optimiser="sgd", warmup=0.0, smoothing=0.0, mirror="random", ema=None, ema_decay=0.0
+)
+
+NIN_2013 = replace(
+    AS_PUBLISHED,
+    name="nin_2013",
+    source="arXiv:1312.4400 section 4, and its author's cuda-convnet files for CIFAR-10",
+    departs=(
+        "biases learn as fast as weights: the author's files double their rate",
+        "so does the last 1x1 convolution: the author's files give it a tenth",
+        "the paper whitens CIFAR-10 (global contrast normalisation, ZCA); here images are scaled",
+        "the paper divides the rate by 10 when accuracy stalls; here at the epochs of the files",
+    ),
+    epochs=260,
+    batch=128,
+    lr=0.1,
+    lr_batch=128,
+    decay="step",
+    decay_factor=0.1,
+    decay_at=(200.0, 230.0),
+    weight_decay=1e-4,
+    area_low=1.0,
+    aspect=1.0,
+)
+
+GOOGLENET_2014 = replace(
+    AS_PUBLISHED,
+    name="googlenet_2014",
+    source="arXiv:1409.4842 section 6; what it leaves open from Caffe's bvlc_googlenet",
+    departs=(
+        "the paper's SGD is asynchronous, of many machines; here updates follow one another",
+        "rate, batch, weight decay and length are Caffe's: the paper does not state them",
+        "biases learn as fast as weights: Caffe's files double their rate",
+        "pixels are not divided, as in Caffe: scaled to 1 they drown in first biases of 0.2",
+        "the paper does not state what Polyak averaging covers; here the last half of the run",
+    ),
+    epochs=250,
+    batch=32,
+    lr=0.01,
+    lr_batch=32,
+    decay="step",
+    decay_factor=0.96,
+    decay_epochs=8.0,
+    weight_decay=2e-4,
+    exit_weight=0.3,
+    ema_decay=None,
+    polyak=0.5,
+    average_every=1,
+    pixel_std=1 / 255,
+    interpolation="random",
+    photometric=0.5,
+)
+
+KERAS_GOOGLENET = replace(
+    AS_PUBLISHED,
+    name="keras_googlenet",
+    source="the Keras tutorial of GoogLeNet on CIFAR-10 upscaled to 224 px, `--arch googlenet`: "
+    "rate 0.01 * 0.96^floor((1 + epoch) / 8), loss weights 1, 0.3, 0.3",
+    departs=(
+        "the tutorial's 5x5 paths have 3x3 kernels (`--arch googlenet:torchvision` has them too)",
+        "the tutorial overwrites its labels with images and never scales val; both are mended",
+    ),
+    epochs=25,
+    batch=256,
+    lr=0.01,
+    lr_batch=256,
+    decay="step",
+    decay_factor=0.96,
+    decay_epochs=8.0,
+    decay_shift=1.0,
+    weight_decay=0.0,
+    exit_weight=0.3,
+    area_low=1.0,
+    aspect=1.0,
+    mirror="none",
+)
+
+INCEPTION_V3_2015 = replace(
+    AS_PUBLISHED,
+    name="inception_v3_2015",
+    source="arXiv:1512.00567 section 8; momentum, weight decay, exit weight, decays of averages, "
+    "crops and colours from TensorFlow's published trainer",
+    departs=(
+        "50 replicas updated the weights asynchronously; here updates follow one another",
+        "TensorFlow's crops follow annotated boxes; here they are free",
+    ),
+    epochs=100,
+    batch=32,
+    lr=0.045,
+    lr_batch=32,
+    decay="step",
+    decay_factor=0.94,
+    decay_epochs=2.0,
+    optimiser="rmsprop_tf",
+    momentum=0.9,
+    square_decay=0.9,
+    epsilon=1.0,
+    weight_decay=4e-5,
+    smoothing=0.1,
+    exit_weight=0.4,
+    ema_decay=0.9999,
+    average_every=1,
+    norm_decay=0.9997,
+    clip=2.0,
+    area_low=0.05,
+    interpolation="random",
+    augment="inception",
+)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            MODERN, FINETUNE, NIN_2013, GOOGLENET_2014, KERAS_GOOGLENET, INCEPTION_V3_2015,
+        )
+    }
+)  # fmt: skip
+OURS = (MODERN, FINETUNE)  # suited to the images; others stay as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A recipe, and what it took from `modern` because its file does not say."""
+
+    recipe: Recipe
+    assumed: tuple[str, ...] = ()
+
+    def says(self) -> tuple[str, ...]:
+        """In words, what a user may not expect."""
+        recipe = self.recipe
+        said: tuple[str, ...] = (
+            () if recipe.name == MODERN.name else (f"recipe {recipe.name}: {recipe.source}",)
+        )
+        if self.assumed:
+            said += (f"recipe {recipe.name} takes from {MODERN.name}: {', '.join(self.assumed)}",)
+        return said
+
+
+def find(name: str) -> Found:
+    """Look up a recipe.
+
+    Args:
+        name: of one that ships, or path of a file that ends in .json.
+
+    Raises:
+        UnknownNameError: no such recipe.
+        RecipeError: the file is none.
+    """
+    if name.endswith(SUFFIX):
+        return read(Path(name))
+    if name not in RECIPES:
+        msg = f"no recipe is called {name!r}; {did_you_mean(name, RECIPES)}"
+        raise UnknownNameError(msg)
+    return Found(RECIPES[name])
+
+
+def read(path: Path) -> Found:
+    """Read a recipe file: what `inceptionkit recipes NAME` prints, or some of its keys.
+
+    Raises:
+        RecipeError: it is missing, no JSON object, has an unknown key or a wrong value.
+    """
+    try:
+        with path.open("rb") as file:
+            data = json.loads(file.read(LARGEST_FILE))
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror}); `inceptionkit recipes NAME` prints one"
+        raise RecipeError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{path}: is no JSON ({error}); `inceptionkit recipes NAME` prints a recipe"
+        raise RecipeError(msg) from error
+    if not isinstance(data, dict):
+        msg = f"{path}: must be a JSON object; `inceptionkit recipes NAME` prints a recipe"
+        raise RecipeError(msg)
+    known = [field.name for field in fields(Recipe)]
+    for key in data:
+        if key not in known:
+            msg = f"{path}: a recipe has no key {key!r}; {did_you_mean(key, known)}"
+            raise RecipeError(msg)
+    own = {"name": path.stem, "source": str(path), "departs": []} | data
+    if own["name"] in {recipe.name for recipe in OURS}:  # which are suited to the images
+        own["name"] = path.name
+    try:
+        recipe = from_json(to_json(MODERN) | own)
+    except RecipeError as error:
+        msg = f"{path}: {error}"
+        raise RecipeError(msg) from error
+    return Found(recipe, tuple(key for key in known if key not in own))

@@ -1,0 +1,193 @@
+"""The folder of a run: finding a place for it, and its logs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from inceptionkit.data import Unusable
+from inceptionkit.errors import RunError, WriteError
+from inceptionkit.files import part_of, write_whole
+
+CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
+LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
+
+
+def resuming(folder: Path) -> str:
+    """What goes on with a run that was interrupted: as many processes, for the same bytes."""
+    from inceptionkit.training.distributed import launched
+
+    return "the same torchrun command" if launched() else resume_command(folder)
+
+
+def resume_command(folder: Path) -> str:
+    """The command that resumes a run, as a shell takes it."""
+    place = str(folder)
+    return shlex.join(["inceptionkit", "resume", f"./{place}" if place.startswith("-") else place])
+
+
+def free(out: Path | None) -> None:
+    """Refuse a folder that holds something already.
+
+    Raises:
+        RunError: it does.
+    """
+    if out is not None and out.exists() and not is_free(out):
+        if (out / "run.json").exists():
+            msg = f"{out}: holds another run; choose another --out, or `{resume_command(out)}`"
+        else:
+            msg = f"{out}: holds something already; choose another --out"
+        raise RunError(msg)
+
+
+def is_free(folder: Path) -> bool:
+    """Whether a folder is empty, or holds only what is left of a run that was lost before run.json.
+
+    Such a run made the folder of its checkpoints first, and saved none.
+    """
+    if not folder.is_dir():
+        return False
+    left, unusable = folder / CHECKPOINTS, folder / UNUSABLE
+    ours = {left, unusable, part_of(unusable), part_of(folder / "run.json")}
+    there = set(folder.iterdir())
+    return not there or (there <= ours and left.is_dir() and not any(left.iterdir()))
+
+
+def new_folder(out: Path | None, data: str, net: str) -> Path:
+    """Make the folder of a new run.
+
+    Args:
+        out: where; None for the next number under `runs/`.
+        data: address, for the name.
+        net: name of the architecture, for the name.
+
+    Raises:
+        RunError: `out` holds something already, or no folder can be made there.
+    """
+    if out is not None:
+        free(out)
+        return make(out)
+    stem = stem_of(data, net)
+    taken = {path.name for path in Path("runs").glob(f"{stem}-*")}
+    number = next(n for n in itertools.count(1) if f"{stem}-{n:03d}" not in taken)
+    return make(Path("runs") / f"{stem}-{number:03d}")
+
+
+def begun(out: Path | None, data: str, net: str) -> list[Path]:
+    """The folders that `new_folder` may have made for the same words, newest first.
+
+    The numbers of folders grow.
+    """
+    if out is not None:
+        return [out] if out.exists() else []
+    found = Path("runs").glob(f"{stem_of(data, net)}-[0-9]*")
+    return sorted(found, key=lambda p: (len(p.name), p), reverse=True)
+
+
+def stem_of(data: str, net: str) -> str:
+    """How the name of a run's folder begins."""
+    return f"{clean(Path(data).name)}-{clean(net)}"
+
+
+def make(folder: Path) -> Path:
+    """Make the folder and the one of its checkpoints.
+
+    Raises:
+        RunError: they cannot be made.
+    """
+    try:
+        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder}: cannot be made ({error.strerror}); choose another folder with --out"
+        raise RunError(msg) from error
+    return folder
+
+
+def empty(folder: Path) -> None:
+    """Remove everything in a folder."""
+    for path in list(folder.iterdir()):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def clean(name: str) -> str:
+    """A name that is safe in a path.
+
+    >>> clean("googlenet:bn"), clean("my photos/")
+    ('googlenet-bn', 'my-photos')
+    """
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or "data"
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a CSV file whole, a column for every key of the first row."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())
+
+
+def write_unusable(folder: Path, unusable: Iterable[Unusable]) -> None:
+    """Write unusable.csv, which is there even when it is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "reason"))
+    writer.writerows((one.name, one.reason) for one in unusable)
+    write_whole(folder / UNUSABLE, text.getvalue().encode(errors="backslashreplace"))
+
+
+def add_unusable(folder: Path, found: Iterable[Unusable]) -> None:
+    """Add to unusable.csv what is not in it yet."""
+    known = [Unusable(row["path"], row["reason"]) for row in read_rows(folder / UNUSABLE)]
+    if new := [one for one in dict.fromkeys(found) if one not in known]:
+        write_unusable(folder, [*known, *new])
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file that we wrote; none if it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def keep_steps(folder: Path, last: int) -> None:
+    """Drop the lines of log.jsonl that come after update `last`, or that are cut short."""
+    path = folder / STEPS
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    kept = [line for line in lines if until(line, last)]
+    write_whole(path, "".join(kept))
+
+
+def until(line: str, last: int) -> bool:
+    """Whether a line of log.jsonl is whole and no later than update `last`."""
+    try:
+        return line.endswith("\n") and int(json.loads(line)["step"]) <= last
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def add_step(folder: Path, row: Mapping[str, Any]) -> None:
+    """Append a line to log.jsonl.
+
+    Raises:
+        WriteError: the disk does not take it.
+    """
+    try:
+        with (folder / STEPS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise WriteError(folder / STEPS, error) from error

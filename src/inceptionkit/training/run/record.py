@@ -1,0 +1,227 @@
+"""run.json: everything needed to repeat a run, written before it is followed."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from inceptionkit.errors import InceptionError, RunError
+from inceptionkit.files import write_json
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net, from_json, to_json
+from inceptionkit.training import recipe as recipes
+from inceptionkit.training.budget import Budget, Epochs, Time, Work
+from inceptionkit.training.execution import Execution, Trial
+from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.run.initial_weights import Start
+from inceptionkit.training.schedule import Plan
+
+FORMAT = 1
+FILE = "run.json"
+PACKAGES = ("inceptionkit", "torch", "numpy", "pillow", "safetensors")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """What the run is computed on."""
+    import os
+
+    import torch
+
+    found: dict[str, Any] = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "cores": os.cpu_count(),
+    }
+    if torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def processor() -> str:
+    """Name of the processor, as far as the system says it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """What run.json holds. Probe, execution and plans are added as they are decided."""
+
+    data: dict[str, Any]  # address, fingerprint, classes, sets, rule, unusable
+    net: Net
+    preprocessing: Preprocessing
+    recipe: Recipe
+    seed: int
+    budget: Budget
+    threads: int
+    device: str
+    precision: str  # asked for: "auto" or one
+    reasons: list[str]  # what was chosen without being asked for, and why
+    start: Start | None = None  # the model that it begins with
+    find_rate: bool = False  # whether a sweep chooses the learning rate before the first update
+    found_rate: float | None = None  # what it chose, which is then the recipe's
+    track: bool = False  # whether to write TensorBoard events
+    strict: bool = False  # whether an unusable image is an error
+    processes: int = 1  # that compute it; a resumed run may have another number
+    probe: list[Trial] = field(default_factory=list)
+    execution: Execution | None = None
+    plans: list[Plan] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+    made_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    versions: Mapping[str, str] = field(default_factory=versions)
+    machine: Mapping[str, Any] = field(default_factory=machine)
+
+    def write(self, folder: Path) -> None:
+        """Write run.json whole.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        write_json(folder / FILE, self.to_json())
+
+    def arithmetic(self) -> str:
+        """How the run computes and why, in words."""
+        chosen = "not chosen yet" if self.execution is None else self.execution.says()
+        tried = "; ".join(trial.says() for trial in self.probe)
+        return f"arithmetic: {chosen} (an update takes: {tried})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "format": FORMAT,
+            "made_at": self.made_at,
+            "data": self.data,
+            "reasons": self.reasons,
+            "recipe": recipes.to_json(self.recipe),
+            "seed": self.seed,
+            "budget": asdict(self.budget),
+            "threads": self.threads,
+            "device": self.device,
+            "precision": self.precision,
+            "start": self.start and asdict(self.start),
+            "find_rate": self.find_rate,
+            "found_rate": self.found_rate,
+            "track": self.track,
+            "strict": self.strict,
+            "processes": self.processes,
+            "probe": [asdict(trial) for trial in self.probe],
+            "execution": self.execution and asdict(self.execution),
+            "plans": [asdict(plan) for plan in self.plans],
+            "result": self.result,
+            "versions": dict(self.versions),
+            "machine": dict(self.machine),
+            "preprocessing": self.preprocessing.to_json(),
+            "architecture": to_json(self.net),
+        }
+
+
+def read_record(folder: Path) -> Record:
+    """Read a run's run.json.
+
+    Raises:
+        RunError: there is none, or it is damaged or of another version.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        above = folder.parent
+        meant = above if (above / FILE).is_file() else "the folder that `train` printed"
+        msg = f"{folder}: no run there, it holds no {FILE}; give {meant}"
+        raise RunError(msg)
+    try:
+        data = json.loads(path.read_bytes())
+        if data["format"] != FORMAT:
+            msg = f"format must be {FORMAT}, got {data['format']!r}"
+            raise RunError(msg)
+        return record_from_json(data)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        said = str(error) if isinstance(error, InceptionError) else repr(error)
+        msg = f"{path}: cannot be used ({said}); start the run again in another folder"
+        raise RunError(msg) from error
+
+
+SAME = (
+    "data", "recipe", "seed", "budget", "device", "precision", "start", "find_rate",
+    "preprocessing", "architecture",
+)  # what makes two records those of one run  # fmt: skip
+
+
+def same_run(folder: Path, record: Record) -> bool:
+    """Whether the folder holds this run, not yet finished.
+
+    Args:
+        folder: of a run.
+        record: of the run that is wanted.
+    """
+    try:
+        there = read_record(folder)
+    except RunError:
+        return False
+    recipe = replace(record.recipe, accumulate=there.recipe.accumulate)  # the probe may raise it
+    if record.find_rate:  # and the sweep has set the rate, or will
+        recipe = replace(recipe, lr=there.recipe.lr)
+    record = replace(record, recipe=recipe)
+    ours, theirs = record.to_json(), there.to_json()
+    return there.result is None and all(ours[key] == theirs[key] for key in SAME)
+
+
+def record_from_json(data: Mapping[str, Any]) -> Record:
+    """Read what `Record.to_json` wrote."""
+    execution, start = data["execution"], data["start"]
+    return Record(
+        data=data["data"],
+        net=from_json(data["architecture"]),
+        preprocessing=Preprocessing.from_json(data["preprocessing"]),
+        recipe=recipes.from_json(data["recipe"]),
+        seed=data["seed"],
+        budget=budget_from_json(data["budget"]),
+        threads=data["threads"],
+        device=data["device"],
+        precision=data["precision"],
+        reasons=data["reasons"],
+        start=start and Start(**start),
+        find_rate=data["find_rate"],
+        found_rate=data["found_rate"],
+        track=data["track"],
+        strict=data["strict"],
+        processes=data["processes"],
+        probe=[trial_from_json(trial) for trial in data["probe"]],
+        execution=execution and Execution(**execution),
+        plans=[Plan(**plan) for plan in data["plans"]],
+        result=data["result"],
+        made_at=data["made_at"],
+        versions=data["versions"],
+        machine=data["machine"],
+    )
+
+
+def trial_from_json(data: Mapping[str, Any]) -> Trial:
+    """Read what the probe measured of one way of computing."""
+    return Trial(Execution(**data["execution"]), data["step_seconds"])
+
+
+def budget_from_json(data: Mapping[str, Any]) -> Budget:
+    """Read a budget: its one key says of what."""
+    (kind,) = (kind for kind in (Time, Epochs, Work) if kind.__match_args__ == tuple(data))
+    found: Budget = kind(**data)
+    return found

@@ -1,0 +1,71 @@
+"""The fastest variant is the fastest of those that lose little enough, judged on val."""
+
+import pytest
+
+from inceptionkit.deployment.benchmark import Row
+from inceptionkit.deployment.variants import Variant, Variants, why
+from inceptionkit.evaluation.confidence import Interval, Paired
+
+IMAGES = 1000
+
+
+def variant(precision: str, ms: float, lost: int) -> Variant:
+    row = Row(
+        engine="inceptionkit+openvino", ours=True, to_the_end=None, precision=precision, batch=8,
+        median_ms=ms, p95_ms=ms, mean_ms=ms, images_per_second=1e3 / ms, bytes=1, top1=0.5,
+        agreement=0.5,
+    )  # type: ignore[arg-type] # fmt: skip
+    mean = -lost / IMAGES
+    change = Paired(
+        images=IMAGES, only_first=max(lost, 0), only_second=max(-lost, 0),
+        difference=Interval(mean, mean - 0.01, mean + 0.01), p_value=1.0,
+    )  # fmt: skip
+    return Variant(None, row, change)  # type: ignore[arg-type] # nothing is written
+
+
+def table(*found: Variant) -> Variants:
+    return Variants(found=found, left_out=(), images=1, which="test", chosen_on="val")
+
+
+@pytest.mark.parametrize(
+    ("lost", "most", "chosen"),
+    [
+        ({"bf16": 0, "int8": 3}, 0.003, "int8"),
+        ({"bf16": 0, "int8": 4}, 0.003, "bf16"),
+        ({"bf16": 9, "int8": 4}, 0.003, "fp32"),
+        ({"bf16": 0, "int8": 1}, 0.0, "bf16"),
+        ({"bf16": 0, "int8": -2}, 0.0, "int8"),
+        ({"bf16": 500, "int8": 600}, 1.0, "int8"),
+    ],
+)
+def test_the_fastest_loses_at_most_what_it_may(
+    lost: dict[str, int], most: float, chosen: str
+) -> None:
+    found = table(
+        variant("fp32", 9.0, 0),
+        variant("bf16", 4.0, lost["bf16"]),
+        variant("int8", 2.0, lost["int8"]),
+    )
+
+    assert found.fastest(most).row.precision == chosen
+
+
+def test_there_is_always_fp32() -> None:
+    found = table(variant("fp32", 9.0, 1), variant("int8", 2.0, 2))
+
+    assert found.fastest(0.0).row.precision == "fp32"
+
+
+def test_a_machine_on_which_fp32_is_fastest_gets_fp32() -> None:
+    found = table(variant("fp32", 2.0, 0), variant("int8", 3.0, 0))
+
+    assert found.fastest(0.003).row.precision == "fp32"
+
+
+def test_the_reason_says_what_it_gains_what_it_costs_and_where_that_was_found() -> None:
+    found = table(variant("fp32", 9.0, 0), variant("int8", 2.0, 2))
+
+    assert why(found, found.fastest(0.003), 0.003) == (
+        "int8: the fastest here (int8 2.00 ms, fp32 9.00 ms) of those that lose at most "
+        "0.3 points of top-1; it changes it by -0.2 (-1.2 to +0.8) on 1,000 images: val"
+    )

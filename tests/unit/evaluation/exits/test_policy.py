@@ -1,0 +1,124 @@
+"""Exit policies as data, and what sure means."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from inceptionkit.errors import InceptionError, RecipeError, WeightsError
+from inceptionkit.evaluation.exits.policy import (
+    RunToTheEnd,
+    StopAsStored,
+    confidence,
+    gated,
+    of_model,
+)
+from inceptionkit.model import Card, ExitPolicy, Gate, read_model, write_model, write_policy
+from inceptionkit.network import build
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net
+
+POLICY = ExitPolicy(
+    measure="margin",
+    gates=(Gate(exit="first", confidence=0.75, temperature=0.5), Gate(exit="second", confidence=1)),
+    temperature=2.0,
+    origin={"goal": {"Lose": 0.002}},
+)
+GATE = {"exit": "first", "confidence": 0.5, "temperature": 1.0}
+
+
+@pytest.fixture
+def folder(tiny: Net, tmp_path: Path) -> Path:
+    state = {k: v.numpy() for k, v in build(tiny).state_dict().items() if v.is_floating_point()}
+    card = Card(
+        architecture=tiny,
+        classes=tuple("abcdefghij"),
+        preprocessing=Preprocessing(size=16),
+    )
+    write_model(tmp_path / "model", card, state)
+    return tmp_path / "model"
+
+
+def test_measures_by_hand() -> None:
+    rows = [[0.7, 0.2, 0.1], [1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]]
+    probabilities = np.array(rows, np.float32)
+    entropy = [stats.entropy(row, base=3) for row in rows]
+
+    assert confidence(probabilities, "probability").tolist() == pytest.approx([0.7, 1, 1 / 3])
+    assert confidence(probabilities, "margin").tolist() == pytest.approx([0.5, 1, 0], abs=1e-7)
+    assert confidence(probabilities, "entropy").tolist() == pytest.approx(
+        [1 - e for e in entropy], abs=1e-6
+    )
+
+
+def test_a_policy_comes_back_from_json() -> None:
+    assert ExitPolicy.from_json(json.loads(json.dumps(POLICY.to_json()))) == POLICY
+
+
+def test_a_policy_is_stored_with_the_model_and_nothing_else_changes(folder: Path) -> None:
+    before = json.loads((folder / "model.json").read_text())
+    tensors = (folder / "model.safetensors").read_bytes()
+    written = write_policy(folder, POLICY)
+    after = json.loads((folder / "model.json").read_text())
+
+    assert "exit_policy" not in before
+    assert read_model(folder)[0].exit_policy == POLICY
+    assert written == folder / "model.json"
+    assert {k: v for k, v in after.items() if k != "exit_policy"} == before
+    assert (folder / "model.safetensors").read_bytes() == tensors
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gates": [{**GATE, "exit": "third"}]}, "tiny has no exit 'third'; there are first, sec"),
+        ({"gates": [{**GATE, "confidence": 1.5}]}, "confidence must lie between 0 and 1, got 1.5"),
+        ({"gates": [{**GATE, "confidence": "high"}]}, "exit policy: no policy ("),
+        ({"gates": [{**GATE, "temperature": 0}]}, "temperature must be a number above 0, got 0"),
+        ({"gates": [GATE, GATE]}, "an exit has two gates, got first, first"),
+        ({"gates": [{**GATE, "exit": "second"}, GATE]}, "in the order of the trunk, first, second"),
+        ({"gates": 3}, "exit policy: no policy ("),
+        ({"gates": [{"exit": "first"}]}, "exit policy: no policy ("),
+        ({"measure": "marginal"}, "no measure 'marginal'; did you mean 'margin'?"),
+        ({"temperature": math.inf}, "main: temperature must be a number above 0, got inf"),
+        ({"when": "always"}, "exit policy: no policy ("),
+    ],
+)
+def test_a_damaged_policy_is_told(folder: Path, change: dict[str, Any], said: str) -> None:
+    write_policy(folder, POLICY)
+    data = json.loads((folder / "model.json").read_text())
+    data["exit_policy"] |= change
+    (folder / "model.json").write_text(json.dumps(data))
+    with pytest.raises(WeightsError) as error:
+        read_model(folder)
+
+    assert said in str(error.value)
+    assert str(error.value).endswith("; copy the model folder again")
+
+
+def test_a_policy_that_is_no_object(folder: Path) -> None:
+    data = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(data | {"exit_policy": [1]}))
+    with pytest.raises(InceptionError, match=r"exit_policy must be an object, got \[1\]"):
+        read_model(folder)
+
+
+def test_the_stored_policy_is_used_when_asked_for(folder: Path, tiny: Net) -> None:
+    card, _ = read_model(folder)
+    with pytest.raises(RecipeError, match=r"^runs/x: no exit policy is stored with it; choose one"):
+        of_model(StopAsStored(), card, "runs/x")
+    write_policy(folder, POLICY)
+    card, _ = read_model(folder)
+
+    assert of_model(StopAsStored(), card) == POLICY
+    assert of_model(None, card) == RunToTheEnd()
+    assert gated(RunToTheEnd(), tiny).gates == ()
+
+
+def test_a_policy_of_another_network(tiny: Net) -> None:
+    with pytest.raises(WeightsError, match=r"^exit policy: tiny has no exit 'exit1'"):
+        gated(ExitPolicy(gates=(Gate(exit="exit1", confidence=0.5),)), tiny)

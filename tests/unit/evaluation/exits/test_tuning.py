@@ -1,0 +1,202 @@
+"""Choosing exit policies, against every policy that there is."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inceptionkit.derive import cost
+from inceptionkit.errors import RecipeError
+from inceptionkit.evaluation.calibration import tempered
+from inceptionkit.evaluation.exits import tuning as tune
+from inceptionkit.evaluation.exits.goals import Lose, MeanMacs, TopOne, choose, parse_goal
+from inceptionkit.evaluation.exits.tuning import (
+    Judged,
+    bound,
+    frontier,
+    improved,
+    leaves,
+    outcome,
+    spent,
+)
+from inceptionkit.spec import Net
+
+COSTS = np.array([100, 200, 400]), np.array([10, 20, 0])
+
+
+def by_hand(right: list[list[int]], confidence: list[list[float]]) -> Judged:
+    """Two exits and main; what is expected is what was counted."""
+    flags = np.array(right, bool)
+    return Judged(
+        names=("first", "second"),
+        right=flags,
+        expected=flags.astype(float),
+        confidence=np.array(confidence),
+        temperatures=(1.0, 1.0, 1.0),
+        reach=COSTS[0],
+        head=COSTS[1],
+    )
+
+
+EASY_TO_HARD = by_hand(
+    right=[[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]],
+    confidence=[[0.9, 0.8, 0.3, 0.2], [0.9, 0.9, 0.7, 0.1]],
+)
+
+
+def drawn(seed: int, images: int = 60) -> Judged:
+    """Exits that are right the more often the surer they are, and the later they come."""
+    random = np.random.default_rng(seed)
+    confidence = random.random((2, images)).round(2)
+    right = np.stack(
+        [random.random(images) < 0.4 + 0.5 * c for c in confidence] + [random.random(images) < 0.9]
+    )
+    return by_hand(right.tolist(), confidence.tolist())
+
+
+def test_who_leaves_where_and_what_it_costs() -> None:
+    """The first exit's head is paid by all, the second's by those that come by."""
+    point = outcome(EASY_TO_HARD, (0.8, 0.5))
+
+    assert leaves(EASY_TO_HARD, (0.8, 0.5)).tolist() == [0, 0, 1, 2]
+    assert spent(EASY_TO_HARD, (0.8, 0.5)).tolist() == [110, 230, 430]
+    assert (point.top1, point.mean_macs) == (1.0, (110 + 110 + 230 + 430) / 4)
+
+
+def test_an_exit_without_threshold_costs_nothing() -> None:
+    assert leaves(EASY_TO_HARD, (None, 0.5)).tolist() == [1, 1, 1, 2]
+    assert spent(EASY_TO_HARD, (None, 0.5)).tolist() == [100, 220, 420]
+    assert outcome(EASY_TO_HARD, (None, None)).mean_macs == 400
+
+
+def test_the_oracle_leaves_at_the_first_right_exit() -> None:
+    found = bound(EASY_TO_HARD)
+
+    assert (found.top1, found.mean_macs) == (1.0, (110 + 110 + 220 + 400) / 4)
+
+
+def test_nothing_that_is_hopeless_is_sent_on_by_the_oracle() -> None:
+    hopeless = by_hand([[0, 1], [0, 1], [0, 1]], [[0.5, 0.5], [0.5, 0.5]])
+
+    assert bound(hopeless).mean_macs == 110
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), worth=st.floats(1.0, 1e5))
+def test_no_threshold_can_be_moved_for_the_better(seed: int, worth: float) -> None:
+    judged = drawn(seed, 25)
+
+    def value(thresholds: tuple[float | None, ...]) -> float:
+        point = outcome(judged, thresholds)
+        return worth * point.top1 - point.mean_macs
+
+    found = improved(judged, (None, None), worth)
+    for number in range(2):
+        for other in [None, 0.0, *(judged.confidence[number] + 0.0).tolist()]:
+            moved = (*found[:number], other, *found[number + 1 :])
+            assert value(moved) <= value(found) + 1e-6
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_frontier_is_near_the_best_of_all_policies(seed: int) -> None:
+    """Every pair of thresholds is tried: none beats the frontier by more than two images in 25."""
+    judged = drawn(seed, 25)
+    points = frontier(judged)
+    levels = [[None, *np.unique(row).tolist()] for row in judged.confidence]
+    for thresholds in product(*levels):
+        rival = outcome(judged, tuple(thresholds))
+        cheap = [p for p in points if p.mean_macs <= rival.mean_macs + 1e-9]
+        assert max((p.top1 for p in cheap), default=0) >= rival.top1 - 2 / 25 - 1e-9
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_frontier_rises(seed: int) -> None:
+    judged = drawn(seed)
+    points = frontier(judged)
+    oracle = bound(judged)
+
+    assert [p.mean_macs for p in points] == sorted(p.mean_macs for p in points)
+    assert [p.expected for p in points] == sorted({p.expected for p in points})
+    assert points[0].mean_macs >= 100
+    assert max(p.top1 for p in points) <= oracle.top1 + 1e-9
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), share=st.floats(0.0, 0.3))
+def test_goals_are_met_as_cheaply_or_as_well_as_the_frontier_can(seed: int, share: float) -> None:
+    judged = drawn(seed)
+    points, main = frontier(judged), outcome(judged, (None, None))
+    lost = choose(points, Lose(share), main)
+    cheap = choose(points, MeanMacs(points[0].mean_macs + 50), main)
+
+    assert lost.expected >= main.expected - share - 1e-9
+    assert lost.mean_macs <= main.mean_macs + 1e-9
+    assert cheap.mean_macs <= points[0].mean_macs + 50
+    assert choose(points, TopOne(lost.expected), main) == lost
+
+
+def test_a_goal_out_of_reach_says_the_best_there_is() -> None:
+    points, main = frontier(drawn(0)), outcome(drawn(0), (None, None))
+    with pytest.raises(RecipeError) as accuracy:
+        choose(points, TopOne(1.0), main)
+    with pytest.raises(RecipeError) as work:
+        choose(points, MeanMacs(5), main)
+
+    assert str(accuracy.value) == (
+        f"no policy can be expected to get 100.0% right; the best gets {points[-1].expected:.1%} "
+        f"for {points[-1].mean_macs:,.0f} MACs an image, main alone {main.expected:.1%} for 400"
+    )
+    assert str(work.value) == (
+        f"no exit answers for 5 MACs an image; the cheapest policy spends "
+        f"{points[0].mean_macs:,.0f} and gets {points[0].top1:.1%} right"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "97", "101%", "-2", "3Mparams", "4MiB", "nan%", "1e3MMAC"])
+def test_what_is_no_goal(text: str) -> None:
+    with pytest.raises(RecipeError, match=r"^a goal must be a top-1 like 97\.5%, "):
+        parse_goal(text)
+
+
+def test_costs_are_those_of_the_cost_table(tiny: Net) -> None:
+    priced = cost(tiny)
+    random = np.random.default_rng(0)
+    found = {
+        name: random.dirichlet(np.ones(10), 60).astype(np.float32)
+        for name in ("first", "second", "main")
+    }
+    labels = random.integers(0, 10, 60)
+    judged = tune.judge(found, labels, priced, "probability")
+    both = spent(judged, (0.5, 0.5)).tolist()
+
+    assert (judged.reach + judged.head).tolist() == [
+        *(row.macs_to_here for row in priced.exits), priced.answer.macs,
+    ]  # fmt: skip
+    assert both[-1] == priced.everything.macs
+    assert judged.right.tolist() == [(p.argmax(1) == labels).tolist() for p in found.values()]
+
+
+def test_expected_is_half_counted_and_half_promised(tiny: Net) -> None:
+    random = np.random.default_rng(1)
+    one = random.dirichlet(np.ones(10), 60).astype(np.float32)
+    labels = random.integers(0, 10, 60)
+    found = {"first": one, "second": one, "main": one}
+    judged = tune.judge(found, labels, cost(tiny), "margin", (1.0, 2.0, 3.0))
+
+    for number, temperature in enumerate((1.0, 2.0, 3.0)):
+        promised = tempered(one, temperature).max(1)
+        counted = one.argmax(1) == labels
+        assert judged.expected[number] == pytest.approx((promised + counted) / 2)
+
+
+def test_few_images_fit_no_temperature(tiny: Net) -> None:
+    one = np.random.default_rng(1).dirichlet(np.ones(10), 20).astype(np.float32)
+    found = {"first": one, "second": one, "main": one}
+    judged = tune.judge(found, np.zeros(20, np.int64), cost(tiny), "entropy")
+
+    assert judged.temperatures == (1.0, 1.0, 1.0)
+    assert (judged.expected == judged.right).all()

@@ -1,0 +1,91 @@
+"""What of a recipe suits the images, and what the user sets stays."""
+
+import pytest
+
+from inceptionkit.catalog import architecture
+from inceptionkit.data.loading.in_memory import open_data
+from inceptionkit.errors import RecipeError
+from inceptionkit.training.defaults import choose_recipe, same_weights
+from inceptionkit.training.recipe import MODERN
+
+
+def test_the_recipe_suits_few_small_images_whose_mirror_means_something_else() -> None:
+    opened = open_data("digits", seed=0)
+
+    recipe, reasons = choose_recipe(opened, architecture("compact", input=32), [])
+
+    assert (recipe.mirror, recipe.area_low, recipe.batch) == ("none", 0.5, 64)
+    assert recipe.crop_side == 1.0
+    assert [reason.partition(":")[0] for reason in reasons] == [
+        "mirror=none",
+        "area_low=0.5",
+        "batch=64",
+        "mixup=0.2",
+    ]
+
+
+def test_what_the_user_sets_is_not_chosen_for_them() -> None:
+    opened = open_data("digits", seed=0)
+
+    recipe, reasons = choose_recipe(
+        opened, architecture("compact", input=128), ["mirror=random", "batch=16", "crop_side=1"]
+    )
+
+    assert (recipe.mirror, recipe.batch, recipe.crop_side) == ("random", 16, 1.0)
+    assert [reason.partition(":")[0] for reason in reasons] == ["small_crops=0.55", "mixup=0.2"]
+
+
+def test_where_the_whole_image_is_shown_no_crops_are_chosen() -> None:
+    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
+
+    padded, reasons = choose_recipe(opened, net, ["padding=4"])
+    plain, _ = choose_recipe(opened, net, ["padding=0"])
+
+    assert (padded.padding, padded.area_low) == (4, MODERN.area_low)
+    assert not any("area_low" in reason for reason in reasons)
+    assert plain.area_low == 0.5
+
+
+@pytest.mark.parametrize("setting", ["area_high=0.3", "accumulate=100"])
+def test_what_suits_gives_way_to_what_excludes_it(setting: str) -> None:
+    """Half of the image at least, and 64 images in an update, would suit these."""
+    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
+    recipe, reasons = choose_recipe(opened, net, [setting])
+
+    assert (recipe.area_low, recipe.batch) in {(MODERN.area_low, 64), (0.5, MODERN.batch)}
+    assert len(reasons) == 3
+
+
+def test_images_are_moved_by_at_most_half_their_side() -> None:
+    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
+
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(opened, net, ["padding=17"])
+
+    assert str(caught.value) == "padding=17: crops of 32 px are moved by at most 16"
+    assert choose_recipe(opened, net, ["padding=16"])[0].padding == 16
+
+
+def test_crops_may_be_smaller_only_where_the_weights_stay_the_same() -> None:
+    assert same_weights(architecture("compact", input=128), 0.75)
+    assert not same_weights(architecture("googlenet", input=224), 0.75)  # its exits fix the grid
+
+
+def test_a_crop_side_that_changes_the_weights_is_refused() -> None:
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(
+            open_data("digits", seed=0), architecture("googlenet", input=224), ["crop_side=0.5"]
+        )
+
+    assert str(caught.value) == ("crop_side=0.5: googlenet has other weights at that side; use 1")
+
+
+def test_small_crops_that_change_the_weights_are_refused() -> None:
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(
+            open_data("digits", seed=0), architecture("googlenet", input=224), ["small_crops=0.5"]
+        )
+
+    assert str(caught.value) == (
+        "small_crops=0.5: googlenet has other weights at two thirds of its side; use 0"
+    )

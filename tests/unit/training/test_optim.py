@@ -1,0 +1,166 @@
+"""Optimisers against torch's own, and against a trace of TensorFlow's rule worked by hand."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer, RMSprop
+
+from inceptionkit.network import InceptionNet, build
+from inceptionkit.spec import Net
+from inceptionkit.training.optim import moments, optimiser, set_moments, set_rate
+from inceptionkit.training.recipe import MODERN, Recipe, override
+from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
+
+RATES = (0.01, 0.02, 0.005)
+
+
+def steps(model: nn.Module, made: Optimizer, rates: Callable[[float], None]) -> list[Tensor]:
+    """Weights after some updates of the same gradients, drawn anew each time."""
+    random = torch.Generator().manual_seed(1)
+    for lr in RATES:
+        for parameter in model.parameters():
+            parameter.grad = torch.randn(parameter.shape, generator=random)
+        rates(lr)
+        made.step()
+    return [p.detach().clone() for p in model.parameters()]
+
+
+def ours(net: Net, recipe: Recipe) -> list[Tensor]:
+    model = build(net, seed=3)
+    made = optimiser(model, recipe)
+    return steps(model, made, lambda lr: set_rate(made, lr))
+
+
+def theirs(net: Net, make: Callable[..., Optimizer], decay: float) -> list[Tensor]:
+    """Torch's optimiser, told by hand which parameters decay."""
+    model = build(net, seed=3)
+    made = make(
+        [
+            {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": decay},
+            {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+        ]
+    )
+
+    def rate(lr: float) -> None:
+        for group in made.param_groups:
+            group["lr"] = lr
+
+    return steps(model, made, rate)
+
+
+@pytest.mark.parametrize(
+    ("settings", "make"),
+    [
+        ((), lambda g: SGD(g, lr=1.0, momentum=0.9, nesterov=True)),
+        (("optimiser=sgd",), lambda g: SGD(g, lr=1.0, momentum=0.9)),
+        (("optimiser=sgd", "momentum=0"), lambda g: SGD(g, lr=1.0)),
+        (("optimiser=rmsprop", "momentum=0"), lambda g: RMSprop(g, lr=1.0)),
+        (
+            ("optimiser=rmsprop", "square_decay=0.9", "epsilon=0.1"),
+            lambda g: RMSprop(g, lr=1.0, alpha=0.9, eps=0.1, momentum=0.9),
+        ),
+        (("optimiser=adamw",), lambda g: AdamW(g, lr=1.0)),
+        (
+            ("optimiser=adamw", "momentum=0.8", "square_decay=0.99", "epsilon=1e-4"),
+            lambda g: AdamW(g, lr=1.0, betas=(0.8, 0.99), eps=1e-4),
+        ),
+    ],
+    ids=lambda value: " ".join(value) or "nesterov" if isinstance(value, tuple) else "",
+)
+def test_an_update_is_torchs(
+    tiny: Net, settings: tuple[str, ...], make: Callable[..., Optimizer]
+) -> None:
+    found = ours(tiny, override(MODERN, [*settings, "weight_decay=0.01"]))
+
+    for own, other in zip(found, theirs(tiny, make, 0.01), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-6, atol=1e-7)
+
+
+def test_rmsprop_of_tensorflow_by_hand() -> None:
+    """decay 0.9, epsilon 1, momentum 0.5: s starts at 1 and epsilon stands inside the root.
+
+    g = 2, lr 0.1: s = 0.9 + 0.4 = 1.3, m = 0.2 / sqrt(2.3), w = 1 - m.
+    g = -1, lr 0.2: s = 1.17 + 0.1 = 1.27, m = 0.5 m - 0.2 / sqrt(2.27), w = w - m.
+    """
+    weight = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    made = RMSPropTensorFlow([weight], lr=0.1, decay=0.9, momentum=0.5, epsilon=1.0)
+    weight.grad = torch.tensor([2.0], dtype=torch.float64)
+    made.step()
+    first = 0.2 / 2.3**0.5
+
+    assert weight.item() == pytest.approx(1 - first, abs=1e-12)
+
+    made.param_groups[0]["lr"] = 0.2
+    weight.grad = torch.tensor([-1.0], dtype=torch.float64)
+    made.step()
+
+    assert weight.item() == pytest.approx(1 - first - (0.5 * first - 0.2 / 2.27**0.5), abs=1e-12)
+    assert made.state[weight]["square_avg"].item() == pytest.approx(1.27, abs=1e-12)
+
+
+def test_the_two_rmsprops_differ_where_epsilon_is_one() -> None:
+    """With the paper's epsilon torch's rule takes a first step twice as long and more."""
+    lengths = []
+    for kind in (RMSPropTensorFlow, RMSprop):
+        weight = nn.Parameter(torch.zeros(1))
+        weight.grad = torch.tensor([0.01])
+        options = {"epsilon": 1.0} if kind is RMSPropTensorFlow else {"eps": 1.0, "alpha": 0.9}
+        kind([weight], lr=1.0, **options).step()
+        lengths.append(abs(weight.item()))
+
+    assert lengths[0] == pytest.approx(0.01 / (0.9 + 1e-5 + 1.0) ** 0.5, rel=1e-4)
+    assert lengths[1] == pytest.approx(0.01 / (1.0 + 0.01 * 0.1**0.5), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["nesterov", "sgd", "rmsprop", "adamw"])
+def test_a_first_update_that_a_scaler_leaves_out_leaves_no_trace(tiny: Net, kind: str) -> None:
+    model = build(tiny, seed=3)
+    before = [p.detach().clone() for p in model.parameters()]
+    made = optimiser(model, override(MODERN, [f"optimiser={kind}"]))
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    scaler.scale(torch.ones(()))
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, float("inf"))
+    rubbish = [torch.full_like(p, float("nan")) for p in model.parameters()]
+    del rubbish  # what the heap hands out next
+    scaler.unscale_(made)
+    scaler.step(made)
+    scaler.update()
+
+    assert all(torch.equal(p, was) for p, was in zip(model.parameters(), before, strict=True))
+    assert not any(value.any() for value in moments(made, model).values())
+
+
+@pytest.mark.parametrize("kind", ["nesterov", "rmsprop", "rmsprop_tf", "adamw"])
+def test_what_an_optimiser_remembers_can_be_put_back(tiny: Net, kind: str) -> None:
+    """After that both go on alike, bit for bit."""
+    recipe = override(MODERN, [f"optimiser={kind}"])
+    one, two = build(tiny, seed=3), build(tiny, seed=3)
+    ours, theirs = optimiser(one, recipe), optimiser(two, recipe)
+    assert not any(value.any() for value in moments(ours, one).values())
+    steps(one, ours, lambda lr: set_rate(ours, lr))
+    two.load_state_dict(one.state_dict())
+    set_moments(theirs, two, {k: v.clone() for k, v in moments(ours, one).items()})
+    found = [steps(one, ours, lambda lr: set_rate(ours, lr))]
+    found.append(steps(two, theirs, lambda lr: set_rate(theirs, lr)))
+
+    for own, other in zip(*found, strict=True):
+        assert torch.equal(own, other)
+
+
+def parameter_rates(model: InceptionNet, recipe: Recipe) -> dict[str, float]:
+    made = optimiser(model, recipe)
+    set_rate(made, 1.0)
+    rates = {id(p): group["lr"] for group in made.param_groups for p in group["params"]}
+    return {name: rates[id(p)] for name, p in model.named_parameters() if id(p) in rates}
+
+
+def test_each_block_learns_slower_than_the_next(tiny: Net) -> None:
+    rates = parameter_rates(build(tiny), override(MODERN, ["layer_decay=0.5"]))
+
+    assert rates["head.1.fc.weight"] == rates["exits.first.1.fc.weight"] == 1.0
+    assert rates["trunk.inception3.p1.0.conv.weight"] == 1.0
+    assert rates["trunk.inception2.p1.0.conv.weight"] == 0.25  # a pool stands between them
+    assert rates["trunk.conv1.conv.weight"] == 0.125
