@@ -53,7 +53,7 @@ def test_the_paper_stands_beside_ours_with_the_differences_explained(capfd: Out)
     said = capfd.readouterr().out
 
     assert "arXiv:1409.4842, table 1" in said
-    row = next(line for line in said.splitlines() if "inceptionkit (5a)" in line)
+    row = next(line for line in said.splitlines() if "inception (5a)" in line)
     assert row.split()[-7:] == ["1,042,432", "≠", "1072K", "51,079,168", "≠", "54M", "[3]"]
     assert "[1] 2,712 weights and 34.0 M are those of a separable layer" in said
     assert "conv1" not in said  # that table alone
@@ -162,18 +162,18 @@ def test_a_paper_is_compared_at_its_own_input(capfd: Out) -> None:
     [
         (
             ["bn_inception"],
-            "inceptionkit (4c)",
+            "inception (4c)",
             "the printed projection of 128 makes the module 608",
         ),
         (
             ["bn_inception:608"],
-            "inceptionkit (4c)",
+            "inception (4c)",
             "bn_inception:608 is MXNet's: 4c and 4d 608 wide",
         ),
         (["inception_v3"], "5 x inception", "the released network has four modules here"),
         (
             ["googlenet:torchvision"],
-            "inceptionkit (4a)",
+            "inception (4a)",
             "googlenet:torchvision is torchvision's: ",
         ),
         (["googlenet", "--classes", "10"], "linear", "other classes or widths than the paper's"),

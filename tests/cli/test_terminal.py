@@ -71,5 +71,5 @@ def test_a_locale_without_our_characters_is_no_defect(
     said = shell("describe", "googlenet", "--paper")
 
     assert (said.code, said.err) == (0, "")
-    assert "inceptionkit (5a)" in said.out
+    assert "inception (5a)" in said.out
     assert r"\u2260 1072K" in said.out

@@ -51,7 +51,7 @@ def print_speeds(rows: Sequence[RowJson]) -> None:
         ("engine", "precision", "ms", "p95", "images/s", "at", "MiB", *shown),
         [
             (
-                row["engine"],
+                row["engine"].replace("inceptionkit+", "ours, "),
                 row["precision"],
                 three_digits(row["median_ms"]),
                 three_digits(row["p95_ms"]),

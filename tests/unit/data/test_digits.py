@@ -43,7 +43,7 @@ def test_a_path_that_exists_wins_over_the_word(
 
 
 def test_the_origin_and_licence_lie_beside_the_data() -> None:
-    import inceptionkit.data.sources.digits as module
+    import inceptionkit.data as module
 
     origin = (Path(module.__file__).parent / "digits" / "ORIGIN.md").read_text()
 

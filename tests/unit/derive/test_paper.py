@@ -21,7 +21,7 @@ def differing(net: Net) -> dict[str, tuple[str, ...]]:
 def test_googlenets_rows_that_differ_are_those_of_the_reference(googlenet: Net) -> None:
     assert differing(googlenet) == {
         "conv1": ("weights", "MACs"),
-        **{f"inceptionkit{name}": ("weights",) for name in ("4a", "4c", "4d", "4e", "5b")},
+        **{f"inception{name}": ("weights",) for name in ("4a", "4c", "4d", "4e", "5b")},
         "inception5a": ("weights", "MACs"),
     }
 
@@ -39,10 +39,10 @@ def test_bn_inceptions_table_contradicts_itself_in_four_rows() -> None:
 def test_the_other_lineage_takes_the_projections_and_is_wider_than_printed() -> None:
     rows = {r.row.name: r for r in beside_paper(architecture("bn_inception:608")).rows}
 
-    assert rows["inceptionkit (4c)"].differs == rows["inceptionkit (4d)"].differs == ("output",)
-    assert rows["inceptionkit (4d)"].ours["output"] == "14x14x608"
-    assert rows["inceptionkit (4d)"].ours["pool"] == "avg+128"
-    assert rows["inceptionkit (4e)"].ours["output"] == "7x7x1056"
+    assert rows["inception (4c)"].differs == rows["inception (4d)"].differs == ("output",)
+    assert rows["inception (4d)"].ours["output"] == "14x14x608"
+    assert rows["inception (4d)"].ours["pool"] == "avg+128"
+    assert rows["inception (4e)"].ours["output"] == "7x7x1056"
 
 
 def test_inception_v2_is_the_table_of_rethinking() -> None:

@@ -76,7 +76,7 @@ def test_the_last_setting_wins_and_others_stay() -> None:
         ("aspect=0.5", "aspect must lie between 1 and 10, got 0.5"),
         ("padding=1.5", "padding must be a whole number, got '1.5'"),
         ("erasing=2", "erasing must lie between 0 and 1, got 2"),
-        ("augment=slim", "augment must be none or inceptionkit or trivial or rand, got 'slim'"),
+        ("augment=slim", "augment must be none or inception or trivial or rand, got 'slim'"),
         ("interpolation=lanczos", "interpolation must be nearest or area or bilinear or bicubic"),
         ("clip=0", "clip must lie between 1e-06 and 1e+06, got 0"),
     ],
