@@ -47,7 +47,7 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
     """Verb and what is given to it, in blocks and in the midst of sentences."""
     for block in FENCE.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
-            yield from re.findall(r"\binception ([a-z]+)\b([^#|]*)", line)
+            yield from re.findall(r"\binceptionkit ([a-z]+)\b([^#|]*)", line)
     for span in CODE.findall(FENCE.sub("", text)):
         found = re.match(r"(inceptionkit )?([a-z]+)\b(.*)", span)
         if found and (found[1] or found[2] in options()):
