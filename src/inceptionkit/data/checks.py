@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.loading.read import Loaded
 from inceptionkit.data.split import Sets
-from inceptionkit.data.types import BUILT_IN, SETS, Source
+from inceptionkit.data.types import BUILT_IN, SETS, Source, Unusable
 from inceptionkit.errors import DataError, did_you_mean
 from inceptionkit.preprocess import printable
 
@@ -111,18 +110,23 @@ def trainable(source: Source, sets: Sets) -> None:
         raise refusal(source.address, wrong, "add images")
 
 
-def usable(source: Source, asked: NDArray[np.int64], loaded: Loaded) -> None:
+def usable(
+    source: Source,
+    asked: NDArray[np.int64],
+    read: NDArray[np.int64],
+    unusable: Sequence[Unusable],
+) -> None:
     """Every class that was asked for has an image that could be read.
 
     Raises:
         DataError: a class has none; with the first reason.
     """
-    missing = (_counts(source, asked) > 0) & (_counts(source, loaded.indices) == 0)
+    missing = (_counts(source, asked) > 0) & (_counts(source, read) == 0)
     if not missing.any():
         return
     names = source.samples.names
     of_class = {names[i] for i in asked.tolist() if missing[source.samples.labels[i]]}
-    first = next(one for one in loaded.unusable if one.name in of_class)
+    first = next(image for image in unusable if image.name in of_class)
     wrong = f"no usable image of {_names(source, missing)} ({first.name}: {first.reason})"
     raise refusal(source.address, wrong, "replace its images, or remove the class")
 

@@ -10,7 +10,6 @@ from PIL import Image
 from inceptionkit.data import open_source
 from inceptionkit.data.sources import index_cache
 from inceptionkit.data.sources.listing import Row, listing
-from inceptionkit.data.sources.names import Names
 
 
 @pytest.fixture
@@ -160,15 +159,3 @@ def test_the_place_is_that_of_the_xdg_specification(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HOME", "/home/ada")
 
     assert index_cache.cache_folder() == Path("/home/ada/.cache/inceptionkit")
-
-
-def test_names_take_their_letters_and_eight_bytes_each() -> None:
-    names = Names.of(f"{n}.jpg" for n in range(1_000))
-
-    assert (
-        len(names.text) + names.starts.nbytes == sum(len(f"{n}.jpg") + 8 for n in range(1_000)) + 8
-    )
-    assert names[-1] == "999.jpg"
-    assert names[2:4] == ["2.jpg", "3.jpg"]
-    with pytest.raises(IndexError):
-        names[1_000]

@@ -217,11 +217,11 @@ def test_a_class_of_which_nothing_can_be_read_is_refused_with_the_first_reason()
     asked = np.arange(4)
     loaded = read(source, asked, Preprocessing(size=2).fit)
 
-    assert said(checks.usable, source, asked, loaded) == (
+    assert said(checks.usable, source, asked, loaded.indices, loaded.unusable) == (
         "grey: no usable image of 'b' (1.png: not an image); "
         "replace its images, or remove the class"
     )
-    checks.usable(source, asked[[0, 2]], loaded)
+    checks.usable(source, asked[[0, 2]], loaded.indices, loaded.unusable)
 
 
 def test_long_lists_of_names_are_cut() -> None:

@@ -11,23 +11,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from inceptionkit.data import (
-    BUILT_IN,
-    Loaded,
-    Sets,
-    Shape,
-    Source,
-    Survey,
-    Unusable,
-    checks,
-    divide,
-    open_source,
-    read,
-    survey,
-)
+from inceptionkit.data import checks
+from inceptionkit.data.header_survey import Survey, survey
 from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.read import Loaded, Shape, read
 from inceptionkit.data.loading.streaming import Stream
-from inceptionkit.data.split import Together
+from inceptionkit.data.open import open_source
+from inceptionkit.data.split import Sets, Together, divide
+from inceptionkit.data.types import BUILT_IN, Source, Unusable
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
@@ -146,7 +137,7 @@ class Reading:
             self.listener.progress(Progress(what=what, done=done, total=self.total))
 
         loaded = read(self.source, indices, shape, self.workers, tick)
-        checks.usable(self.source, indices, loaded)
+        checks.usable(self.source, indices, loaded.indices, loaded.unusable)
         self.done += len(indices)
         return loaded
 

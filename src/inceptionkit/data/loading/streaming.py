@@ -22,7 +22,6 @@ from torch import Tensor
 from inceptionkit.data import checks
 from inceptionkit.data.loading.encoded import Given, crops_from_encoded
 from inceptionkit.data.loading.sampling import Reader, epoch_order, share
-from inceptionkit.data.sources.names import Names
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.data.types import Source, Unusable
 from inceptionkit.preprocess import UnusableImage
@@ -67,7 +66,7 @@ class Stream:
         self.source, self.indices, self.strict = source, indices, strict
         self.labels = torch.from_numpy(source.samples.labels[indices].astype(np.int64))
         names = source.samples.names
-        self.names = Names.of(names[index] for index in indices.tolist())
+        self.names = [names[index] for index in indices.tolist()]
         self.workers = workers
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self.blocks = _BlockReader(source, indices)

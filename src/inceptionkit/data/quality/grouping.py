@@ -14,14 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inceptionkit.data import SETS, SetName, Shape, divide, read
 from inceptionkit.data.loading.images import Images
 from inceptionkit.data.loading.in_memory import Opened, Ready, images, load, squeeze, stored
+from inceptionkit.data.loading.read import Shape, read
 from inceptionkit.data.quality.findings import find_in_classes
 from inceptionkit.data.quality.groups import Group, find_groups
 from inceptionkit.data.quality.inspect import thumbnails
 from inceptionkit.data.quality.thumbnails import watched
-from inceptionkit.data.split import numbered
+from inceptionkit.data.split import divide, numbered
+from inceptionkit.data.types import SETS, SetName
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 

@@ -10,7 +10,6 @@ import numpy as np
 from inceptionkit.data.sources import layout
 from inceptionkit.data.sources.layout import Inside, is_image, is_seen
 from inceptionkit.data.sources.listing import Listing
-from inceptionkit.data.sources.names import Names
 from inceptionkit.data.storage import Member
 from inceptionkit.data.types import Unusable, set_named
 from inceptionkit.preprocess import printable
@@ -47,7 +46,7 @@ def arrange(address: str, members: Sequence[Member]) -> Listing:
         tree.add(name.removeprefix(root))
     found = layout.arrange(address, tree)
     where = [places[root + name] for name in found.names]
-    names = Names.of(map(printable, found.names))
+    names = [printable(name) for name in found.names]
     return replace(found, names=names, places=np.array(where, np.int64))
 
 

@@ -11,7 +11,6 @@ from inceptionkit.data import checks
 from inceptionkit.data.sources import index_cache
 from inceptionkit.data.sources.layout import LINK_BACK, Inside, arrange, is_image, is_seen
 from inceptionkit.data.sources.listing import Listing
-from inceptionkit.data.sources.names import Names
 from inceptionkit.data.types import Samples, Unusable, digest, mirrors
 from inceptionkit.preprocess import printable
 
@@ -63,10 +62,8 @@ def open_folder(address: str, root: Path) -> Folder:
 
 def folder_of(address: str, root: Path, found: Listing) -> Folder:
     """The source of files that were found below `root`; their names are paths."""
-    names, odd = found.names, {}
-    if not names.is_printable():
-        odd = {printable(name): name for name in names if not name.isprintable()}
-        names = Names.of(map(printable, names))
+    odd = {printable(name): name for name in found.names if not name.isprintable()}
+    names = [printable(name) for name in found.names] if odd else found.names
     samples = Samples(names, found.labels, found.sets)
     return Folder(address, root, found.words, samples, odd, mirrors(found.words), found.unlisted)
 

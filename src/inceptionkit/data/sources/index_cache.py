@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.sources.listing import Listing
-from inceptionkit.data.sources.names import Names
 from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
 
-FORMAT = 1
+FORMAT = 2
+_CODE = ("utf-8", "surrogatepass")
 WORTH_KEEPING = 10_000  # images; fewer are listed faster than anybody notices
 SETTLED_NS = 2_000_000_000  # a folder changed so recently may change again within one clock tick
 
@@ -103,8 +103,7 @@ def _keep(path: Path, found: Listing, visited: Mapping[str, int]) -> None:
     np.savez(
         stream,
         about=np.frombuffer(json.dumps(about).encode(), np.uint8),
-        text=np.frombuffer(found.names.text, np.uint8),
-        starts=found.names.starts,
+        names=np.frombuffer("\0".join(found.names).encode(*_CODE), np.uint8),
         labels=found.labels,
         sets=found.sets,
         places=found.places,
@@ -122,9 +121,9 @@ def _load(path: Path) -> tuple[Listing, dict[str, int]]:
     """
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         about = json.loads(stored["about"].tobytes())
-        names = Names(stored["text"].tobytes(), stored["starts"])
+        names = stored["names"].tobytes().decode(*_CODE)
         found = Listing(
-            names=names,
+            names=names.split("\0") if names else [],
             words=tuple(about["words"]),
             labels=stored["labels"],
             sets=stored["sets"],

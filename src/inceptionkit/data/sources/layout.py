@@ -11,7 +11,6 @@ import numpy as np
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources.listing import Listing
-from inceptionkit.data.sources.names import Names
 from inceptionkit.data.types import SETS, SetName, Unusable, set_named
 from inceptionkit.preprocess import EXTENSIONS, printable
 
@@ -79,7 +78,7 @@ def arrange(address: str, tree: Tree) -> Listing:
 class _Found:
     """The columns as they grow; no row is ever an object of its own."""
 
-    paths: list[Names] = field(default_factory=list)  # of each class folder
+    names: list[str] = field(default_factory=list)
     labels: array[int] = field(default_factory=lambda: array("i"))  # in order of appearance
     sets: array[int] = field(default_factory=lambda: array("b"))
     words: dict[str, int] = field(default_factory=dict)
@@ -87,7 +86,7 @@ class _Found:
 
     def add(self, paths: list[str], klass: str, number: int) -> None:
         label = self.words.setdefault(klass, len(self.words))
-        self.paths.append(Names.of(sorted(paths)))
+        self.names.extend(sorted(paths))
         self.labels.extend([label] * len(paths))
         self.sets.extend([number] * len(paths))
 
@@ -95,19 +94,13 @@ class _Found:
         words = sorted(self.words)
         rank = np.argsort([self.words[word] for word in words]).astype(np.int32)
         return Listing(
-            names=joined(self.paths),
+            names=self.names,
             words=tuple(words),
             labels=rank[np.frombuffer(self.labels, np.int32)],
             sets=np.frombuffer(self.sets, np.int8),
             places=np.empty((len(self.labels), 0), np.int64),
             unlisted=tuple(unlisted),
         )
-
-
-def joined(parts: Sequence[Names]) -> Names:
-    """Several lists of names as one."""
-    lengths = np.concatenate([np.zeros(1, np.int64), *(np.diff(part.starts) for part in parts)])
-    return Names(b"".join(part.text for part in parts), np.cumsum(lengths))
 
 
 def _sets(address: str, tree: Tree, top: Inside, found: _Found) -> dict[SetName | None, str]:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.sources.names import Names
 from inceptionkit.data.types import Unusable
 
 
@@ -26,7 +25,7 @@ class Row(NamedTuple):
 class Listing:
     """The images of one folder, manifest, or shard."""
 
-    names: Names
+    names: Sequence[str]
     words: tuple[str, ...]  # names of the classes
     labels: NDArray[np.int32]  # (images,), index into `words`
     sets: NDArray[np.int8]  # (images,), index into SETS, or -1
@@ -43,7 +42,7 @@ def listing(rows: Sequence[Row], unlisted: Iterable[Unusable] = ()) -> Listing:
     number = {word: label for label, word in enumerate(words)}
     width = len(rows[0].place) if rows else 0
     return Listing(
-        names=Names.of(row.name for row in rows),
+        names=[row.name for row in rows],
         words=words,
         labels=np.array([number[row.klass] for row in rows], np.int32),
         sets=np.array([row.set for row in rows], np.int8),

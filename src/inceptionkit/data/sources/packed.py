@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources import archive, index_cache, webdataset
-from inceptionkit.data.sources.layout import joined
 from inceptionkit.data.sources.listing import Listing, in_order
-from inceptionkit.data.sources.names import Names
 from inceptionkit.data.sources.shards import sets_of
 from inceptionkit.data.storage import (
     Container,
@@ -154,13 +152,11 @@ def _named_by_shard(shard: Shard, files: int) -> tuple[Unusable, ...]:
     return tuple(Unusable(f"{name}/{one.name}", one.reason) for one in shard.found.unlisted)
 
 
-def _names(shards: Sequence[Shard], files: int) -> Names:
+def _names(shards: Sequence[Shard], files: int) -> Sequence[str]:
     """Names of all images; the shard's comes first where there are several."""
     if files == 1:
         return shards[0].found.names
-    return joined(
-        [Names.of(f"{s.container.file.name}/{name}" for name in s.found.names) for s in shards]
-    )
+    return [f"{shard.container.file.name}/{name}" for shard in shards for name in shard.found.names]
 
 
 def _sets(address: str, shards: Sequence[Shard]) -> NDArray[np.int8]:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources.listing import told_apart
-from inceptionkit.data.sources.names import Names
 from inceptionkit.data.sources.shards import sets_of
 from inceptionkit.data.storage import File, UnreadableShard, each_shard
 from inceptionkit.data.storage.file import stream
@@ -71,9 +70,7 @@ def open_shards(address: str, files: Sequence[File]) -> Parquet:
     if not len(labels):
         raise checks.refusal(address, "there is no row in it", "choose another file")
     rows = [len(table.labels) for table in tables]
-    names = Names.of(
-        f"{table.file.name}#{row}" for table in tables for row in range(len(table.labels))
-    )
+    names = [f"{table.file.name}#{row}" for table in tables for row in range(len(table.labels))]
     samples = Samples(names, labels, np.repeat(np.array(sets, np.int8), rows))
     named = any(table.named for table in tables)
     mirror = not named or mirrors(classes)
