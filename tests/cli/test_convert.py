@@ -129,7 +129,7 @@ def test_every_verb_of_a_model_takes_a_weights_file(inceptionkit: Callable, thei
     judged = inceptionkit("export", theirs, "--fastest", "--data", "digits")
 
     assert (cut.code, exported.code) == (0, 0), cut.err + exported.err
-    assert "agrees with the trained model on 100.0% of 1 images" in exported.out
+    assert "agrees with the trained model on 100 % of 1 images" in exported.out
     assert "digits: the model has no class '0', " in judged.err
 
 

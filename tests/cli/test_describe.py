@@ -90,7 +90,7 @@ def test_the_rules_are_printed_with_reason_and_source(capfd: Out) -> None:
 
     assert "strided pool alone: pooling first makes a bottleneck" in said
     assert "(arXiv:1512.00567 section 5)" in said
-    assert "  trunk.pool3  keeps 25%" in said
+    assert "  trunk.pool3  keeps 25 %" in said
 
 
 def test_an_architecture_file_is_described_like_one_of_the_catalog(

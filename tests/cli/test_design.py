@@ -34,7 +34,7 @@ def test_a_design_is_written_and_can_be_described(
     said = capfd.readouterr().out
     net = find("googlenet-bn-300MMAC-96.json")
     assert 0.97 * 300e6 <= cost(net).answer.macs <= 300e6
-    assert "- takes 298MMAC of 300MMAC (99.3%)" in said
+    assert "- takes 298 MMAC of 300MMAC (99.3 %)" in said
     assert "- stem: stride 1 in conv1" in said
     assert said.endswith(
         "wrote googlenet-bn-300MMAC-96.json\n"
@@ -79,7 +79,7 @@ def test_a_time_is_measured_and_said_with_its_spread(
     assert main(["design", *args, "--out", str(file)]) == 0
     said = capfd.readouterr().out
     assert said.startswith("measured ")
-    assert re.search(r"- takes 2\.[789]\d?ms of 3ms \(9\d\.\d%\)\n", said)
+    assert re.search(r"- takes 2\.[789]\d? ms of 3ms \(9\d\.\d %\)\n", said)
     assert "- measured here: median of 50 runs, quartiles " in said
     assert "fp32, channels last, 1 thread, one image at a time" in said
     assert 2.7 <= formula(find(str(file))).median_ms <= 3
@@ -110,9 +110,9 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_measured(capfd
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--cost", "1us", "--input", "32", "--device", "cpu"], "so fast as 1us on this machine"),
+        (["--cost", "1us", "--input", "32", "--device", "cpu"], "as fast as 1us on this machine"),
         (["--budget", "300MFLOP", "--input", "96"], "a cost must be like 300MMAC"),
-        (["--budget", "1kMAC", "--input", "96"], "MAC; the nearest that can be met is "),
+        (["--budget", "1kMAC", "--input", "96"], "1kMAC; the smallest possible is "),
         (["--budget", "1MMAC", "--input", "96", "--family", "gogglenet"], "did you mean"),
         (["--budget", "9MMAC", "--input", "32", "--out", "net.txt"], "must end in .json"),
     ],

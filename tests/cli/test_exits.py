@@ -70,8 +70,8 @@ def test_a_goal_that_cannot_be_reached_says_the_best_there_is(
     work = inceptionkit("evaluate", run, "digits", "--exits", "--goal", "1kMAC", "--quiet")
 
     assert (accuracy.code, work.code) == (2, 2)
-    assert "no policy can be expected to get 100.0% right; the best gets " in accuracy.err
-    assert "no exit answers for 1,000 MACs an image; the cheapest policy spends " in work.err
+    assert "no policy can be expected to get 99.9 % right; the best gets " in accuracy.err
+    assert "no exit answers for 1.00 kMAC an image; the cheapest policy spends " in work.err
 
 
 def test_exits_are_placed_trained_and_cut_at(inceptionkit: Callable, tmp_path: Path) -> None:

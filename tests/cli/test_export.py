@@ -22,7 +22,7 @@ def test_an_exported_model_predicts_what_the_trained_one_does(
     trained = inceptionkit("predict", model, photo, "--json")
 
     assert said.code == 0
-    assert "agrees with the trained model on 100.0% of 32 images" in said.out
+    assert "agrees with the trained model on 100 % of 32 images" in said.out
     assert said.out.splitlines()[-1] == f"next    inceptionkit predict {tmp_path / 'out'} IMAGE..."
     exported = inceptionkit("predict", tmp_path / "out", photo, "--json")
     assert labels(exported.out) == labels(trained.out)

@@ -147,7 +147,7 @@ def test_a_graph_that_resizes_answers_for_images_of_any_size(
     exported = inceptionkit("predict", tmp_path / "out", *paths, "--json")
 
     assert said.code == 0, said.err
-    assert "its own resize agrees with Pillow's on 100.0% of 4 images" in said.out
+    assert "its own resize agrees with Pillow's on 100 % of 4 images" in said.out
     trained = answers(inceptionkit("predict", model, *paths, "--json").out)
     assert [label for label, _ in answers(exported.out)] == [label for label, _ in trained]
     got, wanted = ([p for _, p in rows] for rows in (answers(exported.out), trained))

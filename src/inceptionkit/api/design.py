@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inceptionkit.catalog.files import SUFFIX, find
-from inceptionkit.derive.design.budget import Counted, Measured, Timing, in_units, parse
+from inceptionkit.derive.design.budget import Counted, Measured, Timing, amount, parse
 from inceptionkit.derive.design.search import Design
 from inceptionkit.derive.design.search import design as counted_design
 from inceptionkit.derive.design.timed import timed_design
@@ -76,9 +76,9 @@ class Clock:
         from inceptionkit.evaluation.latency import latency
 
         timing = latency(net, device=self.device)
-        work, took = in_units("macs", cost(net).answer.macs), in_units("ms", timing.median_ms)
+        work, took = amount("macs", cost(net).answer.macs), amount("ms", timing.median_ms)
         low, high = timing.quartiles_ms
-        self.listener.say(f"measured {work}: {took} ({low:.3g} to {high:.3g} ms)")
+        self.listener.say(f"measured {work}: {took} ({amount('ms', low)} to {amount('ms', high)})")
         return timing
 
 

@@ -20,8 +20,9 @@ from inceptionkit.evaluation.explain.maps import explain as maps
 from inceptionkit.evaluation.explain.overlays import Tile, grid, overlay, png
 from inceptionkit.evaluation.inference import batches
 from inceptionkit.files import write_whole
-from inceptionkit.preprocess import UnusableImage, decode, printable
+from inceptionkit.preprocess import UnusableImage, decode
 from inceptionkit.spec import ordered_exits
+from inceptionkit.text import percent, printable
 
 ROWS = 20  # images on one picture
 SUFFIX = ".png"
@@ -216,8 +217,8 @@ def tiles(image: Seen, told: Told, names: Sequence[str]) -> list[Tile]:
 def tile(image: Seen, one: Evidence, asked: int, names: Sequence[str]) -> Tile:
     """What one exit sees."""
     guess = int(one.probabilities.argmax())
-    second = "" if guess == asked else f"{names[asked]}, {one.probabilities[asked]:.1%}"
-    first = f"{names[guess]}, {one.probabilities[guess]:.1%}"
+    second = "" if guess == asked else f"{names[asked]}, {percent(one.probabilities[asked])}"
+    first = f"{names[guess]}, {percent(one.probabilities[guess])}"
     return Tile(overlay(image.pixels, one.map), first, second)
 
 

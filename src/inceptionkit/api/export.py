@@ -36,6 +36,7 @@ from inceptionkit.model.folder import CARD
 from inceptionkit.network import InceptionNet
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.spec import ordered_exits
+from inceptionkit.text import percent
 
 SERVED: Mapping[Server, Kind] = {"ovms": "openvino", "triton": "onnx"}  # what each one runs
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
@@ -282,8 +283,8 @@ def with_resize(models: Mapping[str, Any], exported: Exported, card: Card) -> di
 def said(found: Agreement, compared: Compared) -> str:
     """An agreement in words."""
     return (
-        f"{found.top1:.1%} of {found.images} images ({compared.said}); largest difference of a "
-        f"probability {found.difference:.2g} ({found.worst})"
+        f"{percent(found.top1)} of {found.images:,} images ({compared.said}); largest difference "
+        f"of a probability {found.difference:.2g} ({found.worst})"
     )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from inceptionkit.api.load import load
 from inceptionkit.evaluation.exits.policy import AnyPolicy, Policy, of_model
 from inceptionkit.evaluation.predictor import Prediction, Predictor
-from inceptionkit.preprocess import EXTENSIONS, UnusableImage, printable
+from inceptionkit.preprocess import EXTENSIONS, UnusableImage
+from inceptionkit.text import printable
 
 
 @dataclass(frozen=True, slots=True)

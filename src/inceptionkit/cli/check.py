@@ -65,8 +65,8 @@ def check(  # noqa: PLR0913 - the options of the verb
 def tell(done: Checked) -> None:
     """Print the findings, the classes, and what was written."""
     from inceptionkit.cli.console import console, print_table
-    from inceptionkit.cli.words import seconds_said
     from inceptionkit.report.check_content import verdict
+    from inceptionkit.text import duration
 
     result, out = done.result, console()
     print_findings(done.findings)
@@ -103,7 +103,7 @@ def tell(done: Checked) -> None:
             markup=False,
         )
     again = f", {result['remembered']:,} remembered" if result["remembered"] else ""
-    out.print(f"verdict {verdict(done.findings)} ({seconds_said(result['seconds'])}{again})")
+    out.print(f"verdict {verdict(done.findings)} ({duration(result['seconds'])}{again})")
     out.print(f"page    {done.page}", markup=False)
     out.print(f"next    inceptionkit train {quote(done.scan.source.address)}", markup=False)
 

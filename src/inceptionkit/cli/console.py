@@ -16,8 +16,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from inceptionkit.cli.words import percent, seconds_said
 from inceptionkit.progress import Listener, Progress
+from inceptionkit.text import duration, percent, whole_percent
 
 PLAIN_WIDTH = 110  # columns where there is no terminal
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
@@ -137,7 +137,9 @@ class Plain:
         """Print where it is, now and then."""
         if monotonic() - self.spoke >= PLAIN_EVERY:
             self.spoke = monotonic()
-            self.say(f"{report.what} {report.done / max(1, report.total):.0%}  {note(report)}")
+            self.say(
+                f"{report.what} {whole_percent(report.done / max(1, report.total))}  {note(report)}"
+            )
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """Print a row."""
@@ -167,7 +169,7 @@ def note(report: Progress) -> str:
     if report.per_second:
         parts.append(f"{report.per_second:,.0f} {report.unit}/s")
     if report.seconds_left is not None:
-        parts.append(f"{seconds_said(report.seconds_left)} left")
+        parts.append(f"{duration(report.seconds_left)} left")
     return ", ".join(parts)
 
 

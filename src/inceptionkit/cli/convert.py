@@ -99,8 +99,8 @@ def say_written(written: Written) -> None:
 
 def say_network(card: Card, where: str) -> None:
     """Print the architecture and its size."""
-    from inceptionkit.cli.words import count_said
     from inceptionkit.derive import cost
+    from inceptionkit.text import quantity
 
     priced = cost(card.architecture)
     exits = " ".join(e.name for e in card.architecture.exits)
@@ -108,8 +108,8 @@ def say_network(card: Card, where: str) -> None:
         f"recognised     {card.architecture.name}{where}, "
         + (f"with its exits {exits}" if exits else "without exits")
     )
-    more = f", {count_said(priced.everything.params)} with exits" if exits else ""
-    typer.echo(f"parameters     {count_said(priced.answer.params)}{more}")
+    more = f", {quantity(priced.everything.params)} with exits" if exits else ""
+    typer.echo(f"parameters     {quantity(priced.answer.params)}{more}")
 
 
 def preprocessing_said(told: Preprocessing) -> str:

@@ -10,7 +10,7 @@ import typer
 from inceptionkit.cli import readings
 from inceptionkit.cli.console import print_json, print_table, print_text
 from inceptionkit.cli.options import Json, PooledExits
-from inceptionkit.cli.words import bytes_said, count_said, percent
+from inceptionkit.text import percent, quantity, size
 
 if TYPE_CHECKING:
     from inceptionkit.derive import NetCost
@@ -32,8 +32,8 @@ def list_architectures(*, as_json: Json = False) -> None:
             (
                 row["name"],
                 f"{row['input']}",
-                count_said(row["params"]),
-                count_said(row["macs"]),
+                quantity(row["params"]),
+                quantity(row["macs"]),
                 f"{len(row['exits'])}" if row["exits"] else "",
                 row["says"],
             )
@@ -126,8 +126,8 @@ def print_blocks(told: Description) -> None:
                 f"{row.y.channels}x{row.y.size[0]}x{row.y.size[1]}",
                 f"{row.cost.params:,}" if row.cost.params else "",
                 f"{row.cost.macs:,}" if row.cost.macs else "",
-                bytes_said(row.activation_bytes),
-                bytes_said(row.training_bytes),
+                size(row.activation_bytes),
+                size(row.training_bytes),
                 "all" if row.at == "head" else seen(row.y.view),
             )
             for row in priced.blocks
@@ -139,8 +139,8 @@ def print_blocks(told: Description) -> None:
             "",
             f"{priced.answer.params:,}",
             f"{priced.answer.macs:,}",
-            bytes_said(priced.activation_bytes),
-            bytes_said(4 * priced.answer.cells),
+            size(priced.activation_bytes),
+            size(4 * priced.answer.cells),
             "",
         ),
     )
@@ -171,8 +171,8 @@ def print_whole(told: Description) -> None:
     print_table(
         ("in all, float32", ""),
         [
-            ("activations at their peak, to answer", bytes_said(priced.activation_bytes)),
-            ("outputs of all operators, to train", bytes_said(priced.training_bytes)),
+            ("activations at their peak, to answer", size(priced.activation_bytes)),
+            ("outputs of all operators, to train", size(priced.training_bytes)),
             ("input, without exits", f"from {told.smallest} px on"),
             *(
                 (f"input of {name}", inputs.says(told.own_input))

@@ -9,7 +9,7 @@ import typer
 
 from inceptionkit.cli.console import print_json, print_text
 from inceptionkit.cli.options import Device, Json
-from inceptionkit.cli.words import bytes_said, count_said
+from inceptionkit.text import quantity, size
 
 
 def design(  # noqa: PLR0913 - the options of the verb
@@ -57,9 +57,9 @@ def design(  # noqa: PLR0913 - the options of the verb
         return
     answer = made.cost.answer
     print_text(
-        f"{made.net.name}: {count_said(answer.params)} parameters, "
-        f"{count_said(answer.macs)} multiply-accumulates, "
-        f"{bytes_said(made.cost.activation_bytes)} of activations, "
+        f"{made.net.name}: {quantity(answer.params)} parameters, "
+        f"{quantity(answer.macs)} multiply-accumulates, "
+        f"{size(made.cost.activation_bytes)} of activations, "
         f"{made.cost.blocks[-1].y.channels} classes"
     )
     for sentence in (*made.takes, *made.reasons):

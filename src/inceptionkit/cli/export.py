@@ -71,8 +71,8 @@ def export(  # noqa: PLR0913 - the options of the verb
     from inceptionkit.api.export import wanted
     from inceptionkit.cli.console import console, listener, print_json
     from inceptionkit.cli.speeds import print_variants
-    from inceptionkit.cli.words import bytes_said
     from inceptionkit.convert.registry import beside
+    from inceptionkit.text import size
 
     asked = wanted(to, precision, exits=exits, most=max_drop / 100, resize=resize)
     if variants or fastest:
@@ -93,7 +93,7 @@ def export(  # noqa: PLR0913 - the options of the verb
     page = console()
     if "why" in found:
         page.print(found["why"], markup=False)
-    said = "" if variants else f" ({bytes_said(found['bytes'])})"
+    said = "" if variants else f" ({size(found['bytes'])})"
     page.print(f"model   {place}{said}", markup=False)
     used = f"{place}/fp32" if variants else place
     page.print(f"next    inceptionkit predict {used} IMAGE...", markup=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inceptionkit.cli.options import EarlyExit, Json, Model, policy_of
+from inceptionkit.text import duration, percent
 
 if TYPE_CHECKING:
     from inceptionkit.api.predict import Answer
@@ -46,7 +47,8 @@ def show(answer: Answer, *, as_json: bool) -> None:
         found = answer.prediction
         where = "" if found.exit == "main" else f"  (exit {found.exit})"
         typer.echo(
-            f"{answer.path}  {found.label}  {found.probability:.1%}  {found.ms:.1f} ms{where}"
+            f"{answer.path}  {found.label}  {percent(found.probability)}  "
+            f"{duration(found.ms / 1e3)}{where}"
         )
 
 

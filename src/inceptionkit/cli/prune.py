@@ -24,7 +24,7 @@ def prune(
     """Cut a model at one of its exits: a smaller model, which every verb takes."""
     from inceptionkit.api.prune import prune as cut
     from inceptionkit.cli.console import print_json
-    from inceptionkit.cli.words import count_said, percent
+    from inceptionkit.text import percent, quantity
 
     made = cut(model, at, out)
     if as_json:
@@ -32,6 +32,6 @@ def prune(
         return
     for what, (before, after) in (("params", made.params), ("MACs", made.macs)):
         share = percent(after / before)
-        typer.echo(f"{what:8}{count_said(before)} to {count_said(after)} ({share})")
+        typer.echo(f"{what:8}{quantity(before)} to {quantity(after)} ({share})")
     typer.echo(f"model   {made.path}")
     typer.echo(f"next    inceptionkit predict {made.path} IMAGE...")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inceptionkit.cli.console import print_table, print_text
-from inceptionkit.cli.words import percent
+from inceptionkit.text import percent
 
 if TYPE_CHECKING:
     from inceptionkit.spec import Net

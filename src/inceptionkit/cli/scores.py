@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inceptionkit.cli.console import console, print_table
-from inceptionkit.cli.words import count_said, percent, points_said, seconds_said, three_digits
+from inceptionkit.text import duration, percent, points, quantity, significant, whole_percent
 
 if TYPE_CHECKING:
     from inceptionkit.evaluation.crop_table import CropStudy
@@ -18,7 +18,7 @@ def print_exits_used(found: Evaluation) -> None:
     print_table(
         ("exit", "top-1", "MACs", "share of the images"),
         [
-            (name, percent(row["top1"]), count_said(row["macs"]), f"{row['share']:.0%}")
+            (name, percent(row["top1"]), quantity(row["macs"]), whole_percent(row["share"]))
             for name, row in found.result["exits"].items()
         ],
     )
@@ -36,8 +36,8 @@ def print_policy(study: ExitStudy, model: str, data: str) -> None:
     difference = told["against_main"]["difference"]
     out = console()
     out.print(
-        f"against main on the same images: {points_said(difference['mean'])} points of top-1, "
-        f"95 % interval {points_said(difference['low'])} to {points_said(difference['high'])}"
+        f"against main on the same images: {points(difference['mean'])} points of top-1, "
+        f"95 % interval {points(difference['low'])} to {points(difference['high'])}"
     )
     if study.stored:
         out.print(f"stored  {study.stored}", markup=False)
@@ -60,9 +60,9 @@ def print_savings(told: dict[str, Any]) -> None:
             (
                 name,
                 percent(top1),
-                count_said(macs),
+                quantity(macs),
                 f"{main['macs'] / macs:.2f}",
-                *("" if ms is None else three_digits(ms) for ms in times),
+                *("" if ms is None else significant(ms) for ms in times),
             )
             for name, top1, macs, *times in rows
         ],
@@ -75,7 +75,7 @@ def print_curve(told: dict[str, Any]) -> None:
         ("the curve: mean MACs", "top-1", "times fewer"),
         [
             (
-                count_said(point["mean_macs"]),
+                quantity(point["mean_macs"]),
                 percent(point["top1"]),
                 f"{told['main']['macs'] / point['mean_macs']:.2f}",
             )
@@ -92,8 +92,8 @@ def exit_row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
         sure,
         percent(row["share"]),
         percent(row["top1"]),
-        count_said(row["macs"]),
-        three_digits(row["ms"]),
+        quantity(row["macs"]),
+        significant(row["ms"]),
     )
 
 
@@ -117,8 +117,8 @@ def print_rows(study: CropStudy) -> None:
         difference = other["difference"]
         console().print(
             f"{other['model']} against {study.rows[0].models[0]}: "
-            f"{points_said(difference['mean'])} points of top-1, 95 % interval "
-            f"{points_said(difference['low'])} to {points_said(difference['high'])}; "
+            f"{points(difference['mean'])} points of top-1, 95 % interval "
+            f"{points(difference['low'])} to {points(difference['high'])}; "
             f"McNemar p = {other['p_value']:.2g}",
             markup=False,
         )
@@ -145,7 +145,7 @@ def print_summary(found: Evaluation) -> None:
     out = console()
     out.print(
         f"top-1 {percent(told['top1'])}{five} on {told['images']:,} images, "
-        f"{count_said(told['mean_macs'])} MACs an image, {seconds_said(told['seconds'])}"
+        f"{quantity(told['mean_macs'])} MACs an image, {duration(told['seconds'])}"
     )
     out.print(
         f"95 % interval of top-1 {low} to {high}; calibration error "

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from inceptionkit.cli.console import print_table, print_text
-from inceptionkit.cli.words import percent, points_said, three_digits
+from inceptionkit.text import percent, points, significant
 
 if TYPE_CHECKING:
     from inceptionkit.api.bench import Bench
@@ -35,8 +35,8 @@ def print_variants(told: RowJson) -> None:
     for row in told["rows"]:
         change = row["change"]["difference"]
         print_text(
-            f"{row['precision']} changes top-1 by {points_said(change['mean'])} points "
-            f"({points_said(change['low'])} to {points_said(change['high'])}) on "
+            f"{row['precision']} changes top-1 by {points(change['mean'])} points "
+            f"({points(change['low'])} to {points(change['high'])}) on "
             f"{row['change']['images']:,} images: {told['chosen_on']}"
         )
     for sentence in left_out(told["left_out"]):
@@ -53,11 +53,11 @@ def print_speeds(rows: Sequence[RowJson]) -> None:
             (
                 row["engine"].replace("inceptionkit+", "ours, "),
                 row["precision"],
-                three_digits(row["median_ms"]),
-                three_digits(row["p95_ms"]),
-                three_digits(row["images_per_second"]),
+                significant(row["median_ms"]),
+                significant(row["p95_ms"]),
+                significant(row["images_per_second"]),
                 str(row["batch"]),
-                three_digits(row["bytes"] / MIB),
+                significant(row["bytes"] / MIB),
                 *(share_said(row[key]) for key in shown.values()),
             )
             for row in rows
@@ -92,16 +92,16 @@ def gains(rows: Sequence[RowJson]) -> Iterator[str]:
     if ours and others:
         first, second = (min(some, key=lambda row: row["median_ms"]) for some in (ours, others))
         yield (
-            f"the fastest of ours, {named(first)}, takes {three_digits(first['median_ms'])} ms, of "
-            f"the others, {named(second)}, {three_digits(second['median_ms'])} ms: "
+            f"the fastest of ours, {named(first)}, takes {significant(first['median_ms'])} ms, of "
+            f"the others, {named(second)}, {significant(second['median_ms'])} ms: "
             f"{second['median_ms'] / first['median_ms']:.2f} times as long"
         )
     for row in filter(itemgetter("to_the_end"), rows):
         key = (row["to_the_end"], row["precision"])
         whole = next(one for one in rows if (one["engine"], one["precision"]) == key)
         yield (
-            f"stopping at exits as the stored policy says takes {three_digits(row['mean_ms'])} ms "
-            f"in the mean, running to the end {three_digits(whole['mean_ms'])} ms: "
+            f"stopping at exits as the stored policy says takes {significant(row['mean_ms'])} ms "
+            f"in the mean, running to the end {significant(whole['mean_ms'])} ms: "
             f"{whole['mean_ms'] / row['mean_ms']:.2f} times as long"
         )
 

@@ -183,7 +183,7 @@ def resume(
 def tell(done: Finished, *, quiet: bool, as_json: bool) -> None:
     """Say what came out, what was written, and what to type next."""
     from inceptionkit.cli.console import console, print_json, print_table
-    from inceptionkit.cli.words import bytes_said, percent, seconds_said
+    from inceptionkit.text import duration, percent, size
 
     result = done.result
     if os.environ.get("RANK", "0") != "0":  # of several processes the first one speaks
@@ -198,10 +198,10 @@ def tell(done: Finished, *, quiet: bool, as_json: bool) -> None:
         (f"scored on {result['set']}, {result['images']:,} images", "top-1"),
         [*rows, ("main", percent(result["top1"]))],
     )
-    memory = "" if result["peak_bytes"] is None else f", {bytes_said(result['peak_bytes'])} at peak"
+    memory = "" if result["peak_bytes"] is None else f", {size(result['peak_bytes'])} at peak"
     out = console()
     out.print(
-        f"{result['epochs']:.1f} epochs in {seconds_said(result['seconds'])}, "
+        f"{result['epochs']:.1f} epochs in {duration(result['seconds'])}, "
         f"{result['images_per_second']:,.0f} images/s{memory}"
     )
     out.print(f"model   {done.model}", markup=False)

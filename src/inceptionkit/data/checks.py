@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from inceptionkit.data.split import Sets
 from inceptionkit.data.types import BUILT_IN, SETS, Source, Unusable
 from inceptionkit.errors import DataError, did_you_mean
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 KINDS = (
     "a folder of class folders, a .csv, .tsv or .jsonl manifest, a .parquet, .tar or .zip file, "

@@ -32,7 +32,8 @@ from inceptionkit.evaluation.inference import every_exit
 from inceptionkit.machine import cores
 from inceptionkit.model import Card, Exported, write_files
 from inceptionkit.network import InceptionNet
-from inceptionkit.preprocess import Preprocessing, UnusableImage, decode, printable
+from inceptionkit.preprocess import Preprocessing, UnusableImage, decode
+from inceptionkit.text import printable
 
 COMPARED = 32  # images through both models
 RESIZE_TOLERANCE = 0.1  # largest difference of a probability; levels differ by a few at most

@@ -21,6 +21,7 @@ from inceptionkit.deployment.signals import signal_stack_kept
 from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.errors import DeploymentError
 from inceptionkit.evaluation.confidence import Paired, paired
+from inceptionkit.text import points
 
 CALIBRATION = 300  # images: what NNCF takes by default
 
@@ -108,8 +109,9 @@ def stage_in_int8(
         found = judged(small)
     if -found.difference.mean > most:
         msg = (
-            f"{name}: int8 loses {-found.difference.mean:.1%} top-1 of {found.images} images, at "
-            f"most {most:.1%} were allowed; allow more with --max-drop, or take bf16"
+            f"{name}: int8 changes top-1 by {points(found.difference.mean)} points on "
+            f"{found.images:,} images, at most {points(-most)} is allowed; allow more with "
+            "--max-drop, or use bf16"
         )
         raise DeploymentError(msg)
     return Quantised(name, small, found, spared)

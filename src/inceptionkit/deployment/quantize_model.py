@@ -19,6 +19,7 @@ from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_score
 from inceptionkit.machine import cores
 from inceptionkit.model import Card
 from inceptionkit.progress import Listener
+from inceptionkit.text import points
 
 Teaching: TypeAlias = str | Path | NDArray[np.uint8] | None  # an address, or images alone
 FEWEST = 10  # images, to set ranges with as well as to be judged by
@@ -62,8 +63,8 @@ def in_8_bits(
         change = stage.change.difference
         spared = "; some layers are left in floating point" if stage.spared else ""
         listener.say(
-            f"{stage.name} in int8: top-1 {change.mean:+.1%} ({change.low:+.1%} to "
-            f"{change.high:+.1%}) on {stage.change.images} images ({judging.why}){spared}"
+            f"{stage.name} in int8: top-1 {points(change.mean)} points ({points(change.low)} to "
+            f"{points(change.high)}) on {stage.change.images:,} images ({judging.why}){spared}"
         )
     return {stage.name: stage.model for stage in found}
 

@@ -14,7 +14,7 @@ from inceptionkit.deployment.engines import HINTS
 from inceptionkit.deployment.graph import IMAGE, PROBABILITIES
 from inceptionkit.model import Card
 from inceptionkit.model.export_info import Precision, Server
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 LABELS = "labels.txt"
 MOST_TOGETHER = 32  # images that Triton may put into one batch; beyond it little is gained

@@ -17,6 +17,7 @@ from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.machine import cores
 from inceptionkit.model.export_info import PRECISIONS
 from inceptionkit.progress import Listener, Silence
+from inceptionkit.text import duration, points
 
 ENGINE = "openvino"  # the one that has all precisions
 
@@ -152,13 +153,13 @@ def why(found: Variants, chosen: Variant, most: float) -> str:
     """Say why this variant was chosen."""
     change = chosen.change.difference
     times = [
-        f"{one.row.precision} {one.row.median_ms:.2f} ms"
+        f"{one.row.precision} {duration(one.row.median_ms / 1e3)}"
         for one in sorted(found.found, key=lambda one: one.row.median_ms)
     ]
     return (
         f"{chosen.row.precision}: the fastest here ({', '.join(times)}) of those that lose at most "
-        f"{100 * most:g} points of top-1; it changes it by {100 * change.mean:+.1f} "
-        f"({100 * change.low:+.1f} to {100 * change.high:+.1f}) on {chosen.change.images:,} "
+        f"{100 * most:g} points of top-1; it changes it by {points(change.mean)} "
+        f"({points(change.low)} to {points(change.high)}) on {chosen.change.images:,} "
         f"images: {found.chosen_on}"
     )
 

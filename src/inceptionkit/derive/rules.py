@@ -12,6 +12,7 @@ from itertools import groupby, pairwise
 
 from inceptionkit.derive.cost import bill
 from inceptionkit.spec import Block, Conv, Dropout, LocalNorm, Net, Pool, Step, blocks
+from inceptionkit.text import percent, whole_percent
 
 LEAST_KEPT = 0.26  # of the scalars, over a halving of the grid: a pool keeps 1/4, figure 10 half
 LEAST_REDUCED = 1 / 16  # of the channels, by a 1x1; GoogLeNet 4a's 5x5 path keeps 1/30
@@ -75,7 +76,9 @@ def bottleneck(net: Net) -> Iterator[Remark]:
         entered = min(block.x.cells, before.x.cells if before else block.x.cells)
         kept = block.y.cells / entered
         if kept < LEAST_KEPT:
-            yield Remark(block.at, f"keeps {kept:.0%} of {entered:,} scalars; widen before it")
+            yield Remark(
+                block.at, f"keeps {whole_percent(kept)} of {entered:,} scalars; widen before it"
+            )
 
 
 def extreme_compression(net: Net) -> Iterator[Remark]:
@@ -88,7 +91,7 @@ def extreme_compression(net: Net) -> Iterator[Remark]:
             if kept < LEAST_REDUCED:
                 yield Remark(
                     first.at,
-                    f"1x1 from {first.x.channels} to {first.y.channels} channels ({kept:.1%}); "
+                    f"1x1: {first.x.channels} to {first.y.channels} channels ({percent(kept)}); "
                     f"at least {-(-first.x.channels // round(1 / LEAST_REDUCED))} would do",
                 )
 
@@ -114,7 +117,10 @@ def balance(net: Net) -> Iterator[Remark]:
         run = list(stage)
         share = bill(step for block in run for step in block.steps).macs / max(1, whole)
         if share > ONE_STAGE:
-            yield Remark(run[0].at, f"{share:.0%} of the trunk's MACs on the {height}x{width} grid")
+            yield Remark(
+                run[0].at,
+                f"{whole_percent(share)} of the trunk's MACs on the {height}x{width} grid",
+            )
     depth = sum(map(layers, chain))
     low, high = CHANNELS_PER_LAYER
     if chain and depth and not low <= (ratio := chain[-1].y.channels / depth) <= high:
@@ -163,7 +169,9 @@ def strided_pool(net: Net) -> Iterator[Remark]:
         ops = [step.op for step in block.steps if not isinstance(step.op, LocalNorm | Dropout)]
         if len(ops) == 1 and isinstance(ops[0], Pool) and ops[0].stride > 1:
             kept = block.y.cells / block.x.cells
-            yield Remark(block.at, f"keeps {kept:.0%}; put the pool beside a strided convolution")
+            yield Remark(
+                block.at, f"keeps {whole_percent(kept)}; put the pool beside a strided convolution"
+            )
 
 
 def widths(net: Net) -> Iterator[Remark]:

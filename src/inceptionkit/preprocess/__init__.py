@@ -16,7 +16,6 @@ from inceptionkit.preprocess.decode import (
 )
 from inceptionkit.preprocess.fast_codecs import RESAMPLERS, Resampler
 from inceptionkit.preprocess.preprocessing import INTERPOLATIONS, Interpolation, Preprocessing
-from inceptionkit.preprocess.printable import printable
 
 __all__ = [
     "EXTENSIONS",
@@ -35,5 +34,4 @@ __all__ = [
     "decode",
     "examine",
     "header",
-    "printable",
 ]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, orientation, rgb, upright
 from inceptionkit.preprocess.pillow_warnings import quiet
-from inceptionkit.preprocess.printable import printable
+from inceptionkit.text import printable
 
 PIXEL_LIMIT = 2**27
 """Most pixels that an image may claim: 134 million, beyond any camera; 400 MB as RGB."""

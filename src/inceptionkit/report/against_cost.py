@@ -9,7 +9,7 @@ from inceptionkit.report.content import CurvePoint, ExitRow
 from inceptionkit.report.cost_axes import HEIGHT, cost_axes
 from inceptionkit.report.summary import interval95
 from inceptionkit.report.svg import Axes, number, text
-from inceptionkit.report.wording import cells, is_measured, macs, share, shorten
+from inceptionkit.text import cells, is_measured, percent, quantity, shorten
 
 LETTER = 7.6  # units, the width of a letter in labels, where phones enlarge them
 
@@ -35,14 +35,16 @@ def exits_against_cost(
     frame, names = axes.frame, [row.name for row in exits]
     places = [axes.place(row.macs, top1) for row, top1 in rows]
     ends = [(frame.y(span[0]), frame.y(span[1])) for span in spans]
-    labels = [f"{shorten(row.name, 18)} {share(top1)}" for row, top1 in rows]
+    labels = [f"{shorten(row.name, 18)} {percent(top1)}" for row, top1 in rows]
     way = [axes.place(point.macs, point.top1) for point in curve]
     spots = _label_spots(frame, places, ends, labels, way)
     marks = "".join(
         _exit_mark(row, place, end, label, spot, ink=exit_ink(row.name, names))
         for (row, _), place, end, label, spot in zip(rows, places, ends, labels, spots, strict=True)
     )
-    said = "; ".join(f"{row.name}: {share(top1)} at {macs(row.macs)}" for row, top1 in rows)
+    said = "; ".join(
+        f"{row.name}: {percent(top1)} at {quantity(row.macs, 'MAC')}" for row, top1 in rows
+    )
     link = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in places)
     body = f'{axes.drawn()}<path class="link" d="{link}"/>{_stops(way)}{marks}'
     drawing = svg.figure(
@@ -116,7 +118,8 @@ def _exit_mark(
     ink: int,
 ) -> str:
     (x, y), (low, high) = (map(number, pair) for pair in (place, ends))
-    hint = f"{row.name}, after {row.after}: {share(row.top1)} top-1 for {macs(row.macs)}"
+    work = quantity(row.macs, "MAC")
+    hint = f"{row.name}, after {row.after}: {percent(row.top1)} top-1 for {work}"
     return (
         f'<g class="ink{ink}"><title>{text(hint)}</title>'
         f'<path class="whisker" d="M{x} {low}V{high}"/>'

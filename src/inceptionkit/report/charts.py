@@ -9,16 +9,16 @@ from inceptionkit.report import svg
 from inceptionkit.report.comparison import RunRow
 from inceptionkit.report.content import EpochRow
 from inceptionkit.report.svg import INKS, Axes, number, text
-from inceptionkit.report.wording import (
+from inceptionkit.text import (
     DASH,
-    Saying,
+    Formatter,
     count,
     is_measured,
     learning_rate,
     loss,
+    percent,
     plural,
-    share,
-    whole_share,
+    whole_percent,
 )
 
 MARKED = 24  # up to so many points a line shows each of them
@@ -97,7 +97,7 @@ def top1_curves(epochs: Sequence[EpochRow]) -> Figure | None:
         for name in names
     )
     main = Line(name="main", points=_points(epochs, "val_top1"), ink=0)
-    return _chart("top1", "Top-1 on val", (*early, main), say=share, tick=whole_share, most=1.0)
+    return _chart("top1", "Top-1 on val", (*early, main), say=percent, tick=whole_percent, most=1.0)
 
 
 def rate_curve(epochs: Sequence[EpochRow]) -> Figure | None:
@@ -110,7 +110,7 @@ def rate_curve(epochs: Sequence[EpochRow]) -> Figure | None:
 
 def runs_top1(runs: Sequence[RunRow]) -> Figure | None:
     """Top-1 of main on val over epochs, a line for each run."""
-    return _runs("runs-top1", "Top-1 on val", runs, "val_top1", share, whole_share)
+    return _runs("runs-top1", "Top-1 on val", runs, "val_top1", percent, whole_percent)
 
 
 def runs_loss(runs: Sequence[RunRow]) -> Figure | None:
@@ -123,8 +123,8 @@ def _runs(
     title: str,
     runs: Sequence[RunRow],
     field: str,
-    say: Saying,
-    tick: Saying | None = None,
+    say: Formatter,
+    tick: Formatter | None = None,
 ) -> Figure | None:
     lines = tuple(
         Line(name=run.name, points=_points(run.epochs, field), ink=k % INKS, dashed=k >= INKS)
@@ -141,8 +141,8 @@ def _chart(
     name: str,
     title: str,
     lines: tuple[Line, ...],
-    say: Saying,
-    tick: Saying | None = None,
+    say: Formatter,
+    tick: Formatter | None = None,
     most: float | None = None,
 ) -> Figure | None:
     drawn = tuple(line for line in lines if line.measured)
@@ -175,7 +175,7 @@ def _chart(
     return Figure(title=title, drawing=drawing, legend=legend)
 
 
-def _course(line: Line, say: Saying) -> str:
+def _course(line: Line, say: Formatter) -> str:
     first, last = line.measured[0][1], line.measured[-1][1]
     return f"from {say(first)} to {say(last)}" if len(line.measured) > 1 else say(last)
 
@@ -196,7 +196,7 @@ def _drawn(frame: Axes, line: Line) -> str:
     return (f'<path class="{style}" d="{path}"/>' if len(line.measured) > 1 else "") + dots
 
 
-def _hints(frame: Axes, lines: Sequence[Line], say: Saying) -> str:
+def _hints(frame: Axes, lines: Sequence[Line], say: Formatter) -> str:
     """Strips that say the numbers of their epoch when pointed at."""
     table: dict[float, Mapping[str, float]] = {}
     for line in lines:

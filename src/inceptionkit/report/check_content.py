@@ -18,8 +18,9 @@ from inceptionkit.data.sources.index_cache import cache_folder
 from inceptionkit.data.types import pixels
 from inceptionkit.errors import RunError
 from inceptionkit.files import write_whole
-from inceptionkit.preprocess import UnusableImage, printable
+from inceptionkit.preprocess import UnusableImage
 from inceptionkit.report import check_page as shown
+from inceptionkit.text import percent, printable
 from inceptionkit.training.run.folder import clean
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def _doubted(found: Scan, doubts: Sequence[Doubt]) -> Iterator[shown.Picture]:
     classes = found.source.classes
     for one in doubts[:DOUBTED]:
         for picture in _pictures(found, [one.index]):
-            guess = f"rather {classes[one.guess]}, {one.probability:.0%}"
+            guess = f"rather {classes[one.guess]}, {percent(one.probability)}"
             yield shown.Picture(
                 pixels=picture.pixels,
                 name=picture.name,

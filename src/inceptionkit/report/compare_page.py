@@ -10,7 +10,7 @@ from inceptionkit.report.cost_axes import HEIGHT, cost_axes
 from inceptionkit.report.summary import interval95
 from inceptionkit.report.svg import INKS, number, text
 from inceptionkit.report.template import Link, fill
-from inceptionkit.report.wording import is_measured, macs, share
+from inceptionkit.text import is_measured, percent, quantity
 
 SECTIONS = (
     Link(anchor="results", title="Results"),
@@ -45,6 +45,10 @@ def interval(run: RunRow) -> tuple[float, float] | None:
     return interval95(run.top1, run.scored_images)
 
 
+def _top1_for(top1: float | None, macs: int) -> str:
+    return f"{percent(top1)} for {quantity(macs, 'MAC')}"
+
+
 def runs_against_cost(runs: Sequence[RunRow]) -> Figure | None:
     """Top-1 of every exit of every run against its cost: one line for each run."""
     rows = [[(exit_, exit_.top1) for exit_ in run.exits if is_measured(exit_.top1)] for run in runs]
@@ -58,12 +62,12 @@ def runs_against_cost(runs: Sequence[RunRow]) -> Figure | None:
         line = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in places)
         dots = "".join(
             f'<circle class="dot" cx="{number(x)}" cy="{number(y)}" r="5"><title>'
-            f"{text(f'{run.name}, {e.name}: {share(top1)} for {macs(e.macs)}')}</title></circle>"
+            f"{text(f'{run.name}, {e.name}: {_top1_for(top1, e.macs)}')}</title></circle>"
             for (x, y), (e, top1) in zip(places, row, strict=True)
         )
         path = f'<path class="line ink{k % INKS}" d="{line}"/>' if len(places) > 1 else ""
         parts.append(f'{path}<g class="ink{k % INKS}">{dots}</g>')
-    said = "; ".join(f"{run.name}: {share(run.top1)} for {macs(run.macs)}" for run in runs)
+    said = "; ".join(f"{run.name}: {_top1_for(run.top1, run.macs)}" for run in runs)
     drawing = svg.figure(
         "runs-cost",
         title="Top-1 of every exit of every run against its cost",

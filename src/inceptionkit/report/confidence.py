@@ -7,7 +7,7 @@ from inceptionkit.report.charts import Figure
 from inceptionkit.report.content import ConfidenceRow
 from inceptionkit.report.summary import interval95
 from inceptionkit.report.svg import number, text
-from inceptionkit.report.wording import plural, share, whole_share
+from inceptionkit.text import percent, plural, whole_percent
 
 HEIGHT = 330  # units
 SMALLEST, LARGEST = 3.0, 13.0  # radius of a dot, units
@@ -28,13 +28,13 @@ def reliability_diagram(rows: Sequence[ConfidenceRow]) -> Figure | None:
         f"M{number(frame.left)} {number(frame.bottom)}L{number(frame.right)} {number(frame.top)}"
     )
     body = (
-        svg.y_axis(frame, ticks, whole_share)
-        + svg.x_axis(frame, ticks, "how sure (mean probability)", whole_share)
+        svg.y_axis(frame, ticks, whole_percent)
+        + svg.x_axis(frame, ticks, "how sure (mean probability)", whole_percent)
         + f'<path class="link" d="{diagonal}"/>'
         + "".join(_dot(frame, row, most, low) for row in rows)
     )
     said = "; ".join(
-        f"{plural(row.images, 'image')} {share(row.confidence)} sure, {share(row.top1)} right"
+        f"{plural(row.images, 'image')} {percent(row.confidence)} sure, {percent(row.top1)} right"
         for row in rows
     )
     drawing = svg.figure(
@@ -52,7 +52,9 @@ def _dot(frame: svg.Axes, row: ConfidenceRow, most: int, low: float) -> str:
     bottom, top = map(number, ends)
     x, y = number(frame.x(max(low, row.confidence))), number(frame.y(max(low, row.top1)))
     radius = max(SMALLEST, LARGEST * (row.images / most) ** 0.5)
-    hint = f"{plural(row.images, 'image')}: {share(row.confidence)} sure, {share(row.top1)} right"
+    hint = (
+        f"{plural(row.images, 'image')}: {percent(row.confidence)} sure, {percent(row.top1)} right"
+    )
     return (
         f'<g class="ink0"><title>{text(hint)}</title>'
         f'<path class="whisker" d="M{x} {bottom}V{top}"/>'

@@ -9,7 +9,7 @@ from PIL import Image
 from inceptionkit.report import svg
 from inceptionkit.report.pictures import address
 from inceptionkit.report.svg import number, text
-from inceptionkit.report.wording import cells, plural, shorten, whole_share
+from inceptionkit.text import cells, plural, shorten, whole_percent
 
 FEW = 30  # up to so many classes each cell is drawn with its number
 MAP_CELLS = 250  # a map of more classes has at most so many cells a side
@@ -117,9 +117,9 @@ def _drawn_cells(
         strength = 0.12 + 0.8 * (part if row == column else part**0.5)
         x, y = left + column * side, top + row * side
         hint = (
-            f"{classes[row]} taken for {classes[column]}: {images:,} ({whole_share(part)})"
+            f"{classes[row]} taken for {classes[column]}: {images:,} ({whole_percent(part)})"
             if row != column
-            else f"{classes[row]} right: {images:,} of {per_class[row]:,} ({whole_share(part)})"
+            else f"{classes[row]} right: {images:,} of {per_class[row]:,} ({whole_percent(part)})"
         )
         kind = "right" if row == column else "wrong"
         tone = " loud" if strength > 0.8 else " strong" if strength > 0.62 else ""

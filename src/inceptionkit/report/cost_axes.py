@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from inceptionkit.report import svg
 from inceptionkit.report.svg import Axes
-from inceptionkit.report.wording import share, whole_share
+from inceptionkit.text import percent, whole_percent
 
 HEIGHT = 300  # units
 MAC_UNITS = (("GMAC", 1e9), ("MMAC", 1e6), ("kMAC", 1e3), ("MAC", 1))
@@ -26,7 +26,7 @@ class CostAxes:
 
     def drawn(self) -> str:
         """Both axes."""
-        say = whole_share if self.ticks[1] - self.ticks[0] >= 0.01 else share
+        say = whole_percent if self.ticks[1] - self.ticks[0] >= 0.01 else percent
         steps = svg.round_steps(0, self.frame.x.high)
         return svg.y_axis(self.frame, self.ticks, say) + svg.x_axis(
             self.frame, steps, f"{self.unit} for one image", "{:g}".format

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inceptionkit.report import charts as figures
-from inceptionkit.report import wording
 from inceptionkit.report.against_cost import exits_against_cost
 from inceptionkit.report.confidence import reliability_diagram
 from inceptionkit.report.confusion import FEW, anchor, matrix, natural_width
@@ -22,6 +21,7 @@ from inceptionkit.report.summary import (
     set_sizes,
 )
 from inceptionkit.report.template import Link, fill
+from inceptionkit.text import is_measured
 
 SHOWN_SUSPECTS, SHOWN_MISTAKES, SHOWN_EXAMPLES = 12, 24, 24  # pictures; the rest is counted
 SHOWN_UNUSABLE = 200  # rows; `unusable.csv` has them all
@@ -71,7 +71,7 @@ SECTIONS = (
 def render(content: RunContent) -> str:
     """The page of a run as one HTML document; equal content gives equal bytes."""
     images = scored_images(content)
-    has_scores = wording.is_measured(content.top1) and images > 0
+    has_scores = is_measured(content.top1) and images > 0
     return fill(
         "run.html.j2",
         title=content.title,

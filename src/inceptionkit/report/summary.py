@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.report.content import ConfidenceRow, EpochRow, ExitRow, RunContent
-from inceptionkit.report.wording import (
+from inceptionkit.text import (
     duration,
     is_measured,
     learning_rate,
     listing,
     loss,
+    percent,
     plural,
-    share,
-    whole_share,
+    whole_percent,
 )
 
 WELL = 0.02  # gap between mean confidence and top-1 that is not worth a word
@@ -88,7 +88,7 @@ def _exits_said(exits: tuple[ExitRow, ...]) -> str:
     side = "below" if top1 < main_top1 else "above"
     relation = "level with" if points == "0.0" else f"{points} points {side}"
     return (
-        f"Exit {best.name} reaches {share(top1)} top-1 at {whole_share(best.share_of_macs)} "
+        f"Exit {best.name} reaches {percent(top1)} top-1 at {whole_percent(best.share_of_macs)} "
         f"of the compute, {relation} {main.name}."
     )
 
@@ -131,7 +131,7 @@ def learning_facts(content: RunContent) -> tuple[tuple[str, str], ...]:
     said = {
         "epochs": f"{rows[-1].epoch:g}",
         "time per epoch": duration(rows[-1].seconds / rows[-1].epoch if rows[-1].epoch else None),
-        "best top-1 on val": _at_epoch(share(best.val_top1), best, best.val_top1),
+        "best top-1 on val": _at_epoch(percent(best.val_top1), best, best.val_top1),
         "lowest loss on val": _at_epoch(loss(low.val_loss), low, low.val_loss),
         "highest learning rate": learning_rate(max(row.lr for row in rows)),
         "last learning rate": learning_rate(rows[-1].lr),
@@ -168,4 +168,4 @@ def confidence_said(rows: Sequence[ConfidenceRow]) -> str:
         if sure > right
         else "it is more often right than it believes"
     )
-    return f"Its answers are {share(sure)} sure on average and {share(right)} right: {verdict}."
+    return f"Its answers are {percent(sure)} sure on average and {percent(right)} right: {verdict}."

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from inceptionkit.report.wording import plain
+from inceptionkit.text import printable
 
 WIDTH = 480
 INKS = 6  # line colours of the page: .ink0 (main) to .ink5
@@ -17,7 +17,7 @@ INKS = 6  # line colours of the page: .ink0 (main) to .ink5
 
 def text(content: str) -> str:
     """Content as XML text or attribute value."""
-    return html.escape(plain(content))
+    return html.escape(printable(content, lines=True))
 
 
 def number(value: float) -> str:

@@ -1,24 +1,40 @@
 """Templates, style and script that all pages share.
 
-Everything a template prints passes through `plain`, so that a file name of any bytes can be shown,
+A template prints everything through `printable`, so that a file name of any bytes can be shown,
 and through jinja2's escaping. Nothing in a page is loaded from elsewhere: pictures are data URIs,
 style and script are inline, and a content security policy makes the browser hold the page to that.
 """
 
 import base64
 import hashlib
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jinja2
 from markupsafe import Markup
 
-from inceptionkit.report import wording
-
-SAYINGS = (
-    wording.share, wording.whole_share, wording.count, wording.quantity, wording.macs,
-    wording.size, wording.rate, wording.loss, wording.learning_rate, wording.duration,
-    wording.plural,
+from inceptionkit.text import (
+    DASH,
+    count,
+    duration,
+    learning_rate,
+    loss,
+    percent,
+    plural,
+    printable,
+    quantity,
+    significant,
+    size,
+    whole_percent,
 )  # fmt: skip
+
+FORMATTERS: tuple[Callable[..., str], ...] = (
+    percent, whole_percent, count, quantity, size, significant, loss, learning_rate, duration,
+    plural,
+)  # fmt: skip
+UNIT = r"%|[µm]?s|min|h|d|[kMGT]|[kMGT]?MAC|(?:[KMGT]i)?B"
+BEFORE_A_UNIT = re.compile(rf"(?<=\d) (?=(?:{UNIT})(?!\w))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +66,16 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update({say.__name__: say for say in SAYINGS})
+    templates.filters.update({say.__name__: say for say in FORMATTERS})
     return templates
 
 
 def _finalized(value: object) -> object:
     """What the template prints for a value: text that can be encoded, a dash for nothing."""
     if value is None:
-        return wording.DASH
+        return DASH
     if isinstance(value, str) and not isinstance(value, Markup):
-        return wording.plain(value)
+        return BEFORE_A_UNIT.sub("\N{NO-BREAK SPACE}", printable(value, lines=True))
     return value
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from inceptionkit.derive import cost
 from inceptionkit.errors import RecipeError
 from inceptionkit.spec import Net
+from inceptionkit.text import round_up
 from inceptionkit.training.schedule import Plan, progress
 
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}  # seconds
@@ -156,25 +157,16 @@ def work_plan(work: Work, flop: float, *, batch: int, steps_per_epoch: int, spee
     steps = int(work.flop // update)
     if steps < steps_per_epoch:
         least = steps_per_epoch * update
+        smallest = f"{round_up(least):g}".replace("+", "")
         msg = (
             f"the budget of {work.flop:.6g}flop is too small for one epoch of {least:.4g} "
-            f"floating-point operations; the smallest that is not is {rounded_up(least)}flop"
+            f"floating-point operations; the smallest possible budget is {smallest}flop"
         )
         raise RecipeError(msg)
     why = f"an update takes {update:.3g} floating-point operations"
     return Plan(
         step=0, steps=steps, progress=0.0, images_per_second=speed, seconds_left=None, why=why
     )
-
-
-def rounded_up(amount: float) -> str:
-    """A number that is not smaller, with three digits.
-
-    >>> rounded_up(1_234_567), rounded_up(1e9)
-    ('1.24e+06', '1e+09')
-    """
-    shift = 10.0 ** (math.floor(math.log10(amount)) - 2)
-    return f"{math.ceil(amount / shift * (1 - 1e-12)) * shift:.3g}"
 
 
 def next_plan(

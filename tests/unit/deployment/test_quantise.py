@@ -106,7 +106,9 @@ def test_what_loses_too_much_is_tried_with_care_and_then_refused(
     images, held = judged(small)
     (stage,) = staged(small.card.architecture, small.tensors, small.card.preprocessing, ())
 
-    with pytest.raises(DeploymentError, match=r"main: int8 loses .* allow more with --max-drop"):
+    with pytest.raises(
+        DeploymentError, match=r"main: int8 changes top-1 by .* allow more with --max-drop"
+    ):
         quantised([stage], images, held, most=0.0, threads=1)
 
     assert len(coarse) == 2

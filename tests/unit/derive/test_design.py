@@ -4,7 +4,7 @@ import pytest
 
 from inceptionkit.catalog import architecture
 from inceptionkit.derive import cost, review
-from inceptionkit.derive.design.budget import in_units, parse
+from inceptionkit.derive.design.budget import amount, parse
 from inceptionkit.derive.design.fit import greatest
 from inceptionkit.derive.design.search import Design, design, original
 from inceptionkit.errors import SpecError
@@ -51,11 +51,11 @@ def test_what_is_no_budget_is_refused_with_examples(text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["296MMAC", "1.13Mparams", "2.00MiB", "12.5kMAC", "7MAC"])
+@pytest.mark.parametrize("text", ["296 MMAC", "1.13 Mparams", "2.00 MiB", "12.5 kMAC", "7 MAC"])
 def test_an_amount_is_said_in_units_that_can_be_read_again(text: str) -> None:
     budget = parse(text)
 
-    assert in_units(budget.quantity, budget.most) == text
+    assert amount(budget.quantity, budget.most) == text
 
 
 @pytest.mark.parametrize("budget", ["30MMAC", "300MMAC", "2Mparams", "2MiB"])
@@ -142,7 +142,10 @@ def test_the_network_is_named_after_what_was_asked(googlenet: Net) -> None:
 
 @pytest.mark.parametrize(
     ("budget", "says"),
-    [("1kMAC", "anything so cheap as 1kMAC"), ("900GMAC", "anything so dear as 900GMAC")],
+    [
+        ("1kMAC", "cannot be scaled down to 1kMAC; the smallest"),
+        ("900GMAC", "cannot be scaled up to 900GMAC; the largest"),
+    ],
 )
 def test_a_budget_that_cannot_be_met_names_the_nearest_that_can(
     compact: Net, budget: str, says: str
@@ -150,11 +153,11 @@ def test_a_budget_that_cannot_be_met_names_the_nearest_that_can(
     with pytest.raises(SpecError) as error:
         designed(compact, budget)
     said = str(error.value)
-    near = parse(said.rpartition(" ")[2])
+    near = parse(said.rpartition(" is ")[2])
 
     assert says in said
     assert near.quantity == "macs"
-    again = designed(compact, in_units("macs", near.most * (1.02 if "cheap" in says else 0.99)))
+    again = designed(compact, amount("macs", near.most * (1.02 if "down" in says else 0.99)))
     assert near.load(again.cost) == pytest.approx(1, abs=0.05)
 
 
@@ -201,6 +204,5 @@ def test_a_budget_between_two_possible_costs_names_the_lower() -> None:
     with pytest.raises(SpecError) as error:
         designed(tiny, "28params", side=8, classes=2)
     assert str(error.value) == (
-        "tiny at 8x8 cannot be scaled to anything within 3 % below 28params; "
-        "the nearest that can be met is 26params"
+        "tiny at 8x8 has no design within 3 % below 28params; the nearest possible is 26 params"
     )

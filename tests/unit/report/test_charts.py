@@ -37,9 +37,9 @@ def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(make_run: Ma
     drawings = [f.drawing for f in [*figures, exits_against_cost(run.exits, 93)] if f is not None]
 
     assert [texts(drawing, "title")[0] for drawing in drawings] == [
-        "Loss over 3\N{NO-BREAK SPACE}epochs",
-        "Top-1 on val over 3\N{NO-BREAK SPACE}epochs",
-        "Learning rate over 3\N{NO-BREAK SPACE}epochs",
+        "Loss over 3 epochs",
+        "Top-1 on val over 3 epochs",
+        "Learning rate over 3 epochs",
         "Top-1 of each exit against its cost",
     ]
     assert texts(drawings[0], "desc") == ["train from 2.000 to 0.667; val from 1.500 to 0.500."]
@@ -156,7 +156,7 @@ def test_a_small_matrix_names_true_and_predicted_class_of_each_cell() -> None:
     drawing = matrix(np.array([[3, 1], [0, 4]]), ("cat & dog", "x" * 60))
     hints = texts(drawing, "title")
 
-    assert hints[2] == f"cat & dog taken for {'x' * 60}: 1 (25\N{NO-BREAK SPACE}%)"
+    assert hints[2] == f"cat & dog taken for {'x' * 60}: 1 (25 %)"
     assert max(map(len, texts(drawing))) <= 18
 
 

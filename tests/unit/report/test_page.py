@@ -27,7 +27,7 @@ from inceptionkit.report.content import (
     UnusableRow,
 )
 from inceptionkit.report.html import render, weakest_first
-from inceptionkit.report.wording import DASH
+from inceptionkit.text import DASH
 
 MakeRun = Callable[..., RunContent]
 NAMESPACE = "http://www.w3.org/2000/svg"  # a name, not an address: nothing is fetched
@@ -197,7 +197,7 @@ def test_a_cell_of_the_matrix_leads_to_its_pictures(make_run: MakeRun) -> None:
 
     assert html.count('<a href="#cell-0-1"><g class="wrong') == 1
     assert html.count('id="cell-0-1"') == 1
-    assert "taken for <bdi>class 1</bdi>: 3\N{NO-BREAK SPACE}images " in html
+    assert "taken for <bdi>class 1</bdi>: 3 images " in html
     assert "cell-0-1" not in many
 
 
@@ -281,8 +281,8 @@ def test_a_run_without_mistakes_is_said_to_have_none(make_run: MakeRun) -> None:
     run = make_run(2, top1=1.0, confusion=np.diag([40, 5]).astype(np.int64), mistakes=())
     page = Page(render(run))
 
-    assert "Not one of the 45\N{NO-BREAK SPACE}images of the test set was misread." in page.text
-    assert "all 45\N{NO-BREAK SPACE}images of the test set were classified correctly" in page.text
+    assert "Not one of the 45 images of the test set was misread." in page.text
+    assert "all 45 images of the test set were classified correctly" in page.text
 
 
 def test_mistakes_that_are_not_there_to_show_are_counted(make_run: MakeRun) -> None:
@@ -358,7 +358,7 @@ def test_long_lists_are_cut_and_counted(make_run: MakeRun) -> None:
     rows = tuple(UnusableRow(path=f"{k}.jpg", reason="empty") for k in range(1234))
     page = Page(render(make_run(unusable=rows)))
 
-    assert "1,234\N{NO-BREAK SPACE}files could not be used" in page.text
+    assert "1,234 files could not be used" in page.text
     assert "The first 200 are listed here" in page.text
     assert "\n199.jpg" in page.text
     assert "200.jpg" not in page.text

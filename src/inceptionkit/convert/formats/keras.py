@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.convert.formats.limits import content, keep
 from inceptionkit.errors import WeightsError
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 if TYPE_CHECKING:
     import h5py

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.errors import WeightsError
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 LARGEST_FILE = 2**31  # bytes; protocol buffers' own limit, four times the largest network here
 MOST_TENSORS = 10_000  # the family's networks have fewer than 1,000, and training adds its state

@@ -22,6 +22,7 @@ from inceptionkit.data.types import BUILT_IN, Source, Unusable
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
+from inceptionkit.text import size
 
 MEMORY = 3 * 2**30  # bytes that the training images may take
 ROOM = 2  # a stored side is at most so many times the input's: small crops keep their detail
@@ -174,11 +175,11 @@ class Stored:
     def says(self, opened: Opened, workers: int) -> str:
         """Why images are read anew in each epoch, in words."""
         count = len(opened.sets.train)
-        gib = 3 * count * self.height * self.width / 2**30
+        needed = 3 * count * self.height * self.width
         return (
-            f"{count:,} training images of {self.width}x{self.height} px would take {gib:.0f} GiB, "
-            f"more than the {MEMORY / 2**30:.0f} GiB that are used: {workers} workers read them as "
-            "they are needed"
+            f"{count:,} training images of {self.width}x{self.height} px would take "
+            f"{size(needed)}, more than the {size(MEMORY)} that are used: {workers} workers read "
+            "them as they are needed"
         )
 
 

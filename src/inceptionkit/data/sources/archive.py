@@ -12,7 +12,7 @@ from inceptionkit.data.sources.layout import Inside, is_image, is_seen
 from inceptionkit.data.sources.listing import Listing
 from inceptionkit.data.storage import Member
 from inceptionkit.data.types import Unusable, set_named
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 _DEEPEST = 100  # folders in folders; more is a trick
 

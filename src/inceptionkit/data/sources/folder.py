@@ -12,7 +12,7 @@ from inceptionkit.data.sources import index_cache
 from inceptionkit.data.sources.layout import LINK_BACK, Inside, arrange, is_image, is_seen
 from inceptionkit.data.sources.listing import Listing
 from inceptionkit.data.types import Samples, Unusable, digest, mirrors
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,8 @@ import numpy as np
 from inceptionkit.data import checks
 from inceptionkit.data.sources.listing import Listing
 from inceptionkit.data.types import SETS, SetName, Unusable, set_named
-from inceptionkit.preprocess import EXTENSIONS, printable
+from inceptionkit.preprocess import EXTENSIONS
+from inceptionkit.text import printable
 
 LINK_BACK = "links to a folder that is listed already"
 LOOSE = "lies outside of the class folders"

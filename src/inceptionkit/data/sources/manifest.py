@@ -16,7 +16,7 @@ from inceptionkit.data.sources.folder import Folder, folder_of
 from inceptionkit.data.sources.listing import Row, listing
 from inceptionkit.data.types import SETS, Unusable, set_named
 from inceptionkit.errors import did_you_mean
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 TABLES = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson")

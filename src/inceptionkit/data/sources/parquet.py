@@ -19,7 +19,8 @@ from inceptionkit.data.sources.shards import sets_of
 from inceptionkit.data.storage import File, UnreadableShard, each_shard
 from inceptionkit.data.storage.file import stream
 from inceptionkit.data.types import Blocks, Samples, Unusable, digest, mirrors
-from inceptionkit.preprocess import UnusableImage, printable
+from inceptionkit.preprocess import UnusableImage
+from inceptionkit.text import printable
 
 _MOST_CLASSES = 1_000_000  # that have no names; more is damage
 _KEPT_GROUPS = 3  # row groups in memory at once: readers mostly go through them in order

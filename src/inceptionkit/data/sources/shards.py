@@ -18,7 +18,7 @@ from inceptionkit.data.storage.remote import (
 )
 from inceptionkit.data.storage.types import TARS, ZIPS
 from inceptionkit.data.types import SETS, set_named
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 ENDINGS = (".parquet", *TARS, *ZIPS)
 

@@ -17,7 +17,7 @@ from inceptionkit.data.sources.layout import is_image
 from inceptionkit.data.sources.listing import Listing, Row, listing, told_apart
 from inceptionkit.data.storage import File, Member
 from inceptionkit.data.types import Unusable
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 LAYOUT = (
     "it must hold class folders, or images with a .cls, .txt or .json of the same name beside each"

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from inceptionkit.data.types import Unusable
 from inceptionkit.errors import DataError
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 T = TypeVar("T")
 

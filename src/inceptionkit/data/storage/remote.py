@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from inceptionkit.data.storage.file import said
 from inceptionkit.errors import DataError, did_you_mean
-from inceptionkit.preprocess import printable
+from inceptionkit.text import printable
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import ceil
 from types import MappingProxyType
 from typing import ClassVar, Literal, TypeAlias
 
+from inceptionkit import text
 from inceptionkit.derive.cost import NetCost
 from inceptionkit.errors import SpecError
 
@@ -78,7 +78,7 @@ class Timing:
         )
 
 
-def parse(text: str) -> RunBudget:
+def parse(written: str) -> RunBudget:
     """Read a budget; upper and lower case do not matter.
 
     >>> parse("300MMAC").most, parse("2Mparams").quantity, parse("1.5 GMACs").most
@@ -89,64 +89,37 @@ def parse(text: str) -> RunBudget:
     Raises:
         SpecError: it is none.
     """
-    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zµμ]*)\s*", text.lower())
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zµμ]*)\s*", written.lower())
     number, unit = (float(found[1]), found[2]) if found else (0.0, "")
     if number > 0:
         if unit in MILLISECONDS:
-            return Measured(number * MILLISECONDS[unit], text)
+            return Measured(number * MILLISECONDS[unit], written)
         if unit in BYTES:
-            return Counted("activation_bytes", number * BYTES[unit], text)
+            return Counted("activation_bytes", number * BYTES[unit], written)
         for word, quantity in WORDS.items():
             stem = unit.removesuffix("s").removesuffix(word)
             if stem != unit.removesuffix("s") and stem in COUNTS:
-                return Counted(quantity, number * COUNTS[stem], text)
+                return Counted(quantity, number * COUNTS[stem], written)
     msg = (
         f"a cost must be like 300MMAC, 2Mparams, 4MiB (of activations) or 10ms, for one image; "
-        f"got {text!r}"
+        f"got {written!r}"
     )
     raise SpecError(msg)
 
 
-def in_units(quantity: Quantity, amount: float) -> str:
-    """Three digits and a unit that `parse` reads.
+def amount(quantity: Quantity, number: float, *, up: bool = False) -> str:
+    """Three digits and a unit, which `parse` reads; rounded up where that is asked for.
 
-    >>> in_units("macs", 296_400_000), in_units("params", 800), in_units("activation_bytes", 2**21)
-    ('296MMAC', '800params', '2.00MiB')
-    >>> in_units("ms", 9.614), in_units("ms", 0.25)
-    ('9.61ms', '250us')
+    >>> amount("macs", 296_400_000), amount("macs", 296_400_000, up=True), amount("params", 800)
+    ('296 MMAC', '297 MMAC', '800 params')
     """
-    number, digits, unit = three_digits(quantity, amount)
-    return f"{number:.{digits}f}{unit}"
-
-
-def enough(quantity: Quantity, amount: float) -> str:
-    """The least with three digits that is not below `amount`.
-
-    >>> enough("macs", 296_400_000), enough("params", 800)
-    ('297MMAC', '800params')
-    """
-    number, digits, unit = three_digits(quantity, amount)
-    return f"{ceil(round(number * 10**digits, 6)) / 10**digits:.{digits}f}{unit}"
-
-
-def three_digits(quantity: Quantity, amount: float) -> tuple[float, int, str]:
-    """An amount in its unit, and how many digits after the point make three."""
-    word, steps = UNITS[quantity]
-    for letter, size in steps:
-        if amount >= size:
-            number = amount / size
-            return number, 2 if number < 10 else 1 if number < 100 else 0, letter + word
-    return amount, 0, word
+    match quantity:
+        case "ms":
+            return text.duration(number / 1e3)
+        case "activation_bytes":
+            return text.size(number, up=up)
+        case _:
+            return text.quantity(number, "MAC" if quantity == "macs" else quantity, up=up)
 
 
 WORDS: Mapping[str, Countable] = MappingProxyType({"mac": "macs", "param": "params"})
-COUNT_STEPS = (("G", 1e9), ("M", 1e6), ("k", 1e3))
-BYTE_STEPS = (("Gi", 2.0**30), ("Mi", 2.0**20), ("Ki", 2.0**10))
-UNITS: Mapping[Quantity, tuple[str, tuple[tuple[str, float], ...]]] = MappingProxyType(
-    {
-        "macs": ("MAC", COUNT_STEPS),
-        "params": ("params", COUNT_STEPS),
-        "activation_bytes": ("B", BYTE_STEPS),
-        "ms": ("s", (("", 1e3), ("m", 1.0), ("u", 1e-3))),
-    }
-)

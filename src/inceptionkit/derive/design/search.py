@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from inceptionkit.derive.cost import NetCost, cost
-from inceptionkit.derive.design.budget import Counted, RunBudget, Timing, enough, in_units
+from inceptionkit.derive.design.budget import Counted, RunBudget, Timing, amount
 from inceptionkit.derive.design.fit import (
     NARROWEST,
     NEARLY,
@@ -31,6 +31,7 @@ from inceptionkit.derive.design.scale import (
 from inceptionkit.derive.rules import OURS, Finding, review
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import Conv, Net, Pool, fits, steps, with_classes, with_pooled_exits
+from inceptionkit.text import percent
 
 DEPTHS = (0.0, 0.25, 0.34, 0.5, 0.67, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # times its modules
 PER_RULE = 1.0  # what breaking another rule of the papers weighs, in units of `spread`
@@ -71,8 +72,8 @@ class Design:
     def takes(self) -> tuple[str, ...]:
         """What the network takes of each budget, a sentence each."""
         return tuple(
-            f"takes {in_units(budget.quantity, self.taken(budget))} of {budget.text} "
-            f"({self.taken(budget) / budget.most:.1%})"
+            f"takes {amount(budget.quantity, self.taken(budget))} of {budget.text} "
+            f"({percent(self.taken(budget) / budget.most)})"
             for budget in self.budgets
         )
 
@@ -199,18 +200,18 @@ def nearest(family: Family, budgets: Sequence[Counted]) -> str:
     least, most = ends(family, budgets)
     wanted = " and ".join(budget.text for budget in budgets)
     if load(least, budgets) > 1:
-        end, found = "so cheap as", least
+        does, end, found = "cannot be scaled down to", "smallest", least
     elif load(most, budgets) < NEARLY:
-        end, found = "so dear as", most
+        does, end, found = "cannot be scaled up to", "largest", most
     else:
-        end, found = "within 3 % below", most
+        does, end = "has no design within 3 % below", "nearest"
         under = [near(shape, budgets) for shape in family.shapes]
         found = max((n for n in under if n), key=lambda n: load(n, budgets), default=least)
     priced = cost(found)
-    can = " and ".join(enough(b.quantity, b.taken(priced)) for b in budgets)
+    can = " and ".join(amount(b.quantity, b.taken(priced), up=True) for b in budgets)
     return (
-        f"{family.member.name} at {family.side}x{family.side} cannot be scaled to anything {end} "
-        f"{wanted}; the nearest that can be met is {can}"
+        f"{family.member.name} at {family.side}x{family.side} {does} {wanted}; "
+        f"the {end} possible is {can}"
     )
 
 

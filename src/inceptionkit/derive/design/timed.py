@@ -11,7 +11,7 @@ from math import exp, log, sqrt
 from typing import TypeAlias
 
 from inceptionkit.derive.cost import cost
-from inceptionkit.derive.design.budget import Counted, Measured, Timing, in_units
+from inceptionkit.derive.design.budget import Counted, Measured, Timing, amount
 from inceptionkit.derive.design.fit import NEARLY
 from inceptionkit.derive.design.search import Design, Family, best_of, ends, family_of, measured
 from inceptionkit.errors import SpecError
@@ -171,7 +171,7 @@ def nearest(family: Family, trials: Sequence[Trial], time: Measured) -> str:
     slow = min(trial.ms for trial in trials) > time.most
     found = min(trials, key=lambda t: t.ms) if slow else max(trials, key=lambda t: t.macs)
     return (
-        f"{family.member.name} at {family.side}x{family.side} cannot be scaled to anything "
-        f"{'so fast' if slow else 'so slow'} as {time.text} on this machine; the nearest that was "
-        f"reached is {in_units('ms', found.ms)}"
+        f"{family.member.name} at {family.side}x{family.side} cannot be made as "
+        f"{'fast' if slow else 'slow'} as {time.text} on this machine; the nearest possible is "
+        f"{amount('ms', found.ms)}"
     )

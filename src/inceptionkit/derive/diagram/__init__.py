@@ -11,6 +11,7 @@ from inceptionkit.derive.diagram.render import draw_shape, number, rectangle, sw
 from inceptionkit.derive.diagram.rows import Sheet, sheet
 from inceptionkit.derive.diagram.shapes import Box, Flow, Kind
 from inceptionkit.spec import Net
+from inceptionkit.text import quantity
 
 MARGIN = 22.0
 HEAD = 56.0  # room for the title and the line below it
@@ -75,18 +76,9 @@ def subtitle(priced: NetCost) -> str:
     """What the network is and costs, on a line."""
     net, answer = priced.net, priced.answer
     return (
-        f"{net.image[1]}×{net.image[2]} pixels, {said(answer.params)} parameters, "  # noqa: RUF001
-        f"{said(answer.macs)} multiply-accumulates   ·   {net.source}"
+        f"{net.image[1]}×{net.image[2]} pixels, {quantity(answer.params)} parameters, "  # noqa: RUF001
+        f"{quantity(answer.macs, 'MAC')}   ·   {net.source}"
     )
-
-
-def said(count: int) -> str:
-    """Three digits and a unit."""
-    for unit, size in ((" billion", 10**9), (" million", 10**6), (" thousand", 10**3)):
-        if count >= size:
-            digits = 2 - len(str(count // size)) + 1
-            return f"{count / size:.{digits}f}{unit}"
-    return f"{count}"
 
 
 def description(priced: NetCost) -> str:

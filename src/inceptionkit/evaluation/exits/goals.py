@@ -10,6 +10,7 @@ from typing import TypeAlias
 from inceptionkit.derive.design.budget import parse
 from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.evaluation.exits.tuning import Point
+from inceptionkit.text import percent, quantity
 
 ROUNDING = 1e-12  # of shares that are sums of the same counts
 
@@ -68,8 +69,8 @@ def most_accurate(points: Sequence[Point], most: float) -> Point:
     if affordable:
         return affordable[-1]
     msg = (
-        f"no exit answers for {most:,.0f} MACs an image; the cheapest policy spends "
-        f"{points[0].mean_macs:,.0f} and gets {points[0].top1:.1%} right"
+        f"no exit answers for {quantity(most, 'MAC')} an image; the cheapest policy spends "
+        f"{quantity(points[0].mean_macs, 'MAC', up=True)} and gets {percent(points[0].top1)} right"
     )
     raise RecipeError(msg)
 
@@ -85,9 +86,9 @@ def cheapest(points: Sequence[Point], top1: float, main: Point) -> Point:
         return good[0]
     best = points[-1]
     msg = (
-        f"no policy can be expected to get {top1:.1%} right; the best gets {best.expected:.1%} for "
-        f"{best.mean_macs:,.0f} MACs an image, main alone {main.expected:.1%} for "
-        f"{main.mean_macs:,.0f}"
+        f"no policy can be expected to get {percent(top1)} right; the best gets "
+        f"{percent(best.expected)} for {quantity(best.mean_macs, 'MAC')} an image, main alone "
+        f"{percent(main.expected)} for {quantity(main.mean_macs, 'MAC')}"
     )
     raise RecipeError(msg)
 

@@ -22,6 +22,7 @@ from inceptionkit.evaluation.exits.tuning import (
     spent,
 )
 from inceptionkit.spec import Net
+from inceptionkit.text import percent, quantity
 
 COSTS = np.array([100, 200, 400]), np.array([10, 20, 0])
 
@@ -147,12 +148,13 @@ def test_a_goal_out_of_reach_says_the_best_there_is() -> None:
         choose(points, MeanMacs(5), main)
 
     assert str(accuracy.value) == (
-        f"no policy can be expected to get 100.0% right; the best gets {points[-1].expected:.1%} "
-        f"for {points[-1].mean_macs:,.0f} MACs an image, main alone {main.expected:.1%} for 400"
+        f"no policy can be expected to get 100 % right; the best gets "
+        f"{percent(points[-1].expected)} for {quantity(points[-1].mean_macs, 'MAC')} an image, "
+        f"main alone {percent(main.expected)} for 400 MAC"
     )
     assert str(work.value) == (
-        f"no exit answers for 5 MACs an image; the cheapest policy spends "
-        f"{points[0].mean_macs:,.0f} and gets {points[0].top1:.1%} right"
+        f"no exit answers for 5 MAC an image; the cheapest policy spends "
+        f"{quantity(points[0].mean_macs, 'MAC', up=True)} and gets {percent(points[0].top1)} right"
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people say them."""
+"""What a person sees of progress."""
 
 import io
 
@@ -6,35 +6,12 @@ import pytest
 from rich.console import Console
 
 from inceptionkit.cli.console import Plain, epoch_line, note
-from inceptionkit.cli.words import bytes_said, count_said, percent, seconds_said
 from inceptionkit.progress import Progress
 
 ROW = {
     "epoch": 1.5, "train_loss": 1.23456, "val_loss": 0.5, "val_top1": 0.75,
     "val_top1_exit1": 0.5, "val_top1_exit2": None, "images_per_second": 1234.5,
 }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("said", "text"),
-    [
-        (count_said(999), "999"),
-        (count_said(1_000), "1.00 k"),
-        (count_said(12_345), "12.3 k"),
-        (count_said(1_582_671_872), "1.58 G"),
-        (bytes_said(1023), "1023 B"),
-        (bytes_said(1536), "1.50 KiB"),
-        (bytes_said(3 * 2**30), "3.00 GiB"),
-        (seconds_said(0.04), "0.0 s"),
-        (seconds_said(59.4), "59 s"),
-        (seconds_said(60), "1 min 00 s"),
-        (seconds_said(3599.6), "1 h 00 min"),
-        (percent(0.98654), "98.7 %"),
-        (percent(None), "–"),  # noqa: RUF001
-    ],
-)
-def test_a_number_is_said(said: str, text: str) -> None:
-    assert said == text
 
 
 def test_an_epoch_on_one_line() -> None:
@@ -66,5 +43,5 @@ def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(
     heard.say("done [bold]not markup[/bold]")
 
     assert out.getvalue().splitlines() == [
-        "reading images 20%  ", "reading images 40%  ", "done [bold]not markup[/bold]",
+        "reading images 20 %  ", "reading images 40 %  ", "done [bold]not markup[/bold]",
     ]  # fmt: skip
