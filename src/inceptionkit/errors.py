@@ -3,6 +3,7 @@
 InceptionError                        base; the command line prints it as one sentence, exit code 2
 ├─ SpecError        (ValueError)      a network that cannot exist
 ├─ UnknownNameError (LookupError)     no such architecture, exit, dialect, recipe, option
+├─ OptionError      (ValueError)      a value that an option does not take
 ├─ WeightsError     (ValueError)      a model folder, or tensors, that do not fit
 ├─ DataError        (ValueError)      images or labels that cannot be used
 ├─ RecipeError      (ValueError)      settings with which a run cannot start
@@ -41,6 +42,10 @@ class SpecError(InceptionError, ValueError):
 
 class UnknownNameError(InceptionError, LookupError):
     """A name that nothing has."""
+
+
+class OptionError(InceptionError, ValueError):
+    """A value that an option does not take."""
 
 
 class WeightsError(InceptionError, ValueError):

@@ -137,7 +137,7 @@ def test_a_misspelt_flow_is_corrected(capfd: Out, tmp_path: Path) -> None:
     file = tmp_path / "x.svg"
 
     said = refused(capfd, "compact", "--draw", str(file), "--flow", "dwn")
-    assert said == "inceptionkit: a drawing cannot be 'dwn'; did you mean 'down'?\n"
+    assert said == "inceptionkit: flow cannot be 'dwn'; did you mean 'down'?\n"
     assert not file.exists()
 
 
@@ -188,7 +188,7 @@ def test_every_row_that_differs_says_why(capfd: Out, args: list[str], row: str, 
 
 
 def test_how_to_draw_needs_where_to_draw(capfd: Out) -> None:
-    assert "give --draw FILE.svg too" in refused(capfd, "googlenet", "--paths")
+    assert "--paths only applies with --draw FILE.svg" in refused(capfd, "googlenet", "--paths")
 
 
 def test_a_network_without_a_classifier_is_refused(capfd: Out, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from inceptionkit import architecture, cost
 from inceptionkit.cli.app import app
 from inceptionkit.spec import from_json
 
-VERBS = [str(command.name) for command in app.registered_commands]
+VERBS = [str(command.name) for command in app.registered_commands if not command.hidden]
 
 
 @pytest.fixture(scope="module")

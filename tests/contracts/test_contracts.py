@@ -25,7 +25,7 @@ DEPLOYED = (
     "cli.predict", "api.predict", "api.load", "deployment.files", "deployment.in_memory",
     "deployment.servers", "deployment.resize", "deployment.runtime",
 )  # fmt: skip
-STANDARD = ("errors", "files", "spec", "catalog", "derive")
+STANDARD = ("errors", "files", "options", "results", "spec", "catalog", "derive")
 HEAVY = ("torch", "numpy", "PIL", "safetensors", "rich", "typer", "jinja2", "pyarrow")
 
 

@@ -28,11 +28,13 @@ from inceptionkit.cli import (
     report,
     train,
 )
-from inceptionkit.cli.options import spelt_out
+from inceptionkit.cli.command import filled_in
 from inceptionkit.errors import InceptionError, Interrupted
 
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
 DEBUG = "--debug"
+
+COMMANDS = (describe.ARCHITECTURES, describe.DESCRIBE)
 
 app = typer.Typer(
     name="inceptionkit",
@@ -65,8 +67,8 @@ def common(
     """Take the options of every verb; `main` has acted on both already."""
 
 
-app.command("list")(describe.list_architectures)
-app.command("describe")(describe.describe)
+for command in COMMANDS:
+    command.add_to(app)
 app.command("design")(design.design)
 app.command("check")(check.check)
 app.command("recipes")(recipes.recipes)
@@ -94,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, TextIOWrapper):  # say what can be said where the locale is ASCII
         sys.stdout.reconfigure(errors="backslashreplace")
-    given = spelt_out(sys.argv[1:] if argv is None else argv)
+    given = filled_in(sys.argv[1:] if argv is None else argv, COMMANDS)
     debug = DEBUG in given
     try:
         code = app(

@@ -1,31 +1,19 @@
-"""`inceptionkit list` and `inceptionkit describe`."""
+"""Printing `inceptionkit architectures` and `inceptionkit describe`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
+from inceptionkit.api import describe as api
 from inceptionkit.cli import readings
-from inceptionkit.cli.console import print_json, print_table, print_text
-from inceptionkit.cli.options import Json, PooledExits
+from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import print_table, print_text
+from inceptionkit.derive import NetCost
+from inceptionkit.derive.describe import Description
+from inceptionkit.spec import Net
 from inceptionkit.text import percent, quantity, size
 
-if TYPE_CHECKING:
-    from inceptionkit.derive import NetCost
-    from inceptionkit.derive.describe import Description
-    from inceptionkit.spec import Net
 
-
-def list_architectures(*, as_json: Json = False) -> None:
-    """List the architectures, with what they cost."""
-    from inceptionkit.derive.describe import listing
-
-    rows = listing()
-    if as_json:
-        print_json({"architectures": rows})
-        return
+def print_architectures(result: api.ArchitecturesResult) -> None:
+    """Print a row per architecture and dialect."""
     print_table(
         ("architecture", "input", "params", "MACs", "exits", "what it is"),
         [
@@ -37,71 +25,25 @@ def list_architectures(*, as_json: Json = False) -> None:
                 f"{len(row['exits'])}" if row["exits"] else "",
                 row["says"],
             )
-            for row in rows
+            for row in result.rows
         ],
         left=(0, 5),
     )
 
 
-def describe(  # noqa: PLR0913 - the options of the verb
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="ARCH", help="Architecture, as `inceptionkit list` names it, or its .json file."
-        ),
-    ],
-    input: Annotated[  # noqa: A002 - the word on the command line
-        int | None, typer.Option(help="Side of the square input, pixels.", min=1)
-    ] = None,
-    classes: Annotated[int | None, typer.Option(help="Number of classes.", min=2)] = None,
-    *,
-    pooled_exits: PooledExits = False,
-    paper: Annotated[
-        bool, typer.Option("--paper", help="Show our rows beside the table of the paper.")
-    ] = False,
-    per_path: Annotated[
-        bool, typer.Option("--per-path", help="Show what each path takes of its block.")
-    ] = False,
-    rules: Annotated[
-        bool, typer.Option("--rules", help="Show what the papers' design rules say about it.")
-    ] = False,
-    draw: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Draw it into this file.")
-    ] = None,
-    paths: Annotated[
-        bool, typer.Option("--paths", help="Draw every operator, not every block.")
-    ] = False,
-    flow: Annotated[str, typer.Option(help="Where the drawing flows: right or down.")] = "right",
-    theme: Annotated[str, typer.Option(help="Of the drawing: auto, light or dark.")] = "auto",
-    as_json: Json = False,
-) -> None:
-    """Show an architecture block by block: shapes, parameters, work, memory, receptive field."""
-    from inceptionkit.derive.describe import description
-
-    if paths and draw is None:
-        msg = "it says how to draw; give --draw FILE.svg too"
-        raise typer.BadParameter(msg, param_hint="--paths")
-    told = description(name, side=input, classes=classes, pooled_exits=pooled_exits)
-    net = told.cost.net
-    more: dict[str, Any] = {}
-    shown = []
-    if paper:
-        more["paper"], show = readings.paper(net)
-        shown.append(show)
-    if per_path:
-        more["paths"], show = readings.per_path(net)
-        shown.append(show)
-    if rules:
-        more["rules"], show = readings.rules(net)
-        shown.append(show)
-    if draw:
-        more["drawing"], show = readings.draw(net, draw, paths=paths, flow=flow, theme=theme)
-        shown.append(show)
-    if as_json:
-        print_json(told.as_json() | more)
-        return
-    for show in shown or [lambda: print_costs(told)]:
-        show()
+def print_description(result: api.DescribeResult) -> None:
+    """Print what was asked for, or else the costs."""
+    name = result.description.cost.net.name
+    if result.paper is not None:
+        readings.print_paper(name, result.paper)
+    if result.paths is not None:
+        readings.print_paths(name, result.paths)
+    if result.rules is not None:
+        readings.print_rules(name, result.rules)
+    if result.drawing is not None:
+        print_text(f"wrote {result.drawing}")
+    if len(result.to_json()) == len(result.description.as_json()):
+        print_costs(result.description)
 
 
 def print_costs(told: Description) -> None:
@@ -191,3 +133,13 @@ def title(net: Net) -> str:
 def seen(view: tuple[int, int]) -> str:
     """A receptive field; most are square."""
     return f"{view[0]} px" if view[0] == view[1] else f"{view[0]}x{view[1]} px"
+
+
+ARCHITECTURES = Command(
+    api.architectures, print_architectures, ("inceptionkit architectures",), also=("list",)
+)
+DESCRIBE = Command(
+    api.describe,
+    print_description,
+    ("inceptionkit describe googlenet --paper", "inceptionkit describe compact --draw compact.svg"),
+)

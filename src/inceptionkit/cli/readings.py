@@ -1,37 +1,19 @@
-"""What `inceptionkit describe` shows on request: the paper, the paths, the rules, a drawing.
-
-Each function reads the network at once, and returns what machines read and what prints it.
-"""
+"""Printing what `inceptionkit describe` shows on request: the paper, the paths, the rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from inceptionkit.cli.console import print_table, print_text
 from inceptionkit.text import percent
-
-if TYPE_CHECKING:
-    from inceptionkit.spec import Net
-
-Show = Callable[[], None]
-
 
 COUNTS = ("weights", "MACs")  # columns of large numbers, which papers round
 ALWAYS = ("window", "input", "output", *COUNTS)  # columns that are shown though nothing differs
 
 
-def paper(net: Net) -> tuple[dict[str, Any], Show]:
-    """Our rows beside the paper's."""
-    from inceptionkit.derive.readings import paper_as_json
-
-    read = paper_as_json(net)
-    return read, lambda: show_paper(net.name, read)
-
-
-def show_paper(name: str, read: dict[str, Any]) -> None:
-    """Print the rows, why they differ, and what else is to be said."""
+def print_paper(name: str, read: Mapping[str, Any]) -> None:
+    """Print the rows, why they differ, and the notes."""
     rows = read["rows"]
     differing = {column for row in rows for column in row["differs"]}
     shown = [column for column in read["columns"] if column in {*ALWAYS, *differing}]
@@ -66,7 +48,7 @@ def heads_of(column: str, rounded: Sequence[str]) -> tuple[str, ...]:
     return (column, "printed") if column in rounded else (column,)
 
 
-def cells_of(row: dict[str, Any], column: str, rounded: Sequence[str]) -> tuple[str, ...]:
+def cells_of(row: Mapping[str, Any], column: str, rounded: Sequence[str]) -> tuple[str, ...]:
     """Ours, and what is printed where it differs or is rounded."""
     ours, printed = row["ours"].get(column, ""), row["printed"].get(column, "")
     differs = column in row["differs"]
@@ -76,62 +58,40 @@ def cells_of(row: dict[str, Any], column: str, rounded: Sequence[str]) -> tuple[
     return (count, f"≠ {printed}" if differs else printed)[: len(heads_of(column, rounded))]
 
 
-def per_path(net: Net) -> tuple[list[dict[str, Any]], Show]:
-    """The share of each path."""
-    from inceptionkit.derive.readings import paths_as_json
-
-    rows = paths_as_json(net)
-
-    def show() -> None:
-        if not rows:
-            print_text(f"{net.name}: no block has parallel paths.")
-            return
-        print_table(
-            ("block", "path", "output", "params", "share", "MACs", "share", "width"),
-            [
-                (
-                    row["block"],
-                    row["path"],
-                    "x".join(map(str, row["out"])),
-                    f"{row['params']:,}" if row["params"] else "",
-                    percent(row["params_share"]),
-                    f"{row['macs']:,}" if row["macs"] else "",
-                    percent(row["macs_share"]),
-                    percent(row["width_share"]),
-                )
-                for row in rows
-            ],
-            left=(0, 1, 2),
-            title=f"{net.name}: what each path takes of its block",
-        )
-
-    return rows, show
+def print_paths(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the share of each path."""
+    if not rows:
+        print_text(f"{name}: no block has parallel paths.")
+        return
+    print_table(
+        ("block", "path", "output", "params", "share", "MACs", "share", "width"),
+        [
+            (
+                row["block"],
+                row["path"],
+                "x".join(map(str, row["out"])),
+                f"{row['params']:,}" if row["params"] else "",
+                percent(row["params_share"]),
+                f"{row['macs']:,}" if row["macs"] else "",
+                percent(row["macs_share"]),
+                percent(row["width_share"]),
+            )
+            for row in rows
+        ],
+        left=(0, 1, 2),
+        title=f"{name}: what each path takes of its block",
+    )
 
 
-def rules(net: Net) -> tuple[list[dict[str, Any]], Show]:
-    """What the design rules say."""
-    from inceptionkit.derive.readings import rules_as_json
-
-    found = rules_as_json(net)
-
-    def show() -> None:
-        if not found:
-            print_text(f"{net.name}: no design rule has anything to say.")
-            return
-        print_text(f"{net.name}: the design rules warn, they do not forbid.")
-        for name in dict.fromkeys(row["rule"] for row in found):
-            rows = [row for row in found if row["rule"] == name]
-            print_text(f"\n{name}: {rows[0]['reason']} ({rows[0]['source']})")
-            width = max(len(row["at"]) for row in rows)
-            for row in rows:
-                print_text(f"  {row['at']:<{width}}  {row['says']}")
-
-    return found, show
-
-
-def draw(net: Net, path: Path, *, paths: bool, flow: str, theme: str) -> tuple[str, Show]:
-    """Write a drawing."""
-    from inceptionkit.derive.readings import draw_into
-
-    written = draw_into(net, path, paths=paths, flow=flow, theme=theme)
-    return str(written), lambda: print_text(f"wrote {written}")
+def print_rules(name: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Print what the design rules say."""
+    if not found:
+        print_text(f"{name}: no design rule is broken.")
+        return
+    print_text(f"{name}: the design rules warn, they do not forbid.")
+    for rule in dict.fromkeys(row["rule"] for row in found):
+        rows = [row for row in found if row["rule"] == rule]
+        print_text(f"\n{rule}: {rows[0]['reason']} ({rows[0]['source']})")
+        width = max(len(row["at"]) for row in rows)
+        for row in rows:
+            print_text(f"  {row['at']:<{width}}  {row['says']}")

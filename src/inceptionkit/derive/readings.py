@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from inceptionkit.catalog import CATALOG, architecture
 from inceptionkit.derive import Compared, beside_paper, per_path, review
-from inceptionkit.derive.diagram import Flow, Theme, draw
-from inceptionkit.errors import UnknownNameError, did_you_mean
-from inceptionkit.files import write_whole
 from inceptionkit.spec import Net
-
-FLOWS: Mapping[str, Flow] = MappingProxyType({"right": "right", "down": "down"})
-THEMES: Mapping[str, Theme] = MappingProxyType({"auto": "auto", "light": "light", "dark": "dark"})
 
 
 def rules_as_json(net: Net) -> list[dict[str, Any]]:
@@ -79,18 +70,3 @@ def why(net: Net, line: Compared, paper: Compared) -> str:
     stem, _, dialect = net.name.partition(":")
     says = CATALOG[stem].dialects.get(dialect)
     return f"{net.name} is {says}" if says else "other classes or widths than the paper's"
-
-
-def draw_into(net: Net, path: Path, *, paths: bool, flow: str, theme: str) -> Path:
-    """Write a diagram of `net` as SVG; the path written.
-
-    Raises:
-        UnknownNameError: no such flow or theme.
-        RunError: it cannot be written.
-    """
-    for word, known in ((flow, FLOWS), (theme, THEMES)):
-        if word not in known:
-            msg = f"a drawing cannot be {word!r}; {did_you_mean(word, list(known))}"
-            raise UnknownNameError(msg)
-    write_whole(path, draw(net, paths=paths, flow=FLOWS[flow], theme=THEMES[theme]))
-    return path

@@ -1,0 +1,163 @@
+"""A command of the program, derived from a verb: its arguments, options, help and output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from functools import partial
+from inspect import Parameter as Place
+from inspect import Signature
+from itertools import zip_longest
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inceptionkit.errors import InceptionError
+from inceptionkit.options import Callback, Option, Parameter, Verb, parameters, prose
+
+OUTPUT = {
+    "as_json": ("--json", "Print JSON alone on standard output, for machines."),
+    "quiet": ("--quiet", "Print nothing but errors."),
+}  # the options of every verb
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Who reads what is printed."""
+
+    as_json: bool
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb on the command line.
+
+    Attributes:
+        verb: what it does.
+        show: prints a result for a person.
+        examples: command lines that run.
+        each: prints what a verb over many images answers for one of them, in JSON, too.
+        also: other names of the command, which help leaves out.
+    """
+
+    verb: Verb[..., Any]
+    show: Callable[[Any], None]
+    examples: tuple[str, ...]
+    each: Callable[[Output, Any], None] | None = None
+    also: tuple[str, ...] = ()
+
+    def add_to(self, app: typer.Typer) -> None:
+        """Make it a command of the program."""
+
+        def run(*, as_json: bool, quiet: bool, **given: Any) -> None:  # noqa: ANN401
+            self.run(Output(as_json, quiet), given)
+
+        vars(run)["__signature__"] = Signature([*places(self.verb)])
+        run.__annotations__ = {}
+        for name in (self.verb.__name__, *self.also):
+            app.command(
+                name,
+                help=prose(self.verb.__doc__ or ""),
+                epilog="\n\n".join(f"Example: {line}" for line in self.examples),
+                hidden=name in self.also,
+            )(run)
+
+    def run(self, output: Output, given: Mapping[str, Any]) -> None:
+        """Run the verb and print its result; an error may bring one, too."""
+        try:
+            result = self.called(output, given)
+        except InceptionError as error:
+            if (found := getattr(error, "result", None)) is not None:
+                self.print(found, output)
+            raise
+        self.print(result, output)
+        if getattr(result, "failed", False):
+            raise typer.Exit(2)
+
+    def called(self, output: Output, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Call the verb."""
+        from inceptionkit.cli.console import listener
+
+        chosen = {name: value for name, value in given.items() if value is not None}
+        takes = {one.name for one in parameters(self.verb.request)}
+        with listener(quiet=output.quiet, as_json=output.as_json) as heard:
+            calls = {"listener": heard, "on_answer": self.each and partial(self.each, output)}
+            return self.verb(**chosen, **{name: calls[name] for name in calls.keys() & takes})
+
+    def print(self, result: Any, output: Output) -> None:  # noqa: ANN401
+        """Print a result; of several processes the first one speaks."""
+        from inceptionkit.cli.console import print_json
+
+        if os.environ.get("RANK", "0") != "0" or (output.as_json and self.each):
+            return
+        if output.as_json:
+            print_json(result.to_json())
+        elif not output.quiet:
+            self.show(result)
+
+
+def places(verb: Verb[..., Any]) -> Iterator[Place]:
+    """What typer calls a command with, and how it reads and shows each."""
+    for one in parameters(verb.request):
+        if not isinstance(one.stated, Callback):
+            yield place(one.name, annotation(one), one.default)
+    for name, (flag, told) in OUTPUT.items():
+        yield place(name, Annotated[bool, typer.Option(flag, help=told)], default=False)
+
+
+def place(name: str, hint: object, default: object) -> Place:
+    """A parameter as typer reads it; values of several words are its own to collect."""
+    first = Place.empty if default is MISSING else None if default == () else default
+    return Place(name, Place.KEYWORD_ONLY, default=first, annotation=hint)
+
+
+def annotation(one: Parameter) -> object:
+    """The type of a parameter on the command line, and its help."""
+    read: Any = one.kinds[0] if one.kinds[0] in {bool, int, float} else str
+    stated = one.stated
+    shown: dict[str, Any] = {"help": stated.help, "metavar": metavar(one)}
+    shown |= {"show_default": stated.default or True}
+    if isinstance(stated, Option):
+        shown |= {"min": stated.min, "max": stated.max}
+        info = typer.Option(one.flags[0], *one.flags[1:], **shown)
+    else:
+        info = typer.Argument(**shown)
+    return Annotated[list[read] if one.many else read, info]
+
+
+def metavar(one: Parameter) -> str | None:
+    """What stands for a value in the help."""
+    if one.stated.metavar or one.choices:
+        return one.stated.metavar or f"[{'|'.join(one.choices)}]"
+    return "PATH" if Path in one.kinds else None
+
+
+def filled_in(argv: Sequence[str], commands: Iterable[Command]) -> list[str]:
+    """Arguments in which an option that may stand without a number has its value.
+
+    `--early-exit a.png` becomes `--early-exit stored a.png`.
+    """
+    every = [one for command in commands for one in parameters(command.verb.request)]
+    bare = {
+        one.flags[0]: one.stated.bare
+        for one in every
+        if isinstance(one.stated, Option) and one.stated.bare
+    }
+    words: list[str] = []
+    for word, following in zip_longest(argv, argv[1:], fillvalue=""):
+        words.append(word)
+        if word in bare and following != bare[word] and not is_number(following):
+            words.append(bare[word])
+    return words
+
+
+def is_number(text: str) -> bool:
+    """Whether a word is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

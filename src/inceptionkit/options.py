@@ -1,0 +1,215 @@
+"""Options, each stated once: the Python signature and the command line of a verb are derived."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache, wraps
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from inceptionkit.errors import OptionError, UnknownNameError, did_you_mean
+
+P = ParamSpec("P")
+Q = TypeVar("Q")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+SECTIONS = ("Args:", "Returns:", "Raises:")  # of a docstring
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What is said of a field of a request.
+
+    Attributes:
+        help: one line, with the unit.
+        metavar: what stands for the value; follows from the type if empty.
+        default: in words, where None means that the verb chooses.
+    """
+
+    help: str
+    metavar: str = ""
+    default: str = ""
+
+
+class Argument(Stated):
+    """A field that the command line takes by its place."""
+
+
+class Callback(Stated):
+    """A field that the Python function alone takes: who is called while the verb works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option(Stated):
+    """A field that the command line takes by its name.
+
+    Attributes:
+        min: the smallest number.
+        max: the largest number.
+        also: further spellings on the command line.
+        bare: the value where the option stands without a number.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    also: tuple[str, ...] = ()
+    bare: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A field of a request."""
+
+    name: str
+    stated: Stated
+    hint: Any  # its type
+    default: Any  # MISSING if it must be given
+    keyword: bool
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """The types of a value that is not None."""
+        union = get_origin(self.hint) in {Union, UnionType}
+        return tuple(k for k in (get_args(self.hint) if union else (self.hint,)) if k != NoneType)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """How the command line spells an option, the derived way first."""
+        if not isinstance(self.stated, Option):
+            return ()
+        return (f"--{self.name.rstrip('_').replace('_', '-')}", *self.stated.also)
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The only values, where there are such."""
+        literal = all(get_origin(kind) is Literal for kind in self.kinds)
+        return get_args(self.kinds[0]) if literal else ()
+
+    @property
+    def many(self) -> bool:
+        """Whether the command line takes several."""
+        return get_origin(self.kinds[0]) is Sequence
+
+    @property
+    def explained(self) -> str:
+        """Its help, with the default where only words say it."""
+        default = self.stated.default
+        return self.stated.help + (f" (default: {default})" if default else "")
+
+    def check(self, value: object) -> None:
+        """Refuse a value that is no choice, or beyond the limits.
+
+        Raises:
+            UnknownNameError, OptionError: so it is.
+        """
+        if value is None or not isinstance(self.stated, Option):
+            return
+        if self.choices and value not in self.choices:
+            msg = f"{self.name} cannot be {value!r}; {did_you_mean(str(value), self.choices)}"
+            raise UnknownNameError(msg)
+        low, high = self.stated.min, self.stated.max
+        if isinstance(value, int | float) and (
+            (low is not None and not value >= low) or (high is not None and not value <= high)
+        ):
+            limits = [f"at least {low:g}"] if low is not None else []
+            limits += [f"at most {high:g}"] if high is not None else []
+            msg = f"{self.name} must be {' and '.join(limits)}, got {value:g}"
+            raise OptionError(msg)
+
+
+class Verb(Protocol[P, R_co]):
+    """A public function, and the request that its arguments make."""
+
+    __name__: str
+    request: type
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Do it."""
+
+
+def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
+    """Turn a function of a request into one of the request's fields, documented by them."""
+
+    def decorate(run: Callable[[Q], R]) -> Verb[P, R]:
+        @wraps(run)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            asked = request(*args, **kwargs)
+            for one in parameters(request):
+                one.check(getattr(asked, one.name))
+            return run(asked)
+
+        vars(called).update(
+            request=request,
+            __signature__=signature(request, inspect.signature(run).return_annotation),
+        )
+        called.__annotations__ = {one.name: one.hint for one in parameters(request)}
+        called.__doc__ = documented(run.__doc__ or "", request)
+        return cast(Verb[P, R], called)
+
+    return decorate
+
+
+@cache
+def parameters(request: Callable[..., object]) -> tuple[Parameter, ...]:
+    """The fields of a request: a dataclass each of whose annotations states an option."""
+    hints = get_type_hints(request, include_extras=True)
+    return tuple(
+        Parameter(
+            field.name,
+            next(one for one in hints[field.name].__metadata__ if isinstance(one, Stated)),
+            hints[field.name].__origin__,
+            field.default,
+            field.kw_only is True,
+        )
+        for field in fields(cast(type, request))
+    )
+
+
+def signature(request: Callable[..., object], returns: object) -> inspect.Signature:
+    """The signature of a function that takes the fields of a request."""
+    places = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                one.name,
+                places[one.keyword],
+                default=inspect.Parameter.empty if one.default is MISSING else one.default,
+                annotation=one.hint,
+            )
+            for one in parameters(request)
+        ],
+        return_annotation=returns,
+    )
+
+
+def documented(doc: str, request: Callable[..., object]) -> str:
+    """A docstring with its Args, which stand before what is returned and raised."""
+    told = prose(doc)
+    args = [f"    {one.name}: {one.explained}" for one in parameters(request)]
+    rest = inspect.cleandoc(doc).removeprefix(told).strip("\n")
+    return "\n\n".join(filter(None, (told, "\n".join(["Args:", *args]), rest)))
+
+
+def prose(doc: str) -> str:
+    r"""A docstring up to its sections.
+
+    >>> prose("Do it.\n\nWell.\n\nRaises:\n    SpecError: not.")
+    'Do it.\n\nWell.'
+    """
+    text = inspect.cleandoc(doc)
+    ends = [text.index(f"\n\n{name}") for name in SECTIONS if f"\n\n{name}" in text]
+    return text[: min(ends, default=None)]

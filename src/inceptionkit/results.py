@@ -1,0 +1,51 @@
+"""What verbs return: a repr of a few lines, and tables for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+LINES = 14  # of a repr, at most
+WIDE = 100  # characters of a line, at most
+
+
+class Result:
+    """Base of the frozen dataclasses that verbs return."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        rows = [f"{key}: {brief(value)}" for key, value in self.to_json().items()]
+        more = [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
+        return "\n    ".join([type(self).__name__, *rows[:LINES], *more])
+
+
+def brief(value: object) -> str:
+    """A JSON value on one line; of what is long, how much there is.
+
+    >>> brief(1234567), brief([1, 2]), brief({"a": [{}]})
+    ('1,234,567', '1, 2', '1 (a)')
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | dict | list):
+        return str(value)
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    flat = isinstance(value, list) and not any(isinstance(one, dict | list) for one in value)
+    text = ", ".join(map(brief, value)) if flat or isinstance(value, dict) else ""
+    if flat and len(text) < WIDE:
+        return text
+    return f"{len(value):,} ({text})" if not flat and 0 < len(text) < WIDE else f"{len(value):,}"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """An HTML table."""
+
+    def line(cells: Sequence[object], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(str(one))}</{tag}>" for one in cells) + "</tr>"
+
+    return f"<table>{line(heads, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
