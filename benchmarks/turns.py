@@ -1,13 +1,15 @@
-"""Timing several ways of doing the same, in turn, so that all of them meet the same machine."""
+"""The sides of a comparison, timed in turn."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import torch
+
+from inceptionkit.timing import TimingBudget, time_interleaved
 
 WARM_UP = 2  # calls of each side that are not counted
 
@@ -32,20 +34,13 @@ def measure(
         clock: `process_time` for what runs on one core: then it does not count when the system
             lets somebody else run.
     """
-    for one in compared:
-        for _ in range(WARM_UP):
-            one.step()
-    seconds: dict[str, list[float]] = {one.name: [] for one in compared}
-    for turn in range(rounds):
-        first = turn % len(compared)
-        for one in (*compared[first:], *compared[:first]):
-            synchronise()
-            began = clock()
-            one.step()
-            synchronise()
-            seconds[one.name].append(clock() - began)
-        print(f"round {turn + 1} of {rounds}", file=sys.stderr, flush=True)
-    return seconds
+    budget = TimingBudget(least=rounds, most=rounds, warm_up=WARM_UP)
+    return time_interleaved({one.name: partial(_finished, one) for one in compared}, budget, clock)
+
+
+def _finished(one: Side) -> None:
+    one.step()
+    synchronise()
 
 
 def synchronise() -> None:

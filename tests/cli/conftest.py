@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from inceptionkit.cli import main
+from inceptionkit.timing import TimingBudget
 
 Folder = Callable[..., Path]
 
@@ -74,7 +75,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def brief_probe() -> Iterator[None]:
     """The probe takes as few updates as it can: which way it finds fastest decides no test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("inceptionkit.training.probe.SECONDS", 0.0)
+        patch.setattr(
+            "inceptionkit.training.probe.BUDGET", TimingBudget(least=2, most=8, seconds=0.0)
+        )
         yield
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from inceptionkit.deployment import processor, turns
-from inceptionkit.deployment.turns import Turns
+from inceptionkit.deployment import processor
 from inceptionkit.model import ExitPolicy, Gate, read_card, write_policy
 from inceptionkit.spec import Net, to_json
+from inceptionkit.timing import TimingBudget
 
 PROMISED = {
     "engine", "precision", "batch", "median_ms", "p95_ms", "images_per_second", "bytes", "top1",
@@ -23,11 +23,10 @@ PROMISED = {
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody reads the times."""
-    once = Turns(least=1, most=1, seconds=0.0, counted=1)
+    once = TimingBudget(least=1, most=1)
     monkeypatch.setattr("inceptionkit.deployment.backend_timing.SINGLE", once)
     monkeypatch.setattr("inceptionkit.deployment.backend_timing.LARGE", once)
-    monkeypatch.setattr(turns, "BATCHES", (1, 2))
-    monkeypatch.setattr(turns, "PAUSE", 0.0)
+    monkeypatch.setattr("inceptionkit.deployment.backend_timing.BATCHES", (1, 2))
 
 
 @pytest.fixture(autouse=True)

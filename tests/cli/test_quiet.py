@@ -9,8 +9,7 @@ import pytest
 import typer
 
 from inceptionkit.cli.app import app
-from inceptionkit.deployment import turns
-from inceptionkit.deployment.turns import Turns
+from inceptionkit.timing import TimingBudget
 
 WORDS = {
     "train": ("digits", "--arch", "compact", "--input", "8", "--epochs", "1", "batch=64"),
@@ -39,10 +38,9 @@ def test_nothing_but_errors_is_printed(
     monkeypatch: pytest.MonkeyPatch,
     verb: str,
 ) -> None:
-    once = Turns(least=1, most=1, seconds=0.0, counted=1)
+    once = TimingBudget(least=1, most=1)
     monkeypatch.setattr("inceptionkit.deployment.backend_timing.SINGLE", once)
     monkeypatch.setattr("inceptionkit.deployment.backend_timing.LARGE", once)
-    monkeypatch.setattr(turns, "PAUSE", 0.0)
     for engine in ("openvino", "onnx"):  # torch alone is quick
         monkeypatch.setitem(sys.modules, engine, None)
     shutil.copytree(digits_run, "run")

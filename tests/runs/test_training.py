@@ -14,6 +14,7 @@ from hearing import Collects
 import inceptionkit
 from inceptionkit.errors import RecipeError, TrainingError
 from inceptionkit.spec import Net
+from inceptionkit.timing import TimingBudget
 from inceptionkit.training import loop
 from inceptionkit.training.execution import Trial
 from inceptionkit.training.run import planning
@@ -149,7 +150,9 @@ def test_a_time_budget_is_planned_followed_and_used_up(
 ) -> None:
     """Whatever the machine does meanwhile, the schedule ends when the last plan says so."""
     monkeypatch.setattr("inceptionkit.training.run.planning.ENDING", 1.0)
-    monkeypatch.setattr("inceptionkit.training.probe.SECONDS", 0.5)
+    monkeypatch.setattr(
+        "inceptionkit.training.probe.BUDGET", TimingBudget(least=2, most=8, seconds=0.5)
+    )
     heard = Collects()
     done = digits(tiny, tmp_path / "run", epochs=None, budget="15s", listener=heard)
     told, log = record(done.run), rows(done.run)
@@ -179,7 +182,9 @@ def test_a_machine_that_slows_down_gets_a_shorter_plan(
 
     monkeypatch.setattr(follow, "probe", boast)
     monkeypatch.setattr(planning, "ENDING", 1.0)
-    monkeypatch.setattr("inceptionkit.training.probe.SECONDS", 0.5)
+    monkeypatch.setattr(
+        "inceptionkit.training.probe.BUDGET", TimingBudget(least=2, most=8, seconds=0.5)
+    )
     done = digits(tiny, tmp_path / "run", epochs=None, budget="15s")
     plans, log = record(done.run)["plans"], rows(done.run)
 

@@ -6,14 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import mean, median
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.turns import LARGE, SINGLE, Call, good_batch, in_turn
 from inceptionkit.model.export_info import Precision
+from inceptionkit.timing import Call, Clock, TimingBudget, time_interleaved, timed
 
+SINGLE = TimingBudget(least=11, most=40, seconds=12.0, calls=3, warm_up=0, settle=True)
+LARGE = TimingBudget(least=3, most=5, seconds=12.0, warm_up=0, settle=True)
+BATCHES = (1, 2, 4, 8, 16, 32)  # that are tried
+TRIALS = 2  # calls of each batch, of which the faster counts
+WORSE = 0.75  # of the best rate: below it no larger batch is tried
 TOGETHER = 32  # images that are answered at once where nothing is timed
 
 
@@ -94,10 +100,29 @@ def speeds(ways: Sequence[Way], images: NDArray[np.uint8]) -> list[Speed]:
     """
     numbers = range(len(ways))
     each = [images[i : i + 1] for i in range(len(images))]
-    single = in_turn({n: [ways[n].call(one, 1) for one in each] for n in numbers}, SINGLE)
+    single = time_interleaved({n: [ways[n].call(one, 1) for one in each] for n in numbers}, SINGLE)
     batches = [good_batch(partial(way.call, images)) for way in ways]
-    large = in_turn({n: [ways[n].call(images, batches[n])] for n in numbers}, LARGE)
+    large = time_interleaved({n: [ways[n].call(images, batches[n])] for n in numbers}, LARGE)
     return [
         Speed(tuple(1e3 * s for s in single[n]), batches[n], batches[n] / median(large[n]))
         for n in numbers
     ]
+
+
+def good_batch(call: Callable[[int], Call], clock: Clock = perf_counter) -> int:
+    """The batch at which most images a second get through.
+
+    Args:
+        call: gives the work for a batch of so many images.
+        clock: seconds.
+    """
+    best, rate = 1, 0.0
+    for batch in BATCHES:
+        work = call(batch)
+        work()
+        now = batch / min(timed(work, clock) for _ in range(TRIALS))
+        if now > rate:
+            best, rate = batch, now
+        elif now < WORSE * rate:
+            break
+    return best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from time import perf_counter
+from statistics import median
 from typing import Any, get_args
 
 import numpy as np
@@ -26,13 +26,14 @@ from inceptionkit.deployment.runtime import Deployed, Stages
 from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.evaluation.exits.policy import RunToTheEnd
 from inceptionkit.model import Card
+from inceptionkit.timing import Call, TimingBudget, time_interleaved
 
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 NEEDED: Mapping[EngineName, tuple[str, ...]] = {
     "openvino": ("openvino",),
     "onnxruntime": ("onnx", "onnxruntime"),
 }  # libraries
-TRIALS = 5  # runs of each engine when the fastest is looked for; the first warms up
+PROBE = TimingBudget(least=4, most=4, settle=True)
 
 
 def deployed(
@@ -78,17 +79,11 @@ def fastest(candidates: Mapping[EngineName, Deployed]) -> EngineName:
 
     Each answers as many images at once as it was loaded for.
     """
-    taken = {name: median_seconds(model) for name, model in candidates.items()}
-    return min(taken, key=lambda name: taken[name])
+    taken = time_interleaved({name: _blank(model) for name, model in candidates.items()}, PROBE)
+    return min(taken, key=lambda name: median(taken[name]))
 
 
-def median_seconds(model: Deployed) -> float:
-    """Time of a batch, after one that warms up."""
+def _blank(model: Deployed) -> Call:
     size = model.card.preprocessing.size
-    blank = np.zeros((model.batch, size, size, 3), np.uint8)
-    times = []
-    for _ in range(TRIALS):
-        began = perf_counter()
-        model.answers(blank, RunToTheEnd())
-        times.append(perf_counter() - began)
-    return float(np.median(times[1:]))
+    images = np.zeros((model.batch, size, size, 3), np.uint8)
+    return lambda: model.answers(images, RunToTheEnd())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from statistics import median, quantiles
-from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -12,11 +12,9 @@ from torch import Tensor
 from inceptionkit.derive.design.budget import Timing
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.spec import Net
+from inceptionkit.timing import TimingBudget, time_interleaved
 
-WARM_UP = 3  # runs that are not counted, at least
-WARM_UP_SECONDS = 0.2
-RUNS = 12, 200  # that are counted, at least and at most
-SECONDS = 1.0  # that the counted runs may take
+BUDGET = TimingBudget(least=12, most=200, seconds=1.0, warm_up=3, warm_up_seconds=0.2)
 
 
 @torch.inference_mode()
@@ -30,11 +28,8 @@ def latency(net: Net, *, device: str = "cpu") -> Timing:
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     image = torch.randn(1, *net.image, generator=torch.Generator().manual_seed(0))
     image = image.to(device, memory_format=torch.channels_last)
-    warm(model, image)
-    times: list[float] = []
-    began = perf_counter()
-    while len(times) < RUNS[0] or (len(times) < RUNS[1] and perf_counter() - began < SECONDS):
-        times.append(1e3 * seconds(model, image))
+    seconds = time_interleaved({"answer": partial(_answer, model, image)}, BUDGET)["answer"]
+    times = [1e3 * each for each in seconds]
     low, _, high = quantiles(times, n=4, method="inclusive")
     threads = torch.get_num_threads()
     where = device if device != "cpu" else "1 thread" if threads == 1 else f"{threads} threads"
@@ -46,16 +41,5 @@ def latency(net: Net, *, device: str = "cpu") -> Timing:
     )
 
 
-def warm(model: InceptionNet, image: Tensor) -> None:
-    """Run until kernels are chosen and the processor is awake."""
-    began, runs = perf_counter(), 0
-    while runs < WARM_UP or perf_counter() - began < WARM_UP_SECONDS:
-        seconds(model, image)
-        runs += 1
-
-
-def seconds(model: InceptionNet, image: Tensor) -> float:
-    """Time of one answer, which is there when the clock stops."""
-    began = perf_counter()
+def _answer(model: InceptionNet, image: Tensor) -> None:
     model(image).main.sum().item()  # waits for a GPU
-    return perf_counter() - began

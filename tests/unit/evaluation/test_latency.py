@@ -1,5 +1,7 @@
 """The clock of designs: what it measures, not how long that takes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -10,8 +12,7 @@ from inceptionkit.evaluation.latency import latency
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "SECONDS", 0.0)
-    monkeypatch.setattr(clock, "WARM_UP_SECONDS", 0.0)
+    monkeypatch.setattr(clock, "BUDGET", replace(clock.BUDGET, seconds=0.0, warm_up_seconds=0.0))
 
 
 def test_a_timing_says_how_often_and_how_it_was_measured() -> None:
@@ -20,24 +21,23 @@ def test_a_timing_says_how_often_and_how_it_was_measured() -> None:
     threads = torch.get_num_threads()
 
     assert 0 < low <= found.median_ms <= high
-    assert found.runs == clock.RUNS[0]
+    assert found.runs == clock.BUDGET.least
     assert found.how == f"fp32, channels last, {threads} thread{'s' * (threads > 1)}"
 
 
 def test_the_network_runs_as_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def watched(model: clock.InceptionNet, image: torch.Tensor) -> float:
+    def watched(model: clock.InceptionNet, image: torch.Tensor) -> None:
         seen.append((model, image, torch.is_inference_mode_enabled()))
-        return 0.001
 
-    monkeypatch.setattr(clock, "seconds", watched)
+    monkeypatch.setattr(clock, "_answer", watched)
     latency(architecture("compact", classes=7, input=48))
     model, image, inference = seen[-1]
     with torch.inference_mode():
         scores = model(image).main
 
-    assert len(seen) == clock.WARM_UP + clock.RUNS[0]
+    assert len(seen) == clock.BUDGET.warm_up + clock.BUDGET.least
     assert inference
     assert not model.training
     assert len(model.exits) == 0

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from time import monotonic
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -26,13 +28,14 @@ from inceptionkit.evaluation.exits.policy import Policy, RunToTheEnd
 from inceptionkit.evaluation.exits.tuning import Judged, Point
 from inceptionkit.evaluation.held_out import choosing_samples, load_scored
 from inceptionkit.evaluation.inference import Answers, answers, every_exit
-from inceptionkit.evaluation.timing import time_in_turn
 from inceptionkit.model import ExitPolicy, Gate, write_policy
 from inceptionkit.model.exit_policy import Measure
 from inceptionkit.progress import Listener, Silence
+from inceptionkit.timing import TimingBudget, time_interleaved
 
 TIMED = 128  # images whose answers are timed together
 ALONE = 32  # images that are timed one by one
+TURNS = TimingBudget(least=1, most=7, seconds=8.0)
 CURVE = 16  # points of the curve that are kept, of those that were found
 CAUTIOUS = Lose(0.002)  # the goal unless another is given
 SURE: Measure = "probability"  # what sure means unless it is said
@@ -228,11 +231,14 @@ def timed(
 ) -> dict[str, float]:
     """Milliseconds an image of each way."""
     how = classifier.card.preprocessing
-    calls = {
-        name: partial(answers, classifier.model, pixels, how, way, batch=batch)
-        for name, way in ways.items()
-    }
-    return {name: 1e3 * s / len(pixels) for name, s in time_in_turn(calls).items()}
+
+    def answered(way: Policy) -> None:
+        answers(classifier.model, pixels, how, way, batch=batch)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    seconds = time_interleaved({name: partial(answered, ways[name]) for name in ways}, TURNS)
+    return {name: 1e3 * median(each) / len(pixels) for name, each in seconds.items()}
 
 
 def spread(pixels: Tensor, most: int) -> Tensor:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from inceptionkit.deployment import turns
-from inceptionkit.deployment.turns import Turns, good_batch, in_turn
+from inceptionkit import timing
+from inceptionkit.deployment.backend_timing import good_batch
+from inceptionkit.timing import TimingBudget, time_interleaved
 
 
 class Clock:
@@ -28,13 +29,13 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    monkeypatch.setattr(turns, "PAUSE", 0.0)
+    monkeypatch.setattr(timing, "_PAUSE", 0.0)
     return Clock()
 
 
 def test_each_round_begins_one_way_further_and_warms_every_way_up(clock: Clock) -> None:
     calls = {name: [clock.work(name, 1.0)] for name in "abc"}
-    taken = in_turn(calls, Turns(least=3, most=3, seconds=9.0, counted=1), clock)
+    taken = time_interleaved(calls, TimingBudget(least=3, most=3, warm_up=0, settle=True), clock)
 
     assert "".join(clock.heard) == "aabbccbbccaaccaabb"
     assert taken == {name: [1.0] * 3 for name in "abc"}
@@ -42,7 +43,9 @@ def test_each_round_begins_one_way_further_and_warms_every_way_up(clock: Clock) 
 
 def test_every_call_of_a_way_is_timed_equally_often(clock: Clock) -> None:
     each = [clock.work(str(number), float(number)) for number in range(4)]
-    taken = in_turn({"way": each}, Turns(least=4, most=4, seconds=99.0, counted=3), clock)
+    taken = time_interleaved(
+        {"way": each}, TimingBudget(least=4, most=4, calls=3, warm_up=0), clock
+    )
 
     assert sorted(taken["way"]) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
 
@@ -51,10 +54,19 @@ def test_every_call_of_a_way_is_timed_equally_often(clock: Clock) -> None:
 def test_rounds_end_when_the_time_is_up_but_not_before_the_least(
     clock: Clock, seconds: float, rounds: int
 ) -> None:
-    plan = Turns(least=2, most=5, seconds=seconds, counted=1)
-    taken = in_turn({"way": [clock.work("way", 1.0)]}, plan, clock)
+    plan = TimingBudget(least=2, most=5, seconds=seconds, settle=True)
+    taken = time_interleaved({"way": [clock.work("way", 1.0)]}, plan, clock)
 
     assert len(taken["way"]) == rounds
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(0.0, 3), (2.0, 3), (5.0, 5)])
+def test_what_warms_up_is_not_timed(clock: Clock, seconds: float, calls: int) -> None:
+    plan = TimingBudget(least=1, most=1, warm_up=3, warm_up_seconds=seconds)
+    taken = time_interleaved({name: clock.work(name, 1.0) for name in "ab"}, plan, clock)
+
+    assert "".join(clock.heard) == "a" * calls + "b" * calls + "ab"
+    assert taken == {"a": [1.0], "b": [1.0]}
 
 
 @pytest.mark.parametrize(
