@@ -60,15 +60,15 @@ class ExecutedMacs:
 
 def executed(run: Path, data: str, policy: Policy) -> float:
     """Mean MACs an image that are executed on the scored images."""
-    from inceptionkit.data import open_source
+    from inceptionkit.data import open_dataset
     from inceptionkit.evaluation.classifier import load
     from inceptionkit.evaluation.held_out import choosing_samples, load_scored
     from inceptionkit.evaluation.inference import answers
     from inceptionkit.progress import Silence
 
-    classifier, source = load(run), open_source(data)
-    _, scoring = choosing_samples(classifier.card, source)
-    scored = load_scored(classifier.card, source, scoring, Silence())
+    classifier, dataset = load(run), open_dataset(data)
+    _, scoring = choosing_samples(classifier.card, dataset)
+    scored = load_scored(classifier.card, dataset, scoring, Silence())
     counter = ExecutedMacs(classifier.model)
     answers(classifier.model, scored.pixels, classifier.card.preprocessing, policy)
     return counter.macs / len(scored)

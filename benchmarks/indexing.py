@@ -22,8 +22,8 @@ INDEXER = """
 import json, sys
 from time import perf_counter
 
-import numpy, PIL.Image, inceptionkit.data.sources.folder  # what any source needs is there already
-from inceptionkit.data import open_source
+import numpy, PIL.Image, inceptionkit.data.sources.folder  # what any dataset needs is there already
+from inceptionkit.data import open_dataset
 
 def held(key):
     for line in open("/proc/self/status"):
@@ -33,12 +33,12 @@ def held(key):
 open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew
 before = held("VmRSS")
 began = perf_counter()
-source = open_source(sys.argv[1])
+dataset = open_dataset(sys.argv[1])
 seconds = perf_counter() - began
 after, peak = held("VmRSS"), held("VmHWM")
 began = perf_counter()
-source.fingerprint()
-print(json.dumps({"images": len(source.samples), "seconds": seconds, "held": after - before,
+dataset.fingerprint()
+print(json.dumps({"images": len(dataset.samples), "seconds": seconds, "held": after - before,
                   "peak": peak - before, "fingerprint_seconds": perf_counter() - began}))
 """
 

@@ -27,7 +27,7 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
         rounds: how often all images are answered either way.
     """
     import inceptionkit
-    from inceptionkit.data import open_source
+    from inceptionkit.data import open_dataset
     from inceptionkit.deployment.quantize_model import pictures
     from inceptionkit.evaluation.exits.goals import Lose
     from inceptionkit.evaluation.exits.policy import RunToTheEnd
@@ -35,12 +35,12 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_scored
     from inceptionkit.progress import Silence
 
-    model, source = inceptionkit.load(run, engine="openvino"), open_source(data)
+    model, dataset = inceptionkit.load(run, engine="openvino"), open_dataset(data)
     stored = model.card.exit_policy
     policy = stored or evaluate_exits(run, data, goal=Lose(LOST)).policy
-    _, scoring = choosing_samples(model.card, source)
+    _, scoring = choosing_samples(model.card, dataset)
     some = np.linspace(0, len(scoring.indices) - 1, IMAGES).astype(int)
-    scored = load_scored(model.card, source, Drawn(scoring.indices[some], "test"), Silence())
+    scored = load_scored(model.card, dataset, Drawn(scoring.indices[some], "test"), Silence())
     images, labels = pictures(scored), scored.labels.numpy()
     ways = {"main": RunToTheEnd(), "exits": policy}
     answered = {name: answers(model.answers, images, way) for name, way in ways.items()}

@@ -21,7 +21,7 @@ from hardware import RESULTS, hardware, write
 from numpy.typing import NDArray
 
 from inceptionkit.cli.console import listener
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.data.quality.scan import scan
 from inceptionkit.machine import cores
 from inceptionkit.training.cross_validation import suspected
@@ -38,10 +38,10 @@ def flipped(labels: NDArray[np.int32], share: float, seed: int) -> NDArray[np.in
 
 def measure(data: str, *, share: float, folds: int, seed: int) -> dict[str, Any]:
     """Flip labels, look for them, and count."""
-    source = open_source(data)
-    right = source.samples.labels
-    samples = replace(source.samples, labels=flipped(right, share, seed))
-    found = scan(replace(source, samples=samples), threads=cores())
+    dataset = open_dataset(data)
+    right = dataset.samples.labels
+    samples = replace(dataset.samples, labels=flipped(right, share, seed))
+    found = scan(replace(dataset, samples=samples), threads=cores())
     groups = found.groups(cores())
     began = perf_counter()
     with listener(quiet=False, as_json=False) as heard:

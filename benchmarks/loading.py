@@ -33,7 +33,7 @@ from turns import Side, measure
 from inceptionkit.catalog import architecture
 from inceptionkit.data.loading.encoded import crops_from_encoded
 from inceptionkit.data.loading.images import Images
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms import varied
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.data.transforms.boxes import draw_boxes
@@ -95,8 +95,8 @@ def ours(case: Case, *, distorted: bool) -> Callable[[], Tensor]:
         turn = next(turns)
         indices = np.array(turn, np.int64)
         crops, _ = crops_from_encoded([case.raws[i] for i in turn], cropping, indices)
-        draws = cropping.draws(indices)
-        return varied(torch.from_numpy(crops).permute(0, 3, 1, 2), how, PREPROCESSING, draws)
+        rng = cropping.rng(indices)
+        return varied(torch.from_numpy(crops).permute(0, 3, 1, 2), how, PREPROCESSING, rng)
 
     return step
 
@@ -163,7 +163,9 @@ def race(case: Case, v2: ModuleType, rounds: int) -> list[dict[str, Any]]:
 def same_crops(v2: ModuleType, count: int = 20_000) -> dict[str, Any]:
     """Quartiles of area and of log-aspect of both sides' crops of a 430x320 photograph."""
     wide, tall = 430, 320
-    boxes = draw_boxes(Augmentation(), np.full(count, wide / tall), Draws(0, 0, np.arange(count)))
+    boxes = draw_boxes(
+        Augmentation(), np.full(count, wide / tall), CounterRng(0, 0, np.arange(count))
+    )
     torch.manual_seed(0)
     crop, blank = v2.RandomResizedCrop(SIDE), [torch.zeros(3, tall, wide)]
     drawn = [crop.make_params(blank) for _ in range(count)]
@@ -182,7 +184,7 @@ def same_crops(v2: ModuleType, count: int = 20_000) -> dict[str, Any]:
 
 def agreement(case: Case) -> dict[str, float]:
     """By how many grey levels our crops differ from crops of the whole decoded photograph."""
-    boxes = draw_boxes(Augmentation(), np.full(24, 4 / 3), Draws(0, 0, np.arange(24)))
+    boxes = draw_boxes(Augmentation(), np.full(24, 4 / 3), CounterRng(0, 0, np.arange(24)))
     means = []
     for place in range(24):
         raw, box = case.raws[place % len(case.raws)], boxes.box(place)

@@ -1,4 +1,4 @@
-"""Photographs to measure with: those of a source, and large ones that are made."""
+"""Photographs to measure with: those of a dataset, and large ones that are made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 
 WIDTH, HEIGHT = 4000, 3000
 QUALITY = 90
@@ -37,9 +37,9 @@ class Case:
 
 
 def photographs(path: Path, count: int) -> Case:
-    """The first images of a source, encoded."""
-    source = open_source(path)
-    found = [source.read(index) for index in range(min(count, len(source.samples)))]
+    """The first images of a dataset, encoded."""
+    dataset = open_dataset(path)
+    found = [dataset.read(index) for index in range(min(count, len(dataset.samples)))]
     files = [one.read_bytes() if isinstance(one, Path) else one for one in found]
     return Case("photographs", [one for one in files if isinstance(one, bytes)], 64)
 

@@ -14,24 +14,24 @@ from typing import Any
 import numpy as np
 import torch
 from hardware import RESULTS, hardware, quartiles, table, write
-from torch.utils.data import DataLoader, Dataset
+from torch.utils import data as torch_data
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.encoded import crops_from_encoded
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
-from inceptionkit.data.types import Source
+from inceptionkit.data.types import Dataset
 from inceptionkit.machine import cores
 
 CROPPING = Cropping(how=Augmentation(), side=224, seed=0, epoch=0)
 BATCH = 50
 
 
-class Photos(Dataset[torch.Tensor]):
+class Photos(torch_data.Dataset[torch.Tensor]):
     """What DataLoader's processes read."""
 
-    def __init__(self, source: Source, images: int) -> None:
+    def __init__(self, dataset: Dataset, images: int) -> None:
         """Take the first `images`."""
-        self.source, self.images = source, images
+        self.dataset, self.images = dataset, images
 
     def __len__(self) -> int:
         """How many there are."""
@@ -39,7 +39,7 @@ class Photos(Dataset[torch.Tensor]):
 
     def __getitem__(self, index: int) -> torch.Tensor:
         """One crop, (side, side, 3)."""
-        crops, _ = crops_from_encoded([self.source.read(index)], CROPPING, np.array([index]))
+        crops, _ = crops_from_encoded([self.dataset.read(index)], CROPPING, np.array([index]))
         return torch.from_numpy(crops[0])
 
 
@@ -54,7 +54,7 @@ def threads(photos: Photos, workers: int) -> None:
 
 def processes(photos: Photos, workers: int) -> None:
     """Decode all with torch's DataLoader."""
-    for _ in DataLoader(photos, batch_size=BATCH, num_workers=workers):
+    for _ in torch_data.DataLoader(photos, batch_size=BATCH, num_workers=workers):
         pass
 
 
@@ -71,8 +71,8 @@ def main() -> int:
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
     torch.set_num_threads(1)
-    source = open_source(options.data)
-    photos = Photos(source, min(options.images, len(source.samples)))
+    dataset = open_dataset(options.data)
+    photos = Photos(dataset, min(options.images, len(dataset.samples)))
     ways = [(name, count) for count in sorted({1, 2, cores()}) for name in SIDES]
     rates: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
     for turn in range(options.rounds):

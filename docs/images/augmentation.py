@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms import crop_resize, cropped, mix, varied
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
@@ -111,10 +111,10 @@ def samples(
     how: Augmentation, *, image: Image.Image = SEA, epoch: int = 0, first: int = 0
 ) -> Tensor:
     """Six samples of one picture, (6, 3, side, side) from 0 to 1."""
-    draws = Draws(5, epoch, np.arange(first, first + SAMPLES))
+    rng = CounterRng(5, epoch, np.arange(first, first + SAMPLES))
     shape = np.full(SAMPLES, WIDE / TALL)
-    crops = cropped(tensor(image, SAMPLES), shape, how, SIDE, draws)
-    return varied(crops, how, UNCHANGED, draws)
+    crops = cropped(tensor(image, SAMPLES), shape, how, SIDE, rng)
+    return varied(crops, how, UNCHANGED, rng)
 
 
 def interpolations() -> Tensor:

@@ -179,6 +179,6 @@ def test_training_keeps_copies_in_one_set_and_what_follows_divides_alike(
     resumed = json.loads(inceptionkit("resume", run, "--json").out)
 
     assert "checked: 8 pictures are there more than once (16 images)" in trained.out
-    assert len(kept["together"]) == 8
+    assert len(kept["duplicate_groups"]) == 8
     assert kept["rule"].endswith("8 groups of near-duplicates are kept together")
     assert scored["images"] == kept["sets"]["test"] == resumed["images"]

@@ -26,10 +26,10 @@ READER = """
 import json, os, sys
 from pathlib import Path
 import numpy as np
-from inceptionkit.data import open_source, pixels
+from inceptionkit.data import decode_sample, open_dataset
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.data.loading.encoded import crops_from_encoded
-from inceptionkit.data.quality.inspect import LOOK, look
+from inceptionkit.data.quality.inspect import STATS_DTYPE, inspect_image
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import UnusableImage, header
 
@@ -38,45 +38,45 @@ CROPPING = Cropping(how=Augmentation(), side=8, seed=0, epoch=0)
 def tell(*what):
     print(json.dumps(what), flush=True)
 
-def whole(source, index):
-    header(source.read(index))
-    pixels(source, index)
+def whole(dataset, index):
+    header(dataset.read(index))
+    decode_sample(dataset, index)
 
-def cropped(source, index):
-    _, reasons = crops_from_encoded([source.read(index)], CROPPING, np.array([index]))
+def cropped(dataset, index):
+    _, reasons = crops_from_encoded([dataset.read(index)], CROPPING, np.array([index]))
     if reasons:
         raise UnusableImage(reasons[0])
 
-def looked(source, index):
-    look(source, index, np.zeros((), LOOK))
+def looked(dataset, index):
+    inspect_image(dataset, index, np.zeros((), STATS_DTYPE))
 
-def became(source, index):
+def became(dataset, index):
     found = []
     for use in (whole, cropped, looked):
         try:
-            found.append(use(source, index))
+            found.append(use(dataset, index))
         except UnusableImage as error:
             found.append(error.reason)
     return found[0] if all(found) or not any(found) else f"differs: {found}"
 
 addresses, user, ready = json.loads(sys.stdin.readline())
 for address in ready:
-    source = open_source(address)
-    for index in range(len(source.samples)):
-        became(source, index)
+    dataset = open_dataset(address)
+    for index in range(len(dataset.samples)):
+        became(dataset, index)
 if user is not None:
     os.seteuid(user)
 for address in addresses:
     tell(address, "", "opened")
     try:
-        source = open_source(address)
+        dataset = open_dataset(address)
     except DataError as error:
         tell(address, "", str(error))
         continue
-    for one in source.unlisted:
+    for one in dataset.skipped:
         tell(address, one.name, one.reason)
-    for index, name in enumerate(source.samples.names):
-        tell(address, name, became(source, index))
+    for index, name in enumerate(dataset.samples.names):
+        tell(address, name, became(dataset, index))
 # not getrusage: its peak is at least that of the process that started this one
 lines = Path("/proc/self/status").read_text().splitlines()
 tell("", "peak", *(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")))

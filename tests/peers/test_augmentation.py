@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import Augmentation
 from inceptionkit.data.transforms.boxes import draw_boxes
 from inceptionkit.data.transforms.policies import NARROW, STRENGTHS, WIDE, Space, amount
@@ -67,7 +67,9 @@ def test_operations_and_their_amounts(v2: ModuleType, ours: Space, theirs: str) 
 
 def test_crops_are_distributed_alike(v2: ModuleType) -> None:
     count, tall, wide = 20_000, 320, 430
-    boxes = draw_boxes(Augmentation(), np.full(count, wide / tall), Draws(0, 0, np.arange(count)))
+    boxes = draw_boxes(
+        Augmentation(), np.full(count, wide / tall), CounterRng(0, 0, np.arange(count))
+    )
     torch.manual_seed(0)
     crop, blank = v2.RandomResizedCrop(SIDE), [torch.zeros(3, tall, wide)]
     drawn = [crop.make_params(blank) for _ in range(count)]

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inceptionkit.data import Samples, divide
+from inceptionkit.data import SampleTable, split_dataset
 from inceptionkit.preprocess import Preprocessing, UnusableImage, decode, header
 
 
 @dataclass(frozen=True)
 class Named:
-    """A source of which only names, labels and sets count."""
+    """A dataset of which only names, labels and sets count."""
 
-    samples: Samples
+    samples: SampleTable
     classes: tuple[str, ...] = ("a", "b", "c")
 
 
@@ -28,28 +28,28 @@ def sources(draw: st.DrawFn) -> Named:
     divided = draw(st.sampled_from([(-1,), (0,), (0, 2), (0, 1), (0, 1, 2)]))
     sets = [divided[n % len(divided)] for n in range(len(labels))]
     names = [f"{label}/{n}.jpg" for n, label in enumerate(labels)]
-    return Named(Samples(names, np.array(labels, np.int32), np.array(sets, np.int8)))
+    return Named(SampleTable(names, np.array(labels, np.int32), np.array(sets, np.int8)))
 
 
-def names(source: Named, indices: np.ndarray) -> set[str]:
-    return {source.samples.names[i] for i in indices.tolist()}
+def names(dataset: Named, indices: np.ndarray) -> set[str]:
+    return {dataset.samples.names[i] for i in indices.tolist()}
 
 
-@given(source=sources(), seed=st.integers(0, 2**63))
-def test_a_division_loses_nothing_and_shares_nothing(source: Named, seed: int) -> None:
-    sets = divide(source, seed)
-    together = np.concatenate([sets.train, sets.val, sets.test])
+@given(dataset=sources(), seed=st.integers(0, 2**63))
+def test_a_division_loses_nothing_and_shares_nothing(dataset: Named, seed: int) -> None:
+    sets = split_dataset(dataset, seed)
+    duplicate_groups = np.concatenate([sets.train, sets.val, sets.test])
 
-    assert sorted(together.tolist()) == list(range(len(source.samples)))
+    assert sorted(duplicate_groups.tolist()) == list(range(len(dataset.samples)))
 
 
-@given(source=sources(), seed=st.integers(0, 2**63))
-def test_each_class_gives_its_share(source: Named, seed: int) -> None:
-    sets = divide(source, seed)
-    given_sets = set(source.samples.sets.tolist())
+@given(dataset=sources(), seed=st.integers(0, 2**63))
+def test_each_class_gives_its_share(dataset: Named, seed: int) -> None:
+    sets = split_dataset(dataset, seed)
+    given_sets = set(dataset.samples.sets.tolist())
     drawn = [] if 1 in given_sets else [sets.val] if 2 in given_sets else [sets.val, sets.test]
-    labels = source.samples.labels
-    pool = labels if 2 not in given_sets else labels[source.samples.sets == 0]
+    labels = dataset.samples.labels
+    pool = labels if 2 not in given_sets else labels[dataset.samples.sets == 0]
     counts = np.bincount(pool, minlength=3)
 
     for part in drawn:
@@ -57,18 +57,18 @@ def test_each_class_gives_its_share(source: Named, seed: int) -> None:
             assert taken == (0 if count < 3 else max(1, count // 10))
 
 
-@given(source=sources(), seed=st.integers(0, 2**63), shuffle=st.randoms())
-def test_the_order_of_files_does_not_count(source: Named, seed: int, shuffle: object) -> None:
-    order = list(range(len(source.samples)))
+@given(dataset=sources(), seed=st.integers(0, 2**63), shuffle=st.randoms())
+def test_the_order_of_files_does_not_count(dataset: Named, seed: int, shuffle: object) -> None:
+    order = list(range(len(dataset.samples)))
     shuffle.shuffle(order)
-    columns = source.samples
+    columns = dataset.samples
     other = Named(
-        Samples([columns.names[i] for i in order], columns.labels[order], columns.sets[order])
+        SampleTable([columns.names[i] for i in order], columns.labels[order], columns.sets[order])
     )
-    one, two = divide(source, seed), divide(other, seed)
+    one, two = split_dataset(dataset, seed), split_dataset(other, seed)
 
-    assert names(source, one.val) == names(other, two.val)
-    assert names(source, one.test) == names(other, two.test)
+    assert names(dataset, one.val) == names(other, two.val)
+    assert names(dataset, one.test) == names(other, two.test)
     assert one.rule == two.rule
 
 

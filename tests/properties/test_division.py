@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inceptionkit.data.loading.sampling import WINDOW_BYTES, Reader, epoch_order, share
+from inceptionkit.data.loading.sampling import WINDOW_BYTES, WorkerInfo, epoch_order, shard
 from inceptionkit.data.types import Blocks
 
 
@@ -31,7 +31,7 @@ def test_any_count_of_processes_and_workers_reads_every_sample_once(
 ) -> None:
     order = epoch_order(seed, 3, *source)
     parts = [
-        share(order, Reader(process=p, processes=processes, worker=w, workers=workers))
+        shard(order, WorkerInfo(process=p, processes=processes, worker=w, workers=workers))
         for p in range(processes)
         for w in range(workers)
     ]
@@ -46,11 +46,11 @@ def test_any_count_of_processes_and_workers_reads_every_sample_once(
 def test_a_reader_that_was_interrupted_goes_on_with_the_next_sample(
     source: tuple[NDArray[np.int64], Blocks], worker: int, done: int
 ) -> None:
-    order, reader = epoch_order(0, 0, *source), Reader(worker=worker, workers=4)
-    whole = share(order, reader).tolist()
+    order, reader = epoch_order(0, 0, *source), WorkerInfo(worker=worker, workers=4)
+    whole = shard(order, reader).tolist()
     done = min(done, len(whole))
 
-    assert whole[:done] + share(order, reader, done=done).tolist() == whole
+    assert whole[:done] + shard(order, reader, done=done).tolist() == whole
 
 
 @given(source=shards(), seed=st.integers(0, 99))
@@ -69,10 +69,10 @@ def test_a_block_is_read_within_one_window(
 
 
 def test_epochs_and_seeds_differ_and_without_blocks_the_order_is_that_of_memory() -> None:
-    from inceptionkit.data.rng import order
+    from inceptionkit.data.rng import permutation
 
     indices, blocks = np.arange(1_000), Blocks(np.arange(0, 1_000, 10), WINDOW_BYTES // 20)
     orders = [epoch_order(s, e, indices, blocks).tolist() for s, e in ((0, 0), (0, 1), (1, 0))]
 
     assert orders[0] != orders[1] != orders[2] != orders[0]
-    assert epoch_order(5, 6, indices, None).tolist() == order(5, 6, 1_000).tolist()
+    assert epoch_order(5, 6, indices, None).tolist() == permutation(5, 6, 1_000).tolist()

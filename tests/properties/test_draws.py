@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inceptionkit.data.rng import Draws, order, step_seed, uniform
+from inceptionkit.data.rng import CounterRng, permutation, step_seed, uniform
 from inceptionkit.data.transforms.augmentation import Augmentation
 from inceptionkit.data.transforms.boxes import Boxes, draw_boxes, mirrored, resamplers
 
@@ -70,17 +70,17 @@ def test_draws_are_uniform_and_unrelated() -> None:
 
 @given(seed=seeds, epoch=epochs, count=st.integers(1, 300))
 def test_order_is_a_permutation(seed: int, epoch: int, count: int) -> None:
-    found = order(seed, epoch, count)
+    found = permutation(seed, epoch, count)
 
     assert sorted(found.tolist()) == list(range(count))
-    assert (order(seed, epoch, count) == found).all()
+    assert (permutation(seed, epoch, count) == found).all()
 
 
 def test_order_changes_with_seed_and_epoch() -> None:
-    base = order(0, 0, 1_000)
+    base = permutation(0, 0, 1_000)
 
-    assert (order(1, 0, 1_000) == base).mean() < 0.02
-    assert (order(0, 1, 1_000) == base).mean() < 0.02
+    assert (permutation(1, 0, 1_000) == base).mean() < 0.02
+    assert (permutation(0, 1, 1_000) == base).mean() < 0.02
 
 
 @given(seed=seeds, step=st.integers(0, 2**40))
@@ -91,7 +91,7 @@ def test_step_seed_is_one_that_torch_takes(seed: int, step: int) -> None:
 
 def crops(how: Augmentation, shape: float, count: int = MANY) -> Boxes:
     indices = np.arange(count)
-    return draw_boxes(how, np.full(count, shape), Draws(0, 0, indices))
+    return draw_boxes(how, np.full(count, shape), CounterRng(0, 0, indices))
 
 
 def test_area_is_uniform_and_aspect_log_uniform_where_every_draw_fits() -> None:
@@ -119,7 +119,7 @@ def test_a_crop_lies_in_its_image(
     low: float, more: float, aspect: float, shape: float, seed: int
 ) -> None:
     how = Augmentation(area=(low, low + more), aspect=(1 / aspect, aspect), mirror="none")
-    boxes = draw_boxes(how, np.full(40, shape), Draws(seed, 3, np.arange(40)))
+    boxes = draw_boxes(how, np.full(40, shape), CounterRng(seed, 3, np.arange(40)))
 
     for start, length in ((boxes.top, boxes.height), (boxes.left, boxes.width)):
         assert (start >= 0).all()
@@ -146,7 +146,9 @@ def test_the_whole_image_is_drawn_where_the_recipe_says_so() -> None:
 @given(seed=seeds, pair=st.integers(0, 1_000))
 def test_two_epochs_of_an_alternating_mirror_show_both_sides(seed: int, pair: int) -> None:
     indices = np.arange(400)
-    first, second = (mirrored("alternating", Draws(seed, 2 * pair + i, indices)) for i in (0, 1))
+    first, second = (
+        mirrored("alternating", CounterRng(seed, 2 * pair + i, indices)) for i in (0, 1)
+    )
 
     assert (first ^ second).all()
     assert 100 < first.sum() < 300
@@ -154,15 +156,15 @@ def test_two_epochs_of_an_alternating_mirror_show_both_sides(seed: int, pair: in
 
 def test_a_random_mirror_flips_other_images_in_each_epoch() -> None:
     indices = np.arange(MANY)
-    first, second = (mirrored("random", Draws(0, i, indices)) for i in (0, 1))
+    first, second = (mirrored("random", CounterRng(0, i, indices)) for i in (0, 1))
 
     assert abs(first.mean() - 0.5) < FIVE_SIGMA
     assert abs((first ^ second).mean() - 0.5) < FIVE_SIGMA
-    assert not mirrored("none", Draws(0, 0, indices)).any()
+    assert not mirrored("none", CounterRng(0, 0, indices)).any()
 
 
 def test_an_interpolation_at_random_is_each_of_four_as_often() -> None:
-    names = resamplers(Augmentation(interpolation="random"), Draws(0, 0, np.arange(MANY)))
+    names = resamplers(Augmentation(interpolation="random"), CounterRng(0, 0, np.arange(MANY)))
 
     assert set(names) == {"bilinear", "area", "nearest", "bicubic"}
     for name in set(names):
@@ -171,7 +173,7 @@ def test_an_interpolation_at_random_is_each_of_four_as_often() -> None:
 
 def test_with_a_padding_the_central_square_is_shown() -> None:
     boxes = draw_boxes(
-        Augmentation(padding=4), np.array([2.0, 1.0, 0.5]), Draws(0, 0, np.arange(3))
+        Augmentation(padding=4), np.array([2.0, 1.0, 0.5]), CounterRng(0, 0, np.arange(3))
     )
 
     assert boxes.width.tolist() == [0.5, 1.0, 1.0]
@@ -182,16 +184,18 @@ def test_with_a_padding_the_central_square_is_shown() -> None:
 
 @given(seed=seeds, count=st.integers(1, 100))
 def test_whole_numbers_and_signs(seed: int, count: int) -> None:
-    draws = Draws(seed, 0, np.arange(500))
+    rng = CounterRng(seed, 0, np.arange(500))
 
-    assert set(draws.signs("a").tolist()) == {1.0, -1.0}
-    assert draws.below("a", count).min() >= 0
-    assert draws.below("a", count).max() < count
+    assert set(rng.signs("a").tolist()) == {1.0, -1.0}
+    assert rng.below("a", count).min() >= 0
+    assert rng.below("a", count).max() < count
 
 
 def test_a_crop_keeps_the_draws_it_always_had() -> None:
     """Runs that were recorded can be repeated: names and order of draws are a promise."""
-    boxes = draw_boxes(Augmentation(), np.array([1.0, 1.5]), Draws(7, 2, np.array([3, 90_000])))
+    boxes = draw_boxes(
+        Augmentation(), np.array([1.0, 1.5]), CounterRng(7, 2, np.array([3, 90_000]))
+    )
 
     assert boxes.top.tolist() == [0.3410599373762948, 0.15458228708447294]
     assert boxes.width.tolist() == [0.7070574442687276, 0.5622507031082012]

@@ -145,7 +145,7 @@ def test_an_image_is_cropped_to_the_same_bits_in_any_batch(
     together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many cells the others' crops need: parts of a batch are those of the whole."""
-    monkeypatch.setattr("inceptionkit.data.transforms.resize.TOGETHER", together)
+    monkeypatch.setattr("inceptionkit.data.transforms.resize.PIXELS_PER_PASS", together)
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(0, 256, (6, 3, 41, 37), np.uint8))
     length, shares = random.uniform(0.1, 1.0, (2, 6)), random.uniform(0.0, 1.0, (2, 6))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inceptionkit.data import SETS, open_source
+from inceptionkit.data import SETS, open_dataset
 from inceptionkit.data.quality.findings import Finding, across, class_counts, find
 from inceptionkit.data.quality.groups import Group
 from inceptionkit.data.quality.scan import Scan, scan
@@ -61,14 +61,14 @@ def check(
 
     began = monotonic()
     listener = listener or Silence()
-    source = open_source(data)
-    page = page_place(source.address, None if out is None else Path(out))
-    total = len(source.samples)
+    dataset = open_dataset(data)
+    page = page_place(dataset.address, None if out is None else Path(out))
+    total = len(dataset.samples)
 
     def tick(done: int) -> None:
         listener.progress(Progress(what="looking at images", done=done, total=total))
 
-    found = scan(source, threads=cores(), progress=tick)
+    found = scan(dataset, threads=cores(), progress=tick)
     groups = found.groups(cores())
     findings = find(found, groups)
     doubts: tuple[Doubt, ...] = ()
@@ -86,19 +86,19 @@ def _result(
     found: Scan, groups: Sequence[Group], findings: Sequence[Finding], doubts: Sequence[Doubt]
 ) -> dict[str, Any]:
     """What `--json` prints."""
-    source, unusable = found.source, found.unusable
+    dataset, unusable = found.dataset, found.unusable
     counts = class_counts(found)
-    names = source.samples.names
+    names = dataset.samples.names
     images = {one.kind: [names[i] for i in one.images] for one in findings}
     return {
         "images": len(found.usable) + len(unusable),
         "usable": len(found.usable),
         "unusable": [{"path": one.name, "reason": one.reason} for one in unusable],
-        "classes": dict(zip(source.classes, counts.sum(axis=0).tolist(), strict=True)),
+        "classes": dict(zip(dataset.classes, counts.sum(axis=0).tolist(), strict=True)),
         "splits": {
             name: {
                 "images": int(row.sum()),
-                "classes": dict(zip(source.classes, row.tolist(), strict=True)),
+                "classes": dict(zip(dataset.classes, row.tolist(), strict=True)),
             }
             for name, row in zip((*SETS, "all"), counts, strict=True)
             if row.any()
@@ -117,13 +117,13 @@ def _result(
         **{kind: images.get(kind, []) for kind in LISTED},
         "sizes": _sizes(found),
         **{f"{key}s": stored(found, key) for key in ("mode", "format")},
-        "doubts": [one.as_json(source) for one in doubts],
+        "doubts": [one.as_json(dataset) for one in doubts],
         "remembered": found.remembered,
     }
 
 
 def _group_result(found: Scan, group: Group) -> dict[str, Any]:
-    samples, classes = found.source.samples, found.source.classes
+    samples, classes = found.dataset.samples, found.dataset.classes
     sets, labels = across(found, group)
     return {
         "paths": [samples.names[i] for i in group.members],

@@ -7,9 +7,9 @@ from pathlib import Path
 from time import monotonic
 
 from inceptionkit.api.train import check_processes, counts, facts
-from inceptionkit.data import Source, divide
-from inceptionkit.data.loading.in_memory import Opened, load, open_data
-from inceptionkit.data.quality.grouping import load_together
+from inceptionkit.data import Dataset, split_dataset
+from inceptionkit.data.loading.in_memory import SplitDataset, load_sets, open_and_split
+from inceptionkit.data.quality.grouping import load_grouped
 from inceptionkit.errors import RunError
 from inceptionkit.machine import cores
 from inceptionkit.progress import Listener, Silence
@@ -59,20 +59,20 @@ def resume(
         check_tracking()
     take_gpu(record.device)
     check_device(record.device)
-    opened = open_data(record.data["address"], seed=record.seed)
-    same = opened.source.fingerprint() == record.data["fingerprint"]
+    opened = open_and_split(record.data["address"], seed=record.seed)
+    same = opened.dataset.fingerprint() == record.data["fingerprint"]
     if not same:
-        check_changed(folder, record, opened.source, allowed=allow_changed)
+        check_changed(folder, record, opened.dataset, allowed=allow_changed)
     with processes(record.device) as group:
         heard = listener if group.first else Silence()
         count = workers or cores()
         if same:
             opened = divided_as_before(opened, record)
-            ready = load(
+            ready = load_sets(
                 opened, record.preprocessing, workers=count, strict=record.strict, listener=heard
             )
         else:
-            opened, ready = load_together(
+            opened, ready = load_grouped(
                 opened,
                 record.preprocessing,
                 seed=record.seed,
@@ -85,20 +85,20 @@ def resume(
             record.reasons.append(why)
             heard.say(f"{why}; {counts(opened)}")
         check_processes(record.recipe, len(ready.train), group)
-        resumed = Run(folder, record, opened.source, ready, heard, began, group)
+        resumed = Run(folder, record, opened.dataset, ready, heard, began, group)
         if not same:
             resumed.write_record()
         return follow(resumed)
 
 
-def check_changed(folder: Path, record: Record, source: Source, *, allowed: bool) -> None:
+def check_changed(folder: Path, record: Record, dataset: Dataset, *, allowed: bool) -> None:
     """Refuse images that changed, unless that is allowed and they are of the same classes.
 
     Raises:
         RunError: so it is.
     """
-    changed, address = "changed since the run began; put them back as they were", source.address
-    if list(source.classes) != record.data["classes"]:
+    changed, address = "changed since the run began; put them back as they were", dataset.address
+    if list(dataset.classes) != record.data["classes"]:
         start = f" --from {folder}" if (folder / MODEL).is_dir() else ""
         msg = f"{folder}: the classes of the images at {address} {changed}, or start another run "
         raise RunError(msg + f"with: inceptionkit train {address}{start}")
@@ -107,8 +107,8 @@ def check_changed(folder: Path, record: Record, source: Source, *, allowed: bool
         raise RunError(msg + "start another run")
 
 
-def divided_as_before(opened: Opened, record: Record) -> Opened:
+def divided_as_before(opened: SplitDataset, record: Record) -> SplitDataset:
     """The images of a run, with the near-duplicates together that were found when it began."""
-    together = record.data.get("together", ())
-    sets = divide(opened.source, record.seed, together=together)
-    return replace(opened, sets=sets, together=together)
+    duplicate_groups = record.data.get("duplicate_groups", ())
+    sets = split_dataset(opened.dataset, record.seed, duplicate_groups=duplicate_groups)
+    return replace(opened, sets=sets, duplicate_groups=duplicate_groups)

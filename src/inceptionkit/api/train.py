@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from inceptionkit.data.loading.balance import histogram
-from inceptionkit.data.loading.in_memory import Opened, Ready, open_data
-from inceptionkit.data.quality.grouping import load_together
+from inceptionkit.data.loading.in_memory import LoadedSets, SplitDataset, open_and_split
+from inceptionkit.data.quality.grouping import load_grouped
 from inceptionkit.errors import RecipeError, RunError
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import Preprocessing
@@ -162,7 +162,7 @@ def decided(
     asked: Asked, out: Path | None, group: Processes, listener: Listener, began: float
 ) -> Run:
     """Read the images, decide what is open, write it down."""
-    opened = open_data(asked.data, seed=asked.seed)
+    opened = open_and_split(asked.data, seed=asked.seed)
     choice = chosen(asked, opened, group, listener)
     recipe, suited = choose_recipe(opened, choice.net, asked.settings, asked.recipe.recipe)
     preprocessing, recipe, kept = prepared(choice, recipe)
@@ -170,7 +170,7 @@ def decided(
     tell(opened, reasons, listener)
     if group.count == 1:
         folders.free(out)
-    opened, ready = load_together(
+    opened, ready = load_grouped(
         opened,
         preprocessing,
         seed=asked.seed,
@@ -196,7 +196,7 @@ def decided(
         strict=asked.strict,
         processes=group.count,
     )
-    run = Run(Path(), record, opened.source, ready, listener, began, group)
+    run = Run(Path(), record, opened.dataset, ready, listener, began, group)
     settle(run, out, opened.address)
     return run
 
@@ -223,11 +223,11 @@ def prepared(choice: Choice, recipe: Recipe) -> tuple[Preprocessing, Recipe, tup
     return own, recipe, (why,)
 
 
-def tell(opened: Opened, reasons: Sequence[str], listener: Listener) -> None:
+def tell(opened: SplitDataset, reasons: Sequence[str], listener: Listener) -> None:
     """Say what the images are, and what was decided."""
-    listener.say(f"{opened.source.address}: {counts(opened)}")
+    listener.say(f"{opened.dataset.address}: {counts(opened)}")
     listener.say(f"sets: {opened.sets.rule}")
-    listener.say(f"training images:\n{histogram(opened.source.classes, train_counts(opened))}")
+    listener.say(f"training images:\n{histogram(opened.dataset.classes, train_counts(opened))}")
     for reason in reasons:
         listener.say(reason)
 
@@ -276,9 +276,9 @@ def check_processes(recipe: Recipe, images: int, group: Processes) -> None:
         raise RecipeError(msg + f"start {batch} at most")
 
 
-def chosen(asked: Asked, opened: Opened, group: Processes, listener: Listener) -> Choice:
+def chosen(asked: Asked, opened: SplitDataset, group: Processes, listener: Listener) -> Choice:
     """The network for these images."""
-    classes = opened.source.classes
+    classes = opened.dataset.classes
     if asked.model is not None:
         return choose_start(
             asked.model,
@@ -310,23 +310,23 @@ def chosen(asked: Asked, opened: Opened, group: Processes, listener: Listener) -
     return replace(choice, net=from_json(group.told(to_json(choice.net))))
 
 
-def counts(opened: Opened) -> str:
+def counts(opened: SplitDataset) -> str:
     """Images and classes in words."""
     sets = opened.sets
     return (
-        f"{len(opened.source.samples):,} images in {len(opened.source.classes)} classes; "
+        f"{len(opened.dataset.samples):,} images in {len(opened.dataset.classes)} classes; "
         f"train {len(sets.train):,}, val {len(sets.val):,}, test {len(sets.test):,}"
     )
 
 
-def facts(opened: Opened, ready: Ready) -> dict[str, Any]:
+def facts(opened: SplitDataset, ready: LoadedSets) -> dict[str, Any]:
     """What run.json says of the data."""
     return {
         "address": opened.address,
-        "fingerprint": opened.source.fingerprint(),
-        "classes": list(opened.source.classes),
+        "fingerprint": opened.dataset.fingerprint(),
+        "classes": list(opened.dataset.classes),
         "sets": {"train": len(ready.train), "val": len(ready.val), "test": len(ready.test)},
         "rule": opened.sets.rule,
         "unusable": len(ready.unusable),
-        **({"together": opened.together} if opened.together else {}),
+        **({"duplicate_groups": opened.duplicate_groups} if opened.duplicate_groups else {}),
     }

@@ -105,7 +105,7 @@ def tell(done: Checked) -> None:
     again = f", {result['remembered']:,} remembered" if result["remembered"] else ""
     out.print(f"verdict {verdict(done.findings)} ({duration(result['seconds'])}{again})")
     out.print(f"page    {done.page}", markup=False)
-    out.print(f"next    inceptionkit train {quote(done.scan.source.address)}", markup=False)
+    out.print(f"next    inceptionkit train {quote(done.scan.dataset.address)}", markup=False)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

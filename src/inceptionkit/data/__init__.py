@@ -4,37 +4,37 @@ Everything named here needs numpy and Pillow alone, and pyarrow only once a Parq
 """
 
 from inceptionkit.data.header_survey import Survey, survey
-from inceptionkit.data.loading.read import Loaded, Shape, read
-from inceptionkit.data.open import open_source
-from inceptionkit.data.split import Sets, divide
+from inceptionkit.data.loading.read import DecodedSamples, Shape, decode_samples
+from inceptionkit.data.open import open_dataset
+from inceptionkit.data.split import Sets, split_dataset
 from inceptionkit.data.types import (
     BUILT_IN,
     SETS,
+    Dataset,
     Raw,
     Sample,
-    Samples,
+    SampleTable,
     SetName,
-    Source,
     Unusable,
-    pixels,
+    decode_sample,
 )
 
 __all__ = [
     "BUILT_IN",
     "SETS",
-    "Loaded",
+    "Dataset",
+    "DecodedSamples",
     "Raw",
     "Sample",
-    "Samples",
+    "SampleTable",
     "SetName",
     "Sets",
     "Shape",
-    "Source",
     "Survey",
     "Unusable",
-    "divide",
-    "open_source",
-    "pixels",
-    "read",
+    "decode_sample",
+    "decode_samples",
+    "open_dataset",
+    "split_dataset",
     "survey",
 ]

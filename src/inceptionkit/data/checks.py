@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.split import Sets
-from inceptionkit.data.types import BUILT_IN, SETS, Source, Unusable
+from inceptionkit.data.types import BUILT_IN, SETS, Dataset, Unusable
 from inceptionkit.errors import DataError, did_you_mean
 from inceptionkit.text import printable
 
@@ -20,12 +20,12 @@ KINDS = (
 _LAYOUT = "put the images of each class into a folder named after it"
 
 
-def refusal(where: str, wrong: str, advice: str) -> DataError:
+def data_error(where: str, wrong: str, advice: str) -> DataError:
     """The error that says what is `wrong` with `where`, and what to do."""
     return DataError(f"{printable(where)}: {wrong}; {advice}")
 
 
-def exists(path: Path, address: str) -> None:
+def require_exists(path: Path, address: str) -> None:
     """Something is at `path`.
 
     Raises:
@@ -35,7 +35,7 @@ def exists(path: Path, address: str) -> None:
         path.stat()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise refusal(address, reason, _nearest(path, address)) from error
+        raise data_error(address, reason, _nearest(path, address)) from error
 
 
 def _nearest(path: Path, address: str) -> str:
@@ -50,7 +50,7 @@ def _nearest(path: Path, address: str) -> str:
     return f"name {KINDS}"
 
 
-def found(address: str, *, images: int, empty: bool, loose: Sequence[str]) -> None:
+def require_images(address: str, *, images: int, empty: bool, loose: Sequence[str]) -> None:
     """A folder holds images, in class folders.
 
     Args:
@@ -65,53 +65,53 @@ def found(address: str, *, images: int, empty: bool, loose: Sequence[str]) -> No
     if images:
         return
     if empty:
-        raise refusal(address, "the folder is empty", _LAYOUT)
+        raise data_error(address, "the folder is empty", _LAYOUT)
     if loose:
         wrong = f"its images lie outside of class folders, the first is {loose[0]!r}"
-        raise refusal(address, wrong, _LAYOUT)
-    raise refusal(address, "there is no image in it", _LAYOUT)
+        raise data_error(address, wrong, _LAYOUT)
+    raise data_error(address, "there is no image in it", _LAYOUT)
 
 
-def complete(source: Source) -> None:
-    """Every class is in every set that the source is divided into. Classes go by name.
+def require_every_class(dataset: Dataset) -> None:
+    """Every class is in every set that the dataset is divided into. Classes go by name.
 
     Raises:
         DataError: a set lacks a class that another has.
     """
-    given = np.unique(source.samples.sets)
-    counts = np.stack([_counts(source, source.samples.sets == one) for one in given])
+    given = np.unique(dataset.samples.sets)
+    counts = np.stack([_counts(dataset, dataset.samples.sets == one) for one in given])
     somewhere = counts.any(axis=0)
     faults = [
-        f"{SETS[one]} lacks {_names(source, somewhere & (row == 0))}"
+        f"{SETS[one]} lacks {_names(dataset, somewhere & (row == 0))}"
         for one, row in zip(given, counts, strict=True)
         if (somewhere & (row == 0)).any()
     ]
     if faults:
         advice = "give every set images of every class, or spell the names alike"
-        raise refusal(source.address, "; ".join(faults), advice)
+        raise data_error(dataset.address, "; ".join(faults), advice)
 
 
-def trainable(source: Source, sets: Sets) -> None:
+def require_trainable(dataset: Dataset, sets: Sets) -> None:
     """There is something to learn, and something to measure it with.
 
     Raises:
         DataError: a single class, a class that train has no image of, or no val.
     """
-    if len(source.classes) < 2:
-        only = ", ".join(map(repr, source.classes))
+    if len(dataset.classes) < 2:
+        only = ", ".join(map(repr, dataset.classes))
         wrong = f"there is a single class, {only}"
-        raise refusal(source.address, wrong, "add a folder of images of something else")
-    missing = _counts(source, sets.train) == 0
+        raise data_error(dataset.address, wrong, "add a folder of images of something else")
+    missing = _counts(dataset, sets.train) == 0
     if missing.any():
-        wrong = f"train has no image of {_names(source, missing)}"
-        raise refusal(source.address, wrong, "add images, or remove the class")
+        wrong = f"train has no image of {_names(dataset, missing)}"
+        raise data_error(dataset.address, wrong, "add images, or remove the class")
     if not len(sets.val):
         wrong = "no class has the three images that it takes to put one aside for val"
-        raise refusal(source.address, wrong, "add images")
+        raise data_error(dataset.address, wrong, "add images")
 
 
-def usable(
-    source: Source,
+def require_usable(
+    dataset: Dataset,
     asked: NDArray[np.int64],
     read: NDArray[np.int64],
     unusable: Sequence[Unusable],
@@ -121,26 +121,26 @@ def usable(
     Raises:
         DataError: a class has none; with the first reason.
     """
-    missing = (_counts(source, asked) > 0) & (_counts(source, read) == 0)
+    missing = (_counts(dataset, asked) > 0) & (_counts(dataset, read) == 0)
     if not missing.any():
         return
-    names = source.samples.names
-    of_class = {names[i] for i in asked.tolist() if missing[source.samples.labels[i]]}
+    names = dataset.samples.names
+    of_class = {names[i] for i in asked.tolist() if missing[dataset.samples.labels[i]]}
     first = next(image for image in unusable if image.name in of_class)
-    wrong = f"no usable image of {_names(source, missing)} ({first.name}: {first.reason})"
-    raise refusal(source.address, wrong, "replace its images, or remove the class")
+    wrong = f"no usable image of {_names(dataset, missing)} ({first.name}: {first.reason})"
+    raise data_error(dataset.address, wrong, "replace its images, or remove the class")
 
 
-def _counts(source: Source, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.int64]:
+def _counts(dataset: Dataset, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.int64]:
     """Images of each class among the `chosen`."""
-    return np.bincount(source.samples.labels[chosen], minlength=len(source.classes))
+    return np.bincount(dataset.samples.labels[chosen], minlength=len(dataset.classes))
 
 
-def _names(source: Source, marked: NDArray[np.bool_]) -> str:
-    return listing(source.classes[i] for i in np.flatnonzero(marked))
+def _names(dataset: Dataset, marked: NDArray[np.bool_]) -> str:
+    return quoted(dataset.classes[i] for i in np.flatnonzero(marked))
 
 
-def listing(names: Iterable[str]) -> str:
+def quoted(names: Iterable[str]) -> str:
     """`names` quoted, at most five of them.
 
     >>> listing(["ape", "bee"])

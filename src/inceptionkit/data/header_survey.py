@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.types import Source
+from inceptionkit.data.types import Dataset
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import ImageHeader, UnusableImage, header
 
@@ -26,17 +26,17 @@ class Survey:
     grey: float  # share that is stored without colour
 
 
-def survey(source: Source, limit: int = 2_000) -> Survey:
+def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
     """Read the headers of at most `limit` images, always the same ones; no pixel is decoded.
 
     Raises:
         DataError: none of them is an image.
     """
-    chosen = _sample(len(source.samples), limit)
-    seen = [one for index in chosen.tolist() if (one := _look(source, index)) is not None]
+    chosen = _sample(len(dataset.samples), limit)
+    seen = [one for index in chosen.tolist() if (one := _look(dataset, index)) is not None]
     if not seen:
         msg = (
-            f"{source.address}: none of {len(chosen)} images could be opened; "
+            f"{dataset.address}: none of {len(chosen)} images could be opened; "
             "check that they are image files"
         )
         raise DataError(msg)
@@ -61,10 +61,10 @@ def _sample(count: int, limit: int) -> NDArray[np.int64]:
     return (starts[:, None] + np.arange(_BLOCK)).ravel()[:limit]
 
 
-def _look(source: Source, index: int) -> tuple[int, int, bool] | None:
+def _look(dataset: Dataset, index: int) -> tuple[int, int, bool] | None:
     """Height and width of one image and whether it is grey; None if it is none."""
     try:
-        raw = source.read(index)
+        raw = dataset.read(index)
         if isinstance(raw, np.ndarray):
             return raw.shape[0], raw.shape[1], raw.ndim == 2
         seen: ImageHeader = header(raw)

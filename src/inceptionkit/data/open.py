@@ -1,4 +1,4 @@
-"""Choosing the right source of labelled images for an address."""
+"""Choosing the right dataset of labelled images for an address."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources import digits, folder, manifest, packed, parquet, shards
-from inceptionkit.data.types import BUILT_IN, Source
+from inceptionkit.data.types import BUILT_IN, Dataset
 
 
-def open_source(address: str | Path) -> Source:
+def open_dataset(address: str | Path) -> Dataset:
     """Open the images at `address`, whatever they are kept in.
 
     Args:
@@ -26,18 +26,18 @@ def open_source(address: str | Path) -> Source:
         DataError: nothing is there, nothing in it is an image, its layout is not clear, or a set
             lacks a class that another has.
     """
-    source = _opened(str(address))
-    checks.complete(source)
-    return source
+    dataset = _opened(str(address))
+    checks.require_every_class(dataset)
+    return dataset
 
 
-def _opened(address: str) -> Source:
+def _opened(address: str) -> Dataset:
     path = Path(address).expanduser()
     if address in BUILT_IN and not os.path.lexists(path):
         return digits.digits()
     if not shards.is_pattern(address):
-        checks.exists(path, address)
-        if manifest.is_so(path):
+        checks.require_exists(path, address)
+        if manifest.is_manifest(path):
             return manifest.open_manifest(address, path)
     files = shards.find(address)
     if files and all(shards.is_table(file.name) for file in files):
@@ -46,5 +46,5 @@ def _opened(address: str) -> Source:
         return packed.open_packed(address, files)
     if shards.is_pattern(address):
         wrong = "there is no .parquet, .tar or .zip file"
-        raise checks.refusal(address, wrong, "check the address")
+        raise checks.data_error(address, wrong, "check the address")
     return folder.open_folder(address, path)

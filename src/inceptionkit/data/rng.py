@@ -18,7 +18,7 @@ LOW_63 = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class CounterRng:
     """The draws of some samples in one epoch, each by its name."""
 
     seed: int  # of the run
@@ -44,32 +44,34 @@ class Draws:
 
 def uniform(seed: int, epoch: int, indices: NDArray[np.int64], name: str) -> NDArray[np.float64]:
     """One number in [0, 1) for each sample index, 53 random bits each."""
-    bits = hashed(seed, epoch, indices, name) >> np.uint64(11)
+    bits = random_bits(seed, epoch, indices, name) >> np.uint64(11)
     return bits.astype(np.float64) * 2.0**-53
 
 
-def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """Permutation of `count` samples for one epoch."""
-    keys = hashed(seed, epoch, np.arange(count, dtype=np.int64), "order")
+    keys = random_bits(seed, epoch, np.arange(count, dtype=np.int64), "order")
     return np.argsort(keys, kind="stable").astype(np.int64)
 
 
-def one_uniform(seed: int, step: int, name: str) -> float:
+def uniform_scalar(seed: int, step: int, name: str) -> float:
     """One number in [0, 1) for one update."""
     return float(uniform(seed, step, np.zeros(1, np.int64), name)[0])
 
 
 def step_seed(seed: int, step: int) -> int:
     """Seed of torch's own generator for one update: dropout draws from it."""
-    return int(hashed(seed, step, np.zeros(1, np.int64), "step")[0]) & LOW_63
+    return int(random_bits(seed, step, np.zeros(1, np.int64), "step")[0]) & LOW_63
 
 
 def sample_keys(seed: int, step: int, indices: NDArray[np.int64], name: str) -> NDArray[np.int32]:
     """A key for each sample in one update, 32 random bits: dropout masks follow from it."""
-    return (hashed(seed, step, indices, name) >> np.uint64(32)).astype(np.uint32).view(np.int32)
+    return (
+        (random_bits(seed, step, indices, name) >> np.uint64(32)).astype(np.uint32).view(np.int32)
+    )
 
 
-def hashed(seed: int, epoch: int, indices: NDArray[np.int64], name: str) -> NDArray[np.uint64]:
+def random_bits(seed: int, epoch: int, indices: NDArray[np.int64], name: str) -> NDArray[np.uint64]:
     """64 random bits for each index.
 
     Sources:

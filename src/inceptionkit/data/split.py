@@ -1,4 +1,4 @@
-"""Dividing a source into train, val and test: seeded, stratified, independent of file order."""
+"""Dividing a dataset into train, val and test: seeded, stratified, independent of file order."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.types import SETS, Source
+from inceptionkit.data.types import SETS, Dataset
 from inceptionkit.errors import DataError
 
 VAL_LIMIT = 2_000
 """Most images that val takes from a train set that comes with its own test set."""
 
-FEWEST = 3
+MIN_CLASS_IMAGES = 3
 """A class with fewer images than this stays in train whole."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sets:
-    """Which samples of a source are for what. No sample is in two sets."""
+    """Which samples of a dataset are for what. No sample is in two sets."""
 
     train: NDArray[np.int64]  # indices into the source's samples, ascending
     val: NDArray[np.int64]
@@ -30,36 +30,37 @@ class Sets:
     rule: str  # how it was decided, one sentence to print
 
 
-Together: TypeAlias = Sequence[Sequence[int]]
+DuplicateGroups: TypeAlias = Sequence[Sequence[int]]
 """Groups of samples that stay in one set, by their numbers in the order of names."""
 
 
-def divide(
-    source: Source,
+def split_dataset(
+    dataset: Dataset,
     seed: int,
     *,
     val_share: float = 0.1,
     test_share: float = 0.1,
-    together: Together = (),
+    duplicate_groups: DuplicateGroups = (),
 ) -> Sets:
     """Decide which samples train, which choose (val), and which are scored once (test).
 
-    Sets that the source gives are used as they are. What is missing is drawn within each class, by
-    the order of a hash of (seed, name): from a source that is not divided, or has train only, val
+    Sets that the dataset gives are used as they are. What is missing is drawn within each class, by
+    the order of a hash of (seed, name): from a dataset that is not divided, or has train only, val
     and test; from a train set beside a test set, val, at most `VAL_LIMIT` images. A train set
-    beside a val set is left alone, and test stays empty. Each class with at least `FEWEST` images
-    gives at least one to each set that is drawn; a smaller one stays in train.
+    beside a val set is left alone, and test stays empty. Each class with at least
+    `MIN_CLASS_IMAGES` images gives at least one to each set that is drawn; a smaller one stays in
+    train.
 
-    Near-duplicates that are named in `together` are drawn as one, so that a set may take some more
-    images than its share. A group of several classes, or one that would take more than half of
-    what its class leaves to train, stays in train. Without groups no draw changes.
+    Near-duplicates in `duplicate_groups` are drawn as one, so that a set may take some more images
+    than its share. A group of several classes, or one that would take more than half of what its
+    class leaves to train, stays in train. Without groups no draw changes.
 
     Args:
-        source: what to divide.
+        dataset: what to divide.
         seed: another seed draws other images.
         val_share: share of each class that goes to val, where val is drawn; 0 to 0.5.
         test_share: share of each class that goes to test, where test is drawn; 0 to 0.5.
-        together: groups of near-duplicates, as `numbered` gives them.
+        duplicate_groups: groups of near-duplicates, as `groups_by_name` gives them.
 
     Raises:
         DataError: a share is outside 0 to 0.5.
@@ -68,17 +69,17 @@ def divide(
         if not 0 <= share <= 0.5:
             msg = f"divide: the share of {name} must be from 0 to 0.5, got {share!r}"
             raise DataError(msg)
-    given = source.samples.sets
+    given = dataset.samples.sets
     has_train, has_val, has_test = (bool((given == number).any()) for number in range(len(SETS)))
     if has_val or (has_test and not has_train):
         return _as_given(given)
     if not has_test:
         pool = np.arange(len(given))
-        state = "the source has train only" if has_train else "the source is not divided"
-        return _drawn(source, pool, seed, (val_share, test_share), state, together)
+        state = "the dataset has train only" if has_train else "the dataset is not divided"
+        return _drawn(dataset, pool, seed, (val_share, test_share), state, duplicate_groups)
     pool = np.flatnonzero(given == 0)
     share = min(val_share, VAL_LIMIT / len(pool))
-    drawn = _drawn(source, pool, seed, (share, 0.0), "test is as given", together)
+    drawn = _drawn(dataset, pool, seed, (share, 0.0), "test is as given", duplicate_groups)
     return Sets(drawn.train, drawn.val, np.flatnonzero(given == 2), drawn.rule)
 
 
@@ -92,20 +93,20 @@ def _as_given(given: NDArray[np.int8]) -> Sets:
 
 
 def _drawn(
-    source: Source,
+    dataset: Dataset,
     pool: NDArray[np.int64],
     seed: int,
     shares: tuple[float, float],
     state: str,
-    together: Together,
+    duplicate_groups: DuplicateGroups,
 ) -> Sets:
     """Draw val and test from the samples in `pool`, class by class."""
-    samples = source.samples
+    samples = dataset.samples
     labels = samples.labels[pool].astype(np.int64)
-    counts = np.bincount(labels, minlength=len(source.classes))
+    counts = np.bincount(labels, minlength=len(dataset.classes))
     takes = np.stack([_take(counts, share) for share in shares])
     most = np.maximum(1, (counts - takes.sum(axis=0)) // 2)
-    leaders, kept = _leaders(source, pool, together, most)
+    leaders, kept = _leaders(dataset, pool, duplicate_groups, most)
     hashes = _hashes((samples.names[index] for index in pool.tolist()), seed)
     order = np.lexsort((hashes, leaders, hashes[leaders], kept, labels))
     val = _front(order, leaders, kept, labels, takes[0])
@@ -117,8 +118,12 @@ def _drawn(
         f"{name} {len(part):,} ({share * 100:.3g} % of each class)"
         for (name, part), share in zip(parts.items(), shares, strict=False)
     )
-    small = int(((counts > 0) & (counts < FEWEST)).sum())
-    rest_said = f"; classes of fewer than {FEWEST} images ({small}) stay in train" if small else ""
+    small = int(((counts > 0) & (counts < MIN_CLASS_IMAGES)).sum())
+    rest_said = (
+        f"; classes of fewer than {MIN_CLASS_IMAGES} images ({small}) stay in train"
+        if small
+        else ""
+    )
     groups = len(np.unique(leaders[leaders != np.arange(len(pool))]))
     rest_said += f"; {groups:,} groups of near-duplicates are kept together" if groups else ""
     rule = f"{state}: {said} drawn by seed {seed}, train the other {len(train):,}{rest_said}"
@@ -142,46 +147,49 @@ def _front(
 
 
 def _leaders(
-    source: Source, pool: NDArray[np.int64], together: Together, most: NDArray[np.int64]
+    dataset: Dataset,
+    pool: NDArray[np.int64],
+    duplicate_groups: DuplicateGroups,
+    most: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """For each place in `pool` the first of its group, or itself; and which stay in train.
 
     Args:
-        source: whose samples are divided.
+        dataset: whose samples are divided.
         pool: indices of the samples that are.
-        together: groups, by number in the order of names.
+        duplicate_groups: groups, by number in the order of names.
         most: images of each class that a group may hold to be drawn.
     """
     leaders = np.arange(len(pool))
     kept = np.zeros(len(pool), np.bool_)
-    if not together:
+    if not duplicate_groups:
         return leaders, kept
-    place = np.full(len(source.samples), -1)
+    place = np.full(len(dataset.samples), -1)
     place[pool] = np.arange(len(pool))
-    order = _by_name(source)
-    for group in together:
+    order = _by_name(dataset)
+    for group in duplicate_groups:
         members = place[order[np.asarray(group)]]
         members = members[members >= 0]
         if len(members) < 2:
             continue
-        labels = source.samples.labels[pool[members]]
+        labels = dataset.samples.labels[pool[members]]
         leaders[members] = members[0]
         kept[members] = (labels != labels[0]).any() or len(members) > most[labels[0]]
     return leaders, kept
 
 
-def numbered(source: Source, groups: Iterable[Sequence[int]]) -> list[list[int]]:
-    """Groups of sample indices as `divide` takes them, and as they are saved with a run.
+def groups_by_name(dataset: Dataset, groups: Iterable[Sequence[int]]) -> list[list[int]]:
+    """Groups of sample indices as `split_dataset` takes them, and as they are saved with a run.
 
     The numbers are places in the order of names, which does not depend on how files are listed.
     """
-    number = np.empty(len(source.samples), np.int64)
-    number[_by_name(source)] = np.arange(len(number))
+    number = np.empty(len(dataset.samples), np.int64)
+    number[_by_name(dataset)] = np.arange(len(number))
     return sorted(sorted(number[list(group)].tolist()) for group in groups)
 
 
-def _by_name(source: Source) -> NDArray[np.int64]:
-    names = source.samples.names
+def _by_name(dataset: Dataset) -> NDArray[np.int64]:
+    names = dataset.samples.names
     return np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
 
 
@@ -190,7 +198,9 @@ def _take(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
     if not share:
         return np.zeros_like(counts)
     whole = np.floor(counts * share + 1e-9).astype(np.int64)
-    return np.where(counts < FEWEST, 0, np.minimum(np.maximum(whole, 1), (counts - 1) // 2))
+    return np.where(
+        counts < MIN_CLASS_IMAGES, 0, np.minimum(np.maximum(whole, 1), (counts - 1) // 2)
+    )
 
 
 def _hashes(names: Iterable[str], seed: int) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""What every source of labelled images offers."""
+"""What every dataset of labelled images offers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SETS: tuple[SetName, ...] = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One labelled image of a source."""
+    """One labelled image of a dataset."""
 
     name: str  # its place below the source's address, printable: "rose/1.jpg", "train.parquet#17"
     label: int  # index into the source's classes
-    set: SetName | None  # None where the source is not divided
+    set: SetName | None  # None where the dataset is not divided
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Samples(Sequence[Sample]):
-    """The samples of a source as columns, so that hundreds of thousands take little memory."""
+class SampleTable(Sequence[Sample]):
+    """The samples of a dataset as columns, so that hundreds of thousands take little memory."""
 
     names: Sequence[str]
     labels: NDArray[np.int32]
-    sets: NDArray[np.int8]  # index into SETS, or -1 where the source is not divided
+    sets: NDArray[np.int8]  # index into SETS, or -1 where the dataset is not divided
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -52,11 +52,11 @@ class Samples(Sequence[Sample]):
     @overload
     def __getitem__(self, index: int) -> Sample: ...
     @overload
-    def __getitem__(self, index: slice) -> Samples: ...
-    def __getitem__(self, index: int | slice) -> Sample | Samples:
+    def __getitem__(self, index: slice) -> SampleTable: ...
+    def __getitem__(self, index: int | slice) -> Sample | SampleTable:
         """One sample, or a range of them."""
         if isinstance(index, slice):
-            return Samples(self.names[index], self.labels[index], self.sets[index])
+            return SampleTable(self.names[index], self.labels[index], self.sets[index])
         given = int(self.sets[index])
         return Sample(
             self.names[index], int(self.labels[index]), SETS[given] if given >= 0 else None
@@ -75,7 +75,7 @@ class Blocks:
     largest: int  # encoded bytes of the largest
 
 
-class Source(Protocol):
+class Dataset(Protocol):
     """Labelled images at an address. Reading is safe from several threads; nothing is written."""
 
     @property
@@ -87,15 +87,15 @@ class Source(Protocol):
         """Names of the classes; a label is an index into them."""
 
     @property
-    def samples(self) -> Samples:
+    def samples(self) -> SampleTable:
         """All samples, in an order that does not depend on the file system's."""
 
     @property
-    def mirror(self) -> bool:
+    def allows_flip(self) -> bool:
         """Whether a mirrored image keeps its meaning. False for digits, letters, left and right."""
 
     @property
-    def unlisted(self) -> tuple[Unusable, ...]:
+    def skipped(self) -> tuple[Unusable, ...]:
         """What was found but could not even be listed, such as a folder without permission."""
 
     def read(self, index: int) -> Raw:
@@ -117,7 +117,7 @@ BUILT_IN: tuple[str, ...] = ("digits",)
 """Words that are sources by themselves."""
 
 
-def pixels(source: Source, index: int) -> NDArray[np.uint8]:
+def decode_sample(dataset: Dataset, index: int) -> NDArray[np.uint8]:
     """Read and decode one image.
 
     Returns:
@@ -126,11 +126,11 @@ def pixels(source: Source, index: int) -> NDArray[np.uint8]:
     Raises:
         UnusableImage: it cannot be used.
     """
-    return as_pixels(source.read(index))
+    return decode_raw(dataset.read(index))
 
 
-def as_pixels(raw: Raw) -> NDArray[np.uint8]:
-    """Decode what a source gave.
+def decode_raw(raw: Raw) -> NDArray[np.uint8]:
+    """Decode what a dataset gave.
 
     Raises:
         UnusableImage: it cannot be used.
@@ -138,7 +138,7 @@ def as_pixels(raw: Raw) -> NDArray[np.uint8]:
     return as_rgb(raw) if isinstance(raw, np.ndarray) else decode(raw)
 
 
-def mirrors(classes: Sequence[str]) -> bool:
+def flippable(classes: Sequence[str]) -> bool:
     """Whether mirrored images keep their class, as far as the names of the classes tell.
 
     >>> mirrors(["daisy", "rose"]), mirrors(["0", "1", "2"]), mirrors(["turn_left", "ahead"])
@@ -149,14 +149,14 @@ def mirrors(classes: Sequence[str]) -> bool:
     return not characters and not words & {"left", "right"}
 
 
-def digest(source: Source, bytes_each: Sequence[int] | None = None) -> str:
-    """SHA-256 over what a source holds; the order in which it was listed does not count.
+def digest(dataset: Dataset, bytes_each: Sequence[int] | None = None) -> str:
+    """SHA-256 over what a dataset holds; the order in which it was listed does not count.
 
     Args:
-        source: whose names, labels (as names of classes) and sets count.
+        dataset: whose names, labels (as names of classes) and sets count.
         bytes_each: byte size of each sample, where it is known.
     """
-    samples = source.samples
+    samples = dataset.samples
     rows = zip(
         samples.names,
         samples.labels.tolist(),
@@ -166,7 +166,7 @@ def digest(source: Source, bytes_each: Sequence[int] | None = None) -> str:
     )
     summary = hashlib.sha256()
     for name, label, given, size in sorted(rows):
-        line = f"{name}\0{source.classes[label]}\0{given}\0{size}\n"
+        line = f"{name}\0{dataset.classes[label]}\0{given}\0{size}\n"
         summary.update(line.encode("utf-8", "surrogateescape"))
     return summary.hexdigest()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.deployment.backend_timing import Way, speeds
 from inceptionkit.deployment.parity import images_to_compare
 from inceptionkit.deployment.quantize_model import pictures
@@ -86,13 +86,13 @@ def labelled(card: Card, data: str | Path, listener: Listener) -> tuple[Shown, S
     Raises:
         DataError: the model does not know a class, or the images are too few or unusable.
     """
-    source = open_source(data)
+    dataset = open_dataset(data)
 
     def load(drawn: Drawn) -> Shown:
-        found = load_scored(card, source, drawn, listener)
+        found = load_scored(card, dataset, drawn, listener)
         return Shown(pictures(found), drawn.why, found.labels.numpy())
 
-    choosing, scored = choosing_samples(card, source)
+    choosing, scored = choosing_samples(card, dataset)
     return load(choosing), load(scored)
 
 

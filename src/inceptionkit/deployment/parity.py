@@ -17,7 +17,7 @@ from torch import Tensor
 from inceptionkit.api.predict import image_files
 from inceptionkit.data.sources.digits import digits
 from inceptionkit.data.transforms import normalised
-from inceptionkit.data.types import pixels
+from inceptionkit.data.types import decode_sample
 from inceptionkit.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement, agreement
 from inceptionkit.deployment.engines import Engine, OnnxRuntime, OpenVino
 from inceptionkit.deployment.files import load_exported, own_engine
@@ -57,12 +57,15 @@ def images_to_compare(card: Card, given: str | Path | None) -> Compared:
     """
     fit = card.preprocessing.fit
     if given is None:
-        source = digits()
-        chosen = np.linspace(0, len(source.samples) - 1, COMPARED).astype(int).tolist()
-        fitted = np.stack([fit(pixels(source, i)) for i in chosen])
-        names = [source.samples.names[i] for i in chosen]
+        dataset = digits()
+        chosen = np.linspace(0, len(dataset.samples) - 1, COMPARED).astype(int).tolist()
+        fitted = np.stack([fit(decode_sample(dataset, i)) for i in chosen])
+        names = [dataset.samples.names[i] for i in chosen]
         return Compared(
-            fitted, names, "the built-in digits", lambda number: pixels(source, chosen[number])
+            fitted,
+            names,
+            "the built-in digits",
+            lambda number: decode_sample(dataset, chosen[number]),
         )
     found: dict[Path, NDArray[np.uint8]] = {}
     for file in image_files(Path(given).expanduser())[: 4 * COMPARED]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.images import Images
 from inceptionkit.deployment.graph import Graph
 from inceptionkit.deployment.quantize import CALIBRATION, Held, plainly, quantised
@@ -45,9 +45,9 @@ def in_8_bits(
         raise DataError(msg)
     if isinstance(data, np.ndarray):
         return {name: plainly(openvino_model(graph), data) for name, graph in stages}
-    source = open_source(data)
-    judging, scoring = choosing_samples(card, source)
-    others = calibrating(len(source.samples), judging, scoring)
+    dataset = open_dataset(data)
+    judging, scoring = choosing_samples(card, dataset)
+    others = calibrating(len(dataset.samples), judging, scoring)
     chosen = others[np.linspace(0, len(others) - 1, min(len(others), CALIBRATION)).astype(int)]
     if len(chosen) < FEWEST or len(judging.indices) < FEWEST:
         msg = (
@@ -55,8 +55,8 @@ def in_8_bits(
             f"got {len(chosen)} and {len(judging.indices)}; give more images, or take bf16"
         )
         raise DataError(msg)
-    calibration = load_scored(card, source, Drawn(chosen, "calibration"), listener)
-    judges = load_scored(card, source, judging, listener)
+    calibration = load_scored(card, dataset, Drawn(chosen, "calibration"), listener)
+    judges = load_scored(card, dataset, judging, listener)
     held = Held(pictures(judges), judges.labels.numpy())
     found = quantised(stages, pictures(calibration), held, most=most, threads=cores())
     for stage in found:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inceptionkit.data import Source, open_source, read
+from inceptionkit.data import Dataset, decode_samples, open_dataset
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.classifier import Classifier, load
@@ -71,10 +71,10 @@ def evaluate_crops(
     began = monotonic()
     classifiers = [load(model) for model in models]
     same_classes(classifiers, [str(model) for model in models])
-    source = open_source(data)
-    drawn = scored_samples(classifiers[0].card, source)
+    dataset = open_dataset(data)
+    drawn = scored_samples(classifiers[0].card, dataset)
     listener.say(f"scoring {len(drawn.indices):,} images: {drawn.why}")
-    table = Table(classifiers, [str(model) for model in models], source, listener)
+    table = Table(classifiers, [str(model) for model in models], dataset, listener)
     for protocol in crops:
         for number in range(len(classifiers)):
             table.score(number, protocol, drawn.indices)
@@ -117,12 +117,12 @@ class Table:
         self,
         classifiers: Sequence[Classifier],
         names: Sequence[str],
-        source: Source,
+        dataset: Dataset,
         listener: Listener,
     ) -> None:
         self.classifiers = classifiers
         self.names = names
-        self.source = source
+        self.dataset = dataset
         self.listener = listener
         self.macs = [cost(c.card.architecture).answer.macs for c in classifiers]
         self.labels = np.zeros(0, np.int64)  # (images,), as the first model numbers them
@@ -142,7 +142,7 @@ class Table:
         step = max(1, AT_ONCE // (3 * size * size * protocol.count))
         for start in range(0, len(indices), step):
             some = indices[start : start + step]
-            probabilities, usable = cropped(classifier, self.source, some, protocol)
+            probabilities, usable = cropped(classifier, self.dataset, some, protocol)
             found.append(probabilities[:, order])
             kept.append(usable)
             what = f"{protocol.name} crops" if protocol.count > 1 else "scoring"
@@ -150,9 +150,9 @@ class Table:
             self.listener.progress(Progress(what=what, done=done, total=len(indices)))
         used = np.concatenate(kept)
         if not len(used):
-            raise none_usable(self.source, len(indices))
-        numbers = class_numbers(self.classifiers[0].card, self.source).numpy()
-        self.labels = numbers[self.source.samples.labels[used]]
+            raise none_usable(self.dataset, len(indices))
+        numbers = class_numbers(self.classifiers[0].card, self.dataset).numpy()
+        self.labels = numbers[self.dataset.samples.labels[used]]
         self.said[number, protocol.name] = np.concatenate(found)
 
     def together(self, protocol: Protocol) -> NDArray[np.float32]:
@@ -197,7 +197,7 @@ class Table:
 
 
 def cropped(
-    classifier: Classifier, source: Source, indices: NDArray[np.int64], protocol: Protocol
+    classifier: Classifier, dataset: Dataset, indices: NDArray[np.int64], protocol: Protocol
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Mean probabilities over the crops of each usable image, and which images these are."""
     how = classifier.card.preprocessing
@@ -205,7 +205,7 @@ def cropped(
     def column(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return cut(image, protocol, how).reshape(-1, how.size, 3)
 
-    loaded = read(source, indices, column, cores())
+    loaded = decode_samples(dataset, indices, column, cores())
     if not len(loaded.indices):
         return np.zeros((0, len(classifier.card.classes)), np.float32), loaded.indices
     views = torch.from_numpy(loaded.pixels.reshape(-1, how.size, how.size, 3)).permute(0, 3, 1, 2)

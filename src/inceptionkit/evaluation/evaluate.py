@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.images import Images
 from inceptionkit.derive import NetCost, cost
 from inceptionkit.evaluation.calibration import brier_score, calibration_error, reliability
@@ -59,10 +59,10 @@ def evaluate(
     began = monotonic()
     classifier = load(model)
     asked = None if policy is None else of_model(policy, classifier.card, str(model))
-    source = open_source(data)
-    drawn = scored_samples(classifier.card, source)
+    dataset = open_dataset(data)
+    drawn = scored_samples(classifier.card, dataset)
     listener.say(f"scoring {len(drawn.indices):,} images: {drawn.why}")
-    scored = load_scored(classifier.card, source, drawn, listener)
+    scored = load_scored(classifier.card, dataset, drawn, listener)
     found = run(classifier, scored, asked, listener)
     unusable = len(drawn.indices) - len(scored)
     result = {

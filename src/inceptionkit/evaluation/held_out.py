@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inceptionkit.data import SETS, Sets, Source, checks, divide, read
+from inceptionkit.data import SETS, Dataset, Sets, checks, decode_samples, split_dataset
 from inceptionkit.data.loading.images import Images
-from inceptionkit.data.loading.in_memory import images
+from inceptionkit.data.loading.in_memory import image_set
 from inceptionkit.errors import DataError
 from inceptionkit.machine import cores
 from inceptionkit.model import Card
@@ -20,21 +20,21 @@ from inceptionkit.progress import Listener, Progress
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """Samples of a source, and why these."""
+    """Samples of a dataset, and why these."""
 
     indices: NDArray[np.int64]
     why: str
 
 
-def scored_samples(card: Card, source: Source) -> Drawn:
+def scored_samples(card: Card, dataset: Dataset) -> Drawn:
     """Which samples to score.
 
     Of the images that the model was trained on, those that were held out; of others, the test set
     if there is one, else all.
     """
-    given = source.samples.sets
-    if trained_on(card, source):
-        sets = divided(card, source)
+    given = dataset.samples.sets
+    if trained_on(card, dataset):
+        sets = divided(card, dataset)
         if len(sets.test):
             return Drawn(sets.test, "test, held out when the model was trained")
         return Drawn(sets.val, "val, not trained on")
@@ -44,34 +44,34 @@ def scored_samples(card: Card, source: Source) -> Drawn:
     return Drawn(np.arange(len(given)), "all there are")
 
 
-def choosing_samples(card: Card, source: Source) -> tuple[Drawn, Drawn]:
+def choosing_samples(card: Card, dataset: Dataset) -> tuple[Drawn, Drawn]:
     """Which samples may choose thresholds, and which score what was chosen: never the same.
 
     Raises:
         DataError: there are fewer than two images to divide.
     """
-    scored = scored_samples(card, source)
-    given = source.samples.sets
-    if trained_on(card, source) and not scored.why.startswith("val"):
-        sets = divided(card, source)
+    scored = scored_samples(card, dataset)
+    given = dataset.samples.sets
+    if trained_on(card, dataset) and not scored.why.startswith("val"):
+        sets = divided(card, dataset)
         return Drawn(sets.val, "val, not trained on"), scored
     if scored.why.startswith("test") and (given == SETS.index("val")).any():
         return Drawn(np.flatnonzero(given == SETS.index("val")), "val, as given"), scored
-    return halves(source, scored)
+    return halves(dataset, scored)
 
 
-def halves(source: Source, drawn: Drawn) -> tuple[Drawn, Drawn]:
+def halves(dataset: Dataset, drawn: Drawn) -> tuple[Drawn, Drawn]:
     """Divide samples in two by a hash of their names: the same names always fall alike.
 
     Raises:
         DataError: one half is empty.
     """
-    names = (source.samples.names[i] for i in drawn.indices.tolist())
+    names = (dataset.samples.names[i] for i in drawn.indices.tolist())
     bits = [blake2b(n.encode("utf-8", "surrogatepass")).digest()[0] & 1 for n in names]
     first = np.array(bits, bool)
     if not first.any() or first.all():
         msg = (
-            f"{source.address}: some images must choose and others score, got {len(first)}; "
+            f"{dataset.address}: some images must choose and others score, got {len(first)}; "
             "give more images"
         )
         raise DataError(msg)
@@ -79,51 +79,51 @@ def halves(source: Source, drawn: Drawn) -> tuple[Drawn, Drawn]:
     return Drawn(drawn.indices[first], said), Drawn(drawn.indices[~first], f"the other {said}")
 
 
-def trained_on(card: Card, source: Source) -> bool:
+def trained_on(card: Card, dataset: Dataset) -> bool:
     """Whether these are the very images that the model was trained on."""
-    return bool(source.fingerprint() == card.origin.get("fingerprint"))
+    return bool(dataset.fingerprint() == card.origin.get("fingerprint"))
 
 
-def divided(card: Card, source: Source) -> Sets:
+def divided(card: Card, dataset: Dataset) -> Sets:
     """The sets as they were when the model was trained."""
-    together = card.origin.get("together", ())
-    return divide(source, int(card.origin["seed"]), together=together)
+    duplicate_groups = card.origin.get("duplicate_groups", ())
+    return split_dataset(dataset, int(card.origin["seed"]), duplicate_groups=duplicate_groups)
 
 
-def load_scored(card: Card, source: Source, drawn: Drawn, listener: Listener) -> Images:
+def load_scored(card: Card, dataset: Dataset, drawn: Drawn, listener: Listener) -> Images:
     """Decode the images and number their classes as the model does.
 
     Raises:
         DataError: the model does not know a class, or no image is usable.
     """
-    number = class_numbers(card, source)
+    number = class_numbers(card, dataset)
 
     def tick(count: int) -> None:
         listener.progress(Progress(what="reading images", done=count, total=len(drawn.indices)))
 
-    loaded = read(source, drawn.indices, card.preprocessing.fit, cores(), tick)
+    loaded = decode_samples(dataset, drawn.indices, card.preprocessing.fit, cores(), tick)
     if not len(loaded.indices):
-        raise none_usable(source, len(drawn.indices))
-    found = images(source, loaded, card.preprocessing.size)
+        raise none_usable(dataset, len(drawn.indices))
+    found = image_set(dataset, loaded, card.preprocessing.size)
     return Images(found.pixels, number[found.labels], found.shape, found.names)
 
 
-def class_numbers(card: Card, source: Source) -> torch.Tensor:
-    """The model's number of each class of the source.
+def class_numbers(card: Card, dataset: Dataset) -> torch.Tensor:
+    """The model's number of each class of the dataset.
 
     Raises:
         DataError: the model does not know a class.
     """
-    unknown = [name for name in source.classes if name not in card.classes]
+    unknown = [name for name in dataset.classes if name not in card.classes]
     if unknown:
         msg = (
-            f"{source.address}: the model has no class {checks.listing(unknown)}; its classes are "
-            f"{checks.listing(card.classes)}"
+            f"{dataset.address}: the model has no class {checks.quoted(unknown)}; its classes are "
+            f"{checks.quoted(card.classes)}"
         )
         raise DataError(msg)
-    return torch.tensor([card.classes.index(name) for name in source.classes])
+    return torch.tensor([card.classes.index(name) for name in dataset.classes])
 
 
-def none_usable(source: Source, count: int) -> DataError:
-    """The error of a source of which no image can be used."""
-    return DataError(f"{source.address}: none of its {count} images is usable; check the files")
+def none_usable(dataset: Dataset, count: int) -> DataError:
+    """The error of a dataset of which no image can be used."""
+    return DataError(f"{dataset.address}: none of its {count} images is usable; check the files")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.api.explain import overlays
-from inceptionkit.data import Source, pixels
+from inceptionkit.data import Dataset, decode_sample
 from inceptionkit.derive import cost
 from inceptionkit.errors import InceptionError
 from inceptionkit.evaluation.classifier import Classifier, load
@@ -41,10 +41,10 @@ def eyes(folder: Path) -> Classifier | None:
 class Album:
     """Pictures of a run's scored images; none where the images are gone."""
 
-    def __init__(self, source: Source | None, model: Classifier | None) -> None:
-        self.source = source
+    def __init__(self, dataset: Dataset | None, model: Classifier | None) -> None:
+        self.dataset = dataset
         self.model = model
-        names = () if source is None else source.samples.names
+        names = () if dataset is None else dataset.samples.names
         self.index = {name: i for i, name in enumerate(names)}
         self.read: dict[str, NDArray[np.uint8] | None] = {}
 
@@ -104,11 +104,11 @@ class Album:
 
     def image(self, name: str) -> NDArray[np.uint8] | None:
         """One image by its name; None if it cannot be read."""
-        if self.source is None:
+        if self.dataset is None:
             return None
         if name not in self.read:
             try:
-                self.read[name] = pixels(self.source, self.index[name])
+                self.read[name] = decode_sample(self.dataset, self.index[name])
             except (KeyError, UnusableImage):
                 self.read[name] = None
         return self.read[name]

@@ -15,7 +15,7 @@ from inceptionkit.data.quality.findings import SEVERITIES, Finding, across, clas
 from inceptionkit.data.quality.groups import Group
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.sources.index_cache import cache_folder
-from inceptionkit.data.types import pixels
+from inceptionkit.data.types import decode_sample
 from inceptionkit.errors import RunError
 from inceptionkit.files import write_whole
 from inceptionkit.preprocess import UnusableImage
@@ -115,21 +115,21 @@ def verdict(findings: Sequence[Finding]) -> str:
 def _content(
     found: Scan, groups: Sequence[Group], findings: Sequence[Finding], doubts: Sequence[Doubt]
 ) -> shown.CheckContent:
-    source, counts = found.source, class_counts(found)
+    dataset, counts = found.dataset, class_counts(found)
     present = np.flatnonzero(counts.sum(axis=1))
     sections = tuple(_sections(found, groups, findings, doubts))
     anchors = {one.anchor for one in sections} | {"unusable"}
-    name = printable(Path(source.address).name or source.address)
+    name = printable(Path(dataset.address).name or dataset.address)
     usable, bad = len(found.usable), found.unusable
     return shown.CheckContent(
         title=f"Check of {name}",
-        subtitle=f"{usable:,} usable images in {len(source.classes):,} classes.",
+        subtitle=f"{usable:,} usable images in {len(dataset.classes):,} classes.",
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         verdict=verdict(findings),
         facts={
             "images": f"{usable + len(bad):,}",
             "usable": f"{usable:,}",
-            "classes": f"{len(source.classes):,}",
+            "classes": f"{len(dataset.classes):,}",
             "pictures with copies": f"{len(groups):,}",
         },
         findings=tuple(
@@ -144,7 +144,7 @@ def _content(
         sets=tuple((*SETS, "all")[number] for number in present),
         classes=tuple(
             (name, tuple(column[present].tolist()))
-            for name, column in zip(source.classes, counts.T, strict=True)
+            for name, column in zip(dataset.classes, counts.T, strict=True)
         ),
         sections=sections,
         tables=_tables(found),
@@ -204,7 +204,7 @@ def _cluster(found: Scan, group: Group) -> shown.Cluster:
 
 def _telling(found: Scan, group: Group) -> list[int]:
     """Some members, of different sets and classes first."""
-    samples = found.source.samples
+    samples = found.dataset.samples
     kinds: dict[tuple[int, int], list[int]] = {}
     for member in group.members:
         kinds.setdefault((int(samples.sets[member]), int(samples.labels[member])), []).append(
@@ -216,19 +216,19 @@ def _telling(found: Scan, group: Group) -> list[int]:
 
 def _pictures(found: Scan, images: Iterable[int]) -> Iterator[shown.Picture]:
     """Images with class and set; one that vanished since is passed over."""
-    source = found.source
+    dataset = found.dataset
     for index in images:
-        sample = source.samples[index]
+        sample = dataset.samples[index]
         try:
-            image = pixels(source, index)
+            image = decode_sample(dataset, index)
         except UnusableImage:
             continue
-        line = source.classes[sample.label] + (f", {sample.set}" if sample.set else "")
+        line = dataset.classes[sample.label] + (f", {sample.set}" if sample.set else "")
         yield shown.Picture(pixels=image, name=sample.name, lines=(line,))
 
 
 def _doubted(found: Scan, doubts: Sequence[Doubt]) -> Iterator[shown.Picture]:
-    classes = found.source.classes
+    classes = found.dataset.classes
     for one in doubts[:DOUBTED]:
         for picture in _pictures(found, [one.index]):
             guess = f"rather {classes[one.guess]}, {percent(one.probability)}"

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import numpy as np
 
 from inceptionkit.catalog.files import find
-from inceptionkit.data import Source, divide, open_source
+from inceptionkit.data import Dataset, open_dataset, split_dataset
 from inceptionkit.derive import cost
 from inceptionkit.derive.diagram import draw
 from inceptionkit.errors import InceptionError, RunError, SpecError
@@ -49,18 +49,18 @@ def report(run: str | Path) -> Path:
     folder = Path(run)
     record, result = ended(folder)
     try:
-        source: Source | None = open_source(record.data["address"])
+        dataset: Dataset | None = open_dataset(record.data["address"])
     except InceptionError:
-        source = None
-    return write_report(folder, record, result, source)
+        dataset = None
+    return write_report(folder, record, result, dataset)
 
 
 def write_report(
-    folder: Path, record: Record, result: Mapping[str, Any], source: Source | None
+    folder: Path, record: Record, result: Mapping[str, Any], dataset: Dataset | None
 ) -> Path:
     """Write report.html of the run in `folder`."""
     page = folder / folders.PAGE
-    write_whole(page, render(content(folder, record, result, source)))
+    write_whole(page, render(content(folder, record, result, dataset)))
     return page
 
 
@@ -78,14 +78,14 @@ def ended(folder: Path) -> tuple[Record, Mapping[str, Any]]:
 
 
 def content(
-    folder: Path, record: Record, result: Mapping[str, Any], source: Source | None
+    folder: Path, record: Record, result: Mapping[str, Any], dataset: Dataset | None
 ) -> shown.RunContent:
     """Everything the page shows."""
     priced = cost(record.net)
     classes = tuple(record.data["classes"])
     rows = folders.read_rows(folder / folders.PREDICTIONS)
     matrix = scores.confusion_of(rows, classes)
-    album = Album(source, eyes(folder / folders.MODEL))
+    album = Album(dataset, eyes(folder / folders.MODEL))
     name = Path(record.data["address"]).name
     side, exits = record.preprocessing.size, [exit_.name for exit_ in record.net.exits]
     return shown.RunContent(
@@ -117,7 +117,7 @@ def content(
         examples=album.examples(rows),
         cost=tuple(scores.cost_rows(priced)),
         diagram=draw(record.net),
-        data=data_rows(record, source),
+        data=data_rows(record, dataset),
         data_facts=data_facts(record),
         cost_totals=shown.CostTotals(
             params=priced.answer.params,
@@ -145,12 +145,14 @@ def moment(record: Record) -> str:
     return f"{datetime.fromisoformat(record.made_at):%Y-%m-%d %H:%M} UTC"
 
 
-def data_rows(record: Record, source: Source | None) -> tuple[shown.DataRow, ...]:
+def data_rows(record: Record, dataset: Dataset | None) -> tuple[shown.DataRow, ...]:
     """Images of every class in every set; none where the data is gone or has changed."""
-    if source is None or source.fingerprint() != record.data["fingerprint"]:
+    if dataset is None or dataset.fingerprint() != record.data["fingerprint"]:
         return ()
-    sets = divide(source, record.seed, together=record.data.get("together", ()))
-    labels, count = source.samples.labels, len(source.classes)
+    sets = split_dataset(
+        dataset, record.seed, duplicate_groups=record.data.get("duplicate_groups", ())
+    )
+    labels, count = dataset.samples.labels, len(dataset.classes)
     parts = {
         name: np.bincount(labels[indices], minlength=count)
         for name, indices in (("train", sets.train), ("val", sets.val), ("test", sets.test))
@@ -158,7 +160,7 @@ def data_rows(record: Record, source: Source | None) -> tuple[shown.DataRow, ...
     }
     return tuple(
         shown.DataRow(name=name, images={part: int(n[i]) for part, n in parts.items()})
-        for i, name in enumerate(source.classes)
+        for i, name in enumerate(dataset.classes)
     )
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inceptionkit.data import Sets, Source, survey
+from inceptionkit.data import Dataset, Sets, survey
 from inceptionkit.data.loading.balance import balance
 from inceptionkit.data.loading.images import Images
-from inceptionkit.data.loading.in_memory import Opened, load
+from inceptionkit.data.loading.in_memory import SplitDataset, load_sets
 from inceptionkit.data.quality.groups import Group
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.rng import uniform
@@ -46,12 +46,12 @@ class Doubt:
     probability: float  # of the guess
     label_probability: float
 
-    def as_json(self, source: Source) -> dict[str, Any]:
+    def as_json(self, dataset: Dataset) -> dict[str, Any]:
         """As `check --json` prints it."""
         return {
-            "path": source.samples.names[self.index],
-            "label": source.classes[self.label],
-            "guess": source.classes[self.guess],
+            "path": dataset.samples.names[self.index],
+            "label": dataset.classes[self.label],
+            "guess": dataset.classes[self.guess],
             "probability": self.probability,
             "label_probability": self.label_probability,
             "margin": self.label_probability - self.probability,
@@ -81,7 +81,7 @@ def suspected(
         uncertainty in dataset labels, JAIR 70, arXiv:1911.00068, section 3.2.
     """
     probabilities = out_of_fold(found, groups, folds=folds, seed=seed, listener=listener)
-    labels = found.source.samples.labels[found.usable].astype(np.int64)
+    labels = found.dataset.samples.labels[found.usable].astype(np.int64)
     guesses, given = probabilities.argmax(1), probabilities[np.arange(len(labels)), labels]
     return tuple(
         Doubt(
@@ -106,7 +106,7 @@ def out_of_fold(
     """
     template = _job(found, folds, seed, listener)
     fold = fold_numbers(found, groups, folds=folds, seed=seed)
-    answers = np.zeros((len(fold), len(found.source.classes)), np.float32)
+    answers = np.zeros((len(fold), len(found.dataset.classes)), np.float32)
     with tuned():
         template = _announced(template, folds, listener)
         torch.set_num_threads(template.execution.threads)
@@ -126,7 +126,7 @@ def fold_numbers(
 ) -> NDArray[np.int64]:
     """The fold in which each usable image is held out: alike in every class, copies together."""
     usable = found.usable
-    labels = found.source.samples.labels[usable]
+    labels = found.dataset.samples.labels[usable]
     order = np.lexsort((uniform(seed, 0, usable, "fold"), labels))
     numbers = np.empty(len(usable), np.int64)
     numbers[order] = np.arange(len(usable)) % folds
@@ -139,24 +139,24 @@ def fold_numbers(
 
 def _job(found: Scan, folds: int, seed: int, listener: Listener) -> Job:
     """A short training on all images; the folds take parts of it."""
-    source, usable = found.source, found.usable
-    present = np.unique(source.samples.labels[usable])
+    dataset, usable = found.dataset, found.usable
+    present = np.unique(dataset.samples.labels[usable])
     if len(present) < 2 or len(usable) < 2 * folds:
         msg = (
-            f"{source.address}: {len(usable)} usable images of {len(present)} classes are too few "
+            f"{dataset.address}: {len(usable)} usable images of {len(present)} classes are too few "
             f"for {folds} folds; add images, or go without --folds"
         )
         raise DataError(msg)
     sets = Sets(train=usable, val=usable, test=usable[:0], rule="every image is held out once")
-    sizes = survey(source)
-    opened = Opened(source=source, sets=sets, sizes=sizes, address=source.address)
+    sizes = survey(dataset)
+    opened = SplitDataset(dataset=dataset, sets=sets, sizes=sizes, address=dataset.address)
     side = min(SIDE, input_side("compact", sizes.median))
     choice = choose_net(
-        "compact", side, classes=len(source.classes), short_side=sizes.median, gpu=False
+        "compact", side, classes=len(dataset.classes), short_side=sizes.median, gpu=False
     )
     recipe, _ = choose_recipe(opened, choice.net, [f"epochs={EPOCHS}"])
     preprocessing = Preprocessing(size=side)
-    ready = load(opened, preprocessing, workers=cores(), strict=False, listener=listener)
+    ready = load_sets(opened, preprocessing, workers=cores(), strict=False, listener=listener)
     ways = candidates(default_device(), torch.get_num_threads())
     return Job(
         net=choice.net,
@@ -174,7 +174,7 @@ def _resident(job: Job, found: Scan) -> Images:
     if isinstance(job.train, Images):
         return job.train
     msg = (
-        f"{found.source.address}: memory does not hold its images, as --folds needs; give fewer, "
+        f"{found.dataset.address}: memory does not hold its images, as --folds needs; give fewer, "
         "or go without --folds"
     )
     raise DataError(msg)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.loading.balance import chosen, class_counts
-from inceptionkit.data.loading.in_memory import Opened
+from inceptionkit.data.loading.in_memory import SplitDataset
 from inceptionkit.derive import tensors
 from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.spec import Net, with_input
@@ -29,7 +29,7 @@ Suited: TypeAlias = Literal[
 
 
 def choose_recipe(
-    opened: Opened, net: Net, settings: Sequence[str], base: Recipe = MODERN
+    opened: SplitDataset, net: Net, settings: Sequence[str], base: Recipe = MODERN
 ) -> tuple[Recipe, tuple[str, ...]]:
     """A recipe, suited to the images, with the user's settings on top.
 
@@ -74,11 +74,11 @@ def goes_with(recipe: Recipe, setting: str) -> bool:
     return True
 
 
-def suit(opened: Opened, net: Net) -> dict[Suited, tuple[str, str]]:
+def suit(opened: SplitDataset, net: Net) -> dict[Suited, tuple[str, str]]:
     """Settings that suit the images: key -> value and why."""
     found: dict[Suited, tuple[str, str]] = {}
     side = net.image[1]
-    if not opened.source.mirror:
+    if not opened.dataset.allows_flip:
         found["mirror"] = ("none", "a mirrored image of these classes means something else")
     if side <= SMALL:
         found["area_low"] = (f"{SMALL_AREA}", f"a smaller part of {side} px shows too little")
@@ -118,10 +118,10 @@ def check_crops(net: Net, recipe: Recipe) -> None:
         raise RecipeError(msg)
 
 
-def train_counts(opened: Opened) -> NDArray[np.int64]:
+def train_counts(opened: SplitDataset) -> NDArray[np.int64]:
     """Training images of each class."""
-    labels = opened.source.samples.labels[opened.sets.train]
-    return class_counts(labels, len(opened.source.classes))
+    labels = opened.dataset.samples.labels[opened.sets.train]
+    return class_counts(labels, len(opened.dataset.classes))
 
 
 def same_weights(net: Net, share: float) -> bool:

@@ -230,7 +230,7 @@ def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, 
     """Augmented, normalised images (batch, 3, side, side) and labels, on the device."""
     cropping = job.cropping(epoch)
     crops, labels = job.train.crops(indices, cropping, job.execution.device)
-    images = varied(crops, cropping.how, job.preprocessing, cropping.draws(indices))
+    images = varied(crops, cropping.how, job.preprocessing, cropping.rng(indices))
     images = images.to(job.execution.dtype).contiguous(memory_format=job.execution.layout)
     return images, labels.to(job.execution.device)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inceptionkit.data import Sample, Unusable, open_source, pixels, read
+from inceptionkit.data import Sample, Unusable, decode_sample, decode_samples, open_dataset
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing
 
@@ -38,25 +38,25 @@ def packed(
 
 def refusal(address: str | Path) -> str:
     with pytest.raises(DataError) as caught:
-        open_source(address)
+        open_dataset(address)
     return str(caught.value).removeprefix(f"{address}: ")
 
 
 def test_class_folders_are_classes_and_a_folder_around_them_is_looked_through(
     packed: Path,
 ) -> None:
-    source = open_source(packed)
+    dataset = open_dataset(packed)
 
-    assert source.classes == ("daisy", "rose")
-    assert list(source.samples) == [
+    assert dataset.classes == ("daisy", "rose")
+    assert list(dataset.samples) == [
         Sample("daisy/a.png", 0, None),
         Sample("daisy/b.jpg", 0, None),
         Sample("rose/2.png", 1, None),
         Sample("rose/deep/1.png", 1, None),
     ]
-    assert [int(pixels(source, n)[0, 0, 0]) for n in (3, 0, 2, 1)] == [1, 0, 2, 3]
-    assert source.mirror
-    assert source.unlisted == ()
+    assert [int(decode_sample(dataset, n)[0, 0, 0]) for n in (3, 0, 2, 1)] == [1, 0, 2, 3]
+    assert dataset.allows_flip
+    assert dataset.skipped == ()
 
 
 def test_nothing_is_written_and_the_fingerprint_is_that_of_the_folder(
@@ -68,8 +68,8 @@ def test_nothing_is_written_and_the_fingerprint_is_that_of_the_folder(
         place.write_bytes(content)
     before = sorted(tmp_path.rglob("*"))
 
-    assert open_source(packed).fingerprint() == (
-        open_source(tmp_path / "unpacked" / "photos").fingerprint()
+    assert open_dataset(packed).fingerprint() == (
+        open_dataset(tmp_path / "unpacked" / "photos").fingerprint()
     )
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -78,8 +78,8 @@ def test_set_folders_divide_also_when_there_is_only_one(
     tmp_path: Path, image: Callable, zipped: Callable
 ) -> None:
     files = {f"x/{s}/{c}/1.png": image(0) for s in ("train", "test") for c in "ab"}
-    both = open_source(zipped(tmp_path / "both.zip", files))
-    one = open_source(
+    both = open_dataset(zipped(tmp_path / "both.zip", files))
+    one = open_dataset(
         zipped(tmp_path / "one.zip", {n[2:]: f for n, f in files.items() if "train" in n})
     )
 
@@ -93,10 +93,10 @@ def test_many_archives_are_one_source_and_classes_go_by_name(
     tar(tmp_path / "train-0.tar", {"a/1.png": image(1), "b/1.png": image(2)})
     zipped(tmp_path / "train-1.zip", {"b/2.png": image(3), "c/1.png": image(4)})
     tar(tmp_path / "val.tgz", {f"{c}/9.png": image(5) for c in "abc"})
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert source.classes == ("a", "b", "c")
-    assert [(s.name, s.label, s.set) for s in source.samples] == [
+    assert dataset.classes == ("a", "b", "c")
+    assert [(s.name, s.label, s.set) for s in dataset.samples] == [
         ("train-0.tar/a/1.png", 0, "train"),
         ("train-0.tar/b/1.png", 1, "train"),
         ("train-1.zip/b/2.png", 1, "train"),
@@ -105,7 +105,7 @@ def test_many_archives_are_one_source_and_classes_go_by_name(
         ("val.tgz/b/9.png", 1, "val"),
         ("val.tgz/c/9.png", 2, "val"),
     ]
-    assert [int(pixels(source, n)[0, 0, 0]) for n in range(7)] == [1, 2, 3, 4, 5, 5, 5]
+    assert [int(decode_sample(dataset, n)[0, 0, 0]) for n in range(7)] == [1, 2, 3, 4, 5, 5, 5]
 
 
 def test_an_archive_beside_class_folders_is_no_source(
@@ -116,7 +116,7 @@ def test_an_archive_beside_class_folders_is_no_source(
         (tmp_path / klass).mkdir()
         (tmp_path / klass / "1.png").write_bytes(image(0))
 
-    assert open_source(tmp_path).classes == ("a", "b")
+    assert open_dataset(tmp_path).classes == ("a", "b")
 
 
 def test_names_that_lead_out_and_doubles_are_listed(
@@ -124,11 +124,11 @@ def test_names_that_lead_out_and_doubles_are_listed(
 ) -> None:
     files = {"a/1.png": image(0), "b/1.png": image(1), "../../etc/x.png": image(2)}
     files |= {"/b/2.png": image(3), "./a/1.png": image(4)}
-    source = open_source(tar(tmp_path / "x.tar", files))
+    dataset = open_dataset(tar(tmp_path / "x.tar", files))
 
-    assert [s.name for s in source.samples] == ["a/1.png", "b/1.png"]
-    assert int(pixels(source, 0)[0, 0, 0]) == 4, "as unpacking would leave it"
-    assert source.unlisted == (
+    assert [s.name for s in dataset.samples] == ["a/1.png", "b/1.png"]
+    assert int(decode_sample(dataset, 0)[0, 0, 0]) == 4, "as unpacking would leave it"
+    assert dataset.skipped == (
         Unusable("../../etc/x.png", "its path leads out of the archive, or too deep"),
         Unusable("/b/2.png", "its path leads out of the archive, or too deep"),
         Unusable("./a/1.png", "another file has the same name; the last counts"),
@@ -152,7 +152,7 @@ def test_links_and_devices_in_a_tar_are_passed_over(tmp_path: Path, image: Calla
             member.size = len(image(0))
             opened.addfile(member, io.BytesIO(image(0)))
 
-    assert [s.name for s in open_source(path).samples] == ["a/1.png", "b/1.png"]
+    assert [s.name for s in open_dataset(path).samples] == ["a/1.png", "b/1.png"]
 
 
 def test_a_bomb_in_a_zip_is_never_inflated(
@@ -170,7 +170,7 @@ def test_a_bomb_in_a_zip_is_never_inflated(
     content[size : size + 4] = struct.pack("<I", 10)
     path.write_bytes(content)
     tracemalloc.start()
-    loaded = read(open_source(path), range(4), Preprocessing(size=4).fit)
+    loaded = decode_samples(open_dataset(path), range(4), Preprocessing(size=4).fit)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -188,7 +188,7 @@ def test_a_changed_byte_in_a_zip_is_found_though_the_image_could_be_decoded(
     content = bytearray(path.read_bytes())
     content[content.find(b"BM") + 60] ^= 1
     path.write_bytes(content)
-    loaded = read(open_source(path), range(2), Preprocessing(size=4).fit)
+    loaded = decode_samples(open_dataset(path), range(2), Preprocessing(size=4).fit)
 
     assert loaded.unusable == (Unusable("a/1.bmp", "damaged in the zip"),)
 
@@ -204,9 +204,9 @@ def test_a_gzip_bomb_ends(tmp_path: Path, image: Callable, monkeypatch: pytest.M
             opened.addfile(member, io.BytesIO(content))
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(stream.getvalue()))
 
-    source = open_source(tmp_path / "x.tar.gz")
+    dataset = open_dataset(tmp_path / "x.tar.gz")
 
-    assert [one.reason for one in source.unlisted] == [
+    assert [one.reason for one in dataset.skipped] == [
         "the shard is damaged after 2 files (it grows to more than 200 times its size)"
     ]
 
@@ -221,7 +221,7 @@ def test_encrypted_and_oddly_packed_members_are_unusable(tmp_path: Path, image: 
     flags = content.rfind(b"PK\1\2") + 8
     content[flags] |= 1
     path.write_bytes(content)
-    loaded = read(open_source(path), range(3), Preprocessing(size=4).fit)
+    loaded = decode_samples(open_dataset(path), range(3), Preprocessing(size=4).fit)
 
     assert loaded.unusable == (
         Unusable("a/2.png", "is packed by method 14 of zip; pack it by deflate, or not at all"),
@@ -238,11 +238,11 @@ def test_a_tar_that_breaks_off_is_used_as_far_as_it_goes(
     path = tar(tmp_path / name, files)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    source = open_source(path)
+    dataset = open_dataset(path)
 
-    assert [s.name for s in source.samples] == ["a/1.png", "b/1.png"]
-    assert [one.name for one in source.unlisted] == [name]
-    assert source.unlisted[0].reason.startswith("the shard is damaged after 3 files (")
+    assert [s.name for s in dataset.samples] == ["a/1.png", "b/1.png"]
+    assert [one.name for one in dataset.skipped] == [name]
+    assert dataset.skipped[0].reason.startswith("the shard is damaged after 3 files (")
 
 
 def test_a_damaged_header_in_the_middle_is_no_end(
@@ -253,7 +253,7 @@ def test_a_damaged_header_in_the_middle_is_no_end(
     content[content.find(b"c/1.png") + 150] ^= 1
     path.write_bytes(content)
 
-    assert open_source(path).unlisted == (
+    assert open_dataset(path).skipped == (
         Unusable("x.tar", "the shard is damaged after 2 files (a header is damaged)"),
     )
 
@@ -264,12 +264,12 @@ def test_a_missing_or_damaged_shard_is_named_and_the_others_are_used(
     for number in (0, 1, 3):
         tar(tmp_path / f"{number:02}.tar", {f"{c}/{number}.png": image(number) for c in "ab"})
     (tmp_path / "01.tar").write_bytes(b"no tar" * 1000)
-    source = open_source(f"{tmp_path}/{{00..03}}.tar")
+    dataset = open_dataset(f"{tmp_path}/{{00..03}}.tar")
 
-    assert [s.name for s in source.samples] == [
+    assert [s.name for s in dataset.samples] == [
         "00.tar/a/0.png", "00.tar/b/0.png", "03.tar/a/3.png", "03.tar/b/3.png",
     ]  # fmt: skip
-    assert source.unlisted == (
+    assert dataset.skipped == (
         Unusable("01.tar", "the shard cannot be read (invalid header)"),
         Unusable("02.tar", "the shard is missing"),
     )
@@ -280,9 +280,9 @@ def test_a_shard_that_vanishes_later_makes_its_images_unusable_by_name(
 ) -> None:
     for number in (0, 1):
         tar(tmp_path / f"{number}.tar", {f"{c}/{number}.png": image(number) for c in "ab"})
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
     (tmp_path / "1.tar").unlink()
-    loaded = read(source, range(4), Preprocessing(size=4).fit)
+    loaded = decode_samples(dataset, range(4), Preprocessing(size=4).fit)
     reason = "the shard 1.tar cannot be read: no such file or directory"
 
     assert loaded.indices.tolist() == [0, 1]

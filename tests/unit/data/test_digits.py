@@ -6,28 +6,28 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inceptionkit.data import open_source, pixels
+from inceptionkit.data import decode_sample, open_dataset
 from inceptionkit.preprocess import Preprocessing
 
 
 def test_the_digits_are_the_test_part_of_the_uci_set() -> None:
-    source = open_source("digits")
-    counts = np.bincount(source.samples.labels).tolist()
+    dataset = open_dataset("digits")
+    counts = np.bincount(dataset.samples.labels).tolist()
 
-    assert source.classes == tuple("0123456789")
+    assert dataset.classes == tuple("0123456789")
     assert counts == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180], "optdigits.names"
-    assert not source.mirror
-    assert source.samples[3].name == "digits#3"
+    assert not dataset.allows_flip
+    assert dataset.samples[3].name == "digits#3"
 
 
 def test_ink_goes_from_0_to_255_and_becomes_rgb() -> None:
-    source = open_source("digits")
-    first = source.read(0)
+    dataset = open_dataset("digits")
+    first = dataset.read(0)
 
     assert isinstance(first, np.ndarray)
     assert first[0].tolist() == [0, 0, 80, 207, 143, 16, 0, 0], "0 0 5 13 9 1 0 0, times 255 / 16"
-    assert pixels(source, 0).shape == (8, 8, 3)
-    assert Preprocessing(size=32).fit(pixels(source, 0)).shape == (32, 32, 3)
+    assert decode_sample(dataset, 0).shape == (8, 8, 3)
+    assert Preprocessing(size=32).fit(decode_sample(dataset, 0)).shape == (32, 32, 3)
 
 
 def test_a_path_that_exists_wins_over_the_word(
@@ -38,8 +38,8 @@ def test_a_path_that_exists_wins_over_the_word(
         (tmp_path / "digits" / name).mkdir(parents=True)
         Image.new("RGB", (4, 4)).save(tmp_path / "digits" / name / "1.png")
 
-    assert open_source("digits").classes == ("cat", "dog")
-    assert open_source("./digits").classes == ("cat", "dog")
+    assert open_dataset("digits").classes == ("cat", "dog")
+    assert open_dataset("./digits").classes == ("cat", "dog")
 
 
 def test_the_origin_and_licence_lie_beside_the_data() -> None:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from inceptionkit.data.loading.encoded import crops_from_encoded
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms import crop_resize
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.data.transforms.boxes import draw_boxes, resamplers
@@ -45,10 +45,10 @@ def test_a_crop_is_the_one_drawn_for_its_sample(how: Augmentation) -> None:
     assert not reasons
     assert np.abs(of_pixels.astype(int) - found).max() <= 1
     for place, picture in enumerate(pictures):
-        draws = Draws(3, 1, indices[place : place + 1])
-        boxes = draw_boxes(how, np.array([picture.shape[1] / picture.shape[0]]), draws)
+        rng = CounterRng(3, 1, indices[place : place + 1])
+        boxes = draw_boxes(how, np.array([picture.shape[1] / picture.shape[0]]), rng)
         pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
-        wanted = crop_resize(pixels, boxes, 16, resamplers(how, draws))[0].permute(1, 2, 0)
+        wanted = crop_resize(pixels, boxes, 16, resamplers(how, rng))[0].permute(1, 2, 0)
 
         assert np.abs(found[place] - wanted.numpy()).max() <= 1.3
 

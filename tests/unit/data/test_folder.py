@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inceptionkit.data import Sample, Unusable, open_source, pixels, read
+from inceptionkit.data import Sample, Unusable, decode_sample, decode_samples, open_dataset
 from inceptionkit.data.sources import folder
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing, UnusableImage
@@ -24,31 +24,31 @@ def put(root: Path, *names: str) -> Path:
 
 def refusal(address: str | Path) -> str:
     with pytest.raises(DataError) as caught:
-        open_source(address)
+        open_dataset(address)
     return str(caught.value)
 
 
 def test_class_folders_become_classes_in_order(tmp_path: Path) -> None:
     put(tmp_path, "tulip/b.png", "rose/2.jpg", "rose/10.JPG", "tulip/deep/down/a.webp")
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert source.classes == ("rose", "tulip")
-    assert list(source.samples) == [
+    assert dataset.classes == ("rose", "tulip")
+    assert list(dataset.samples) == [
         Sample("rose/10.JPG", 0, None),
         Sample("rose/2.jpg", 0, None),
         Sample("tulip/b.png", 1, None),
         Sample("tulip/deep/down/a.webp", 1, None),
     ]
-    assert pixels(source, 2).tolist() == [[[0, 0, 0]] * 5] * 4
-    assert source.mirror
+    assert decode_sample(dataset, 2).tolist() == [[[0, 0, 0]] * 5] * 4
+    assert dataset.allows_flip
 
 
 def test_set_folders_divide_and_classes_go_by_name(tmp_path: Path) -> None:
     put(tmp_path, "train/b/1.png", "train/a/1.png", "Validation/a/2.png", "Validation/b/2.png")
     put(tmp_path, "test/b/3.png", "test/a/3.png")
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert [(s.name, s.label, s.set) for s in source.samples] == [
+    assert [(s.name, s.label, s.set) for s in dataset.samples] == [
         ("train/a/1.png", 0, "train"),
         ("train/b/1.png", 1, "train"),
         ("Validation/a/2.png", 0, "val"),
@@ -59,26 +59,26 @@ def test_set_folders_divide_and_classes_go_by_name(tmp_path: Path) -> None:
 
 
 def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
-    source = open_source(put(tmp_path, "bus/1.png", "train/1.png", "test/1.png"))
+    dataset = open_dataset(put(tmp_path, "bus/1.png", "train/1.png", "test/1.png"))
 
-    assert source.classes == ("bus", "test", "train")
+    assert dataset.classes == ("bus", "test", "train")
 
 
 def test_hidden_files_and_what_is_no_image_by_name_are_passed_over(tmp_path: Path) -> None:
     put(tmp_path, "a/1.png", "b/1.png", ".git/x/1.png", "__MACOSX/a/1.png", "a/.hidden.png")
     for name in ("a/.DS_Store", "a/Thumbs.db", "b/notes.txt", "labels.csv", "a/._1.png"):
         (tmp_path / name).write_text("x")
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert [sample.name for sample in source.samples] == ["a/1.png", "b/1.png"]
-    assert source.unlisted == ()
+    assert [sample.name for sample in dataset.samples] == ["a/1.png", "b/1.png"]
+    assert dataset.skipped == ()
 
 
 def test_images_outside_of_class_folders_are_listed_as_unusable(tmp_path: Path) -> None:
-    source = open_source(put(tmp_path, "a/1.png", "b/1.png", "stray.png"))
+    dataset = open_dataset(put(tmp_path, "a/1.png", "b/1.png", "stray.png"))
 
-    assert source.unlisted == (Unusable("stray.png", "lies outside of the class folders"),)
-    assert len(source.samples) == 2
+    assert dataset.skipped == (Unusable("stray.png", "lies outside of the class folders"),)
+    assert len(dataset.samples) == 2
 
 
 def test_a_link_is_followed_once_and_loops_end(tmp_path: Path) -> None:
@@ -91,10 +91,10 @@ def test_a_link_is_followed_once_and_loops_end(tmp_path: Path) -> None:
     (root / "back").symlink_to(root)
     (root / "a" / "me.png").symlink_to("me.png")
     (root / "a" / "gone.png").symlink_to("nowhere.png")
-    source = open_source(root)
-    loaded = read(source, range(len(source.samples)), Preprocessing(size=4).fit)
+    dataset = open_dataset(root)
+    loaded = decode_samples(dataset, range(len(dataset.samples)), Preprocessing(size=4).fit)
 
-    assert [sample.name for sample in source.samples] == [
+    assert [sample.name for sample in dataset.samples] == [
         "a/1.png",
         "a/gone.png",
         "a/me.png",
@@ -102,7 +102,7 @@ def test_a_link_is_followed_once_and_loops_end(tmp_path: Path) -> None:
         "b/linked/1.png",
     ]
     back = "links to a folder that is listed already"
-    assert sorted(one.name for one in source.unlisted if one.reason == back) == [
+    assert sorted(one.name for one in dataset.skipped if one.reason == back) == [
         "a/everything",
         "a/self",
         "a/up",
@@ -118,11 +118,11 @@ def test_names_that_are_not_utf8_are_read_and_printable(tmp_path: Path) -> None:
     put(tmp_path, "a/1.png", "b/1.png")
     odd = tmp_path / "a" / os.fsdecode(b"caf\xe9.png")
     (tmp_path / "a" / "1.png").rename(odd)
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert source.samples[0].name == "a/caf\\xe9.png"
-    assert pixels(source, 0).shape == (4, 5, 3)
-    assert len(source.fingerprint()) == 64
+    assert dataset.samples[0].name == "a/caf\\xe9.png"
+    assert decode_sample(dataset, 0).shape == (4, 5, 3)
+    assert len(dataset.fingerprint()) == 64
 
 
 def test_a_folder_without_permission_is_listed(
@@ -137,17 +137,17 @@ def test_a_folder_without_permission_is_listed(
         return scan(place)
 
     monkeypatch.setattr(folder.os, "scandir", refusing)
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert source.unlisted == (Unusable("b/locked", "cannot be read: permission denied"),)
+    assert dataset.skipped == (Unusable("b/locked", "cannot be read: permission denied"),)
 
 
 def test_the_fingerprint_tells_names_sets_and_sizes_but_not_places(tmp_path: Path) -> None:
-    one = open_source(put(tmp_path / "one", "b/1.png", "a/1.png")).fingerprint()
-    same = open_source(put(tmp_path / "two", "b/1.png", "a/1.png")).fingerprint()
-    renamed = open_source(put(tmp_path / "three", "b/2.png", "a/1.png")).fingerprint()
+    one = open_dataset(put(tmp_path / "one", "b/1.png", "a/1.png")).fingerprint()
+    same = open_dataset(put(tmp_path / "two", "b/1.png", "a/1.png")).fingerprint()
+    renamed = open_dataset(put(tmp_path / "three", "b/2.png", "a/1.png")).fingerprint()
     (tmp_path / "two" / "a" / "1.png").write_bytes(b"longer" * 100)
-    resized = open_source(tmp_path / "two").fingerprint()
+    resized = open_dataset(tmp_path / "two").fingerprint()
 
     assert one == same
     assert len({one, renamed, resized}) == 3
@@ -211,27 +211,27 @@ def test_nothing_of_the_users_is_written_to(tmp_path: Path) -> None:
         return [(str(p), p.read_bytes(), p.stat().st_mtime_ns) for p in files]
 
     before = state()
-    source = open_source(tmp_path)
-    source.fingerprint()
-    read(source, range(3), Preprocessing(size=4).fit)
+    dataset = open_dataset(tmp_path)
+    dataset.fingerprint()
+    decode_samples(dataset, range(3), Preprocessing(size=4).fit)
 
     assert state() == before
 
 
 def test_a_slice_of_samples_is_samples(tmp_path: Path) -> None:
-    source = open_source(put(tmp_path, "a/1.png", "b/1.png", "b/2.png"))
+    dataset = open_dataset(put(tmp_path, "a/1.png", "b/1.png", "b/2.png"))
 
-    assert [sample.name for sample in source.samples[1:]] == ["b/1.png", "b/2.png"]
-    assert source.samples[-1].label == 1
+    assert [sample.name for sample in dataset.samples[1:]] == ["b/1.png", "b/2.png"]
+    assert dataset.samples[-1].label == 1
     with pytest.raises(IndexError):
-        source.samples[3]
+        dataset.samples[3]
 
 
 def test_reading_a_file_that_vanished_says_so(tmp_path: Path) -> None:
-    source = open_source(put(tmp_path, "a/1.png", "b/1.png"))
+    dataset = open_dataset(put(tmp_path, "a/1.png", "b/1.png"))
     (tmp_path / "a" / "1.png").unlink()
     with pytest.raises(UnusableImage) as caught:
-        pixels(source, 0)
+        decode_sample(dataset, 0)
 
     assert caught.value.reason == "cannot be read: no such file or directory"
-    assert np.array_equal(pixels(source, 1)[0, 0], [1, 0, 0])
+    assert np.array_equal(decode_sample(dataset, 1)[0, 0], [1, 0, 0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.data.sources import index_cache
 from inceptionkit.data.sources.listing import Row, listing
 
@@ -48,15 +48,15 @@ def indices(photos: Path) -> list[Path]:
 
 
 def test_a_folder_that_did_not_change_is_not_listed_again(photos: Path, scans: list[str]) -> None:
-    first = open_source(photos)
+    first = open_dataset(photos)
     scans.clear()
-    second = open_source(photos)
+    second = open_dataset(photos)
 
     assert scans == []
     assert list(second.samples) == list(first.samples)
-    assert (second.classes, second.unlisted, second.odd) == (
+    assert (second.classes, second.skipped, second.odd) == (
         first.classes,
-        first.unlisted,
+        first.skipped,
         first.odd,
     )
     assert second.fingerprint() == first.fingerprint()
@@ -79,10 +79,10 @@ def rename(photos: Path) -> None:
 def test_whatever_changes_a_folder_makes_the_index_anew(
     photos: Path, scans: list[str], change: Callable[[Path], None]
 ) -> None:
-    open_source(photos)
+    open_dataset(photos)
     change(photos)
     scans.clear()
-    fresh = list(open_source(photos).samples.names)
+    fresh = list(open_dataset(photos).samples.names)
 
     assert scans != []
     assert fresh == sorted(fresh, key=lambda name: name.replace("\\xe9", "\udce9"))
@@ -94,15 +94,15 @@ def test_whatever_changes_a_folder_makes_the_index_anew(
 
 
 def test_a_file_that_was_replaced_in_place_is_told_by_the_fingerprint(photos: Path) -> None:
-    before = open_source(photos).fingerprint()
+    before = open_dataset(photos).fingerprint()
     (photos / "ape" / "deep" / "0.png").write_bytes(b"longer than it was" * 100)
 
-    assert open_source(photos).fingerprint() != before
+    assert open_dataset(photos).fingerprint() != before
 
 
 def test_a_folder_that_changed_just_now_is_not_kept(photos: Path) -> None:
     os.utime(photos / "ape")
-    open_source(photos)
+    open_dataset(photos)
 
     assert indices(photos) == []
 
@@ -111,18 +111,18 @@ def test_small_folders_and_those_that_could_not_be_read_are_not_kept(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_cache, "WORTH_KEEPING", 7)
-    open_source(photos)
+    open_dataset(photos)
 
     assert indices(photos) == []
 
 
 def test_a_damaged_index_is_ignored_and_replaced(photos: Path) -> None:
-    whole = list(open_source(photos).samples)
+    whole = list(open_dataset(photos).samples)
     (path,) = indices(photos)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
 
-    assert list(open_source(photos).samples) == whole
+    assert list(open_dataset(photos).samples) == whole
     assert path.read_bytes() == content
 
 
@@ -151,7 +151,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     (photos.parent / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "file"))
 
-    assert len(open_source(photos).samples) == 6
+    assert len(open_dataset(photos).samples) == 6
 
 
 def test_the_place_is_that_of_the_xdg_specification(monkeypatch: pytest.MonkeyPatch) -> None:

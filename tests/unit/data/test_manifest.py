@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inceptionkit.data import Sample, Unusable, open_source, pixels
+from inceptionkit.data import Sample, Unusable, decode_sample, open_dataset
 from inceptionkit.errors import DataError
 
 
@@ -27,7 +27,7 @@ def put(tmp_path: Path) -> Callable[..., Path]:
 
 def refusal(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        open_source(path)
+        open_dataset(path)
     return str(caught.value).removeprefix(f"{path}: ")
 
 
@@ -45,17 +45,17 @@ TABLES = {
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_kind_says_path_label_and_split(put: Callable, name: str) -> None:
-    source = open_source(put(TABLES[name], name))
+    dataset = open_dataset(put(TABLES[name], name))
 
-    assert source.classes == ("daisy", "rose")
-    assert list(source.samples) == [
+    assert dataset.classes == ("daisy", "rose")
+    assert list(dataset.samples) == [
         Sample("0.png", 1, "train"),
         Sample("1.png", 0, "train"),
         Sample("2.png", 1, "val"),
         Sample("3.png", 0, "val"),
     ]
-    assert [int(pixels(source, n)[0, 0, 0]) for n in range(4)] == [0, 1, 2, 3]
-    assert source.unlisted == ()
+    assert [int(decode_sample(dataset, n)[0, 0, 0]) for n in range(4)] == [0, 1, 2, 3]
+    assert dataset.skipped == ()
 
 
 @pytest.mark.parametrize(
@@ -70,32 +70,32 @@ def test_every_kind_says_path_label_and_split(put: Callable, name: str) -> None:
     ],
 )
 def test_tables_are_read_however_they_were_saved(put: Callable, content: bytes) -> None:
-    source = open_source(put(content))
+    dataset = open_dataset(put(content))
 
-    assert source.classes == ("a", "b")
-    assert [int(pixels(source, n)[0, 0, 0]) for n in range(2)] == [0, 1]
+    assert dataset.classes == ("a", "b")
+    assert [int(decode_sample(dataset, n)[0, 0, 0]) for n in range(2)] == [0, 1]
 
 
 def test_paths_may_be_absolute_and_names_not_utf8(put: Callable, tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"caf\xe9.png")
     manifest = put(b"path,label\ncaf\xe9.png,a\n" + os.fsencode(tmp_path / "1.png") + b",b\n")
     (tmp_path / "0.png").rename(odd)
-    source = open_source(manifest)
+    dataset = open_dataset(manifest)
 
-    assert sorted(source.samples.names) == [str(tmp_path / "1.png"), "caf\\xe9.png"]
-    assert sorted(int(pixels(source, n)[0, 0, 0]) for n in range(2)) == [0, 1]
+    assert sorted(dataset.samples.names) == [str(tmp_path / "1.png"), "caf\\xe9.png"]
+    assert sorted(int(decode_sample(dataset, n)[0, 0, 0]) for n in range(2)) == [0, 1]
 
 
 def test_what_a_line_lacks_repeats_or_contradicts_is_listed(put: Callable) -> None:
-    source = open_source(
+    dataset = open_dataset(
         put(
             "path,label\n0.png,a\n1.png,b\n./0.png,a\n2.png,a\n2.png,b\ngone.png,a\n,a\n"
             "3.png,\n3.png,a,b\n"
         )
     )
 
-    assert [sample.name for sample in source.samples] == ["0.png", "1.png"]
-    assert sorted(source.unlisted, key=lambda one: one.name) == [
+    assert [sample.name for sample in dataset.samples] == ["0.png", "1.png"]
+    assert sorted(dataset.skipped, key=lambda one: one.name) == [
         Unusable("gone.png", "cannot be read: no such file or directory"),
         Unusable("labels.csv:10", "the line has 3 fields, the first line has 2"),
         Unusable("labels.csv:4", "the line repeats line 2"),
@@ -108,16 +108,16 @@ def test_what_a_line_lacks_repeats_or_contradicts_is_listed(put: Callable) -> No
 
 def test_lines_that_are_no_json_objects_are_listed(put: Callable) -> None:
     lines = '{"path": "0.png", "label": 0}\nno\n[1]\n{"path": "1.png", "label": 1}\n'
-    source = open_source(put(lines, "labels.jsonl"))
+    dataset = open_dataset(put(lines, "labels.jsonl"))
 
-    assert source.classes == ("0", "1")
-    assert [one.reason for one in source.unlisted] == ["the line is no JSON object"] * 2
+    assert dataset.classes == ("0", "1")
+    assert [one.reason for one in dataset.skipped] == ["the line is no JSON object"] * 2
 
 
 def test_numbers_as_classes_are_sorted_as_numbers(put: Callable) -> None:
-    source = open_source(put("path,label\n0.png,10\n1.png,9\n"))
+    dataset = open_dataset(put("path,label\n0.png,10\n1.png,9\n"))
 
-    assert source.classes == ("9", "10")
+    assert dataset.classes == ("9", "10")
 
 
 def test_what_can_be_mended_is_refused_in_one_sentence(put: Callable) -> None:

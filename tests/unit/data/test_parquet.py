@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inceptionkit.data import Unusable, open_source, pixels, read
+from inceptionkit.data import Unusable, decode_sample, decode_samples, open_dataset
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing
 
@@ -45,18 +45,18 @@ def write(
 
 def refusal(address: str | Path) -> str:
     with pytest.raises(DataError) as caught:
-        open_source(address)
+        open_dataset(address)
     return str(caught.value)
 
 
 def test_names_of_classes_stand_in_the_metadata(tmp_path: Path) -> None:
-    source = open_source(write(tmp_path / "x.parquet", [1, 0, 1, 1, 0], ["rose", "daisy"]))
+    dataset = open_dataset(write(tmp_path / "x.parquet", [1, 0, 1, 1, 0], ["rose", "daisy"]))
 
-    assert source.classes == ("rose", "daisy")
-    assert source.samples[4].name == "x.parquet#4"
-    assert source.samples[4].set is None
-    assert source.samples.labels.tolist() == [1, 0, 1, 1, 0]
-    assert [int(pixels(source, n)[0, 0, 0]) for n in (4, 0, 2, 1, 3)] == [4, 0, 2, 1, 3]
+    assert dataset.classes == ("rose", "daisy")
+    assert dataset.samples[4].name == "x.parquet#4"
+    assert dataset.samples[4].set is None
+    assert dataset.samples.labels.tolist() == [1, 0, 1, 1, 0]
+    assert [int(decode_sample(dataset, n)[0, 0, 0]) for n in (4, 0, 2, 1, 3)] == [4, 0, 2, 1, 3]
 
 
 @pytest.mark.parametrize("below", ["", "data"])
@@ -64,45 +64,45 @@ def test_shards_are_sets_by_their_names(tmp_path: Path, below: str) -> None:
     for name in ("train-00000-of-00002", "train-00001-of-00002", "validation-0", "test-0"):
         write(tmp_path / below / f"{name}.parquet", [0, 1], ["a", "b"])
     (tmp_path / "README.md").touch()
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
     place = f"{below}/" if below else ""
 
-    assert [(s.name, s.set) for s in source.samples][::2] == [
+    assert [(s.name, s.set) for s in dataset.samples][::2] == [
         (f"{place}test-0.parquet#0", "test"),
         (f"{place}train-00000-of-00002.parquet#0", "train"),
         (f"{place}train-00001-of-00002.parquet#0", "train"),
         (f"{place}validation-0.parquet#0", "val"),
     ]
-    assert int(pixels(source, 5)[0, 0, 0]) == 1
+    assert int(decode_sample(dataset, 5)[0, 0, 0]) == 1
 
 
 def test_labels_may_be_words_or_bare_numbers(tmp_path: Path) -> None:
-    words = open_source(write(tmp_path / "words.parquet", ["pear", "apple", "pear"]))
-    numbers = open_source(write(tmp_path / "numbers.parquet", [2, 0, 1]))
+    words = open_dataset(write(tmp_path / "words.parquet", ["pear", "apple", "pear"]))
+    numbers = open_dataset(write(tmp_path / "numbers.parquet", [2, 0, 1]))
 
     assert words.classes == ("apple", "pear")
     assert words.samples.labels.tolist() == [1, 0, 1]
     assert numbers.classes == ("0", "1", "2")
-    assert numbers.mirror, "bare numbers say nothing about what the classes are"
+    assert numbers.allows_flip, "bare numbers say nothing about what the classes are"
 
 
 def test_classes_of_shards_are_matched_by_name(tmp_path: Path) -> None:
     write(tmp_path / "test.parquet", [0, 1], ["b", "a"])
     write(tmp_path / "train.parquet", [0, 1], ["a", "b"])
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert [source.classes[s.label] for s in source.samples] == ["b", "a", "a", "b"]
+    assert [dataset.classes[s.label] for s in dataset.samples] == ["b", "a", "a", "b"]
 
 
 def test_two_classes_of_one_name_stay_two(tmp_path: Path) -> None:
-    source = open_source(write(tmp_path / "x.parquet", [0, 1, 2], ["crane", "ox", "crane"]))
+    dataset = open_dataset(write(tmp_path / "x.parquet", [0, 1, 2], ["crane", "ox", "crane"]))
 
-    assert source.classes == ("crane", "ox", "crane (2)")
+    assert dataset.classes == ("crane", "ox", "crane (2)")
 
 
 def test_a_row_without_bytes_is_unusable(tmp_path: Path) -> None:
     place = write(tmp_path / "x.parquet", [0, 1, 1], ["a", "b"], [png(0), None, b"text"])
-    loaded = read(open_source(place), range(3), Preprocessing(size=3).fit)
+    loaded = decode_samples(open_dataset(place), range(3), Preprocessing(size=3).fit)
 
     assert loaded.indices.tolist() == [0]
     assert loaded.unusable == (
@@ -164,10 +164,10 @@ def test_public_sets_are_understood(name: str, images: int, classes: int) -> Non
     place = SHARED / name
     if not place.is_dir():
         pytest.skip(f"needs the data set {name} in ../shared/data")
-    source = open_source(place)
+    dataset = open_dataset(place)
     chosen = [0, images // 2, images - 1]
-    loaded = read(source, chosen, Preprocessing(size=32).fit)
+    loaded = decode_samples(dataset, chosen, Preprocessing(size=32).fit)
 
-    assert (len(source.samples), len(source.classes)) == (images, classes)
+    assert (len(dataset.samples), len(dataset.classes)) == (images, classes)
     assert loaded.indices.tolist() == chosen
     assert loaded.pixels.std() > 0

@@ -1,4 +1,4 @@
-"""Dividing, surveying, reading and checking a source."""
+"""Dividing, surveying, reading and checking a dataset."""
 
 import threading
 from dataclasses import dataclass, field
@@ -10,31 +10,39 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from inceptionkit.data import Samples, Unusable, checks, divide, open_source, read, survey
+from inceptionkit.data import (
+    SampleTable,
+    Unusable,
+    checks,
+    decode_samples,
+    open_dataset,
+    split_dataset,
+    survey,
+)
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 
 
 @dataclass(frozen=True)
 class Grey:
-    """A source that is made up: image n is n + 2 high and n % 256 everywhere."""
+    """A dataset that is made up: image n is n + 2 high and n % 256 everywhere."""
 
     labels: list[int]
     sets: list[int] = field(default_factory=list)
     bad: frozenset[int] = frozenset()
     address: str = "grey"
-    mirror: bool = True
-    unlisted: tuple[Unusable, ...] = ()
+    allows_flip: bool = True
+    skipped: tuple[Unusable, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
         return tuple("abcdefgh"[: max(self.labels) + 1])
 
     @cached_property
-    def samples(self) -> Samples:
+    def samples(self) -> SampleTable:
         sets = self.sets or [-1] * len(self.labels)
         names = [f"{n}.png" for n in range(len(self.labels))]
-        return Samples(names, np.array(self.labels, np.int32), np.array(sets, np.int8))
+        return SampleTable(names, np.array(self.labels, np.int32), np.array(sets, np.int8))
 
     def read(self, index: int) -> bytes | NDArray[np.uint8]:
         if index in self.bad:
@@ -45,8 +53,8 @@ class Grey:
         return ""
 
 
-def sizes(source: Grey, **options: float) -> tuple[int, int, int]:
-    sets = divide(source, 0, **options)
+def sizes(dataset: Grey, **options: float) -> tuple[int, int, int]:
+    sets = split_dataset(dataset, 0, **options)
     return len(sets.train), len(sets.val), len(sets.test)
 
 
@@ -57,28 +65,28 @@ def said(function: object, *arguments: object) -> str:
 
 
 def test_an_undivided_source_gives_a_tenth_of_each_class_to_val_and_test() -> None:
-    source = Grey([0] * 50 + [1] * 30)
-    sets = divide(source, 7)
-    labels = source.samples.labels
+    dataset = Grey([0] * 50 + [1] * 30)
+    sets = split_dataset(dataset, 7)
+    labels = dataset.samples.labels
 
     assert np.bincount(labels[sets.val]).tolist() == [5, 3]
     assert np.bincount(labels[sets.test]).tolist() == [5, 3]
     assert sets.rule == (
-        "the source is not divided: val 8 (10 % of each class) and test 8 (10 % of each class) "
+        "the dataset is not divided: val 8 (10 % of each class) and test 8 (10 % of each class) "
         "drawn by seed 7, train the other 64"
     )
 
 
 def test_train_alone_is_divided_like_an_undivided_source() -> None:
-    source = Grey([0] * 50 + [1] * 30, sets=[0] * 80)
+    dataset = Grey([0] * 50 + [1] * 30, sets=[0] * 80)
 
-    assert sizes(source) == (64, 8, 8)
-    assert divide(source, 0).rule.startswith("the source has train only: val 8 (10 %")
+    assert sizes(dataset) == (64, 8, 8)
+    assert split_dataset(dataset, 0).rule.startswith("the dataset has train only: val 8 (10 %")
 
 
 def test_beside_a_test_set_val_is_a_tenth_of_train() -> None:
-    source = Grey([0, 1] * 30, sets=[0] * 40 + [2] * 20)
-    sets = divide(source, 0)
+    dataset = Grey([0, 1] * 30, sets=[0] * 40 + [2] * 20)
+    sets = split_dataset(dataset, 0)
 
     assert sets.test.tolist() == list(range(40, 60))
     assert (len(sets.val), len(sets.train)) == (4, 36)
@@ -88,9 +96,9 @@ def test_beside_a_test_set_val_is_a_tenth_of_train() -> None:
 
 
 def test_beside_a_test_set_val_has_at_most_2000_images() -> None:
-    source = Grey([0, 1] * 15_000, sets=[0] * 29_000 + [2] * 1_000)
+    dataset = Grey([0, 1] * 15_000, sets=[0] * 29_000 + [2] * 1_000)
 
-    assert sizes(source) == (27_000, 2_000, 1_000)
+    assert sizes(dataset) == (27_000, 2_000, 1_000)
 
 
 def test_given_sets_are_used_as_they_are() -> None:
@@ -99,16 +107,16 @@ def test_given_sets_are_used_as_they_are() -> None:
     test_only = Grey([0, 1], sets=[2, 2])
 
     assert sizes(both) == (6, 2, 0)
-    assert divide(both, 0).rule == "sets as given: train 6, val 2; there is no test"
+    assert split_dataset(both, 0).rule == "sets as given: train 6, val 2; there is no test"
     assert sizes(all_three) == (4, 2, 2)
-    assert divide(all_three, 0).rule == "sets as given: train 4, val 2, test 2"
-    assert divide(test_only, 0).rule == "sets as given: test 2; there is no train and val"
+    assert split_dataset(all_three, 0).rule == "sets as given: train 4, val 2, test 2"
+    assert split_dataset(test_only, 0).rule == "sets as given: test 2; there is no train and val"
 
 
 def test_small_classes_give_one_image_or_stay_in_train() -> None:
-    source = Grey([0] * 3 + [1] * 2 + [2] * 10)
-    sets = divide(source, 0)
-    labels = source.samples.labels
+    dataset = Grey([0] * 3 + [1] * 2 + [2] * 10)
+    sets = split_dataset(dataset, 0)
+    labels = dataset.samples.labels
 
     assert sorted(labels[sets.val]) == [0, 2]
     assert sorted(labels[sets.test]) == [0, 2]
@@ -116,18 +124,18 @@ def test_small_classes_give_one_image_or_stay_in_train() -> None:
 
 
 def test_shares_are_the_callers() -> None:
-    source = Grey([0] * 100)
+    dataset = Grey([0] * 100)
 
-    assert sizes(source, val_share=0.25, test_share=0) == (75, 25, 0)
-    assert said(lambda: divide(source, 0, val_share=0.7)) == (
+    assert sizes(dataset, val_share=0.25, test_share=0) == (75, 25, 0)
+    assert said(lambda: split_dataset(dataset, 0, val_share=0.7)) == (
         "divide: the share of val must be from 0 to 0.5, got 0.7"
     )
 
 
 def test_another_seed_draws_other_images() -> None:
-    source = Grey([0] * 100)
+    dataset = Grey([0] * 100)
 
-    assert divide(source, 0).val.tolist() != divide(source, 1).val.tolist()
+    assert split_dataset(dataset, 0).val.tolist() != split_dataset(dataset, 1).val.tolist()
 
 
 def test_a_survey_tells_the_sizes_and_how_many_are_grey() -> None:
@@ -138,10 +146,10 @@ def test_a_survey_tells_the_sizes_and_how_many_are_grey() -> None:
 
 
 def test_a_survey_of_many_looks_at_some_and_always_the_same() -> None:
-    source = Grey([0] * 1_000)
+    dataset = Grey([0] * 1_000)
 
-    assert survey(source, 100) == survey(source, 100)
-    assert survey(source, 100).images == 96
+    assert survey(dataset, 100) == survey(dataset, 100)
+    assert survey(dataset, 100).images == 96
     assert said(survey, Grey([0, 0], bad=frozenset({0, 1}))) == (
         "grey: none of 2 images could be opened; check that they are image files"
     )
@@ -149,9 +157,9 @@ def test_a_survey_of_many_looks_at_some_and_always_the_same() -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_images_are_read_in_the_order_asked_and_bad_ones_left_out(threads: int) -> None:
-    source = Grey([0] * 300, bad=frozenset({0, 7, 299}))
+    dataset = Grey([0] * 300, bad=frozenset({0, 7, 299}))
     asked = [299, 250, 7, 3, 0, 200]
-    loaded = read(source, asked, Preprocessing(size=4).fit, threads)
+    loaded = decode_samples(dataset, asked, Preprocessing(size=4).fit, threads)
 
     assert loaded.indices.tolist() == [250, 3, 200]
     assert loaded.pixels[:, 0, 0, 0].tolist() == [250, 3, 200]
@@ -165,7 +173,7 @@ def test_progress_is_told_in_the_calling_thread_and_ends_at_the_count() -> None:
     def hear(done: int) -> None:
         heard.append((done, threading.current_thread() is threading.main_thread()))
 
-    read(Grey([0] * 200), range(200), Preprocessing(size=2).fit, 2, hear)
+    decode_samples(Grey([0] * 200), range(200), Preprocessing(size=2).fit, 2, hear)
 
     assert heard[-1] == (200, True)
     assert heard == sorted(heard)
@@ -173,7 +181,7 @@ def test_progress_is_told_in_the_calling_thread_and_ends_at_the_count() -> None:
 
 
 def test_nothing_usable_gives_empty_arrays() -> None:
-    loaded = read(Grey([0], bad=frozenset({0})), [0], Preprocessing(size=2).fit)
+    loaded = decode_samples(Grey([0], bad=frozenset({0})), [0], Preprocessing(size=2).fit)
 
     assert loaded.pixels.shape == (0, 1, 1, 3)
     assert loaded.indices.tolist() == []
@@ -181,7 +189,7 @@ def test_nothing_usable_gives_empty_arrays() -> None:
 
 def test_a_shape_that_gives_several_sizes_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match=r"^shape must give one size, got \(3, 4, 3\) after"):
-        read(Grey([0, 0]), [0, 1], lambda image: image)
+        decode_samples(Grey([0, 0]), [0, 1], lambda image: image)
 
 
 def test_a_shape_may_find_an_image_unusable() -> None:
@@ -191,7 +199,7 @@ def test_a_shape_may_find_an_image_unusable() -> None:
             raise UnusableImage(reason)
         return image[:1, :1]
 
-    loaded = read(Grey([0, 0, 0]), [0, 1, 2], picky)
+    loaded = decode_samples(Grey([0, 0, 0]), [0, 1, 2], picky)
 
     assert loaded.unusable == (Unusable("1.png", "too plain"),)
 
@@ -201,31 +209,31 @@ def test_training_needs_two_classes_each_in_train_and_a_val() -> None:
     tiny = Grey([0, 1, 0, 1])
     absent = Grey([0, 0, 0, 2, 2, 2])
 
-    assert said(checks.trainable, single, divide(single, 0)) == (
+    assert said(checks.require_trainable, single, split_dataset(single, 0)) == (
         "grey: there is a single class, 'a'; add a folder of images of something else"
     )
-    assert said(checks.trainable, absent, divide(absent, 0)) == (
+    assert said(checks.require_trainable, absent, split_dataset(absent, 0)) == (
         "grey: train has no image of 'b'; add images, or remove the class"
     )
-    assert said(checks.trainable, tiny, divide(tiny, 0)) == (
+    assert said(checks.require_trainable, tiny, split_dataset(tiny, 0)) == (
         "grey: no class has the three images that it takes to put one aside for val; add images"
     )
 
 
 def test_a_class_of_which_nothing_can_be_read_is_refused_with_the_first_reason() -> None:
-    source = Grey([0, 1, 0, 1], bad=frozenset({1, 2, 3}))
+    dataset = Grey([0, 1, 0, 1], bad=frozenset({1, 2, 3}))
     asked = np.arange(4)
-    loaded = read(source, asked, Preprocessing(size=2).fit)
+    loaded = decode_samples(dataset, asked, Preprocessing(size=2).fit)
 
-    assert said(checks.usable, source, asked, loaded.indices, loaded.unusable) == (
+    assert said(checks.require_usable, dataset, asked, loaded.indices, loaded.unusable) == (
         "grey: no usable image of 'b' (1.png: not an image); "
         "replace its images, or remove the class"
     )
-    checks.usable(source, asked[[0, 2]], loaded.indices, loaded.unusable)
+    checks.require_usable(dataset, asked[[0, 2]], loaded.indices, loaded.unusable)
 
 
 def test_long_lists_of_names_are_cut() -> None:
-    assert checks.listing("abcdefg") == "'a', 'b', 'c', 'd', 'e' and 2 more"
+    assert checks.quoted("abcdefg") == "'a', 'b', 'c', 'd', 'e' and 2 more"
 
 
 def test_every_kind_of_bad_file_is_listed_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -236,8 +244,8 @@ def test_every_kind_of_bad_file_is_listed_and_the_rest_is_read(tmp_path: Path) -
     (tmp_path / "a" / "empty.jpg").touch()
     (tmp_path / "a" / "text.jpg").write_text("hello")
     (tmp_path / "a" / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
-    source = open_source(tmp_path)
-    loaded = read(source, range(len(source.samples)), Preprocessing(size=8).fit)
+    dataset = open_dataset(tmp_path)
+    loaded = decode_samples(dataset, range(len(dataset.samples)), Preprocessing(size=8).fit)
 
     assert len(loaded.pixels) == 2
     assert loaded.unusable == (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from object_server import serving
 
-from inceptionkit.data import Unusable, open_source, pixels, read
+from inceptionkit.data import Unusable, decode_sample, decode_samples, open_dataset
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing
 
@@ -29,17 +29,17 @@ def shards(web: Any, tmp_path: Path, image: Callable, tar: Callable) -> Any:
     return web
 
 
-def values(source: Any) -> list[int]:
-    return [int(pixels(source, n)[0, 0, 0]) for n in range(len(source.samples))]
+def values(dataset: Any) -> list[int]:
+    return [int(decode_sample(dataset, n)[0, 0, 0]) for n in range(len(dataset.samples))]
 
 
 def test_a_brace_pattern_names_shards_on_a_server(shards: Any) -> None:
-    source = open_source(f"{shards.address}/data/{{0..2}}.tar")
+    dataset = open_dataset(f"{shards.address}/data/{{0..2}}.tar")
 
-    assert source.classes == ("ape", "bee")
-    assert [s.name for s in source.samples][:3] == ["0.tar/0.png", "0.tar/1.png", "1.tar/0.png"]
-    assert values(source) == [0, 1, 10, 11, 20, 21]
-    assert source.blocks.starts.tolist() == [0, 2, 4]
+    assert dataset.classes == ("ape", "bee")
+    assert [s.name for s in dataset.samples][:3] == ["0.tar/0.png", "0.tar/1.png", "1.tar/0.png"]
+    assert values(dataset) == [0, 1, 10, 11, 20, 21]
+    assert dataset.blocks.starts.tolist() == [0, 2, 4]
 
 
 def test_zips_and_parquet_are_read_by_ranges(
@@ -56,55 +56,55 @@ def test_zips_and_parquet_are_read_by_ranges(
     pq.write_table(table, tmp_path / "x.parquet")
     web.files["x.parquet"] = (tmp_path / "x.parquet").read_bytes()
 
-    assert values(open_source(f"{web.address}/x.zip")) == [1, 2]
-    assert values(open_source(f"{web.address}/x.parquet?download=true")) == [3, 4]
+    assert values(open_dataset(f"{web.address}/x.zip")) == [1, 2]
+    assert values(open_dataset(f"{web.address}/x.parquet?download=true")) == [3, 4]
     asked = [line for line in web.asked if "x.zip bytes" in line]
     assert 0 < len(asked) <= 4, "not the noise in the middle"
 
 
 def test_the_index_is_kept_and_the_shard_is_not_read_again_for_it(shards: Any) -> None:
     address = f"{shards.address}/data/{{0..2}}.tar"
-    first = open_source(address)
+    first = open_dataset(address)
     shards.asked.clear()
-    second = open_source(address)
+    second = open_dataset(address)
 
     assert second.fingerprint() == first.fingerprint()
     assert not [line for line in shards.asked if line.startswith("GET") and ".tar" in line]
 
     shards.files["data/0.tar"] = shards.files["data/1.tar"]
-    assert values(open_source(address))[:2] == [10, 11]
+    assert values(open_dataset(address))[:2] == [10, 11]
 
 
 def test_a_server_without_ranges_will_do(shards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK", 1_000)
     shards.ranges = False
 
-    assert values(open_source(f"{shards.address}/data/1.tar")) == [10, 11]
+    assert values(open_dataset(f"{shards.address}/data/1.tar")) == [10, 11]
 
 
 def test_a_shard_that_is_not_there_is_named_and_the_others_are_used(shards: Any) -> None:
     del shards.files["data/1.tar"]
-    source = open_source(f"{shards.address}/data/{{0..2}}.tar")
+    dataset = open_dataset(f"{shards.address}/data/{{0..2}}.tar")
 
-    assert values(source) == [0, 1, 20, 21]
-    assert source.unlisted == (Unusable("1.tar", "the shard is missing"),)
+    assert values(dataset) == [0, 1, 20, 21]
+    assert dataset.skipped == (Unusable("1.tar", "the shard is missing"),)
 
 
 def test_a_connection_that_is_cut_is_tried_again(shards: Any) -> None:
     address = f"{shards.address}/data/0.tar"
     shards.cuts = 2
 
-    assert values(open_source(address)) == [0, 1]
+    assert values(open_dataset(address)) == [0, 1]
 
 
 def test_a_connection_that_is_always_cut_makes_the_images_unusable_by_shard(shards: Any) -> None:
-    source = open_source(f"{shards.address}/data/{{0..1}}.tar")
-    for shard in source.shards:
+    dataset = open_dataset(f"{shards.address}/data/{{0..1}}.tar")
+    for shard in dataset.shards:
         shard.container.file.recent.kept.clear()
     shards.cuts = 1_000
-    loaded = read(source, range(4), Preprocessing(size=4).fit)
+    loaded = decode_samples(dataset, range(4), Preprocessing(size=4).fit)
 
-    assert [one.name for one in loaded.unusable] == list(source.samples.names)
+    assert [one.name for one in loaded.unusable] == list(dataset.samples.names)
     assert loaded.unusable[3].reason.startswith("the shard 1.tar cannot be read: ")
 
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_reached_is_refused_in_one_sentence(
 ) -> None:
     def refusal(address: str) -> str:
         with pytest.raises(DataError) as caught:
-            open_source(address)
+            open_dataset(address)
         return str(caught.value)
 
     assert refusal(f"{web.address}/no.tar") == (
@@ -158,15 +158,15 @@ def test_shards_in_a_store_are_read_by_its_own_protocol(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with serving(files) as address:
         monkeypatch.setitem(conf, kind, {**options, endpoint: address})
-        folder = open_source(f"{kind}://{place}/train")
-        some = open_source(f"{kind}://{place}/train/{{1..2}}.tar")
+        folder = open_dataset(f"{kind}://{place}/train")
+        some = open_dataset(f"{kind}://{place}/train/{{1..2}}.tar")
 
         assert [s.name for s in folder.samples] == [
             "0.tar/a/1.png", "0.tar/b/1.png", "1.tar/a/1.png", "1.tar/b/1.png",
         ]  # fmt: skip
         assert values(folder) == [0, 1, 0, 1]
         assert values(some) == [0, 1]
-        assert some.unlisted == (Unusable("2.tar", "the shard is missing"),)
+        assert some.skipped == (Unusable("2.tar", "the shard is missing"),)
 
 
 def test_other_file_systems_of_fsspec_are_read_alike(
@@ -183,9 +183,9 @@ def test_other_file_systems_of_fsspec_are_read_alike(
     for number in range(2):
         path = tar(tmp_path / f"{number}.tar", {f"{c}/1.png": image(number) for c in "ab"})
         files.pipe_file(f"/bucket/train/{number}.tar", path.read_bytes())
-    source = open_source("memory://bucket/train")
+    dataset = open_dataset("memory://bucket/train")
 
-    assert [s.name for s in source.samples] == [
+    assert [s.name for s in dataset.samples] == [
         "0.tar/a/1.png", "0.tar/b/1.png", "1.tar/a/1.png", "1.tar/b/1.png",
     ]  # fmt: skip
-    assert values(source) == [0, 0, 1, 1]
+    assert values(dataset) == [0, 0, 1, 1]

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from inceptionkit.data import Samples, Source, Unusable, open_source, read
+from inceptionkit.data import Dataset, SampleTable, Unusable, decode_samples, open_dataset
 from inceptionkit.data.loading.images import Images
 from inceptionkit.data.loading.streaming import AHEAD, Stream
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
@@ -24,7 +24,7 @@ from inceptionkit.preprocess import UnusableImage
 
 @dataclass
 class Made:
-    """A source that is made up: image n is n everywhere, 3 high and n + 1 wide."""
+    """A dataset that is made up: image n is n everywhere, 3 high and n + 1 wide."""
 
     count: int = 40
     bad: frozenset[int] = frozenset()
@@ -33,13 +33,13 @@ class Made:
     lock: threading.Lock = field(default_factory=threading.Lock)
     address: str = "made"
     classes: tuple[str, ...] = ("even", "odd")
-    mirror: bool = True
-    unlisted: tuple[Unusable, ...] = ()
+    allows_flip: bool = True
+    skipped: tuple[Unusable, ...] = ()
 
     @cached_property
-    def samples(self) -> Samples:
+    def samples(self) -> SampleTable:
         labels = np.arange(self.count, dtype=np.int32) % 2
-        return Samples(
+        return SampleTable(
             [f"{n}.png" for n in range(self.count)], labels, np.zeros(self.count, np.int8)
         )
 
@@ -65,9 +65,9 @@ def cropping(number: int = 0) -> Cropping:
     return Cropping(how=Augmentation(), side=2, seed=7, epoch=number)
 
 
-def stream(source: Made, workers: int = 3, strict: bool = False) -> Stream:
-    kept = np.flatnonzero(np.arange(source.count) % 5 != 4)
-    return Stream(source, kept, workers=workers, strict=strict)
+def stream(dataset: Made, workers: int = 3, strict: bool = False) -> Stream:
+    kept = np.flatnonzero(np.arange(dataset.count) % 5 != 4)
+    return Stream(dataset, kept, workers=workers, strict=strict)
 
 
 def take(images: Stream, *indices: int) -> tuple[list[int], list[int]]:
@@ -86,22 +86,22 @@ def epoch(images: Stream, number: int, batch: int = 6, skip: int = 0) -> tuple[l
     return crops[:, 0, 0, 0].tolist(), labels.tolist()
 
 
-def pictures(folder: Path, count: int) -> Source:
+def pictures(folder: Path, count: int) -> Dataset:
     """Noise of 70 x 50 pixels in two classes."""
     random = np.random.default_rng(0)
     for number in range(count):
         place = folder / "ab"[number % 2] / f"{number:02}.png"
         place.parent.mkdir(exist_ok=True)
         Image.fromarray(random.integers(64, 192, (50, 70, 3), np.uint8)).save(place)
-    return open_source(folder)
+    return open_dataset(folder)
 
 
 @pytest.mark.parametrize("how", [Augmentation(), Augmentation(interpolation="random", padding=2)])
 def test_it_gives_the_crops_that_memory_would_give(tmp_path: Path, how: Augmentation) -> None:
     """But for rounding, and to any index of an image: one beyond the count is another draw."""
-    source, every = pictures(tmp_path, 24), np.arange(24)
-    streamed = Stream(source, every, workers=2)
-    loaded = read(source, every, lambda image: image)
+    dataset, every = pictures(tmp_path, 24), np.arange(24)
+    streamed = Stream(dataset, every, workers=2)
+    loaded = decode_samples(dataset, every, lambda image: image)
     pixels = torch.from_numpy(loaded.pixels).permute(0, 3, 1, 2)
     held = Images(pixels, streamed.labels, np.full(24, 70 / 50), streamed.names)
     wanted = Cropping(how=how, side=16, seed=7, epoch=3)
@@ -115,7 +115,7 @@ def test_it_gives_the_crops_that_memory_would_give(tmp_path: Path, how: Augmenta
         expected = held.crops(indices, wanted, "cpu")
         assert (crops - expected[0]).abs().max() <= 1.5
         assert torch.equal(labels, expected[1])
-    assert list(streamed.names) == list(source.samples.names)
+    assert list(streamed.names) == list(dataset.samples.names)
 
 
 @pytest.mark.parametrize("block", [None, 7])
@@ -129,32 +129,32 @@ def test_no_result_depends_on_the_workers(workers: int, block: int | None) -> No
 @pytest.mark.parametrize("skip", [0, 1, 4])
 def test_it_goes_on_in_the_middle_of_a_shard_with_the_next_sample(skip: int) -> None:
     whole = epoch(stream(Made(block=7)), 1)
-    source = Made(block=7)
-    rest = epoch(stream(source), 1, skip=skip)
+    dataset = Made(block=7)
+    rest = epoch(stream(dataset), 1, skip=skip)
 
     assert rest == tuple(part[skip * 6 :] for part in whole)
-    assert set(source.reads) == set(rest[0]), "nothing that was done is read again"
+    assert set(dataset.reads) == set(rest[0]), "nothing that was done is read again"
 
 
 def test_each_sample_of_a_block_is_read_once_in_an_epoch_and_let_go() -> None:
-    source = Made(block=7)
-    images = stream(source)
+    dataset = Made(block=7)
+    images = stream(dataset)
     values, _ = epoch(images, 0)
 
     assert sorted(values) == images.indices.tolist()
-    assert set(source.reads.values()) == {1}
+    assert set(dataset.reads.values()) == {1}
     assert (images.blocks.held, images.blocks.wanted) == ({}, {})
 
 
 def test_a_few_batches_are_read_before_they_are_asked_for() -> None:
-    source = Made()
-    images = stream(source)
+    dataset = Made()
+    images = stream(dataset)
     order = images.order(0, 0)
     images.expect(list(order.reshape(-1, 2)), cropping())
     for batch in images.begun:
         batch.result()
 
-    assert set(source.reads) == {int(images.indices[at]) for at in order[: 2 * AHEAD]}
+    assert set(dataset.reads) == {int(images.indices[at]) for at in order[: 2 * AHEAD]}
 
 
 def test_what_was_not_expected_is_read_when_it_is_asked_for() -> None:

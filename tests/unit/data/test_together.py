@@ -6,35 +6,35 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inceptionkit.data import Samples, divide
-from inceptionkit.data.split import Together, numbered
+from inceptionkit.data import SampleTable, split_dataset
+from inceptionkit.data.split import DuplicateGroups, groups_by_name
 
 
 @dataclass(frozen=True)
 class Named:
-    """A source of which only names, labels and sets count."""
+    """A dataset of which only names, labels and sets count."""
 
-    samples: Samples
+    samples: SampleTable
     classes: tuple[str, ...] = ("a", "b", "c")
 
 
-def source(labels: list[int], sets: int = -1) -> Named:
+def dataset(labels: list[int], sets: int = -1) -> Named:
     names = [f"{n:04d}.jpg" for n in range(len(labels))]
     column = np.full(len(labels), sets, np.int8)
-    return Named(Samples(names, np.array(labels, np.int32), column))
+    return Named(SampleTable(names, np.array(labels, np.int32), column))
 
 
 @st.composite
 def grouped(draw: st.DrawFn) -> tuple[Named, list[list[int]]]:
-    """A source, and groups of its samples; no sample is in two."""
+    """A dataset, and groups of its samples; no sample is in two."""
     labels = draw(st.lists(st.integers(0, 2), min_size=6, max_size=150))
     owner = draw(st.lists(st.integers(0, 40), min_size=len(labels), max_size=len(labels)))
     groups = [[n for n, one in enumerate(owner) if one == group] for group in range(30)]
-    return source(labels), [group for group in groups if len(group) > 1]
+    return dataset(labels), [group for group in groups if len(group) > 1]
 
 
-def set_of(named: Named, seed: int, together: Together) -> np.ndarray:
-    sets = divide(named, seed, together=together)
+def set_of(named: Named, seed: int, duplicate_groups: DuplicateGroups) -> np.ndarray:
+    sets = split_dataset(named, seed, duplicate_groups=duplicate_groups)
     place = np.full(len(named.samples), -1)
     for number, part in enumerate((sets.train, sets.val, sets.test)):
         place[part] = number
@@ -66,11 +66,13 @@ def test_groups_of_one_change_no_draw(drawn: tuple[Named, list[list[int]]], seed
     alone = [[n] for n in range(len(named.samples))]
 
     assert set_of(named, seed, alone).tolist() == set_of(named, seed, ()).tolist()
-    assert divide(named, seed, together=alone).rule == divide(named, seed).rule
+    assert (
+        split_dataset(named, seed, duplicate_groups=alone).rule == split_dataset(named, seed).rule
+    )
 
 
 def test_ungrouped_classes_are_drawn_as_without_groups() -> None:
-    named = source([0] * 100 + [1] * 100)
+    named = dataset([0] * 100 + [1] * 100)
     plain, with_groups = set_of(named, 3, ()), set_of(named, 3, [[1, 5, 90], [7, 8]])
 
     assert plain[100:].tolist() == with_groups[100:].tolist()
@@ -78,7 +80,7 @@ def test_ungrouped_classes_are_drawn_as_without_groups() -> None:
 
 
 def test_scenes_of_twenty_frames_still_give_val_and_test() -> None:
-    named = source([0] * 100 + [1] * 100)
+    named = dataset([0] * 100 + [1] * 100)
     scenes = [list(range(start, start + 20)) for start in range(0, 200, 20)]
     place = set_of(named, 0, scenes)
 
@@ -86,7 +88,7 @@ def test_scenes_of_twenty_frames_still_give_val_and_test() -> None:
 
 
 def test_a_class_that_is_one_picture_stays_in_train() -> None:
-    named = source([0] * 50 + [1] * 50)
+    named = dataset([0] * 50 + [1] * 50)
     place = set_of(named, 0, [list(range(50))])
 
     assert set(place[:50].tolist()) == {0}
@@ -94,7 +96,7 @@ def test_a_class_that_is_one_picture_stays_in_train() -> None:
 
 
 def test_copies_with_different_labels_stay_in_train() -> None:
-    named = source([0] * 50 + [1] * 50)
+    named = dataset([0] * 50 + [1] * 50)
     pairs = [[n, 50 + n] for n in range(25)]
     place = set_of(named, 0, pairs)
 
@@ -102,20 +104,20 @@ def test_copies_with_different_labels_stay_in_train() -> None:
 
 
 def test_given_sets_are_not_changed() -> None:
-    named = source([0, 1] * 30, sets=2)
+    named = dataset([0, 1] * 30, sets=2)
 
-    assert divide(named, 0, together=[[0, 2]]).rule == divide(named, 0).rule
+    assert split_dataset(named, 0, duplicate_groups=[[0, 2]]).rule == split_dataset(named, 0).rule
 
 
 def test_the_rule_tells_how_many_groups_were_kept_together() -> None:
-    rule = divide(source([0] * 100), 0, together=[[1, 5], [7, 8, 9]]).rule
+    rule = split_dataset(dataset([0] * 100), 0, duplicate_groups=[[1, 5], [7, 8, 9]]).rule
 
     assert rule.endswith("train the other 80; 2 groups of near-duplicates are kept together")
 
 
 def test_groups_are_numbered_by_name_however_files_are_listed() -> None:
     names = ["b", "a", "d", "c"]
-    named = Named(Samples(names, np.zeros(4, np.int32), np.full(4, -1, np.int8)))
+    named = Named(SampleTable(names, np.zeros(4, np.int32), np.full(4, -1, np.int8)))
 
-    assert numbered(named, [(0, 2), (1, 3)]) == [[0, 2], [1, 3]]
-    assert numbered(named, [(2, 1)]) == [[0, 3]]
+    assert groups_by_name(named, [(0, 2), (1, 3)]) == [[0, 2], [1, 3]]
+    assert groups_by_name(named, [(2, 1)]) == [[0, 3]]

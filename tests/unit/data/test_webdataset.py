@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inceptionkit.data import Unusable, open_source, pixels
+from inceptionkit.data import Unusable, decode_sample, open_dataset
 from inceptionkit.errors import DataError
 
 
@@ -28,16 +28,16 @@ def test_labels_stand_in_files_beside_the_images(
         files[f"{number:06}.{ending}"] = write(word).encode() + b"\n"
         files[f"{number:06}.jpg"] = image(number)
         files[f"{number:06}.seg.png"] = b"a mask, not an input"
-    source = open_source(tar(tmp_path / "000.tar", files))
+    dataset = open_dataset(tar(tmp_path / "000.tar", files))
 
-    assert source.classes == ("daisy", "rose")
-    assert [(s.name, s.label) for s in source.samples] == [
+    assert dataset.classes == ("daisy", "rose")
+    assert [(s.name, s.label) for s in dataset.samples] == [
         ("000000.jpg", 1),
         ("000001.jpg", 0),
         ("000002.jpg", 1),
     ]
-    assert [int(pixels(source, n)[0, 0, 0]) for n in range(3)] == [0, 1, 2]
-    assert source.unlisted == ()
+    assert [int(decode_sample(dataset, n)[0, 0, 0]) for n in range(3)] == [0, 1, 2]
+    assert dataset.skipped == ()
 
 
 def shards(folder: Path, image: Callable, tar: Callable, labels: list[str]) -> None:
@@ -60,21 +60,21 @@ def test_numbers_are_named_by_a_list_beside_the_shards(
 ) -> None:
     shards(tmp_path, image, tar, ["2", "0", "goldfish"])
     (tmp_path / name).write_bytes(content.encode())
-    source = open_source(f"{tmp_path}/{{000..002}}.tar")
+    dataset = open_dataset(f"{tmp_path}/{{000..002}}.tar")
 
-    assert source.classes == ("tench", "goldfish", "shark")
-    assert source.samples.labels.tolist() == [2, 0, 1]
-    assert source.samples.names[2] == "002.tar/a/0001.jpg"
+    assert dataset.classes == ("tench", "goldfish", "shark")
+    assert dataset.samples.labels.tolist() == [2, 0, 1]
+    assert dataset.samples.names[2] == "002.tar/a/0001.jpg"
 
 
 def test_bare_numbers_are_classes_in_their_order(
     tmp_path: Path, image: Callable, tar: Callable
 ) -> None:
     shards(tmp_path, image, tar, ["10", "9"])
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert source.classes == ("9", "10")
-    assert source.mirror, "bare numbers say nothing about what the classes are"
+    assert dataset.classes == ("9", "10")
+    assert dataset.allows_flip, "bare numbers say nothing about what the classes are"
 
 
 def test_what_lacks_its_other_half_is_listed(
@@ -83,10 +83,10 @@ def test_what_lacks_its_other_half_is_listed(
     files = {"0.jpg": image(0), "0.cls": b"a", "1.jpg": image(1), "1.cls": b"b"}
     files |= {"2.jpg": image(2), "3.cls": b"a", "4.jpg": image(4), "4.json": b"{", "5.jpg": b""}
     files |= {"5.txt": b"\n", "6.jpg": image(6), "6.json": b'{"id": 3}'}
-    source = open_source(tar(tmp_path / "x.tar", files))
+    dataset = open_dataset(tar(tmp_path / "x.tar", files))
 
-    assert [s.name for s in source.samples] == ["0.jpg", "1.jpg"]
-    assert source.unlisted == (
+    assert [s.name for s in dataset.samples] == ["0.jpg", "1.jpg"]
+    assert dataset.skipped == (
         Unusable("2.jpg", "there is no .cls, .txt or .json beside it"),
         Unusable("4.jpg", "its .json is damaged"),
         Unusable("5.jpg", "its .txt names no class"),
@@ -105,14 +105,14 @@ def test_a_shard_that_breaks_off_anywhere_is_named_and_the_others_are_used(
     with tarfile.open(whole) as opened:
         cut = opened.getmembers()[kept].offset + 100  # in the header of the next
     (tmp_path / "1.tar").write_bytes(whole.read_bytes()[:cut])
-    source = open_source(f"{tmp_path}/{{0..2}}.tar")
-    names = {one.name: one.reason for one in source.unlisted}
+    dataset = open_dataset(f"{tmp_path}/{{0..2}}.tar")
+    names = {one.name: one.reason for one in dataset.skipped}
     alone = {f"1.tar/{kept // 2}": "there is no image beside its label"}
 
-    assert [s.name for s in source.samples if s.name[0] == "0"] == [
+    assert [s.name for s in dataset.samples if s.name[0] == "0"] == [
         f"0.tar/{n}.png" for n in range(4)
     ]
-    assert [s.name for s in source.samples if s.name[0] == "1"] == [
+    assert [s.name for s in dataset.samples if s.name[0] == "1"] == [
         f"1.tar/{n}.png" for n in range(kept // 2)
     ]
     assert names.pop("2.tar") == "the shard is missing"
@@ -123,9 +123,9 @@ def test_a_shard_that_breaks_off_anywhere_is_named_and_the_others_are_used(
 def test_folders_may_be_named_after_sets(tmp_path: Path, image: Callable, tar: Callable) -> None:
     for given in ("train", "val"):
         shards(tmp_path / given, image, tar, ["a", "b"])
-    source = open_source(tmp_path)
+    dataset = open_dataset(tmp_path)
 
-    assert [(s.name, s.set) for s in source.samples][::2] == [
+    assert [(s.name, s.set) for s in dataset.samples][::2] == [
         ("train/000.tar/a/0001.jpg", "train"),
         ("val/000.tar/a/0001.jpg", "val"),
     ]
@@ -144,5 +144,5 @@ def test_a_list_of_classes_that_does_not_fit_is_refused(
     ):
         place.write_text(content)
         with pytest.raises(DataError) as caught:
-            open_source(tmp_path)
+            open_dataset(tmp_path)
         assert said in str(caught.value)

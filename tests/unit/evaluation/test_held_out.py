@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inceptionkit.data import divide, open_source
+from inceptionkit.data import open_dataset, split_dataset
 from inceptionkit.errors import DataError
 from inceptionkit.evaluation.held_out import choosing_samples, scored_samples
 from inceptionkit.model import Card
@@ -40,9 +40,9 @@ def divided(folder: Path, *sets: str) -> Path:
 def test_of_the_images_trained_on_val_chooses_and_test_is_scored(
     card: Callable[..., Card], photos: Folder
 ) -> None:
-    source = open_source(photos(each=20))
-    sets = divide(source, 3)
-    choosing, scoring = choosing_samples(card(source.fingerprint()), source)
+    dataset = open_dataset(photos(each=20))
+    sets = split_dataset(dataset, 3)
+    choosing, scoring = choosing_samples(card(dataset.fingerprint()), dataset)
 
     assert choosing.indices.tolist() == sets.val.tolist()
     assert scoring.indices.tolist() == sets.test.tolist()
@@ -50,25 +50,25 @@ def test_of_the_images_trained_on_val_chooses_and_test_is_scored(
 
 
 def test_of_images_given_in_sets_val_chooses(card: Callable[..., Card], photos: Folder) -> None:
-    source = open_source(divided(photos(), "train", "val", "test"))
-    choosing, scoring = choosing_samples(card(), source)
+    dataset = open_dataset(divided(photos(), "train", "val", "test"))
+    choosing, scoring = choosing_samples(card(), dataset)
 
-    assert set(source.samples.sets[choosing.indices].tolist()) == {1}
-    assert set(source.samples.sets[scoring.indices].tolist()) == {2}
+    assert set(dataset.samples.sets[choosing.indices].tolist()) == {1}
+    assert set(dataset.samples.sets[scoring.indices].tolist()) == {2}
 
 
 @pytest.mark.parametrize("trained", [False, True])
 def test_one_set_alone_is_divided_in_two(
     card: Callable[..., Card], photos: Folder, *, trained: bool
 ) -> None:
-    source = open_source(divided(photos(each=30), "train", "val"))
-    known = card(source.fingerprint() if trained else "")
-    choosing, scoring = choosing_samples(known, source)
-    whole = scored_samples(known, source)
+    dataset = open_dataset(divided(photos(each=30), "train", "val"))
+    known = card(dataset.fingerprint() if trained else "")
+    choosing, scoring = choosing_samples(known, dataset)
+    whole = scored_samples(known, dataset)
     both = np.concatenate([choosing.indices, scoring.indices])
 
     assert sorted(both.tolist()) == sorted(whole.indices.tolist())
-    assert set(source.samples.sets[both].tolist()) == {1}
+    assert set(dataset.samples.sets[both].tolist()) == {1}
     assert 10 < len(choosing.indices) < 50
     assert choosing.why.startswith("half of val, ")
     assert scoring.why.startswith("the other half of val, ")
@@ -77,8 +77,8 @@ def test_one_set_alone_is_divided_in_two(
 def test_an_image_falls_alike_whatever_stands_beside_it(
     card: Callable[..., Card], photos: Folder
 ) -> None:
-    few, many = (open_source(photos(each=n, at=f"p{n}")) for n in (8, 16))
-    first, second = (choosing_samples(card(), source)[0] for source in (few, many))
+    few, many = (open_dataset(photos(each=n, at=f"p{n}")) for n in (8, 16))
+    first, second = (choosing_samples(card(), dataset)[0] for dataset in (few, many))
     chosen = {few.samples.names[i] for i in first.indices.tolist()}
 
     assert chosen <= {many.samples.names[i] for i in second.indices.tolist()}
@@ -87,11 +87,11 @@ def test_an_image_falls_alike_whatever_stands_beside_it(
 def test_too_few_images_to_divide(card: Callable[..., Card], photos: Folder) -> None:
     folder = photos(each=2)
     names = [file.relative_to(folder) for file in folder.rglob("*.png")]
-    source = open_source(folder)
-    halves = choosing_samples(card(), source)
-    first = {source.samples.names[i] for i in halves[0].indices.tolist()}
+    dataset = open_dataset(folder)
+    halves = choosing_samples(card(), dataset)
+    first = {dataset.samples.names[i] for i in halves[0].indices.tolist()}
     for name in names:
         if str(name) in first:
             (folder / name).unlink()
     with pytest.raises(DataError, match=r"some images must choose and others score, got "):
-        choosing_samples(card(), open_source(folder))
+        choosing_samples(card(), open_dataset(folder))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.derive import cost
 from inceptionkit.report.album import Album
 from inceptionkit.report.scores import confidences, curve
@@ -59,14 +59,14 @@ def test_groups_of_equally_sure_answers() -> None:
 
 
 def test_pictures_of_cells_suspects_mistakes_and_examples(photos: Folder) -> None:
-    source = open_source(photos(("a", "b"), each=12))
-    names = source.samples.names
-    truths = [source.classes[i] for i in source.samples.labels.tolist()]
+    dataset = open_dataset(photos(("a", "b"), each=12))
+    names = dataset.samples.names
+    truths = [dataset.classes[i] for i in dataset.samples.labels.tolist()]
     said = [
         {"path": name, "truth": truth, "guess": "a", "probability": f"{0.9 - i / 100}", "e": "a"}
         for i, (name, truth) in enumerate(zip(names, truths, strict=True))
     ]
-    album = Album(source, None)
+    album = Album(dataset, None)
     cells = album.cells(said, ("a", "b"))
     suspects = album.suspects(said, ["e"])
     gone: Callable[..., NDArray[np.uint8] | None] = Album(None, None).image

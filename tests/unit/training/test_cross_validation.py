@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.data.quality.groups import Group
 from inceptionkit.data.quality.scan import Scan, scan
 from inceptionkit.errors import DataError
@@ -26,7 +26,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def seen(folder: Path | str) -> Scan:
-    return scan(open_source(folder), threads=1)
+    return scan(open_dataset(folder), threads=1)
 
 
 def test_labels_that_would_not_be_given_are_doubted_the_least_likely_first(
@@ -48,7 +48,7 @@ def test_every_fold_has_every_class_and_copies_share_one() -> None:
     group = Group((3, 700, 1700), exact=False, mirrored=False)
     folds = fold_numbers(digits, [group], folds=5, seed=0)
     counts = np.zeros((5, 10), int)
-    np.add.at(counts, (folds, digits.source.samples.labels), 1)
+    np.add.at(counts, (folds, digits.dataset.samples.labels), 1)
 
     assert counts.min() >= 33
     assert counts.max() <= 39
@@ -70,7 +70,7 @@ def test_a_wrong_label_comes_first(photos: Folder, monkeypatch: pytest.MonkeyPat
     (folder / "dark" / "3.png").rename(folder / "light" / "wrong.png")
     found = seen(folder)
     (doubt,) = suspected(found, (), folds=4, seed=0, listener=Silence())
-    said = doubt.as_json(found.source)
+    said = doubt.as_json(found.dataset)
 
     assert (said["path"], said["label"], said["guess"]) == ("light/wrong.png", "light", "dark")
     assert said["probability"] > 0.9
@@ -114,7 +114,7 @@ def test_a_recipe_that_weighs_mistakes_does_so_in_a_fold(photos: Folder) -> None
 @pytest.mark.slow
 def test_most_flipped_digits_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_errors, "EPOCHS", 4)
-    digits = open_source("digits")
+    digits = open_dataset("digits")
     labels = digits.samples.labels.copy()
     labels[::40] = (labels[::40] + 1) % 10
     flipped = replace(digits, samples=replace(digits.samples, labels=labels))

@@ -3,14 +3,14 @@
 import pytest
 
 from inceptionkit.catalog import architecture
-from inceptionkit.data.loading.in_memory import open_data
+from inceptionkit.data.loading.in_memory import open_and_split
 from inceptionkit.errors import RecipeError
 from inceptionkit.training.defaults import choose_recipe, same_weights
 from inceptionkit.training.recipe import MODERN
 
 
 def test_the_recipe_suits_few_small_images_whose_mirror_means_something_else() -> None:
-    opened = open_data("digits", seed=0)
+    opened = open_and_split("digits", seed=0)
 
     recipe, reasons = choose_recipe(opened, architecture("compact", input=32), [])
 
@@ -25,7 +25,7 @@ def test_the_recipe_suits_few_small_images_whose_mirror_means_something_else() -
 
 
 def test_what_the_user_sets_is_not_chosen_for_them() -> None:
-    opened = open_data("digits", seed=0)
+    opened = open_and_split("digits", seed=0)
 
     recipe, reasons = choose_recipe(
         opened, architecture("compact", input=128), ["mirror=random", "batch=16", "crop_side=1"]
@@ -36,7 +36,7 @@ def test_what_the_user_sets_is_not_chosen_for_them() -> None:
 
 
 def test_where_the_whole_image_is_shown_no_crops_are_chosen() -> None:
-    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
+    opened, net = open_and_split("digits", seed=0), architecture("compact", input=32)
 
     padded, reasons = choose_recipe(opened, net, ["padding=4"])
     plain, _ = choose_recipe(opened, net, ["padding=0"])
@@ -49,7 +49,7 @@ def test_where_the_whole_image_is_shown_no_crops_are_chosen() -> None:
 @pytest.mark.parametrize("setting", ["area_high=0.3", "accumulate=100"])
 def test_what_suits_gives_way_to_what_excludes_it(setting: str) -> None:
     """Half of the image at least, and 64 images in an update, would suit these."""
-    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
+    opened, net = open_and_split("digits", seed=0), architecture("compact", input=32)
     recipe, reasons = choose_recipe(opened, net, [setting])
 
     assert (recipe.area_low, recipe.batch) in {(MODERN.area_low, 64), (0.5, MODERN.batch)}
@@ -57,7 +57,7 @@ def test_what_suits_gives_way_to_what_excludes_it(setting: str) -> None:
 
 
 def test_images_are_moved_by_at_most_half_their_side() -> None:
-    opened, net = open_data("digits", seed=0), architecture("compact", input=32)
+    opened, net = open_and_split("digits", seed=0), architecture("compact", input=32)
 
     with pytest.raises(RecipeError) as caught:
         choose_recipe(opened, net, ["padding=17"])
@@ -74,7 +74,9 @@ def test_crops_may_be_smaller_only_where_the_weights_stay_the_same() -> None:
 def test_a_crop_side_that_changes_the_weights_is_refused() -> None:
     with pytest.raises(RecipeError) as caught:
         choose_recipe(
-            open_data("digits", seed=0), architecture("googlenet", input=224), ["crop_side=0.5"]
+            open_and_split("digits", seed=0),
+            architecture("googlenet", input=224),
+            ["crop_side=0.5"],
         )
 
     assert str(caught.value) == ("crop_side=0.5: googlenet has other weights at that side; use 1")
@@ -83,7 +85,9 @@ def test_a_crop_side_that_changes_the_weights_is_refused() -> None:
 def test_small_crops_that_change_the_weights_are_refused() -> None:
     with pytest.raises(RecipeError) as caught:
         choose_recipe(
-            open_data("digits", seed=0), architecture("googlenet", input=224), ["small_crops=0.5"]
+            open_and_split("digits", seed=0),
+            architecture("googlenet", input=224),
+            ["small_crops=0.5"],
         )
 
     assert str(caught.value) == (

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from inceptionkit.data.loading.images import Images
-from inceptionkit.data.rng import order
+from inceptionkit.data.rng import permutation
 from inceptionkit.data.transforms import draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.preprocess import Preprocessing
@@ -65,7 +65,7 @@ def test_an_update_learns_the_classes_of_both_images_in_their_shares(
         val=images,
         seed=3,
     )
-    inputs, labels = batch_of(job, order(3, 0, 8), 0)
+    inputs, labels = batch_of(job, permutation(3, 0, 8), 0)
     mixture = draw_mixture(job.recipe.mixing, 16, seed=3, step=0)
     assert mixture is not None
     scores = new_state(job).model.train()(mix(inputs, inputs.roll(1, 0), mixture)).main

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inceptionkit.data.loading.images import Images, TrainImages
 from inceptionkit.data.loading.streaming import Stream
-from inceptionkit.data.rng import hashed
+from inceptionkit.data.rng import random_bits
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.data.types import Unusable
 
@@ -80,7 +80,7 @@ def _next(
     turn, place = np.divmod(np.arange(epoch * quota, (epoch + 1) * quota), len(own))
     picked = np.empty(quota, np.int64)
     for one in np.unique(turn):  # each turn goes through the class in an order of its own
-        shuffled = own[np.argsort(hashed(seed, int(one), own, "turn"), kind="stable")]
+        shuffled = own[np.argsort(random_bits(seed, int(one), own, "turn"), kind="stable")]
         picked[turn == one] = shuffled[place[turn == one]]
     numbers: NDArray[np.int64] = picked + count * (turn - turn[:1])
     return numbers

@@ -40,8 +40,8 @@ def crops_from_encoded(
         places are not filled, place -> why.
     """
     shape = np.array([_aspect(raw) for raw in raws])
-    how, side, draws = cropping.how, cropping.side, cropping.draws(indices)
-    boxes, names = draw_boxes(how, shape, draws), resamplers(how, draws)
+    how, side, rng = cropping.how, cropping.side, cropping.rng(indices)
+    boxes, names = draw_boxes(how, shape, rng), resamplers(how, rng)
     crops, reasons = np.empty((len(raws), side, side, 3), np.uint8), dict[int, str]()
     for place, (raw, name) in enumerate(zip(raws, names, strict=True)):
         flip = bool(boxes.mirrored[place])

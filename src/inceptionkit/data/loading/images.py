@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.data.rng import order
+from inceptionkit.data.rng import permutation
 from inceptionkit.data.transforms import cropped
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.data.types import Unusable
@@ -72,7 +72,7 @@ class Images:
         self, seed: int, epoch: int, positions: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
         """A permutation of the indices of `positions`, which are all images if None."""
-        return order(seed, epoch, len(self if positions is None else positions))
+        return permutation(seed, epoch, len(self if positions is None else positions))
 
     def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
         """Do nothing: everything is there."""
@@ -85,8 +85,8 @@ class Images:
         picked = torch.from_numpy(at)
         rows = self.pixels.permute(0, 2, 3, 1)  # as they lie in memory: whole images are copied
         pixels = rows.index_select(0, picked).permute(0, 3, 1, 2).to(device)
-        draws = cropping.draws(indices)
-        crops = cropped(pixels, self.shape[at], cropping.how, cropping.side, draws)
+        rng = cropping.rng(indices)
+        crops = cropped(pixels, self.shape[at], cropping.how, cropping.side, rng)
         return crops, self.labels[picked]
 
     def found(self) -> tuple[Unusable, ...]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.types import Source, Unusable, pixels
+from inceptionkit.data.types import Dataset, Unusable, decode_sample
 from inceptionkit.preprocess import UnusableImage
 
 Shape: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -19,7 +19,7 @@ _CHUNK = 64  # images per task: enough to hide what a task costs, few enough for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Loaded:
+class DecodedSamples:
     """Images in memory, and those that could not be used."""
 
     pixels: NDArray[np.uint8]  # (k, height, width, 3), RGB
@@ -28,17 +28,17 @@ class Loaded:
     unusable: tuple[Unusable, ...]  # in the order asked for
 
 
-def read(
-    source: Source,
+def decode_samples(
+    dataset: Dataset,
     indices: Sequence[int] | NDArray[np.int64],
     shape: Shape,
     threads: int = 2,
     progress: Callable[[int], None] | None = None,
-) -> Loaded:
+) -> DecodedSamples:
     """Decode images in parallel, bring each to one shape, and leave out what cannot be used.
 
     Args:
-        source: where they are.
+        dataset: where they are.
         indices: which of its samples; read in the source's order, returned in this one.
         shape: takes (height, width, 3) of any size, gives (h, w, 3) of one size; called from
             several threads at once.
@@ -53,7 +53,7 @@ def read(
     """
     asked = np.asarray(indices, np.int64)
     order = np.argsort(asked, kind="stable")
-    target = _Target(source, asked, shape)
+    target = _Target(dataset, asked, shape)
     # until the first usable image has told the size there is nothing to write into
     ahead = next(
         (n + 1 for n, place in enumerate(order.tolist()) if target.load(place)), len(order)
@@ -80,8 +80,8 @@ def _counted(sizes: Iterator[int], done: int) -> Iterator[int]:
 class _Target:
     """The array that threads write into, each at its own places."""
 
-    def __init__(self, source: Source, asked: NDArray[np.int64], shape: Shape) -> None:
-        self.source = source
+    def __init__(self, dataset: Dataset, asked: NDArray[np.int64], shape: Shape) -> None:
+        self.dataset = dataset
         self.asked = asked
         self.shape = shape
         self.pixels = np.empty((0, 1, 1, 3), np.uint8)
@@ -91,7 +91,7 @@ class _Target:
     def load(self, place: int) -> bool:
         """Decode one image to its place; False if it cannot be used."""
         try:
-            original = pixels(self.source, int(self.asked[place]))
+            original = decode_sample(self.dataset, int(self.asked[place]))
             image = self.shape(original)
         except UnusableImage as error:
             self.reasons[place] = error.reason
@@ -111,15 +111,17 @@ class _Target:
             self.load(place)
         return len(places)
 
-    def loaded(self) -> Loaded:
+    def loaded(self) -> DecodedSamples:
         """What is there now, gaps closed in place so that memory is not needed twice."""
         good = [place for place in range(len(self.asked)) if place not in self.reasons]
         for to, place in enumerate(good):
             if to != place:
                 self.pixels[to] = self.pixels[place]
-        names = self.source.samples.names
+        names = self.dataset.samples.names
         unusable = tuple(
             Unusable(names[int(self.asked[place])], reason)
             for place, reason in sorted(self.reasons.items())
         )
-        return Loaded(self.pixels[: len(good)], self.asked[good], self.sizes[good], unusable)
+        return DecodedSamples(
+            self.pixels[: len(good)], self.asked[good], self.sizes[good], unusable
+        )

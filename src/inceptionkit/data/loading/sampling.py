@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.rng import hashed
-from inceptionkit.data.rng import order as shuffled
+from inceptionkit.data.rng import permutation, random_bits
 from inceptionkit.data.types import Blocks
 
 WINDOW_BYTES = 2**28  # encoded images that are in memory at once to be read in a random order
@@ -26,28 +25,30 @@ def epoch_order(
     Args:
         seed: of the run.
         epoch: counted from 0.
-        indices: (count,) of the samples in their source, ascending.
-        blocks: what the source reads at once; None if each sample is read by itself.
+        indices: (count,) of the samples in their dataset, ascending.
+        blocks: what the dataset reads at once; None if each sample is read by itself.
 
     Returns:
         A permutation of 0 to count - 1. Without blocks any is equally likely. With them, blocks
         come in a random order, as many at a time as fit into `WINDOW_BYTES`, and the samples of
-        these in a random order: each block is read once, and neighbours in the source are not
+        these in a random order: each block is read once, and neighbours in the dataset are not
         neighbours in a batch.
     """
     count = len(indices)
     if blocks is None:
-        return shuffled(seed, epoch, count)
+        return permutation(seed, epoch, count)
     block = np.searchsorted(blocks.starts, indices, side="right") - 1
     rank = np.empty(len(blocks.starts), np.int64)
-    rank[np.argsort(hashed(seed, epoch, np.arange(len(rank)), "blocks"))] = np.arange(len(rank))
+    rank[np.argsort(random_bits(seed, epoch, np.arange(len(rank)), "blocks"))] = np.arange(
+        len(rank)
+    )
     window = rank // max(2, WINDOW_BYTES // max(1, blocks.largest))
-    keys = hashed(seed, epoch, np.arange(count, dtype=np.int64), "order")
+    keys = random_bits(seed, epoch, np.arange(count, dtype=np.int64), "order")
     return np.lexsort((keys, window[block])).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class WorkerInfo:
     """One of those who read an epoch together; all numbers from 0."""
 
     process: int = 0
@@ -56,7 +57,7 @@ class Reader:
     workers: int = 1  # of each process
 
 
-def share(order: NDArray[np.int64], reader: Reader, *, done: int = 0) -> NDArray[np.int64]:
+def shard(order: NDArray[np.int64], reader: WorkerInfo, *, done: int = 0) -> NDArray[np.int64]:
     """What one reader has yet to read of an order.
 
     Args:

@@ -21,13 +21,13 @@ from torch import Tensor
 
 from inceptionkit.data import checks
 from inceptionkit.data.loading.encoded import Given, crops_from_encoded
-from inceptionkit.data.loading.sampling import Reader, epoch_order, share
+from inceptionkit.data.loading.sampling import WorkerInfo, epoch_order, shard
 from inceptionkit.data.transforms.augmentation import Cropping
-from inceptionkit.data.types import Source, Unusable
+from inceptionkit.data.types import Dataset, Unusable
 from inceptionkit.preprocess import UnusableImage
 
 AHEAD = 4  # batches that are read before they are asked for
-TOGETHER = 8  # images of a worker whose crops are drawn at once
+IMAGES_PER_TASK = 8  # images of a worker whose crops are drawn at once
 LOADERS = 2  # blocks that are read at once
 TRIES = 100  # images of a class that may be unusable in a row
 
@@ -53,23 +53,23 @@ class Stream:
     """
 
     def __init__(
-        self, source: Source, indices: NDArray[np.int64], *, workers: int, strict: bool = False
+        self, dataset: Dataset, indices: NDArray[np.int64], *, workers: int, strict: bool = False
     ) -> None:
         """Prepare to read.
 
         Args:
-            source: where the images are.
+            dataset: where the images are.
             indices: (images,) those of its samples to train on, ascending.
             workers: how many images are decoded at once.
             strict: whether an unusable image is an error.
         """
-        self.source, self.indices, self.strict = source, indices, strict
-        self.labels = torch.from_numpy(source.samples.labels[indices].astype(np.int64))
-        names = source.samples.names
+        self.dataset, self.indices, self.strict = dataset, indices, strict
+        self.labels = torch.from_numpy(dataset.samples.labels[indices].astype(np.int64))
+        names = dataset.samples.names
         self.names = [names[index] for index in indices.tolist()]
         self.workers = workers
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-        self.blocks = _BlockReader(source, indices)
+        self.blocks = _BlockReader(dataset, indices)
         self.reasons: dict[int, str] = {}  # index of an unusable image -> why
         self.cropping: Cropping | None = None  # of what is coming
         self.coming: deque[NDArray[np.int64]] = deque()
@@ -86,7 +86,7 @@ class Stream:
         What is read at once is used at once.
         """
         indices = self.indices if positions is None else self.indices[positions]
-        return epoch_order(seed, epoch, indices, self.source.blocks)
+        return epoch_order(seed, epoch, indices, self.dataset.blocks)
 
     def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
         """Begin to read the first of `batches`; what was expected before is forgotten."""
@@ -121,7 +121,7 @@ class Stream:
             one = self.found()[0]
             wrong = f"{one.name} cannot be used ({one.reason})"
             advice = "mend or remove it, or go without --strict"
-            raise checks.refusal(self.source.address, wrong, advice)
+            raise checks.data_error(self.dataset.address, wrong, advice)
         pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).to(device)
         return pixels, self.labels[torch.from_numpy(at)]
 
@@ -134,9 +134,11 @@ class Stream:
         self.blocks.begin(indices % len(self))
         crops = np.empty((len(indices), cropping.side, cropping.side, 3), np.uint8)
         rows = np.arange(len(indices))
-        readers = [Reader(worker=worker, workers=self.workers) for worker in range(self.workers)]
+        readers = [
+            WorkerInfo(worker=worker, workers=self.workers) for worker in range(self.workers)
+        ]
         parts = [
-            self.pool.submit(self._fill, crops, indices, share(rows, reader), cropping)
+            self.pool.submit(self._fill, crops, indices, shard(rows, reader), cropping)
             for reader in readers
         ]
         return _Batch(crops, parts)
@@ -148,8 +150,8 @@ class Stream:
         rows: NDArray[np.int64],
         cropping: Cropping,
     ) -> None:
-        for start in range(0, len(rows), TOGETHER):
-            some = rows[start : start + TOGETHER]
+        for start in range(0, len(rows), IMAGES_PER_TASK):
+            some = rows[start : start + IMAGES_PER_TASK]
             raws = [self.blocks.read(at) for at in (indices[some] % len(self)).tolist()]
             crops[some], reasons = crops_from_encoded(raws, cropping, indices[some])
             for place, reason in reasons.items():
@@ -168,20 +170,22 @@ class Stream:
             if not reasons:
                 crop: NDArray[np.uint8] = crops[0]
                 return crop
-        klass = self.source.classes[int(self.labels[at])]
+        klass = self.dataset.classes[int(self.labels[at])]
         wrong = f"no usable image of {klass!r} ({self.names[at]}: {self.reasons[at]})"
-        raise checks.refusal(self.source.address, wrong, "replace its images, or remove the class")
+        raise checks.data_error(
+            self.dataset.address, wrong, "replace its images, or remove the class"
+        )
 
 
 class _BlockReader:
-    """Encoded images, by whole blocks where the source is read so.
+    """Encoded images, by whole blocks where the dataset is read so.
 
     A block is read once in an epoch, and held until all that is wanted of it was used.
     """
 
-    def __init__(self, source: Source, indices: NDArray[np.int64]) -> None:
-        self.source, self.indices = source, indices
-        starts = np.zeros(0) if source.blocks is None else source.blocks.starts
+    def __init__(self, dataset: Dataset, indices: NDArray[np.int64]) -> None:
+        self.dataset, self.indices = dataset, indices
+        starts = np.zeros(0) if dataset.blocks is None else dataset.blocks.starts
         self.block = np.searchsorted(starts, indices, side="right") - 1  # -1: none
         self.pool = ThreadPoolExecutor(LOADERS, thread_name_prefix="blocks")
         self.wanted: dict[int, Counter[int]] = {}  # block -> how often each image is yet to be used
@@ -209,7 +213,7 @@ class _BlockReader:
     def one(self, at: int) -> Given:
         """One image, encoded, or why there is none, read by itself."""
         try:
-            return self.source.read(int(self.indices[at]))
+            return self.dataset.read(int(self.indices[at]))
         except UnusableImage as error:
             return error
 

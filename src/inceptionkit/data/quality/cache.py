@@ -18,9 +18,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.quality.inspect import LOOK, Looks
+from inceptionkit.data.quality.inspect import STATS_DTYPE, ImageStats
 from inceptionkit.data.sources.index_cache import cache_folder
-from inceptionkit.data.types import Source
+from inceptionkit.data.types import Dataset
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
 from inceptionkit.preprocess import UnusableImage
@@ -30,12 +30,12 @@ Stamps: TypeAlias = NDArray[np.uint64]  # (samples,), or (0,) where nothing can 
 VERSION = 1  # of what the fields of a look mean; their layout is compared too
 
 
-def stamps(source: Source) -> Stamps:
+def stamps(dataset: Dataset) -> Stamps:
     """For each sample a hash of the name, and of path, size and time of the file it is in."""
-    names = source.samples.names
-    if _in_files_of_their_own(source):
-        states = [f"{name}\0{_state(_path(source, i))}" for i, name in enumerate(names)]
-    elif shards := _shards(Path(source.address).expanduser()):
+    names = dataset.samples.names
+    if _in_files_of_their_own(dataset):
+        states = [f"{name}\0{_state(_path(dataset, i))}" for i, name in enumerate(names)]
+    elif shards := _shards(Path(dataset.address).expanduser()):
         state = sha256("\0".join(map(_state, shards)).encode("utf-8", "surrogateescape"))
         states = [f"{name}\0{state}" for name in names]
     else:
@@ -48,7 +48,7 @@ def stamps(source: Source) -> Stamps:
 
 
 def recall(
-    source: Source, stamps: Stamps, looks: Looks, reasons: dict[int, str]
+    dataset: Dataset, stamps: Stamps, looks: ImageStats, reasons: dict[int, str]
 ) -> NDArray[np.bool_]:
     """Fill in what is known of each sample; which ones are, (samples,)."""
     known = np.zeros(len(looks), np.bool_)
@@ -56,11 +56,11 @@ def recall(
         return known
     # whatever a damaged file raises, it is only a cache
     with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        content = io.BytesIO(_place(source).read_bytes())
+        content = io.BytesIO(_place(dataset).read_bytes())
         with np.load(content, allow_pickle=False) as stored:
             was, seen, told = stored["stamps"], stored["looks"], stored["reasons"]
         why = {int(stamp): str(reason) for stamp, reason in json.loads(bytes(told))}
-        if seen.dtype != LOOK or was.dtype != np.uint64 or len(was) != len(seen):
+        if seen.dtype != STATS_DTYPE or was.dtype != np.uint64 or len(was) != len(seen):
             return known
         order = np.argsort(was)
         at = order[np.searchsorted(was, stamps, sorter=order).clip(max=len(was) - 1)]
@@ -71,11 +71,11 @@ def recall(
     return known
 
 
-def keep(source: Source, stamps: Stamps, looks: Looks, reasons: dict[int, str]) -> None:
+def keep(dataset: Dataset, stamps: Stamps, looks: ImageStats, reasons: dict[int, str]) -> None:
     """Write what is known now; a cache that cannot be written is done without."""
     if not len(stamps):
         return
-    place = _place(source)
+    place = _place(dataset)
     why = json.dumps([[int(stamps[index]), reason] for index, reason in reasons.items()])
     stream = io.BytesIO()
     told = np.frombuffer(why.encode(), np.uint8)
@@ -85,20 +85,20 @@ def keep(source: Source, stamps: Stamps, looks: Looks, reasons: dict[int, str]) 
         write_whole(place, stream.getvalue())
 
 
-def _place(source: Source) -> Path:
-    address = str(Path(source.address).expanduser().absolute())
+def _place(dataset: Dataset) -> Path:
+    address = str(Path(dataset.address).expanduser().absolute())
     key = sha256(f"{VERSION}\0{address}".encode("utf-8", "surrogateescape"))[:32]
     return cache_folder() / "check" / f"{key}.npz"
 
 
-def _in_files_of_their_own(source: Source) -> bool:
-    return any(_path(source, index) is not None for index in range(min(1, len(source.samples))))
+def _in_files_of_their_own(dataset: Dataset) -> bool:
+    return any(_path(dataset, index) is not None for index in range(min(1, len(dataset.samples))))
 
 
-def _path(source: Source, index: int) -> Path | None:
+def _path(dataset: Dataset, index: int) -> Path | None:
     """The file of one image; None where it lies in a shard, or nowhere."""
     try:
-        raw = source.read(index)
+        raw = dataset.read(index)
     except UnusableImage:
         return None
     return raw if isinstance(raw, Path) else None

@@ -9,11 +9,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.checks import listing
+from inceptionkit.data.checks import quoted
 from inceptionkit.data.quality.groups import Group
-from inceptionkit.data.quality.inspect import Looks
+from inceptionkit.data.quality.inspect import ImageStats
 from inceptionkit.data.quality.scan import Scan
-from inceptionkit.data.split import FEWEST
+from inceptionkit.data.split import MIN_CLASS_IMAGES
 from inceptionkit.data.types import SETS
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
@@ -44,7 +44,7 @@ def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
     """Everything worth saying, errors first."""
     counts = class_counts(scan).sum(axis=0)
     found = [
-        *find_in_classes(scan.source.classes, counts),
+        *find_in_classes(scan.dataset.classes, counts),
         *_unusable(scan),
         *_copies(scan, groups),
         *_odd(scan),
@@ -54,8 +54,8 @@ def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
 
 def class_counts(scan: Scan) -> NDArray[np.int64]:
     """Usable images by set and class, (4, classes): train, val, test, and not divided."""
-    samples, usable = scan.source.samples, scan.usable
-    counts = np.zeros((len(SETS) + 1, len(scan.source.classes)), np.int64)
+    samples, usable = scan.dataset.samples, scan.usable
+    counts = np.zeros((len(SETS) + 1, len(scan.dataset.classes)), np.int64)
     np.add.at(counts, (samples.sets[usable], samples.labels[usable]), 1)
     return counts
 
@@ -63,11 +63,11 @@ def class_counts(scan: Scan) -> NDArray[np.int64]:
 def across(scan: Scan, group: Group) -> tuple[set[int], set[int]]:
     """The sets and the classes in which a group has members, as numbers."""
     members = np.array(group.members)
-    samples = scan.source.samples
+    samples = scan.dataset.samples
     return set(samples.sets[members].tolist()), set(samples.labels[members].tolist())
 
 
-def looks_blurred(looks: Looks) -> NDArray[np.bool_]:
+def looks_blurred(looks: ImageStats) -> NDArray[np.bool_]:
     """Which images are blurred, and far more than the others: a soft lens is no finding."""
     judged = looks["softness"][looks["softness"] > 0]
     usual = float(np.median(judged)) if len(judged) else 0.0
@@ -106,7 +106,12 @@ def find_in_classes(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator
 def _few(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator[Finding]:
     rules: tuple[tuple[Severity, str, int, str], ...] = (
         ("error", "empty", 1, "no usable image"),
-        ("error", "few", FEWEST, f"fewer than {FEWEST} images, too few to keep one aside"),
+        (
+            "error",
+            "few",
+            MIN_CLASS_IMAGES,
+            f"fewer than {MIN_CLASS_IMAGES} images, too few to keep one aside",
+        ),
         ("warning", "few", LEARNABLE, f"fewer than {LEARNABLE} images, too few to learn"),
     )
     low = 0
@@ -116,7 +121,7 @@ def _few(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator[Finding]:
             yield Finding(
                 severity=severity,
                 kind=kind,
-                says=f"{listing(few)} {'has' if len(few) == 1 else 'have'} {what}",
+                says=f"{quoted(few)} {'has' if len(few) == 1 else 'have'} {what}",
                 advice="add images, merge the class with another, or remove it",
             )
         low = high

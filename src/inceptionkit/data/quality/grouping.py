@@ -15,40 +15,47 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.data.loading.images import Images
-from inceptionkit.data.loading.in_memory import Opened, Ready, images, load, squeeze, stored
-from inceptionkit.data.loading.read import Shape, read
+from inceptionkit.data.loading.in_memory import (
+    LoadedSets,
+    SplitDataset,
+    image_set,
+    load_sets,
+    resize_to,
+    stored_size,
+)
+from inceptionkit.data.loading.read import Shape, decode_samples
 from inceptionkit.data.quality.findings import find_in_classes
 from inceptionkit.data.quality.groups import Group, find_groups
 from inceptionkit.data.quality.inspect import thumbnails
-from inceptionkit.data.quality.thumbnails import watched
-from inceptionkit.data.split import divide, numbered
+from inceptionkit.data.quality.thumbnails import record_thumbnails
+from inceptionkit.data.split import groups_by_name, split_dataset
 from inceptionkit.data.types import SETS, SetName
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 
 
-def load_together(
-    opened: Opened,
+def load_grouped(
+    opened: SplitDataset,
     preprocessing: Preprocessing,
     *,
     seed: int,
     workers: int,
     strict: bool,
     listener: Listener,
-) -> tuple[Opened, Ready]:
+) -> tuple[SplitDataset, LoadedSets]:
     """Load every set, near-duplicates on one side of what is divided here; says what it found.
 
     Returns:
         What is open, its sets perhaps changed, and the images.
 
     Raises:
-        DataError: as `load` does.
+        DataError: as `load_sets` does.
     """
 
-    def loaded(one: Opened) -> Ready:
-        return load(one, preprocessing, workers=workers, strict=strict, listener=listener)
+    def loaded(one: SplitDataset) -> LoadedSets:
+        return load_sets(one, preprocessing, workers=workers, strict=strict, listener=listener)
 
-    if not stored(opened, preprocessing.size).in_memory:
+    if not stored_size(opened, preprocessing.size).in_memory:
         ready = loaded(opened)
         listener.say(
             "not checked for copies, since memory does not hold the images; see: "
@@ -59,14 +66,20 @@ def load_together(
         ready = loaded(opened)
         groups = _groups_in_memory(opened, ready, workers)
     else:
-        watch = watched(opened.source)
-        ready = loaded(replace(opened, source=watch))
+        watch = record_thumbnails(opened.dataset)
+        ready = loaded(replace(opened, dataset=watch))
         groups = watch.groups(workers)
-    together = numbered(opened.source, [group.members for group in groups]) if groups else []
-    sets = divide(opened.source, seed, together=together) if groups else opened.sets
+    duplicate_groups = (
+        groups_by_name(opened.dataset, [group.members for group in groups]) if groups else []
+    )
+    sets = (
+        split_dataset(opened.dataset, seed, duplicate_groups=duplicate_groups)
+        if groups
+        else opened.sets
+    )
     if sets.rule != opened.sets.rule:
-        before, opened = opened, replace(opened, sets=sets, together=together)
-        if stored(before, preprocessing.size) == stored(opened, preprocessing.size):
+        before, opened = opened, replace(opened, sets=sets, duplicate_groups=duplicate_groups)
+        if stored_size(before, preprocessing.size) == stored_size(opened, preprocessing.size):
             ready = _settled(opened, ready, preprocessing, workers)
         else:  # memory is so scarce that the count of images decides their size
             ready = loaded(opened)
@@ -74,7 +87,7 @@ def load_together(
     return opened, ready
 
 
-def _groups_in_memory(opened: Opened, ready: Ready, threads: int) -> tuple[Group, ...]:
+def _groups_in_memory(opened: SplitDataset, ready: LoadedSets, threads: int) -> tuple[Group, ...]:
     """Near-duplicates among images that are in memory as they were read."""
     indices = np.concatenate([_usable(opened, ready, name) for name in SETS])
     order = np.argsort(indices)
@@ -86,23 +99,25 @@ def _groups_in_memory(opened: Opened, ready: Ready, threads: int) -> tuple[Group
     return find_groups(
         np.concatenate(found)[order],
         indices[order],
-        mirror=opened.source.mirror,
+        allows_flip=opened.dataset.allows_flip,
         threads=threads,
     )
 
 
-def _usable(opened: Opened, ready: Ready, name: SetName) -> NDArray[np.int64]:
-    """Indices of the samples of a set that could be read, as `load` orders them."""
-    names = opened.source.samples.names
+def _usable(opened: SplitDataset, ready: LoadedSets, name: SetName) -> NDArray[np.int64]:
+    """Indices of the samples of a set that could be read, as `load_sets` orders them."""
+    names = opened.dataset.samples.names
     unusable = {one.name for one in ready.unusable}
     wanted: NDArray[np.int64] = getattr(opened.sets, name)
     return np.array([i for i in wanted.tolist() if names[i] not in unusable], np.int64)
 
 
-def _settled(opened: Opened, ready: Ready, preprocessing: Preprocessing, workers: int) -> Ready:
+def _settled(
+    opened: SplitDataset, ready: LoadedSets, preprocessing: Preprocessing, workers: int
+) -> LoadedSets:
     """The images of each set as the sets are now; those that it did not have are read again."""
-    source, side = opened.source, preprocessing.size
-    every = source.samples.names
+    dataset, side = opened.dataset, preprocessing.size
+    every = dataset.samples.names
 
     def settled(name: SetName, shape: Shape) -> Images:
         part: Images = getattr(ready, name)
@@ -112,12 +127,14 @@ def _settled(opened: Opened, ready: Ready, preprocessing: Preprocessing, workers
             return part
         there = set(part.names)
         missing = [index for index in wanted if every[index] not in there]
-        return _picked(part, images(source, read(source, missing, shape, workers), side), names)
+        return _picked(
+            part, image_set(dataset, decode_samples(dataset, missing, shape, workers), side), names
+        )
 
-    kept = stored(opened, side)
+    kept = stored_size(opened, side)
     return replace(
         ready,
-        train=settled("train", squeeze(kept.height, kept.width)),
+        train=settled("train", resize_to(kept.height, kept.width)),
         val=settled("val", preprocessing.fit),
         test=settled("test", preprocessing.fit),
     )
@@ -128,7 +145,7 @@ def _picked(one: Images, other: Images, names: tuple[str, ...]) -> Images:
     place = {name: at for at, name in enumerate((*one.names, *other.names))}
     at = np.array([place[name] for name in names])
     own, more = (part.pixels.permute(0, 2, 3, 1).numpy() for part in (one, other))
-    rows = np.empty((len(at), *own.shape[1:]), np.uint8)  # laid out as `load` does
+    rows = np.empty((len(at), *own.shape[1:]), np.uint8)  # laid out as `load_sets` does
     np.take(own, at, axis=0, out=rows, mode="clip")  # no copy beside: memory is needed twice alone
     for to in np.flatnonzero(at >= len(own)).tolist():
         rows[to] = more[at[to] - len(own)]
@@ -137,27 +154,27 @@ def _picked(one: Images, other: Images, names: tuple[str, ...]) -> Images:
     return Images(torch.from_numpy(rows).permute(0, 3, 1, 2), labels, shape, names)
 
 
-def _said(opened: Opened, groups: Sequence[Group]) -> str:
+def _said(opened: SplitDataset, groups: Sequence[Group]) -> str:
     """One line about what was found."""
-    source = opened.source
-    counts = np.bincount(source.samples.labels, minlength=len(source.classes))
-    found = [finding.says for finding in find_in_classes(source.classes, counts)]
+    dataset = opened.dataset
+    counts = np.bincount(dataset.samples.labels, minlength=len(dataset.classes))
+    found = [finding.says for finding in find_in_classes(dataset.classes, counts)]
     pictures = "1 picture is" if len(groups) == 1 else f"{len(groups):,} pictures are"
     copies = sum(len(group.members) for group in groups)
     doubled = f"{pictures} there more than once ({copies:,} images)" if groups else ""
-    if opened.together:
+    if opened.duplicate_groups:
         sizes = (f"{name} {len(getattr(opened.sets, name)):,}" for name in SETS)
         doubled += f", each kept in one set: {', '.join(sizes)}"
     if leaks := _leaks(opened, groups):
         doubled += f", {leaks:,} of them in more than one set as given"
-    more = f"; see: inceptionkit check {source.address}"
+    more = f"; see: inceptionkit check {dataset.address}"
     said = "; ".join([doubled or "no near-duplicates", *found])
     return said + (more if doubled or found else "")
 
 
-def _leaks(opened: Opened, groups: Sequence[Group]) -> int:
+def _leaks(opened: SplitDataset, groups: Sequence[Group]) -> int:
     """Groups with members in more than one set."""
-    place = np.zeros(len(opened.source.samples), np.int8)
+    place = np.zeros(len(opened.dataset.samples), np.int8)
     for number, part in enumerate((opened.sets.train, opened.sets.val, opened.sets.test)):
         place[part] = number
     return sum(len(set(place[list(group.members)].tolist())) > 1 for group in groups)

@@ -23,7 +23,7 @@ def find_groups(
     thumbnails: Thumbnails,
     indices: NDArray[np.int64],
     *,
-    mirror: bool,
+    allows_flip: bool,
     pixels: NDArray[np.uint64] | None = None,
     threads: int = 1,
 ) -> tuple[Group, ...]:
@@ -31,15 +31,15 @@ def find_groups(
 
     Args:
         thumbnails: (images, 16, 16, 3) of the images.
-        indices: (images,) their places in the source, which the groups name.
-        mirror: whether a mirrored image is a copy too.
+        indices: (images,) their places in the dataset, which the groups name.
+        allows_flip: whether a mirrored image is a copy too.
         pixels: (images,) hash of all pixels of each; without it no group is called exact.
         threads: how many search at once.
 
     Returns:
         By first member.
     """
-    pairs = similar_pairs(thumbnails, mirror=mirror, threads=threads)
+    pairs = similar_pairs(thumbnails, allows_flip=allows_flip, threads=threads)
     roots = _joined(len(indices), pairs)
     turned = {int(roots[one]) for one in pairs[pairs[:, 2] == 1, 0].tolist()}
     order = np.argsort(roots, kind="stable")

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inceptionkit.data.types import Raw, Source
+from inceptionkit.data.types import Dataset, Raw
 from inceptionkit.preprocess import ImageHeader, as_rgb, examine
 
-Looks: TypeAlias = NDArray[np.void]  # rows of LOOK, one per image
+ImageStats: TypeAlias = NDArray[np.void]  # rows of STATS_DTYPE, one per image
 Pixels: TypeAlias = NDArray[np.uint8]
 
 SMALL = 160  # pixels: longest side at which brightness and sharpness are judged
@@ -23,7 +23,7 @@ STACKED = 1024  # images at once
 SHARP_FROM = 32  # pixels: sharpness of an image with a shorter side is not judged
 KERNEL = 9  # pixels of `SMALL` over which `softness` averages
 
-LOOK = np.dtype(
+STATS_DTYPE = np.dtype(
     [
         ("usable", "?"),
         ("height", "i4"),  # pixels, upright
@@ -44,13 +44,13 @@ LOOK = np.dtype(
 """What is known of an image after one look. A change of it makes cached looks worthless."""
 
 
-def look(source: Source, index: int, row: np.void) -> None:
-    """Decode one image and fill a `row` of LOOK.
+def inspect_image(dataset: Dataset, index: int, row: np.void) -> None:
+    """Decode one image and fill a `row` of STATS_DTYPE.
 
     Raises:
         UnusableImage: it cannot be used; the row is left as it was.
     """
-    seen, pixels = _seen(source.read(index))
+    seen, pixels = _seen(dataset.read(index))
     image = Image.fromarray(pixels)
     small = image.reduce(max(1, -(-max(image.size) // SMALL)))
     grey = small.convert("L")

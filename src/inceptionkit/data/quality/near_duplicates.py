@@ -33,12 +33,14 @@ _FREQUENCIES = 8
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def similar_pairs(thumbnails: Thumbnails, *, mirror: bool, threads: int = 1) -> NDArray[np.int64]:
+def similar_pairs(
+    thumbnails: Thumbnails, *, allows_flip: bool, threads: int = 1
+) -> NDArray[np.int64]:
     """Pairs of images that show the same picture.
 
     Args:
         thumbnails: of the images.
-        mirror: whether a mirrored image is a copy too.
+        allows_flip: whether a mirrored image is a copy too.
         threads: how many search at once.
 
     Returns:
@@ -48,7 +50,7 @@ def similar_pairs(thumbnails: Thumbnails, *, mirror: bool, threads: int = 1) -> 
     distinct, first = _distinct(thumbnails)
     shown = distinct[_spread(thumbnails[distinct]) >= FLAT]
     with ThreadPoolExecutor(threads, thread_name_prefix="similar") as pool:
-        near = _candidates(thumbnails, shown, pool, mirror=mirror)
+        near = _candidates(thumbnails, shown, pool, allows_flip=allows_flip)
         found = _verified(thumbnails, near, pool)
     same = np.flatnonzero(first != np.arange(len(first)))
     copies = np.stack([first[same], same, np.zeros_like(same)], axis=1)
@@ -61,7 +63,7 @@ def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:
     Sources:
         C. Zauner (2010), Implementation and benchmarking of perceptual image hash functions,
         section 3.2.1 (DCT), with the sign in place of the median, so that mirroring an image
-        flips known bits (`mirrored`).
+        flips known bits (`flipped_hashes`).
     """
     place = np.arange(THUMBNAIL)
     waves = np.cos(np.pi * (2 * place + 1) * np.arange(_FREQUENCIES)[:, None] / (2 * THUMBNAIL))
@@ -76,7 +78,7 @@ def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:
     return hashes
 
 
-def mirrored(hashes: Hashes) -> Hashes:
+def flipped_hashes(hashes: Hashes) -> Hashes:
     """Hashes of the mirrored images: odd horizontal frequencies change their sign."""
     odd = sum(1 << bit for bit in range(_FREQUENCIES**2) if bit % _FREQUENCIES % 2)
     return hashes ^ np.uint64(odd)
@@ -123,7 +125,7 @@ def _distinct(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def _candidates(
-    thumbnails: Thumbnails, shown: NDArray[np.int64], pool: ThreadPoolExecutor, *, mirror: bool
+    thumbnails: Thumbnails, shown: NDArray[np.int64], pool: ThreadPoolExecutor, *, allows_flip: bool
 ) -> NDArray[np.int64]:
     """Pairs, as `similar_pairs` returns them, whose hashes are near.
 
@@ -133,7 +135,7 @@ def _candidates(
         found; of those further apart nearly all.
     """
     hashes = perceptual_hashes(thumbnails[shown])
-    turned = mirrored(hashes) if mirror else hashes[:0]
+    turned = flipped_hashes(hashes) if allows_flip else hashes[:0]
     every = np.concatenate([hashes, turned])
     ascending = np.argsort(every, kind="stable")
 

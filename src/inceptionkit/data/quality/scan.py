@@ -1,4 +1,4 @@
-"""The pass over all images of a source."""
+"""The pass over all images of a dataset."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from inceptionkit.data.quality import cache
 from inceptionkit.data.quality.groups import Group, find_groups
-from inceptionkit.data.quality.inspect import LOOK, Looks, look
-from inceptionkit.data.types import Source, Unusable
+from inceptionkit.data.quality.inspect import STATS_DTYPE, ImageStats, inspect_image
+from inceptionkit.data.types import Dataset, Unusable
 from inceptionkit.preprocess import UnusableImage
 
 _CHUNK = 64  # images per task
@@ -22,8 +22,8 @@ _CHUNK = 64  # images per task
 class Scan:
     """What one look at each image showed."""
 
-    source: Source
-    looks: Looks  # (samples,) rows of LOOK; those of unusable images are empty
+    dataset: Dataset
+    looks: ImageStats  # (samples,) rows of STATS_DTYPE; those of unusable images are empty
     reasons: Mapping[int, str]  # index of a sample that cannot be used -> why
     remembered: int  # how many looks were remembered from an earlier scan
 
@@ -34,42 +34,46 @@ class Scan:
 
     @property
     def unusable(self) -> tuple[Unusable, ...]:
-        """Everything that cannot be used, unlisted things first."""
-        names = self.source.samples.names
+        """Everything that cannot be used, skipped things first."""
+        names = self.dataset.samples.names
         bad = sorted(self.reasons.items())
-        return self.source.unlisted + tuple(Unusable(names[i], reason) for i, reason in bad)
+        return self.dataset.skipped + tuple(Unusable(names[i], reason) for i, reason in bad)
 
     def groups(self, threads: int = 1) -> tuple[Group, ...]:
         """Images that show the same picture."""
         usable = self.usable
-        seen, mirror = self.looks[usable], self.source.mirror
+        seen, allows_flip = self.looks[usable], self.dataset.allows_flip
         return find_groups(
-            seen["thumbnail"], usable, mirror=mirror, pixels=seen["pixels"], threads=threads
+            seen["thumbnail"],
+            usable,
+            allows_flip=allows_flip,
+            pixels=seen["pixels"],
+            threads=threads,
         )
 
 
-def scan(source: Source, *, threads: int, progress: Callable[[int], None] | None = None) -> Scan:
+def scan(dataset: Dataset, *, threads: int, progress: Callable[[int], None] | None = None) -> Scan:
     """Look at every image once; what was seen before and did not change since is remembered.
 
     In threads, since Pillow decodes without holding the interpreter. Processes were no faster on
-    two cores, and would need a source that can be opened again.
+    two cores, and would need a dataset that can be opened again.
 
     Args:
-        source: what to look at; nothing is written to it.
+        dataset: what to look at; nothing is written to it.
         threads: how many look at once.
         progress: called in the calling thread with the count of images done so far.
     """
-    count = len(source.samples)
-    looks = np.zeros(count, LOOK)
+    count = len(dataset.samples)
+    looks = np.zeros(count, STATS_DTYPE)
     reasons: dict[int, str] = {}
-    stamps = cache.stamps(source)
-    known = cache.recall(source, stamps, looks, reasons)
+    stamps = cache.stamps(dataset)
+    known = cache.recall(dataset, stamps, looks, reasons)
     new = np.flatnonzero(~known)
 
     def some(indices: NDArray[np.int64]) -> int:
         for index in indices.tolist():
             try:
-                look(source, index, looks[index])
+                inspect_image(dataset, index, looks[index])
             except UnusableImage as error:
                 reasons[index] = error.reason
         return len(indices)
@@ -85,5 +89,5 @@ def scan(source: Source, *, threads: int, progress: Callable[[int], None] | None
     finally:
         pool.shutdown(cancel_futures=True)
     if len(new):
-        cache.keep(source, stamps, looks, reasons)
-    return Scan(source, looks, reasons, count - len(new))
+        cache.keep(dataset, stamps, looks, reasons)
+    return Scan(dataset, looks, reasons, count - len(new))

@@ -9,46 +9,46 @@ from numpy.typing import NDArray
 
 from inceptionkit.data.quality.groups import Group, find_groups
 from inceptionkit.data.quality.inspect import THUMBNAIL, Pixels, thumbnail
-from inceptionkit.data.types import Blocks, Samples, Source, Unusable, pixels
+from inceptionkit.data.types import Blocks, Dataset, SampleTable, Unusable, decode_sample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WatchedSource:
-    """A source that keeps a thumbnail of every image that is read from it."""
+class ThumbnailRecorder:
+    """A dataset that keeps a thumbnail of every image that is read from it."""
 
-    source: Source
+    dataset: Dataset
     seen: NDArray[np.bool_]  # (samples,)
     thumbnails: NDArray[np.uint8]  # (samples, 16, 16, 3)
 
     @property
     def address(self) -> str:
-        """Of the source."""
-        return self.source.address
+        """Of the dataset."""
+        return self.dataset.address
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Of the source."""
-        return self.source.classes
+        """Of the dataset."""
+        return self.dataset.classes
 
     @property
-    def samples(self) -> Samples:
-        """Of the source."""
-        return self.source.samples
+    def samples(self) -> SampleTable:
+        """Of the dataset."""
+        return self.dataset.samples
 
     @property
-    def mirror(self) -> bool:
-        """Of the source."""
-        return self.source.mirror
+    def allows_flip(self) -> bool:
+        """Of the dataset."""
+        return self.dataset.allows_flip
 
     @property
-    def unlisted(self) -> tuple[Unusable, ...]:
-        """Of the source."""
-        return self.source.unlisted
+    def skipped(self) -> tuple[Unusable, ...]:
+        """Of the dataset."""
+        return self.dataset.skipped
 
     @property
     def blocks(self) -> Blocks | None:
-        """Of the source."""
-        return self.source.blocks
+        """Of the dataset."""
+        return self.dataset.blocks
 
     def read(self, index: int) -> Pixels:
         """Give one image decoded, (height, width, 3).
@@ -56,25 +56,25 @@ class WatchedSource:
         Raises:
             UnusableImage: it cannot be used.
         """
-        image = pixels(self.source, index)
+        image = decode_sample(self.dataset, index)
         self.thumbnails[index] = thumbnail(image)
         self.seen[index] = True
         return image
 
     def fingerprint(self) -> str:
-        """Of the source."""
-        return self.source.fingerprint()
+        """Of the dataset."""
+        return self.dataset.fingerprint()
 
     def groups(self, threads: int) -> tuple[Group, ...]:
         """Near-duplicates among the images that were read."""
         indices = np.flatnonzero(self.seen)
         shown = self.thumbnails[indices]
-        return find_groups(shown, indices, mirror=self.mirror, threads=threads)
+        return find_groups(shown, indices, allows_flip=self.allows_flip, threads=threads)
 
 
-def watched(source: Source) -> WatchedSource:
-    """Watch what is read from `source`."""
-    count = len(source.samples)
-    return WatchedSource(
-        source, np.zeros(count, np.bool_), np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
+def record_thumbnails(dataset: Dataset) -> ThumbnailRecorder:
+    """Watch what is read from `dataset`."""
+    count = len(dataset.samples)
+    return ThumbnailRecorder(
+        dataset, np.zeros(count, np.bool_), np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
     )

@@ -32,11 +32,11 @@ def arrange(address: str, members: Sequence[Member]) -> Listing:
     for path, place, _ in members:
         name = _plain(path)
         if name is None:
-            tree.unlisted.append(
+            tree.skipped.append(
                 Unusable(printable(path), "its path leads out of the archive, or too deep")
             )
         elif name in places:
-            tree.unlisted.append(
+            tree.skipped.append(
                 Unusable(printable(path), "another file has the same name; the last counts")
             )
         if name is not None:
@@ -74,7 +74,7 @@ def _root(names: Iterable[str]) -> str:
 class _Tree:
     """The folders of an archive, as a tree."""
 
-    unlisted: list[Unusable] = field(default_factory=list)
+    skipped: list[Unusable] = field(default_factory=list)
     folders: dict[str, list[str]] = field(default_factory=lambda: {"": []})
     images: dict[str, list[str]] = field(default_factory=lambda: {"": []})
     others: dict[str, int] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.types import Samples, Unusable, digest
+from inceptionkit.data.types import SampleTable, Unusable, digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,11 +22,11 @@ class Digits:
     """
 
     images: NDArray[np.uint8]  # (1797, 8, 8), 0 paper to 255 ink
-    samples: Samples
+    samples: SampleTable
     address: str = "digits"
     classes: tuple[str, ...] = tuple("0123456789")
-    mirror: bool = False
-    unlisted: tuple[Unusable, ...] = ()
+    allows_flip: bool = False
+    skipped: tuple[Unusable, ...] = ()
     blocks: None = None
 
     def read(self, index: int) -> NDArray[np.uint8]:
@@ -49,4 +49,4 @@ def digits() -> Digits:
     images = np.rint(ink * (255 / 16)).astype(np.uint8)
     images.flags.writeable = False
     names = tuple(f"digits#{index}" for index in range(len(labels)))
-    return Digits(images, Samples(names, labels, np.full(len(labels), -1, np.int8)))
+    return Digits(images, SampleTable(names, labels, np.full(len(labels), -1, np.int8)))

@@ -11,7 +11,7 @@ from inceptionkit.data import checks
 from inceptionkit.data.sources import index_cache
 from inceptionkit.data.sources.layout import LINK_BACK, Inside, arrange, is_image, is_seen
 from inceptionkit.data.sources.listing import Listing
-from inceptionkit.data.types import Samples, Unusable, digest, mirrors
+from inceptionkit.data.types import SampleTable, Unusable, digest, flippable
 from inceptionkit.text import printable
 
 
@@ -22,10 +22,10 @@ class Folder:
     address: str
     root: Path
     classes: tuple[str, ...]
-    samples: Samples
+    samples: SampleTable
     odd: Mapping[str, str]  # names that had to be escaped -> where their file is below the root
-    mirror: bool
-    unlisted: tuple[Unusable, ...]
+    allows_flip: bool
+    skipped: tuple[Unusable, ...]
     blocks: None = None
 
     def read(self, index: int) -> Path:
@@ -51,7 +51,7 @@ def open_folder(address: str, root: Path) -> Folder:
     """
     if not root.is_dir():
         wrong = "it is neither a folder nor a file of a kind that holds labelled images"
-        raise checks.refusal(address, wrong, f"name {checks.KINDS}")
+        raise checks.data_error(address, wrong, f"name {checks.KINDS}")
     found = index_cache.folder(root)
     if found is None:
         tree = _Disk(root)
@@ -61,11 +61,13 @@ def open_folder(address: str, root: Path) -> Folder:
 
 
 def folder_of(address: str, root: Path, found: Listing) -> Folder:
-    """The source of files that were found below `root`; their names are paths."""
+    """The dataset of files that were found below `root`; their names are paths."""
     odd = {printable(name): name for name in found.names if not name.isprintable()}
     names = [printable(name) for name in found.names] if odd else found.names
-    samples = Samples(names, found.labels, found.sets)
-    return Folder(address, root, found.words, samples, odd, mirrors(found.words), found.unlisted)
+    samples = SampleTable(names, found.labels, found.sets)
+    return Folder(
+        address, root, found.class_names, samples, odd, flippable(found.class_names), found.skipped
+    )
 
 
 class _Disk:
@@ -73,7 +75,7 @@ class _Disk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.unlisted: list[Unusable] = []
+        self.skipped: list[Unusable] = []
         self.visited: dict[str, int] = {}  # folder -> its time of change before it was listed, ns
         real = root.resolve()
         self.above = frozenset(_identity(place.stat()) for place in (real, *real.parents))
@@ -87,7 +89,7 @@ class _Disk:
                 visible = sorted((e.name, _is_folder(e)) for e in entries if is_seen(e.name))
         except OSError as error:
             reason = f"cannot be read: {(error.strerror or '').lower()}"
-            self.unlisted.append(Unusable(printable(place or "."), reason))
+            self.skipped.append(Unusable(printable(place or "."), reason))
             return Inside((), (), 0)
         below = f"{place}/" if place else ""
         folders = [below + name for name, folder in visible if folder]
@@ -105,7 +107,7 @@ class _Disk:
             here = todo.pop()
             identity = _identity((self.root / here).stat())
             if identity in seen:
-                self.unlisted.append(Unusable(printable(here), LINK_BACK))
+                self.skipped.append(Unusable(printable(here), LINK_BACK))
                 continue
             seen.add(identity)
             inside = self.look(here)

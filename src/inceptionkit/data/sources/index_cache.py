@@ -53,7 +53,7 @@ def folder(root: Path) -> Listing | None:
 def keep_folder(root: Path, found: Listing, visited: Mapping[str, int]) -> None:
     """Keep the index of a folder, given the time of change of each folder before it was listed."""
     settled = time_ns() - max(visited.values()) > SETTLED_NS
-    readable = not any(one.reason.startswith("cannot be read") for one in found.unlisted)
+    readable = not any(one.reason.startswith("cannot be read") for one in found.skipped)
     if settled and readable and len(found) >= WORTH_KEEPING:
         _keep(_key("folder", str(root.resolve())), found, visited)
 
@@ -95,8 +95,8 @@ def _keep(path: Path, found: Listing, visited: Mapping[str, int]) -> None:
     """Write an index; a cache that cannot be written is done without."""
     about = {
         "format": FORMAT,
-        "words": found.words,
-        "unlisted": [asdict(one) for one in found.unlisted],
+        "class_names": found.class_names,
+        "skipped": [asdict(one) for one in found.skipped],
         "visited": dict(visited),
     }
     stream = BytesIO()
@@ -124,11 +124,11 @@ def _load(path: Path) -> tuple[Listing, dict[str, int]]:
         names = stored["names"].tobytes().decode(*_CODE)
         found = Listing(
             names=names.split("\0") if names else [],
-            words=tuple(about["words"]),
+            class_names=tuple(about["class_names"]),
             labels=stored["labels"],
             sets=stored["sets"],
             places=stored["places"],
-            unlisted=tuple(Unusable(**one) for one in about["unlisted"]),
+            skipped=tuple(Unusable(**one) for one in about["skipped"]),
         )
     if about["format"] != FORMAT or not _fits(found):
         msg = "an index of another version, or damaged"

@@ -33,7 +33,7 @@ class Tree(Protocol):
     """Folders that hold images. Paths are strings below the root, "" for the root itself."""
 
     @property
-    def unlisted(self) -> list[Unusable]:
+    def skipped(self) -> list[Unusable]:
         """What was found so far that cannot be used."""
 
     def look(self, place: str) -> Inside:
@@ -65,14 +65,14 @@ def arrange(address: str, tree: Tree) -> Listing:
     found = _Found()
     for given, place in _sets(address, tree, top, found).items():
         _add_classes(tree, place, given, found)
-    checks.found(
+    checks.require_images(
         address,
         images=len(found.labels),
-        empty=not (top.folders or top.images or top.others or tree.unlisted),
-        loose=[one.name for one in tree.unlisted if one.reason == LOOSE],
+        empty=not (top.folders or top.images or top.others or tree.skipped),
+        loose=[one.name for one in tree.skipped if one.reason == LOOSE],
     )
     _refuse_bare(address, tree, found.bare)
-    return found.listing(tree.unlisted)
+    return found.listing(tree.skipped)
 
 
 @dataclass(slots=True)
@@ -82,25 +82,25 @@ class _Found:
     names: list[str] = field(default_factory=list)
     labels: array[int] = field(default_factory=lambda: array("i"))  # in order of appearance
     sets: array[int] = field(default_factory=lambda: array("b"))
-    words: dict[str, int] = field(default_factory=dict)
+    class_names: dict[str, int] = field(default_factory=dict)
     bare: list[str] = field(default_factory=list)  # class folders without an image
 
     def add(self, paths: list[str], klass: str, number: int) -> None:
-        label = self.words.setdefault(klass, len(self.words))
+        label = self.class_names.setdefault(klass, len(self.class_names))
         self.names.extend(sorted(paths))
         self.labels.extend([label] * len(paths))
         self.sets.extend([number] * len(paths))
 
-    def listing(self, unlisted: Sequence[Unusable]) -> Listing:
-        words = sorted(self.words)
-        rank = np.argsort([self.words[word] for word in words]).astype(np.int32)
+    def listing(self, skipped: Sequence[Unusable]) -> Listing:
+        class_names = sorted(self.class_names)
+        rank = np.argsort([self.class_names[word] for word in class_names]).astype(np.int32)
         return Listing(
             names=self.names,
-            words=tuple(words),
+            class_names=tuple(class_names),
             labels=rank[np.frombuffer(self.labels, np.int32)],
             sets=np.frombuffer(self.sets, np.int8),
             places=np.empty((len(self.labels), 0), np.int64),
-            unlisted=tuple(unlisted),
+            skipped=tuple(skipped),
         )
 
 
@@ -111,11 +111,11 @@ def _sets(address: str, tree: Tree, top: Inside, found: _Found) -> dict[SetName 
     flat = [place for place in named if inside[place].images]
     if not any(inside[place].folders and place not in flat for place in named):
         if flat and len(flat) == len(top.folders) and "train" in named.values():
-            raise checks.refusal(address, f"{flat[0]}/ holds images directly", _INTO_CLASSES)
+            raise checks.data_error(address, f"{flat[0]}/ holds images directly", _INTO_CLASSES)
         return {None: ""}
     _refuse_mixture(address, tree, top, named, flat)
     found.bare.extend(place for place in named if not inside[place].folders)
-    tree.unlisted.extend(Unusable(printable(path), LOOSE) for path in top.images)
+    tree.skipped.extend(Unusable(printable(path), LOOSE) for path in top.images)
     return {given: place for given in SETS for place in named if named[place] == given}
 
 
@@ -123,22 +123,22 @@ def _refuse_mixture(
     address: str, tree: Tree, top: Inside, named: Mapping[str, SetName], flat: list[str]
 ) -> None:
     if flat:
-        raise checks.refusal(address, f"{flat[0]}/ holds images directly", _INTO_CLASSES)
+        raise checks.data_error(address, f"{flat[0]}/ holds images directly", _INTO_CLASSES)
     for given in SETS:
         doubles = [place for place in named if named[place] == given]
         if len(doubles) > 1:
             wrong = f"{doubles[0]}/ and {doubles[1]}/ both hold {given}"
-            raise checks.refusal(address, wrong, "merge them")
+            raise checks.data_error(address, wrong, "merge them")
     for place in top.folders:
         if place not in named and next(tree.walk(place), None):
             wrong = f"{printable(place)}/ holds images and lies beside {next(iter(named))}/"
-            raise checks.refusal(address, wrong, "move it into a set, or away")
+            raise checks.data_error(address, wrong, "move it into a set, or away")
 
 
 def _add_classes(tree: Tree, place: str, given: SetName | None, found: _Found) -> None:
     """Add the images of each class folder in `place`."""
     inside = tree.look(place)
-    tree.unlisted.extend(Unusable(printable(path), LOOSE) for path in inside.images)
+    tree.skipped.extend(Unusable(printable(path), LOOSE) for path in inside.images)
     number = SETS.index(given) if given else -1
     for folder in sorted(inside.folders, key=lambda name: f"{name}/"):  # as whole paths sort
         paths = list(tree.walk(folder))
@@ -150,10 +150,10 @@ def _add_classes(tree: Tree, place: str, given: SetName | None, found: _Found) -
 
 def _refuse_bare(address: str, tree: Tree, bare: Sequence[str]) -> None:
     """A class folder without an image is a mistake, unless it is a link back or unreadable."""
-    reasons = {one.name: one.reason for one in tree.unlisted}
+    reasons = {one.name: one.reason for one in tree.skipped}
     bare = [place for place in bare if reasons.get(printable(place)) != LINK_BACK]
     if bare:
-        wrong = f"no image in folder {checks.listing(map(printable, bare))}"
+        wrong = f"no image in folder {checks.quoted(map(printable, bare))}"
         reason = reasons.get(printable(bare[0]))
         wrong += f" ({reason})" if reason else ""
-        raise checks.refusal(address, wrong, "add images, or remove the folder")
+        raise checks.data_error(address, wrong, "add images, or remove the folder")

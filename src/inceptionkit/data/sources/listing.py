@@ -26,42 +26,42 @@ class Listing:
     """The images of one folder, manifest, or shard."""
 
     names: Sequence[str]
-    words: tuple[str, ...]  # names of the classes
-    labels: NDArray[np.int32]  # (images,), index into `words`
+    class_names: tuple[str, ...]  # names of the classes
+    labels: NDArray[np.int32]  # (images,), index into `class_names`
     sets: NDArray[np.int8]  # (images,), index into SETS, or -1
     places: NDArray[np.int64]  # (images, k), where the bytes of each are; k = 0 for files
-    unlisted: tuple[Unusable, ...] = ()
+    skipped: tuple[Unusable, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def listing(rows: Sequence[Row], unlisted: Iterable[Unusable] = ()) -> Listing:
+def listing(rows: Sequence[Row], skipped: Iterable[Unusable] = ()) -> Listing:
     """Turn rows into columns; classes are sorted, by number where all are numbers."""
-    words = in_order({row.klass for row in rows})
-    number = {word: label for label, word in enumerate(words)}
+    class_names = sorted_classes({row.klass for row in rows})
+    number = {word: label for label, word in enumerate(class_names)}
     width = len(rows[0].place) if rows else 0
     return Listing(
         names=[row.name for row in rows],
-        words=words,
+        class_names=class_names,
         labels=np.array([number[row.klass] for row in rows], np.int32),
         sets=np.array([row.set for row in rows], np.int8),
         places=np.array([row.place for row in rows], np.int64).reshape(len(rows), width),
-        unlisted=tuple(unlisted),
+        skipped=tuple(skipped),
     )
 
 
-def in_order(words: Iterable[str]) -> tuple[str, ...]:
+def sorted_classes(class_names: Iterable[str]) -> tuple[str, ...]:
     """Sort names of classes, by number where all of them are numbers.
 
     >>> in_order({"10", "9"}), in_order({"b", "10", "9"})
     (('9', '10'), ('10', '9', 'b'))
     """
-    every = sorted(words)
+    every = sorted(class_names)
     return tuple(sorted(every, key=int) if all(map(_is_number, every)) else every)
 
 
-def told_apart(names: Iterable[str]) -> tuple[str, ...]:
+def unique_names(names: Iterable[str]) -> tuple[str, ...]:
     """Names of which no two are alike: ImageNet has two kinds of "crane" among its classes.
 
     >>> told_apart(["crane", "ox", "crane"])

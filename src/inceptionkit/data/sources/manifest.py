@@ -33,7 +33,7 @@ class _Line(NamedTuple):
     split: str
 
 
-def is_so(path: Path) -> bool:
+def is_manifest(path: Path) -> bool:
     """Whether a file is a manifest, by the end of its name."""
     return path.suffix.lower() in (*TABLES, *LINES) and path.is_file()
 
@@ -55,7 +55,7 @@ def open_manifest(address: str, path: Path) -> Folder:
     if not rows:
         first = f" ({faults[0].name}: {faults[0].reason})" if faults else ""
         wrong = f"it names no image that is there{first}"
-        raise checks.refusal(address, wrong, "give paths relative to the manifest, or absolute")
+        raise checks.data_error(address, wrong, "give paths relative to the manifest, or absolute")
     return folder_of(address, path.parent, listing(sorted(rows, key=_order), faults))
 
 
@@ -88,7 +88,7 @@ def _records(
         content = path.read_bytes()
     except OSError as error:
         wrong = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        raise checks.refusal(address, wrong, "check its permissions") from error
+        raise checks.data_error(address, wrong, "check its permissions") from error
     text = _text(content)
     if path.suffix.lower() in LINES:
         return _json_lines(address, path.name, text, faults)
@@ -120,7 +120,7 @@ def _table(
                 faults.append(_fault(path.name, reader.line_num, reason))
     except csv.Error as error:
         wrong = f"line {reader.line_num} cannot be read ({error})"
-        raise checks.refusal(
+        raise checks.data_error(
             address, wrong, "close its quotation marks, or write JSON Lines"
         ) from error
 
@@ -150,7 +150,7 @@ def _json_lines(
 def _refuse_columns(address: str, columns: list[str]) -> None:
     """Refuse a manifest that is empty, lacks a column, or has `split` misspelt."""
     if not columns:
-        raise checks.refusal(address, "it is empty", "name images in it, by path and label")
+        raise checks.data_error(address, "it is empty", "name images in it, by path and label")
     for wanted in COLUMNS:
         if wanted in columns:
             continue
@@ -159,7 +159,7 @@ def _refuse_columns(address: str, columns: list[str]) -> None:
         if wanted in NEEDED or near:
             wrong = f"no column {wanted!r} among {', '.join(map(_short, columns))}"
             advice = f"did you mean {_short(near[0])!r}? Call it {wanted!r}" if near else "add it"
-            raise checks.refusal(address, wrong, advice)
+            raise checks.data_error(address, wrong, advice)
 
 
 def _short(word: str) -> str:
@@ -172,10 +172,10 @@ def _refuse_splits(address: str, lines: Iterable[_Line]) -> None:
     for word, number in first.items():
         if word and not set_named(word):
             wrong = f"line {number}: no set is called {_short(word)!r}"
-            raise checks.refusal(address, wrong, did_you_mean(word, SETS))
+            raise checks.data_error(address, wrong, did_you_mean(word, SETS))
     if "" in first and len(first) > 1:
         wrong = f"line {first['']} has no split, others have"
-        raise checks.refusal(address, wrong, "give every line one, or none")
+        raise checks.data_error(address, wrong, "give every line one, or none")
 
 
 def _consistent(manifest: str, lines: Iterable[_Line], faults: list[Unusable]) -> list[_Line]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources import archive, index_cache, webdataset
-from inceptionkit.data.sources.listing import Listing, in_order
+from inceptionkit.data.sources.listing import Listing, sorted_classes
 from inceptionkit.data.sources.shards import sets_of
 from inceptionkit.data.storage import (
     Container,
@@ -21,7 +21,7 @@ from inceptionkit.data.storage import (
 )
 from inceptionkit.data.storage.file import said
 from inceptionkit.data.storage.types import Member, gathered
-from inceptionkit.data.types import SETS, Blocks, Samples, Unusable, digest, mirrors
+from inceptionkit.data.types import SETS, Blocks, SampleTable, Unusable, digest, flippable
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import UnusableImage
 
@@ -41,11 +41,11 @@ class Packed:
 
     address: str
     classes: tuple[str, ...]
-    samples: Samples
-    mirror: bool
+    samples: SampleTable
+    allows_flip: bool
     shards: Sequence[Shard]
     starts: NDArray[np.int64]  # index of the first sample of each shard, and the count of samples
-    unlisted: tuple[Unusable, ...]
+    skipped: tuple[Unusable, ...]
 
     def read(self, index: int) -> bytes:
         """Give the encoded bytes of one image.
@@ -88,20 +88,20 @@ def open_packed(address: str, files: Sequence[File]) -> Packed:
     Raises:
         DataError: no shard can be read, none holds an image, or their layout is not clear.
     """
-    shards, unlisted = each_shard(files, look)
+    shards, skipped = each_shard(files, look)
     for shard in shards:
-        unlisted += shard.damage + _named_by_shard(shard, len(files))
+        skipped += shard.damage + _named_by_shard(shard, len(files))
     shards = [shard for shard in shards if len(shard.found)]
     if not shards:
-        wrong = f"there is no labelled image in it{_first(unlisted)}"
-        raise checks.refusal(address, wrong, webdataset.LAYOUT)
+        wrong = f"there is no labelled image in it{_first(skipped)}"
+        raise checks.data_error(address, wrong, webdataset.LAYOUT)
     names = webdataset.class_names(files[0])
     classes, labels = _merged(address, [shard.found for shard in shards], names)
-    samples = Samples(_names(shards, len(files)), labels, _sets(address, shards))
+    samples = SampleTable(_names(shards, len(files)), labels, _sets(address, shards))
     starts = np.cumsum([0, *(len(shard.found) for shard in shards)])
     told = names is not None or not all(map(str.isdecimal, classes))
-    mirror = not told or mirrors(classes)
-    return Packed(address, classes, samples, mirror, shards, starts, unlisted)
+    allows_flip = not told or flippable(classes)
+    return Packed(address, classes, samples, allows_flip, shards, starts, skipped)
 
 
 def look(file: File) -> Shard:
@@ -135,21 +135,21 @@ def look(file: File) -> Shard:
 
 def _arranged(where: str, members: Sequence[Member]) -> Listing:
     """The images among the members of one shard, in either layout."""
-    if webdataset.is_so(members):
+    if webdataset.is_webdataset(members):
         return webdataset.arrange(members)
     return archive.arrange(where, members)
 
 
-def _first(unlisted: Sequence[Unusable]) -> str:
-    return f" ({unlisted[0].name}: {unlisted[0].reason})" if unlisted else ""
+def _first(skipped: Sequence[Unusable]) -> str:
+    return f" ({skipped[0].name}: {skipped[0].reason})" if skipped else ""
 
 
 def _named_by_shard(shard: Shard, files: int) -> tuple[Unusable, ...]:
     """What could not be listed in a shard, named as its images are."""
     if files == 1:
-        return shard.found.unlisted
+        return shard.found.skipped
     name = shard.container.file.name
-    return tuple(Unusable(f"{name}/{one.name}", one.reason) for one in shard.found.unlisted)
+    return tuple(Unusable(f"{name}/{one.name}", one.reason) for one in shard.found.skipped)
 
 
 def _names(shards: Sequence[Shard], files: int) -> Sequence[str]:
@@ -170,7 +170,7 @@ def _sets(address: str, shards: Sequence[Shard]) -> NDArray[np.int8]:
     if -1 in sets and sets.max() >= 0:
         first = SETS[int(sets.max())]
         wrong = f"some shards are divided into sets, such as {first}, and others are not"
-        raise checks.refusal(address, wrong, "divide all, or none")
+        raise checks.data_error(address, wrong, "divide all, or none")
     return sets
 
 
@@ -178,25 +178,25 @@ def _merged(
     address: str, parts: Sequence[Listing], names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], NDArray[np.int32]]:
     """Classes of all shards, matched by name, and the labels as indices into them."""
-    words = in_order({word for part in parts for word in part.words})
-    classes = words if names is None else tuple(names)
-    index = _numbers(address, words, classes)
-    labels = [np.array([index[word] for word in p.words], np.int32)[p.labels] for p in parts]
+    class_names = sorted_classes({word for part in parts for word in part.class_names})
+    classes = class_names if names is None else tuple(names)
+    index = _numbers(address, class_names, classes)
+    labels = [np.array([index[word] for word in p.class_names], np.int32)[p.labels] for p in parts]
     return classes, np.concatenate(labels)
 
 
-def _numbers(address: str, words: Sequence[str], classes: Sequence[str]) -> Mapping[str, int]:
+def _numbers(address: str, class_names: Sequence[str], classes: Sequence[str]) -> Mapping[str, int]:
     """The class that each word names, or counts to from 0.
 
     Raises:
         DataError: a word is neither the name nor the number of a class.
     """
     index = {name: label for label, name in enumerate(classes)}
-    for word in words:
+    for word in class_names:
         if word not in index and word.isdecimal() and int(word) < len(classes):
             index[word] = int(word)
-    unknown = [word for word in words if word not in index]
+    unknown = [word for word in class_names if word not in index]
     if unknown:
         wrong = f"label {unknown[0]!r} is none of the {len(classes)} classes in the list beside it"
-        raise checks.refusal(address, wrong, "complete the list, or remove it")
+        raise checks.data_error(address, wrong, "complete the list, or remove it")
     return index

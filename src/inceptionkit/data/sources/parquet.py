@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import checks
-from inceptionkit.data.sources.listing import told_apart
+from inceptionkit.data.sources.listing import unique_names
 from inceptionkit.data.sources.shards import sets_of
 from inceptionkit.data.storage import File, UnreadableShard, each_shard
 from inceptionkit.data.storage.file import stream
-from inceptionkit.data.types import Blocks, Samples, Unusable, digest, mirrors
+from inceptionkit.data.types import Blocks, SampleTable, Unusable, digest, flippable
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.text import printable
 
@@ -32,10 +32,10 @@ class Parquet:
 
     address: str
     classes: tuple[str, ...]
-    samples: Samples
-    mirror: bool
+    samples: SampleTable
+    allows_flip: bool
     groups: _Groups
-    unlisted: tuple[Unusable, ...] = ()
+    skipped: tuple[Unusable, ...] = ()
 
     def read(self, index: int) -> bytes:
         """Give the encoded bytes of one image.
@@ -65,17 +65,17 @@ def open_shards(address: str, files: Sequence[File]) -> Parquet:
             no class, or only some of the files are named after sets.
     """
     arrow = _pyarrow(address)
-    tables, unlisted = each_shard(files, lambda file: _open_shard(arrow, file))
+    tables, skipped = each_shard(files, lambda file: _open_shard(arrow, file))
     classes, labels = _merged(tables)
     sets = sets_of(address, (table.file.name for table in tables))
     if not len(labels):
-        raise checks.refusal(address, "there is no row in it", "choose another file")
+        raise checks.data_error(address, "there is no row in it", "choose another file")
     rows = [len(table.labels) for table in tables]
     names = [f"{table.file.name}#{row}" for table in tables for row in range(len(table.labels))]
-    samples = Samples(names, labels, np.repeat(np.array(sets, np.int8), rows))
+    samples = SampleTable(names, labels, np.repeat(np.array(sets, np.int8), rows))
     named = any(table.named for table in tables)
-    mirror = not named or mirrors(classes)
-    return Parquet(address, classes, samples, mirror, _groups(arrow, tables), unlisted)
+    allows_flip = not named or flippable(classes)
+    return Parquet(address, classes, samples, allows_flip, _groups(arrow, tables), skipped)
 
 
 def _pyarrow(address: str) -> ModuleType:
@@ -83,7 +83,7 @@ def _pyarrow(address: str) -> ModuleType:
         import pyarrow.parquet
     except ImportError as error:
         wrong = "reading Parquet needs pyarrow, which is not installed"
-        raise checks.refusal(address, wrong, "run pip install pyarrow") from error
+        raise checks.data_error(address, wrong, "run pip install pyarrow") from error
     module: ModuleType = pyarrow
     return module
 
@@ -153,7 +153,7 @@ def _chosen(where: str, name: str, candidates: list[str], schema: Any) -> str:  
     if len(candidates) == 1:
         return candidates[0]
     wrong = f"no column {name!r} among {', '.join(schema.names)}"
-    raise checks.refusal(where, wrong, "rename the one that holds it")
+    raise checks.data_error(where, wrong, "rename the one that holds it")
 
 
 def _labels(
@@ -165,7 +165,7 @@ def _labels(
     """Names of the classes of one shard, and the labels as indices into them."""
     if column.null_count:
         wrong = f"{column.null_count} rows have no label"
-        raise checks.refusal(where, wrong, "remove the file, or its rows")
+        raise checks.data_error(where, wrong, "remove the file, or its rows")
     if not arrow.types.is_integer(column.type):
         words = np.array(column.cast(arrow.string()).to_pylist(), dtype=np.str_)
         classes, indices = np.unique(words, return_inverse=True)
@@ -174,7 +174,7 @@ def _labels(
     largest = int(labels.max(initial=-1))
     if names is None and largest >= _MOST_CLASSES:
         wrong = f"label {largest} is too large for the number of a class"
-        raise checks.refusal(where, wrong, "number the classes from 0, or remove the file")
+        raise checks.data_error(where, wrong, "number the classes from 0, or remove the file")
     if names is None:
         names = [str(label) for label in range(largest + 1)]
     wrong_ones = labels[(labels < 0) | (labels >= len(names))]
@@ -182,8 +182,8 @@ def _labels(
         wrong = (
             f"label {wrong_ones[0]} of {len(wrong_ones)} rows has no class, there are {len(names)}"
         )
-        raise checks.refusal(where, wrong, "remove the file, or its rows")
-    return told_apart(names), labels.astype(np.int32)
+        raise checks.data_error(where, wrong, "remove the file, or its rows")
+    return unique_names(names), labels.astype(np.int32)
 
 
 def _merged(tables: Sequence[_Shard]) -> tuple[tuple[str, ...], NDArray[np.int32]]:

@@ -43,7 +43,7 @@ def find(address: str) -> list[File]:
         return _files(names, address.partition("{")[0].rpartition("/")[0])
     if len(names) > 1:
         wrong = f"it stands for files such as {names[0]}"
-        raise checks.refusal(address, wrong, f"give a pattern for {', '.join(ENDINGS)} files")
+        raise checks.data_error(address, wrong, f"give a pattern for {', '.join(ENDINGS)} files")
     base = address.rstrip("/")
     inside = _inside(address)
     parts = [name for name in inside if set_named(_last(name))]
@@ -116,7 +116,7 @@ def sets_of(address: str, names: Iterable[str]) -> list[int]:
     if -1 in sets and max(sets) >= 0:
         odd, ending = every[sets.index(-1)], Path(every[0]).suffix
         wrong = f"{odd!r} is not named after a set, others are"
-        raise checks.refusal(address, wrong, f"name files train-*{ending}, val-* or test-*")
+        raise checks.data_error(address, wrong, f"name files train-*{ending}, val-* or test-*")
     return sets
 
 

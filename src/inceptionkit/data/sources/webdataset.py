@@ -14,7 +14,7 @@ from typing import Any
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources.layout import is_image
-from inceptionkit.data.sources.listing import Listing, Row, listing, told_apart
+from inceptionkit.data.sources.listing import Listing, Row, listing, unique_names
 from inceptionkit.data.storage import File, Member
 from inceptionkit.data.types import Unusable
 from inceptionkit.text import printable
@@ -32,7 +32,7 @@ def is_label(path: str, size: int) -> bool:
     return size <= _MOST and path.lower().endswith(LABELS)
 
 
-def is_so(members: Sequence[Member]) -> bool:
+def is_webdataset(members: Sequence[Member]) -> bool:
     """Whether some image has a label of the same name beside it."""
     labels = {_key(path)[0] for path, _, content in members if content is not None}
     return any(_is_input(path) and _key(path)[0] in labels for path, _, _ in members)
@@ -46,7 +46,7 @@ def arrange(members: Sequence[Member]) -> Listing:
             key, ending = _key(path)
             labels.setdefault(key, {})[ending] = content
     rows: list[Row] = []
-    unlisted, used = list[Unusable](), set()
+    skipped, used = list[Unusable](), set()
     for path, place, _ in members:
         key, _ = _key(path)
         if not _is_input(path) or key in used:
@@ -55,10 +55,10 @@ def arrange(members: Sequence[Member]) -> Listing:
         try:
             rows.append(Row(printable(path), _label(labels.get(key, {})), -1, place))
         except ValueError as error:
-            unlisted.append(Unusable(printable(path), str(error)))
+            skipped.append(Unusable(printable(path), str(error)))
     alone = [key for key in labels if key not in used]
-    unlisted += [Unusable(printable(key), "there is no image beside its label") for key in alone]
-    return listing(rows, unlisted)
+    skipped += [Unusable(printable(key), "there is no image beside its label") for key in alone]
+    return listing(rows, skipped)
 
 
 def _key(path: str) -> tuple[str, str]:
@@ -121,7 +121,7 @@ def class_names(shard: File) -> tuple[str, ...] | None:
         with suppress(OSError):
             text = beside.read(0, _MOST).decode("utf-8-sig", "replace")
             names = text.split("\n") if name.endswith(".txt") else _listed(beside.where, text)
-            return told_apart(printable(one.strip()) for one in names if one.strip())
+            return unique_names(printable(one.strip()) for one in names if one.strip())
     return None
 
 
@@ -138,4 +138,4 @@ def _listed(where: str, text: str) -> list[str]:
     except (ValueError, TypeError, RecursionError):
         pass
     wrong = "it is no list of names, and no object of names and numbers"
-    raise checks.refusal(where, wrong, "write one, or remove the file")
+    raise checks.data_error(where, wrong, "write one, or remove the file")

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.preprocess import Resampler
 
 Mirror: TypeAlias = Literal["none", "random", "alternating"]
@@ -72,9 +72,9 @@ class Cropping:
     seed: int  # of the run
     epoch: int  # counted from 0
 
-    def draws(self, indices: NDArray[np.int64]) -> Draws:
+    def rng(self, indices: NDArray[np.int64]) -> CounterRng:
         """The draws of some images, (batch,)."""
-        return Draws(self.seed, self.epoch, indices)
+        return CounterRng(self.seed, self.epoch, indices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import Augmentation, Mirror
 from inceptionkit.preprocess import RESAMPLERS, Box, Resampler
 
@@ -40,13 +40,13 @@ Rectangles: TypeAlias = tuple[
 ]
 
 
-def draw_boxes(how: Augmentation, shape: NDArray[np.float64], draws: Draws) -> Boxes:
+def draw_boxes(how: Augmentation, shape: NDArray[np.float64], rng: CounterRng) -> Boxes:
     """Draw a crop for each image.
 
     Args:
         how: the distribution.
         shape: (batch,) width / height of the original images.
-        draws: of the samples; the same sample gets the same crop in any batch.
+        rng: of the samples; the same sample gets the same crop in any batch.
 
     Returns:
         Crops inside the image: area uniform in `how.area`, aspect log-uniform in `how.aspect`; the
@@ -55,15 +55,15 @@ def draw_boxes(how: Augmentation, shape: NDArray[np.float64], draws: Draws) -> B
     if how.padding:
         found = central(shape)
     else:
-        found = rectangles(how.area, how.aspect, shape, draws, name="crop")
-    return Boxes(*found, mirrored(how.mirror, draws))
+        found = rectangles(how.area, how.aspect, shape, rng, name="crop")
+    return Boxes(*found, mirrored(how.mirror, rng))
 
 
 def rectangles(
     area: tuple[float, float],
     aspect: tuple[float, float],
     shape: NDArray[np.float64],
-    draws: Draws,
+    rng: CounterRng,
     *,
     name: str,
 ) -> Rectangles:
@@ -78,13 +78,13 @@ def rectangles(
         again = (width > 1.0) | (height > 1.0)
         if not again.any():
             break
-        share = draws.between(f"{name} area {attempt}", *area)
-        ratio = np.exp(draws.between(f"{name} aspect {attempt}", *map(math.log, aspect)))
+        share = rng.between(f"{name} area {attempt}", *area)
+        ratio = np.exp(rng.between(f"{name} aspect {attempt}", *map(math.log, aspect)))
         width = np.where(again, np.sqrt(share * ratio / shape), width)
         height = np.where(again, np.sqrt(share / ratio * shape), height)
     width, height = np.minimum(width, 1.0), np.minimum(height, 1.0)
-    top = (1.0 - height) * draws.uniform(f"{name} top")
-    left = (1.0 - width) * draws.uniform(f"{name} left")
+    top = (1.0 - height) * rng.uniform(f"{name} top")
+    left = (1.0 - width) * rng.uniform(f"{name} left")
     return top, left, height, width
 
 
@@ -94,21 +94,21 @@ def central(shape: NDArray[np.float64]) -> Rectangles:
     return (1.0 - height) / 2, (1.0 - width) / 2, height, width
 
 
-def mirrored(how: Mirror, draws: Draws) -> NDArray[np.bool_]:
+def mirrored(how: Mirror, rng: CounterRng) -> NDArray[np.bool_]:
     """Which images to flip left to right in this epoch."""
     match how:
         case "none":
-            return np.zeros(len(draws.indices), np.bool_)
+            return np.zeros(len(rng.indices), np.bool_)
         case "random":
-            return draws.uniform("mirror") < 0.5
+            return rng.uniform("mirror") < 0.5
         case "alternating":
-            first = replace(draws, epoch=0).uniform("mirror") < 0.5
-            return first ^ (draws.epoch % 2 == 1)
+            first = replace(rng, epoch=0).uniform("mirror") < 0.5
+            return first ^ (rng.epoch % 2 == 1)
 
 
-def resamplers(how: Augmentation, draws: Draws) -> list[Resampler]:
+def resamplers(how: Augmentation, rng: CounterRng) -> list[Resampler]:
     """By which interpolation each image is resized."""
     if how.interpolation != "random":
-        return [how.interpolation] * len(draws.indices)
+        return [how.interpolation] * len(rng.indices)
     names = tuple(RESAMPLERS)
-    return [names[number] for number in draws.below("interpolation", len(names)).tolist()]
+    return [names[number] for number in rng.below("interpolation", len(names)).tolist()]

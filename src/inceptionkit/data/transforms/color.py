@@ -10,19 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
-def distort(pixels: Tensor, strength: float, draws: Draws) -> Tensor:
+def distort(pixels: Tensor, strength: float, rng: CounterRng) -> Tensor:
     """Vary brightness, contrast and saturation of each image.
 
     Args:
         pixels: (batch, 3, height, width) float32, 0 to 255.
         strength: each of the three is scaled by a factor uniform in 1 - strength to 1 + strength;
             0 changes nothing.
-        draws: of the samples.
+        rng: of the samples.
 
     Returns:
         The same shape, cut to 0 to 255.
@@ -31,7 +31,7 @@ def distort(pixels: Tensor, strength: float, draws: Draws) -> Tensor:
         Howard 2013, arXiv:1312.5402, section 2.2, which arXiv:1409.4842, section 6, refers to.
     """
     brightness, contrast, saturation = (
-        per_image(draws.between(name, 1 - strength, 1 + strength), pixels)[:, 0]
+        per_image(rng.between(name, 1 - strength, 1 + strength), pixels)[:, 0]
         for name in ("brightness", "contrast", "saturation")
     )
     luma = torch.tensor(LUMA, device=pixels.device)
@@ -42,12 +42,12 @@ def distort(pixels: Tensor, strength: float, draws: Draws) -> Tensor:
     return changed.clamp_(0, 255).view_as(pixels)
 
 
-def inception_colours(pixels: Tensor, draws: Draws) -> Tensor:
+def inception_colours(pixels: Tensor, rng: CounterRng) -> Tensor:
     """Vary brightness, saturation, hue and contrast of each image, in one of four orders.
 
     Args:
         pixels: (batch, 3, height, width) float32, 0 to 255.
-        draws: of the samples.
+        rng: of the samples.
 
     Returns:
         The same shape, cut to 0 to 255 after each change (in the source: after the last).
@@ -57,9 +57,9 @@ def inception_colours(pixels: Tensor, draws: Draws) -> Tensor:
         networks were trained: its orders and ranges.
     """
     changed = torch.empty_like(pixels)
-    order = draws.below("colour order", len(ORDERS))
+    order = rng.below("colour order", len(ORDERS))
     amounts = {
-        name: per_image(draws.between(f"colour {name}", *limits), pixels)
+        name: per_image(rng.between(f"colour {name}", *limits), pixels)
         for name, limits in COLOURS.items()
     }
     for number in np.unique(order).tolist():

@@ -7,20 +7,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.boxes import rectangles
 
 AREA = (0.02, 0.4)  # share of the image
 ASPECT = (0.3, 1 / 0.3)
 
 
-def erase(images: Tensor, probability: float, draws: Draws) -> Tensor:
+def erase(images: Tensor, probability: float, rng: CounterRng) -> Tensor:
     """Set a rectangle of some of the images to zero, which is the mean once they are normalised.
 
     Args:
         images: (batch, channels, height, width), normalised.
         probability: share of the images that lose a rectangle.
-        draws: of the samples.
+        rng: of the samples.
 
     Returns:
         The same shape.
@@ -33,8 +33,8 @@ def erase(images: Tensor, probability: float, draws: Draws) -> Tensor:
         return images
     height, width = images.shape[2:]
     shape = np.full(len(images), width / height)
-    top, left, tall, wide = rectangles(AREA, ASPECT, shape, draws, name="erase")
-    tall = np.where(draws.uniform("erase") < probability, tall, 0.0)
+    top, left, tall, wide = rectangles(AREA, ASPECT, shape, rng, name="erase")
+    tall = np.where(rng.uniform("erase") < probability, tall, 0.0)
     rows, cols = within(top, tall, height), within(left, wide, width)
     mask = torch.from_numpy(rows[:, None, :, None] & cols[:, None, None, :])
     return images.masked_fill(mask.to(images.device), 0.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from inceptionkit.data.rng import one_uniform, step_seed
+from inceptionkit.data.rng import step_seed, uniform_scalar
 from inceptionkit.data.transforms.augmentation import Mixing
 
 
@@ -31,7 +31,7 @@ def draw_mixture(how: Mixing, side: int, *, seed: int, step: int) -> Mixture | N
     if not how.mixup and not how.cutmix:
         return None
     random = np.random.default_rng(step_seed(seed, step))
-    cut = not how.mixup or (how.cutmix > 0 and one_uniform(seed, step, "mixture") < 0.5)
+    cut = not how.mixup or (how.cutmix > 0 and uniform_scalar(seed, step, "mixture") < 0.5)
     return draw_cutmix(how.cutmix, side, random) if cut else draw_mixup(how.mixup, random)
 
 

@@ -7,16 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 
 
-def padded_crop(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
+def padded_crop(pixels: Tensor, padding: int, rng: CounterRng) -> Tensor:
     """Pad each image by reflection, and cut a window of its own size at a random place.
 
     Args:
         pixels: (batch, 3, height, width).
         padding: pixels on each side; 0 changes nothing.
-        draws: of the samples.
+        rng: of the samples.
 
     Returns:
         The same shape; each of the (2 padding + 1)^2 places is equally likely.
@@ -28,7 +28,7 @@ def padded_crop(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
     if not padding:
         return pixels
     height, width = pixels.shape[2:]
-    down, right = (draws.below(f"padding {way}", 2 * padding + 1) for way in ("down", "right"))
+    down, right = (rng.below(f"padding {way}", 2 * padding + 1) for way in ("down", "right"))
     rows, cols = reflected(down - padding, height), reflected(right - padding, width)
     places = torch.from_numpy(rows[:, :, None] * width + cols[:, None, :]).to(pixels.device)
     flat = places.view(len(pixels), 1, -1).expand(-1, pixels.shape[1], -1)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms import photometric as levels
 from inceptionkit.data.transforms.augmentation import (
     InceptionColours,
@@ -87,39 +87,39 @@ ON_LEVELS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
 STRENGTHS = 31  # from 0 to 1, both included
 
 
-def apply(policy: Policy, pixels: Tensor, draws: Draws) -> Tensor:
+def apply(policy: Policy, pixels: Tensor, rng: CounterRng) -> Tensor:
     """Vary each image as the policy draws for it.
 
     Args:
         policy: which.
         pixels: (batch, 3, height, width) float32, 0 to 255.
-        draws: of the samples.
+        rng: of the samples.
 
     Returns:
         The same shape and range.
     """
     match policy:
         case InceptionColours():
-            return inception_colours(pixels, draws)
+            return inception_colours(pixels, rng)
         case TrivialAugment():
-            return trivial_augment(pixels, draws)
+            return trivial_augment(pixels, rng)
         case RandAugment():
-            return rand_augment(pixels, policy, draws)
+            return rand_augment(pixels, policy, rng)
         case _:
             assert_never(policy)
 
 
-def trivial_augment(pixels: Tensor, draws: Draws) -> Tensor:
+def trivial_augment(pixels: Tensor, rng: CounterRng) -> Tensor:
     """One operation for each image, and one of 31 strengths, all equally likely.
 
     Sources:
         Müller and Hutter 2021, arXiv:2103.10158, algorithm 1.
     """
-    strength = draws.below("trivial strength", STRENGTHS) / (STRENGTHS - 1)
-    return operate(pixels, WIDE, strength, draws, name="trivial")
+    strength = rng.below("trivial strength", STRENGTHS) / (STRENGTHS - 1)
+    return operate(pixels, WIDE, strength, rng, name="trivial")
 
 
-def rand_augment(pixels: Tensor, policy: RandAugment, draws: Draws) -> Tensor:
+def rand_augment(pixels: Tensor, policy: RandAugment, rng: CounterRng) -> Tensor:
     """Some operations for each image one after the other, all of the same strength.
 
     Every operation grows with the magnitude, as in timm's "increasing" variant and torchvision; in
@@ -130,16 +130,16 @@ def rand_augment(pixels: Tensor, policy: RandAugment, draws: Draws) -> Tensor:
     """
     strength = np.full(len(pixels), policy.magnitude)
     for number in range(policy.operations):
-        pixels = operate(pixels, NARROW, strength, draws, name=f"rand {number}")
+        pixels = operate(pixels, NARROW, strength, rng, name=f"rand {number}")
     return pixels
 
 
 def operate(
-    pixels: Tensor, space: Space, strength: NDArray[np.float64], draws: Draws, *, name: str
+    pixels: Tensor, space: Space, strength: NDArray[np.float64], rng: CounterRng, *, name: str
 ) -> Tensor:
     """One operation for each image, of a random kind and given strength."""
     kinds = tuple(space)
-    drawn, signs = draws.below(f"{name} operation", len(kinds)), draws.signs(f"{name} sign")
+    drawn, signs = rng.below(f"{name} operation", len(kinds)), rng.signs(f"{name} sign")
     side = pixels.shape[3]
     changed = pixels.clone()
     maps = np.tile(np.eye(2, 3), (len(pixels), 1, 1))

@@ -16,7 +16,9 @@ from torch.nn.functional import embedding_bag
 from inceptionkit.data.transforms.boxes import Boxes
 from inceptionkit.preprocess import Preprocessing, Resampler
 
-TOGETHER = 2**20  # pixel values that are resized at once on a CPU: 4 MiB, which its cache holds
+PIXELS_PER_PASS = (
+    2**20
+)  # pixel values that are resized at once on a CPU: 4 MiB, which its cache holds
 
 Weights: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 Taps: TypeAlias = tuple[Tensor, Tensor]
@@ -38,11 +40,11 @@ def crop_resize(
         (batch, 3, side, side) float32, 0 to 255, channels innermost in memory.
     """
     _, _, height, width = images.shape
-    rows = taps(boxes.top * height, boxes.height * height, height, side, resamplers)
-    cols = taps(boxes.left * width, boxes.width * width, width, side, resamplers)
+    rows = filter_taps(boxes.top * height, boxes.height * height, height, side, resamplers)
+    cols = filter_taps(boxes.left * width, boxes.width * width, width, side, resamplers)
     mirrored = torch.from_numpy(boxes.mirrored)[:, None, None]
     mirrored_cols = (torch.where(mirrored, part.flip(1), part) for part in cols)
-    together = TOGETHER // images.shape[1:].numel() if images.is_cpu else len(images)
+    together = PIXELS_PER_PASS // images.shape[1:].numel() if images.is_cpu else len(images)
     wholes = (images, *mirrored_cols, *rows)
     parts = zip(*(torch.split(whole, max(1, together)) for whole in wholes), strict=True)
     resized = torch.cat([resampled(part, taps[:2], taps[2:]) for part, *taps in parts])
@@ -72,7 +74,7 @@ def summed(lines: Tensor, places: Tensor, weights: Tensor) -> Tensor:
     return found.view(batch, -1, *line)
 
 
-def taps(
+def filter_taps(
     start: NDArray[np.float64],
     length: NDArray[np.float64],
     cells: int,

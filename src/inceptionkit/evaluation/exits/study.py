@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.images import Images
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
@@ -81,13 +81,13 @@ def evaluate_exits(
     sure = ExitPolicy(measure=measure).measure  # refuses a measure that there is not
     classifier = load(model)
     need_exits(classifier, str(model))
-    source = open_source(data)
-    choosing, scoring = choosing_samples(classifier.card, source)
+    dataset = open_dataset(data)
+    choosing, scoring = choosing_samples(classifier.card, dataset)
     listener.say(f"choosing on {len(choosing.indices):,} images: {choosing.why}")
-    chooser = load_scored(classifier.card, source, choosing, listener)
+    chooser = load_scored(classifier.card, dataset, choosing, listener)
     choice = chosen(heard(classifier, chooser, sure), goal, sure, choosing.why)
     listener.say(f"scoring {len(scoring.indices):,} images: {scoring.why}")
-    scored = load_scored(classifier.card, source, scoring, listener)
+    scored = load_scored(classifier.card, dataset, scoring, listener)
     result = {
         "images": len(scored),
         "which": scoring.why,

@@ -49,7 +49,7 @@ def finish(run: Run, job: Job, state: State) -> Finished:
     metrics = {"set": name, "images": len(scored)} | scores(found, scored.labels.numpy())
     if run.processes.first:
         write_model(folder / folders.MODEL, card(run, metrics), tensors(state))
-        rows = predictions(found, scored, run.source.classes)
+        rows = predictions(found, scored, run.dataset.classes)
         folders.write_rows(folder / folders.PREDICTIONS, rows)
     result = {
         "run": str(folder),
@@ -61,7 +61,7 @@ def finish(run: Run, job: Job, state: State) -> Finished:
         "peak_bytes": peak_bytes(),
     }
     if run.processes.first:
-        write_report(folder, record, result, run.source)
+        write_report(folder, record, result, run.dataset)
     record.result = run.processes.told(result | {"seconds": run.seconds()})
     run.processes.wait()
     run.write_record()
@@ -73,7 +73,7 @@ def card(run: Run, metrics: Mapping[str, Any]) -> Card:
     record = run.record
     return Card(
         architecture=record.net,
-        classes=run.source.classes,
+        classes=run.dataset.classes,
         preprocessing=record.preprocessing,
         metrics=metrics,
         origin={
@@ -82,7 +82,7 @@ def card(run: Run, metrics: Mapping[str, Any]) -> Card:
             "recipe": record.recipe.name,
             "seed": record.seed,
             "versions": dict(record.versions),
-            **{key: record.data[key] for key in ("together",) if key in record.data},
+            **{key: record.data[key] for key in ("duplicate_groups",) if key in record.data},
         },
     )
 

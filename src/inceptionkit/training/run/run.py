@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from inceptionkit.data import Source
-from inceptionkit.data.loading.in_memory import Ready
+from inceptionkit.data import Dataset
+from inceptionkit.data.loading.in_memory import LoadedSets
 from inceptionkit.progress import Listener
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.run.record import Record
@@ -19,8 +19,8 @@ class Run:
 
     folder: Path
     record: Record  # what is decided is written there before it is followed
-    source: Source
-    ready: Ready  # the images, in memory or read as the run goes on
+    dataset: Dataset
+    ready: LoadedSets  # the images, in memory or read as the run goes on
     listener: Listener
     began: float  # `monotonic()` at the start, moved back by what earlier sessions took
     processes: Processes  # the first one writes

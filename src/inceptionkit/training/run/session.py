@@ -108,7 +108,7 @@ def run_tracked(run: Run, job: Job, state: State) -> None:
 def decide_execution(run: Run) -> Job:
     """The job, computed as run.json says, or as a probe finds best and run.json then says."""
     record = run.record
-    train, weights = balance(record.recipe.balance, run.ready.train, len(run.source.classes))
+    train, weights = balance(record.recipe.balance, run.ready.train, len(run.dataset.classes))
 
     def job(execution: Execution) -> Job:
         return Job(

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from inceptionkit.data.loading.in_memory import Ready, load, open_data
-from inceptionkit.data.quality.grouping import load_together
+from inceptionkit.data.loading.in_memory import LoadedSets, load_sets, open_and_split
+from inceptionkit.data.quality.grouping import load_grouped
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Silence
 
@@ -27,7 +27,7 @@ class Heard(Silence):
         self.said.append(sentence)
 
 
-def same(one: Ready, other: Ready) -> bool:
+def same(one: LoadedSets, other: LoadedSets) -> bool:
     parts = [(getattr(one, name), getattr(other, name)) for name in ("train", "val", "test")]
     return all(
         a.names == b.names
@@ -52,16 +52,16 @@ def copied(request: pytest.FixtureRequest, photos: Folder) -> Path:
 
 
 def test_images_that_change_their_set_are_as_if_they_had_been_read_there(copied: Path) -> None:
-    plain = open_data(copied, seed=1)
+    plain = open_and_split(copied, seed=1)
     how, heard = Preprocessing(size=16), Heard()
     options = {"workers": 2, "strict": False, "listener": heard}
-    opened, ready = load_together(plain, how, seed=1, **options)
-    known = open_data(copied, seed=1, together=opened.together)
+    opened, ready = load_grouped(plain, how, seed=1, **options)
+    known = open_and_split(copied, seed=1, duplicate_groups=opened.duplicate_groups)
 
-    assert len(opened.together) == 20
+    assert len(opened.duplicate_groups) == 20
     assert opened.sets.rule == known.sets.rule != plain.sets.rule
-    assert opened.source is plain.source
-    assert same(ready, load(known, how, **options))
+    assert opened.dataset is plain.dataset
+    assert same(ready, load_sets(known, how, **options))
     assert set(known.sets.val) - set(plain.sets.val)
     assert set(known.sets.train) - set(plain.sets.train)
     sizes = ", ".join(
@@ -74,13 +74,13 @@ def test_images_that_change_their_set_are_as_if_they_had_been_read_there(copied:
 
 
 def test_without_copies_nothing_changes(photos: Folder) -> None:
-    plain = open_data(photos(each=40), seed=1)
+    plain = open_and_split(photos(each=40), seed=1)
     how, heard = Preprocessing(size=16), Heard()
     options = {"workers": 2, "strict": False, "listener": heard}
-    opened, ready = load_together(plain, how, seed=1, **options)
+    opened, ready = load_grouped(plain, how, seed=1, **options)
 
     assert opened is plain
-    assert same(ready, load(plain, how, **options))
+    assert same(ready, load_sets(plain, how, **options))
     assert heard.said == ["checked: no near-duplicates"]
 
 
@@ -95,7 +95,7 @@ def test_copies_across_given_sets_are_told_and_left_where_they_are(
         Image.open(place).rotate(180).save(place)
     leak = folder / "train" / "dark" / "3.png"
     (folder / "test" / "dark" / "leak.png").write_bytes(leak.read_bytes())
-    plain = open_data(folder, seed=0)
-    load_together(plain, Preprocessing(size=16), seed=0, workers=1, strict=False, listener=heard)
+    plain = open_and_split(folder, seed=0)
+    load_grouped(plain, Preprocessing(size=16), seed=0, workers=1, strict=False, listener=heard)
 
     assert "1 of them in more than one set as given" in heard.said[0]

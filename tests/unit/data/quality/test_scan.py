@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inceptionkit.data import open_source
+from inceptionkit.data import open_dataset
 from inceptionkit.data.quality import cache as cached
 from inceptionkit.data.quality.findings import Finding, find
 from inceptionkit.data.quality.scan import Scan, scan
@@ -27,7 +27,7 @@ def data(tmp_path: Path, scene: Scene) -> Path:
 
 
 def looked(data: Path) -> Scan:
-    return scan(open_source(data), threads=2)
+    return scan(open_dataset(data), threads=2)
 
 
 def found(data: Path) -> dict[str, Finding]:
@@ -36,7 +36,7 @@ def found(data: Path) -> dict[str, Finding]:
 
 
 def names(data: Path, finding: Finding) -> list[str]:
-    samples = open_source(data).samples
+    samples = open_dataset(data).samples
     return [samples.names[index] for index in finding.images]
 
 
@@ -80,7 +80,7 @@ def test_what_a_look_sees(data: Path, scene: Scene) -> None:
     }
     assert {one.severity for one in kinds.values()} == {"note"}
     seen = looked(data)
-    turned = seen.looks[open_source(data).samples.names.index("a/turned.jpg")]
+    turned = seen.looks[open_dataset(data).samples.names.index("a/turned.jpg")]
     assert (turned["height"], turned["width"]) == (200, 150)
 
 
@@ -160,7 +160,7 @@ def test_small_unbalanced_and_single_classes(tmp_path: Path, scene: Scene) -> No
 def test_a_second_scan_reads_no_image(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (data / "a" / "text.jpg").write_text("no image")
     first = looked(data)
-    monkeypatch.setattr("inceptionkit.data.quality.scan.look", None)
+    monkeypatch.setattr("inceptionkit.data.quality.scan.inspect_image", None)
     second = looked(data)
 
     assert (first.remembered, second.remembered) == (0, 51)
@@ -220,16 +220,16 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
 
 def test_what_is_built_in_is_not_cached(cache: Path) -> None:
-    source = open_source("digits")
+    dataset = open_dataset("digits")
 
-    assert len(cached.stamps(source)) == 0
-    scan(source, threads=1)
+    assert len(cached.stamps(dataset)) == 0
+    scan(dataset, threads=1)
     assert not cache.exists()
 
 
 def test_progress_ends_at_the_count(data: Path) -> None:
     heard: list[int] = []
-    scan(open_source(data), threads=2, progress=heard.append)
+    scan(open_dataset(data), threads=2, progress=heard.append)
 
     assert heard[-1] == 50
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageEnhance, ImageOps
 
-from inceptionkit.data import open_source, pixels
+from inceptionkit.data import decode_sample, open_dataset
 from inceptionkit.data.quality.groups import Group, find_groups
 from inceptionkit.data.quality.inspect import thumbnail
 from inceptionkit.data.quality.inspect import thumbnails as thumbnails_of
@@ -19,7 +19,7 @@ from inceptionkit.data.quality.near_duplicates import (
     PICTURE,
     detail_difference,
     detail_limit,
-    mirrored,
+    flipped_hashes,
     perceptual_hashes,
     picture_difference,
     similar_pairs,
@@ -32,8 +32,10 @@ def thumbnails(*images: Image.Image) -> np.ndarray:
     return np.stack([thumbnail(np.asarray(image.convert("RGB"))) for image in images])
 
 
-def pairs(*images: Image.Image, mirror: bool = True) -> list[tuple[int, ...]]:
-    return [tuple(pair) for pair in similar_pairs(thumbnails(*images), mirror=mirror).tolist()]
+def pairs(*images: Image.Image, allows_flip: bool = True) -> list[tuple[int, ...]]:
+    return [
+        tuple(pair) for pair in similar_pairs(thumbnails(*images), allows_flip=allows_flip).tolist()
+    ]
 
 
 def saved_again(image: Image.Image) -> Image.Image:
@@ -69,7 +71,7 @@ def test_a_mirrored_copy_is_one_only_where_mirroring_keeps_the_meaning(scene: Sc
     images = scene(0), ImageOps.mirror(scene(0)), scene(1)
 
     assert pairs(*images) == [(0, 1, 1)]
-    assert pairs(*images, mirror=False) == []
+    assert pairs(*images, allows_flip=False) == []
 
 
 def test_different_pictures_are_no_copies(scene: Scene) -> None:
@@ -102,11 +104,13 @@ def test_a_common_background_with_other_details_makes_no_copy() -> None:
 
 
 def test_handwritten_digits_of_different_hands_are_no_copies() -> None:
-    source = open_source("digits")
-    shown = np.stack([thumbnail(pixels(source, index)) for index in range(len(source.samples))])
+    dataset = open_dataset("digits")
+    shown = np.stack(
+        [thumbnail(decode_sample(dataset, index)) for index in range(len(dataset.samples))]
+    )
 
     assert detail_limit(shown) < 0.1 * DETAIL
-    assert len(similar_pairs(shown, mirror=False)) == 0
+    assert len(similar_pairs(shown, allows_flip=False)) == 0
 
 
 def test_two_images_that_are_copies_are_found_without_others(scene: Scene) -> None:
@@ -117,7 +121,7 @@ def test_two_images_that_are_copies_are_found_without_others(scene: Scene) -> No
 def test_fewer_than_two_images_have_no_pair(scene: Scene, number: int) -> None:
     shown = thumbnails(scene(0))[:number]
 
-    assert similar_pairs(shown, mirror=True).shape == (0, 3)
+    assert similar_pairs(shown, allows_flip=True).shape == (0, 3)
 
 
 def test_flat_images_are_alike_only_if_equal() -> None:
@@ -134,7 +138,7 @@ def test_where_all_images_look_alike_only_the_nearly_equal_are_copies(scene: Sce
     frames = np.clip(still + noise, 0, 255).astype(np.uint8)
     again = Image.fromarray(frames[7]).resize((64, 64), Image.Resampling.NEAREST)
     shown = np.concatenate([[thumbnail(frame) for frame in frames], thumbnails(again)])
-    groups = find_groups(shown, np.arange(1001), mirror=True)
+    groups = find_groups(shown, np.arange(1001), allows_flip=True)
 
     assert [group.members for group in groups] == [(7, 1000)]
 
@@ -156,11 +160,11 @@ def test_thumbnails_of_many_images_are_those_of_each(
 
 @given(arrays(np.uint8, (3, 16, 16, 3)))
 def test_mirroring_an_image_flips_known_bits(images: np.ndarray) -> None:
-    there = mirrored(perceptual_hashes(images))
+    there = flipped_hashes(perceptual_hashes(images))
     hashes = perceptual_hashes(np.ascontiguousarray(images[:, :, ::-1]))
     differ = np.bitwise_count(there ^ hashes)
 
-    assert mirrored(there).tolist() == perceptual_hashes(images).tolist()
+    assert flipped_hashes(there).tolist() == perceptual_hashes(images).tolist()
     # a frequency that is not there at all has a sign of rounding alone
     if images.astype(int).std(axis=(1, 2, 3)).min() > 30:
         assert differ.max() <= 6
@@ -173,7 +177,7 @@ def test_groups_do_not_depend_on_the_order(count: int, shuffle: object) -> None:
     images = np.concatenate([distinct, distinct[: count // 2], distinct[:1]])
     order = list(range(len(images)))
     shuffle.shuffle(order)
-    groups = find_groups(images[order], np.array(order), mirror=True)
+    groups = find_groups(images[order], np.array(order), allows_flip=True)
 
     found = {frozenset(group.members) for group in groups}
     assert found == {
@@ -185,7 +189,7 @@ def test_groups_do_not_depend_on_the_order(count: int, shuffle: object) -> None:
 def test_a_group_is_exact_if_all_its_pixels_are(scene: Scene) -> None:
     shown = thumbnails(scene(0), scene(0), scene(1), saved_again(scene(1)))
     hashes = np.array([5, 5, 6, 7], np.uint64)
-    groups = find_groups(shown, np.array([3, 8, 9, 12]), mirror=True, pixels=hashes)
+    groups = find_groups(shown, np.array([3, 8, 9, 12]), allows_flip=True, pixels=hashes)
 
     assert groups == (
         Group((3, 8), exact=True, mirrored=False),

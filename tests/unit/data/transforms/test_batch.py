@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms import cropped, varied
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
@@ -31,8 +31,8 @@ def run(
     pixels: torch.Tensor, how: Augmentation, indices: np.ndarray, side: int = 8
 ) -> torch.Tensor:
     shape = np.full(len(pixels), pixels.shape[3] / pixels.shape[2])
-    draws = Draws(4, 1, indices)
-    return varied(cropped(pixels, shape, how, side, draws), how, PREPROCESSING, draws)
+    rng = CounterRng(4, 1, indices)
+    return varied(cropped(pixels, shape, how, side, rng), how, PREPROCESSING, rng)
 
 
 def some(count: int, height: int, width: int) -> torch.Tensor:

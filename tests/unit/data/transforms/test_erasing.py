@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.erasing import AREA, erase
 
 MANY = 3_000
@@ -16,7 +16,7 @@ def erased(
     probability: float, *, count: int = MANY, size: tuple[int, int] = (SIDE, SIDE)
 ) -> Tensor:
     """(count, height, width): whether a pixel is gone."""
-    found = erase(torch.ones(count, 1, *size), probability, Draws(0, 0, np.arange(count)))
+    found = erase(torch.ones(count, 1, *size), probability, CounterRng(0, 0, np.arange(count)))
     return found[:, 0] == 0
 
 
@@ -59,8 +59,8 @@ def test_at_probability_zero_nothing_changes() -> None:
 
 def test_the_same_image_loses_the_same_in_any_batch() -> None:
     images, indices = torch.randn(6, 3, 20, 20), np.arange(6)
-    whole = erase(images, 0.9, Draws(1, 2, indices))
-    alone = erase(images[4:5], 0.9, Draws(1, 2, indices[4:5]))
+    whole = erase(images, 0.9, CounterRng(1, 2, indices))
+    alone = erase(images[4:5], 0.9, CounterRng(1, 2, indices[4:5]))
 
     assert torch.equal(whole[4:5], alone)
 

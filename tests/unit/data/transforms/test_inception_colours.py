@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.color import (
     COLOURS,
     ORDERS,
@@ -65,7 +65,7 @@ def test_at_their_neutral_amounts_nothing_changes(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("inceptionkit.data.transforms.color.COLOURS", neutral)
     pixels = torch.rand(8, 3, 6, 6) * 255
 
-    found = inception_colours(pixels, Draws(0, 0, np.arange(8)))
+    found = inception_colours(pixels, CounterRng(0, 0, np.arange(8)))
 
     torch.testing.assert_close(found, pixels, rtol=0, atol=ROUNDING)
 
@@ -82,8 +82,8 @@ def test_amounts_and_orders_are_those_of_the_source() -> None:
 def test_the_same_image_is_distorted_alike_in_any_batch() -> None:
     pixels, indices = torch.rand(9, 3, 8, 8) * 255, np.arange(9)
 
-    whole = inception_colours(pixels, Draws(1, 2, indices))
-    alone = inception_colours(pixels[4:5], Draws(1, 2, indices[4:5]))
+    whole = inception_colours(pixels, CounterRng(1, 2, indices))
+    alone = inception_colours(pixels[4:5], CounterRng(1, 2, indices[4:5]))
 
     torch.testing.assert_close(whole[4:5], alone)
 
@@ -91,7 +91,7 @@ def test_the_same_image_is_distorted_alike_in_any_batch() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1)])
 @pytest.mark.parametrize("level", [0.0, 255.0])
 def test_black_white_and_tiny_images_stay_in_range(size: tuple[int, int], level: float) -> None:
-    found = inception_colours(torch.full((20, 3, *size), level), Draws(0, 0, np.arange(20)))
+    found = inception_colours(torch.full((20, 3, *size), level), CounterRng(0, 0, np.arange(20)))
 
     assert found.isfinite().all()
     assert found.min() >= 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from inceptionkit.data.rng import Draws
+from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import (
     InceptionColours,
     Policy,
@@ -59,13 +59,13 @@ def test_at_strength_zero_only_operations_without_strength_change_anything(space
     plain = {k: v for k, v in space.items() if k not in ("autocontrast", "equalize")}
     pixels = some(60)
 
-    found = operate(pixels, plain, np.zeros(60), Draws(0, 0, np.arange(60)), name="test")
+    found = operate(pixels, plain, np.zeros(60), CounterRng(0, 0, np.arange(60)), name="test")
 
     assert torch.equal(found, pixels)
 
 
 def test_the_kinds_of_operation_are_equally_likely() -> None:
-    kinds = Draws(0, 0, np.arange(28_000)).below("trivial operation", 14)
+    kinds = CounterRng(0, 0, np.arange(28_000)).below("trivial operation", 14)
 
     assert np.abs(np.bincount(kinds) / 28_000 - 1 / 14).max() < 5 * np.sqrt(1 / 14 / 28_000)
 
@@ -80,7 +80,7 @@ def test_trivial_strengths_reach_both_ends(monkeypatch: pytest.MonkeyPatch) -> N
         return pixels
 
     monkeypatch.setattr("inceptionkit.data.transforms.policies.operate", watched)
-    trivial_augment(some(9_300, (1, 1)), Draws(0, 0, np.arange(9_300)))
+    trivial_augment(some(9_300, (1, 1)), CounterRng(0, 0, np.arange(9_300)))
     times = np.array([drawn.count(strength) for strength in sorted(set(drawn))])
 
     assert sorted(set(drawn)) == pytest.approx(np.linspace(0, 1, 31).tolist())
@@ -88,21 +88,21 @@ def test_trivial_strengths_reach_both_ends(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_rand_augment_applies_one_operation_to_what_another_made() -> None:
-    pixels, draws = some(20), Draws(0, 0, np.arange(20))
+    pixels, rng = some(20), CounterRng(0, 0, np.arange(20))
     strength = np.full(20, 0.4)
-    wanted = operate(pixels, NARROW, strength, draws, name="rand 0")
-    wanted = operate(wanted, NARROW, strength, draws, name="rand 1")
+    wanted = operate(pixels, NARROW, strength, rng, name="rand 0")
+    wanted = operate(wanted, NARROW, strength, rng, name="rand 1")
 
-    found = rand_augment(pixels, RandAugment(operations=2, magnitude=0.4), draws)
+    found = rand_augment(pixels, RandAugment(operations=2, magnitude=0.4), rng)
 
     assert torch.equal(found, wanted)
 
 
 def test_magnitude_is_the_share_of_the_strongest() -> None:
     pixels, only = some(40), {"solarize": NARROW["solarize"]}
-    draws = Draws(0, 0, np.arange(40))
+    rng = CounterRng(0, 0, np.arange(40))
 
-    found = operate(pixels, only, np.full(40, 0.5), draws, name="rand 0")
+    found = operate(pixels, only, np.full(40, 0.5), rng, name="rand 0")
 
     assert torch.equal(found, torch.where(pixels >= 128, 255 - pixels, pixels))
 
@@ -111,10 +111,10 @@ def test_magnitude_is_the_share_of_the_strongest() -> None:
 def test_the_same_image_is_varied_alike_in_any_batch(policy: Policy) -> None:
     pixels, indices = some(24), np.arange(100, 124)
 
-    whole = apply(policy, pixels, Draws(1, 2, indices))
+    whole = apply(policy, pixels, CounterRng(1, 2, indices))
     shuffled = np.random.default_rng(0).permutation(24)
     parts = [
-        apply(policy, pixels[torch.from_numpy(part)], Draws(1, 2, indices[part]))
+        apply(policy, pixels[torch.from_numpy(part)], CounterRng(1, 2, indices[part]))
         for part in (shuffled[:5], shuffled[5:])
     ]
 
@@ -125,7 +125,7 @@ def test_the_same_image_is_varied_alike_in_any_batch(policy: Policy) -> None:
 def test_epochs_and_seeds_differ_and_nothing_is_changed_in_place(policy: Policy) -> None:
     pixels, indices = some(24), np.arange(24)
     before = pixels.clone()
-    found = [apply(policy, pixels, Draws(*key, indices)) for key in ((0, 0), (0, 1), (1, 0))]
+    found = [apply(policy, pixels, CounterRng(*key, indices)) for key in ((0, 0), (0, 1), (1, 0))]
 
     assert torch.equal(pixels, before)
     assert not torch.allclose(found[0], found[1], atol=1.0)
@@ -140,7 +140,7 @@ def test_degenerate_images_keep_size_and_range(
 ) -> None:
     pixels = some(80, size) if level is None else torch.full((80, 3, *size), level)
 
-    found = apply(policy, pixels, Draws(0, 0, np.arange(80)))
+    found = apply(policy, pixels, CounterRng(0, 0, np.arange(80)))
 
     assert found.shape == pixels.shape
     assert found.isfinite().all()
