@@ -18,12 +18,12 @@ def hardware() -> dict[str, Any]:
     """Machine, versions, threads, commit and date. Imports torch."""
     import torch
 
+    from inceptionkit.machine import cores
     from inceptionkit.training.run.record import machine, versions
 
-    affinity = getattr(os, "sched_getaffinity", None)
     return {
         **machine(),
-        "usable_cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "usable_cores": cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "threads": torch.get_num_threads(),
         "versions": versions(),

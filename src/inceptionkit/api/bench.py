@@ -22,10 +22,9 @@ from inceptionkit.deployment.backends import (
 )
 from inceptionkit.deployment.benchmark import Row, Shown, given_or_built_in, labelled, rows
 from inceptionkit.errors import DataError
-from inceptionkit.machine import cores
+from inceptionkit.machine import cores, processor
 from inceptionkit.model import Card
 from inceptionkit.progress import Listener, Silence
-from inceptionkit.training.run.record import processor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

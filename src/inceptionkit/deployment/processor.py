@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
+from inceptionkit.machine import cpu_flags
 from inceptionkit.model.export_info import Precision
 
 
@@ -50,14 +50,3 @@ def lacking(precision: Precision, flags: frozenset[str] | None = None) -> str:
     if needed is None or not here or here & needed.flags:
         return ""
     return f"this processor has no {needed.names}: {needed.without}"
-
-
-def cpu_flags() -> frozenset[str]:
-    """What the processor can do, in the kernel's words; nothing where it does not say."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return frozenset()
-    pairs = (line.partition(":") for line in text.splitlines())
-    said = (words for key, _, words in pairs if key.strip() in {"flags", "Features"})
-    return frozenset(next(said, "").split())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 
+from inceptionkit import machine
 from inceptionkit.derive import cost
 from inceptionkit.spec import Net
-from inceptionkit.training.cgroup import bytes_left, text
 
 COPIES = 6  # of the weights: themselves, gradient, average, best average, two of the optimiser
 KEPT = 2.7  # bytes kept for the backward pass, in bytes of all operators' outputs: at most 2.61
@@ -58,20 +57,9 @@ def free_bytes(device: str) -> float:
     """Memory of a device that this process may take; infinite where the system does not say."""
     if torch.device(device).type == "cuda":
         return float(torch.cuda.mem_get_info(torch.device(device))[0])
-    return shared(min(available(), bytes_left()))
+    return shared(machine.free_bytes())
 
 
 def shared(free: float, environment: Mapping[str, str] = os.environ) -> float:
     """This process's share, among those that torchrun started on this machine."""
     return free / int(environment.get("LOCAL_WORLD_SIZE", "1"))
-
-
-def available(root: Path = Path("/")) -> float:
-    """Memory of the machine that can be had without swapping; infinite where it does not say.
-
-    Args:
-        root: where `proc` is.
-    """
-    lines = text(root / "proc/meminfo").splitlines()
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return 1024.0 * int(found[0]) if found else float("inf")

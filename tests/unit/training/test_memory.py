@@ -1,7 +1,5 @@
 """What fits into memory: against what torch really keeps."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -12,7 +10,6 @@ from inceptionkit.spec import Net
 from inceptionkit.training.loss import deep_supervision_loss
 from inceptionkit.training.memory import (
     COPIES,
-    available,
     free_bytes,
     parts_that_fit,
     shared,
@@ -69,22 +66,8 @@ def test_processes_of_one_machine_share_its_memory() -> None:
     assert shared(12.0, {}) == 12.0
 
 
-def test_what_the_machine_has_available(tmp_path: Path) -> None:
-    (tmp_path / "proc").mkdir()
-    (tmp_path / "proc/meminfo").write_text(
-        "MemTotal:  4096 kB\nMemFree:  10 kB\nMemAvailable:  2048 kB\n"
-    )
+def test_on_a_cpu_what_the_machine_has_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr("inceptionkit.machine.free_bytes", lambda: 4096.0)
 
-    assert available(tmp_path) == 2**21
-    assert available(tmp_path / "elsewhere") == float("inf")
-
-
-def test_the_group_counts_where_it_leaves_less_than_the_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
-    real = free_bytes("cpu")
-    monkeypatch.setattr("inceptionkit.training.memory.bytes_left", lambda: 4096.0)
-
-    assert real > 2**20
-    assert free_bytes("cpu") == 4096.0
+    assert free_bytes("cpu") == 2048.0

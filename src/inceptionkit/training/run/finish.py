@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,6 +13,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.data.loading.images import Images
 from inceptionkit.evaluation.metrics import top_k
+from inceptionkit.machine import peak_bytes
 from inceptionkit.model import Card, write_model
 from inceptionkit.progress import Progress
 from inceptionkit.report.run_page import write_report
@@ -128,20 +126,3 @@ def tensors(state: State) -> dict[str, NDArray[Any]]:
         for name, value in state.kept.state_dict().items()
         if value.is_floating_point()
     }
-
-
-def peak_bytes() -> int | None:
-    """Most memory this process has held; None where the system does not say.
-
-    On Linux `getrusage` would not do: its peak includes that of the process which started this one.
-    """
-    with suppress(OSError):
-        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
-        if found := re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE):
-            return 1024 * int(found[1])
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -13,6 +13,7 @@ from typing import Any
 
 from inceptionkit.errors import InceptionError, RunError
 from inceptionkit.files import write_json
+from inceptionkit.machine import facts
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, from_json, to_json
 from inceptionkit.training import recipe as recipes
@@ -40,28 +41,10 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """What the run is computed on."""
-    import os
-
     import torch
 
-    found: dict[str, Any] = {
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": processor(),
-        "cores": os.cpu_count(),
-    }
-    if torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
-    return found
-
-
-def processor() -> str:
-    """Name of the processor, as far as the system says it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    return facts() | gpu
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,14 +1,25 @@
-"""What control groups leave: their files as the kernel writes them, of both versions."""
+"""What the machine has: files as the kernel writes them, control groups of both versions."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from inceptionkit.training.cgroup import bytes_left
+from inceptionkit.machine import cores, cpu_flags, free_bytes, peak_bytes, processor
 
 INFINITE = float("inf")
 NONE_V1 = "9223372036854771712"  # no limit, rounded down to pages
 POD = "kubepods.slice/pod7"
+HUNGRY = 2**30  # bytes
+CHILD = "from inceptionkit.machine import peak_bytes; print(peak_bytes())"
+PARENT = f"""
+import subprocess, sys
+held = bytearray({HUNGRY})
+for at in range(0, len(held), 4096):
+    held[at] = 1
+subprocess.run([sys.executable, "-c", {CHILD!r}], check=True)
+"""
 
 
 def put(root: Path, files: dict[str, str]) -> Path:
@@ -67,8 +78,57 @@ def test_the_tightest_group_counts(
 ) -> None:
     root = put(tmp_path, {"proc/self/cgroup": own} | groups)
 
-    assert bytes_left(root) == left
+    assert free_bytes(root) == left
 
 
 def test_a_system_without_groups_limits_nothing(tmp_path: Path) -> None:
-    assert bytes_left(tmp_path) == INFINITE
+    assert free_bytes(tmp_path) == INFINITE
+
+
+def test_the_group_counts_where_it_leaves_less_than_the_machine(tmp_path: Path) -> None:
+    own = {"proc/self/cgroup": "0::/"} | v2("", "3000000", 400)
+    root = put(tmp_path, {"proc/meminfo": "MemFree:  10 kB\nMemAvailable:  2048 kB"})
+
+    assert free_bytes(root) == 2**21
+    assert free_bytes(put(root, own)) == 2**21
+    assert free_bytes(put(root, own | v2("", "4400", 400))) == 4000
+    assert 2**20 < free_bytes() < INFINITE
+
+
+@pytest.mark.parametrize(
+    ("said", "flags", "name"),
+    [
+        (
+            "processor: 0\nmodel name\t: Some CPU @ 2\nflags\t\t: fpu avx2 avx_vnni\nflags: fpu\n",
+            {"fpu", "avx2", "avx_vnni"},
+            "Some CPU @ 2",
+        ),
+        ("Features\t: fp asimd asimddp bf16\n", {"fp", "asimd", "asimddp", "bf16"}, None),
+        ("model name: flags of the world\n", set(), "flags of the world"),
+        ("", set(), None),
+    ],
+    ids=["x86", "arm", "neither", "nothing"],
+)  # fmt: skip
+def test_the_processor_is_read_as_the_kernel_writes_it(
+    tmp_path: Path, said: str, flags: set[str], name: str | None
+) -> None:
+    root = put(tmp_path, {"proc/cpuinfo": said})
+
+    assert cpu_flags(root) == flags
+    assert processor(root) == name if name else processor(root)
+
+
+def test_a_system_without_the_file_says_nothing(tmp_path: Path) -> None:
+    assert cpu_flags(tmp_path) == frozenset()
+    assert processor(tmp_path)
+    assert peak_bytes(tmp_path)
+    assert cores() >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the starting process's")
+def test_the_peak_is_not_that_of_the_process_which_started_this_one() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, check=True
+    )
+
+    assert 2**23 < int(done.stdout) < HUNGRY
