@@ -29,7 +29,7 @@ def ours(theirs: Path) -> Path:
     """The same as a model folder."""
     from inceptionkit.api.convert import convert
 
-    return convert(str(theirs), theirs.with_name("ours")).folder
+    return convert(theirs, theirs.with_name("ours")).path
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_to_torchvision_and_back_is_the_identity(
     assert (said.code, said.err, again.code) == (0, "", 0)
     assert said.out.splitlines()[-4:] == [
         f"preprocessing  {PREPROCESSING}",
-        "               the file cannot say it: do the same, and leave transform_input off",
+        "               not stored in the file: apply the same, with transform_input=False",
         f"wrote back{suffix}",
         "next: load_state_dict into torchvision.models.googlenet(num_classes=5, aux_logits=True)",
     ]
@@ -211,8 +211,7 @@ def test_nothing_is_overwritten(
 
         assert said.code == 2
         assert said.err == (
-            "inceptionkit: precious.pth: is there already; choose another name, "
-            "or remove it first\n"
+            "inceptionkit: precious.pth: already exists; choose another name, or remove it first\n"
         )
     assert (place / "photo.jpg" if there == "folder" else place).read_bytes() == b"mine"
 
@@ -223,4 +222,4 @@ def test_names_have_no_place_in_a_file_for_torchvision(
     said = inceptionkit("convert", ours, "x.pth", "--to", "torchvision", "--classes", names)
 
     assert said.code == 2
-    assert "which holds no names" in " ".join(said.err.split())
+    assert "whose files hold no names" in " ".join(said.err.split())

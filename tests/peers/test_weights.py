@@ -20,7 +20,7 @@ from telling import shake, trunk_outputs
 from torch import Tensor, nn
 
 import inceptionkit
-from inceptionkit.api.convert import convert, write_for_torchvision
+from inceptionkit.api.convert import convert
 from inceptionkit.convert.class_names import imagenet
 from inceptionkit.convert.hub import RELEASES
 from inceptionkit.convert.registry import import_weights
@@ -257,9 +257,9 @@ def test_there_and_back_gives_torchvision_its_own_file(
     make = partial(getattr(torchvision_models, name), weights=None, init_weights=False)
     peer = make(num_classes=7, aux_logits=True)
     torch.save(peer.state_dict(), tmp_path / "theirs.pth")
-    convert(str(tmp_path / "theirs.pth"), tmp_path / "ours")
-    written = write_for_torchvision(str(tmp_path / "ours"), tmp_path / f"back{suffix}")
-    convert(str(written.path), tmp_path / "again")
+    convert(tmp_path / "theirs.pth", tmp_path / "ours")
+    written = convert(tmp_path / "ours", tmp_path / f"back{suffix}", to="torchvision")
+    convert(written.path, tmp_path / "again")
     loaded = make(num_classes=7, aux_logits=True)
     read = load_file if suffix == ".safetensors" else partial(torch.load, weights_only=True)
     loaded.load_state_dict(read(written.path))  # strict: every tensor, and no other

@@ -1,130 +1,135 @@
-"""`convert`: other implementations' weights into model folders, and back into torchvision's."""
+"""`convert`: weights of other implementations as model folders, and back into torchvision's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from inceptionkit.convert.class_names import read_names
-from inceptionkit.convert.formats import pytorch, safetensors
-from inceptionkit.convert.registry import Imported, Tensors, import_weights
-from inceptionkit.convert.torchvision import to_torchvision
-from inceptionkit.derive import cost
-from inceptionkit.errors import WeightsError
-from inceptionkit.model import Card, read_model, write_model
+from inceptionkit.errors import OptionError, WeightsError
+from inceptionkit.options import Argument, Option, verb
+from inceptionkit.results import Result
 
-Writer: TypeAlias = Callable[[Path, Tensors], None]
-
-WRITERS: Mapping[str, Writer] = MappingProxyType(
-    {".safetensors": safetensors.write, ".pth": pytorch.write}
-)  # suffix -> who writes it
+if TYPE_CHECKING:
+    from inceptionkit.convert.registry import Imported
+    from inceptionkit.model import Card
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """A weights file that became a model folder."""
+@dataclass(frozen=True)
+class ConvertRequest:
+    """What to convert, and into what."""
 
-    imported: Imported
-    folder: Path
+    source: Annotated[
+        str | Path,
+        Argument(
+            "Weights of another implementation: a PyTorch, safetensors, Keras, TensorFlow or Caffe "
+            "file, or an id such as torchvision/googlenet; with --to, a run or a model.",
+            "FILE",
+        ),
+    ]
+    out: Annotated[
+        str | Path, Argument("Model folder to write; with --to, the file to write.", "OUT")
+    ]
+    classes: Annotated[
+        str | Path | None,
+        Option(
+            "Class names in the order of the outputs: a text file with one on each line, or a JSON "
+            "list.",
+            "NAMES",
+            default="ImageNet's if there are 1000",
+        ),
+    ] = None
+    to: Annotated[
+        Literal["torchvision"] | None,
+        Option("Write a model for torchvision instead, as .safetensors or .pth."),
+    ] = None
 
-    def as_json(self) -> dict[str, Any]:
-        """What `convert --json` prints."""
-        imported, card = self.imported, self.imported.card
-        return {
-            "model": str(self.folder),
-            "file": str(imported.path),
-            "kind": imported.format,
-            "sha256": card.origin["sha256"],
-            **network_as_json(card),
-            "class_names": imported.named,
-            "background": imported.background,
-            "untrained_exits": list(imported.untrained),
-        }
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ConvertResult(Result):
+    """Converted weights.
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A model's weights in a file with torchvision's names."""
+    Attributes:
+        path: the model folder, or torchvision's file.
+        card: of the model.
+        imported: what was recognized; None of a file for torchvision.
+        network: the call of `torchvision.models` that takes the file; None of a model folder.
+        exits_left_out: exits that torchvision's network does not have.
+    """
 
-    card: Card
     path: Path
-    network: str  # the call of `torchvision.models` that makes the network for them
-    left_out: tuple[str, ...]  # exits that torchvision's network does not have
+    card: Card
+    imported: Imported | None = None
+    network: str | None = None
+    exits_left_out: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """What `convert --to torchvision --json` prints."""
+    def to_json(self) -> dict[str, Any]:
+        """What `convert --json` prints."""
+        if self.imported is None:
+            first: dict[str, Any] = {"file": str(self.path), "to": "torchvision"}
+            more: dict[str, Any] = {
+                "network": self.network,
+                "exits_left_out": list(self.exits_left_out),
+            }
+        else:
+            first = {
+                "model": str(self.path),
+                "file": str(self.imported.path),
+                "kind": self.imported.format,
+                "sha256": self.card.origin["sha256"],
+            }
+            more = {
+                "class_names": self.imported.named,
+                "background": self.imported.background,
+                "untrained_exits": list(self.imported.untrained),
+            }
+        return {**first, **self._network(), **more}
+
+    def _network(self) -> dict[str, Any]:
+        from inceptionkit.derive import cost
+
+        net = self.card.architecture
+        priced = cost(net)
         return {
-            "file": str(self.path),
-            "to": "torchvision",
-            "network": self.network,
-            **network_as_json(self.card),
-            "exits_left_out": list(self.left_out),
+            "architecture": net.name,
+            "input": net.image[1],
+            "classes": len(self.card.classes),
+            "exits": [e.name for e in net.exits],
+            "params": priced.answer.params,
+            "params_with_exits": priced.everything.params,
+            "preprocessing": self.card.preprocessing.to_json(),
         }
 
 
-def network_as_json(card: Card) -> dict[str, Any]:
-    """What both directions tell of the network."""
-    net, priced = card.architecture, cost(card.architecture)
-    return {
-        "architecture": net.name,
-        "input": net.image[1],
-        "classes": len(card.classes),
-        "exits": [e.name for e in net.exits],
-        "params": priced.answer.params,
-        "params_with_exits": priced.everything.params,
-        "preprocessing": card.preprocessing.to_json(),
-    }
-
-
-def convert(source: str, folder: Path, *, classes: Path | None = None) -> Converted:
-    """Write a model folder from another implementation's weights.
-
-    Args:
-        source: a weights file, or the id of released weights.
-        folder: where the model folder goes; nothing may be there.
-        classes: file with the names of the classes; None as `import_weights` does it.
+@verb(ConvertRequest)
+def convert(request: ConvertRequest) -> ConvertResult:
+    """Convert weights of other implementations to a model folder, or a model to theirs.
 
     Raises:
         WeightsError: the file is not known, damaged or does not fit, the names are not as many as
-            the classes, or something is at `folder` already.
+            the classes, or something is at `out` already.
         UnknownNameError: no released weights have that id.
-        RunError: the folder cannot be written.
+        RunError: `out` cannot be written.
     """
-    refuse_to_overwrite(folder)
-    names = None if classes is None else read_names(classes)
-    imported = import_weights(source, names)
-    write_model(folder, imported.card, imported.tensors)
-    return Converted(imported, folder)
+    from inceptionkit.convert.class_names import read_names
+    from inceptionkit.convert.registry import import_weights
+    from inceptionkit.convert.torchvision import write_for_torchvision
+    from inceptionkit.model import read_model, write_model
 
-
-def write_for_torchvision(model: str, path: Path) -> Written:
-    """Write a model's weights as torchvision names them.
-
-    Args:
-        model: folder of a model or of a run.
-        path: a new file whose name ends in .safetensors or .pth.
-
-    Raises:
-        WeightsError: there is no such model, torchvision has no such network, the name ends
-            otherwise, or something is at `path` already.
-        RunError: the file cannot be written.
-    """
-    writer = WRITERS.get(path.suffix)
-    if writer is None:
-        msg = f"{path}: the name of the file must end in {' or '.join(WRITERS)}"
+    out = Path(request.out)
+    if request.to is not None and request.classes is not None:
+        msg = "--classes does not apply with --to torchvision, whose files hold no names"
+        raise OptionError(msg)
+    if out.exists():  # it may be the user's only copy
+        msg = f"{out}: already exists; choose another name, or remove it first"
         raise WeightsError(msg)
-    refuse_to_overwrite(path)
-    card, tensors = read_model(Path(model))
-    theirs = to_torchvision(card.architecture, tensors)
-    writer(path, theirs.tensors)
-    return Written(card, path, theirs.network, theirs.left_out)
-
-
-def refuse_to_overwrite(path: Path) -> None:
-    """Refuse a place where something is already; it may be the user's only copy."""
-    if path.exists():
-        msg = f"{path}: is there already; choose another name, or remove it first"
-        raise WeightsError(msg)
+    if request.to is not None:
+        card, tensors = read_model(Path(request.source))
+        made = write_for_torchvision(out, card.architecture, tensors)
+        return ConvertResult(
+            path=out, card=card, network=made.network, exits_left_out=made.left_out
+        )
+    names = None if request.classes is None else read_names(Path(request.classes))
+    imported = import_weights(str(request.source), names)
+    write_model(out, imported.card, imported.tensors)
+    return ConvertResult(path=out, card=imported.card, imported=imported)

@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from inceptionkit.api.arguments import INPUT_SIZE, POOLED_EXITS
 from inceptionkit.derive.describe import Description, description, listing
 from inceptionkit.derive.diagram import draw
 from inceptionkit.derive.readings import paper_as_json, paths_as_json, rules_as_json
@@ -14,8 +15,6 @@ from inceptionkit.errors import OptionError
 from inceptionkit.files import write_whole
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result, table
-
-POOLED_EXITS = Option("Use global-average-pooling heads for exits, so that any input size works.")
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,7 @@ class DescribeRequest:
         str, Argument("Architecture, as `list` names it, or its .json file.", "ARCH")
     ]
     _: KW_ONLY
-    input_size: Annotated[
-        int | None,
-        Option("Side of the square input, pixels.", default="its own", min=1, also=("--input",)),
-    ] = None
+    input_size: Annotated[int | None, INPUT_SIZE] = None
     classes: Annotated[int | None, Option("Number of classes.", default="its own", min=2)] = None
     pooled_exits: Annotated[bool, POOLED_EXITS] = False
     paper: Annotated[bool, Option("Compare each row with the table of the paper.")] = False

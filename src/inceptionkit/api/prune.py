@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.convert.registry import Tensors, beside, read
-from inceptionkit.derive import cost, tensors
-from inceptionkit.errors import UnknownNameError, did_you_mean
-from inceptionkit.model import Card, write_model
-from inceptionkit.spec import Net, cut_at
-from inceptionkit.training.run.folder import free
+from inceptionkit.api.arguments import MODEL
+from inceptionkit.options import Option, verb
+from inceptionkit.results import Result
+
+if TYPE_CHECKING:
+    from inceptionkit.model import Card
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """A model that was cut."""
+@dataclass(frozen=True)
+class PruneRequest:
+    """Which model to cut, and where."""
 
-    path: Path
+    model: Annotated[str | Path, MODEL]
+    _: KW_ONLY
+    at: Annotated[str, Option("Exit, or the block that it hangs after.", "EXIT")]
+    out: Annotated[
+        str | Path | None, Option("Folder of the new model.", default="beside the model")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PruneResult(Result):
+    """A model that was cut.
+
+    Attributes:
+        model: its folder.
+        card: what the folder says of it.
+        params: before and after, without exits.
+        macs: before and after, without exits.
+    """
+
+    model: Path
     card: Card
-    params: tuple[int, int]  # before and after, without exits
+    params: tuple[int, int]
     macs: tuple[int, int]
 
-    def as_json(self) -> dict[str, Any]:
-        """What `prune --json` promises."""
+    def to_json(self) -> dict[str, Any]:
+        """What `prune --json` prints."""
         return {
-            "model": str(self.path),
+            "model": str(self.model),
             "name": self.card.architecture.name,
             "params": self.params[1],
             "macs": self.macs[1],
@@ -37,66 +55,33 @@ class Pruned:
         }
 
 
-def prune(model: str | Path, at: str, out: str | Path | None = None) -> Pruned:
-    """Write the part of a model up to one of its exits as a model of its own.
+@verb(PruneRequest)
+def prune(request: PruneRequest) -> PruneResult:
+    """Cut a model at one of its exits: a smaller model, which every verb takes.
 
-    The trunk up to there and the exit's head, which becomes the head, keep their weights; earlier
-    exits stay. An exit policy does not: it was chosen for the whole network.
-
-    Args:
-        model: folder of a model or of a run, a weights file, or the id of released weights.
-        at: name of the exit, or of the block that it hangs after.
-        out: folder of the new model; beside the old one, with the exit's name, if None.
+    Earlier exits stay. An exit policy does not: it was chosen for the whole network.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
         UnknownNameError: it has no such exit, or no released weights have that id.
         RunError: something stands at `out` already, or it cannot be written.
     """
-    card, before = read(model)
-    name = exit_called(card.architecture, at)
-    net = cut_at(card.architecture, name)
-    folder = Path(out) if out else beside(model, name)
+    from inceptionkit.convert.registry import beside, read
+    from inceptionkit.derive import cost
+    from inceptionkit.model import write_model
+    from inceptionkit.model.prune import exit_at, pruned
+    from inceptionkit.training.run.folder import free
+
+    card, tensors = read(request.model)
+    name = exit_at(card.architecture, request.at)
+    folder = Path(request.out) if request.out else beside(request.model, name)
     free(folder)
-    kept = carried(net, before, name)
-    smaller = replace(
-        card,
-        architecture=net,
-        metrics=metrics(card.metrics, net, name),
-        origin={**card.origin, "pruned_from": card.architecture.name, "pruned_at": name},
-        exit_policy=None,
-    )
+    smaller, kept = pruned(card, tensors, name)
     write_model(folder, smaller, kept)
-    whole, part = cost(card.architecture).answer, cost(net).answer
-    return Pruned(folder, smaller, (whole.params, part.params), (whole.macs, part.macs))
-
-
-def exit_called(net: Net, at: str) -> str:
-    """The exit of that name, or the one that hangs after the block of that name.
-
-    Raises:
-        UnknownNameError: there is neither.
-    """
-    for exit_ in net.exits:
-        if at in {exit_.name, exit_.after}:
-            return exit_.name
-    known = [name for exit_ in net.exits for name in (exit_.name, exit_.after)]
-    msg = f"{net.name} has no exit at {at!r}; {did_you_mean(at, known)}"
-    raise UnknownNameError(msg)
-
-
-def carried(net: Net, before: Tensors, exit_name: str) -> dict[str, Any]:
-    """The tensors of `net`, which the whole network has under the names of its exit."""
-    return {
-        name: before[name.replace("head.", f"exits.{exit_name}.", 1)]
-        if name.startswith("head.")
-        else before[name]
-        for name, _ in tensors(net)
-    }
-
-
-def metrics(whole: Mapping[str, Any], net: Net, exit_name: str) -> dict[str, Any]:
-    """What was measured of the exit is now that of main."""
-    exits = whole.get("exits", {})
-    kept = {exit_.name: exits[exit_.name] for exit_ in net.exits if exit_.name in exits}
-    return {**whole, **exits.get(exit_name, {}), "exits": kept}
+    whole, part = cost(card.architecture).answer, cost(smaller.architecture).answer
+    return PruneResult(
+        model=folder,
+        card=smaller,
+        params=(whole.params, part.params),
+        macs=(whole.macs, part.macs),
+    )

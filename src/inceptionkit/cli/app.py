@@ -34,7 +34,14 @@ from inceptionkit.errors import InceptionError, Interrupted
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
 DEBUG = "--debug"
 
-COMMANDS = (describe.ARCHITECTURES, describe.DESCRIBE)
+COMMANDS = (
+    describe.ARCHITECTURES,
+    describe.DESCRIBE,
+    recipes.RECIPES,
+    convert.CONVERT,
+    compare.COMPARE,
+    prune.PRUNE,
+)
 
 app = typer.Typer(
     name="inceptionkit",
@@ -71,7 +78,6 @@ for command in COMMANDS:
     command.add_to(app)
 app.command("design")(design.design)
 app.command("check")(check.check)
-app.command("recipes")(recipes.recipes)
 app.command("train")(train.train)
 app.command("resume")(train.resume)
 app.command("evaluate")(evaluate.evaluate)
@@ -79,9 +85,6 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
-app.command("convert")(convert.convert)
-app.command("compare")(compare.compare)
-app.command("prune")(prune.prune)
 app.command("explain")(explain.explain)
 
 

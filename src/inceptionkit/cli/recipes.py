@@ -1,52 +1,38 @@
-"""`inceptionkit recipes`."""
+"""Printing `inceptionkit recipes`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
 
 import typer
 
-from inceptionkit.cli.console import print_json, print_table
-from inceptionkit.cli.options import Json
+from inceptionkit.api.recipes import RecipesResult, recipes
+from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import print_table
 
 
-def recipes(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RECIPE]", help="One of them, or a .json file; else all are listed."
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change, as `train` takes them."),
-    ] = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """List the recipes, or print one as JSON that `train --recipe FILE` reads back.
-
-    Example: inceptionkit recipes googlenet_2014 lr=0.02 > mine.json
-    """
-    from inceptionkit.training.recipe import override, to_json
-    from inceptionkit.training.recipes import RECIPES, find
-
-    if name is not None:
-        recipe = override(find(name).recipe, settings or ())
-        sys.stdout.write(json.dumps(to_json(recipe), indent=1) + "\n")
-        return
-    if as_json:
-        print_json({"recipes": [to_json(recipe) for recipe in RECIPES.values()]})
+def print_recipes(result: RecipesResult) -> None:
+    """Print a table and the sources, or one recipe as a file."""
+    if not result.listed:
+        sys.stdout.write(json.dumps(result.to_json(), indent=1) + "\n")
         return
     rows = [
         (r.name, r.optimiser, f"{r.lr:g} of {r.lr_batch}", r.decay, str(r.epochs), str(r.batch))
-        for r in RECIPES.values()
+        for r in result.recipes
     ]
-    print_table(("recipe", "optimiser", "rate", "decay", "epochs", "batch"), rows, left=(0, 1, 3))
-    for recipe in RECIPES.values():
+    print_table(
+        ("recipe", "optimizer", "learning rate", "decay", "epochs", "batch"), rows, left=(0, 1, 3)
+    )
+    for recipe in result.recipes:
         typer.echo(f"{recipe.name}: {recipe.source}")
         for sentence in recipe.departs:
             typer.echo(f"  differs: {sentence}")
     typer.echo("next    inceptionkit train DATA --recipe NAME [KEY=VALUE]...")
+
+
+RECIPES = Command(
+    recipes,
+    print_recipes,
+    ("inceptionkit recipes", "inceptionkit recipes googlenet_2014 lr=0.02 > mine.json"),
+)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
 
 from inceptionkit.catalog import architecture
 from inceptionkit.convert import fill as published
 from inceptionkit.convert.converted import Adopted
 from inceptionkit.convert.fill import Published, Tensors
+from inceptionkit.convert.formats import pytorch, safetensors
 from inceptionkit.convert.rename import RULES, rename
 from inceptionkit.derive import tensors as tensors_of
 from inceptionkit.errors import WeightsError
@@ -62,6 +67,11 @@ FID = Published(
 )
 FID_CLASSES = 1008  # its names are torchvision's; no other Inception-v3 has as many outputs
 PUBLISHED = (*TORCHVISION, CADENE)
+
+Writer: TypeAlias = Callable[[Path, Tensors], None]
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {".safetensors": safetensors.write, ".pth": pytorch.write}
+)  # by the end of the file's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +158,19 @@ def to_torchvision(net: Net, tensors: Tensors) -> ForTorchvision:
         tensors={rename(n, theirs.rules): tensors[n] for n, _ in tensors_of(kept)},
         left_out=tuple(e.name for e in net.exits if e not in kept.exits),
     )
+
+
+def write_for_torchvision(path: Path, net: Net, tensors: Tensors) -> ForTorchvision:
+    """Write a model's weights as torchvision names them.
+
+    Raises:
+        WeightsError: the name ends otherwise, or as `to_torchvision` raises.
+        RunError: the file cannot be written.
+    """
+    writer = WRITERS.get(path.suffix)
+    if writer is None:
+        msg = f"{path}: the name of the file must end in {' or '.join(WRITERS)}"
+        raise WeightsError(msg)
+    theirs = to_torchvision(net, tensors)
+    writer(path, theirs.tensors)
+    return theirs

@@ -1,0 +1,24 @@
+"""What several verbs take, stated once."""
+
+from __future__ import annotations
+
+from inceptionkit.options import Argument, Callback, Option
+
+MODEL = Argument(
+    "Folder of a run or a model, a weights file, or an id such as torchvision/googlenet.", "MODEL"
+)
+DATA = Argument("Labeled images, as `train` takes them.", "DATA")
+IMAGES = Argument("Images, and folders of images.", "PATH...")
+DEVICE = Option("Device: cpu, cuda, cuda:1, ...", default="a GPU if there is one")
+WORKERS = Option("Number of decoding threads.", default="one per CPU core", min=1)
+POOLED_EXITS = Option("Use global-average-pooling heads for exits, so that any input size works.")
+EARLY_EXIT = Option(
+    "Stop at the first exit whose confidence reaches this threshold (0 to 1); later layers are "
+    "skipped. Without a number: follow the policy stored with the model.",
+    "[CONFIDENCE]",
+    bare="stored",
+)
+INPUT_SIZE = Option(
+    "Side of the square input, pixels.", default="its own", min=1, also=("--input",)
+)
+LISTENER = Callback("Called with messages and progress.")
