@@ -194,13 +194,13 @@ def draw(folders: Sequence[Path], place: Path) -> None:
 
 def alone(figure: Figure) -> str:
     """A figure of the report as a file of its own, with its legend below and its own colours."""
-    from inceptionkit.report import svg
+    from inceptionkit import svg
 
     height = 264
     rows = "".join(
         f'<path class="line ink{entry.ink}{" dashed" * entry.dashed}" d="M54 {y}h26"/>'
-        f'<text class="name" x="88" y="{y + 4}">{svg.text(entry.name)}</text>'
-        f'<text class="end" x="{svg.WIDTH - 16}" y="{y + 4}">{svg.text(entry.last)}</text>'
+        f'<text class="name" x="88" y="{y + 4}">{svg.escape(entry.name)}</text>'
+        f'<text class="end" x="{svg.WIDTH - 16}" y="{y + 4}">{svg.escape(entry.last)}</text>'
         for y, entry in zip(range(height + 12, 1000, LINE), figure.legend, strict=False)
     )
     whole = height + LINE * len(figure.legend) + 4

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from inceptionkit.report import svg
+from inceptionkit import svg
 from inceptionkit.report.charts import Figure, exit_ink
 from inceptionkit.report.content import CurvePoint, ExitRow
 from inceptionkit.report.cost_axes import HEIGHT, cost_axes
 from inceptionkit.report.summary import interval95
-from inceptionkit.report.svg import Axes, number, text
+from inceptionkit.svg import Axes, escape, number
 from inceptionkit.text import cells, is_measured, percent, quantity, shorten
 
 LETTER = 7.6  # units, the width of a letter in labels, where phones enlarge them
@@ -121,9 +121,9 @@ def _exit_mark(
     work = quantity(row.macs, "MAC")
     hint = f"{row.name}, after {row.after}: {percent(row.top1)} top-1 for {work}"
     return (
-        f'<g class="ink{ink}"><title>{text(hint)}</title>'
+        f'<g class="ink{ink}"><title>{escape(hint)}</title>'
         f'<path class="whisker" d="M{x} {low}V{high}"/>'
         f'<circle class="dot" cx="{x}" cy="{y}" r="5.5"/>'
-        f'<text class="name mid" x="{number(spot[0])}" y="{number(spot[1])}">{text(label)}</text>'
+        f'<text class="name mid" x="{number(spot[0])}" y="{number(spot[1])}">{escape(label)}</text>'
         "</g>"
     )

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from inceptionkit.report import svg
+from inceptionkit import svg
 from inceptionkit.report.comparison import RunRow
 from inceptionkit.report.content import EpochRow
-from inceptionkit.report.svg import INKS, Axes, number, text
+from inceptionkit.svg import INKS, Axes, escape, number
 from inceptionkit.text import (
     DASH,
     Formatter,
@@ -215,7 +215,7 @@ def _hints(frame: Axes, lines: Sequence[Line], say: Formatter) -> str:
         )
         strips.append(
             f'<path class="hint" d="M{number(start)} {number(frame.top)}H{number(end)}'
-            f'V{number(frame.bottom)}H{number(start)}z"><title>{text(f"epoch {x:g}: {said}")}'
+            f'V{number(frame.bottom)}H{number(start)}z"><title>{escape(f"epoch {x:g}: {said}")}'
             "</title></path>"
         )
     return "".join(strips)

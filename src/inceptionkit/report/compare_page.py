@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from inceptionkit import svg
 from inceptionkit.report import charts as figures
-from inceptionkit.report import svg
 from inceptionkit.report.charts import Figure
 from inceptionkit.report.comparison import Comparison, RunRow
 from inceptionkit.report.cost_axes import HEIGHT, cost_axes
 from inceptionkit.report.summary import interval95
-from inceptionkit.report.svg import INKS, number, text
 from inceptionkit.report.template import Link, fill
+from inceptionkit.svg import INKS, escape, number
 from inceptionkit.text import is_measured, percent, quantity
 
 SECTIONS = (
@@ -62,7 +62,7 @@ def runs_against_cost(runs: Sequence[RunRow]) -> Figure | None:
         line = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in places)
         dots = "".join(
             f'<circle class="dot" cx="{number(x)}" cy="{number(y)}" r="5"><title>'
-            f"{text(f'{run.name}, {e.name}: {_top1_for(top1, e.macs)}')}</title></circle>"
+            f"{escape(f'{run.name}, {e.name}: {_top1_for(top1, e.macs)}')}</title></circle>"
             for (x, y), (e, top1) in zip(places, row, strict=True)
         )
         path = f'<path class="line ink{k % INKS}" d="{line}"/>' if len(places) > 1 else ""

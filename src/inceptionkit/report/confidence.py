@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from inceptionkit.report import svg
+from inceptionkit import svg
 from inceptionkit.report.charts import Figure
 from inceptionkit.report.content import ConfidenceRow
 from inceptionkit.report.summary import interval95
-from inceptionkit.report.svg import number, text
+from inceptionkit.svg import escape, number
 from inceptionkit.text import percent, plural, whole_percent
 
 HEIGHT = 330  # units
@@ -56,7 +56,7 @@ def _dot(frame: svg.Axes, row: ConfidenceRow, most: int, low: float) -> str:
         f"{plural(row.images, 'image')}: {percent(row.confidence)} sure, {percent(row.top1)} right"
     )
     return (
-        f'<g class="ink0"><title>{text(hint)}</title>'
+        f'<g class="ink0"><title>{escape(hint)}</title>'
         f'<path class="whisker" d="M{x} {bottom}V{top}"/>'
         f'<circle class="dot" cx="{x}" cy="{y}" r="{number(radius)}"/></g>'
     )

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inceptionkit.report import svg
+from inceptionkit import svg
 from inceptionkit.report.pictures import address
-from inceptionkit.report.svg import number, text
+from inceptionkit.svg import escape, number
 from inceptionkit.text import cells, plural, shorten, whole_percent
 
 FEW = 30  # up to so many classes each cell is drawn with its number
@@ -72,7 +72,7 @@ def _numbered(
     extent = side * len(classes)
     rows = "".join(
         f'<text class="tick end" x="{number(left - 8)}" y="{number(top + (k + 0.5) * side + 4)}">'
-        f"{text(label)}</text>"
+        f"{escape(label)}</text>"
         for k, label in enumerate(labels)
     )
     columns = "".join(
@@ -101,9 +101,9 @@ def _axis_names(middle_x: float, top: float, middle_y: float) -> str:
 
 def _column_label(label: str, x: float, y: float, *, upright: bool) -> str:
     if not upright:
-        return f'<text class="tick mid" x="{number(x)}" y="{number(y)}">{text(label)}</text>'
+        return f'<text class="tick mid" x="{number(x)}" y="{number(y)}">{escape(label)}</text>'
     place = f"translate({number(x + 4)} {number(y)}) rotate(-90)"
-    return f'<text class="tick" transform="{place}">{text(label)}</text>'
+    return f'<text class="tick" transform="{place}">{escape(label)}</text>'
 
 
 def _drawn_cells(
@@ -124,10 +124,10 @@ def _drawn_cells(
         kind = "right" if row == column else "wrong"
         tone = " loud" if strength > 0.8 else " strong" if strength > 0.62 else ""
         drawn = (
-            f'<g class="{kind}{tone}"><title>{text(hint)}</title>'
+            f'<g class="{kind}{tone}"><title>{escape(hint)}</title>'
             f'<rect x="{number(x + 1)}" y="{number(y + 1)}" width="{side - 2}" height="{side - 2}" '
             f'rx="3" fill-opacity="{strength:.2f}"/><text class="mid" x="{number(x + side / 2)}" '
-            f'y="{number(y + side / 2 + 4.5)}">{text(_short(images))}</text></g>'
+            f'y="{number(y + side / 2 + 4.5)}">{escape(_short(images))}</text></g>'
         )
         yield (row, column), drawn
 
@@ -159,7 +159,7 @@ def _shrunken(
         f'<image class="crisp" href="{picture}" x="{left:g}" y="{top:g}" width="{MAP_SIDE}" '
         f'height="{MAP_SIDE}" preserveAspectRatio="none"/>'
         f'<text class="tick mid" x="{number(left + MAP_SIDE / 2)}" '
-        f'y="{number(top + MAP_SIDE + 18)}">{text(note)}</text>'
+        f'y="{number(top + MAP_SIDE + 18)}">{escape(note)}</text>'
     )
     return body, (left + MAP_SIDE + 8, top + MAP_SIDE + (26 if note else 8))
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from inceptionkit.report import svg
-from inceptionkit.report.svg import Axes
+from inceptionkit import svg
+from inceptionkit.svg import Axes
 from inceptionkit.text import percent, whole_percent
 
 HEIGHT = 300  # units

@@ -15,7 +15,7 @@ from inceptionkit.report.against_cost import exits_against_cost
 from inceptionkit.report.charts import exit_ink, loss_curves, rate_curve, top1_curves
 from inceptionkit.report.confusion import MAP_CELLS, RIGHT_RGB, WRONG_RGB, matrix, shades
 from inceptionkit.report.content import EpochRow, ExitRow, RunContent
-from inceptionkit.report.svg import round_range, round_steps
+from inceptionkit.svg import round_range, round_steps
 
 MakeRun = Callable[..., RunContent]
 SVG = "{http://www.w3.org/2000/svg}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
-
 from inceptionkit.derive.cost import NetCost, cost
 from inceptionkit.derive.diagram.labels import width
 from inceptionkit.derive.diagram.palette import DARK, LIGHT, Palette, Theme, darkened
-from inceptionkit.derive.diagram.render import draw_shape, number, rectangle, swatch, text
+from inceptionkit.derive.diagram.render import draw_shape, rectangle, swatch, text
 from inceptionkit.derive.diagram.rows import Sheet, sheet
 from inceptionkit.derive.diagram.shapes import Box, Flow, Kind
 from inceptionkit.spec import Net
+from inceptionkit.svg import escape, number
 from inceptionkit.text import quantity
 
 MARGIN = 22.0
@@ -67,7 +66,7 @@ def draw(net: Net, *, paths: bool = False, flow: Flow = "right", theme: Theme = 
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{number(wide)}" '
         f'height="{number(high)}" font-family="{FONT}" stroke-width="1.2" role="img">'
-        f"<title>{html.escape(net.name)}</title><desc>{html.escape(description(priced))}</desc>"
+        f"<title>{escape(net.name)}</title><desc>{escape(description(priced))}</desc>"
         f"{style}{body}</svg>\n"
     )
 

@@ -6,7 +6,6 @@ the viewer prefers dark.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from itertools import pairwise
 from math import hypot
@@ -15,14 +14,10 @@ from inceptionkit.derive.diagram.labels import SIZE, width
 from inceptionkit.derive.diagram.layout import CELL, CELL_GAP, LINE, PAD
 from inceptionkit.derive.diagram.palette import Palette
 from inceptionkit.derive.diagram.shapes import Box, Flow, Kind, Panel, Point, Shape, Wire
+from inceptionkit.svg import escape, number
 
 CORNER = 6.0  # radius of a wire's corners
 TIP = (6.0, 3.2)  # length and half the width of an arrowhead
-
-
-def number(value: float) -> str:
-    """A coordinate to a tenth, in the fewest characters."""
-    return f"{value:.1f}".removesuffix(".0")
 
 
 def draw_shape(shape: Shape, flow: Flow, palette: Palette) -> str:
@@ -56,7 +51,7 @@ def text(  # noqa: PLR0913 - where, what, how
     bold = f' font-weight="{weight}"' if weight != 400 else ""
     return (
         f'<text class="{of}" x="{number(x)}" y="{number(base)}" text-anchor="{anchor}" '
-        f'font-size="{number(size)}" fill="{colour}"{bold}{spin}>{html.escape(content)}</text>'
+        f'font-size="{number(size)}" fill="{colour}"{bold}{spin}>{escape(content)}</text>'
     )
 
 

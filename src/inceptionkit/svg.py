@@ -1,6 +1,6 @@
-"""The small part of SVG that our figures need: scales, axes, text, and the frame around them.
+"""The small part of SVG that figures and diagrams need: numbers, text, scales, axes, a frame.
 
-Colours are CSS classes, so that the page decides them for light, dark and print. A figure is drawn
+Colors are CSS classes, so that the page decides them for light, dark and print. A figure is drawn
 480 units wide: about its size on a laptop, and readable at the width of a phone.
 """
 
@@ -15,7 +15,7 @@ WIDTH = 480
 INKS = 6  # line colours of the page: .ink0 (main) to .ink5
 
 
-def text(content: str) -> str:
+def escape(content: str) -> str:
     """Content as XML text or attribute value."""
     return html.escape(printable(content, lines=True))
 
@@ -116,7 +116,7 @@ def x_axis(frame: Axes, ticks: Iterable[float], label: str, say: Callable[[float
     """The horizontal axis: its line, its numbers and what they count."""
     marks = "".join(
         f'<text class="tick mid" x="{number(frame.x(tick))}" y="{number(frame.bottom + 18)}">'
-        f"{text(say(tick))}</text>"
+        f"{escape(say(tick))}</text>"
         for tick in ticks
     )
     line = f"M{number(frame.left)} {number(frame.bottom)}H{number(frame.right)}"
@@ -124,7 +124,7 @@ def x_axis(frame: Axes, ticks: Iterable[float], label: str, say: Callable[[float
     return (
         f'<path class="axis" d="{line}"/>{marks}'
         f'<text class="label mid" x="{number(middle)}" y="{number(frame.bottom + 39)}">'
-        f"{text(label)}</text>"
+        f"{escape(label)}</text>"
     )
 
 
@@ -133,7 +133,7 @@ def y_axis(frame: Axes, ticks: Iterable[float], say: Callable[[float], str]) -> 
     rows = [(number(frame.y(tick)), number(frame.y(tick) + 4), say(tick)) for tick in ticks]
     lines = "".join(f"M{number(frame.left)} {y}H{number(frame.right)}" for y, _, _ in rows)
     marks = "".join(
-        f'<text class="tick end" x="{number(frame.left - 8)}" y="{y}">{text(said)}</text>'
+        f'<text class="tick end" x="{number(frame.left - 8)}" y="{y}">{escape(said)}</text>'
         for _, y, said in rows
     )
     return f'<path class="grid" d="{lines}"/>{marks}'
@@ -152,6 +152,7 @@ def figure(name: str, *, title: str, description: str, body: str, size: tuple[fl
     width, height = (number(side) for side in size)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-labelledby="{name}-title {name}-desc"><title id="{name}-title">{text(title)}</title>'
-        f'<desc id="{name}-desc">{text(description)}</desc>{body}</svg>'
+        f'aria-labelledby="{name}-title {name}-desc">'
+        f'<title id="{name}-title">{escape(title)}</title>'
+        f'<desc id="{name}-desc">{escape(description)}</desc>{body}</svg>'
     )
