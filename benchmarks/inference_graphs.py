@@ -19,7 +19,8 @@ from photographs import photographs
 from torch import nn
 
 from inceptionkit.catalog import architecture
-from inceptionkit.convert.rename import RULES, key_map
+from inceptionkit.convert.rename import key_map
+from inceptionkit.convert.torchvision import RULES
 from inceptionkit.deployment.libraries import library
 from inceptionkit.deployment.lower import whole
 from inceptionkit.deployment.onnx import onnx_model

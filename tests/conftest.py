@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from inceptionkit.catalog import architecture
-from inceptionkit.convert.rename import RULES, rename
+from inceptionkit.convert.rename import rename
+from inceptionkit.convert.torchvision import RULES
 from inceptionkit.derive import tensors
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing

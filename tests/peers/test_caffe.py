@@ -18,14 +18,14 @@ from inceptionkit.network import build
 pytestmark = pytest.mark.peer
 
 CLOSE = 1e-4  # another framework: the order of sums differs
-PUBLISHED = {one.name: one for one in caffe.PUBLISHED}
+CHECKPOINTS = {one.name: one for one in caffe.CHECKPOINTS}
 MEANS_BGR = (104, 117, 123)
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize(
     ("name", "old"),
-    [(name, old) for name in PUBLISHED for old in (False, True) if not (old and "bn" in name)],
+    [(name, old) for name in CHECKPOINTS for old in (False, True) if not (old and "bn" in name)],
 )
 def test_a_caffemodel_gives_the_scores_that_opencv_computes(
     opencv: ModuleType, pictures: Callable, tmp_path: Path, name: str, old: bool
@@ -34,7 +34,7 @@ def test_a_caffemodel_gives_the_scores_that_opencv_computes(
 
     In both forms of the file; batch norm is younger than the old one.
     """
-    theirs = PUBLISHED[name]
+    theirs = CHECKPOINTS[name]
     bgr = theirs.colour == "BGR"
     net = architecture(name, classes=100)
     pixels = pictures(theirs.preprocessing, 4)
@@ -49,7 +49,7 @@ def test_a_caffemodel_gives_the_scores_that_opencv_computes(
     )
     peer.enableWinograd(False)  # whose 3x3 convolutions lose a decimal
 
-    adopted = caffe.adopt(read(tmp_path / "net.caffemodel"), where="net.caffemodel")
+    adopted = caffe.convert(read(tmp_path / "net.caffemodel"), where="net.caffemodel")
     ours = filled(adopted)
 
     assert adopted.net == net

@@ -69,7 +69,7 @@ def test_each_form_of_file_gives_the_scores_that_keras_computes(
     model.save_weights(paths[1])
     model.save(paths[2])
 
-    adopted = [importer.adopt(read(path), where=path.name) for path in paths]
+    adopted = [importer.convert(read(path), where=path.name) for path in paths]
 
     assert [one.net for one in adopted] == 3 * [architecture(importer.NAME, classes=CLASSES)]
     for other in adopted[1:]:

@@ -9,7 +9,8 @@ from telling import images_for, shake, trunk_outputs
 from torch import Tensor, nn
 
 from inceptionkit.catalog import architecture
-from inceptionkit.convert.rename import RULES, TORCHVISION_GOOGLENET, key_map
+from inceptionkit.convert.rename import key_map
+from inceptionkit.convert.torchvision import RULES, TORCHVISION_GOOGLENET
 from inceptionkit.errors import WeightsError
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.spec import Net

@@ -21,9 +21,8 @@ from torch import Tensor, nn
 
 import inceptionkit
 from inceptionkit.api.convert import convert
-from inceptionkit.convert.class_names import imagenet
 from inceptionkit.convert.hub import RELEASES
-from inceptionkit.convert.registry import import_weights
+from inceptionkit.convert.registry import imagenet_classes, import_weights
 from inceptionkit.preprocess import Preprocessing
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]  # theirs are not ours to mend
@@ -131,7 +130,7 @@ def test_googlenet_of_torchvision(
 
     ours = assert_same_answers(tmp_path / "new.pth", peer, answers, images, by_imagenet)
 
-    assert ours.card.classes == imagenet()
+    assert ours.card.classes == imagenet_classes()
 
 
 @torch.inference_mode()
@@ -212,7 +211,7 @@ def test_the_background_class_of_a_port_from_tensorflow_is_left_out(
 
     ours = assert_same_answers(tmp_path / "tf.safetensors", peer, answers, images, to_one)
 
-    assert ours.card.classes == imagenet()
+    assert ours.card.classes == imagenet_classes()
     assert import_weights(tmp_path / "tf.safetensors").background
 
 
@@ -281,13 +280,13 @@ def test_a_file_of_keras_becomes_a_model(keras: ModuleType, tmp_path: Path, name
     imported = import_weights(tmp_path / name)
 
     assert imported.card.architecture.name == "inception_v3:keras"
-    assert (imported.format, imported.card.classes) == ("Keras", imagenet())
+    assert (imported.format, imported.card.classes) == ("Keras", imagenet_classes())
 
 
 def test_class_names_are_those_of_torchvision(torchvision_models: ModuleType) -> None:
     categories = torchvision_models.GoogLeNet_Weights.DEFAULT.meta["categories"]
 
-    assert imagenet() == tuple(categories)
+    assert imagenet_classes() == tuple(categories)
 
 
 def test_released_files_are_those_that_torchvision_and_timm_name(

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inceptionkit.convert.converted import Adopted
+from inceptionkit.convert.rename import ConvertedWeights
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.spec import Net
 
@@ -84,7 +84,7 @@ def arrays(model: InceptionNet) -> dict[str, np.ndarray]:
     }
 
 
-def filled(adopted: Adopted) -> InceptionNet:
+def filled(adopted: ConvertedWeights) -> InceptionNet:
     """The module of a network that was adopted."""
     model = build(adopted.net, weights_follow=True)
     counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}

@@ -11,7 +11,7 @@ from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result
 
 if TYPE_CHECKING:
-    from inceptionkit.convert.registry import Imported
+    from inceptionkit.convert.registry import ImportedModel
     from inceptionkit.model import Card
 
 
@@ -59,7 +59,7 @@ class ConvertResult(Result):
 
     path: Path
     card: Card
-    imported: Imported | None = None
+    imported: ImportedModel | None = None
     network: str | None = None
     exits_left_out: tuple[str, ...] = ()
 
@@ -111,8 +111,7 @@ def convert(request: ConvertRequest) -> ConvertResult:
         UnknownNameError: no released weights have that id.
         RunError: `out` cannot be written.
     """
-    from inceptionkit.convert.class_names import read_names
-    from inceptionkit.convert.registry import import_weights
+    from inceptionkit.convert.registry import import_weights, read_class_names
     from inceptionkit.convert.torchvision import write_for_torchvision
     from inceptionkit.model import read_model, write_model
 
@@ -129,7 +128,7 @@ def convert(request: ConvertRequest) -> ConvertResult:
         return ConvertResult(
             path=out, card=card, network=made.network, exits_left_out=made.left_out
         )
-    names = None if request.classes is None else read_names(Path(request.classes))
+    names = None if request.classes is None else read_class_names(Path(request.classes))
     imported = import_weights(str(request.source), names)
     write_model(out, imported.card, imported.tensors)
     return ConvertResult(path=out, card=imported.card, imported=imported)

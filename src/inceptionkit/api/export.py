@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from numpy.typing import NDArray
 
-from inceptionkit.convert.registry import read
+from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.agreement import Agreement
 from inceptionkit.deployment.files import graph_files
 from inceptionkit.deployment.lower import staged
@@ -138,7 +138,7 @@ def export(
     """
     asked, listener = asked or Wanted(), listener or Silence()
     free_place(Path(out))
-    card, tensors = read(model)
+    card, tensors = read_weights(model)
     compared = images_to_compare(card, images)
     made = checked(make(card, tensors, asked, data, listener), tensors, compared, listener)
     return write(made, Path(out))

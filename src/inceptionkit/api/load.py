@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
 
-from inceptionkit.convert.registry import read
+from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.engines import BATCH, Mode
 from inceptionkit.deployment.files import load_exported
 from inceptionkit.deployment.in_memory import ENGINES, deployed, fastest, here
@@ -58,7 +58,7 @@ def load(
     names = tuple(name for name in ENGINES if name == wish) or here()
     if wish == "torch" or not names:
         return in_torch(path, BATCH[tuned])
-    card, tensors = read(path)
+    card, tensors = read_weights(path)
     ways = {name: deployed(card, tensors, name, threads=count, mode=tuned) for name in names}
     return ways[fastest(ways) if len(ways) > 1 else names[0]]
 

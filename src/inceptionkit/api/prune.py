@@ -66,13 +66,13 @@ def prune(request: PruneRequest) -> PruneResult:
         UnknownNameError: it has no such exit, or no released weights have that id.
         RunError: something stands at `out` already, or it cannot be written.
     """
-    from inceptionkit.convert.registry import beside, read
+    from inceptionkit.convert.registry import beside, read_weights
     from inceptionkit.derive import cost
     from inceptionkit.model import write_model
     from inceptionkit.model.prune import exit_at, pruned
     from inceptionkit.training.run.folder import free
 
-    card, tensors = read(request.model)
+    card, tensors = read_weights(request.model)
     name = exit_at(card.architecture, request.at)
     folder = Path(request.out) if request.out else beside(request.model, name)
     free(folder)

@@ -16,10 +16,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from inceptionkit.convert import fill as published
-from inceptionkit.convert.converted import Adopted
-from inceptionkit.convert.fill import Published, Tensors
-from inceptionkit.convert.rename import Rules
+from inceptionkit.convert.rename import (
+    ConvertedWeights,
+    KnownCheckpoint,
+    Rules,
+    Tensors,
+    fill_network,
+)
 from inceptionkit.preprocess import Preprocessing
 
 UNSCALED = (1 / 255, 1 / 255, 1 / 255)  # as a standard deviation: pixels stay from 0 to 255
@@ -70,15 +73,15 @@ NIN_IMAGENET: Rules = (
 )
 NIN_CIFAR: Rules = ((r"^trunk\.", ""), (r"^head\.0\.", "cccp6."), *SUFFIXES)
 
-PUBLISHED = (
-    Published(name="googlenet", rules=GOOGLENET, preprocessing=IMAGENET, colour="BGR"),
-    Published(name="bn_inception", rules=GOOGLENET, preprocessing=IMAGENET, colour="BGR"),
-    Published(name="nin_imagenet", rules=NIN_IMAGENET, preprocessing=IMAGENET, colour="BGR"),
-    Published(name="nin_cifar10:caffe", rules=NIN_CIFAR, preprocessing=CIFAR),
+CHECKPOINTS = (
+    KnownCheckpoint(name="googlenet", rules=GOOGLENET, preprocessing=IMAGENET, colour="BGR"),
+    KnownCheckpoint(name="bn_inception", rules=GOOGLENET, preprocessing=IMAGENET, colour="BGR"),
+    KnownCheckpoint(name="nin_imagenet", rules=NIN_IMAGENET, preprocessing=IMAGENET, colour="BGR"),
+    KnownCheckpoint(name="nin_cifar10:caffe", rules=NIN_CIFAR, preprocessing=CIFAR),
 )
 
 
-def adopt(tensors: Tensors, *, where: str) -> Adopted:
+def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
     """A network of Caffe's zoo, with any number of classes, with the exits that the file has.
 
     Args:
@@ -89,7 +92,7 @@ def adopt(tensors: Tensors, *, where: str) -> Adopted:
         WeightsError: it is another network; or tensors are missing, unknown or misshapen, which are
             named.
     """
-    return published.adopt(averaged(tensors), PUBLISHED, where=where)
+    return fill_network(averaged(tensors), CHECKPOINTS, where=where)
 
 
 def averaged(tensors: Tensors) -> Tensors:

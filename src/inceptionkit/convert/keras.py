@@ -14,10 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from inceptionkit.catalog import architecture
-from inceptionkit.convert import fill as published
-from inceptionkit.convert.converted import Adopted
-from inceptionkit.convert.fill import Published, Tensors
-from inceptionkit.convert.rename import Rules
+from inceptionkit.convert.rename import (
+    ConvertedWeights,
+    KnownCheckpoint,
+    Rules,
+    Tensors,
+    fill_network,
+)
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Block, Conv, Step, blocks
 
@@ -49,7 +52,7 @@ SUFFIXES: Rules = (
 PREPROCESSING = Preprocessing(size=299)
 
 
-def adopt(tensors: Tensors, *, where: str) -> Adopted:
+def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
     """Keras' `InceptionV3` with its top, of any number of classes.
 
     Args:
@@ -63,10 +66,12 @@ def adopt(tensors: Tensors, *, where: str) -> Adopted:
     weights = {name: value for name, value in tensors.items() if not STATE.match(name)}
     in_list = any(LISTED.match(name) for name in weights)
     found = {canonical(name): value for name, value in weights.items()}
-    keras = Published(name=NAME, rules=rules(found, in_list=in_list), preprocessing=PREPROCESSING)
+    keras = KnownCheckpoint(
+        name=NAME, rules=rules(found, in_list=in_list), preprocessing=PREPROCESSING
+    )
     ours = {name: value.T if value.ndim == 2 else value for name, value in found.items()}
     ours = {n: v.transpose(3, 2, 0, 1) if v.ndim == 4 else v for n, v in ours.items()}
-    return published.adopt(ours, [keras], where=where)
+    return fill_network(ours, [keras], where=where)
 
 
 def canonical(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Other implementations' files as models of ours, whichever format they have."""
+"""Other programs' weights files as models of ours, whichever format they have, and class names."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from functools import cache
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inceptionkit.convert import class_names, hub
-from inceptionkit.convert.converted import Adopted
+from inceptionkit.convert import hub
+from inceptionkit.convert.rename import ConvertedWeights, Tensors
 from inceptionkit.errors import InceptionError, WeightsError
 from inceptionkit.files import sha256_of
 from inceptionkit.model.folder import CARD, Card, fit_or_raise, read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, classes_of
 
-Tensors: TypeAlias = Mapping[str, NDArray[Any]]
-Named: TypeAlias = Literal["given", "ImageNet", "numbered"]
+ClassNamesFrom: TypeAlias = Literal["given", "ImageNet", "numbered"]
+
+_IMAGENET_CLASSES = 1000
+_ILSVRC_ORDER = ("Caffe", "bn_inception")  # lim0606's classes follow ILSVRC's own numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Format:
     name: str
     patterns: tuple[str, ...]  # of file names
     reader: str  # module of `convert.formats` with read(path)
-    adopter: str  # module of `convert` with adopt(tensors, where=...)
+    converter: str  # module of `convert` with convert(tensors, where=...)
 
 
 FORMATS: tuple[Format, ...] = (
@@ -42,12 +45,11 @@ FORMATS: tuple[Format, ...] = (
     Format("TensorFlow", ("*.ckpt", "*.ckpt-*", "*.index", "*.data-*"), "tensorflow", "tf_slim"),
     Format("Caffe", ("*.caffemodel",), "caffe", "caffe"),
 )
-OWN_ORDER = ("Caffe", "bn_inception")  # lim0606's classes are in the order of ILSVRC's own numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """Another implementation's file as a model.
+class ImportedModel:
+    """Another program's file as a model.
 
     Attributes:
         card: what `model.json` will say.
@@ -63,12 +65,12 @@ class Imported:
     tensors: Tensors
     path: Path
     format: str
-    named: Named
+    named: ClassNamesFrom
     background: bool
     untrained: tuple[str, ...]
 
 
-def read(source: str | Path) -> tuple[Card, Tensors]:
+def read_weights(source: str | Path) -> tuple[Card, Tensors]:
     """Read a model: a model folder, a run folder, a weights file, or released weights by id.
 
     Raises:
@@ -82,8 +84,8 @@ def read(source: str | Path) -> tuple[Card, Tensors]:
     return imported.card, imported.tensors
 
 
-def import_weights(source: str | Path, names: Sequence[str] | None = None) -> Imported:
-    """Read a weights file of another implementation.
+def import_weights(source: str | Path, names: Sequence[str] | None = None) -> ImportedModel:
+    """Read a weights file of another program.
 
     Args:
         source: a file, or the id of released weights.
@@ -95,41 +97,36 @@ def import_weights(source: str | Path, names: Sequence[str] | None = None) -> Im
             fit; nothing was loaded.
         UnknownNameError: no released weights have that id.
     """
-    path, release = locate(source)
+    path, release = _locate(source)
     format_ = format_of(path)
-    digest, adopted = adopt(path, format_, release)
+    digest, converted = _convert(path, format_, release)
     untrained: tuple[str, ...] = ()
     if release is not None and not release.trained_exits:
-        untrained = tuple(e.name for e in adopted.net.exits)
-        adopted = without_exits(adopted)
-    net, tensors = adopted.net, adopted.tensors
-    fit_or_raise(path, net, tensors)
-    refuse_not_finite(path, tensors)
-    classes, named = named_classes(net, format_, names)
+        untrained = tuple(e.name for e in converted.net.exits)
+        tensors = {n: v for n, v in converted.tensors.items() if not n.startswith("exits.")}
+        converted = replace(converted, net=replace(converted.net, exits=()), tensors=tensors)
+    fit_or_raise(path, converted.net, converted.tensors)
+    _refuse_not_finite(path, converted.tensors)
+    classes, named = name_classes(converted.net, format_, names)
     card = Card(
-        architecture=net,
+        architecture=converted.net,
         classes=classes,
-        preprocessing=preprocessing_of(path, format_, release) or adopted.preprocessing,
+        preprocessing=preprocessing_of(path, format_, release) or converted.preprocessing,
         origin={"file": path.name, "sha256": digest, "kind": format_.name},
     )
-    return Imported(
+    return ImportedModel(
         card=card,
-        tensors=tensors,
+        tensors=converted.tensors,
         path=path,
         format=format_.name,
         named=named,
-        background=adopted.background,
+        background=converted.background,
         untrained=untrained,
     )
 
 
-def locate(source: str | Path) -> tuple[Path, hub.Release | None]:
-    """Find the file, fetching it if `source` is the id of released weights.
-
-    Raises:
-        WeightsError: there is no such file, it is a folder, or it cannot be fetched.
-        UnknownNameError: no released weights have that id.
-    """
+def _locate(source: str | Path) -> tuple[Path, hub.Release | None]:
+    """The file, fetched if `source` is the id of released weights."""
     path = Path(source)
     if path.is_dir():
         what = "a model folder already" if (path / CARD).is_file() else "a folder"
@@ -145,7 +142,12 @@ def locate(source: str | Path) -> tuple[Path, hub.Release | None]:
 
 def is_there(path: Path) -> bool:
     """Whether `path` is a file, or the common beginning of a TensorFlow checkpoint's files."""
-    return path.is_file() or index_of(path).is_file()
+    return path.is_file() or _index_of(path).is_file()
+
+
+def _index_of(path: Path) -> Path:
+    """The file of a TensorFlow checkpoint that lists its tensors."""
+    return path.with_name(f"{path.name}.index")
 
 
 def beside(model: str | Path, made: str) -> Path:
@@ -158,13 +160,8 @@ def beside(model: str | Path, made: str) -> Path:
     return path.with_name(f"{path.name}-{made}")
 
 
-def index_of(path: Path) -> Path:
-    """Give the file of a TensorFlow checkpoint that lists its tensors."""
-    return path.with_name(f"{path.name}.index")
-
-
 def format_of(path: Path) -> Format:
-    """Tell the format by the file's name.
+    """The format, by the file's name.
 
     Raises:
         WeightsError: no format has such names.
@@ -177,35 +174,25 @@ def format_of(path: Path) -> Format:
     raise WeightsError(msg)
 
 
-def adopt(path: Path, format_: Format, release: hub.Release | None) -> tuple[str, Adopted]:
-    """Give the SHA-256 of the file, and the network that is in it.
-
-    Raises:
-        WeightsError: it cannot be read, is damaged or does not fit.
-    """
+def _convert(
+    path: Path, format_: Format, release: hub.Release | None
+) -> tuple[str, ConvertedWeights]:
+    """The SHA-256 of the file, and the network that is in it."""
     reader = import_module(f"inceptionkit.convert.formats.{format_.reader}")
-    adopter = import_module(f"inceptionkit.convert.{format_.adopter}")
+    converter = import_module(f"inceptionkit.convert.{format_.converter}")
     try:
         if isinstance(release, hub.TorchFile):
             digest = hub.check_digits(path, release)
         else:
-            digest = sha256_of(path if path.is_file() else index_of(path))
+            digest = sha256_of(path if path.is_file() else _index_of(path))
         tensors = reader.read(path)
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
         raise WeightsError(msg) from error
-    adopted: Adopted = adopter.adopt(tensors, where=str(path))
-    return digest, adopted
+    return digest, converter.convert(tensors, where=str(path))
 
 
-def without_exits(adopted: Adopted) -> Adopted:
-    """Leave the exits out."""
-    tensors = {n: v for n, v in adopted.tensors.items() if not n.startswith("exits.")}
-    return replace(adopted, net=replace(adopted.net, exits=()), tensors=tensors)
-
-
-def refuse_not_finite(path: Path, tensors: Tensors) -> None:
-    """Refuse weights with which every answer would be none."""
+def _refuse_not_finite(path: Path, tensors: Tensors) -> None:
     wrong = [name for name, value in tensors.items() if not np.isfinite(value).all()]
     if wrong:
         msg = (
@@ -215,9 +202,9 @@ def refuse_not_finite(path: Path, tensors: Tensors) -> None:
         raise WeightsError(msg)
 
 
-def named_classes(
+def name_classes(
     net: Net, format_: Format, names: Sequence[str] | None
-) -> tuple[tuple[str, ...], Named]:
+) -> tuple[tuple[str, ...], ClassNamesFrom]:
     """Name the classes: as given, as in ImageNet, or by number.
 
     Raises:
@@ -225,42 +212,81 @@ def named_classes(
     """
     count = classes_of(net)
     if names is None:
-        if count == class_names.IMAGENET and (format_.name, net.name) != OWN_ORDER:
-            return class_names.imagenet(), "ImageNet"
-        return class_names.numbered(count), "numbered"
+        if count == _IMAGENET_CLASSES and (format_.name, net.name) != _ILSVRC_ORDER:
+            return imagenet_classes(), "ImageNet"
+        return numbered_classes(count), "numbered"
     if len(names) != count:
         msg = f"{len(names)} names of classes for a network with {count}; give one for each"
         raise WeightsError(msg)
     return tuple(names), "given"
 
 
+@cache
+def imagenet_classes() -> tuple[str, ...]:
+    """Names of ImageNet's 1000 classes in their usual order; see `imagenet/ORIGIN.md`."""
+    text = files("inceptionkit.convert").joinpath("imagenet", "classes.txt").read_text("utf-8")
+    return tuple(line.partition(" ")[2] for line in text.splitlines())
+
+
+def numbered_classes(count: int) -> tuple[str, ...]:
+    """Names for classes of which nothing is known.
+
+    >>> numbered_classes(2)
+    ('class_0000', 'class_0001')
+    """
+    return tuple(f"class_{i:04d}" for i in range(count))
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Read a user's names: a line each or, from a .json file, a list.
+
+    Raises:
+        WeightsError: the file cannot be read, is no such list, or names two classes alike.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+        names = json.loads(text) if path.suffix == ".json" else text.splitlines()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        msg = f"{path}: class names cannot be read ({reason}); give text, a name on each line"
+        raise WeightsError(msg) from error
+    if not isinstance(names, list) or not all(isinstance(n, str) and n.strip() for n in names):
+        msg = f"{path}: must list a name for each class, none empty, in the order of the outputs"
+        raise WeightsError(msg)
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        msg = f"{path}: names two classes {twice!r}; give each its own name"
+        raise WeightsError(msg)
+    return tuple(name.strip() for name in names)
+
+
 def preprocessing_of(
     path: Path, format_: Format, release: hub.Release | None
 ) -> Preprocessing | None:
-    """Say what the release states of its preprocessing, or timm's config.json beside the file.
+    """What the release states of its preprocessing, or timm's config.json beside the file.
 
     Raises:
         WeightsError: there is a config.json of timm's, but it states no possible preprocessing.
     """
     if release is not None:
         return release.preprocessing
-    beside = path.with_name("config.json")
-    if format_.adopter != "torchvision" or not beside.is_file():
+    place = path.with_name("config.json")
+    if format_.converter != "torchvision" or not place.is_file():
         return None
     try:
-        config = json.loads(beside.read_bytes())
+        config = json.loads(place.read_bytes())
     except (OSError, ValueError):
         return None  # another program's
     if not isinstance(config, dict) or "pretrained_cfg" not in config:
         return None
     try:
-        return timm_preprocessing(config["pretrained_cfg"])
+        return _timm_preprocessing(config["pretrained_cfg"])
     except (KeyError, IndexError, TypeError, ArithmeticError, InceptionError) as error:
-        msg = f"{beside}: states no preprocessing as timm does ({error!r}); fetch it again"
+        msg = f"{place}: states no preprocessing as timm does ({error!r}); fetch it again"
         raise WeightsError(msg) from error
 
 
-def timm_preprocessing(stated: Mapping[str, Any]) -> Preprocessing:
+def _timm_preprocessing(stated: Mapping[str, Any]) -> Preprocessing:
     """Read what timm's config.json says; it rounds the short side down."""
     size = stated["input_size"][1]
     return Preprocessing.from_json(

@@ -1,115 +1,78 @@
-"""How other implementations name the tensors of the networks that we share with them. No torch.
+"""Another program's tensors as a network of ours: which network it is, and which tensor is which.
 
-A key map is never written down: ours comes from the walk, theirs from ours by rewrite rules.
+Network, classes and exits are read off names and shapes. Our names come from the walk, theirs from
+ours by rewrite rules: no list of tensors stands anywhere.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.catalog import architecture
 from inceptionkit.derive import Shape, tensors
 from inceptionkit.errors import WeightsError
-from inceptionkit.spec import Net
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Conv, Net, classifiers, steps, with_classes
 
 Rules: TypeAlias = tuple[tuple[str, str], ...]  # pattern, replacement; applied in order
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
-COUNTER = "num_batches_tracked"  # torch's own, of batch norm; weighs nothing in evaluation
-SHOWN = 8  # problems that an error lists before it says how many more there are
+_BATCH_COUNTER = "num_batches_tracked"  # torch's own, of batch norm; weighs nothing in evaluation
+_MISFITS_SHOWN = 8  # an error lists so many before it says how many more there are
+_WITH_BACKGROUND = 1001  # outputs of TensorFlow's ImageNet networks; the first is for no class
 
-TORCHVISION_GOOGLENET: Rules = (
-    (r"^trunk\.", ""),
-    (r"\.p1\.0\.", ".branch1."),
-    (r"\.p3\.", ".branch2."),
-    (r"\.p5\.", ".branch3."),
-    (r"\.pool\.", ".branch4."),
-    (r"^exits\.(\w+)\.1\.", r"\1.conv."),
-    (r"^exits\.(\w+)\.2\.fc", r"\1.fc1"),
-    (r"^exits\.(\w+)\.4\.fc", r"\1.fc2"),
-    (r"^head\.2\.", ""),
-)
-TORCHVISION_INCEPTION_V3: Rules = (
-    (r"^trunk\.conv(\d)(\w)\.", r"Conv2d_\1\2."),
-    (r"^trunk\.mixed(\d)(\w)\.", r"Mixed_\1\2."),
-    (r"^Conv2d_(1a|2a|2b|4a)\.", r"Conv2d_\1_3x3."),
-    (r"^Conv2d_3b\.", "Conv2d_3b_1x1."),
-    (r"\.p1\.0\.", ".branch1x1."),
-    (r"\.pool\.1\.", ".branch_pool."),
-    (r"(Mixed_5.)\.p5\.", r"\1.branch5x5_."),
-    (r"(Mixed_5.|Mixed_6a)\.p33\.", r"\1.branch3x3dbl_."),
-    (r"(Mixed_6a)\.p3\.0", r"\1.branch3x3"),
-    (r"(Mixed_6[b-e])\.p77\.", r"\1.branch7x7dbl_."),
-    (r"(Mixed_6[b-e])\.p7\.", r"\1.branch7x7_."),
-    (r"(Mixed_7a)\.p3\.", r"\1.branch3x3_."),
-    (r"(Mixed_7a)\.p7\.", r"\1.branch7x7x3_."),
-    (r"(Mixed_7[bc])\.p3\.0", r"\1.branch3x3_1"),
-    (r"(Mixed_7[bc])\.p3\.1\.(a|b)\.0", r"\1.branch3x3_2\2"),
-    (r"(Mixed_7[bc])\.p33\.2\.(a|b)\.0", r"\1.branch3x3dbl_3\2"),
-    (r"(Mixed_7[bc])\.p33\.", r"\1.branch3x3dbl_."),
-    *((rf"_\.{i}\.", f"_{i + 1}.") for i in range(5)),  # they count from 1
-    (r"^exits\.aux\.1\.", "AuxLogits.conv0."),
-    (r"^exits\.aux\.2\.", "AuxLogits.conv1."),
-    (r"^exits\.aux\.4\.", "AuxLogits."),
-    (r"^head\.\d\.", ""),  # with dropout it is the third operator, without the second
-)
-TORCHVISION_ALEXNET: Rules = (
-    *(
-        (rf"^trunk\.conv{i}\.conv\.", f"features.{at}.")
-        for i, at in enumerate((0, 3, 6, 8, 10), start=1)
-    ),
-    *((rf"^head\.{ours}\.fc\.", f"classifier.{at}.") for ours, at in ((2, 1), (4, 4), (5, 6))),
-)
-TORCHVISION_VGG16: Rules = (
-    *(
-        (rf"^trunk\.{name}\.conv\.", f"features.{at}.")
-        for name, at in zip(
-            (
-                f"conv{i}_{j}"
-                for i, depth in enumerate((2, 2, 3, 3, 3), start=1)
-                for j in range(1, depth + 1)
-            ),
-            (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
-            strict=True,
-        )
-    ),
-    *((rf"^head\.{ours}\.fc\.", f"classifier.{at}.") for ours, at in ((0, 0), (2, 3), (4, 6))),
-)
-CADENE_BN_INCEPTION: Rules = (
-    (r"^trunk\.conv1\.", "conv1_7x7_s2."),
-    (r"^trunk\.conv2\.", "conv2_3x3_reduce."),
-    (r"^trunk\.conv3\.", "conv2_3x3."),
-    (r"^trunk\.inception(\w+)\.", r"inception_\1_"),
-    (r"_p1\.0\.", "_1x1."),
-    (r"_p3\.0\.", "_3x3_reduce."),
-    (r"_p3\.1\.", "_3x3."),
-    (r"_p33\.0\.", "_double_3x3_reduce."),
-    (r"_p33\.(\d)\.", r"_double_3x3_\1."),
-    (r"_pool\.1\.", "_pool_proj."),
-    (r"\.conv\.", "."),
-    (r"\.bn\.", "_bn."),
-    (r"^head\.1\.fc\.", "last_linear."),
-)
 
-RULES: Mapping[tuple[str, str], Rules] = MappingProxyType(
-    {
-        ("torchvision", "googlenet:torchvision"): TORCHVISION_GOOGLENET,
-        ("torchvision", "inception_v3"): TORCHVISION_INCEPTION_V3,
-        ("torchvision", "alexnet:torchvision"): TORCHVISION_ALEXNET,
-        ("torchvision", "vgg16"): TORCHVISION_VGG16,
-        ("timm", "inception_v3"): TORCHVISION_INCEPTION_V3,
-        ("pytorch-fid", "inception_v3:fid"): TORCHVISION_INCEPTION_V3,
-        ("pretrainedmodels", "bn_inception:cadene"): CADENE_BN_INCEPTION,
-    }
-)  # (whose, our architecture) -> rules
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCheckpoint:
+    """A network of the catalog as another program writes it down.
+
+    Attributes:
+        name: in the catalog, with the dialect.
+        rules: from our names to theirs.
+        preprocessing: what that program does to an image.
+        colour: the order in which the network was trained to see the channels.
+    """
+
+    name: str
+    rules: Rules
+    preprocessing: Preprocessing
+    colour: Literal["RGB", "BGR"] = "RGB"
+
+    def names(self) -> set[str]:
+        """Their names of all tensors but those of exits, which may be missing from a file."""
+        net = replace(architecture(self.name), exits=())
+        return {rename(ours, self.rules) for ours, _ in tensors(net)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedWeights:
+    """A network of ours that another program's tensors fill.
+
+    Attributes:
+        net: the architecture, with the classes and exits that the file has.
+        tensors: our names -> float32 arrays in our layout, exactly those of `net`.
+        preprocessing: what that program does to an image.
+        background: whether its first output stood for none of the classes, and was left out.
+    """
+
+    net: Net
+    tensors: Tensors
+    preprocessing: Preprocessing
+    background: bool = False
 
 
 def rename(key: str, rules: Rules) -> str:
-    """Apply every rule, in order.
+    r"""Apply every rule, in order.
 
-    >>> rename("trunk.inception3a.p3.1.conv.weight", TORCHVISION_GOOGLENET)
-    'inception3a.branch2.1.conv.weight'
+    >>> rename("trunk.conv1.conv.weight", ((r"^trunk\.", ""), (r"\.conv\.", ".")))
+    'conv1.weight'
     """
     for pattern, into in rules:
         key = re.sub(pattern, into, key)
@@ -121,7 +84,7 @@ def key_map(net: Net, theirs: Mapping[str, Shape], rules: Rules) -> dict[str, st
 
     Args:
         net: the architecture; with exits if theirs has them, without if not.
-        theirs: name -> shape of every tensor they have. Batch norm's counters are passed over.
+        theirs: name -> shape of every tensor they have. Batch norm's counters are skipped.
         rules: from our names to theirs.
 
     Returns:
@@ -132,21 +95,128 @@ def key_map(net: Net, theirs: Mapping[str, Shape], rules: Rules) -> dict[str, st
     """
     needed = dict(tensors(net))
     plan = {ours: rename(ours, rules) for ours in needed}
-    wrong = [
+    misfits = [
         f"{plan[ours]}: got {theirs.get(plan[ours], 'nothing')}, {net.name} needs {shape}"
         for ours, shape in needed.items()
         if theirs.get(plan[ours]) != shape
     ]
     known = set(plan.values())
-    wrong += [
+    misfits += [
         f"{name}: not in {net.name}"
         for name in theirs
-        if name not in known and not name.endswith(COUNTER)
+        if name not in known and not name.endswith(_BATCH_COUNTER)
     ]
-    if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        msg = (
-            f"{len(wrong)} tensors do not fit {net.name}: {'; '.join(sorted(wrong)[:SHOWN])}{more}"
-        )
+    if misfits:
+        shown = "; ".join(sorted(misfits)[:_MISFITS_SHOWN])
+        more = f" and {len(misfits) - _MISFITS_SHOWN} more" if len(misfits) > _MISFITS_SHOWN else ""
+        msg = f"{len(misfits)} tensors do not fit {net.name}: {shown}{more}"
         raise WeightsError(msg)
     return plan
+
+
+def fill_network(
+    found: Tensors, candidates: Sequence[KnownCheckpoint], *, where: str
+) -> ConvertedWeights:
+    """Fill the one network among `candidates` whose names `found` has.
+
+    Args:
+        found: their names -> arrays, in our layout: (out, in, height, width) and (out, in).
+        candidates: the networks that it may be.
+        where: the file, for errors.
+
+    Returns:
+        The network with the classes and exits that `found` has. If it was trained on BGR its first
+        kernels are reversed, so that it takes RGB as every network here.
+
+    Raises:
+        WeightsError: it is none of them; or tensors are missing, unknown or misshapen, which are
+            named. Nothing is filled in part.
+    """
+    checkpoint = _recognise(found, candidates, where=where)
+    net = _as_written(checkpoint, found)
+    needed = dict(tensors(net))
+    shaped = dict(found)
+    for ours, shape in needed.items():
+        name = rename(ours, checkpoint.rules)
+        if name in found:
+            shaped[name] = _fitted(found[name], shape)
+    shapes = {name: value.shape for name, value in shaped.items()}
+    try:
+        plan = key_map(net, shapes, checkpoint.rules)
+    except WeightsError as error:
+        msg = f"{where}: {error}; give the file of an unchanged network"
+        raise WeightsError(msg) from error
+    arrays = {ours: shaped[plan[ours]] for ours in needed}
+    if checkpoint.colour == "BGR":
+        first = next(step.at for step in steps(net) if isinstance(step.op, Conv))
+        arrays[f"{first}.conv.weight"] = arrays[f"{first}.conv.weight"][:, ::-1]
+    return ConvertedWeights(
+        net=net,
+        tensors={k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()},
+        preprocessing=checkpoint.preprocessing,
+    )
+
+
+def _recognise(
+    found: Tensors, candidates: Sequence[KnownCheckpoint], *, where: str
+) -> KnownCheckpoint:
+    """The network whose names, less those of its exits, `found` has most of and lacks fewest of."""
+
+    def score(checkpoint: KnownCheckpoint) -> int:
+        names = checkpoint.names()
+        return 2 * len(names & found.keys()) - len(names)
+
+    if not any(checkpoint.names() & found.keys() for checkpoint in candidates):
+        shown = ", ".join(sorted(found)[:3])
+        known = ", ".join(checkpoint.name for checkpoint in candidates)
+        msg = f"{where}: its tensors ({shown}, ...) are those of none of {known}; give another file"
+        raise WeightsError(msg)
+    return max(candidates, key=score)
+
+
+def _as_written(checkpoint: KnownCheckpoint, found: Tensors) -> Net:
+    """The network with as many classes as its head has in `found`, and the exits that are there."""
+    net = architecture(checkpoint.name)
+    named = {rename(ours, checkpoint.rules): ours for ours, _ in tensors(net)}
+    present = {named[name] for name in found.keys() & named.keys()}
+    exits = tuple(
+        e for e in net.exits if any(name.startswith(f"exits.{e.name}.") for name in present)
+    )
+    net = replace(net, exits=exits)
+    weights = (
+        found[rename(ours, checkpoint.rules)]
+        for ours in _classifier_tensors(net)
+        if ours.startswith("head.") and ours.endswith(".weight") and ours in present
+    )
+    classes = next((len(value) for value in weights if value.ndim), 0)
+    return with_classes(net, classes) if classes > 1 else net
+
+
+def without_background(converted: ConvertedWeights) -> ConvertedWeights:
+    """The same network without its first output, if it has 1001; unchanged otherwise."""
+    names = _classifier_tensors(converted.net)
+    if any(len(converted.tensors[name]) != _WITH_BACKGROUND for name in names):
+        return converted
+    kept = {name: np.ascontiguousarray(converted.tensors[name][1:]) for name in names}
+    net = with_classes(converted.net, _WITH_BACKGROUND - 1)
+    return replace(converted, net=net, tensors={**converted.tensors, **kept}, background=True)
+
+
+def _classifier_tensors(net: Net) -> list[str]:
+    """Names of the tensors of every classifier of `net`: those whose first axis is the classes."""
+    at = classifiers(net)
+    return [name for name, _ in tensors(net) if name.rsplit(".", 2)[0] in at]
+
+
+def _fitted(value: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """`value` as a convolution if it is linear and `shape` is a convolution's, or the reverse.
+
+    A linear layer on a grid is a convolution as large as the grid, and lists its weights in the
+    same order: out, channels, height, width. What differs in more than that is returned as it is.
+    """
+
+    def flat(sizes: Shape) -> Shape:
+        return (*sizes[:1], math.prod(sizes[1:]))
+
+    linear = 2 in (value.ndim, len(shape))
+    return value.reshape(shape) if linear and flat(value.shape) == flat(shape) else value

@@ -16,10 +16,14 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.convert import fill as published
-from inceptionkit.convert.converted import Adopted
-from inceptionkit.convert.fill import Published, Tensors
-from inceptionkit.convert.rename import Rules
+from inceptionkit.convert.rename import (
+    ConvertedWeights,
+    KnownCheckpoint,
+    Rules,
+    Tensors,
+    fill_network,
+    without_background,
+)
 from inceptionkit.preprocess import Preprocessing
 
 AVERAGED = "/ExponentialMovingAverage"  # what slim evaluates where there is one
@@ -114,8 +118,8 @@ INCEPTION_V3: Rules = (
     (r"^head\.2\.", "InceptionV3/Logits/Conv2d_1c_1x1."),
     *SUFFIXES,
 )
-PUBLISHED = tuple(
-    Published(name=name, rules=rules, preprocessing=Preprocessing(size=size, crop=0.875))
+CHECKPOINTS = tuple(
+    KnownCheckpoint(name=name, rules=rules, preprocessing=Preprocessing(size=size, crop=0.875))
     for name, rules, size in (
         ("googlenet:tf_slim", INCEPTION_V1, 224),
         ("bn_inception:tf_slim", INCEPTION_V2, 224),
@@ -124,7 +128,7 @@ PUBLISHED = tuple(
 )
 
 
-def adopt(tensors: Tensors, *, where: str) -> Adopted:
+def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
     """One of slim's Inception networks, with any number of classes, with or without its exit.
 
     Of 1001 outputs, as the released networks have them, the first stands for background: it is left
@@ -143,7 +147,7 @@ def adopt(tensors: Tensors, *, where: str) -> Adopted:
     averages = {n.removesuffix(AVERAGED): v for n, v in weights.items() if n.endswith(AVERAGED)}
     weights = {n: v for n, v in weights.items() if not n.endswith(AVERAGED)} | averages
     ours = {name: in_our_layout(name, value) for name, value in weights.items()}
-    return published.without_background(published.adopt(ours, PUBLISHED, where=where))
+    return without_background(fill_network(ours, CHECKPOINTS, where=where))
 
 
 def in_our_layout(name: str, value: NDArray[np.floating]) -> NDArray[np.floating]:

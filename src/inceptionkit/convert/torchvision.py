@@ -9,19 +9,109 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from inceptionkit.catalog import architecture
-from inceptionkit.convert import fill as published
-from inceptionkit.convert.converted import Adopted
-from inceptionkit.convert.fill import Published, Tensors
 from inceptionkit.convert.formats import pytorch, safetensors
-from inceptionkit.convert.rename import RULES, rename
+from inceptionkit.convert.rename import (
+    ConvertedWeights,
+    KnownCheckpoint,
+    Rules,
+    Tensors,
+    fill_network,
+    rename,
+    without_background,
+)
 from inceptionkit.derive import tensors as tensors_of
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Interpolation, Preprocessing
 from inceptionkit.preprocess.preprocessing import Triple
 from inceptionkit.spec import Net, classes_of, with_classes
 
-WRAPPED = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
-ENOUGH = 0.5  # share of a network's names that a file must have to be taken for it
+_WRAPPED = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
+_ENOUGH = 0.5  # share of a network's names that a file must have to be taken for it
+
+TORCHVISION_GOOGLENET: Rules = (
+    (r"^trunk\.", ""),
+    (r"\.p1\.0\.", ".branch1."),
+    (r"\.p3\.", ".branch2."),
+    (r"\.p5\.", ".branch3."),
+    (r"\.pool\.", ".branch4."),
+    (r"^exits\.(\w+)\.1\.", r"\1.conv."),
+    (r"^exits\.(\w+)\.2\.fc", r"\1.fc1"),
+    (r"^exits\.(\w+)\.4\.fc", r"\1.fc2"),
+    (r"^head\.2\.", ""),
+)
+TORCHVISION_INCEPTION_V3: Rules = (
+    (r"^trunk\.conv(\d)(\w)\.", r"Conv2d_\1\2."),
+    (r"^trunk\.mixed(\d)(\w)\.", r"Mixed_\1\2."),
+    (r"^Conv2d_(1a|2a|2b|4a)\.", r"Conv2d_\1_3x3."),
+    (r"^Conv2d_3b\.", "Conv2d_3b_1x1."),
+    (r"\.p1\.0\.", ".branch1x1."),
+    (r"\.pool\.1\.", ".branch_pool."),
+    (r"(Mixed_5.)\.p5\.", r"\1.branch5x5_."),
+    (r"(Mixed_5.|Mixed_6a)\.p33\.", r"\1.branch3x3dbl_."),
+    (r"(Mixed_6a)\.p3\.0", r"\1.branch3x3"),
+    (r"(Mixed_6[b-e])\.p77\.", r"\1.branch7x7dbl_."),
+    (r"(Mixed_6[b-e])\.p7\.", r"\1.branch7x7_."),
+    (r"(Mixed_7a)\.p3\.", r"\1.branch3x3_."),
+    (r"(Mixed_7a)\.p7\.", r"\1.branch7x7x3_."),
+    (r"(Mixed_7[bc])\.p3\.0", r"\1.branch3x3_1"),
+    (r"(Mixed_7[bc])\.p3\.1\.(a|b)\.0", r"\1.branch3x3_2\2"),
+    (r"(Mixed_7[bc])\.p33\.2\.(a|b)\.0", r"\1.branch3x3dbl_3\2"),
+    (r"(Mixed_7[bc])\.p33\.", r"\1.branch3x3dbl_."),
+    *((rf"_\.{i}\.", f"_{i + 1}.") for i in range(5)),  # they count from 1
+    (r"^exits\.aux\.1\.", "AuxLogits.conv0."),
+    (r"^exits\.aux\.2\.", "AuxLogits.conv1."),
+    (r"^exits\.aux\.4\.", "AuxLogits."),
+    (r"^head\.\d\.", ""),  # with dropout it is the third operator, without the second
+)
+TORCHVISION_ALEXNET: Rules = (
+    *(
+        (rf"^trunk\.conv{i}\.conv\.", f"features.{at}.")
+        for i, at in enumerate((0, 3, 6, 8, 10), start=1)
+    ),
+    *((rf"^head\.{ours}\.fc\.", f"classifier.{at}.") for ours, at in ((2, 1), (4, 4), (5, 6))),
+)
+TORCHVISION_VGG16: Rules = (
+    *(
+        (rf"^trunk\.{name}\.conv\.", f"features.{at}.")
+        for name, at in zip(
+            (
+                f"conv{i}_{j}"
+                for i, depth in enumerate((2, 2, 3, 3, 3), start=1)
+                for j in range(1, depth + 1)
+            ),
+            (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
+            strict=True,
+        )
+    ),
+    *((rf"^head\.{ours}\.fc\.", f"classifier.{at}.") for ours, at in ((0, 0), (2, 3), (4, 6))),
+)
+CADENE_BN_INCEPTION: Rules = (
+    (r"^trunk\.conv1\.", "conv1_7x7_s2."),
+    (r"^trunk\.conv2\.", "conv2_3x3_reduce."),
+    (r"^trunk\.conv3\.", "conv2_3x3."),
+    (r"^trunk\.inception(\w+)\.", r"inception_\1_"),
+    (r"_p1\.0\.", "_1x1."),
+    (r"_p3\.0\.", "_3x3_reduce."),
+    (r"_p3\.1\.", "_3x3."),
+    (r"_p33\.0\.", "_double_3x3_reduce."),
+    (r"_p33\.(\d)\.", r"_double_3x3_\1."),
+    (r"_pool\.1\.", "_pool_proj."),
+    (r"\.conv\.", "."),
+    (r"\.bn\.", "_bn."),
+    (r"^head\.1\.fc\.", "last_linear."),
+)
+
+RULES: Mapping[tuple[str, str], Rules] = MappingProxyType(
+    {
+        ("torchvision", "googlenet:torchvision"): TORCHVISION_GOOGLENET,
+        ("torchvision", "inception_v3"): TORCHVISION_INCEPTION_V3,
+        ("torchvision", "alexnet:torchvision"): TORCHVISION_ALEXNET,
+        ("torchvision", "vgg16"): TORCHVISION_VGG16,
+        ("timm", "inception_v3"): TORCHVISION_INCEPTION_V3,
+        ("pytorch-fid", "inception_v3:fid"): TORCHVISION_INCEPTION_V3,
+        ("pretrainedmodels", "bn_inception:cadene"): CADENE_BN_INCEPTION,
+    }
+)  # (whose, our architecture) -> rules
 
 MINUS_1_TO_1: Triple = (0.5, 0.5, 0.5)  # as mean and as standard deviation
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
@@ -44,7 +134,7 @@ def resized(
 # ImageNet's mean and std are taken per channel to (x * std + mean - 0.5) / 0.5, which undoes it and
 # leaves (pixel / 255 - 0.5) / 0.5.
 TORCHVISION = tuple(
-    Published(name=name, rules=RULES["torchvision", name], preprocessing=preprocessing)
+    KnownCheckpoint(name=name, rules=RULES["torchvision", name], preprocessing=preprocessing)
     for name, preprocessing in (
         ("googlenet:torchvision", resized(224, 256)),
         ("inception_v3", resized(299, 342)),
@@ -52,7 +142,7 @@ TORCHVISION = tuple(
         ("vgg16", resized(224, 256, IMAGENET_MEAN, IMAGENET_STD)),
     )
 )
-CADENE = Published(
+CADENE = KnownCheckpoint(
     name="bn_inception:cadene",
     rules=RULES["pretrainedmodels", "bn_inception:cadene"],
     preprocessing=resized(
@@ -60,13 +150,13 @@ CADENE = Published(
     ),
     colour="BGR",
 )
-FID = Published(
+FID = KnownCheckpoint(
     name="inception_v3:fid",
     rules=RULES["pytorch-fid", "inception_v3:fid"],
     preprocessing=Preprocessing(size=299),
 )
 FID_CLASSES = 1008  # its names are torchvision's; no other Inception-v3 has as many outputs
-PUBLISHED = (*TORCHVISION, CADENE)
+CHECKPOINTS = (*TORCHVISION, CADENE)
 
 Writer: TypeAlias = Callable[[Path, Tensors], None]
 WRITERS: Mapping[str, Writer] = MappingProxyType(
@@ -89,7 +179,7 @@ class ForTorchvision:
     left_out: tuple[str, ...]
 
 
-def adopt(tensors: Tensors, *, where: str) -> Adopted:
+def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
     """A network of torchvision's or timm's, or a port, with the classes and exits of the file.
 
     Args:
@@ -100,37 +190,26 @@ def adopt(tensors: Tensors, *, where: str) -> Adopted:
         WeightsError: it is none of the networks, or tensors are missing, unknown or misshapen,
             which are named.
     """
-    found = unwrapped(tensors)
-    refuse_strangers(found, where)
-    adopted = published.adopt(found, PUBLISHED, where=where)
-    if adopted.net.name == "inception_v3" and classes_of(adopted.net) == FID_CLASSES:
-        adopted = published.adopt(found, [FID], where=where)
-    return published.without_background(adopted)
-
-
-def unwrapped(tensors: Tensors) -> Tensors:
-    """Take away what training wrappers put before every name."""
     found = dict(tensors)
-    for prefix in WRAPPED:
+    for prefix in _WRAPPED:
         if all(name.startswith(prefix) for name in found):
             found = {name.removeprefix(prefix): value for name, value in found.items()}
-    return found
+    _refuse_strangers(found, where)
+    converted = fill_network(found, CHECKPOINTS, where=where)
+    if converted.net.name == "inception_v3" and classes_of(converted.net) == FID_CLASSES:
+        converted = fill_network(found, [FID], where=where)
+    return without_background(converted)
 
 
-def refuse_strangers(found: Tensors, where: str) -> None:
+def _refuse_strangers(found: Tensors, where: str) -> None:
     """Refuse tensors that share a few names with our networks by chance, as ResNet's do."""
-    if max(alike(one, found) for one in PUBLISHED) >= ENOUGH:
+    names = [checkpoint.names() for checkpoint in CHECKPOINTS]
+    if max(len(theirs & found.keys()) / len(theirs) for theirs in names) >= _ENOUGH:
         return
-    known = ", ".join(one.name.partition(":")[0] for one in PUBLISHED)
+    known = ", ".join(checkpoint.name.partition(":")[0] for checkpoint in CHECKPOINTS)
     shown = ", ".join(list(found)[:3])
     msg = f"{where}: none of the networks that are known ({known}); its tensors are {shown}, ..."
     raise WeightsError(msg)
-
-
-def alike(one: Published, found: Tensors) -> float:
-    """Share of the names of a network, its exits aside, that are there."""
-    names = [rename(ours, one.rules) for ours, _ in tensors_of(published.without_exits(one.name))]
-    return sum(name in found for name in names) / len(names)
 
 
 def to_torchvision(net: Net, tensors: Tensors) -> ForTorchvision:
@@ -148,7 +227,7 @@ def to_torchvision(net: Net, tensors: Tensors) -> ForTorchvision:
         if (same.trunk, same.head) == (net.trunk, net.head):
             break
     else:
-        known = ", ".join(one.name for one in TORCHVISION)
+        known = ", ".join(checkpoint.name for checkpoint in TORCHVISION)
         msg = f"{net.name}: torchvision has no such network; it has {known}"
         raise WeightsError(msg)
     kept = net if net.exits == same.exits else replace(net, exits=())

@@ -143,7 +143,7 @@ def _names(dataset: Dataset, marked: NDArray[np.bool_]) -> str:
 def quoted(names: Iterable[str]) -> str:
     """`names` quoted, at most five of them.
 
-    >>> listing(["ape", "bee"])
+    >>> quoted(["ape", "bee"])
     "'ape', 'bee'"
     """
     every = list(names)

@@ -141,7 +141,7 @@ def decode_raw(raw: Raw) -> NDArray[np.uint8]:
 def flippable(classes: Sequence[str]) -> bool:
     """Whether mirrored images keep their class, as far as the names of the classes tell.
 
-    >>> mirrors(["daisy", "rose"]), mirrors(["0", "1", "2"]), mirrors(["turn_left", "ahead"])
+    >>> flippable(["daisy", "rose"]), flippable(["0", "1", "2"]), flippable(["turn_left", "ahead"])
     (True, False, False)
     """
     characters = all(len(name) == 1 for name in classes)

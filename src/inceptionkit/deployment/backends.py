@@ -10,8 +10,7 @@ from typing import TypeAlias
 
 from inceptionkit.api.export import Made, Tensors, Wanted, graphs, main_alone, make
 from inceptionkit.catalog.files import SUFFIX, find
-from inceptionkit.convert.class_names import numbered
-from inceptionkit.convert.registry import read
+from inceptionkit.convert.registry import numbered_classes, read_weights
 from inceptionkit.deployment.backend_timing import Way
 from inceptionkit.deployment.baselines import Plain
 from inceptionkit.deployment.files import RUN_BY, graph_files, load_exported
@@ -135,9 +134,9 @@ def subject(model: str | Path) -> Graphs | Network:
                 msg += "--resize, or time the model that it was exported from"
                 raise DeploymentError(msg)
             return Graphs(card, card.exported, folder, files.keys())
-        return Network(*read(model))
+        return Network(*read_weights(model))
     if path.suffix != SUFFIX and (path.exists() or len(path.parts) > 1):
-        return Network(*read(model))
+        return Network(*read_weights(model))
     net = replace(find(str(model)), exits=())
     if net.image != (3, net.image[1], net.image[1]):
         msg = f"{model}: only networks for square images in RGB are deployed; choose another"
@@ -145,7 +144,9 @@ def subject(model: str | Path) -> Graphs | Network:
     state = build(net).state_dict()
     tensors = {name: v.numpy() for name, v in state.items() if v.is_floating_point()}
     preprocessing = Preprocessing(size=net.image[1])
-    card = Card(architecture=net, classes=numbered(classes_of(net)), preprocessing=preprocessing)
+    card = Card(
+        architecture=net, classes=numbered_classes(classes_of(net)), preprocessing=preprocessing
+    )
     return Network(card, tensors, trained=False)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inceptionkit.api.export import Made, Wanted, checked, free_place, make, write
-from inceptionkit.convert.registry import read
+from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.backends import LeftOut, Network, Ours, needs, written
 from inceptionkit.deployment.benchmark import Row, labelled, rows
 from inceptionkit.deployment.parity import Compared, images_to_compare
@@ -105,7 +105,7 @@ def variants(
         msg = "variants are judged by the images the model was trained on; name them with --data"
         raise DataError(msg)
     asked, listener, threads = asked or Wanted(), listener or Silence(), cores()
-    card, tensors = read(model)
+    card, tensors = read_weights(model)
     compared = images_to_compare(card, images)
     choosing, scored = labelled(card, data, listener)
     network = Network(card, tensors)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.convert.registry import read
+from inceptionkit.convert.registry import read_weights
 from inceptionkit.evaluation.exits.policy import Policy
 from inceptionkit.evaluation.inference import answers
 from inceptionkit.evaluation.predictor import Predictor
@@ -52,7 +52,7 @@ def load(path: str | Path, batch: int = 1) -> Classifier:
         WeightsError: it is none of these, damaged, or cannot be downloaded.
         UnknownNameError: no released weights have that id.
     """
-    card, tensors = read(path)
+    card, tensors = read_weights(path)
     return Classifier(card, network_of(card, tensors), batch)
 
 

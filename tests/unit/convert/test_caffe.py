@@ -14,7 +14,7 @@ from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 
-PUBLISHED = {one.name: one for one in caffe.PUBLISHED}
+CHECKPOINTS = {one.name: one for one in caffe.CHECKPOINTS}
 
 
 def counted(net: Net) -> dict[str, np.ndarray]:
@@ -27,19 +27,19 @@ def counted(net: Net) -> dict[str, np.ndarray]:
 
 def blobs(net: Net, name: str) -> dict[str, np.ndarray]:
     """What reading a caffemodel of `net` gives."""
-    theirs = PUBLISHED[name]
+    theirs = CHECKPOINTS[name]
     layers = caffe_writer.blobs(net, counted(net), theirs.rules, bgr=theirs.colour == "BGR")
     return {f"{layer}/{i}": v for layer, parts in layers.items() for i, v in enumerate(parts)}
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", CHECKPOINTS)
 def test_a_caffemodel_is_adopted(tmp_path: Path, name: str) -> None:
     net = architecture(name, classes=12)
-    theirs = PUBLISHED[name]
+    theirs = CHECKPOINTS[name]
     layers = caffe_writer.blobs(net, counted(net), theirs.rules, bgr=theirs.colour == "BGR")
     (tmp_path / "net.caffemodel").write_bytes(caffe_writer.caffemodel(layers))
 
-    adopted = caffe.adopt(read(tmp_path / "net.caffemodel"), where="net.caffemodel")
+    adopted = caffe.convert(read(tmp_path / "net.caffemodel"), where="net.caffemodel")
 
     assert adopted.net == net
     assert not adopted.background
@@ -95,20 +95,20 @@ def test_the_first_kernels_are_reversed_where_colours_came_in_reverse() -> None:
         ("nin_cifar10:caffe", "conv1/0", False),
     ):
         found = blobs(architecture(name), name)
-        ours = caffe.adopt(found, where="a file").tensors["trunk.conv1.conv.weight"]
+        ours = caffe.convert(found, where="a file").tensors["trunk.conv1.conv.weight"]
 
         assert np.array_equal(ours, found[first][:, ::-1] if reversed_ else found[first])
 
 
 def test_pixels_are_prepared_as_caffe_does() -> None:
     white = np.full((1, 224, 224, 3), 255, np.uint8)
-    preprocessing = PUBLISHED["googlenet"].preprocessing
+    preprocessing = CHECKPOINTS["googlenet"].preprocessing
 
     assert preprocessing.short_side == 256
     np.testing.assert_allclose(
         preprocessing.normalise(white)[0, :, 0, 0], [255 - 123, 255 - 117, 255 - 104], rtol=1e-6
     )
-    assert PUBLISHED["nin_cifar10:caffe"].preprocessing == Preprocessing(
+    assert CHECKPOINTS["nin_cifar10:caffe"].preprocessing == Preprocessing(
         size=32, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255)
     )
 
@@ -121,7 +121,7 @@ def test_a_network_has_the_exits_that_its_file_has(kept: tuple[str, ...]) -> Non
         if not key.startswith(("loss1", "loss2")) or key.startswith(kept)
     }
 
-    net = caffe.adopt(found, where="a file").net
+    net = caffe.convert(found, where="a file").net
 
     assert [e.name for e in net.exits] == [name.replace("loss", "aux") for name in kept]
 
@@ -130,7 +130,7 @@ def test_a_batch_norm_that_was_never_trained_has_no_mean_as_in_caffe() -> None:
     found = blobs(architecture("bn_inception"), "bn_inception")
     found["conv1/7x7_s2/bn/2"] = np.zeros(1, np.float32)
 
-    adopted = caffe.adopt(found, where="a file").tensors
+    adopted = caffe.convert(found, where="a file").tensors
 
     assert not adopted["trunk.conv1.bn.running_mean"].any()
     assert not adopted["trunk.conv1.bn.running_var"].any()
@@ -142,7 +142,7 @@ def test_class_counts_that_differ_between_head_and_exit_are_named() -> None:
     found["loss3/classifier/1"] = np.zeros(7, np.float32)
 
     with pytest.raises(WeightsError) as error:
-        caffe.adopt(found, where="a file")
+        caffe.convert(found, where="a file")
 
     assert str(error.value) == (
         "a file: 4 tensors do not fit googlenet: "
@@ -159,7 +159,7 @@ def test_a_network_with_half_a_classifier_is_refused() -> None:
     del found["cccp8-1024/0"]
 
     with pytest.raises(WeightsError, match="cccp8-1024/0: got nothing"):
-        caffe.adopt(found, where="a file")
+        caffe.convert(found, where="a file")
 
 
 def test_one_class_is_refused() -> None:
@@ -167,4 +167,4 @@ def test_one_class_is_refused() -> None:
     found["cccp8-1024/0"] = np.zeros((1, 1024, 1, 1), np.float32)
 
     with pytest.raises(WeightsError, match=r"cccp8-1024/0: got \(1, 1024, 1, 1\)"):
-        caffe.adopt(found, where="a file")
+        caffe.convert(found, where="a file")

@@ -1,11 +1,12 @@
 """ImageNet's class names, and those that a user gives."""
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from inceptionkit.convert.class_names import imagenet, imagenet_ids, read_names
+from inceptionkit.convert.registry import imagenet_classes, read_class_names
 from inceptionkit.errors import WeightsError
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "imagenet-samples" / "classes.json"
@@ -14,12 +15,12 @@ SHARED = Path(__file__).parents[4] / "shared" / "data" / "imagenet-samples" / "c
 def refusal(path: Path, content: str | bytes) -> str:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(WeightsError) as caught:
-        read_names(path)
+        read_class_names(path)
     return str(caught.value).removeprefix(f"{path}: ")
 
 
 def test_imagenet_has_1000_classes_with_names_of_their_own() -> None:
-    names = imagenet()
+    names = imagenet_classes()
 
     assert len(names) == len(set(names)) == 1000
     assert all(names)
@@ -28,19 +29,23 @@ def test_imagenet_has_1000_classes_with_names_of_their_own() -> None:
     )  # fmt: skip
 
 
+def imagenet_ids() -> list[str]:
+    """The WordNet ids that stand before the names."""
+    shipped = files("inceptionkit.convert").joinpath("imagenet", "classes.txt")
+    return [line.partition(" ")[0] for line in shipped.read_text("utf-8").splitlines()]
+
+
 def test_imagenets_classes_are_in_the_order_of_their_ids() -> None:
-    assert sorted(imagenet_ids()) == list(imagenet_ids())
+    assert sorted(imagenet_ids()) == imagenet_ids()
     assert len(set(imagenet_ids())) == 1000
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs imagenet-samples in ../shared/data")
 def test_the_order_is_that_of_a_sample_of_imagenet() -> None:
-    assert json.loads(SHARED.read_text())["wnid"] == list(imagenet_ids())
+    assert json.loads(SHARED.read_text())["wnid"] == imagenet_ids()
 
 
 def test_the_licence_of_the_names_ships_beside_them() -> None:
-    from importlib.resources import files
-
     origin = files("inceptionkit.convert").joinpath("imagenet", "ORIGIN.md").read_text("utf-8")
 
     assert "WordNet 3.0 Copyright 2006 by Princeton University" in origin
@@ -58,7 +63,7 @@ def test_the_licence_of_the_names_ships_beside_them() -> None:
 def test_names_are_read_from_text_and_json(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_bytes(content.encode())
 
-    assert read_names(tmp_path / name) == ("rose", "field daisy", "tulip")
+    assert read_class_names(tmp_path / name) == ("rose", "field daisy", "tulip")
 
 
 def test_names_that_are_none_are_refused(tmp_path: Path) -> None:
@@ -74,4 +79,4 @@ def test_names_that_are_none_are_refused(tmp_path: Path) -> None:
         "names two classes 'rose'; give each its own name"
     )
     with pytest.raises(WeightsError, match="No such file"):
-        read_names(tmp_path / "none.txt")
+        read_class_names(tmp_path / "none.txt")

@@ -12,10 +12,15 @@ import pytest
 from safetensors.numpy import save_file
 
 from inceptionkit.convert import hub
-from inceptionkit.convert.class_names import imagenet
 from inceptionkit.convert.formats import pytorch
 from inceptionkit.convert.hub import RELEASES, HubFile, TorchFile
-from inceptionkit.convert.registry import format_of, import_weights, preprocessing_of, read
+from inceptionkit.convert.registry import (
+    format_of,
+    imagenet_classes,
+    import_weights,
+    preprocessing_of,
+    read_weights,
+)
 from inceptionkit.errors import UnknownNameError, WeightsError
 from inceptionkit.files import sha256_of
 
@@ -86,7 +91,7 @@ def test_a_release_of_torchvision_is_read_from_torchs_cache(
     assert imported.untrained == ("aux1", "aux2")
     assert imported.card.architecture.exits == ()
     assert not [name for name in imported.tensors if name.startswith("exits.")]
-    assert imported.card.classes == imagenet()
+    assert imported.card.classes == imagenet_classes()
     assert imported.card.origin == {
         "file": path.name,
         "sha256": sha256_of(path),
@@ -109,7 +114,7 @@ def test_trained_exits_of_a_release_are_kept(
     state = state_of("torchvision", "inception_v3", 1000)
     path = cached(tmp_path, state, "inception_v3_google")
     released(monkeypatch, "torchvision/inception_v3", path)
-    card, _ = read("torchvision/inception_v3")
+    card, _ = read_weights("torchvision/inception_v3")
 
     assert [e.name for e in card.architecture.exits] == ["aux"]
 
@@ -125,7 +130,7 @@ def test_a_release_whose_sha256_is_not_that_in_its_name_is_refused(
     path.write_bytes(content)
 
     with pytest.raises(WeightsError) as caught:
-        read("torchvision/googlenet" if by == "id" else path)
+        read_weights("torchvision/googlenet" if by == "id" else path)
 
     said = str(caught.value)
 
@@ -145,7 +150,7 @@ def test_a_release_of_timm_is_read_from_the_hubs_cache(
     imported = import_weights(f"timm/inception_v3.{tag}")
     stated = imported.card.preprocessing
 
-    assert imported.card.classes == imagenet()
+    assert imported.card.classes == imagenet_classes()
     assert imported.background == (classes == 1001)
     assert (stated.short_side, stated.size, stated.interpolation) == (341, 299, "bicubic")
     assert stated.mean[0] == mean
@@ -157,7 +162,7 @@ def test_without_a_network_the_error_says_which_file_of_torchvisions_to_fetch(
     folder = tmp_path / "torch" / "hub" / "checkpoints"
 
     with pytest.raises(WeightsError) as caught:
-        read("torchvision/googlenet")
+        read_weights("torchvision/googlenet")
 
     assert str(caught.value) == (
         "torchvision/googlenet: cannot be downloaded (<urlopen error the tests have no network>); "
@@ -179,7 +184,7 @@ def test_without_a_network_the_error_says_which_repository_to_fetch_from(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
     with pytest.raises(WeightsError) as caught:
-        read("timm/inception_v3.tv_in1k")
+        read_weights("timm/inception_v3.tv_in1k")
 
     assert not hub_home.exists()
     assert str(caught.value).startswith("timm/inception_v3.tv_in1k: cannot be downloaded (")
@@ -192,7 +197,7 @@ def test_without_huggingface_hub_the_error_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
 
     with pytest.raises(WeightsError) as caught:
-        read("timm/inception_v3.tv_in1k")
+        read_weights("timm/inception_v3.tv_in1k")
 
     assert str(caught.value) == (
         "timm/inception_v3.tv_in1k: needs huggingface_hub; pip install 'inceptionkit[hub]', or "
@@ -208,7 +213,7 @@ def test_a_download_is_checked_and_appears_whole(
     there = path.rename(tmp_path / path.name)
     released(monkeypatch, "torchvision/googlenet", path)
     monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: there.open("rb"))
-    card, _ = read("torchvision/googlenet")
+    card, _ = read_weights("torchvision/googlenet")
 
     assert len(card.classes) == 5
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -216,14 +221,14 @@ def test_a_download_is_checked_and_appears_whole(
     path.unlink()
     there.write_bytes(there.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="its SHA-256 begins with"):
-        read("torchvision/googlenet")
+        read_weights("torchvision/googlenet")
 
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_misspelt_id_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError) as caught:
-        read("torchvision/googelnet")
+        read_weights("torchvision/googelnet")
 
     assert str(caught.value) == (
         "no released weights are called 'torchvision/googelnet'; did you mean "
@@ -238,7 +243,7 @@ def test_a_folder_that_is_called_like_an_id_is_a_folder(
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(WeightsError, match="no model there"):
-        read("torchvision/googlenet")
+        read_weights("torchvision/googlenet")
 
 
 def test_every_release_says_where_it_is() -> None:

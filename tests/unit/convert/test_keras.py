@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inceptionkit.catalog import architecture
-from inceptionkit.convert.keras import NAME, adopt, by_distance, in_walk
+from inceptionkit.convert.keras import NAME, by_distance, convert, in_walk
 from inceptionkit.derive import tensors
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
@@ -73,7 +73,7 @@ def listed(net: Net, folder: str = "layers/", step: int = 1) -> dict[str, np.nda
 def test_every_form_is_adopted_bit_for_bit(form: object) -> None:
     net = architecture(NAME, classes=12)
 
-    adopted = adopt(form(net), where="a file")  # type: ignore[operator]
+    adopted = convert(form(net), where="a file")  # type: ignore[operator]
 
     assert adopted.net == net
     assert not adopted.background
@@ -99,7 +99,7 @@ def test_the_state_of_training_is_passed_over() -> None:
     }
     net = architecture(NAME)
 
-    assert adopt(called(net) | state, where="a file").net == net
+    assert convert(called(net) | state, where="a file").net == net
 
 
 def test_what_is_missing_is_named_by_the_number_that_keras_gave_it() -> None:
@@ -108,7 +108,7 @@ def test_what_is_missing_is_named_by_the_number_that_keras_gave_it() -> None:
     found["mine/mine/kernel"] = np.zeros(3, np.float32)
 
     with pytest.raises(WeightsError) as error:
-        adopt(found, where="a file")
+        convert(found, where="a file")
 
     assert str(error.value) == (
         "a file: 2 tensors do not fit inception_v3:keras: "
@@ -121,11 +121,11 @@ def test_a_model_without_its_top_is_refused() -> None:
     found = {k: v for k, v in called(architecture(NAME)).items() if "predictions" not in k}
 
     with pytest.raises(WeightsError, match="dense_0/kernel: got nothing"):
-        adopt(found, where="a file")
+        convert(found, where="a file")
 
 
 def test_another_network_is_refused() -> None:
     found = {"block1_conv1/block1_conv1/kernel": np.zeros((3, 3, 3, 64), np.float32)}
 
     with pytest.raises(WeightsError, match=re.escape("those of none of inception_v3:keras")):
-        adopt(found, where="a file")
+        convert(found, where="a file")

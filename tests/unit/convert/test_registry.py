@@ -10,14 +10,14 @@ from safetensors.numpy import save_file
 
 from inceptionkit.catalog import architecture
 from inceptionkit.convert import caffe, tf_slim
-from inceptionkit.convert.class_names import imagenet
 from inceptionkit.convert.registry import (
     FORMATS,
     beside,
     format_of,
+    imagenet_classes,
     import_weights,
-    named_classes,
-    read,
+    name_classes,
+    read_weights,
 )
 from inceptionkit.convert.rename import rename
 from inceptionkit.derive import tensors
@@ -81,7 +81,7 @@ def drawn(net: str, classes: int) -> dict[str, np.ndarray]:
     ("net", "named"), [("googlenet", "ImageNet"), ("bn_inception", "numbered")]
 )
 def test_a_caffemodel_becomes_a_model(tmp_path: Path, net: str, named: str) -> None:
-    theirs = next(one for one in caffe.PUBLISHED if one.name == net)
+    theirs = next(one for one in caffe.CHECKPOINTS if one.name == net)
     expected = drawn(net, 1000)
     blobs = caffe_writer.blobs(architecture(net), expected, theirs.rules, bgr=True)
     path = tmp_path / "new.caffemodel"
@@ -100,7 +100,7 @@ def test_a_caffemodel_becomes_a_model(tmp_path: Path, net: str, named: str) -> N
 def test_a_checkpoint_of_tensorflow_becomes_a_model(tmp_path: Path, given: str) -> None:
     """Any of its files will do, and what their names have in common; so will the old form."""
     writer = pytest.importorskip("checkpoint_writer", reason="google-crc32c is not installed")
-    theirs = next(one for one in tf_slim.PUBLISHED if one.name == "googlenet:tf_slim")
+    theirs = next(one for one in tf_slim.CHECKPOINTS if one.name == "googlenet:tf_slim")
     expected = drawn(theirs.name, 1001)
     variables = {
         rename(name, theirs.rules): value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
@@ -111,7 +111,7 @@ def test_a_checkpoint_of_tensorflow_becomes_a_model(tmp_path: Path, given: str) 
     writer.write_bundle(tmp_path / "model.ckpt", variables)
     imported = import_weights(tmp_path / f"model.ckpt{given}")
 
-    assert imported.card.classes == imagenet()
+    assert imported.card.classes == imagenet_classes()
     assert (imported.format, imported.background) == ("TensorFlow", True)
     assert np.array_equal(imported.tensors["head.2.fc.weight"], expected["head.2.fc.weight"][1:])
 
@@ -129,16 +129,16 @@ def test_names_are_taken_as_given(file: Path) -> None:
 def test_a_thousand_classes_are_imagenets_but_where_the_order_is_another() -> None:
     caffe = next(f for f in FORMATS if f.name == "Caffe")
 
-    assert named_classes(architecture("googlenet"), caffe, None) == (imagenet(), "ImageNet")
-    assert named_classes(architecture("bn_inception"), caffe, None)[1] == "numbered"
+    assert name_classes(architecture("googlenet"), caffe, None) == (imagenet_classes(), "ImageNet")
+    assert name_classes(architecture("bn_inception"), caffe, None)[1] == "numbered"
 
 
 def test_a_model_folder_is_read_as_before_and_a_file_is_not_taken_for_one(
     file: Path, tmp_path: Path
 ) -> None:
-    assert read(file)[0] == import_weights(file).card
+    assert read_weights(file)[0] == import_weights(file).card
     with pytest.raises(WeightsError, match="no such model; give a model folder or a run folder"):
-        read(tmp_path / "nowhere")
+        read_weights(tmp_path / "nowhere")
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

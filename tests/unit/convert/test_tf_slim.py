@@ -9,7 +9,7 @@ import pytest
 
 from inceptionkit.catalog import architecture
 from inceptionkit.convert.formats.tensorflow import read
-from inceptionkit.convert.tf_slim import adopt, in_our_layout
+from inceptionkit.convert.tf_slim import convert, in_our_layout
 from inceptionkit.derive import tensors
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
@@ -150,7 +150,7 @@ def test_a_checkpoint_is_adopted_bit_for_bit_without_its_background_class(
     theirs, expected = known(net)
     write(tmp_path / "model.ckpt", theirs | {"global_step": np.array(7, np.int64)})
 
-    adopted = adopt(read(tmp_path / "model.ckpt"), where="model.ckpt")
+    adopted = convert(read(tmp_path / "model.ckpt"), where="model.ckpt")
 
     assert adopted.background
     assert adopted.net == with_classes(net, 1000)
@@ -167,7 +167,7 @@ def test_other_numbers_of_classes_have_no_background(classes: int) -> None:
     net = with_classes(architecture("googlenet:tf_slim"), classes)
     theirs, expected = known(net)
 
-    adopted = adopt(theirs, where="model.ckpt")
+    adopted = convert(theirs, where="model.ckpt")
 
     assert not adopted.background
     assert adopted.net == net
@@ -178,7 +178,7 @@ def test_without_its_auxiliary_head_inception_v3_has_no_exit() -> None:
     net = replace(architecture("inception_v3:tf"), exits=())
     theirs, _ = known(net)
 
-    assert adopt(theirs, where="model.ckpt").net == with_classes(net, 1000)
+    assert convert(theirs, where="model.ckpt").net == with_classes(net, 1000)
 
 
 def test_averages_are_taken_and_the_state_of_training_is_passed_over() -> None:
@@ -192,7 +192,7 @@ def test_averages_are_taken_and_the_state_of_training_is_passed_over() -> None:
         "beta1_power": np.float32(0.9),
     }
 
-    adopted = adopt(theirs | state, where="model.ckpt")
+    adopted = convert(theirs | state, where="model.ckpt")
 
     assert np.array_equal(adopted.tensors[ours], expected[ours] + 1)
 
@@ -204,7 +204,7 @@ def test_unknown_missing_and_misshapen_tensors_are_named() -> None:
     del theirs["InceptionV1/Mixed_5b/Branch_2/Conv2d_0a_3x3/weights"]
 
     with pytest.raises(WeightsError) as error:
-        adopt(theirs, where="model.ckpt")
+        convert(theirs, where="model.ckpt")
 
     assert str(error.value) == (
         "model.ckpt: 3 tensors do not fit googlenet:tf_slim: "
@@ -217,7 +217,7 @@ def test_unknown_missing_and_misshapen_tensors_are_named() -> None:
 
 def test_another_network_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(WeightsError) as error:
-        adopt({"resnet_v1_50/conv1/weights": counted(7, 7, 3, 64)}, where="model.ckpt")
+        convert({"resnet_v1_50/conv1/weights": counted(7, 7, 3, 64)}, where="model.ckpt")
 
     assert str(error.value) == (
         "model.ckpt: its tensors (resnet_v1_50/conv1/weights, ...) are those of none of "

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from inceptionkit.catalog import architecture
-from inceptionkit.convert.rename import RULES, rename
-from inceptionkit.convert.torchvision import FID, PUBLISHED, adopt, to_torchvision
+from inceptionkit.convert.rename import rename
+from inceptionkit.convert.torchvision import CHECKPOINTS, FID, RULES, convert, to_torchvision
 from inceptionkit.derive import tensors
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
@@ -19,7 +19,7 @@ State = Callable[..., dict[str, np.ndarray]]
 
 def refusal(state: dict[str, np.ndarray]) -> str:
     with pytest.raises(WeightsError) as caught:
-        adopt(state, where="x.pth")
+        convert(state, where="x.pth")
     return str(caught.value)
 
 
@@ -56,7 +56,7 @@ def test_names_are_those_that_others_publish(net: str, whose: str, name: str) ->
 def test_a_network_is_recognised_with_its_classes_and_exits(
     state_of: State, whose: str, net: str, classes: int
 ) -> None:
-    adopted = adopt(state_of(whose, net, classes), where="x.pth")
+    adopted = convert(state_of(whose, net, classes), where="x.pth")
 
     assert adopted.net == architecture(net, classes=classes)
     assert {name: value.shape for name, value in adopted.tensors.items()} == dict(
@@ -69,8 +69,8 @@ def test_a_network_is_recognised_with_its_classes_and_exits(
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
 def test_what_wrappers_put_before_names_is_taken_away(state_of: State, prefix: str) -> None:
     state = state_of()
-    plain = adopt(state, where="x.pth")
-    wrapped = adopt({prefix + name: value for name, value in state.items()}, where="x.pth")
+    plain = convert(state, where="x.pth")
+    wrapped = convert({prefix + name: value for name, value in state.items()}, where="x.pth")
 
     assert wrapped.net == plain.net
     assert all(np.array_equal(wrapped.tensors[n], value) for n, value in plain.tensors.items())
@@ -81,7 +81,7 @@ def test_a_file_without_auxiliary_classifiers_gives_a_network_without_exits(
 ) -> None:
     state = {name: value for name, value in state_of().items() if not name.startswith("aux")}
 
-    assert adopt(state, where="x.pth").net.exits == ()
+    assert convert(state, where="x.pth").net.exits == ()
 
 
 def test_half_an_auxiliary_classifier_is_refused_by_name(state_of: State) -> None:
@@ -139,7 +139,7 @@ def test_no_tensors_are_none_of_these() -> None:
 
 def test_the_background_class_is_left_out_of_head_and_exits(state_of: State) -> None:
     state = state_of("torchvision", "inception_v3", 1001)
-    adopted = adopt(state, where="x.pth")
+    adopted = convert(state, where="x.pth")
 
     assert adopted.background
     assert adopted.net == architecture("inception_v3", classes=1000)
@@ -151,7 +151,7 @@ def test_the_background_class_is_left_out_of_head_and_exits(state_of: State) -> 
 
 def test_a_network_that_reads_bgr_has_its_first_kernels_turned_round(state_of: State) -> None:
     state = state_of("pretrainedmodels", "bn_inception:cadene", 2)
-    adopted = adopt(state, where="x.pth")
+    adopted = convert(state, where="x.pth")
     first = adopted.tensors["trunk.conv1.conv.weight"]
     pixel = np.array([[[[10, 20, 30]]]], np.uint8)
     seen = replace(adopted.preprocessing, size=1, crop=1.0).normalise(pixel)[0, :, 0, 0]
@@ -165,7 +165,7 @@ def test_transform_input_is_part_of_the_preprocessing() -> None:
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     share = np.linspace(0, 1, 7)[:, None]  # of a pixel's range
     seen = ((share - mean) / std) * (std / 0.5) + (mean - 0.5) / 0.5
-    stated = next(p for p in PUBLISHED if p.name == "inception_v3").preprocessing
+    stated = next(p for p in CHECKPOINTS if p.name == "inception_v3").preprocessing
 
     assert np.allclose((share - stated.mean) / stated.std, seen)
     assert (stated.short_side, stated.size) == (342, 299)
@@ -180,7 +180,7 @@ def test_transform_input_is_part_of_the_preprocessing() -> None:
 )
 def test_there_and_back_is_the_identity(state_of: State, net: str, network: str) -> None:
     state = state_of(net=net)
-    adopted = adopt(state, where="x.pth")
+    adopted = convert(state, where="x.pth")
     back = to_torchvision(adopted.net, adopted.tensors)
 
     assert back.network == network
@@ -190,7 +190,7 @@ def test_there_and_back_is_the_identity(state_of: State, net: str, network: str)
 
 
 def test_exits_that_torchvision_does_not_have_are_left_out_and_told(state_of: State) -> None:
-    adopted = adopt(state_of(), where="x.pth")
+    adopted = convert(state_of(), where="x.pth")
     net = with_pooled_exits(adopted.net)
     back = to_torchvision(net, adopted.tensors)
 
@@ -213,7 +213,7 @@ def test_a_network_that_torchvision_does_not_have_is_refused(name: str) -> None:
 
 
 def test_every_published_preprocessing_is_possible() -> None:
-    for published in (*PUBLISHED, FID):
+    for published in (*CHECKPOINTS, FID):
         stated = published.preprocessing
         net = architecture(published.name)
 

@@ -54,7 +54,7 @@ def listing(rows: Sequence[Row], skipped: Iterable[Unusable] = ()) -> Listing:
 def sorted_classes(class_names: Iterable[str]) -> tuple[str, ...]:
     """Sort names of classes, by number where all of them are numbers.
 
-    >>> in_order({"10", "9"}), in_order({"b", "10", "9"})
+    >>> sorted_classes({"10", "9"}), sorted_classes({"b", "10", "9"})
     (('9', '10'), ('10', '9', 'b'))
     """
     every = sorted(class_names)
@@ -64,7 +64,7 @@ def sorted_classes(class_names: Iterable[str]) -> tuple[str, ...]:
 def unique_names(names: Iterable[str]) -> tuple[str, ...]:
     """Names of which no two are alike: ImageNet has two kinds of "crane" among its classes.
 
-    >>> told_apart(["crane", "ox", "crane"])
+    >>> unique_names(["crane", "ox", "crane"])
     ('crane', 'ox', 'crane (2)')
     """
     known: dict[str, int] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from inceptionkit.convert.registry import is_there, read
+from inceptionkit.convert.registry import is_there, read_weights
 from inceptionkit.derive import tensors as tensors_of
 from inceptionkit.errors import RunError
 from inceptionkit.model import Card
@@ -31,7 +31,7 @@ class Start:
             WeightsError: the model is gone or damaged.
             RunError: it is another one than when the run began.
         """
-        card, found = read(self.model)
+        card, found = read_weights(self.model)
         if digest(self.model, card) != self.sha256:
             msg = f"{self.model}: the model changed since the run began; start the run again"
             raise RunError(msg)
@@ -55,7 +55,7 @@ def start_from(model: str | Path, classes: tuple[str, ...]) -> tuple[Start, Card
         UnknownNameError: no released weights have that id.
     """
     path = Path(model)
-    card, _ = read(path)
+    card, _ = read_weights(path)
     if path.is_dir():
         path = model_folder(path).resolve()
     elif is_there(path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import save_file
 
-from inceptionkit.convert.registry import read
+from inceptionkit.convert.registry import read_weights
 from inceptionkit.errors import RunError, UnknownNameError
 from inceptionkit.spec import with_classes
 from inceptionkit.training.run.initial_weights import start_from
@@ -24,7 +24,7 @@ def theirs(state_of: Callable, tmp_path: Path) -> Path:
 def test_a_run_can_start_from_a_weights_file(theirs: Path) -> None:
     start, card = start_from(theirs, ("a", "b", "c"))
     found = start.tensors(with_classes(card.architecture, 3))
-    _, whole = read(theirs)
+    _, whole = read_weights(theirs)
 
     assert start.model == str(theirs)
     assert start.sha256 == hashlib.sha256(theirs.read_bytes()).hexdigest()
@@ -37,11 +37,11 @@ def test_a_run_can_start_from_a_weights_file(theirs: Path) -> None:
 
 
 def test_of_the_same_classes_everything_is_kept(theirs: Path) -> None:
-    classes = read(theirs)[0].classes
+    classes = read_weights(theirs)[0].classes
     start, card = start_from(theirs, classes)
 
     assert start.same_classes
-    assert start.tensors(card.architecture).keys() == read(theirs)[1].keys()
+    assert start.tensors(card.architecture).keys() == read_weights(theirs)[1].keys()
 
 
 def test_a_file_that_changed_since_is_refused(theirs: Path, state_of: Callable) -> None:
