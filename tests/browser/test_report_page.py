@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from chromium import MARKS, dom
 
+from inceptionkit.evaluation.calibration import Bin
 from inceptionkit.report import check_page
 from inceptionkit.report.content import (
     Cell,
     ClassRow,
     Command,
-    ConfidenceRow,
     CurvePoint,
     DataRow,
     ExitRow,
@@ -86,7 +86,7 @@ def run() -> RunContent:
             ClassRow(name=name, images=10, precision=0.5, recall=0.5, f1=0.5) for name in names
         ),
         confusion=np.array([[8, 1, 1], [0, 10, 0], [0, 1, 9]]),
-        confidences=(ConfidenceRow(images=30, confidence=0.7, top1=0.9),),
+        confidences=(Bin(low=0.0, high=1.0, images=30, confidence=0.7, top1=0.9),),
         curve=(CurvePoint(macs=1, top1=0.8), CurvePoint(macs=2, top1=0.9)),
         exits=(ExitRow(name="main", after="b", macs=2, share_of_macs=1.0, top1=0.9),),
         cells=(Cell(truth=0, guess=1, pictures=(shown, shown)),),

@@ -138,13 +138,13 @@ def test_train_scales_the_network_to_what_it_may_cost(
     assert answer.macs <= 1.5e6
     assert answer.params <= 60e3
     assert max(answer.macs / 1.5e6, answer.params / 60e3) >= 0.97
-    assert f"scaled from compact: takes {answer.params / 1e3:.1f}kparams of 60kparams" in said.out
+    assert f"scaled from compact: takes {answer.params / 1e3:.1f} kparams of 60kparams" in said.out
     assert any(reason.startswith("scaled from compact") for reason in record["reasons"])
 
 
 @pytest.mark.parametrize(
     ("cost_asked", "says"),
-    [("1kMAC", "the nearest that can be met is"), ("7ducks", "a cost must be like 300MMAC")],
+    [("1kMAC", "the smallest possible is"), ("7ducks", "a cost must be like 300MMAC")],
 )
 def test_a_cost_that_cannot_be_met_is_refused_and_nothing_is_written(
     inceptionkit: Callable, tmp_path: Path, cost_asked: str, says: str

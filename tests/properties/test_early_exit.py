@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from inceptionkit.derive import cost
 from inceptionkit.evaluation.calibration import tempered
-from inceptionkit.evaluation.evaluate import macs_spent
-from inceptionkit.evaluation.exits.policy import RunToTheEnd, StopWhenSure
+from inceptionkit.evaluation.exits.policy import ExitMacs, RunToTheEnd, StopWhenSure
 from inceptionkit.evaluation.inference import Answers, answers, every_exit
 from inceptionkit.model import ExitPolicy, Gate
 from inceptionkit.network import InceptionNet, build
@@ -44,8 +43,9 @@ def pixels() -> Tensor:
 
 
 def mean_macs(net: Net, found: Answers) -> float:
-    priced = cost(net)
-    return sum(share * macs_spent(priced, name) for name, share in found.shares.items())
+    macs = ExitMacs.of(cost(net))
+    spent = dict(zip((*macs.names, "main"), macs.spent().tolist(), strict=True))
+    return sum(share * spent[name] for name, share in found.shares.items())
 
 
 def test_the_sample_is_telling(model: InceptionNet, pixels: Tensor) -> None:
@@ -214,10 +214,11 @@ class executed:  # noqa: N801 - reads as a word
 def test_the_macs_that_are_stated_are_those_that_are_executed(
     model: InceptionNet, pixels: Tensor, given_gates: tuple, batch: int
 ) -> None:
-    policy, priced = of_gates(*given_gates), cost(model.spec)
+    policy, macs = of_gates(*given_gates), ExitMacs.of(cost(model.spec))
     with executed(model) as seen:
         found = answers(model, pixels, HOW, policy, batch=batch)
-    stated = [macs_spent(priced, name, computed=found.names) for name in found.names]
+    every = zip((*macs.names, "main"), macs.spent(found.names).tolist(), strict=True)
+    stated = [spent for name, spent in every if name in found.names]
 
     assert seen.macs == sum(stated[stage] for stage in found.exits.tolist())
 

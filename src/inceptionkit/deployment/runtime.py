@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from inceptionkit.deployment.engines import Engine
 from inceptionkit.deployment.graph import ONWARD, PROBABILITIES
 from inceptionkit.deployment.resize import resizable
 from inceptionkit.evaluation.calibration import tempered
-from inceptionkit.evaluation.exits.policy import Policy, confidence, gated
+from inceptionkit.evaluation.exits.policy import Policy, gated, run_stages
 from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.model import Card
 
@@ -59,24 +60,11 @@ class Deployed(Predictor):
             DeploymentError: the policy uses an exit at which the exported model is not cut.
         """
         rules = gated(policy, self.card.architecture)
-        gates = {gate.exit: gate for gate in rules.gates}
-        found = np.zeros((len(fitted), len(self.card.classes)), np.float32)
-        who = np.full(len(fitted), "main", dtype=object)
-        left, x = np.arange(len(fitted)), fitted
-        for name, stage in self.cut(tuple(gates)).items():
-            results = stage(x)
-            gate = gates.get(name)
-            temperature = gate.temperature if gate else rules.temperature
-            sharp = tempered(results[PROBABILITIES], temperature)
-            done = np.full(len(left), name == "main")
-            if gate:
-                done = confidence(sharp, rules.measure) >= gate.confidence
-            found[left[done]], who[left[done]] = sharp[done], name
-            left = left[~done]
-            if len(left) == 0:
-                break
-            x = results[ONWARD][~done]
-        return found, who.tolist()
+        stages = self.cut(tuple(gate.exit for gate in rules.gates))
+        runs = {name: partial(_scored, engine) for name, engine in stages.items()}
+        found, numbers = run_stages(runs, fitted, rules, lambda x, kept: x[kept])
+        names = list(runs)
+        return found, [names[number] for number in numbers]
 
     def every_stage(self, fitted: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Probabilities (batch, classes) that the classifier of each stage gives every image."""
@@ -86,3 +74,10 @@ class Deployed(Predictor):
             results = stage(x)
             found[name], x = results[PROBABILITIES], results.get(ONWARD, x)
         return found
+
+
+def _scored(
+    engine: Engine, x: NDArray[Any], temperature: float
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    results = engine(x)
+    return tempered(results[PROBABILITIES], temperature), results.get(ONWARD, x)

@@ -1,9 +1,9 @@
-"""How far a number can be trusted: bootstrap intervals, and two models on the same images."""
+"""How far a number can be trusted: 95 % intervals, and two models on the same images."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
+from math import comb, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from inceptionkit.errors import DataError
 
 RESAMPLES = 10_000
 TAIL = 0.025  # share of the drawings beyond each end of an interval
+Z95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 AT_ONCE = 2**22  # numbers of a resample's counts that are held at once
 
 
@@ -35,11 +36,34 @@ class Paired:
     p_value: float  # of McNemar's exact test that both err equally often
 
 
+def wilson(share: float, images: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share counted on that many images, such as an accuracy.
+
+    Raises:
+        DataError: there are no images.
+
+    Sources:
+        Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    """
+    _need(images)
+    z2 = Z95**2
+    center = (share + z2 / (2 * images)) / (1 + z2 / images)
+    inside = share * (1 - share) / images + z2 / (4 * images**2)
+    half = Z95 * sqrt(max(0.0, inside)) / (1 + z2 / images)
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def _need(images: int) -> None:
+    if images == 0:
+        msg = "an interval needs values, got none; score at least one image"
+        raise DataError(msg)
+
+
 def bootstrap(values: NDArray[np.number], *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """Mean of one value per image, with its 95 % interval by the percentile bootstrap.
 
     Args:
-        values: (images,), such as whether each is right, or what each costs.
+        values: (images,), such as what each costs, or which of two models alone is right.
         resamples: drawings of as many images, with replacement.
         seed: of the drawings.
 
@@ -49,9 +73,7 @@ def bootstrap(values: NDArray[np.number], *, resamples: int = RESAMPLES, seed: i
     Sources:
         Efron & Tibshirani 1993, chapter 13.
     """
-    if values.size == 0:
-        msg = "an interval needs values, got none; score at least one image"
-        raise DataError(msg)
+    _need(values.size)
     distinct, counts = np.unique(values.astype(np.float64), return_counts=True)
     generator = np.random.default_rng(seed)
     share, means = counts / counts.sum(), []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 
 from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.images import Images
-from inceptionkit.derive import NetCost, cost
+from inceptionkit.derive import cost
 from inceptionkit.evaluation.calibration import brier_score, calibration_error, reliability
 from inceptionkit.evaluation.classifier import Classifier, load
-from inceptionkit.evaluation.confidence import bootstrap
-from inceptionkit.evaluation.exits.policy import AnyPolicy, Policy, of_model
+from inceptionkit.evaluation.confidence import wilson
+from inceptionkit.evaluation.exits.policy import AnyPolicy, ExitMacs, Policy, of_model
 from inceptionkit.evaluation.held_out import load_scored, scored_samples
 from inceptionkit.evaluation.inference import Answers, answers, every_exit
 from inceptionkit.evaluation.metrics import ClassScore, class_scores, confusion, log_loss, top_k
@@ -92,10 +91,9 @@ def evaluation(
 def quality(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
     """How often answers are right, and how well they know it."""
     right = probabilities.argmax(1) == labels
-    interval = bootstrap(right)
     return {
         "top1": top_k(probabilities, labels, 1),
-        "top1_interval": [interval.low, interval.high],
+        "top1_interval": list(wilson(float(right.mean()) if len(right) else 0.0, len(right))),
         "top5": top_k(probabilities, labels, 5) if probabilities.shape[1] > 5 else None,
         "log_loss": log_loss(probabilities, labels),
         "brier": brier_score(probabilities, labels),
@@ -142,28 +140,11 @@ def run(classifier: Classifier, scored: Images, policy: Policy | None, listener:
 
 def used_exits(net: Net, given: Answers, labels: NDArray[np.int64]) -> dict[str, Used]:
     """How a policy used each exit that it computes."""
-    priced = cost(net)
+    macs = ExitMacs.of(cost(net))
+    spent = dict(zip((*macs.names, "main"), macs.spent(given.names).tolist(), strict=True))
     rows = {}
     for number, name in enumerate(given.names):
         own = given.exits == number
         top1 = top_k(given.probabilities[own], labels[own], 1)
-        macs = macs_spent(priced, name, computed=given.names)
-        rows[name] = Used(top1, macs, given.shares[name])
+        rows[name] = Used(top1, spent[name], given.shares[name])
     return rows
-
-
-def macs_spent(priced: NetCost, name: str, computed: Collection[str] | None = None) -> int:
-    """MACs of an image that is answered at exit `name`: the heads it passed are counted.
-
-    Args:
-        priced: the network's cost.
-        name: of the exit, or "main".
-        computed: exits whose heads are computed on the way; all if None.
-    """
-    passed = 0
-    for row in priced.exits:
-        if row.exit.name == name:
-            return row.macs_to_here + passed
-        if computed is None or row.exit.name in computed:
-            passed += row.own.macs
-    return priced.answer.macs + passed

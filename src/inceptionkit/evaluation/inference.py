@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data.transforms import normalised
-from inceptionkit.evaluation.exits.policy import Policy, confidence, gated
-from inceptionkit.model import ExitPolicy
+from inceptionkit.evaluation.exits.policy import Policy, gated, run_stages
 from inceptionkit.network import InceptionNet, Stage, stages
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import ordered_exits
@@ -81,48 +81,22 @@ def answers(
     """
     rules = gated(policy, model.spec)
     pieces = stages(model, [gate.exit for gate in rules.gates])
-    found, who = [], []
-    for images in batches(model, pixels, preprocessing, batch):
-        probabilities, stage = climb(pieces, images, rules)
-        found.append(probabilities.cpu())
-        who.append(stage.cpu())
-    return Answers(
-        torch.cat(found).numpy(), torch.cat(who).numpy(), tuple(piece.name for piece in pieces)
-    )
+    runs = {piece.name: partial(_scored, piece) for piece in pieces}
+    found = [
+        run_stages(runs, images, rules, _taken)
+        for images in batches(model, pixels, preprocessing, batch)
+    ]
+    probabilities, who = map(np.concatenate, zip(*found, strict=True))
+    return Answers(probabilities, who, tuple(runs))
 
 
-def climb(pieces: tuple[Stage, ...], images: Tensor, policy: ExitPolicy) -> tuple[Tensor, Tensor]:
-    """Run stage after stage on the images that no earlier one answered.
+def _scored(piece: Stage, x: Tensor, temperature: float) -> tuple[NDArray[np.float32], Tensor]:
+    x = piece.body(x)
+    return (piece.head(x).float() / temperature).softmax(1).cpu().numpy(), x
 
-    Args:
-        pieces: one for each gate of the policy, then that of main.
-        images: (batch, channels, height, width), normalised.
-        policy: when to stop.
 
-    Returns:
-        Probabilities (batch, classes) and the number of the stage that gave them (batch,).
-    """
-    left = torch.arange(len(images), device=images.device)
-    stage = torch.zeros(len(images), dtype=torch.int64, device=images.device)
-    places, parts, x = [], [], images
-    for number, (piece, gate) in enumerate(zip(pieces, (*policy.gates, None), strict=True)):
-        x = piece.body(x)
-        temperature = policy.temperature if gate is None else gate.temperature
-        probabilities = (piece.head(x).float() / temperature).softmax(1)
-        done = torch.ones_like(left, dtype=torch.bool)
-        if gate is not None:
-            sure = confidence(probabilities.cpu().numpy(), policy.measure) >= gate.confidence
-            done = torch.from_numpy(sure).to(images.device)
-        places.append(left[done])
-        parts.append(probabilities[done])
-        stage[left[done]] = number
-        left = left[~done]
-        if len(left) == 0:
-            break
-        if done.any():
-            x = x[~done].contiguous(memory_format=torch.channels_last)
-    back = torch.cat(places).argsort()
-    return torch.cat(parts)[back], stage
+def _taken(x: Tensor, kept: NDArray[np.bool_]) -> Tensor:
+    return x[torch.from_numpy(kept).to(x.device)].contiguous(memory_format=torch.channels_last)
 
 
 def batches(

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from inceptionkit import svg
+from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.report.charts import Figure, exit_ink
 from inceptionkit.report.content import CurvePoint, ExitRow
 from inceptionkit.report.cost_axes import HEIGHT, cost_axes
-from inceptionkit.report.summary import interval95
 from inceptionkit.svg import Axes, escape, number
 from inceptionkit.text import cells, is_measured, percent, quantity, shorten
 
@@ -27,7 +27,7 @@ def exits_against_cost(
     rows = [(row, row.top1) for row in exits if is_measured(row.top1)]
     if not rows:
         return None
-    spans = [interval95(top1, images) if images else (top1, top1) for _, top1 in rows]
+    spans = [wilson(top1, images) if images else (top1, top1) for _, top1 in rows]
     axes = cost_axes(
         [end for span in spans for end in span] + [point.top1 for point in curve],
         max([1, *(row.macs for row, _ in rows), *(point.macs for point in curve)]),

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from inceptionkit import svg
+from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.report import charts as figures
 from inceptionkit.report.charts import Figure
 from inceptionkit.report.comparison import Comparison, RunRow
 from inceptionkit.report.cost_axes import HEIGHT, cost_axes
-from inceptionkit.report.summary import interval95
 from inceptionkit.report.template import Link, fill
 from inceptionkit.svg import INKS, escape, number
 from inceptionkit.text import is_measured, percent, quantity
@@ -42,7 +42,7 @@ def interval(run: RunRow) -> tuple[float, float] | None:
     """95 % interval of the top-1; None where nothing was scored."""
     if not is_measured(run.top1) or not run.scored_images:
         return None
-    return interval95(run.top1, run.scored_images)
+    return wilson(run.top1, run.scored_images)
 
 
 def _top1_for(top1: float | None, macs: int) -> str:

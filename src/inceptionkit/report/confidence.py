@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from inceptionkit import svg
+from inceptionkit.evaluation.calibration import Bin
+from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.report.charts import Figure
-from inceptionkit.report.content import ConfidenceRow
-from inceptionkit.report.summary import interval95
 from inceptionkit.svg import escape, number
 from inceptionkit.text import percent, plural, whole_percent
 
@@ -13,7 +13,7 @@ HEIGHT = 330  # units
 SMALLEST, LARGEST = 3.0, 13.0  # radius of a dot, units
 
 
-def reliability_diagram(rows: Sequence[ConfidenceRow]) -> Figure | None:
+def reliability_diagram(rows: Sequence[Bin]) -> Figure | None:
     """A dot for each group of equally sure answers; on the diagonal they keep what they promise.
 
     The area of a dot grows with its images, and bars are 95 % intervals.
@@ -47,8 +47,8 @@ def reliability_diagram(rows: Sequence[ConfidenceRow]) -> Figure | None:
     return Figure(title="Share right, by how sure", drawing=drawing)
 
 
-def _dot(frame: svg.Axes, row: ConfidenceRow, most: int, low: float) -> str:
-    ends = (frame.y(max(low, end)) for end in interval95(row.top1, row.images))
+def _dot(frame: svg.Axes, row: Bin, most: int, low: float) -> str:
+    ends = (frame.y(max(low, end)) for end in wilson(row.top1, row.images))
     bottom, top = map(number, ends)
     x, y = number(frame.x(max(low, row.confidence))), number(frame.y(max(low, row.top1)))
     radius = max(SMALLEST, LARGEST * (row.images / most) ** 0.5)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit.evaluation.calibration import Bin
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochRow:
@@ -68,15 +70,6 @@ class CurvePoint:
     """What stopping at the first exit that is sure enough gives on the scored set."""
 
     macs: float  # mean for an image
-    top1: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfidenceRow:
-    """Images about whose answers the network is about equally sure."""
-
-    images: int
-    confidence: float  # mean probability of the answers
     top1: float
 
 
@@ -177,7 +170,7 @@ class RunContent:
     scores: tuple[ClassRow, ...] = ()
     confusion: NDArray[np.int64] | None = None  # (classes, classes) images; rows true
     curve: tuple[CurvePoint, ...] = ()  # the cheapest first
-    confidences: tuple[ConfidenceRow, ...] = ()  # the least sure first
+    confidences: tuple[Bin, ...] = ()  # the least sure first
     cells: tuple[Cell, ...] = ()
     suspects: tuple[Picture, ...] = ()  # mistakes that all exits make alike: is the label wrong?
     mistakes: tuple[Picture, ...] = ()  # the others

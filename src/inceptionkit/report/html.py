@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inceptionkit.evaluation.calibration import calibration_error
+from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.report import charts as figures
 from inceptionkit.report.against_cost import exits_against_cost
 from inceptionkit.report.confidence import reliability_diagram
@@ -11,11 +13,9 @@ from inceptionkit.report.content import ClassRow, Picture, RunContent
 from inceptionkit.report.pictures import Embedded, data_uri, embedded, svg_address
 from inceptionkit.report.summary import (
     Pair,
-    calibration_error,
     confidence_said,
     confused_pairs,
     in_short,
-    interval95,
     learning_facts,
     scored_images,
     set_sizes,
@@ -79,7 +79,7 @@ def render(content: RunContent) -> str:
         run=content,
         sections=SECTIONS,
         scored_images=images,
-        interval=interval95(content.top1 or 0.0, images) if has_scores else None,
+        interval=wilson(content.top1 or 0.0, images) if has_scores else None,
         in_short=in_short(content),
         set_sizes=set_sizes(content),
         curves=_present(figures.loss_curves, figures.top1_curves, figures.rate_curve, of=content),

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from inceptionkit.derive import NetCost
 from inceptionkit.derive.cost import BYTES_PER_CELL
-from inceptionkit.evaluation.calibration import binned
-from inceptionkit.evaluation.evaluate import macs_spent
+from inceptionkit.evaluation.calibration import Bin, binned
+from inceptionkit.evaluation.exits.policy import ExitMacs, exit_index
 from inceptionkit.evaluation.metrics import class_scores
 from inceptionkit.report import content as shown
 
@@ -64,14 +64,10 @@ def class_rows(matrix: NDArray[np.int64], classes: tuple[str, ...]) -> list[show
     ]
 
 
-def confidences(rows: Rows) -> tuple[shown.ConfidenceRow, ...]:
-    """Groups of about equally sure answers of main."""
+def confidences(rows: Rows) -> tuple[Bin, ...]:
+    """Groups of about equally confident answers of main."""
     sure = np.array([float(row["probability"]) for row in rows])
-    right = np.array([row["truth"] == row["guess"] for row in rows], bool)
-    return tuple(
-        shown.ConfidenceRow(images=one.images, confidence=one.confidence, top1=one.top1)
-        for one in binned(sure, right)
-    )
+    return binned(sure, np.array([row["truth"] == row["guess"] for row in rows], bool))
 
 
 def curve(priced: NetCost, rows: Rows) -> tuple[shown.CurvePoint, ...]:
@@ -84,11 +80,11 @@ def curve(priced: NetCost, rows: Rows) -> tuple[shown.CurvePoint, ...]:
         return ()
     sure = np.array([[float(row[f"{name}_probability"]) for row in rows] for name in names])
     right = np.array([[row[name] == row["truth"] for row in rows] for name in (*names, "guess")])
-    macs = np.array([macs_spent(priced, name) for name in (*names, "main")])
+    macs = ExitMacs.of(priced).spent()
     images = np.arange(len(rows))
     found = []
     for threshold in [*np.quantile(sure, np.linspace(0, 1, POINTS)).tolist(), 2.0]:
-        stops = np.vstack([sure >= threshold, np.ones(len(rows), bool)]).argmax(0)
+        stops = exit_index(sure, [threshold] * len(names))
         point = shown.CurvePoint(
             macs=float(macs[stops].mean()), top1=float(right[stops, images].mean())
         )

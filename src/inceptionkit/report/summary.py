@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.report.content import ConfidenceRow, EpochRow, ExitRow, RunContent
+from inceptionkit.evaluation.calibration import Bin
+from inceptionkit.report.content import EpochRow, ExitRow, RunContent
 from inceptionkit.text import (
     duration,
     is_measured,
@@ -20,7 +21,6 @@ from inceptionkit.text import (
 )
 
 WELL = 0.02  # gap between mean confidence and top-1 that is not worth a word
-Z95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +31,6 @@ class Pair:
     guess: str
     images: int
     share_of_truth: float  # of all images of the class
-
-
-def interval95(top1: float, images: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share counted on that many images; images > 0.
-
-    Sources: Wilson 1927, doi:10.1080/01621459.1927.10502953.
-    """
-    z2 = Z95**2
-    centre = (top1 + z2 / (2 * images)) / (1 + z2 / images)
-    inside = top1 * (1 - top1) / images + z2 / (4 * images**2)
-    half = Z95 * math.sqrt(max(0.0, inside)) / (1 + z2 / images)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def scored_images(content: RunContent) -> int:
@@ -149,14 +137,7 @@ def set_sizes(content: RunContent) -> str:
     return f"{listing(sizes)} images" if sizes else ""
 
 
-def calibration_error(rows: Sequence[ConfidenceRow]) -> float | None:
-    """Mean gap between how sure answers are and how often they are right; None of nothing."""
-    images = sum(row.images for row in rows)
-    gaps = sum(row.images * abs(row.confidence - row.top1) for row in rows)
-    return gaps / images if images else None
-
-
-def confidence_said(rows: Sequence[ConfidenceRow]) -> str:
+def confidence_said(rows: Sequence[Bin]) -> str:
     """Whether the answers promise what they keep, in one sentence."""
     images = sum(row.images for row in rows)
     sure = sum(row.images * row.confidence for row in rows) / images

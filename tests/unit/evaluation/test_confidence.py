@@ -6,7 +6,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inceptionkit.errors import DataError
-from inceptionkit.evaluation.confidence import bootstrap, mcnemar, paired
+from inceptionkit.evaluation.confidence import bootstrap, mcnemar, paired, wilson
+
+
+@pytest.mark.parametrize(
+    ("right", "images", "low", "high"),
+    [
+        pytest.param(81, 263, 0.2553, 0.3662, id="81 of 263"),
+        pytest.param(15, 148, 0.0624, 0.1605, id="15 of 148"),
+        pytest.param(0, 20, 0.0, 0.1611, id="none of 20"),
+        pytest.param(1, 29, 0.0061, 0.1718, id="1 of 29"),
+    ],
+)
+def test_the_interval_is_wilsons(right: int, images: int, low: float, high: float) -> None:
+    """Values: Newcombe 1998, Statistics in Medicine 17, pages 857-872, table I, method 3."""
+    found = wilson(right / images, images)
+
+    assert found == pytest.approx((low, high), abs=5e-5)
 
 
 @pytest.mark.parametrize("kind", ["right", "costs"])
@@ -77,3 +93,5 @@ def test_what_cannot_be_compared() -> None:
         paired(np.ones(3, bool), np.ones(4, bool))
     with pytest.raises(DataError, match=r"^an interval needs values, got none"):
         bootstrap(np.ones(0))
+    with pytest.raises(DataError, match=r"^an interval needs values, got none"):
+        wilson(0.0, 0)

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inceptionkit.evaluation.calibration import Bin
 from inceptionkit.report.content import (
     Cell,
-    ConfidenceRow,
     CurvePoint,
     DataRow,
     EpochRow,
@@ -80,8 +80,8 @@ def full_run(make_run: MakeRun, classes: int = 10, side: int = 8, **changes: Any
         side=side,
         curve=tuple(CurvePoint(macs=7e8 + 1e8 * k, top1=0.7 + 0.01 * k) for k in range(6)),
         confidences=(
-            ConfidenceRow(images=30, confidence=0.62, top1=0.5),
-            ConfidenceRow(images=63, confidence=0.97, top1=0.9),
+            Bin(low=0.0, high=1.0, images=30, confidence=0.62, top1=0.5),
+            Bin(low=0.0, high=1.0, images=63, confidence=0.97, top1=0.9),
         ),
         cells=(Cell(truth=0, guess=1, pictures=run.mistakes[:3]),),
         suspects=(shown,) * 12,

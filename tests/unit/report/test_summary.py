@@ -6,29 +6,13 @@ import numpy as np
 import pytest
 
 from inceptionkit.report.content import ExitRow, RunContent
-from inceptionkit.report.summary import confused_pairs, in_short, interval95, learning_facts
+from inceptionkit.report.summary import confused_pairs, in_short, learning_facts
 
 MakeRun = Callable[..., RunContent]
 
 
 def exit_row(name: str, macs: int, top1: float) -> ExitRow:
     return ExitRow(name=name, after="b", macs=macs, share_of_macs=macs / 100, top1=top1)
-
-
-@pytest.mark.parametrize(
-    ("right", "images", "low", "high"),
-    [
-        pytest.param(81, 263, 0.2553, 0.3662, id="81 of 263"),
-        pytest.param(15, 148, 0.0624, 0.1605, id="15 of 148"),
-        pytest.param(0, 20, 0.0, 0.1611, id="none of 20"),
-        pytest.param(1, 29, 0.0061, 0.1718, id="1 of 29"),
-    ],
-)
-def test_the_interval_is_wilsons(right: int, images: int, low: float, high: float) -> None:
-    """Values: Newcombe 1998, Statistics in Medicine 17, pages 857-872, table I, method 3."""
-    found = interval95(right / images, images)
-
-    assert found == pytest.approx((low, high), abs=5e-5)
 
 
 def test_pairs_are_counted_in_the_direction_of_the_mistake() -> None:

@@ -1,13 +1,15 @@
-"""When to stop at an exit."""
+"""When to stop at an exit: the one rule, whatever runs the network, and the work it costs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit.derive import NetCost
 from inceptionkit.errors import RecipeError
 from inceptionkit.model import Card, ExitPolicy, Gate
 from inceptionkit.model.exit_policy import Measure
@@ -103,3 +105,94 @@ def confidence(probabilities: NDArray[np.float32], measure: Measure) -> NDArray[
             entropy = -(probabilities * np.log(np.maximum(probabilities, TINY))).sum(1)
             blind = np.log(probabilities.shape[1])
             return np.asarray(np.clip(1 - entropy / blind, 0.0, 1.0), np.float32)
+
+
+X = TypeVar("X", bound=Sized)
+# From features and a temperature: the probabilities of the stage's classifier, and what the next
+# stage takes.
+Stage: TypeAlias = Callable[[X, float], tuple[NDArray[np.float32], X]]
+
+
+def run_stages(
+    stages: Mapping[str, Stage[X]],
+    images: X,
+    policy: ExitPolicy,
+    take: Callable[[X, NDArray[np.bool_]], X],
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Run stage after stage on the images that no earlier one answered.
+
+    Args:
+        stages: exit -> what computes it from the stage before, in trunk order, "main" last; one
+            without a gate is run, and answers nothing.
+        images: a batch, as the first stage takes it.
+        policy: when to stop.
+        take: keeps the images for which a flag is set.
+
+    Returns:
+        Probabilities (batch, classes) and the number of the stage that gave them (batch,).
+    """
+    gates = {gate.exit: gate for gate in policy.gates}
+    left, x = np.arange(len(images)), images
+    places, parts = [], []
+    number = np.zeros(len(images), np.int64)
+    for stage, (name, run) in enumerate(stages.items()):
+        gate = gates.get(name)
+        probabilities, x = run(x, gate.temperature if gate else policy.temperature)
+        done = np.full(len(left), name == "main")
+        if gate:
+            done = confidence(probabilities, policy.measure) >= gate.confidence
+        places.append(left[done])
+        parts.append(probabilities[done])
+        number[left[done]] = stage
+        left = left[~done]
+        if len(left) == 0:
+            break
+        if done.any():
+            x = take(x, ~done)
+    return np.concatenate(parts)[np.concatenate(places).argsort()], number
+
+
+def exit_index(
+    confidences: NDArray[np.floating], thresholds: Sequence[float | None]
+) -> NDArray[np.int64]:
+    """Number of the exit that answers each image by the same rule; main's is the last.
+
+    Args:
+        confidences: (exits, images), in trunk order.
+        thresholds: of each exit; None where it is not computed.
+    """
+    found = np.full(confidences.shape[1], len(thresholds))
+    for number, threshold in reversed([*enumerate(thresholds)]):
+        if threshold is not None:
+            found[confidences[number] >= threshold] = number
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExitMacs:
+    """Where the MACs of a network lie, for an image that leaves early."""
+
+    names: tuple[str, ...]  # of the exits in trunk order
+    reach: NDArray[np.int64]  # (exits + 1,) to get there, no exit's head counted
+    head: NDArray[np.int64]  # (exits + 1,) of each exit's head; main's counts in `reach`
+
+    @classmethod
+    def of(cls, priced: NetCost) -> ExitMacs:
+        """Those of a network."""
+        heads = [row.own.macs for row in priced.exits]
+        whole = [row.macs_to_here for row in priced.exits]
+        return cls(
+            names=tuple(row.exit.name for row in priced.exits),
+            reach=np.array([*np.subtract(whole, heads), priced.answer.macs], np.int64),
+            head=np.array([*heads, 0], np.int64),
+        )
+
+    def spent(self, computed: Collection[str] | None = None) -> NDArray[np.int64]:
+        """(exits + 1,) MACs of an image that leaves there: the heads that it passes are counted.
+
+        Args:
+            computed: exits whose heads are computed on the way; all if None.
+        """
+        counts = [computed is None or name in computed for name in (*self.names, "main")]
+        total: NDArray[np.int64] = self.reach + np.cumsum(self.head * counts)
+        return total

@@ -131,7 +131,7 @@ def chosen(judged: Judged, goal: Goal, measure: Measure, which: str) -> Choice:
         RecipeError: no policy meets the goal.
     """
     points = tune.frontier(judged)
-    main = tune.outcome(judged, (None,) * len(judged.names))
+    main = tune.outcome(judged, (None,) * len(judged.macs.names))
     best = choose(points, goal, main)
     origin = {
         "goal": {type(goal).__name__: next(iter(asdict(goal).values()))},
@@ -271,7 +271,7 @@ def curve(choice: Choice, judged: Judged) -> dict[str, Any]:
             {
                 "top1": found.top1,
                 "mean_macs": found.mean_macs,
-                "thresholds": dict(zip(judged.names, point.thresholds, strict=True)),
+                "thresholds": dict(zip(judged.macs.names, point.thresholds, strict=True)),
                 "chosen_on": {"top1": point.top1, "mean_macs": point.mean_macs},
             }
         )

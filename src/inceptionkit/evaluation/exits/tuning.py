@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.derive import NetCost
 from inceptionkit.evaluation.calibration import fit_temperature, tempered
-from inceptionkit.evaluation.exits.policy import confidence
+from inceptionkit.evaluation.exits.policy import ExitMacs, confidence, exit_index
 from inceptionkit.model.exit_policy import ExitPolicy, Gate, Measure
 
 FEWEST = 50  # images below which a temperature could not be told from chance; 1 is kept
@@ -26,13 +26,11 @@ Thresholds: TypeAlias = tuple[float | None, ...]  # of each exit; None where it 
 class Judged:
     """What every exit says of the images that choose, and what it costs to hear it."""
 
-    names: tuple[str, ...]  # of the exits in trunk order
     right: NDArray[np.bool_]  # (exits + 1, images), main last
     expected: NDArray[np.float64]  # (exits + 1, images) how likely each is right, 0 to 1
     confidence: NDArray[np.float64]  # (exits, images)
     temperatures: tuple[float, ...]  # of the exits and main
-    reach: NDArray[np.int64]  # (exits + 1,) MACs to get there, no exit's head counted
-    head: NDArray[np.int64]  # (exits + 1,) MACs of each exit's head; main's counts in `reach`
+    macs: ExitMacs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,44 +66,27 @@ def judge(
     if temperatures is None:
         temperatures = [fit_temperature(p, labels) if enough else 1.0 for p in found.values()]
     warmed = [tempered(p, t) for p, t in zip(found.values(), temperatures, strict=True)]
-    own = {row.exit.name: row for row in priced.exits}
-    names = tuple(name for name in found if name != "main")
     sure = [confidence(p, measure) for p in warmed[:-1]]
     right = np.stack([p.argmax(1) == labels for p in warmed])
     promised = np.stack([p.max(1) for p in warmed]) if enough else right
     return Judged(
-        names=names,
         right=right,
         expected=(right + promised.astype(np.float64)) / 2,
-        confidence=np.array(sure, np.float64).reshape(len(names), len(labels)),
+        confidence=np.array(sure, np.float64).reshape(len(found) - 1, len(labels)),
         temperatures=tuple(temperatures),
-        reach=np.array(
-            [own[n].macs_to_here - own[n].own.macs for n in names] + [priced.answer.macs]
-        ),
-        head=np.array([own[n].own.macs for n in names] + [0]),
+        macs=ExitMacs.of(priced),
     )
 
 
-def leaves(judged: Judged, thresholds: Thresholds) -> NDArray[np.int64]:
-    """(images,) number of the exit that answers each image; that of main is the last."""
-    out = np.full(judged.right.shape[1], len(judged.names))
-    for number in reversed(range(len(judged.names))):
-        threshold = thresholds[number]
-        if threshold is not None:
-            out[judged.confidence[number] >= threshold] = number
-    return out
-
-
 def spent(judged: Judged, thresholds: Thresholds) -> NDArray[np.int64]:
-    """(exits + 1,) MACs of an image that leaves there: the heads that it passes are counted."""
-    computed = np.array([threshold is not None for threshold in thresholds] + [True])
-    total: NDArray[np.int64] = judged.reach + np.cumsum(judged.head * computed)
-    return total
+    """(exits + 1,) MACs of an image that leaves there."""
+    rows = zip(judged.macs.names, thresholds, strict=True)
+    return judged.macs.spent([name for name, threshold in rows if threshold is not None])
 
 
 def outcome(judged: Judged, thresholds: Thresholds) -> Point:
     """What a policy gets right and what it spends."""
-    out = leaves(judged, thresholds)
+    out = exit_index(judged.confidence, thresholds)
     images = np.arange(len(out))
     return Point(
         thresholds=thresholds,
@@ -121,7 +102,7 @@ def bound(judged: Judged) -> Point:
     It pays for no head but the one that answers; an image that nobody gets right leaves first.
     """
     first = judged.right.argmax(0)
-    macs = (judged.reach + judged.head)[first]
+    macs = (judged.macs.reach + judged.macs.head)[first]
     top1 = float(judged.right.any(0).mean())
     return Point(thresholds=(), top1=top1, expected=top1, mean_macs=float(macs.mean()))
 
@@ -144,14 +125,14 @@ def best(points: Iterable[Point]) -> tuple[Point, ...]:
 
 def candidates(judged: Judged) -> Iterator[Thresholds]:
     """Policies worth a look: no exit, all exits alike, and the best for many prices."""
-    exits = len(judged.names)
+    exits = len(judged.macs.names)
     nothing: Thresholds = (None,) * exits
     yield nothing
     if not exits:
         return
     for alike in np.quantile(judged.confidence, np.linspace(0, 1, SHARED)).tolist():
         yield (alike,) * exits
-    main = float(judged.reach[-1])
+    main = float(judged.macs.reach[-1])
     for worth in [0.0, *np.geomspace(main / 10, main * 1e4, WORTHS).tolist()]:
         yield improved(judged, nothing, worth)
         yield improved(judged, (1.0,) * exits, worth)
@@ -191,7 +172,7 @@ def best_threshold(
     every image that comes by pays for the head.
     """
     without = (*thresholds[:number], None, *thresholds[number + 1 :])
-    out = leaves(judged, without)
+    out = exit_index(judged.confidence, without)
     here = out > number
     if not here.any():
         return None
@@ -205,7 +186,7 @@ def best_threshold(
     last = np.append(sure[order][1:] != sure[order][:-1], True)  # equals leave together
     total = np.where(last, total, -np.inf)
     end = int(total.argmax())
-    if total[end] <= judged.head[number] * len(images):
+    if total[end] <= judged.macs.head[number] * len(images):
         return None
     below = sure[order][end + 1] if end + 1 < len(order) else 0.0
     return float((sure[order][end] + below) / 2)
@@ -213,7 +194,7 @@ def best_threshold(
 
 def policy(judged: Judged, point: Point, measure: Measure) -> ExitPolicy:
     """A point as gates."""
-    rows = zip(judged.names, point.thresholds, judged.temperatures, strict=False)
+    rows = zip(judged.macs.names, point.thresholds, judged.temperatures, strict=False)
     gates = tuple(
         Gate(exit=name, confidence=threshold, temperature=temperature)
         for name, threshold, temperature in rows

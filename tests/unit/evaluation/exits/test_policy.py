@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from inceptionkit.evaluation.exits.policy import (
     RunToTheEnd,
     StopAsStored,
     confidence,
+    exit_index,
     gated,
     of_model,
+    run_stages,
 )
 from inceptionkit.model import Card, ExitPolicy, Gate, read_model, write_model, write_policy
 from inceptionkit.network import build
@@ -122,3 +125,34 @@ def test_the_stored_policy_is_used_when_asked_for(folder: Path, tiny: Net) -> No
 def test_a_policy_of_another_network(tiny: Net) -> None:
     with pytest.raises(WeightsError, match=r"^exit policy: tiny has no exit 'exit1'"):
         gated(ExitPolicy(gates=(Gate(exit="exit1", confidence=0.5),)), tiny)
+
+
+@pytest.mark.parametrize(
+    "thresholds", [(0.6, 0.7), (0.0, 0.5), (1.0, 1.0), (None, 0.6), (0.7, None)]
+)
+def test_running_stages_answers_where_the_confidences_say(
+    thresholds: tuple[float | None, ...],
+) -> None:
+    """One rule on numbers and on stages; an image that has left runs no further."""
+    names, random = ("first", "second", "main"), np.random.default_rng(0)
+    table = {name: random.dirichlet(np.ones(3), 50).astype(np.float32) for name in names}
+    seen: dict[str, list[int]] = {}
+
+    def stage(name: str, x: np.ndarray, _: float) -> tuple[np.ndarray, np.ndarray]:
+        seen[name] = x.tolist()
+        return table[name][x], x
+
+    policy = ExitPolicy(
+        gates=tuple(
+            Gate(exit=name, confidence=threshold)
+            for name, threshold in zip(names, thresholds, strict=False)
+            if threshold is not None
+        )
+    )
+    runs = {name: partial(stage, name) for name in names}
+    found, number = run_stages(runs, np.arange(50), policy, lambda x, kept: x[kept])
+    expected = exit_index(np.stack([table[n].max(1) for n in names[:2]]), thresholds)
+
+    assert number.tolist() == expected.tolist()
+    assert np.array_equal(found, np.stack([table[names[n]][i] for i, n in enumerate(expected)]))
+    assert all(x == np.flatnonzero(expected >= names.index(n)).tolist() for n, x in seen.items())

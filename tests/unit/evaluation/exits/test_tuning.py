@@ -12,32 +12,30 @@ from inceptionkit.errors import RecipeError
 from inceptionkit.evaluation.calibration import tempered
 from inceptionkit.evaluation.exits import tuning as tune
 from inceptionkit.evaluation.exits.goals import Lose, MeanMacs, TopOne, choose, parse_goal
+from inceptionkit.evaluation.exits.policy import ExitMacs, exit_index
 from inceptionkit.evaluation.exits.tuning import (
     Judged,
     bound,
     frontier,
     improved,
-    leaves,
     outcome,
     spent,
 )
 from inceptionkit.spec import Net
 from inceptionkit.text import percent, quantity
 
-COSTS = np.array([100, 200, 400]), np.array([10, 20, 0])
+COSTS = ExitMacs(("first", "second"), np.array([100, 200, 400]), np.array([10, 20, 0]))
 
 
 def by_hand(right: list[list[int]], confidence: list[list[float]]) -> Judged:
     """Two exits and main; what is expected is what was counted."""
     flags = np.array(right, bool)
     return Judged(
-        names=("first", "second"),
         right=flags,
         expected=flags.astype(float),
         confidence=np.array(confidence),
         temperatures=(1.0, 1.0, 1.0),
-        reach=COSTS[0],
-        head=COSTS[1],
+        macs=COSTS,
     )
 
 
@@ -61,13 +59,13 @@ def test_who_leaves_where_and_what_it_costs() -> None:
     """The first exit's head is paid by all, the second's by those that come by."""
     point = outcome(EASY_TO_HARD, (0.8, 0.5))
 
-    assert leaves(EASY_TO_HARD, (0.8, 0.5)).tolist() == [0, 0, 1, 2]
+    assert exit_index(EASY_TO_HARD.confidence, (0.8, 0.5)).tolist() == [0, 0, 1, 2]
     assert spent(EASY_TO_HARD, (0.8, 0.5)).tolist() == [110, 230, 430]
     assert (point.top1, point.mean_macs) == (1.0, (110 + 110 + 230 + 430) / 4)
 
 
 def test_an_exit_without_threshold_costs_nothing() -> None:
-    assert leaves(EASY_TO_HARD, (None, 0.5)).tolist() == [1, 1, 1, 2]
+    assert exit_index(EASY_TO_HARD.confidence, (None, 0.5)).tolist() == [1, 1, 1, 2]
     assert spent(EASY_TO_HARD, (None, 0.5)).tolist() == [100, 220, 420]
     assert outcome(EASY_TO_HARD, (None, None)).mean_macs == 400
 
@@ -175,7 +173,7 @@ def test_costs_are_those_of_the_cost_table(tiny: Net) -> None:
     judged = tune.judge(found, labels, priced, "probability")
     both = spent(judged, (0.5, 0.5)).tolist()
 
-    assert (judged.reach + judged.head).tolist() == [
+    assert (judged.macs.reach + judged.macs.head).tolist() == [
         *(row.macs_to_here for row in priced.exits), priced.answer.macs,
     ]  # fmt: skip
     assert both[-1] == priced.everything.macs
