@@ -1,68 +1,124 @@
-"""`check`: look at every image before anything is trained, and say what is wrong with the data."""
+"""`check`: look at every image before anything is trained."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-
-from inceptionkit.data import SETS, open_dataset
-from inceptionkit.data.quality.findings import Finding, across, class_counts, find
-from inceptionkit.data.quality.groups import Group
-from inceptionkit.data.quality.scan import Scan, scan
-from inceptionkit.machine import cores
+from inceptionkit.api.arguments import DATA, LISTENER
+from inceptionkit.errors import DataError
+from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Progress, Silence
+from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
+    from inceptionkit.data.quality.findings import Finding
+    from inceptionkit.data.quality.groups import Group
+    from inceptionkit.data.quality.scan import Scan
     from inceptionkit.training.cross_validation import Doubt
 
-LISTED = ("blank", "dark", "blown", "blurred", "tiny", "rotated", "deep", "animated", "colours")
+
+@dataclass(frozen=True)
+class CheckRequest:
+    """Which images to check, and how."""
+
+    data: Annotated[str | Path, DATA]
+    _: KW_ONLY
+    out: Annotated[
+        str | Path | None,
+        Option("Page to write.", "PAGE.html", default="the next free name under runs/"),
+    ] = None
+    strict: Annotated[bool, Option("Treat findings that are errors or warnings as errors.")] = False
+    folds: Annotated[
+        int | None,
+        Option(
+            "Also look for label errors, with this number of short trainings; 5 is usual.",
+            default="none",
+            min=2,
+            max=20,
+        ),
+    ] = None
+    seed: Annotated[int, Option("Seed of these trainings.", min=0)] = 0
+    listener: Annotated[Listener | None, LISTENER] = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Checked:
-    """What `check` found."""
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class CheckResult(Result):
+    """What is wrong with the data.
 
+    Attributes:
+        page: the page that shows it.
+        findings: errors first.
+        scan: what is known of every image.
+        groups: images that show the same.
+        doubts: suspected label errors; none without `folds`.
+        seconds: that it took.
+    """
+
+    page: Path
+    findings: tuple[Finding, ...]
     scan: Scan
     groups: tuple[Group, ...]
-    findings: tuple[Finding, ...]  # errors first
-    doubts: tuple[Doubt, ...]  # labels that held-out models doubt most; none without folds
-    page: Path
-    result: dict[str, Any]  # the keys that `check --json` promises, and more
+    doubts: tuple[Doubt, ...]
+    seconds: float
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """The findings that are errors or warnings."""
+        return tuple(one for one in self.findings if one.severity != "note")
+
+    def to_json(self) -> dict[str, Any]:
+        """What `check --json` prints."""
+        from inceptionkit.data.quality.summary import summary
+
+        return {
+            **summary(self.scan, self.groups, self.findings),
+            "doubts": [one.as_json(self.scan.dataset) for one in self.doubts],
+            "remembered": self.scan.remembered,
+            "page": str(self.page),
+            "seconds": self.seconds,
+        }
+
+    def _repr_html_(self) -> str:
+        rows = [(one.severity, one.says, one.advice) for one in self.findings]
+        return table(("severity", "finding", "advice"), rows)
 
 
-def check(
-    data: str | Path,
-    *,
-    out: str | Path | None = None,
-    folds: int | None = None,
-    seed: int = 0,
-    listener: Listener | None = None,
-) -> Checked:
-    """Look at every image once, judge the data, and write a page that shows what is wrong.
+class CheckError(DataError):
+    """Data that `strict` does not let pass.
 
-    Args:
-        data: labelled images, as `train` takes them.
-        out: the page; the next free name under `runs/` if None.
-        folds: how many short trainings look for suspected label errors; none if None.
-        seed: of those trainings.
-        listener: hears how far it is.
+    Attributes:
+        result: everything that was found.
+    """
+
+    def __init__(self, result: CheckResult) -> None:
+        self.result = result
+        first, count = result.faults[0], len(result.faults)
+        more = f" ({count} findings in all)" if count > 1 else ""
+        super().__init__(f"{result.scan.dataset.address}: {first.says}; {first.advice}{more}")
+
+
+@verb(CheckRequest)
+def check(request: CheckRequest) -> CheckResult:
+    """Check every image: copies, odd ones, unusable ones, and classes too small to learn.
+
+    Nothing is written beside the images.
 
     Raises:
-        DataError: there are no labelled images.
+        DataError: there are no labeled images; or `strict` is set and something is wrong.
         RunError: the page cannot be written, or would lie among the images.
     """
+    from inceptionkit.data import open_dataset
+    from inceptionkit.data.quality.findings import find
+    from inceptionkit.data.quality.scan import scan
+    from inceptionkit.machine import cores
     from inceptionkit.report.check_content import page_place, write_page
 
-    began = monotonic()
-    listener = listener or Silence()
-    dataset = open_dataset(data)
-    page = page_place(dataset.address, None if out is None else Path(out))
+    began, listener = monotonic(), request.listener or Silence()
+    dataset = open_dataset(request.data)
+    page = page_place(dataset.address, None if request.out is None else Path(request.out))
     total = len(dataset.samples)
 
     def tick(done: int) -> None:
@@ -72,84 +128,19 @@ def check(
     groups = found.groups(cores())
     findings = find(found, groups)
     doubts: tuple[Doubt, ...] = ()
-    if folds is not None:
+    if request.folds is not None:
         from inceptionkit.training.cross_validation import suspected
 
-        doubts = suspected(found, groups, folds=folds, seed=seed, listener=listener)
+        doubts = suspected(found, groups, folds=request.folds, seed=request.seed, listener=listener)
     write_page(page, found, groups, findings, doubts)
-    result = _result(found, groups, findings, doubts)
-    result |= {"page": str(page), "seconds": monotonic() - began}
-    return Checked(found, groups, findings, doubts, page, result)
-
-
-def _result(
-    found: Scan, groups: Sequence[Group], findings: Sequence[Finding], doubts: Sequence[Doubt]
-) -> dict[str, Any]:
-    """What `--json` prints."""
-    dataset, unusable = found.dataset, found.unusable
-    counts = class_counts(found)
-    names = dataset.samples.names
-    images = {one.kind: [names[i] for i in one.images] for one in findings}
-    return {
-        "images": len(found.usable) + len(unusable),
-        "usable": len(found.usable),
-        "unusable": [{"path": one.name, "reason": one.reason} for one in unusable],
-        "classes": dict(zip(dataset.classes, counts.sum(axis=0).tolist(), strict=True)),
-        "splits": {
-            name: {
-                "images": int(row.sum()),
-                "classes": dict(zip(dataset.classes, row.tolist(), strict=True)),
-            }
-            for name, row in zip((*SETS, "all"), counts, strict=True)
-            if row.any()
-        },
-        "duplicates": [_group_result(found, group) for group in groups],
-        "findings": [
-            {
-                "severity": one.severity,
-                "kind": one.kind,
-                "says": one.says,
-                "advice": one.advice,
-                "images": len(one.images),
-            }
-            for one in findings
-        ],
-        **{kind: images.get(kind, []) for kind in LISTED},
-        "sizes": _sizes(found),
-        **{f"{key}s": stored(found, key) for key in ("mode", "format")},
-        "doubts": [one.as_json(dataset) for one in doubts],
-        "remembered": found.remembered,
-    }
-
-
-def _group_result(found: Scan, group: Group) -> dict[str, Any]:
-    samples, classes = found.dataset.samples, found.dataset.classes
-    sets, labels = across(found, group)
-    return {
-        "paths": [samples.names[i] for i in group.members],
-        "exact": group.exact,
-        "mirrored": group.mirrored,
-        "sets": [SETS[number] for number in sorted(sets) if number >= 0],
-        "classes": [classes[label] for label in sorted(labels)],
-    }
-
-
-def _sizes(found: Scan) -> dict[str, list[int]] | None:
-    """Height and width, in pixels: the smallest of each, the median, the largest."""
-    looks = found.looks[found.usable]
-    if not len(looks):
-        return None
-    quantiles = {
-        side: np.percentile(looks[side], (0, 50, 100)).astype(int).tolist()
-        for side in ("height", "width")
-    }
-    return {
-        name: [quantiles["height"][place], quantiles["width"][place]]
-        for place, name in enumerate(("smallest", "median", "largest"))
-    }
-
-
-def stored(found: Scan, key: str) -> dict[str, int]:
-    """How many usable images have each "mode" or "format", most first."""
-    words = found.looks[key][found.usable].tolist()
-    return {word.decode(): number for word, number in Counter(words).most_common()}
+    result = CheckResult(
+        page=page,
+        findings=findings,
+        scan=found,
+        groups=groups,
+        doubts=doubts,
+        seconds=monotonic() - began,
+    )
+    if request.strict and result.faults:
+        raise CheckError(result)
+    return result

@@ -41,6 +41,7 @@ COMMANDS = (
     convert.CONVERT,
     compare.COMPARE,
     prune.PRUNE,
+    check.CHECK,
 )
 
 app = typer.Typer(
@@ -77,7 +78,6 @@ def common(
 for command in COMMANDS:
     command.add_to(app)
 app.command("design")(design.design)
-app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("resume")(train.resume)
 app.command("evaluate")(evaluate.evaluate)

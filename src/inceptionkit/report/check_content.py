@@ -13,7 +13,7 @@ import numpy as np
 from inceptionkit.data import BUILT_IN, SETS
 from inceptionkit.data.quality.findings import SEVERITIES, Finding, across, class_counts
 from inceptionkit.data.quality.groups import Group
-from inceptionkit.data.quality.scan import Scan
+from inceptionkit.data.quality.scan import Scan, stored
 from inceptionkit.data.sources.index_cache import cache_folder
 from inceptionkit.data.types import decode_sample
 from inceptionkit.errors import RunError
@@ -240,8 +240,6 @@ def _doubted(found: Scan, doubts: Sequence[Doubt]) -> Iterator[shown.Picture]:
 
 
 def _tables(found: Scan) -> dict[str, dict[str, int]]:
-    from inceptionkit.api.check import stored
-
     looks = found.looks[found.usable]
     sides = np.minimum(looks["height"], looks["width"])
     place = np.searchsorted(SIDES, sides, side="right")

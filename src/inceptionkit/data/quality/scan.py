@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -91,3 +92,9 @@ def scan(dataset: Dataset, *, threads: int, progress: Callable[[int], None] | No
     if len(new):
         cache.keep(dataset, stamps, looks, reasons)
     return Scan(dataset, looks, reasons, count - len(new))
+
+
+def stored(found: Scan, key: str) -> dict[str, int]:
+    """How many usable images have each "mode" or "format", most first."""
+    words = found.looks[key][found.usable].tolist()
+    return {word.decode(): number for word, number in Counter(words).most_common()}
