@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, wraps
@@ -166,7 +168,8 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
 @cache
 def parameters(request: Callable[..., object]) -> tuple[Parameter, ...]:
     """The fields of a request: a dataclass each of whose annotations states an option."""
-    hints = get_type_hints(request, include_extras=True)
+    names = _Names(vars(sys.modules[request.__module__]))
+    hints = get_type_hints(request, None, names, include_extras=True)
     return tuple(
         Parameter(
             field.name,
@@ -177,6 +180,15 @@ def parameters(request: Callable[..., object]) -> tuple[Parameter, ...]:
         )
         for field in fields(cast(type, request))
     )
+
+
+class _Names(dict[str, Any]):
+    """Names of a module; one that only type checkers import stands for a type of that name."""
+
+    def __missing__(self, name: str) -> Any:  # noqa: ANN401
+        if hasattr(builtins, name):
+            raise KeyError(name)
+        return type(name, (), {"__module__": "builtins"})
 
 
 def signature(request: Callable[..., object], returns: object) -> inspect.Signature:

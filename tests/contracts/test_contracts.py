@@ -22,7 +22,8 @@ MODULES = sorted(
 )  # fmt: skip
 TORCHLESS = ("errors", "files", "spec", "catalog", "derive", "preprocess", "model", "convert")
 DEPLOYED = (
-    "cli.predict", "api.predict", "api.load", "deployment.files", "deployment.in_memory",
+    "cli.predict", "api.predict", "api.load", "deployment.load", "deployment.predict",
+    "deployment.files", "deployment.in_memory",
     "deployment.servers", "deployment.resize", "deployment.runtime",
 )  # fmt: skip
 STANDARD = ("errors", "files", "options", "results", "spec", "catalog", "derive")

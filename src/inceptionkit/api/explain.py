@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.api.predict import image_files
+from inceptionkit.deployment.predict import image_files
 from inceptionkit.errors import RecipeError, UnknownNameError, did_you_mean
 from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.explain.maps import WAYS, Evidence, Way

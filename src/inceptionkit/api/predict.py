@@ -2,79 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.api.load import load
-from inceptionkit.evaluation.exits.policy import AnyPolicy, Policy, of_model
-from inceptionkit.evaluation.predictor import Prediction, Predictor
-from inceptionkit.preprocess import EXTENSIONS, UnusableImage
-from inceptionkit.text import printable
+from inceptionkit.api.arguments import EARLY_EXIT, IMAGES, MODEL
+from inceptionkit.options import Callback, verb
+from inceptionkit.results import Result, table
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One image: what the model says of it, or why it could not."""
-
-    path: str
-    prediction: Prediction | None
-    error: str | None
+if TYPE_CHECKING:
+    from inceptionkit.deployment.predict import Answer
+    from inceptionkit.evaluation.exits.policy import AnyPolicy
 
 
-def predict(
-    model: str | Path, paths: Iterable[str | Path], policy: AnyPolicy | None = None
-) -> Iterator[Answer]:
-    """Classify every image at `paths`, one after the other.
+@dataclass(frozen=True)
+class PredictRequest:
+    """Which images to classify, and with which model."""
 
-    Args:
-        model: folder of a model or of a run.
-        paths: files, and folders that are searched for images.
-        policy: when to stop at an exit; never if None.
+    model: Annotated[str | Path, MODEL]
+    paths: Annotated[Sequence[str | Path], IMAGES]
+    _: KW_ONLY
+    early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
+    on_answer: Annotated[
+        Callable[[Answer], object] | None, Callback("Called with each answer as it comes.")
+    ] = None
 
-    Yields:
-        An answer for each image, in order; one that cannot be used, a path that does not exist and
-        a folder without images are told and passed over.
+
+@dataclass(frozen=True, repr=False)
+class PredictResult(Result):
+    """What the model says of each image.
+
+    Attributes:
+        answers: in the order of the images; with an error for one that could not be used.
+    """
+
+    answers: tuple[Answer, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether an image could not be used."""
+        return any(answer.error is not None for answer in self.answers)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answers; `predict --json` prints one on each line."""
+        return {"answers": [answer.to_json() for answer in self.answers]}
+
+    def _repr_html_(self) -> str:
+        keys = ("path", "label", "probability", "exit", "error")
+        rows = [answer.to_json() for answer in self.answers]
+        return table(keys, [[row.get(key, "") for key in keys] for row in rows])
+
+
+@verb(PredictRequest)
+def predict(request: PredictRequest) -> PredictResult:
+    """Classify images, one answer each; an image that cannot be read is reported and skipped.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
         RecipeError: the stored policy is asked for, and the model has none.
     """
-    classifier = load(model)
-    asked = of_model(policy, classifier.card, str(model))
-    for path in paths:
-        place = Path(path).expanduser()
-        try:
-            files = image_files(place)
-        except UnusableImage as error:
-            yield Answer(printable(str(place)), None, error.reason)
-            continue
-        for file in files:
-            yield answer(classifier, file, asked)
+    from inceptionkit.deployment.predict import answers
+    from inceptionkit.evaluation.exits.policy import parse_early_exit
 
-
-def answer(classifier: Predictor, file: Path, policy: Policy) -> Answer:
-    """Classify one file."""
-    try:
-        (found,) = classifier.predict([file], policy)
-    except UnusableImage as error:
-        return Answer(printable(str(file)), None, error.reason)
-    return Answer(printable(str(file)), found, None)
-
-
-def image_files(path: Path) -> list[Path]:
-    """The file itself, or every image below a folder.
-
-    Raises:
-        UnusableImage: there is none.
-    """
-    if not path.exists():
-        reason = "no such file or folder; check the spelling"
-        raise UnusableImage(reason, printable(str(path)))
-    if not path.is_dir():
-        return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
-    if not found:
-        reason = "there is no image in it; give a folder of images"
-        raise UnusableImage(reason, printable(str(path)))
-    return found
+    paths = [request.paths] if isinstance(request.paths, str | Path) else request.paths
+    found = []
+    for answer in answers(request.model, paths, parse_early_exit(request.early_exit)):
+        found.append(answer)
+        if request.on_answer is not None:
+            request.on_answer(answer)
+    return PredictResult(tuple(found))

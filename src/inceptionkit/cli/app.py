@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from inceptionkit.cli import (
     train,
 )
 from inceptionkit.cli.command import filled_in
+from inceptionkit.cli.console import complain
 from inceptionkit.errors import InceptionError, Interrupted
 
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
@@ -42,6 +42,7 @@ COMMANDS = (
     compare.COMPARE,
     prune.PRUNE,
     check.CHECK,
+    predict.PREDICT,
 )
 
 app = typer.Typer(
@@ -81,7 +82,6 @@ app.command("design")(design.design)
 app.command("train")(train.train)
 app.command("resume")(train.resume)
 app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
@@ -136,12 +136,3 @@ def tell(error: Exception, *, debug: bool) -> int:
         return DEFECT
     complain(f"a defect of inceptionkit: {type(error).__name__}: {error}; run again with {DEBUG}")
     return DEFECT
-
-
-def complain(sentence: str) -> None:
-    """Print to standard error, whatever it contains; of several processes, say which."""
-    rank = os.environ.get("RANK", "0")
-    who = "inceptionkit" if rank == "0" else f"inceptionkit, process {rank}"
-    line = f"{who}: {sentence}\n".encode(errors="backslashreplace")
-    sys.stderr.buffer.write(line)
-    sys.stderr.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,15 @@ def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object on one line, and nothing else, to standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def complain(sentence: str) -> None:
+    """Print to standard error, whatever it contains; of several processes, say which."""
+    rank = os.environ.get("RANK", "0")
+    who = "inceptionkit" if rank == "0" else f"inceptionkit, process {rank}"
+    line = f"{who}: {sentence}\n".encode(errors="backslashreplace")
+    sys.stderr.buffer.write(line)
+    sys.stderr.flush()
 
 
 def print_text(sentence: str) -> None:

@@ -37,8 +37,7 @@ def explain(  # noqa: PLR0913 - the options of the verb
 ) -> None:
     """Show where in images a model sees what it says: every exit side by side, an image a row."""
     from inceptionkit.api.explain import explain as draw
-    from inceptionkit.cli.app import complain
-    from inceptionkit.cli.console import print_json
+    from inceptionkit.cli.console import complain, print_json
 
     names = [name.strip() for name in exits.split(",")] if exits else ()
     failed, pictures = False, []

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.api.predict import image_files
 from inceptionkit.data.sources.digits import digits
 from inceptionkit.data.transforms import normalised
 from inceptionkit.data.types import decode_sample
@@ -24,6 +23,7 @@ from inceptionkit.deployment.files import load_exported, own_engine
 from inceptionkit.deployment.graph import Graph
 from inceptionkit.deployment.lower import traced
 from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.predict import image_files
 from inceptionkit.deployment.runtime import Deployed
 from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.errors import DataError, DeploymentError

@@ -65,6 +65,26 @@ def of_model(policy: AnyPolicy | None, card: Card, where: str = "the model") -> 
             return policy
 
 
+def parse_early_exit(asked: AnyPolicy | str | float | None) -> AnyPolicy | None:
+    """Read when to stop at an exit: a policy, "stored", a confidence, or None for never.
+
+    >>> parse_early_exit("0.9"), parse_early_exit("stored")
+    (StopWhenSure(probability=0.9), StopAsStored())
+
+    Raises:
+        RecipeError: it is none of these.
+    """
+    if asked == "stored":
+        return StopAsStored()
+    if isinstance(asked, str | int | float):
+        try:
+            return StopWhenSure(float(asked))
+        except ValueError:
+            msg = f"--early-exit takes a probability from 0 to 1, or nothing, got {asked!r}"
+            raise RecipeError(msg) from None
+    return asked
+
+
 def gated(policy: Policy, net: Net) -> ExitPolicy:
     """Any policy as gates of the exits of `net`.
 

@@ -54,9 +54,9 @@ def test_each_engine_is_there_when_asked_for(tiny_model: Path, engine: str) -> N
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({"engine": "openvin"}, "no engine 'openvin'; did you mean 'openvino'?"),
-        ({"mode": "thruput"}, "no mode 'thruput'; did you mean 'throughput'?"),
-        ({"mode": "fast"}, "no mode 'fast'; there are latency, throughput"),
+        ({"engine": "openvin"}, "engine cannot be 'openvin'; did you mean 'openvino'?"),
+        ({"mode": "thruput"}, "mode cannot be 'thruput'; did you mean 'throughput'?"),
+        ({"mode": "fast"}, "mode cannot be 'fast'; there are latency, throughput"),
     ],
 )
 def test_a_wish_that_there_is_not_is_refused(
