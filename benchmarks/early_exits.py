@@ -18,7 +18,7 @@ from hardware import RESULTS, hardware, table, write
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from inceptionkit.evaluation.exits.policy import Policy
+    from inceptionkit.evaluation.early_exit import Policy
 
 LOST, FEWER = 0.002, 1.5  # wanted: at most so much top-1 lost, at least so many times fewer MACs
 

@@ -29,8 +29,8 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     import inceptionkit
     from inceptionkit.data import open_dataset
     from inceptionkit.deployment.quantize_model import pictures
+    from inceptionkit.evaluation.early_exit import RunToTheEnd
     from inceptionkit.evaluation.exits.goals import Lose
-    from inceptionkit.evaluation.exits.policy import RunToTheEnd
     from inceptionkit.evaluation.exits.study import evaluate_exits
     from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_scored
     from inceptionkit.progress import Silence

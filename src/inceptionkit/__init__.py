@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from inceptionkit.api.train import train
     from inceptionkit.evaluation.classifier import Classifier
     from inceptionkit.evaluation.crop_table import evaluate_crops
+    from inceptionkit.evaluation.early_exit import RunToTheEnd, StopAsStored, StopWhenSure
     from inceptionkit.evaluation.evaluate import evaluate
-    from inceptionkit.evaluation.exits.policy import RunToTheEnd, StopAsStored, StopWhenSure
     from inceptionkit.evaluation.exits.study import evaluate_exits
     from inceptionkit.evaluation.predictor import Prediction
     from inceptionkit.model import ExitPolicy
@@ -60,9 +60,9 @@ TORCH_NEEDED = {
     "Classifier": "inceptionkit.evaluation.classifier",
     "ExitPolicy": "inceptionkit.model",
     "Prediction": "inceptionkit.evaluation.predictor",
-    "RunToTheEnd": "inceptionkit.evaluation.exits.policy",
-    "StopAsStored": "inceptionkit.evaluation.exits.policy",
-    "StopWhenSure": "inceptionkit.evaluation.exits.policy",
+    "RunToTheEnd": "inceptionkit.evaluation.early_exit",
+    "StopAsStored": "inceptionkit.evaluation.early_exit",
+    "StopWhenSure": "inceptionkit.evaluation.early_exit",
     "build": "inceptionkit.network",
     "compare": "inceptionkit.api.compare",
     "design": "inceptionkit.api.design",

@@ -38,23 +38,23 @@ def test_many_images_go_on_in_a_second_picture(
     assert picture(tmp_path / "p.png").height > 5 * picture(tmp_path / "p-2.png").height
 
 
-@pytest.mark.parametrize("by", ["cam", "gradcam", "occlusion"])
+@pytest.mark.parametrize("method", ["cam", "gradcam", "occlusion"])
 def test_machines_get_the_maps(
-    inceptionkit: Callable, digits_run: Path, photos: Folder, by: str
+    inceptionkit: Callable, digits_run: Path, photos: Folder, method: str
 ) -> None:
     image = photos() / "dark" / "0.png"
-    words = ("--by", by, "--class", "3", "--exits", "main,exit1", "--json")
+    words = ("--method", method, "--class", "3", "--exits", "main,exit1", "--json")
     said = inceptionkit("explain", digits_run, image, *words)
     (told,) = map(json.loads, said.out.splitlines())
 
     assert (said.code, told["path"], told["class"]) == (0, str(image), "3")
     assert [*told["exits"]] == ["exit1", "main"]
-    assert told["exits"]["main"]["way"] == by
+    assert told["exits"]["main"]["method"] == method
     assert np.ndim(told["exits"]["exit1"]["map"]) == 2
     assert told["exits"]["main"]["class_probability"] <= told["exits"]["main"]["probability"]
 
 
-def test_what_cannot_be_read_is_told_and_passed_over(
+def test_unreadable_images_are_reported_and_skipped(
     inceptionkit: Callable, digits_run: Path, photos: Folder, tmp_path: Path
 ) -> None:
     folder = photos()
@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_told_and_passed_over(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--by", "cams"), "there is no way of explaining 'cams'; did you mean 'cam'?"),
+        (("--method", "cams"), "there is no method 'cams'; did you mean 'cam'?"),
         (("--exits", "exit3"), "there is no exit 'exit3'; did you mean 'exit"),
         (("--class", "ten"), "there is no class 'ten'; there are 0, 1, 2"),
         (("--out", "map.jpg"), "map.jpg: pictures are PNG files; choose a name that ends with"),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from inceptionkit.derive import cost
 from inceptionkit.evaluation.calibration import tempered
-from inceptionkit.evaluation.exits.policy import ExitMacs, RunToTheEnd, StopWhenSure
+from inceptionkit.evaluation.early_exit import ExitMacs, RunToTheEnd, StopWhenSure
 from inceptionkit.evaluation.inference import Answers, answers, every_exit
 from inceptionkit.model import ExitPolicy, Gate
 from inceptionkit.network import InceptionNet, build

@@ -13,7 +13,7 @@ from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
     from inceptionkit.deployment.predict import Answer
-    from inceptionkit.evaluation.exits.policy import AnyPolicy
+    from inceptionkit.evaluation.early_exit import AnyPolicy
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def predict(request: PredictRequest) -> PredictResult:
         RecipeError: the stored policy is asked for, and the model has none.
     """
     from inceptionkit.deployment.predict import answers
-    from inceptionkit.evaluation.exits.policy import parse_early_exit
+    from inceptionkit.evaluation.early_exit import parse_early_exit
 
     paths = [request.paths] if isinstance(request.paths, str | Path) else request.paths
     found = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from inceptionkit.evaluation.exits.policy import StopAsStored, StopWhenSure
+    from inceptionkit.evaluation.early_exit import StopAsStored, StopWhenSure
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON alone on standard output, for machines.")
@@ -82,7 +82,7 @@ def policy_of(early_exit: str | None) -> StopWhenSure | StopAsStored | None:
         RecipeError: no probability.
     """
     from inceptionkit.errors import RecipeError
-    from inceptionkit.evaluation.exits.policy import StopAsStored, StopWhenSure
+    from inceptionkit.evaluation.early_exit import StopAsStored, StopWhenSure
 
     if early_exit is None or early_exit == STORED:
         return None if early_exit is None else StopAsStored()

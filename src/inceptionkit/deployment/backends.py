@@ -19,7 +19,7 @@ from inceptionkit.deployment.processor import lacking
 from inceptionkit.deployment.quantize_model import Teaching
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.classifier import Classifier, network_of
-from inceptionkit.evaluation.exits.policy import Policy, RunToTheEnd
+from inceptionkit.evaluation.early_exit import Policy, RunToTheEnd
 from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.model import Card, ExitPolicy, Exported, model_folder, read_card
 from inceptionkit.model.export_info import Kind, Precision

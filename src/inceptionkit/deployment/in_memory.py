@@ -24,7 +24,7 @@ from inceptionkit.deployment.lower import staged
 from inceptionkit.deployment.onnx import onnx_model
 from inceptionkit.deployment.runtime import Deployed, Stages
 from inceptionkit.deployment.to_openvino import openvino_model
-from inceptionkit.evaluation.exits.policy import RunToTheEnd
+from inceptionkit.evaluation.early_exit import RunToTheEnd
 from inceptionkit.model import Card
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inceptionkit.deployment.load import load_predictor
-from inceptionkit.evaluation.exits.policy import AnyPolicy, Policy, of_model
+from inceptionkit.evaluation.early_exit import AnyPolicy, Policy, of_model
 from inceptionkit.evaluation.predictor import Prediction, Predictor
 from inceptionkit.preprocess import EXTENSIONS, UnusableImage
 from inceptionkit.text import printable

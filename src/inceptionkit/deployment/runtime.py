@@ -13,7 +13,7 @@ from inceptionkit.deployment.engines import Engine
 from inceptionkit.deployment.graph import ONWARD, PROBABILITIES
 from inceptionkit.deployment.resize import resizable
 from inceptionkit.evaluation.calibration import tempered
-from inceptionkit.evaluation.exits.policy import Policy, gated, run_stages
+from inceptionkit.evaluation.early_exit import Policy, gated, run_stages
 from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.model import Card
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.convert.registry import read_weights
-from inceptionkit.evaluation.exits.policy import Policy
+from inceptionkit.evaluation.early_exit import Policy
 from inceptionkit.evaluation.inference import answers
 from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.model import Card

@@ -17,8 +17,8 @@ from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.confidence import paired
+from inceptionkit.evaluation.early_exit import RunToTheEnd
 from inceptionkit.evaluation.evaluate import Evaluation, evaluation, quality
-from inceptionkit.evaluation.exits.policy import RunToTheEnd
 from inceptionkit.evaluation.held_out import class_numbers, none_usable, scored_samples
 from inceptionkit.evaluation.inference import answers
 from inceptionkit.evaluation.multi_crop import AS_IN_USE, Protocol, cut

@@ -16,7 +16,7 @@ from inceptionkit.derive import cost
 from inceptionkit.evaluation.calibration import brier_score, calibration_error, reliability
 from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.confidence import wilson
-from inceptionkit.evaluation.exits.policy import AnyPolicy, ExitMacs, Policy, of_model
+from inceptionkit.evaluation.early_exit import AnyPolicy, ExitMacs, Policy, of_model
 from inceptionkit.evaluation.held_out import load_scored, scored_samples
 from inceptionkit.evaluation.inference import Answers, answers, every_exit
 from inceptionkit.evaluation.metrics import ClassScore, class_scores, confusion, log_loss, top_k

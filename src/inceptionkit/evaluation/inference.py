@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data.transforms import normalised
-from inceptionkit.evaluation.exits.policy import Policy, gated, run_stages
+from inceptionkit.evaluation.early_exit import Policy, gated, run_stages
 from inceptionkit.network import InceptionNet, Stage, stages
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import ordered_exits

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit.errors import DataError
-from inceptionkit.evaluation.exits.policy import AnyPolicy, Policy, of_model
+from inceptionkit.evaluation.early_exit import AnyPolicy, Policy, of_model
 from inceptionkit.model import Card
 from inceptionkit.preprocess import as_rgb, decode
 

@@ -11,11 +11,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.api.explain import overlays
 from inceptionkit.data import Dataset, decode_sample
 from inceptionkit.derive import cost
 from inceptionkit.errors import InceptionError
 from inceptionkit.evaluation.classifier import Classifier, load
+from inceptionkit.evaluation.explain.explanation import explain_images
+from inceptionkit.evaluation.explain.overlays import overlay
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.report import content as shown
 from inceptionkit.report.confusion import FEW
@@ -121,8 +122,12 @@ class Album:
         most = max(1, int(LOOKED_AT // max(1, cost(card.architecture).answer.macs)))
         some = pictures[:most]
         guesses = [card.classes.index(picture.guess) for picture in some]
-        laid = overlays(self.model, [picture.pixels for picture in some], guesses)
-        bright = [replace(p, evidence=e) for p, e in zip(some, laid, strict=True)]
+        fitted = [(picture.name, card.preprocessing.fit(picture.pixels)) for picture in some]
+        found = explain_images(self.model, fitted, ("main",), classes=guesses)
+        bright = [
+            replace(picture, evidence=overlay(image, explanation.exits["main"].map))
+            for picture, (_, image), explanation in zip(some, fitted, found, strict=True)
+        ]
         return [*bright, *pictures[most:]]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inceptionkit.derive import NetCost
 from inceptionkit.derive.cost import BYTES_PER_CELL
 from inceptionkit.evaluation.calibration import Bin, binned
-from inceptionkit.evaluation.exits.policy import ExitMacs, exit_index
+from inceptionkit.evaluation.early_exit import ExitMacs, exit_index
 from inceptionkit.evaluation.metrics import class_scores
 from inceptionkit.report import content as shown
 

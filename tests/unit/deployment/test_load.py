@@ -11,7 +11,7 @@ from inceptionkit.api.export import Wanted, export
 from inceptionkit.deployment.runtime import Deployed
 from inceptionkit.errors import DeploymentError, UnknownNameError
 from inceptionkit.evaluation.classifier import Classifier
-from inceptionkit.evaluation.exits.policy import StopWhenSure
+from inceptionkit.evaluation.early_exit import StopWhenSure
 from inceptionkit.model.export_info import Kind
 
 ENGINES = ("openvino", "onnxruntime", "torch")

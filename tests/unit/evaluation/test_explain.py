@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from inceptionkit.catalog import architecture
-from inceptionkit.evaluation.explain.maps import Way, explain, reader
-from inceptionkit.evaluation.explain.overlays import TILE, Tile, grid, overlay, png
+from inceptionkit.evaluation.explain.explanation import ExitExplanation, Explanation
+from inceptionkit.evaluation.explain.maps import Method, evidence_maps, split_head
+from inceptionkit.evaluation.explain.overlays import TILE, grid, overlay
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.spec import (
     Conv,
@@ -63,13 +64,13 @@ def test_the_mean_of_an_exact_map_and_the_bias_are_the_score(
         settle(model, images)
         logits = model(images, exits=[e for e in exits if e != "main"])
     for wanted in (0, 6):
-        rows = explain(model, images, [wanted] * 3, exits, "cam")
+        rows = evidence_maps(model, images, [wanted] * 3, exits, "cam")
         for image, row in enumerate(rows):
             for found in row:
                 scores = logits.main if found.exit == "main" else logits.exits[found.exit]
                 head = model.head if found.exit == "main" else model.exits[found.exit]
-                parts = reader(head)
-                assert found.way == "cam"
+                parts = split_head(head)
+                assert found.method == "cam"
                 assert parts is not None
                 bias = 0.0 if parts.after is None else parts.after.bias[wanted].item()
                 assert found.map.mean() + bias == pytest.approx(
@@ -85,30 +86,30 @@ def test_gradients_see_what_the_exact_map_sees(tiny: Net) -> None:
     model = build(tiny, seed=4).eval()
     images = torch.randn(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     exits = ("first", "second", "main")
-    exact = explain(model, images, [3] * 5, exits, "cam")
-    slopes = explain(model, images, [3] * 5, exits, "gradcam")
+    exact = evidence_maps(model, images, [3] * 5, exits, "cam")
+    slopes = evidence_maps(model, images, [3] * 5, exits, "gradcam")
 
     for row, other in zip(exact, slopes, strict=True):
         for cam, gradcam in zip(row, other, strict=True):
             expected = np.maximum(cam.map, 0) / cam.map.size
             assert gradcam.map == pytest.approx(expected, abs=1e-6)
-            assert gradcam.way == "gradcam"
+            assert gradcam.method == "gradcam"
 
 
 def test_a_head_with_layers_between_has_no_exact_map() -> None:
     """GoogLeNet's auxiliary classifiers convolve and have two linear layers."""
     net = architecture("googlenet:bn", classes=5)
     model = build(net).eval()
-    (row,) = explain(model, torch.randn(1, 3, 224, 224), [0], ("aux1", "main"), "cam")
+    (row,) = evidence_maps(model, torch.randn(1, 3, 224, 224), [0], ("aux1", "main"), "cam")
 
-    assert reader(model.exits["aux1"]) is None
-    assert [(found.exit, found.way) for found in row] == [("aux1", "gradcam"), ("main", "cam")]
+    assert split_head(model.exits["aux1"]) is None
+    assert [(found.exit, found.method) for found in row] == [("aux1", "gradcam"), ("main", "cam")]
     assert row[0].map.shape == (14, 14)
-    assert reader(build(with_pooled_exits(net)).exits["aux1"]) is not None
+    assert split_head(build(with_pooled_exits(net)).exits["aux1"]) is not None
 
 
 def test_only_the_exits_asked_for_are_explained(tiny: Net) -> None:
-    (row,) = explain(build(tiny), torch.randn(1, 3, 16, 16), [0], ("second",), "cam")
+    (row,) = evidence_maps(build(tiny), torch.randn(1, 3, 16, 16), [0], ("second",), "cam")
 
     assert [found.exit for found in row] == ["second"]
 
@@ -145,14 +146,14 @@ def trained() -> InceptionNet:
         exits=(Exit(name="early", after="conv2", head=answer, loss_weight=0.5),),
     )
     model = build(net, seed=0).train()
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for step in range(STEPS):
         images, labels, _ = scene(32, 1000 + step)
         logits = model(images, exits=["early"])
         loss = cross_entropy(logits.main, labels) + cross_entropy(logits.exits["early"], labels)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     return model.eval()
 
 
@@ -166,13 +167,13 @@ def mass_on(evidence: np.ndarray, corner: tuple[int, int]) -> float:
     return float(whole[rows, columns].sum() / max(1e-9, whole.sum()))
 
 
-@pytest.mark.parametrize("way", ["cam", "gradcam", "occlusion"])
-def test_the_mass_of_a_map_lies_on_the_object(trained: InceptionNet, way: Way) -> None:
+@pytest.mark.parametrize("method", ["cam", "gradcam", "occlusion"])
+def test_the_mass_of_a_map_lies_on_the_object(trained: InceptionNet, method: Method) -> None:
     """The object and its border are 14 % of the image."""
     images, labels, corners = scene(24, seed=5)
     with torch.no_grad():
         right = trained(images).main.argmax(1) == labels
-    rows = explain(trained, images, labels.tolist(), ("early", "main"), way)
+    rows = evidence_maps(trained, images, labels.tolist(), ("early", "main"), method)
     shares = {
         name: np.median([mass_on(row[place].map, c) for row, c in zip(rows, corners, strict=True)])
         for place, name in enumerate(("early", "main"))
@@ -185,8 +186,8 @@ def test_the_mass_of_a_map_lies_on_the_object(trained: InceptionNet, way: Way) -
 
 def test_another_class_has_other_evidence(trained: InceptionNet) -> None:
     images, labels, _ = scene(8, seed=6)
-    own = explain(trained, images, labels.tolist(), ("main",), "cam")
-    other = explain(trained, images, ((labels + 1) % 3).tolist(), ("main",), "cam")
+    own = evidence_maps(trained, images, labels.tolist(), ("main",), "cam")
+    other = evidence_maps(trained, images, ((labels + 1) % 3).tolist(), ("main",), "cam")
 
     for (mine,), (theirs,) in zip(own, other, strict=True):
         assert mine.map.mean() > theirs.map.mean()
@@ -212,8 +213,17 @@ def test_no_evidence_shows_the_image_and_much_covers_it() -> None:
 
 
 def test_a_grid_holds_every_name() -> None:
-    tile = Tile(np.zeros((8, 8, 3), np.uint8), "x" * 500, "\udce9é中")
-    page = grid(["image", "x" * 300], [[tile, tile], [tile, tile]])
+    image = np.zeros((8, 8, 3), np.uint8)
+    one = ExitExplanation(
+        label="\udce9é中",
+        probability=0.9,
+        class_probability=0.1,
+        method="cam",
+        map=np.zeros((2, 2), np.float32),
+    )
+    explanation = Explanation(path="x" * 500, class_="y" * 500, exits={"z" * 300: one})
+    page = Image.open(io.BytesIO(grid([image, image], [explanation] * 2)))
 
-    assert Image.open(io.BytesIO(png(page))).size == page.size
-    assert page.width < 3 * TILE
+    assert page.format == "PNG"
+    assert 2 * TILE < page.width < 3 * TILE
+    assert 2 * TILE < page.height < 3 * TILE

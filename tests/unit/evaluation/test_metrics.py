@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inceptionkit.errors import RecipeError
-from inceptionkit.evaluation.exits.policy import StopWhenSure
+from inceptionkit.evaluation.early_exit import StopWhenSure
 from inceptionkit.evaluation.metrics import class_scores, confusion, log_loss, top_k
 
 PROBABILITIES = np.array(

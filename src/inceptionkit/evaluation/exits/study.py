@@ -21,10 +21,10 @@ from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.confidence import paired
+from inceptionkit.evaluation.early_exit import Policy, RunToTheEnd
 from inceptionkit.evaluation.evaluate import Evaluation, evaluation, quality, used_exits
 from inceptionkit.evaluation.exits import tuning as tune
 from inceptionkit.evaluation.exits.goals import Goal, Lose, choose
-from inceptionkit.evaluation.exits.policy import Policy, RunToTheEnd
 from inceptionkit.evaluation.exits.tuning import Judged, Point
 from inceptionkit.evaluation.held_out import choosing_samples, load_scored
 from inceptionkit.evaluation.inference import Answers, answers, every_exit

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.derive import NetCost
 from inceptionkit.evaluation.calibration import fit_temperature, tempered
-from inceptionkit.evaluation.exits.policy import ExitMacs, confidence, exit_index
+from inceptionkit.evaluation.early_exit import ExitMacs, confidence, exit_index
 from inceptionkit.model.exit_policy import ExitPolicy, Gate, Measure
 
 FEWEST = 50  # images below which a temperature could not be told from chance; 1 is kept

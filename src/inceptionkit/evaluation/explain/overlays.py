@@ -1,106 +1,108 @@
-"""Maps of evidence as pictures: laid over the image, side by side, many in a grid."""
+"""Heat maps as pictures: laid over an image, side by side, many in a grid."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-TILE, GAP, LINE, MARGIN = 192, 14, 20, 20  # pixels
-PIXEL_ART = 64  # up to this side an image is enlarged in hard squares
-INK, SOFT, PAPER = (27, 29, 33), (93, 98, 107), (255, 255, 255)
-WEAK, STRONG = np.array([214.0, 69.0, 27.0]), np.array([255.0, 232.0, 120.0])  # RGB of evidence
-COVER = 0.78  # share of a pixel that the strongest evidence covers
-DIM = 0.7  # brightness that is left of the image below a map
+from inceptionkit.evaluation.explain.explanation import Explanation
+from inceptionkit.text import percent
+
+TILE = 192  # pixels: side of a picture in the grid
+_GAP, _LINE, _MARGIN = 14, 20, 20  # pixels
+_PIXEL_ART = 64  # up to this side an image is enlarged in hard squares
+_INK, _SOFT, _PAPER = (27, 29, 33), (93, 98, 107), (255, 255, 255)
+_WEAK, _STRONG = np.array([214.0, 69.0, 27.0]), np.array([255.0, 232.0, 120.0])  # RGB of evidence
+_COVER = 0.78  # share of a pixel that the strongest evidence covers
+_DIM = 0.7  # brightness that is left of the image below a map
 
 Pixels = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tile:
-    """One picture of a grid and the two lines below it."""
+def grid(images: Sequence[Pixels], explanations: Sequence[Explanation]) -> bytes:
+    """A PNG picture: one row per image, one column per exit.
 
-    pixels: Pixels  # (height, width, 3)
-    first: str
-    second: str = ""
+    Args:
+        images: (size, size, 3) each, as the network sees it.
+        explanations: of these images, with the same exits.
+    """
+    heads = ["image", *explanations[0].exits]
+    width = 2 * _MARGIN + len(heads) * (TILE + _GAP) - _GAP
+    height = 2 * _MARGIN + _LINE + len(images) * (TILE + 2 * _LINE + _GAP)
+    page = Image.new("RGB", (width, height), _PAPER)
+    draw, bold, plain = ImageDraw.Draw(page), _font(15), _font(14)
+    for column, head in enumerate(heads):
+        place = (_MARGIN + column * (TILE + _GAP), _MARGIN - 6)
+        draw.text(place, _fitted(head, bold), _INK, bold)
+    for number, (image, explanation) in enumerate(zip(images, explanations, strict=True)):
+        top = _MARGIN + _LINE + number * (TILE + 2 * _LINE + _GAP)
+        for column, (pixels, first, second) in enumerate(_tiles(image, explanation)):
+            left = _MARGIN + column * (TILE + _GAP)
+            page.paste(_enlarged(pixels), (left, top))
+            draw.text((left, top + TILE + 4), _fitted(first, plain), _INK, plain)
+            draw.text((left, top + TILE + 4 + _LINE - 2), _fitted(second, plain), _SOFT, plain)
+    file = io.BytesIO()
+    page.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _tiles(image: Pixels, explanation: Explanation) -> Iterator[tuple[Pixels, str, str]]:
+    """The pictures of one row, each with the two lines below it."""
+    name = explanation.class_
+    yield image, Path(explanation.path).name, f"evidence for {name}"
+    for exit_ in explanation.exits.values():
+        first = f"{exit_.label}, {percent(exit_.probability)}"
+        second = "" if exit_.label == name else f"{name}, {percent(exit_.class_probability)}"
+        yield overlay(image, exit_.map), first, second
 
 
 def overlay(image: Pixels, evidence: NDArray[np.float32]) -> Pixels:
-    """The image with what speaks for the class laid over it, from red (weak) to yellow.
+    """(TILE, TILE, 3): the image with its evidence laid over it, from red (weak) to yellow.
 
     Args:
         image: (size, size, 3).
-        evidence: (rows, columns); the strongest becomes opaque, what is not positive clear.
-
-    Returns:
-        (TILE, TILE, 3)
+        evidence: (rows, columns); the strongest becomes opaque, what is not positive stays clear.
     """
-    base = np.asarray(enlarged(image), np.float32)
-    grey = base.mean(2, keepdims=True)
-    strength = strengths(evidence)[..., None]
-    colour = WEAK + (STRONG - WEAK) * strength
-    cover = COVER * strength**1.2
-    found = DIM * (0.6 * base + 0.4 * grey) * (1 - cover) + colour * cover
-    pixels: Pixels = found.round().clip(0, 255).astype(np.uint8)
+    base = np.asarray(_enlarged(image), np.float32)
+    gray = base.mean(2, keepdims=True)
+    strength = _strengths(evidence)[..., None]
+    color = _WEAK + (_STRONG - _WEAK) * strength
+    cover = _COVER * strength**1.2
+    blended = _DIM * (0.6 * base + 0.4 * gray) * (1 - cover) + color * cover
+    pixels: Pixels = blended.round().clip(0, 255).astype(np.uint8)
     return pixels
 
 
-def strengths(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What is positive, from 0 to 1, smoothly enlarged to (TILE, TILE)."""
+def _strengths(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The positive evidence, from 0 to 1, smoothly enlarged to (TILE, TILE)."""
     positive = np.maximum(evidence, 0.0)
     top = float(positive.max())
     smooth = Image.fromarray(positive / top if top > 0 else positive).resize(
         (TILE, TILE), Image.Resampling.BICUBIC
     )
-    found: NDArray[np.float32] = np.asarray(smooth).clip(0.0, 1.0)
-    return found
+    strengths: NDArray[np.float32] = np.asarray(smooth).clip(0.0, 1.0)
+    return strengths
 
 
-def enlarged(image: Pixels) -> Image.Image:
-    """The image at the size of a tile."""
-    small = max(image.shape[:2]) <= PIXEL_ART
-    how = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
-    return Image.fromarray(image).resize((TILE, TILE), how)
+def _enlarged(image: Pixels) -> Image.Image:
+    small = max(image.shape[:2]) <= _PIXEL_ART
+    resample = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+    return Image.fromarray(image).resize((TILE, TILE), resample)
 
 
-def grid(heads: Sequence[str], rows: Sequence[Sequence[Tile]]) -> Image.Image:
-    """Rows of tiles under the heads of their columns."""
-    width = 2 * MARGIN + len(heads) * (TILE + GAP) - GAP
-    height = 2 * MARGIN + LINE + len(rows) * (TILE + 2 * LINE + GAP)
-    page = Image.new("RGB", (width, height), PAPER)
-    draw, bold, plain = ImageDraw.Draw(page), font(15), font(14)
-    for column, head in enumerate(heads):
-        place = (MARGIN + column * (TILE + GAP), MARGIN - 6)
-        draw.text(place, fitted(head, bold), INK, bold)
-    for number, row in enumerate(rows):
-        top = MARGIN + LINE + number * (TILE + 2 * LINE + GAP)
-        for column, tile in enumerate(row):
-            left = MARGIN + column * (TILE + GAP)
-            page.paste(enlarged(tile.pixels), (left, top))
-            draw.text((left, top + TILE + 4), fitted(tile.first, plain), INK, plain)
-            draw.text((left, top + TILE + 4 + LINE - 2), fitted(tile.second, plain), SOFT, plain)
-    return page
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's own font: the same on every machine."""
     return ImageFont.load_default(size)
 
 
-def fitted(text: str, letters: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """As much of `text` as fits below a tile; what is left out at its start is marked."""
+def _fitted(text: str, letters: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """The end of `text` that fits below a tile, marked where its start is cut."""
     shown = text.encode("utf-8", "backslashreplace").decode()
     while len(shown) > 2 and letters.getlength(shown) > TILE:
         shown = "..." + shown.removeprefix("...")[1:]
     return shown
-
-
-def png(page: Image.Image) -> bytes:
-    """An encoded picture."""
-    file = io.BytesIO()
-    page.save(file, "PNG", optimize=True)
-    return file.getvalue()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from inceptionkit.derive import cost
 from inceptionkit.errors import RecipeError
 from inceptionkit.evaluation.calibration import tempered
+from inceptionkit.evaluation.early_exit import ExitMacs, exit_index
 from inceptionkit.evaluation.exits import tuning as tune
 from inceptionkit.evaluation.exits.goals import Lose, MeanMacs, TopOne, choose, parse_goal
-from inceptionkit.evaluation.exits.policy import ExitMacs, exit_index
 from inceptionkit.evaluation.exits.tuning import (
     Judged,
     bound,

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from inceptionkit.errors import InceptionError, RecipeError, WeightsError
-from inceptionkit.evaluation.exits.policy import (
+from inceptionkit.evaluation.early_exit import (
     RunToTheEnd,
     StopAsStored,
     confidence,
