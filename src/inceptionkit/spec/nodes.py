@@ -6,7 +6,7 @@ Standard library only. Sizes are (height, width) in cells; channels are counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypeGuard
+from typing import ClassVar, Literal, TypeAlias, TypeGuard
 
 from inceptionkit.errors import SpecError, did_you_mean
 
@@ -68,6 +68,8 @@ class Conv:
     classes. `init` is None where nobody states it: the package then chooses.
     """
 
+    TAG: ClassVar[str] = "conv"
+
     out: int
     kernel: Pair = (1, 1)
     stride: int = 1
@@ -99,6 +101,8 @@ class Pool:
     padded count, as zeros, unless `count_padding` is false (TensorFlow, Keras).
     """
 
+    TAG: ClassVar[str] = "pool"
+
     kind: Literal["max", "avg"]
     kernel: Pair = (3, 3)
     stride: int = 1
@@ -121,6 +125,8 @@ class AdaptivePool:
     Window i of n covers cells floor(i * size / n) up to ceil((i + 1) * size / n), as in torch.
     """
 
+    TAG: ClassVar[str] = "adaptive_pool"
+
     grid: Pair
 
     def __post_init__(self) -> None:
@@ -134,6 +140,8 @@ class LocalNorm:
     y = x / (k + alpha / size * sum of x^2 over `size` neighbouring channels) ^ beta
     """
 
+    TAG: ClassVar[str] = "local_norm"
+
     size: int = 5
     alpha: float = 1e-4
     beta: float = 0.75
@@ -144,10 +152,14 @@ class LocalNorm:
 class GlobalPool:
     """Average over the whole grid, whatever its size."""
 
+    TAG: ClassVar[str] = "global_pool"
+
 
 @dataclass(frozen=True, slots=True)
 class Dropout:
     """Zero each value with probability `p` while training."""
+
+    TAG: ClassVar[str] = "dropout"
 
     p: float
 
@@ -155,6 +167,8 @@ class Dropout:
 @dataclass(frozen=True, slots=True)
 class Linear:
     """Fully connected layer with bias, on the flattened input; ReLU follows if `relu`."""
+
+    TAG: ClassVar[str] = "linear"
 
     out: int
     relu: bool = False
@@ -168,6 +182,8 @@ class Linear:
 @dataclass(frozen=True, slots=True)
 class Split:
     """Named paths that read the same input; outputs are joined on channels, in order."""
+
+    TAG: ClassVar[str] = "split"
 
     paths: Named
 

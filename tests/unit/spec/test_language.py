@@ -138,7 +138,7 @@ def test_every_new_field_survives_json() -> None:
 
 
 def test_json_of_before_these_fields_means_what_it_meant() -> None:
-    old = {"op": "Conv", "out": 8, "norm": {"eps": 0.001}}
+    old = {"type": "conv", "out": 8, "norm": {"eps": 0.001}}
     data = to_json(net_of(Conv(8))) | {"trunk": [["n0", old]]}
 
     assert from_json(data) == net_of(Conv(8))
@@ -147,13 +147,18 @@ def test_json_of_before_these_fields_means_what_it_meant() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("groups", "all", "trunk.n0.groups: must be int or 'each', got 'all'"),
+        (
+            "groups",
+            "all",
+            "architecture.trunk.n0.groups must be a whole number or each, got 'all'",
+        ),
         (
             "padding",
             "full",
-            "trunk.n0.padding: must be 'same' or 'valid' or 'tensorflow' or int, got 'full'",
+            "architecture.trunk.n0.padding must be same or valid or tensorflow or a whole number, "
+            "got 'full'",
         ),
-        ("init", 3, "trunk.n0.init: must be an object, got 3"),
+        ("init", 3, "architecture.trunk.n0.init must be an object, got 3"),
     ],
 )
 def test_json_of_the_wrong_type_says_what_is_allowed(field: str, value: object, said: str) -> None:

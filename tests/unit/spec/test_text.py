@@ -31,39 +31,62 @@ def test_the_catalog_survives_json(name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ((), [], "architecture: must be an object, got []"),
-        (("name",), 3, "architecture.name: must be str, got 3"),
-        (("image",), [3, 224], "architecture.image: must be tuple, got [3, 224]"),
-        (("image", 1), 224.5, "architecture.image: must be int, got 224.5"),
-        (("trunk",), {}, "trunk: must be a list, got {}"),
-        (("trunk", 0), "conv1", "trunk[0]: must be [name, node], got 'conv1'"),
+        ((), [], "architecture must be an object, got []"),
+        (("name",), 3, "architecture.name must be text, got 3"),
+        (("image",), [3, 224], "architecture.image must be a list of 3, got [3, 224]"),
+        (("image", 1), 224.5, "architecture.image[1] must be a whole number, got 224.5"),
+        (("trunk",), {}, "architecture.trunk must be a list, got {}"),
+        (("trunk", 0), "conv1", "architecture.trunk[0] must be a list, got 'conv1'"),
         (
-            ("trunk", 0, 1, "op"),
-            "Konv",
-            "trunk.conv1: no operator is called 'Konv'; did you mean 'Conv'?",
+            ("trunk", 0, 1, "type"),
+            "konv",
+            "architecture.trunk.conv1.type must be conv or pool or adaptive_pool or local_norm or "
+            "global_pool or dropout or linear or split, got 'konv'",
         ),
-        (("trunk", 0, 1, "out"), "64", "trunk.conv1.out: must be int, got '64'"),
-        (("trunk", 0, 1, "bias"), 1, "trunk.conv1.bias: must be bool, got 1"),
-        (("trunk", 0, 1, "out"), 0, "Conv: out must be at least 1, got 0"),
+        (
+            ("trunk", 0, 1, "out"),
+            "64",
+            "architecture.trunk.conv1.out must be a whole number, got '64'",
+        ),
+        (
+            ("trunk", 0, 1, "bias"),
+            1,
+            "architecture.trunk.conv1.bias must be true or false, got 1",
+        ),
+        (
+            ("trunk", 0, 1, "out"),
+            0,
+            "architecture.trunk.conv1: Conv: out must be at least 1, got 0",
+        ),
         (
             ("trunk", 0, 1, "padding"),
             "full",
-            "trunk.conv1.padding: must be 'same' or 'valid' or 'tensorflow' or int, got 'full'",
+            "architecture.trunk.conv1.padding must be same or valid or tensorflow or a whole "
+            "number, got 'full'",
         ),
         (("trunk", 0, 1, "norm"), {"epsilon": 1}, None),
         (
             ("trunk", 0, 1, "kernal"),
             [3, 3],
-            "trunk.conv1: unknown key 'kernal'; did you mean 'kernel'?",
+            "architecture.trunk.conv1: unknown key 'kernal'; did you mean 'kernel'?",
         ),
-        (("head",), None, 'head: must be a list, {"paths": ...} or {"op": ...}, got None'),
-        (("exits", 0, "loss_weight"), "x", "exits[0].loss_weight: must be float, got 'x'"),
+        (
+            ("head",),
+            None,
+            "architecture.head must be conv or pool or adaptive_pool or local_norm or "
+            "global_pool or dropout or linear or split or a list, got None",
+        ),
+        (
+            ("exits", 0, "loss_weight"),
+            "x",
+            "architecture.exits.aux1.loss_weight must be a number, got 'x'",
+        ),
         (
             ("exits", 1, "after"),
             "inception4f",
             (
-                "googlenet: exit 'aux2' hangs after 'inception4f', which is no block of the trunk; "
-                "did you mean 'inception4e'?"
+                "architecture: googlenet: exit 'aux2' hangs after 'inception4f', which is no block "
+                "of the trunk; did you mean 'inception4e'?"
             ),
         ),
         (("colour",), "red", None),
@@ -100,7 +123,7 @@ anything = st.recursive(
     | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["op", "paths", "out", "x"]), inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "paths", "out", "x"]), inner, max_size=3)
     ),
     max_leaves=6,
 )
