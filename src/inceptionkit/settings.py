@@ -82,7 +82,8 @@ def override(
             msg = f"a setting is written key=value, got {word!r}; keys are {names}"
             raise error(msg)
         if key not in known:
-            msg = f"there is no setting {key!r}; {did_you_mean(key, [k for k in known if '.' not in k])}"
+            near = did_you_mean(key, [name for name in known if "." not in name])
+            msg = f"there is no setting {key!r}; {near}"
             raise error(msg)
         given.append((known[key], key, text))
     for setting, key, text in sorted(given, key=lambda one: len(one[0].path)):

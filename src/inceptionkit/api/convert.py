@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from inceptionkit import records
 from inceptionkit.errors import OptionError, WeightsError
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result
@@ -97,7 +98,7 @@ class ConvertResult(Result):
             "exits": [e.name for e in net.exits],
             "params": priced.answer.params,
             "params_with_exits": priced.everything.params,
-            "preprocessing": self.card.preprocessing.to_json(),
+            "preprocessing": records.to_json(self.card.preprocessing),
         }
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from numpy.typing import NDArray
 
+from inceptionkit import records
 from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.agreement import Agreement
 from inceptionkit.deployment.files import graph_files
@@ -229,7 +230,7 @@ def write(made: Made, out: Path) -> dict[str, Any]:
         own = server_files(server, place.name, final.card, precision)
         final = replace(final, files={**final.files, **own})
     write_files(place, final.whole_card, final.files)
-    return {"folder": str(out), **final.exported.to_json(), "bytes": final.bytes}
+    return {"folder": str(out), **records.to_json(final.exported), "bytes": final.bytes}
 
 
 def free_place(out: Path) -> Path:

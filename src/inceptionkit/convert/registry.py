@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from inceptionkit import records
 from inceptionkit.convert import hub
 from inceptionkit.convert.rename import ConvertedWeights, Tensors
 from inceptionkit.errors import InceptionError, WeightsError
@@ -289,7 +290,8 @@ def preprocessing_of(
 def _timm_preprocessing(stated: Mapping[str, Any]) -> Preprocessing:
     """Read what timm's config.json says; it rounds the short side down."""
     size = stated["input_size"][1]
-    return Preprocessing.from_json(
+    return records.from_json(
+        Preprocessing,
         {
             "size": size,
             "crop": size / int(size / stated["crop_pct"]),
@@ -297,5 +299,7 @@ def _timm_preprocessing(stated: Mapping[str, Any]) -> Preprocessing:
             "mean": stated["mean"],
             "std": stated["std"],
             "colour": "RGB",
-        }
+        },
+        at="preprocessing",
+        error=WeightsError,
     )

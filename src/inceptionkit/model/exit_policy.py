@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from inceptionkit.errors import InceptionError, WeightsError, did_you_mean
+from inceptionkit.errors import WeightsError, did_you_mean
 from inceptionkit.spec import Net, ordered_exits
 
 Measure: TypeAlias = Literal["probability", "margin", "entropy"]
@@ -52,7 +52,7 @@ class ExitPolicy:
         warm("main", self.temperature)
         names = [gate.exit for gate in self.gates]
         if len(set(names)) < len(names):
-            msg = f"exit policy: an exit has two gates, got {', '.join(names)}"
+            msg = f"an exit has two gates, got {', '.join(names)}"
             raise WeightsError(msg)
 
     def check(self, net: Net) -> None:
@@ -70,33 +70,6 @@ class ExitPolicy:
         if sorted(self.gates, key=lambda gate: known.index(gate.exit)) != list(self.gates):
             msg = f"exit policy: gates must stand in the order of the trunk, {', '.join(known)}"
             raise WeightsError(msg)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "measure": self.measure,
-            "gates": [asdict(gate) for gate in self.gates],
-            "temperature": self.temperature,
-            "origin": dict(self.origin),
-        }
-
-    @classmethod
-    def from_json(cls, data: Any) -> ExitPolicy:  # noqa: ANN401 - JSON of unknown content
-        """Read what `to_json` wrote.
-
-        Raises:
-            WeightsError: a key is missing or unknown, or a value makes no sense.
-        """
-        try:
-            gates = tuple(Gate(**gate) for gate in data["gates"])
-            return cls(**{**data, "gates": gates})
-        except InceptionError:
-            raise
-        except (TypeError, KeyError, AttributeError) as error:
-            msg = (
-                f"exit policy: no policy ({error}); choose one with `inceptionkit evaluate --exits`"
-            )
-            raise WeightsError(msg) from error
 
 
 def parse_measure(text: str) -> Measure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,27 +14,17 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from inceptionkit import records
 from inceptionkit.derive import misfits
 from inceptionkit.errors import InceptionError, WeightsError, WriteError
 from inceptionkit.files import replace_folder, sha256, write_json, write_whole
 from inceptionkit.model.exit_policy import ExitPolicy
 from inceptionkit.model.export_info import Exported
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net, from_json, is_classifier, steps, to_json
+from inceptionkit.spec import Net, is_classifier, steps
 
 FORMAT = 1  # of model.json; a reader refuses what it does not know
 CARD, TENSORS = "model.json", "model.safetensors"
-JSON_NAMES: Mapping[type, str] = {int: "a number", list: "a list of names", dict: "an object"}
-KEYS: Mapping[str, type] = {
-    "format": int,
-    "classes": list,
-    "preprocessing": dict,
-    "metrics": dict,
-    "origin": dict,
-    "architecture": dict,
-    "files": dict,
-}  # of model.json
-OPTIONAL: Mapping[str, type] = {"exit_policy": dict, "exported": dict}
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -83,7 +73,7 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
             (beside / name).parent.mkdir(exist_ok=True)
             write_whole(beside / name, data)
         sums = {name: sha256(data) for name, data in files.items()}
-        write_json(beside / CARD, card_to_json(card, sums))
+        write_json(beside / CARD, _card_to_json(card, sums))
         replace_folder(beside, folder)
     except OSError as error:
         raise WriteError(folder, error) from error
@@ -146,7 +136,7 @@ def write_policy(path: Path, policy: ExitPolicy) -> Path:
     folder = model_folder(path)
     card, sums = read_card(folder)
     policy.check(card.architecture)
-    write_json(folder / CARD, card_to_json(replace(card, exit_policy=policy), sums))
+    write_json(folder / CARD, _card_to_json(replace(card, exit_policy=policy), sums))
     return folder / CARD
 
 
@@ -186,65 +176,34 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
         msg += "use the version of inceptionkit it is of"
         raise WeightsError(msg)
     try:
-        return card_from_json(data), data["files"]
+        return _card_from_json(data)
     except InceptionError as error:
         msg = f"{path}: {error}; copy the model folder again"
         raise WeightsError(msg) from error
 
 
-def card_to_json(card: Card, sums: Mapping[str, str]) -> dict[str, Any]:
-    """Plain JSON types."""
-    optional = {"exit_policy": card.exit_policy, "exported": card.exported}
-    return {
-        "format": FORMAT,
-        "classes": list(card.classes),
-        "preprocessing": card.preprocessing.to_json(),
-        "metrics": dict(card.metrics),
-        "origin": dict(card.origin),
-        "architecture": to_json(card.architecture),
-        "files": dict(sums),
-        **{key: value.to_json() for key, value in optional.items() if value is not None},
-    }
+def _card_to_json(card: Card, sums: Mapping[str, str]) -> dict[str, Any]:
+    plain: dict[str, Any] = records.to_json(card)
+    return {"format": FORMAT, "files": dict(sums)} | plain
 
 
-def card_from_json(data: Mapping[str, Any]) -> Card:
-    """Read what `card_to_json` wrote.
-
-    Raises:
-        InceptionError: a key is missing or unknown, or a value is wrong.
-    """
-    known = {**KEYS, **OPTIONAL}
-    for wrong in (*sorted(KEYS.keys() - data.keys()), *sorted(data.keys() - known.keys())):
-        msg = f"{wrong!r} is missing" if wrong in KEYS else f"unknown key {wrong!r}"
+def _card_from_json(data: Mapping[str, Any]) -> tuple[Card, dict[str, str]]:
+    plain = {key: value for key, value in data.items() if key not in {"format", "files"}}
+    card = records.from_json(Card, plain, at="", error=WeightsError)
+    check_classes(card.architecture, card.classes)
+    if card.exit_policy is not None:
+        card.exit_policy.check(card.architecture)
+    if card.exported is not None:
+        card.exported.check(card.architecture)
+    sums = data.get("files")
+    if not isinstance(sums, dict):
+        msg = f"files must be an object, got {sums!r:.80}"
         raise WeightsError(msg)
-    for key, kind in known.items():
-        if key in data and not isinstance(data[key], kind):
-            msg = f"{key} must be {JSON_NAMES[kind]}, got {data[key]!r:.80}"
-            raise WeightsError(msg)
-    net = from_json(data["architecture"])
-    check_classes(net, data["classes"])
-    policy = ExitPolicy.from_json(data["exit_policy"]) if "exit_policy" in data else None
-    if policy is not None:
-        policy.check(net)
-    exported = Exported.from_json(data["exported"]) if "exported" in data else None
-    if exported is not None:
-        exported.check(net)
-    return Card(
-        architecture=net,
-        classes=tuple(data["classes"]),
-        preprocessing=Preprocessing.from_json(data["preprocessing"]),
-        metrics=dict(data["metrics"]),
-        origin=dict(data["origin"]),
-        exit_policy=policy,
-        exported=exported,
-    )
+    return card, sums
 
 
-def check_classes(net: Net, names: list[Any]) -> None:
-    """Refuse names that are no texts, are not distinct, or are not as many as the outputs."""
-    if not all(isinstance(name, str) for name in names):
-        msg = f"classes must be a list of names, got {names!r:.80}"
-        raise WeightsError(msg)
+def check_classes(net: Net, names: Sequence[str]) -> None:
+    """Refuse names that are not distinct, or not as many as the outputs."""
     if len(set(names)) < len(names):
         msg = "two classes have the same name"
         raise WeightsError(msg)

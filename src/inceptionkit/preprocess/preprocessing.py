@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +49,11 @@ class Preprocessing:
         """Refuse values that no image could be prepared with."""
         if str(self.interpolation) not in INTERPOLATIONS:
             advice = did_you_mean(str(self.interpolation), tuple(INTERPOLATIONS))
-            msg = f"preprocessing: no interpolation {self.interpolation!r}; {advice}"
+            msg = f"no interpolation {self.interpolation!r}; {advice}"
             raise UnknownNameError(msg)
         for name, right, wanted in self._demands():
             if not right:
-                msg = f"preprocessing: {name} must be {wanted}, got {getattr(self, name)!r}"
+                msg = f"{name} must be {wanted}, got {getattr(self, name)!r}"
                 raise DataError(msg)
 
     def _demands(self) -> tuple[tuple[str, bool, str], ...]:
@@ -143,29 +143,6 @@ class Preprocessing:
             np.multiply(images[..., channel], np.float32(scale), out=plane)
             plane += np.float32(shift)
         return planes
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data that JSON takes as it is."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
-        """What `to_json` gave.
-
-        Raises:
-            DataError: a key is missing or unknown, or a value is not possible.
-            UnknownNameError: there is no such interpolation.
-        """
-        known = {field.name for field in fields(cls)}
-        faults = {"lacks": sorted(known - data.keys()), "has unknown": sorted(data.keys() - known)}
-        said = " and ".join(f"{fault} {', '.join(keys)}" for fault, keys in faults.items() if keys)
-        if said:
-            msg = f"preprocessing: it {said}; its keys are {', '.join(sorted(known))}"
-            raise DataError(msg)
-        values: dict[str, Any] = dict(data)
-        for name in ("mean", "std"):
-            values[name] = tuple(data[name]) if isinstance(data[name], list) else data[name]
-        return cls(**values)
 
 
 def _number(value: object) -> bool:

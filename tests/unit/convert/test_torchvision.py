@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inceptionkit import records
 from inceptionkit.catalog import architecture
 from inceptionkit.convert.rename import rename
 from inceptionkit.convert.torchvision import CHECKPOINTS, FID, RULES, convert, to_torchvision
@@ -217,5 +218,10 @@ def test_every_published_preprocessing_is_possible() -> None:
         stated = published.preprocessing
         net = architecture(published.name)
 
-        assert Preprocessing.from_json(stated.to_json()) == stated
+        assert (
+            records.from_json(
+                Preprocessing, records.to_json(stated), at="preprocessing", error=WeightsError
+            )
+            == stated
+        )
         assert (3, stated.size, stated.size) == net.image

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from inceptionkit import records
 from inceptionkit.errors import InceptionError, RecipeError, WeightsError
 from inceptionkit.evaluation.early_exit import (
     RunToTheEnd,
@@ -59,7 +60,9 @@ def test_measures_by_hand() -> None:
 
 
 def test_a_policy_comes_back_from_json() -> None:
-    assert ExitPolicy.from_json(json.loads(json.dumps(POLICY.to_json()))) == POLICY
+    plain = json.loads(json.dumps(records.to_json(POLICY)))
+
+    assert records.from_json(ExitPolicy, plain, at="policy", error=WeightsError) == POLICY
 
 
 def test_a_policy_is_stored_with_the_model_and_nothing_else_changes(folder: Path) -> None:
@@ -68,10 +71,10 @@ def test_a_policy_is_stored_with_the_model_and_nothing_else_changes(folder: Path
     written = write_policy(folder, POLICY)
     after = json.loads((folder / "model.json").read_text())
 
-    assert "exit_policy" not in before
+    assert before["exit_policy"] is None
     assert read_model(folder)[0].exit_policy == POLICY
     assert written == folder / "model.json"
-    assert {k: v for k, v in after.items() if k != "exit_policy"} == before
+    assert {**after, "exit_policy": None} == before
     assert (folder / "model.safetensors").read_bytes() == tensors
 
 
@@ -80,15 +83,24 @@ def test_a_policy_is_stored_with_the_model_and_nothing_else_changes(folder: Path
     [
         ({"gates": [{**GATE, "exit": "third"}]}, "tiny has no exit 'third'; there are first, sec"),
         ({"gates": [{**GATE, "confidence": 1.5}]}, "confidence must lie between 0 and 1, got 1.5"),
-        ({"gates": [{**GATE, "confidence": "high"}]}, "exit policy: no policy ("),
+        (
+            {"gates": [{**GATE, "confidence": "high"}]},
+            "exit_policy.gates[0].confidence must be a number, got 'high'",
+        ),
         ({"gates": [{**GATE, "temperature": 0}]}, "temperature must be a number above 0, got 0"),
         ({"gates": [GATE, GATE]}, "an exit has two gates, got first, first"),
         ({"gates": [{**GATE, "exit": "second"}, GATE]}, "in the order of the trunk, first, second"),
-        ({"gates": 3}, "exit policy: no policy ("),
-        ({"gates": [{"exit": "first"}]}, "exit policy: no policy ("),
-        ({"measure": "marginal"}, "no measure 'marginal'; did you mean 'margin'?"),
-        ({"temperature": math.inf}, "main: temperature must be a number above 0, got inf"),
-        ({"when": "always"}, "exit policy: no policy ("),
+        ({"gates": 3}, "exit_policy.gates must be a list, got 3"),
+        ({"gates": [{"exit": "first"}]}, "exit_policy.gates[0]: 'confidence' is missing"),
+        (
+            {"measure": "marginal"},
+            "exit_policy.measure must be probability or margin or entropy",
+        ),
+        (
+            {"temperature": math.inf},
+            "exit_policy.temperature must be a number of usual size",
+        ),
+        ({"when": "always"}, "exit_policy: unknown key 'when'"),
     ],
 )
 def test_a_damaged_policy_is_told(folder: Path, change: dict[str, Any], said: str) -> None:

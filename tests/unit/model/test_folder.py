@@ -17,7 +17,7 @@ from inceptionkit.derive import tensors
 from inceptionkit.errors import InceptionError, RunError, WeightsError
 from inceptionkit.files import sha256
 from inceptionkit.model import Card, read_card, read_model, write_model
-from inceptionkit.model.folder import card_to_json
+from inceptionkit.model.folder import CARD, write_files
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 
@@ -193,11 +193,14 @@ def test_truncated_json(folder: Path, length: int) -> None:
         (lambda d: d["architecture"].update(depth=3), "architecture: unknown key 'depth'"),
         (lambda d: d["architecture"].pop("head"), "architecture: 'head' is missing"),
         (lambda d: d["preprocessing"].update(crop=0), "preprocessing: crop must be above 0"),
-        (lambda d: d["preprocessing"].update(interpolation="cubic"), "no interpolation 'cubic'"),
+        (
+            lambda d: d["preprocessing"].update(interpolation="cubic"),
+            "preprocessing.interpolation must be nearest or bilinear or bicubic or lanczos, got 'cubic'",
+        ),
         (lambda d: d.update(preprocessing=5), "preprocessing"),
         (lambda d: d.update(classes=["a", "b"]), "10 outputs and 2 classes"),
         (lambda d: d.update(classes=["a"] * 10), "two classes have the same name"),
-        (lambda d: d.update(classes="0123456789"), "classes must be a list of names"),
+        (lambda d: d.update(classes="0123456789"), "classes must be a list"),
         (lambda d: d.update(files=5), ""),
         (lambda d: d.update(metrics="high"), ""),
     ],
@@ -230,14 +233,15 @@ def places(data: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def test_no_damage_of_the_card_gives_anything_but_a_card_or_an_error_of_ours(
     tmp_path_factory: pytest.TempPathFactory, card: Card, choose: Any, value: Any
 ) -> None:
-    good = json.loads(json.dumps(card_to_json(card, {"model.safetensors": "0" * 64})))
+    folder = tmp_path_factory.getbasetemp() / "card"
+    write_files(folder, card, {"model.safetensors": b""})
+    good = json.loads((folder / CARD).read_text())
     data = copy.deepcopy(good)
     *path, last = choose.choice(places(good)[1:])
     inner = data
     for key in path:
         inner = inner[key]
     inner[last] = value
-    folder = tmp_path_factory.getbasetemp()
     (folder / "model.json").write_text(json.dumps(data))
     try:
         read_card(folder)

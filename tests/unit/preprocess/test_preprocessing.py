@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inceptionkit import records
 from inceptionkit.errors import DataError, UnknownNameError
 from inceptionkit.preprocess import Preprocessing
 
@@ -88,53 +89,49 @@ def test_the_defaults_give_minus_one_to_one() -> None:
     assert set(Preprocessing(size=2).normalise(ends).ravel().tolist()) == {-1.0, 1.0}
 
 
+def read(data: object) -> Preprocessing:
+    return records.from_json(Preprocessing, data, at="preprocessing", error=DataError)
+
+
 def test_json_and_back_is_the_same() -> None:
     how = Preprocessing(size=299, crop=0.875, interpolation="bicubic", mean=(0.1, 0.2, 0.3))
 
-    assert Preprocessing.from_json(json.loads(json.dumps(how.to_json()))) == how
+    assert read(json.loads(json.dumps(records.to_json(how)))) == how
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (
-            {"sise": 3},
-            "it has unknown sise; its keys are colour, crop, interpolation, mean, size, std",
-        ),
-        ({"size": 0}, "size must be a whole number from 1 to 16384, got 0"),
-        ({"size": 32.0}, "size must be a whole number from 1 to 16384, got 32.0"),
-        ({"crop": 1.5}, "crop must be above 0 and at most 1, got 1.5"),
-        ({"crop": "all"}, "crop must be above 0 and at most 1, got 'all'"),
-        ({"mean": [0.5]}, "mean must be three numbers, got (0.5,)"),
-        ({"mean": [0.5, 0.5, float("nan")]}, "mean must be three numbers, got (0.5, 0.5, nan)"),
-        ({"std": [0.5, 0.5, 0]}, "std must be three numbers above 0, got (0.5, 0.5, 0)"),
-        ({"colour": "BGR"}, "colour must be 'RGB', got 'BGR'"),
+        ({"sise": 3}, ": unknown key 'sise'; did you mean 'size'?"),
+        ({"size": 0}, ": size must be a whole number from 1 to 16384, got 0"),
+        ({"size": 32.0}, ".size must be a whole number, got 32.0"),
+        ({"crop": 1.5}, ": crop must be above 0 and at most 1, got 1.5"),
+        ({"crop": "all"}, ".crop must be a number, got 'all'"),
+        ({"mean": [0.5]}, ".mean must be a list of 3, got [0.5]"),
+        ({"mean": [0.5, 0.5, float("nan")]}, ".mean[2] must be a number of usual size, got nan"),
+        ({"std": [0.5, 0.5, 0]}, ": std must be three numbers above 0, got (0.5, 0.5, 0.0)"),
+        ({"colour": "BGR"}, ".colour must be RGB, got 'BGR'"),
     ],
 )
 def test_impossible_preprocessing_is_refused(change: dict[str, object], said: str) -> None:
-    with pytest.raises(DataError, match=f"^{re.escape(f'preprocessing: {said}')}$"):
-        Preprocessing.from_json(Preprocessing(size=32).to_json() | change)
+    with pytest.raises(DataError, match=f"^{re.escape(f'preprocessing{said}')}$"):
+        read(records.to_json(Preprocessing(size=32)) | change)
 
 
 def test_a_missing_key_is_named() -> None:
-    data = Preprocessing(size=32).to_json()
+    data = records.to_json(Preprocessing(size=32))
     del data["crop"], data["std"]
     with pytest.raises(DataError) as caught:
-        Preprocessing.from_json(data)
+        read(data)
 
-    assert str(caught.value) == (
-        "preprocessing: it lacks crop, std; "
-        "its keys are colour, crop, interpolation, mean, size, std"
-    )
+    assert str(caught.value) == "preprocessing: 'crop' is missing"
 
 
 def test_a_misspelt_interpolation_gets_advice() -> None:
     with pytest.raises(UnknownNameError) as caught:
         Preprocessing(size=32, interpolation="bilinar")
 
-    assert str(caught.value) == (
-        "preprocessing: no interpolation 'bilinar'; did you mean 'bilinear'?"
-    )
+    assert str(caught.value) == ("no interpolation 'bilinar'; did you mean 'bilinear'?")
 
 
 def test_arrays_of_another_shape_are_refused() -> None:

@@ -155,8 +155,8 @@ def test_json_of_before_these_fields_means_what_it_meant() -> None:
         (
             "padding",
             "full",
-            "architecture.trunk.n0.padding must be same or valid or tensorflow or a whole number, "
-            "got 'full'",
+            "architecture.trunk.n0.padding must be "
+            "same or valid or tensorflow or a whole number, got 'full'",
         ),
         ("init", 3, "architecture.trunk.n0.init must be an object, got 3"),
     ],

@@ -21,6 +21,12 @@ def at(data: Any, *path: Any) -> Any:
     return data
 
 
+OPERATORS = (
+    "conv or pool or adaptive_pool or local_norm or global_pool or dropout or linear or split"
+)
+PADDINGS = "same or valid or tensorflow or a whole number"
+
+
 @pytest.mark.parametrize("name", ["googlenet", "googlenet:bn", "compact"])
 def test_the_catalog_survives_json(name: str) -> None:
     net = architecture(name)
@@ -40,8 +46,7 @@ def test_the_catalog_survives_json(name: str) -> None:
         (
             ("trunk", 0, 1, "type"),
             "konv",
-            "architecture.trunk.conv1.type must be conv or pool or adaptive_pool or local_norm or "
-            "global_pool or dropout or linear or split, got 'konv'",
+            "architecture.trunk.conv1.type must be " + OPERATORS + ", got 'konv'",
         ),
         (
             ("trunk", 0, 1, "out"),
@@ -61,8 +66,7 @@ def test_the_catalog_survives_json(name: str) -> None:
         (
             ("trunk", 0, 1, "padding"),
             "full",
-            "architecture.trunk.conv1.padding must be same or valid or tensorflow or a whole "
-            "number, got 'full'",
+            "architecture.trunk.conv1.padding must be " + PADDINGS + ", got 'full'",
         ),
         (("trunk", 0, 1, "norm"), {"epsilon": 1}, None),
         (
@@ -73,8 +77,7 @@ def test_the_catalog_survives_json(name: str) -> None:
         (
             ("head",),
             None,
-            "architecture.head must be conv or pool or adaptive_pool or local_norm or "
-            "global_pool or dropout or linear or split or a list, got None",
+            "architecture.head must be " + OPERATORS + " or a list, got None",
         ),
         (
             ("exits", 0, "loss_weight"),

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inceptionkit import records
 from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.images import Images
 from inceptionkit.derive import cost
@@ -100,7 +101,7 @@ def evaluate_exits(
     result |= savings(classifier, scored, choice.policy, early)
     result |= against_main(early, late, labels)
     result |= curve(choice, heard(classifier, scored, sure, choice.temperatures))
-    result |= {"policy": choice.policy.to_json(), "seconds": monotonic() - began}
+    result |= {"policy": records.to_json(choice.policy), "seconds": monotonic() - began}
     return ExitStudy(
         evaluation=evaluation(result, early.probabilities, labels, classifier.card.classes),
         policy=choice.policy,

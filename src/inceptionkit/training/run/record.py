@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from inceptionkit import records
 from inceptionkit.errors import InceptionError, RunError
 from inceptionkit.files import write_json
 from inceptionkit.machine import facts
@@ -114,7 +115,7 @@ class Record:
             "result": self.result,
             "versions": dict(self.versions),
             "machine": dict(self.machine),
-            "preprocessing": self.preprocessing.to_json(),
+            "preprocessing": records.to_json(self.preprocessing),
             "architecture": to_json(self.net),
         }
 
@@ -174,7 +175,9 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
     return Record(
         data=data["data"],
         net=from_json(data["architecture"]),
-        preprocessing=Preprocessing.from_json(data["preprocessing"]),
+        preprocessing=records.from_json(
+            Preprocessing, data["preprocessing"], at="preprocessing", error=RunError
+        ),
         recipe=recipes.from_json(data["recipe"]),
         seed=data["seed"],
         budget=budget_from_json(data["budget"]),
