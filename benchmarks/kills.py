@@ -53,7 +53,7 @@ from inceptionkit.cli import main
 from inceptionkit.training import loop
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.run import session as follow
-from inceptionkit.data.loading import in_memory as prepare
+from inceptionkit.data.loading import sets as prepare
 
 def telling(place, name, phase):
     act = getattr(place, name)
@@ -70,7 +70,7 @@ follow.SAVE_EVERY = float(sys.argv[1])
 follow.probe = lambda job, ways: [follow.Trial(way, 1.0) for way in ways]
 follow.candidates = lambda device, threads, precision: [Execution(precision=precision)]
 if sys.argv[2] != "0":
-    prepare.MEMORY = 0
+    prepare.TRAIN_MEMORY = 0
 raise SystemExit(main(sys.argv[3:]))
 """  # one way of computing: which is fastest differs by the hour
 

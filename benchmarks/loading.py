@@ -31,12 +31,11 @@ from torch.utils.data import DataLoader, Dataset
 from turns import Side, measure
 
 from inceptionkit.catalog import architecture
-from inceptionkit.data.loading.encoded import crops_from_encoded
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms import varied
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
-from inceptionkit.data.transforms.boxes import draw_boxes
+from inceptionkit.data.transforms.pipeline import augment
+from inceptionkit.data.transforms.random_crop import crops_from_encoded, draw_boxes
 from inceptionkit.preprocess import Box, Preprocessing, crop_from_encoded, decode
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import batch_of, update
@@ -96,7 +95,7 @@ def ours(case: Case, *, distorted: bool) -> Callable[[], Tensor]:
         indices = np.array(turn, np.int64)
         crops, _ = crops_from_encoded([case.raws[i] for i in turn], cropping, indices)
         rng = cropping.rng(indices)
-        return varied(torch.from_numpy(crops).permute(0, 3, 1, 2), how, PREPROCESSING, rng)
+        return augment(torch.from_numpy(crops).permute(0, 3, 1, 2), how, PREPROCESSING, rng)
 
     return step
 

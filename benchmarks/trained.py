@@ -16,9 +16,9 @@ from torch.nn.functional import cross_entropy
 from torch.optim import SGD, Optimizer
 
 from inceptionkit.catalog import architecture
-from inceptionkit.data.loading.images import Images
-from inceptionkit.data.transforms import normalised
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.network import build
+from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training import loop
 from inceptionkit.training.execution import Execution
@@ -68,7 +68,8 @@ def job_of(subject: Subject, execution: Execution, *, classes: int, updates: int
 def batch_of(job: Job) -> Batch:
     """The batch that every bare update computes, on its device and in its layout."""
     side = job.net.image[1]
-    images = normalised(job.train.pixels[: job.batch, :, :side, :side], job.preprocessing)
+    pixels, how = job.train.pixels[: job.batch, :, :side, :side], job.preprocessing
+    images = normalize(pixels, how.scale, how.shift)
     on_device = images.to(job.execution.device, memory_format=job.execution.layout)
     return on_device, job.train.labels[: job.batch].to(job.execution.device)
 

@@ -17,8 +17,8 @@ from hardware import RESULTS, hardware, quartiles, table, write
 from torch.utils import data as torch_data
 
 from inceptionkit.data import open_dataset
-from inceptionkit.data.loading.encoded import crops_from_encoded
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.transforms.random_crop import crops_from_encoded
 from inceptionkit.data.types import Dataset
 from inceptionkit.machine import cores
 

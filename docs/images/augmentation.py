@@ -17,15 +17,16 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms import crop_resize, cropped, mix, varied
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
-    InceptionColours,
+    InceptionColors,
     RandAugment,
     TrivialAugment,
 )
-from inceptionkit.data.transforms.boxes import Boxes
-from inceptionkit.data.transforms.mixup import Mixture
+from inceptionkit.data.transforms.mixup import Mixture, mix
+from inceptionkit.data.transforms.pipeline import augment
+from inceptionkit.data.transforms.random_crop import Boxes, draw_boxes, draw_resamplers
+from inceptionkit.data.transforms.resize import crop_resize
 from inceptionkit.preprocess import RESAMPLERS, Preprocessing
 
 HERE = Path(__file__).parent
@@ -113,8 +114,9 @@ def samples(
     """Six samples of one picture, (6, 3, side, side) from 0 to 1."""
     rng = CounterRng(5, epoch, np.arange(first, first + SAMPLES))
     shape = np.full(SAMPLES, WIDE / TALL)
-    crops = cropped(tensor(image, SAMPLES), shape, how, SIDE, rng)
-    return varied(crops, how, UNCHANGED, rng)
+    boxes = draw_boxes(how, shape, rng)
+    crops = crop_resize(tensor(image, SAMPLES), boxes, SIDE, draw_resamplers(how, rng))
+    return augment(crops, how, UNCHANGED, rng)
 
 
 def interpolations() -> Tensor:
@@ -148,7 +150,7 @@ STRIPS: Mapping[str, Callable[[], Tensor]] = MappingProxyType(
         "mirror": mirrors,
         "padding": lambda: samples(replace(STILL, padding=14)),
         "photometric": lambda: samples(replace(STILL, photometric=0.4)),
-        "inceptionkit": lambda: samples(replace(STILL, policy=InceptionColours())),
+        "inceptionkit": lambda: samples(replace(STILL, policy=InceptionColors())),
         "trivial": lambda: samples(replace(STILL, policy=TrivialAugment()), first=76),
         "rand": lambda: samples(replace(STILL, policy=RandAugment())),
         "erasing": lambda: grey(samples(ERASED)),

@@ -243,7 +243,7 @@ def test_strict_makes_them_an_error(refused: Callable, photos: Callable, rotten:
     said = refused("train", folder, *QUICK, "--strict")
 
     assert said.startswith(f"{folder}: 4 images are not usable, the first is light/")
-    assert said.endswith("; mend or remove them, or go without --strict")
+    assert said.endswith("; repair or delete them, or run without --strict")
     assert fingerprints(folder) == before
 
 

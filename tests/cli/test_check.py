@@ -42,7 +42,7 @@ def test_the_findings_come_first_then_the_classes_then_what_was_written(
     assert said.code == 0
     assert lines[:6] == [
         "warning 4 files cannot be used; the first is light/cut.png (truncated)",
-        "        mend or remove them; training passes over them",
+        "        repair or delete them; training skips them",
         "warning 1 picture more than once in the same class (2 images; 1 pixel for pixel)",
         "        remove the copies; where training divides the images, it keeps them in one set",
         "warning 1 image is blank",
@@ -88,7 +88,7 @@ def test_strict_ends_with_2_and_still_tells_everything(inceptionkit: Callable, o
     assert json.loads(said.out)["usable"] == 62
     assert said.err.splitlines()[-1] == (
         f"inceptionkit: {odd}: 4 files cannot be used; the first is light/cut.png (truncated); "
-        "mend or remove them; training passes over them (3 findings in all)"
+        "repair or delete them; training skips them (3 findings in all)"
     )
 
 

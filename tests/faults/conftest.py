@@ -14,7 +14,7 @@ from hearing import Collects
 from victim import one_way, train_until
 
 import inceptionkit
-from inceptionkit.data.loading import in_memory as prepare
+from inceptionkit.data.loading import sets as prepare
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
 from inceptionkit.training.checkpoint import checkpoints
 
@@ -98,7 +98,7 @@ def killed(net: Net, data: Path, tmp_path: Path, forks: ForkServerContext) -> Ca
 
     def run(moment: str, count: int, **options: Any) -> Path:
         out = tmp_path / "killed"
-        told = (moment, count, data, {"out": out} | OPTIONS | options, net, prepare.MEMORY)
+        told = (moment, count, data, {"out": out} | OPTIONS | options, net, prepare.TRAIN_MEMORY)
         process = forks.Process(target=train_until, args=told)
         process.start()
         process.join(200)

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from inceptionkit.data import decode_sample, open_dataset
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
-from inceptionkit.data.loading.encoded import crops_from_encoded
+from inceptionkit.data.transforms.random_crop import crops_from_encoded
 from inceptionkit.data.quality.inspect import STATS_DTYPE, inspect_image
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import UnusableImage, header

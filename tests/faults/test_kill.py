@@ -12,7 +12,7 @@ import pytest
 from hearing import Collects
 
 from inceptionkit.cli import main
-from inceptionkit.data.loading import in_memory as prepare
+from inceptionkit.data.loading import sets as prepare
 
 pytestmark = pytest.mark.fault
 
@@ -145,7 +145,7 @@ def test_killed_and_resumed_with_everything_on(
     count: int,
 ) -> None:
     """Images that two workers read as they are needed, in bf16, with all that draws and adds up."""
-    monkeypatch.setattr(prepare, "MEMORY", 0)
+    monkeypatch.setattr(prepare, "TRAIN_MEMORY", 0)
     heard = Collects()
     whole = start("whole", listener=heard, **EVERYTHING)
     cut = killed(moment, count, **EVERYTHING)

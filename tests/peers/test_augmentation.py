@@ -9,8 +9,8 @@ import torch
 
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import Augmentation
-from inceptionkit.data.transforms.boxes import draw_boxes
 from inceptionkit.data.transforms.policies import NARROW, STRENGTHS, WIDE, Space, amount
+from inceptionkit.data.transforms.random_crop import draw_boxes
 
 pytestmark = pytest.mark.peer
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inceptionkit.data.rng import CounterRng, permutation, step_seed, uniform
 from inceptionkit.data.transforms.augmentation import Augmentation
-from inceptionkit.data.transforms.boxes import Boxes, draw_boxes, mirrored, resamplers
+from inceptionkit.data.transforms.random_crop import Boxes, draw_boxes, draw_flips, draw_resamplers
 
 seeds = st.integers(0, 2**63)
 epochs = st.integers(0, 10_000)
@@ -147,7 +147,7 @@ def test_the_whole_image_is_drawn_where_the_recipe_says_so() -> None:
 def test_two_epochs_of_an_alternating_mirror_show_both_sides(seed: int, pair: int) -> None:
     indices = np.arange(400)
     first, second = (
-        mirrored("alternating", CounterRng(seed, 2 * pair + i, indices)) for i in (0, 1)
+        draw_flips("alternating", CounterRng(seed, 2 * pair + i, indices)) for i in (0, 1)
     )
 
     assert (first ^ second).all()
@@ -156,15 +156,15 @@ def test_two_epochs_of_an_alternating_mirror_show_both_sides(seed: int, pair: in
 
 def test_a_random_mirror_flips_other_images_in_each_epoch() -> None:
     indices = np.arange(MANY)
-    first, second = (mirrored("random", CounterRng(0, i, indices)) for i in (0, 1))
+    first, second = (draw_flips("random", CounterRng(0, i, indices)) for i in (0, 1))
 
     assert abs(first.mean() - 0.5) < FIVE_SIGMA
     assert abs((first ^ second).mean() - 0.5) < FIVE_SIGMA
-    assert not mirrored("none", CounterRng(0, 0, indices)).any()
+    assert not draw_flips("none", CounterRng(0, 0, indices)).any()
 
 
 def test_an_interpolation_at_random_is_each_of_four_as_often() -> None:
-    names = resamplers(Augmentation(interpolation="random"), CounterRng(0, 0, np.arange(MANY)))
+    names = draw_resamplers(Augmentation(interpolation="random"), CounterRng(0, 0, np.arange(MANY)))
 
     assert set(names) == {"bilinear", "area", "nearest", "bicubic"}
     for name in set(names):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inceptionkit.data.transforms import crop_resize
-from inceptionkit.data.transforms.boxes import Boxes
+from inceptionkit.data.transforms.random_crop import Boxes
+from inceptionkit.data.transforms.resize import crop_resize
 from inceptionkit.preprocess import RESAMPLERS, Resampler
 
 ROUNDING = 1.01  # grey levels: Pillow rounds to bytes after rows and again after columns

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import inceptionkit
-from inceptionkit.data.loading import in_memory as prepare
+from inceptionkit.data.loading import sets as prepare
 from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.errors import DataError, Interrupted
 from inceptionkit.spec import Net
@@ -58,7 +58,7 @@ def test_what_does_not_fit_into_memory_trains_to_the_same_weights_with_any_worke
     photos: Callable, run: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = photos(("dark", "grey", "light"), each=20)
-    monkeypatch.setattr(prepare, "MEMORY", 1)
+    monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
     one, three = run(data, "one", workers=1), run(data, "three", workers=3)
 
     assert weights(one) == weights(three)
@@ -77,7 +77,7 @@ def test_what_parts_take_is_read_ahead_and_once(
             late.append(not np.array_equal(self.coming[0], indices))
         return crops(self, indices, *rest)
 
-    monkeypatch.setattr(prepare, "MEMORY", 1)
+    monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
     monkeypatch.setattr(Stream, "crops", noted)
     run(data, "streamed", settings=settings)
 
@@ -109,7 +109,7 @@ def test_a_run_goes_on_in_the_middle_of_a_shard(
     photos: Callable, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tarred(photos(("dark", "grey", "light"), each=20), tmp_path / "shards")
-    monkeypatch.setattr(prepare, "MEMORY", 1)
+    monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
     monkeypatch.setattr("inceptionkit.training.run.session.TOLD_EVERY", 0.0)
     whole = run(data, "whole")
     with pytest.raises(Interrupted):
@@ -129,7 +129,7 @@ def test_what_turns_out_to_be_unusable_is_listed_and_strict_stops(
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
     held = run(data, "held")
-    monkeypatch.setattr(prepare, "MEMORY", 1)
+    monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
     streamed = run(data, "streamed")
 
     def listed(folder: Path) -> list[str]:
@@ -157,7 +157,7 @@ def unequal(photos: Callable) -> Path:
 def test_unequal_classes_are_balanced_and_the_run_can_be_interrupted(
     unequal: Path, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "MEMORY", 1)
+    monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
     monkeypatch.setattr("inceptionkit.training.run.session.TOLD_EVERY", 0.0)
     whole = run(unequal, "whole")
     with pytest.raises(Interrupted):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import inceptionkit
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.errors import Interrupted, RecipeError, RunError, TrainingError, WeightsError
 from inceptionkit.model import read_model
 from inceptionkit.preprocess import Preprocessing

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import inceptionkit
-from inceptionkit.data.loading import in_memory as prepare
+from inceptionkit.data.loading import sets as prepare
 from inceptionkit.spec import Net
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import Stepped
@@ -61,5 +61,5 @@ def train_until(
             yield event
 
     os.fsync, Path.replace, follow.updates = flush_and_die, rename_and_die, update_and_die
-    follow.candidates, prepare.MEMORY = one_way, memory
+    follow.candidates, prepare.TRAIN_MEMORY = one_way, memory
     inceptionkit.train(data, architecture=net, **options)

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from inceptionkit.data.loading.balance import histogram
-from inceptionkit.data.loading.in_memory import LoadedSets, SplitDataset, open_and_split
+from inceptionkit.data.loading.sampling import class_histogram
+from inceptionkit.data.loading.sets import LoadedSets, SplitDataset, open_and_split
 from inceptionkit.data.quality.grouping import load_grouped
 from inceptionkit.errors import RecipeError, RunError
 from inceptionkit.machine import cores
@@ -227,7 +227,8 @@ def tell(opened: SplitDataset, reasons: Sequence[str], listener: Listener) -> No
     """Say what the images are, and what was decided."""
     listener.say(f"{opened.dataset.address}: {counts(opened)}")
     listener.say(f"sets: {opened.sets.rule}")
-    listener.say(f"training images:\n{histogram(opened.dataset.classes, train_counts(opened))}")
+    histogram = class_histogram(opened.dataset.classes, train_counts(opened))
+    listener.say(f"training images:\n{histogram}")
     for reason in reasons:
         listener.say(reason)
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data.sources.digits import digits
-from inceptionkit.data.transforms import normalised
 from inceptionkit.data.types import decode_sample
 from inceptionkit.deployment.agreement import BLOCK_TOLERANCE, TOLERANCE, Agreement, agreement
 from inceptionkit.deployment.engines import Engine, OnnxRuntime, OpenVino
@@ -32,6 +31,7 @@ from inceptionkit.evaluation.inference import every_exit
 from inceptionkit.machine import cores
 from inceptionkit.model import Card, Exported, write_files
 from inceptionkit.network import InceptionNet
+from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing, UnusableImage, decode
 from inceptionkit.text import printable
 
@@ -164,7 +164,9 @@ def first_difference(
 ) -> str:
     """Say which block is the first whose output differs, and by how much."""
     pixels_first = torch.from_numpy(compared.fitted[:8]).permute(0, 3, 1, 2)
-    trained = block_outputs(model, normalised(pixels_first, preprocessing))
+    trained = block_outputs(
+        model, normalize(pixels_first, preprocessing.scale, preprocessing.shift)
+    )
     graph = traced(model.spec, tensors, preprocessing)
     got = in_kinds_engine(graph, exported, preprocessing.size)(compared.fitted[:8])
     allowed = BLOCK_TOLERANCE[exported.precision]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import open_dataset
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.deployment.graph import Graph
 from inceptionkit.deployment.quantize import CALIBRATION, Held, plainly, quantised
 from inceptionkit.deployment.to_openvino import openvino_model

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import open_dataset
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.derive import cost
 from inceptionkit.evaluation.calibration import brier_score, calibration_error, reliability
 from inceptionkit.evaluation.classifier import Classifier, load

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.data.transforms import normalised
 from inceptionkit.evaluation.early_exit import Policy, gated, run_stages
 from inceptionkit.network import InceptionNet, Stage, stages
+from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import ordered_exits
 
@@ -105,6 +105,10 @@ def batches(
     """Normalised batches on the model's device, channels last, which is the fast layout."""
     weight = next(model.parameters())
     for start in range(0, len(pixels), batch):
-        images = normalised(pixels[start : start + batch].to(weight.device), preprocessing)
+        images = normalize(
+            pixels[start : start + batch].to(weight.device),
+            preprocessing.scale,
+            preprocessing.shift,
+        )
         images = images.to(weight.dtype)
         yield images.contiguous(memory_format=torch.channels_last)

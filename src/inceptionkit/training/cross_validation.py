@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.data import Dataset, Sets, survey
-from inceptionkit.data.loading.balance import balance
-from inceptionkit.data.loading.images import Images
-from inceptionkit.data.loading.in_memory import SplitDataset, load_sets
+from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.sets import SplitDataset, balance, load_sets
 from inceptionkit.data.quality.groups import Group
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.rng import uniform

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.loading.balance import chosen, class_counts
-from inceptionkit.data.loading.in_memory import SplitDataset
+from inceptionkit.data.loading.sampling import choose_balance, class_counts
+from inceptionkit.data.loading.sets import SplitDataset
 from inceptionkit.derive import tensors
 from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.spec import Net, with_input
@@ -88,7 +88,7 @@ def suit(opened: SplitDataset, net: Net) -> dict[Suited, tuple[str, str]]:
         if same_weights(net, CROP_SIDE * SMALL_CROP):
             why = "crops of two thirds the side teach as much at first, in less than half the time"
             found["small_crops"] = (f"{SMALL_CROPS}", why)
-    how, why = chosen(train_counts(opened))
+    how, why = choose_balance(train_counts(opened))
     if how != "none":
         found["balance"] = (how, why)
     if len(opened.sets.train) < FEW:

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from inceptionkit.data.rng import sample_keys, step_seed
-from inceptionkit.data.transforms import Mixture, draw_mixture, mix, varied
 from inceptionkit.data.transforms.augmentation import Mixing
+from inceptionkit.data.transforms.mixup import Mixture, draw_mixture, mix
+from inceptionkit.data.transforms.pipeline import augment
 from inceptionkit.evaluation.metrics import log_loss, top_k
 from inceptionkit.network import Logits
 from inceptionkit.network.layers import SampleDropout
@@ -230,7 +231,7 @@ def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, 
     """Augmented, normalised images (batch, 3, side, side) and labels, on the device."""
     cropping = job.cropping(epoch)
     crops, labels = job.train.crops(indices, cropping, job.execution.device)
-    images = varied(crops, cropping.how, job.preprocessing, cropping.rng(indices))
+    images = augment(crops, cropping.how, job.preprocessing, cropping.rng(indices))
     images = images.to(job.execution.dtype).contiguous(memory_format=job.execution.layout)
     return images, labels.to(job.execution.device)
 

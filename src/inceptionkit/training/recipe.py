@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_type_hints
 
-from inceptionkit.data.loading.balance import Balance
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
-    InceptionColours,
+    Balance,
+    InceptionColors,
     Mirror,
     Mixing,
     Policy,
@@ -101,7 +101,7 @@ class Recipe:
             case "none":
                 return None
             case "inception":
-                return InceptionColours()
+                return InceptionColors()
             case "trivial":
                 return TrivialAugment()
             case "rand":

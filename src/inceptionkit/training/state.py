@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inceptionkit.data.loading.images import Images, TrainImages
+from inceptionkit.data.loading.in_memory import Images, TrainImages
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.preprocess import Preprocessing

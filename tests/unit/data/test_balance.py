@@ -6,14 +6,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inceptionkit.data.loading.balance import (
-    Balanced,
-    balanced,
-    chosen,
+from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.sampling import (
+    balanced_order,
+    choose_balance,
+    class_histogram,
     class_weights,
-    histogram,
 )
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.sets import Balanced
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.network import Logits
 from inceptionkit.training.loss import deep_supervision_loss
@@ -30,7 +30,7 @@ def test_every_class_comes_equally_often_and_no_image_before_its_turn(
     labels: list[int], seed: int
 ) -> None:
     own = np.array(labels)
-    epochs = [balanced(seed, epoch, own) for epoch in range(4)]
+    epochs = [balanced_order(seed, epoch, own) for epoch in range(4)]
     seen = np.bincount(np.concatenate(epochs) % len(own), minlength=len(own))
 
     for taken in epochs:
@@ -94,12 +94,12 @@ def test_classes_of_about_equal_size_are_left_alone_and_the_choice_says_why() ->
     times = "the largest class has {} times the images of the smallest, {}"
     needless, alike = "which needs no balancing", "so that each comes equally often"
 
-    assert chosen(np.array([100, 90, 80])) == ("none", times.format(1.2, needless))
-    assert chosen(np.array([100, 10])) == ("sample", times.format(10.0, alike))
+    assert choose_balance(np.array([100, 90, 80])) == ("none", times.format(1.2, needless))
+    assert choose_balance(np.array([100, 10])) == ("sample", times.format(10.0, alike))
 
 
 def test_a_histogram_of_many_classes_shows_both_ends() -> None:
-    lines = histogram([f"c{n}" for n in range(100)], np.arange(100)).splitlines()
+    lines = class_histogram([f"c{n}" for n in range(100)], np.arange(100)).splitlines()
 
     assert len(lines) == 21
     assert lines[0] == f"c99  {'#' * 40}  99"

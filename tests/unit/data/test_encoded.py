@@ -7,11 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from inceptionkit.data.loading.encoded import crops_from_encoded
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms import crop_resize
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
-from inceptionkit.data.transforms.boxes import draw_boxes, resamplers
+from inceptionkit.data.transforms.random_crop import crops_from_encoded, draw_boxes, draw_resamplers
+from inceptionkit.data.transforms.resize import crop_resize
 from inceptionkit.preprocess import UnusableImage
 
 HOWS = [
@@ -48,7 +47,7 @@ def test_a_crop_is_the_one_drawn_for_its_sample(how: Augmentation) -> None:
         rng = CounterRng(3, 1, indices[place : place + 1])
         boxes = draw_boxes(how, np.array([picture.shape[1] / picture.shape[0]]), rng)
         pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
-        wanted = crop_resize(pixels, boxes, 16, resamplers(how, rng))[0].permute(1, 2, 0)
+        wanted = crop_resize(pixels, boxes, 16, draw_resamplers(how, rng))[0].permute(1, 2, 0)
 
         assert np.abs(found[place] - wanted.numpy()).max() <= 1.3
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit.data import Dataset, SampleTable, Unusable, decode_samples, open_dataset
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.loading.streaming import AHEAD, Stream
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.data.types import Blocks
@@ -169,7 +169,7 @@ def test_an_unusable_image_gives_way_to_the_next_of_its_class_and_is_reported() 
 
     assert values == [7, 7, 6, 0], "38 is the last even one"
     assert labels == [1, 1, 0, 0]
-    assert images.found() == tuple(Unusable(f"{n}.png", "damaged") for n in (3, 5, 38))
+    assert images.unusable() == tuple(Unusable(f"{n}.png", "damaged") for n in (3, 5, 38))
 
 
 def refusal(call: Callable[[], object]) -> str:
@@ -182,7 +182,7 @@ def test_strict_and_classes_without_a_usable_image_stop_the_run() -> None:
     odd = frozenset(range(1, 40, 2))
 
     assert refusal(lambda: take(stream(Made(bad=frozenset({3})), strict=True), 0, 1, 2, 3)) == (
-        "made: 3.png cannot be used (damaged); mend or remove it, or go without --strict"
+        "made: 3.png cannot be used (damaged); repair or delete it, or run without --strict"
     )
     assert refusal(lambda: take(stream(Made(bad=odd)), 0, 1)) == (
         "made: no usable image of 'odd' (1.png: damaged); replace its images, or remove the class"

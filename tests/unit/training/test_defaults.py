@@ -3,7 +3,7 @@
 import pytest
 
 from inceptionkit.catalog import architecture
-from inceptionkit.data.loading.in_memory import open_and_split
+from inceptionkit.data.loading.sets import open_and_split
 from inceptionkit.errors import RecipeError
 from inceptionkit.training.defaults import choose_recipe, same_weights
 from inceptionkit.training.recipe import MODERN

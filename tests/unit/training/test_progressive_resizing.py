@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inceptionkit.catalog import architecture
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.progressive_resizing import mean_work, small_work, work

@@ -6,7 +6,7 @@ import pytest
 
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
-    InceptionColours,
+    InceptionColors,
     Mixing,
     Policy,
     RandAugment,
@@ -106,7 +106,7 @@ def test_the_keys_of_augmentation_go_together() -> None:
     ("setting", "policy"),
     [
         ("augment=none", None),
-        ("augment=inception", InceptionColours()),
+        ("augment=inception", InceptionColors()),
         ("augment=rand", RandAugment()),
     ],
 )

@@ -1,20 +1,24 @@
-"""The order in which an epoch reads its samples, and who reads which: pure functions.
+"""Which samples an epoch takes, in which order, and which worker reads which.
 
-Nothing here depends on what was read before, so that a run which was interrupted in the middle of a
-shard goes on with the next sample.
+Pure functions: nothing depends on what was read before, so that a run which was interrupted in the
+middle of a shard continues with the next sample.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.rng import permutation, random_bits
+from inceptionkit.data.transforms.augmentation import Balance
 from inceptionkit.data.types import Blocks
 
 WINDOW_BYTES = 2**28  # encoded images that are in memory at once to be read in a random order
+_UNBALANCED = 3.0  # times as many images in the largest class as in the smallest: worth balancing
+_CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters
 
 
 def epoch_order(
@@ -49,7 +53,7 @@ def epoch_order(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerInfo:
-    """One of those who read an epoch together; all numbers from 0."""
+    """One of the workers that read an epoch together; all numbers from 0."""
 
     process: int = 0
     processes: int = 1
@@ -57,19 +61,111 @@ class WorkerInfo:
     workers: int = 1  # of each process
 
 
-def shard(order: NDArray[np.int64], reader: WorkerInfo, *, done: int = 0) -> NDArray[np.int64]:
-    """What one reader has yet to read of an order.
+def shard(order: NDArray[np.int64], info: WorkerInfo, *, done: int = 0) -> NDArray[np.int64]:
+    """What one worker has yet to read of an order.
 
     Args:
         order: of the epoch.
-        reader: who asks.
+        info: which worker.
         done: how many of its samples it has read, before it was interrupted.
 
     Returns:
-        A run of `order`. The runs of all readers are the whole order, without overlap; their
+        A run of `order`. The runs of all workers are the whole order, without overlap; their
         lengths differ by at most one, and all but their ends are whole windows of blocks.
     """
-    readers = reader.processes * reader.workers
-    number = reader.process * reader.workers + reader.worker
-    count = len(order)
-    return order[count * number // readers + done : count * (number + 1) // readers]
+    count, workers = len(order), info.processes * info.workers
+    number = info.process * info.workers + info.worker
+    return order[count * number // workers + done : count * (number + 1) // workers]
+
+
+def class_counts(labels: NDArray[np.integer], classes: int) -> NDArray[np.int64]:
+    """How many images each class has."""
+    return np.bincount(labels, minlength=classes)
+
+
+def choose_balance(counts: NDArray[np.int64]) -> tuple[Balance, str]:
+    """What suits classes of these sizes, and why."""
+    ratio = counts.max() / max(1, counts.min())
+    times = f"the largest class has {ratio:.1f} times the images of the smallest"
+    if ratio < _UNBALANCED:
+        return "none", f"{times}, which needs no balancing"
+    return "sample", f"{times}, so that each comes equally often"
+
+
+def class_weights(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weight of each class in the loss: inverse to its size, 1 for the mean image.
+
+    Sources:
+        King, Zeng 2001, doi:10.1093/oxfordjournals.pan.a004868; `class_weight="balanced"` of
+        scikit-learn.
+    """
+    present = counts > 0
+    weights: NDArray[np.float64] = np.zeros(len(counts))
+    weights[present] = counts.sum() / (present.sum() * counts[present])
+    return weights
+
+
+def balanced_order(seed: int, epoch: int, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which images an epoch takes so that every class comes equally often.
+
+    An epoch has as many images as there are. Of a class, no image comes again before all others
+    have come, whatever epochs they fall into.
+
+    Args:
+        seed: of the run.
+        epoch: counted from 0.
+        labels: (images,).
+
+    Returns:
+        (images,) numbers, not in random order: the image is the number modulo the count of images,
+        and another number of the same image stands for another draw of its augmentation.
+    """
+    count, present = len(labels), np.unique(labels)
+    quotas = count // len(present) + (np.arange(len(present)) < count % len(present))
+    return np.concatenate(
+        [
+            _next_of_class(seed, epoch, np.flatnonzero(labels == label), int(quota), count)
+            for label, quota in zip(present, quotas, strict=True)
+        ]
+    )
+
+
+def _next_of_class(
+    seed: int, epoch: int, members: NDArray[np.int64], quota: int, count: int
+) -> NDArray[np.int64]:
+    """The next `quota` images of one class, from where the epoch before ended."""
+    places = np.arange(epoch * quota, (epoch + 1) * quota)
+    turn, place = np.divmod(places, len(members))
+    picked = np.empty(quota, np.int64)
+    for number in np.unique(turn):  # each turn goes through the class in another order
+        bits = random_bits(seed, int(number), members, "turn")
+        shuffled = members[np.argsort(bits, kind="stable")]
+        picked[turn == number] = shuffled[place[turn == number]]
+    numbers: NDArray[np.int64] = picked + count * (turn - turn[:1])
+    return numbers
+
+
+def class_histogram(classes: Sequence[str], counts: NDArray[np.int64]) -> str:
+    """Sizes of the classes as bars, the largest first; of many, the largest and the smallest.
+
+    >>> print(class_histogram(["ape", "bee"], np.array([2, 40])))
+    bee  ########################################  40
+    ape  ##                                         2
+    """
+
+    def bar(count: int) -> str:
+        length = round(_BAR_WIDTH * count / max(1, int(counts.max())))
+        return "#" * max(int(count > 0), length)
+
+    order = np.argsort(-counts, kind="stable").tolist()
+    gap = len(order) - _CLASSES_SHOWN
+    shown = order if gap <= 0 else [*order[: _CLASSES_SHOWN // 2], *order[-_CLASSES_SHOWN // 2 :]]
+    name = min(_NAME_WIDTH, max(len(classes[at]) for at in shown))
+    digits = max(len(f"{counts[at]:,}") for at in shown)
+    lines = [
+        f"{classes[at][:_NAME_WIDTH]:{name}}  {bar(n):{_BAR_WIDTH}}  {n:>{digits},}"
+        for at, n in zip(shown, counts[shown].tolist(), strict=True)
+    ]
+    if gap > 0:
+        lines.insert(_CLASSES_SHOWN // 2, f"... {gap:,} classes between ...")
+    return "\n".join(lines)

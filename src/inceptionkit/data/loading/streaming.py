@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data import checks
-from inceptionkit.data.loading.encoded import Given, crops_from_encoded
 from inceptionkit.data.loading.sampling import WorkerInfo, epoch_order, shard
 from inceptionkit.data.transforms.augmentation import Cropping
+from inceptionkit.data.transforms.random_crop import Undecoded, crops_from_encoded
 from inceptionkit.data.types import Dataset, Unusable
 from inceptionkit.preprocess import UnusableImage
 
@@ -49,7 +49,7 @@ class Stream:
     """Training images, read as they are needed.
 
     An image that turns out to be unusable is replaced by the next usable one of its class, the
-    same in every epoch, so that batches keep their size; it is reported by `found`.
+    same in every epoch, so that batches keep their size; `unusable` reports it.
     """
 
     def __init__(
@@ -118,14 +118,14 @@ class Stream:
         else:
             crops = self._begin(indices, cropping).result()
         if self.strict and self.reasons:
-            one = self.found()[0]
-            wrong = f"{one.name} cannot be used ({one.reason})"
-            advice = "mend or remove it, or go without --strict"
+            first = self.unusable()[0]
+            wrong = f"{first.name} cannot be used ({first.reason})"
+            advice = "repair or delete it, or run without --strict"
             raise checks.data_error(self.dataset.address, wrong, advice)
         pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).to(device)
         return pixels, self.labels[torch.from_numpy(at)]
 
-    def found(self) -> tuple[Unusable, ...]:
+    def unusable(self) -> tuple[Unusable, ...]:
         """Images that turned out to be unusable."""
         return tuple(Unusable(self.names[at], self.reasons[at]) for at in sorted(self.reasons))
 
@@ -189,7 +189,7 @@ class _BlockReader:
         self.block = np.searchsorted(starts, indices, side="right") - 1  # -1: none
         self.pool = ThreadPoolExecutor(LOADERS, thread_name_prefix="blocks")
         self.wanted: dict[int, Counter[int]] = {}  # block -> how often each image is yet to be used
-        self.held: dict[int, Future[dict[int, Given]]] = {}
+        self.held: dict[int, Future[dict[int, Undecoded]]] = {}
 
     def expect(self, batches: Sequence[NDArray[np.int64]]) -> None:
         """Forget what is held; `batches` are what will be used."""
@@ -207,17 +207,17 @@ class _BlockReader:
             if block in self.wanted and block not in self.held:
                 self.held[block] = self.pool.submit(self._load, sorted(self.wanted[block]))
 
-    def _load(self, wanted: Sequence[int]) -> dict[int, Given]:
+    def _load(self, wanted: Sequence[int]) -> dict[int, Undecoded]:
         return {at: self.one(at) for at in wanted}
 
-    def one(self, at: int) -> Given:
+    def one(self, at: int) -> Undecoded:
         """One image, encoded, or why there is none, read by itself."""
         try:
             return self.dataset.read(int(self.indices[at]))
         except UnusableImage as error:
             return error
 
-    def read(self, at: int) -> Given:
+    def read(self, at: int) -> Undecoded:
         """One image, encoded, or why there is none."""
         held = self.held.get(int(self.block[at]))
         return self.one(at) if held is None else held.result()[at]

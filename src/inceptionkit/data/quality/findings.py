@@ -135,7 +135,7 @@ def _unusable(scan: Scan) -> Iterator[Finding]:
             kind="unusable",
             says=f"{_count(len(bad), 'file')} cannot be used; the first is {bad[0].name} "
             f"({bad[0].reason})",
-            advice="mend or remove them; training passes over them",
+            advice="repair or delete them; training skips them",
             images=tuple(sorted(scan.reasons)),
         )
 

@@ -14,16 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inceptionkit.data.loading.images import Images
-from inceptionkit.data.loading.in_memory import (
+from inceptionkit.data.loading.in_memory import Images, image_set
+from inceptionkit.data.loading.read import Shape, decode_samples
+from inceptionkit.data.loading.sets import (
     LoadedSets,
     SplitDataset,
-    image_set,
     load_sets,
     resize_to,
     stored_size,
 )
-from inceptionkit.data.loading.read import Shape, decode_samples
 from inceptionkit.data.quality.findings import find_in_classes
 from inceptionkit.data.quality.groups import Group, find_groups
 from inceptionkit.data.quality.inspect import thumbnails

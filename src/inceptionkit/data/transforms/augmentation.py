@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.preprocess import Resampler
 
+Balance: TypeAlias = Literal["none", "loss", "sample"]
+"""Classes of unequal size: left as they are, weighted in the loss, or drawn equally often."""
+
 Mirror: TypeAlias = Literal["none", "random", "alternating"]
 
 
 @dataclass(frozen=True, slots=True)
-class InceptionColours:
+class InceptionColors:
     """Brightness, saturation, hue and contrast in one of four orders: TF-slim's, for Inception."""
 
 
@@ -32,7 +35,7 @@ class RandAugment:
     magnitude: float = 0.9  # share of the strongest
 
 
-Policy: TypeAlias = InceptionColours | TrivialAugment | RandAugment
+Policy: TypeAlias = InceptionColors | TrivialAugment | RandAugment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def distort(pixels: Tensor, strength: float, rng: CounterRng) -> Tensor:
     return changed.clamp_(0, 255).view_as(pixels)
 
 
-def inception_colours(pixels: Tensor, rng: CounterRng) -> Tensor:
+def inception_colors(pixels: Tensor, rng: CounterRng) -> Tensor:
     """Vary brightness, saturation, hue and contrast of each image, in one of four orders.
 
     Args:
@@ -60,7 +60,7 @@ def inception_colours(pixels: Tensor, rng: CounterRng) -> Tensor:
     order = rng.below("colour order", len(ORDERS))
     amounts = {
         name: per_image(rng.between(f"colour {name}", *limits), pixels)
-        for name, limits in COLOURS.items()
+        for name, limits in COLOR_RANGES.items()
     }
     for number in np.unique(order).tolist():
         chosen = torch.from_numpy(order == number).to(pixels.device)
@@ -126,7 +126,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "contrast": scale_contrast,
     }
 )
-COLOURS: Mapping[str, tuple[float, float]] = MappingProxyType(
+COLOR_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "brightness": (-32.0, 32.0),  # grey levels
         "saturation": (0.5, 1.5),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.boxes import rectangles
+from inceptionkit.data.transforms.random_crop import draw_rectangles
 
 AREA = (0.02, 0.4)  # share of the image
 ASPECT = (0.3, 1 / 0.3)
@@ -33,7 +33,7 @@ def erase(images: Tensor, probability: float, rng: CounterRng) -> Tensor:
         return images
     height, width = images.shape[2:]
     shape = np.full(len(images), width / height)
-    top, left, tall, wide = rectangles(AREA, ASPECT, shape, rng, name="erase")
+    top, left, tall, wide = draw_rectangles(AREA, ASPECT, shape, rng, name="erase")
     tall = np.where(rng.uniform("erase") < probability, tall, 0.0)
     rows, cols = within(top, tall, height), within(left, wide, width)
     mask = torch.from_numpy(rows[:, None, :, None] & cols[:, None, None, :])

@@ -14,12 +14,12 @@ from torch import Tensor
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms import photometric as levels
 from inceptionkit.data.transforms.augmentation import (
-    InceptionColours,
+    InceptionColors,
     Policy,
     RandAugment,
     TrivialAugment,
 )
-from inceptionkit.data.transforms.color import inception_colours, per_image
+from inceptionkit.data.transforms.color import inception_colors, per_image
 from inceptionkit.data.transforms.geometry import WARPS, warp
 
 
@@ -99,8 +99,8 @@ def apply(policy: Policy, pixels: Tensor, rng: CounterRng) -> Tensor:
         The same shape and range.
     """
     match policy:
-        case InceptionColours():
-            return inception_colours(pixels, rng)
+        case InceptionColors():
+            return inception_colors(pixels, rng)
         case TrivialAugment():
             return trivial_augment(pixels, rng)
         case RandAugment():

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from inceptionkit.data.transforms.boxes import Boxes
-from inceptionkit.preprocess import Preprocessing, Resampler
+from inceptionkit.data.transforms.random_crop import Boxes
+from inceptionkit.preprocess import Resampler
 
 PIXELS_PER_PASS = (
     2**20
@@ -141,24 +141,3 @@ REACH: Mapping[Resampler, float] = MappingProxyType(
     {"bilinear": 1.0, "area": 0.5, "nearest": 0.5, "bicubic": 2.0}
 )
 """How far a filter sees from its centre: in pixels of the result, or of the image if larger."""
-
-
-def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Scale and shift each channel: (batch, 3, height, width), 0 to 255 -> float32, normalised.
-
-    Where channels are innermost in memory, whole rows are scaled at once: that is twice as fast.
-    """
-    width = pixels.shape[3]
-    rows = pixels.permute(0, 2, 3, 1)
-    if not pixels.is_contiguous() and rows.is_contiguous():
-        scale, shift = (
-            torch.tensor(values, device=pixels.device).repeat(width)
-            for values in (preprocessing.scale, preprocessing.shift)
-        )
-        scaled = rows.flatten(2).to(torch.float32).mul(scale).add_(shift)
-        return scaled.view_as(rows).permute(0, 3, 1, 2)
-    scale, shift = (
-        torch.tensor(values, device=pixels.device).view(1, 3, 1, 1)
-        for values in (preprocessing.scale, preprocessing.shift)
-    )
-    return (pixels * scale).add_(shift)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from inceptionkit import records
 from inceptionkit.data import open_dataset
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.classifier import Classifier, load

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.loading.images import Images
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.evaluation.metrics import top_k
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model import Card, write_model

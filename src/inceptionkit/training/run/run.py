@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from inceptionkit.data import Dataset
-from inceptionkit.data.loading.in_memory import LoadedSets
+from inceptionkit.data.loading.sets import LoadedSets
 from inceptionkit.progress import Listener
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.run.record import Record

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from inceptionkit.data.loading.balance import balance
+from inceptionkit.data.loading.sets import balance
 from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RecipeError, RunError
 from inceptionkit.files import flush
@@ -234,7 +234,7 @@ def write_log(run: Run, job: Job, state: State, event: Event) -> None:
 def save(run: Run, state: State) -> None:
     """Write a checkpoint; it does not depend on the number of processes."""
     state.seconds = run.seconds()
-    found = run.processes.all_told([asdict(one) for one in run.ready.train.found()])
+    found = run.processes.all_told([asdict(one) for one in run.ready.train.unusable()])
     if run.processes.first:
         folders.add_unusable(run.folder, [Unusable(**one) for one in found])
         flush(run.folder / folders.STEPS)  # the checkpoint counts on its lines

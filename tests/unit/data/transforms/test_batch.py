@@ -7,20 +7,22 @@ import pytest
 import torch
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms import cropped, varied
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
-    InceptionColours,
+    InceptionColors,
     RandAugment,
     TrivialAugment,
 )
+from inceptionkit.data.transforms.pipeline import augment
+from inceptionkit.data.transforms.random_crop import draw_boxes, draw_resamplers
+from inceptionkit.data.transforms.resize import crop_resize
 from inceptionkit.preprocess import Preprocessing
 
 NOTHING = Augmentation(area=(1.0, 1.0), aspect=(1.0, 1.0), mirror="none")
 HOWS = {
     "crops": Augmentation(),
     "of random interpolation": Augmentation(interpolation="random", photometric=0.4),
-    "inception": Augmentation(policy=InceptionColours(), interpolation="bicubic"),
+    "inception": Augmentation(policy=InceptionColors(), interpolation="bicubic"),
     "trivial": Augmentation(policy=TrivialAugment(), erasing=0.5),
     "rand": Augmentation(policy=RandAugment(), padding=3),
 }
@@ -32,7 +34,8 @@ def run(
 ) -> torch.Tensor:
     shape = np.full(len(pixels), pixels.shape[3] / pixels.shape[2])
     rng = CounterRng(4, 1, indices)
-    return varied(cropped(pixels, shape, how, side, rng), how, PREPROCESSING, rng)
+    crops = crop_resize(pixels, draw_boxes(how, shape, rng), side, draw_resamplers(how, rng))
+    return augment(crops, how, PREPROCESSING, rng)
 
 
 def some(count: int, height: int, width: int) -> torch.Tensor:

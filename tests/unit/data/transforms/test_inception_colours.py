@@ -11,9 +11,9 @@ from torch import Tensor
 
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.color import (
-    COLOURS,
+    COLOR_RANGES,
     ORDERS,
-    inception_colours,
+    inception_colors,
     scale_contrast,
     scale_saturation,
     turn_hue,
@@ -61,29 +61,31 @@ def test_contrast_is_about_the_mean_of_each_channel() -> None:
 
 
 def test_at_their_neutral_amounts_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    neutral = {name: ((0.0, 0.0) if low < 0 else (1.0, 1.0)) for name, (low, _) in COLOURS.items()}
-    monkeypatch.setattr("inceptionkit.data.transforms.color.COLOURS", neutral)
+    neutral = {
+        name: ((0.0, 0.0) if low < 0 else (1.0, 1.0)) for name, (low, _) in COLOR_RANGES.items()
+    }
+    monkeypatch.setattr("inceptionkit.data.transforms.color.COLOR_RANGES", neutral)
     pixels = torch.rand(8, 3, 6, 6) * 255
 
-    found = inception_colours(pixels, CounterRng(0, 0, np.arange(8)))
+    found = inception_colors(pixels, CounterRng(0, 0, np.arange(8)))
 
     torch.testing.assert_close(found, pixels, rtol=0, atol=ROUNDING)
 
 
 def test_amounts_and_orders_are_those_of_the_source() -> None:
     """`distort_color` of TF-slim's inception_preprocessing.py, not in its fast mode."""
-    assert COLOURS["brightness"] == (-32.0, 32.0)
-    assert COLOURS["saturation"] == COLOURS["contrast"] == (0.5, 1.5)
-    assert COLOURS["hue"] == (-0.2, 0.2)
-    assert [sorted(order) for order in ORDERS] == [sorted(COLOURS)] * 4
+    assert COLOR_RANGES["brightness"] == (-32.0, 32.0)
+    assert COLOR_RANGES["saturation"] == COLOR_RANGES["contrast"] == (0.5, 1.5)
+    assert COLOR_RANGES["hue"] == (-0.2, 0.2)
+    assert [sorted(order) for order in ORDERS] == [sorted(COLOR_RANGES)] * 4
     assert [order[0] for order in ORDERS] == ["brightness", "saturation", "contrast", "hue"]
 
 
 def test_the_same_image_is_distorted_alike_in_any_batch() -> None:
     pixels, indices = torch.rand(9, 3, 8, 8) * 255, np.arange(9)
 
-    whole = inception_colours(pixels, CounterRng(1, 2, indices))
-    alone = inception_colours(pixels[4:5], CounterRng(1, 2, indices[4:5]))
+    whole = inception_colors(pixels, CounterRng(1, 2, indices))
+    alone = inception_colors(pixels[4:5], CounterRng(1, 2, indices[4:5]))
 
     torch.testing.assert_close(whole[4:5], alone)
 
@@ -91,7 +93,7 @@ def test_the_same_image_is_distorted_alike_in_any_batch() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1)])
 @pytest.mark.parametrize("level", [0.0, 255.0])
 def test_black_white_and_tiny_images_stay_in_range(size: tuple[int, int], level: float) -> None:
-    found = inception_colours(torch.full((20, 3, *size), level), CounterRng(0, 0, np.arange(20)))
+    found = inception_colors(torch.full((20, 3, *size), level), CounterRng(0, 0, np.arange(20)))
 
     assert found.isfinite().all()
     assert found.min() >= 0

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from inceptionkit.data.transforms import normalised
+from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
 
 ODD = Preprocessing(size=8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -16,7 +16,7 @@ def test_channels_innermost_or_outermost(dtype: torch.dtype, size: tuple[int, in
     inner = pixels.contiguous(memory_format=torch.channels_last)
     before = inner.clone()
 
-    found, wanted = normalised(inner, ODD), normalised(pixels, ODD)
+    found, wanted = (normalize(x, ODD.scale, ODD.shift) for x in (inner, pixels))
 
     assert torch.equal(found, wanted)
     assert torch.equal(inner, before)

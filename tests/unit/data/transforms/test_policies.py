@@ -6,7 +6,7 @@ import torch
 
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import (
-    InceptionColours,
+    InceptionColors,
     Policy,
     RandAugment,
     TrivialAugment,
@@ -22,7 +22,7 @@ from inceptionkit.data.transforms.policies import (
 )
 
 POLICIES: list[Policy] = [
-    InceptionColours(),
+    InceptionColors(),
     TrivialAugment(),
     RandAugment(),
     RandAugment(operations=3, magnitude=1.0),

@@ -1,0 +1,242 @@
+"""The training, validation and test images of a run, from the address of a dataset on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from inceptionkit.data import checks
+from inceptionkit.data.header_survey import Survey, survey
+from inceptionkit.data.loading.in_memory import Images, TrainImages, image_set
+from inceptionkit.data.loading.read import Shape, decode_samples
+from inceptionkit.data.loading.sampling import balanced_order, class_counts, class_weights
+from inceptionkit.data.loading.streaming import Stream
+from inceptionkit.data.open import open_dataset
+from inceptionkit.data.split import DuplicateGroups, Sets, split_dataset
+from inceptionkit.data.transforms.augmentation import Balance, Cropping
+from inceptionkit.data.types import BUILT_IN, Dataset, Unusable
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.progress import Listener, Progress
+from inceptionkit.text import size
+
+TRAIN_MEMORY = 3 * 2**30  # bytes that the training images may take
+_ENLARGED = 2  # a stored side is at most so many times the input's: small crops keep their detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitDataset:
+    """A dataset and its division into sets."""
+
+    dataset: Dataset
+    sets: Sets
+    sizes: Survey
+    address: str  # absolute, or a built-in word
+    duplicate_groups: DuplicateGroups = ()  # near-duplicates that were kept in one set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSets:
+    """The images of a run: val and test in memory, train too if it fits."""
+
+    train: Images | Stream
+    val: Images
+    test: Images
+    unusable: tuple[Unusable, ...]
+
+
+def open_and_split(
+    data: str | Path, *, seed: int, duplicate_groups: DuplicateGroups = ()
+) -> SplitDataset:
+    """Open a dataset, check what can be checked before decoding, and divide it.
+
+    Args:
+        data: its address.
+        seed: of the division.
+        duplicate_groups: near-duplicates, where they are known.
+
+    Raises:
+        DataError: nothing is there, or it is no labelled set of images that can be trained on.
+    """
+    dataset = open_dataset(data)
+    checks.require_every_class(dataset)
+    sets = split_dataset(dataset, seed, duplicate_groups=duplicate_groups)
+    checks.require_trainable(dataset, sets)
+    return SplitDataset(
+        dataset=dataset,
+        sets=sets,
+        sizes=survey(dataset),
+        address=absolute_address(data),
+        duplicate_groups=duplicate_groups,
+    )
+
+
+def absolute_address(data: str | Path) -> str:
+    """The address of a dataset as it is understood from any folder."""
+    path = Path(data).expanduser()
+    elsewhere = "://" in str(data) or (str(data) in BUILT_IN and not path.exists())
+    return str(data) if elsewhere else str(path.resolve())
+
+
+def load_sets(
+    opened: SplitDataset,
+    preprocessing: Preprocessing,
+    *,
+    workers: int,
+    strict: bool,
+    listener: Listener,
+) -> LoadedSets:
+    """Decode every image once, or training images as they are needed; leave out what is unusable.
+
+    Validation and test images are prepared as in use. Training images keep what crops are cut from:
+    their own size if all have the same, else a square, in which a crop knows the original's aspect.
+
+    Raises:
+        DataError: a class has no usable image, or `strict` and an image is not usable.
+    """
+    dataset, sets, unusable = opened.dataset, opened.sets, list(opened.dataset.skipped)
+    if unusable:
+        more = f"; and {len(unusable) - 5:,} more" if len(unusable) > 5 else ""
+        shown = "; ".join(f"{skipped.name} ({skipped.reason})" for skipped in unusable[:5])
+        listener.say(f"skipped: {shown}{more}")
+    _refuse_unusable(dataset, unusable, strict=strict)
+    stored = stored_size(opened, preprocessing.size)
+    total = len(sets.val) + len(sets.test) + (len(sets.train) if stored.in_memory else 0)
+    done = 0
+
+    def in_memory(indices: NDArray[np.int64], shape: Shape) -> Images:
+        def tick(count: int) -> None:
+            listener.progress(Progress(what="reading images", done=done + count, total=total))
+
+        nonlocal done
+        decoded = decode_samples(dataset, indices, shape, workers, tick)
+        checks.require_usable(dataset, indices, decoded.indices, decoded.unusable)
+        done += len(indices)
+        unusable.extend(decoded.unusable)
+        return image_set(dataset, decoded, preprocessing.size)
+
+    train: Images | Stream
+    if stored.in_memory:
+        train = in_memory(sets.train, resize_to(stored.height, stored.width))
+    else:
+        count, needed = len(sets.train), 3 * len(sets.train) * stored.height * stored.width
+        listener.say(
+            f"{count:,} training images of {stored.width}x{stored.height} px would take "
+            f"{size(needed)}, more than the {size(TRAIN_MEMORY)} that are used: {workers} workers "
+            "read them as they are needed"
+        )
+        train = Stream(dataset, sets.train, workers=workers, strict=strict)
+    val, test = (in_memory(indices, preprocessing.fit) for indices in (sets.val, sets.test))
+    _refuse_unusable(dataset, unusable, strict=strict)
+    return LoadedSets(train=train, val=val, test=test, unusable=tuple(unusable))
+
+
+def _refuse_unusable(dataset: Dataset, unusable: Sequence[Unusable], *, strict: bool) -> None:
+    if strict and unusable:
+        first = unusable[0]
+        msg = (
+            f"{dataset.address}: {len(unusable)} images are not usable, the first is "
+            f"{first.name} ({first.reason}); repair or delete them, or run without --strict"
+        )
+        raise DataError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSize:
+    """The size at which training images are kept, and whether all of them are kept."""
+
+    height: int
+    width: int
+    in_memory: bool
+
+
+def stored_size(opened: SplitDataset, side: int) -> StoredSize:
+    """How training images are kept: in memory if they fit at the input's own size, at least."""
+    uniform, count = opened.sizes.uniform, len(opened.sets.train)
+    affordable = int((TRAIN_MEMORY / (3 * count)) ** 0.5)
+    wanted = min(_ENLARGED * side, max(side, opened.sizes.median))
+    height, width = wanted, wanted
+    if uniform and max(uniform) <= max(_ENLARGED * side, 32):
+        height, width = uniform
+    if max(height, width) > affordable:
+        smaller = min(wanted, affordable)
+        if smaller < min(side, opened.sizes.smallest):
+            return StoredSize(height=height, width=width, in_memory=False)
+        height, width = smaller, smaller
+    return StoredSize(height=height, width=width, in_memory=True)
+
+
+def resize_to(height: int, width: int) -> Shape:
+    """Resize to exactly this size, whatever the aspect; an image that has it stays as it is."""
+
+    def shape(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if image.shape[:2] == (height, width):
+            return image
+        small = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(small)
+
+    return shape
+
+
+class Balanced:
+    """Training images of which each class comes equally often.
+
+    Its indices are the numbers that `balanced_order` gives.
+    """
+
+    def __init__(self, images: Images | Stream) -> None:
+        self.images = images
+        self.labels = images.labels
+        self.names = _Repeated(images.names, len(images))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """What an epoch takes, in an order that suits where the images are."""
+        taken = balanced_order(seed, epoch, self.labels.numpy())
+        taken = taken[np.argsort(taken % len(self), kind="stable")]
+        return taken[self.images.order(seed, epoch, taken % len(self))]
+
+    def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
+        self.images.expect(batches, cropping)
+
+    def crops(
+        self, indices: NDArray[np.int64], cropping: Cropping, device: str
+    ) -> tuple[Tensor, Tensor]:
+        return self.images.crops(indices, cropping, device)
+
+    def unusable(self) -> Sequence[Unusable]:
+        return self.images.unusable()
+
+
+def balance(
+    how: Balance, train: Images | Stream, classes: int
+) -> tuple[TrainImages, Tensor | None]:
+    """The images as an epoch takes them, and the weights of their classes in the loss."""
+    match how:
+        case "none":
+            return train, None
+        case "loss":
+            counts = class_counts(train.labels.numpy(), classes)
+            return train, torch.from_numpy(class_weights(counts))
+        case "sample":
+            return Balanced(train), None
+
+
+class _Repeated:
+    """Values that start again: the first follows the last."""
+
+    def __init__(self, values: Any, count: int) -> None:  # noqa: ANN401 - a list or an array
+        self.values, self.count = values, count
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - a number or many
+        return self.values[index % self.count]
