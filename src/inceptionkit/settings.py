@@ -82,7 +82,9 @@ def override(
             msg = f"a setting is written key=value, got {word!r}; keys are {names}"
             raise error(msg)
         if key not in known:
-            near = did_you_mean(key, [name for name in known if "." not in name])
+            several = [name for name in known if name.endswith(f".{key}")]
+            short = [name for name in known if "." not in name]
+            near = f"write {' or '.join(several)}" if several else did_you_mean(key, short)
             msg = f"there is no setting {key!r}; {near}"
             raise error(msg)
         given.append((known[key], key, text))

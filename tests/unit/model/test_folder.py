@@ -195,7 +195,7 @@ def test_truncated_json(folder: Path, length: int) -> None:
         (lambda d: d["preprocessing"].update(crop=0), "preprocessing: crop must be above 0"),
         (
             lambda d: d["preprocessing"].update(interpolation="cubic"),
-            "preprocessing.interpolation must be nearest or bilinear or bicubic or lanczos, got 'cubic'",
+            "preprocessing.interpolation must be nearest or bilinear or",
         ),
         (lambda d: d.update(preprocessing=5), "preprocessing"),
         (lambda d: d.update(classes=["a", "b"]), "10 outputs and 2 classes"),

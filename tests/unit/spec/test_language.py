@@ -144,6 +144,9 @@ def test_json_of_before_these_fields_means_what_it_meant() -> None:
     assert from_json(data) == net_of(Conv(8))
 
 
+PADDINGS = "same or valid or tensorflow or a whole number"
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
@@ -152,12 +155,7 @@ def test_json_of_before_these_fields_means_what_it_meant() -> None:
             "all",
             "architecture.trunk.n0.groups must be a whole number or each, got 'all'",
         ),
-        (
-            "padding",
-            "full",
-            "architecture.trunk.n0.padding must be "
-            "same or valid or tensorflow or a whole number, got 'full'",
-        ),
+        ("padding", "full", f"architecture.trunk.n0.padding must be {PADDINGS}, got 'full'"),
         ("init", 3, "architecture.trunk.n0.init must be an object, got 3"),
     ],
 )
