@@ -15,18 +15,20 @@ from inceptionkit.derive import cost
 from inceptionkit.errors import InceptionError
 
 if TYPE_CHECKING:
+    from inceptionkit.api.check import check
     from inceptionkit.api.compare import compare
+    from inceptionkit.api.describe import architectures, describe
     from inceptionkit.api.design import design
+    from inceptionkit.api.evaluate import evaluate
     from inceptionkit.api.explain import explain
     from inceptionkit.api.load import load
+    from inceptionkit.api.predict import predict
     from inceptionkit.api.prune import prune
+    from inceptionkit.api.recipes import recipes
     from inceptionkit.api.resume import resume
     from inceptionkit.api.train import train
     from inceptionkit.evaluation.classifier import Classifier
-    from inceptionkit.evaluation.crop_table import evaluate_crops
     from inceptionkit.evaluation.early_exit import RunToTheEnd, StopAsStored, StopWhenSure
-    from inceptionkit.evaluation.evaluate import evaluate
-    from inceptionkit.evaluation.exits.study import evaluate_exits
     from inceptionkit.evaluation.predictor import Prediction
     from inceptionkit.model import ExitPolicy
     from inceptionkit.network import build
@@ -42,49 +44,43 @@ __all__ = [
     "StopAsStored",
     "StopWhenSure",
     "architecture",
+    "architectures",
     "build",
+    "check",
     "compare",
     "cost",
+    "describe",
     "design",
     "evaluate",
-    "evaluate_crops",
-    "evaluate_exits",
     "explain",
     "load",
+    "predict",
     "prune",
+    "recipes",
     "resume",
     "train",
 ]
 
-TORCH_NEEDED = {
-    "Classifier": "inceptionkit.evaluation.classifier",
-    "ExitPolicy": "inceptionkit.model",
-    "Prediction": "inceptionkit.evaluation.predictor",
-    "RunToTheEnd": "inceptionkit.evaluation.early_exit",
-    "StopAsStored": "inceptionkit.evaluation.early_exit",
-    "StopWhenSure": "inceptionkit.evaluation.early_exit",
-    "build": "inceptionkit.network",
-    "compare": "inceptionkit.api.compare",
-    "design": "inceptionkit.api.design",
-    "evaluate": "inceptionkit.evaluation.evaluate",
-    "evaluate_crops": "inceptionkit.evaluation.crop_table",
-    "evaluate_exits": "inceptionkit.evaluation.exits.study",
-    "explain": "inceptionkit.api.explain",
-    "load": "inceptionkit.api.load",
-    "prune": "inceptionkit.api.prune",
-    "resume": "inceptionkit.api.resume",
-    "train": "inceptionkit.api.train",
-}  # imported when first used: torch takes more than a second
+_HOMES = {
+    "Classifier": "evaluation.classifier",
+    "ExitPolicy": "model",
+    "Prediction": "evaluation.predictor",
+    "RunToTheEnd": "evaluation.early_exit",
+    "StopAsStored": "evaluation.early_exit",
+    "StopWhenSure": "evaluation.early_exit",
+    "architectures": "api.describe",
+    "build": "network",
+}  # all other names are verbs; they are imported when first used, for torch takes a second
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    """Import what needs torch when it is asked for."""
-    if name in TORCH_NEEDED:
-        return getattr(import_module(TORCH_NEEDED[name]), name)
-    msg = f"module 'inceptionkit' has no attribute {name!r}"
-    raise AttributeError(msg)
+    if name not in __all__:
+        msg = f"module 'inceptionkit' has no attribute {name!r}"
+        raise AttributeError(msg)
+    home = import_module(f"inceptionkit.{_HOMES.get(name, f'api.{name}')}")
+    globals()[name] = getattr(home, name)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:
-    """List what is public."""
-    return sorted([*globals(), *__all__])
+    return __all__

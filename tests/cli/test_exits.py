@@ -42,8 +42,8 @@ def test_a_policy_is_chosen_on_val_and_measured_on_test(inceptionkit: Callable, 
 def test_what_is_taken_unless_it_is_said_is_what_the_help_says(shell: Callable) -> None:
     said = " ".join(shell("evaluate", "--help").out.replace("│", " ").split())
 
-    assert f"; else a loss of -{CAUTIOUS.share:.1%}." in said
-    assert f"; else {SURE}." in said
+    assert f"[default: (-{CAUTIOUS.share:.1%})]" in said
+    assert f"[default: ({SURE})]" in said
 
 
 def test_a_stored_policy_is_used_when_asked_for(
@@ -132,13 +132,22 @@ def test_one_exit_only_and_none(inceptionkit: Callable, run: Path, tmp_path: Pat
     ("words", "said"),
     [
         (("prune", "RUN", "--at", "exit9"), "compact has no exit at 'exit9'; did you mean 'exit"),
-        (("evaluate", "RUN", "digits", "--goal", "90%"), "give --exits too"),
-        (("evaluate", "RUN", "digits", "--goal", "-0.2%"), "give --exits too"),
-        (("evaluate", "RUN", "digits", "--sure", "probability"), "give --exits too"),
-        (("evaluate", "RUN", "digits", "--store"), "give --exits too"),
+        (("evaluate", "RUN", "digits", "--goal", "90%"), "only applies with --exits"),
+        (("evaluate", "RUN", "digits", "--goal", "-0.2%"), "only applies with --exits"),
+        (
+            ("evaluate", "RUN", "digits", "--confidence-measure", "probability"),
+            "only applies with --exits",
+        ),
+        (("evaluate", "RUN", "digits", "--store"), "only applies with --exits"),
         (("evaluate", "RUN", "digits", "--exits", "--goal", "much"), "a goal must be a top-1 like"),
-        (("evaluate", "RUN", "digits", "--exits", "--sure", "margins"), "did you mean 'margin'?"),
-        (("evaluate", "RUN", "digits", "--exits", "--crops", "1"), "are two ways of scoring"),
+        (
+            ("evaluate", "RUN", "digits", "--exits", "--confidence-measure", "margins"),
+            "did you mean 'margin'?",
+        ),
+        (
+            ("evaluate", "RUN", "digits", "--exits", "--crops", "1"),
+            "--exits cannot be combined with --crops or several models",
+        ),
         (("evaluate", "RUN", "digits", "--early-exit=much"), "takes a probability from 0 to 1"),
         (
             ("train", "digits", "--exits", "conv9"),

@@ -78,10 +78,11 @@ def test_the_model_answers_in_python(trained: Finished) -> None:
 def test_scoring_again_gives_the_score_of_the_run(trained: Finished) -> None:
     found = inceptionkit.evaluate(trained.run, "digits")
 
-    assert found.result["top1"] == trained.result["top1"]
-    assert found.result["images"] == trained.result["images"]
-    assert found.confusion.sum() == trained.result["images"]
-    assert np.trace(found.confusion) / found.confusion.sum() == trained.result["top1"]
+    assert found.top1 == found.to_json()["top1"] == trained.result["top1"]
+    assert found.to_json()["images"] == trained.result["images"]
+    assert found.evaluation.confusion.sum() == trained.result["images"]
+    right = np.trace(found.evaluation.confusion)
+    assert right / found.evaluation.confusion.sum() == trained.result["top1"]
 
 
 @pytest.mark.usefixtures("pinned")

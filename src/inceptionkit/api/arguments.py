@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from inceptionkit.options import Argument, Callback, Option
 
 MODEL = Argument(
@@ -22,3 +25,8 @@ INPUT_SIZE = Option(
     "Side of the square input, pixels.", default="its own", min=1, also=("--input",)
 )
 LISTENER = Callback("Called with messages and progress.")
+
+
+def several(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    """One or more names or paths, as a tuple."""
+    return (str(given),) if isinstance(given, str | Path) else tuple(map(str, given))

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.api.arguments import EARLY_EXIT, IMAGES, MODEL
+from inceptionkit.api.arguments import EARLY_EXIT, IMAGES, MODEL, several
 from inceptionkit.options import Callback, verb
 from inceptionkit.results import Result, table
 
@@ -21,7 +21,7 @@ class PredictRequest:
     """Which images to classify, and with which model."""
 
     model: Annotated[str | Path, MODEL]
-    paths: Annotated[Sequence[str | Path], IMAGES]
+    paths: Annotated[Sequence[str | Path] | Path, IMAGES]
     _: KW_ONLY
     early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
     on_answer: Annotated[
@@ -65,9 +65,8 @@ def predict(request: PredictRequest) -> PredictResult:
     from inceptionkit.deployment.predict import answers
     from inceptionkit.evaluation.early_exit import parse_early_exit
 
-    paths = [request.paths] if isinstance(request.paths, str | Path) else request.paths
-    found = []
-    for answer in answers(request.model, paths, parse_early_exit(request.early_exit)):
+    found, policy = [], parse_early_exit(request.early_exit)
+    for answer in answers(request.model, several(request.paths), policy):
         found.append(answer)
         if request.on_answer is not None:
             request.on_answer(answer)

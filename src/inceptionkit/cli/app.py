@@ -43,6 +43,8 @@ COMMANDS = (
     prune.PRUNE,
     check.CHECK,
     predict.PREDICT,
+    evaluate.EVALUATE,
+    report.REPORT,
 )
 
 app = typer.Typer(
@@ -81,10 +83,8 @@ for command in COMMANDS:
 app.command("design")(design.design)
 app.command("train")(train.train)
 app.command("resume")(train.resume)
-app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
-app.command("report")(report.report)
 app.command("explain")(explain.explain)
 
 

@@ -1,134 +1,177 @@
-"""`inceptionkit evaluate`."""
+"""Printing `inceptionkit evaluate`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from inceptionkit.cli import scores
-from inceptionkit.cli.options import Data, EarlyExit, Json, Quiet, policy_of
+from inceptionkit.api.evaluate import EvaluateResult, evaluate
+from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import console, print_table
+from inceptionkit.text import duration, percent, points, quantity, significant, whole_percent
 
 if TYPE_CHECKING:
+    from inceptionkit.evaluation.crop_table import CropStudy
     from inceptionkit.evaluation.evaluate import Evaluation
-    from inceptionkit.progress import Listener
-
-    Scored = tuple[Evaluation, Callable[[], None]]  # and how to print what is special to it
+    from inceptionkit.evaluation.exits.study import ExitStudy
 
 
-def evaluate(  # noqa: PLR0913 - the options of the verb
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MODEL...",
-            help="Folders of runs or models; of several the mean is scored, too.",
-        ),
-    ],
-    data: Data,
-    early_exit: EarlyExit = None,
-    *,
-    exits: Annotated[
-        bool,
-        typer.Option(
-            "--exits", help="Choose when to stop at exits on val, and measure it on test."
-        ),
-    ] = False,
-    goal: Annotated[
-        str | None,
-        typer.Option(
-            help="With --exits: what for. A top-1 like 97.5%, a loss against main like -1%, or a "
-            "mean cost like 12MMAC; else a loss of -0.2%."
-        ),
-    ] = None,
-    sure: Annotated[
-        str | None,
-        typer.Option(
-            help="With --exits: what sure means: probability, margin or entropy; else probability."
-        ),
-    ] = None,
-    store: Annotated[
-        bool, typer.Option("--store", help="With --exits: keep the policy in the model's folder.")
-    ] = False,
-    crops: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            help="The papers' test crops, such as 1,10,144, or short sides, such as 256+320.",
-        ),
-    ] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Score models on labelled images: every exit, every class, many crops, or many models.
+def print_evaluation(result: EvaluateResult) -> None:
+    """Print the exits, the policy or the crops, then the classes and a summary."""
+    if result.crops is not None:
+        print_rows(result.crops)
+    elif result.exits is not None:
+        print_policy(result.exits, result.models[0], result.data)
+    else:
+        print_exits_used(result.evaluation)
+    print_summary(result.evaluation)
 
-    Of the images that the model was trained on, only those that were held out are scored.
-    """
-    from inceptionkit.cli.console import listener, print_json
 
-    several = crops is not None or len(models) > 1
-    refuse_both(
-        {"--early-exit": early_exit is not None, "--exits": exits, "--crops or models": several}
+def print_exits_used(found: Evaluation) -> None:
+    """Print how every exit fares."""
+    print_table(
+        ("exit", "top-1", "MACs", "share of the images"),
+        [
+            (name, percent(row["top1"]), quantity(row["macs"]), whole_percent(row["share"]))
+            for name, row in found.result["exits"].items()
+        ],
     )
-    chooses = {"--goal": goal is not None, "--sure": sure is not None, "--store": store}
-    for name, given in chooses.items():
-        if given and not exits:
-            msg = "it says how to choose when to stop; give --exits too"
-            raise typer.BadParameter(msg, param_hint=name)
-    with listener(quiet=quiet, as_json=as_json) as heard:
-        if several:
-            found, show = of_crops(models, data, crops or "1", heard)
-        elif exits:
-            found, show = of_exits(models[0], data, (goal, sure), heard, store=store)
-        else:
-            found, show = of_model(models[0], data, early_exit, heard)
-    if as_json:
-        print_json(found.result)
-    elif not quiet:
-        show()
-        scores.print_summary(found)
 
 
-def refuse_both(given: dict[str, bool]) -> None:
-    """Refuse two ways of scoring at once."""
-    names = [name for name, wanted in given.items() if wanted]
-    if len(names) > 1:
-        msg = f"{names[0]} and {names[1]} are two ways of scoring; choose one"
-        raise typer.BadParameter(msg)
+def print_policy(study: ExitStudy, model: str, data: str) -> None:
+    """Print the policy, what it saves, and what else could have been chosen."""
+    told = study.evaluation.result
+    print_table(
+        ("exit", "answers from", "share of the images", "top-1 there", "MACs", "ms"),
+        [exit_row(name, row) for name, row in told["exits"].items()],
+    )
+    print_savings(told)
+    print_curve(told)
+    difference = told["against_main"]["difference"]
+    out = console()
+    out.print(
+        f"against main on the same images: {points(difference['mean'])} points of top-1, "
+        f"95 % interval {points(difference['low'])} to {points(difference['high'])}"
+    )
+    if study.stored:
+        out.print(f"stored  {study.stored}", markup=False)
+        out.print(f"next    inceptionkit predict {model} IMAGE... --early-exit", markup=False)
+    else:
+        out.print(f"next    inceptionkit evaluate {model} {data} --exits --store", markup=False)
 
 
-def of_model(model: Path, data: str, early_exit: str | None, heard: Listener) -> Scored:
-    """Every exit and every class of one model."""
-    from inceptionkit.evaluation.evaluate import evaluate as score
-
-    found = score(model, data, policy=policy_of(early_exit), listener=heard)
-    return found, lambda: scores.print_exits_used(found)
-
-
-def of_exits(
-    model: Path,
-    data: str,
-    wanted: tuple[str | None, str | None],
-    heard: Listener,
-    *,
-    store: bool,
-) -> Scored:
-    """An exit policy, and what it saves."""
-    from inceptionkit.evaluation.exits.goals import parse_goal
-    from inceptionkit.evaluation.exits.study import CAUTIOUS, SURE, evaluate_exits
-    from inceptionkit.model.exit_policy import parse_measure
-
-    goal = CAUTIOUS if wanted[0] is None else parse_goal(wanted[0])
-    measure = SURE if wanted[1] is None else parse_measure(wanted[1])
-    study = evaluate_exits(model, data, goal=goal, measure=measure, store=store, listener=heard)
-    return study.evaluation, lambda: scores.print_policy(study, str(model), data)
+def print_savings(told: dict[str, Any]) -> None:
+    """Print a policy beside main, and the most that is possible."""
+    main, bound = told["main"], told["bound"]
+    rows = [
+        ("this policy", told["top1"], told["mean_macs"], told["ms"], told["ms_alone"]),
+        ("main alone", told["main_top1"], main["macs"], main["ms"], main["ms_alone"]),
+        ("bound: an oracle", bound["top1"], bound["mean_macs"], None, None),
+    ]
+    print_table(
+        ("", "top-1", "mean MACs", "times fewer", "ms in a batch", "ms alone"),
+        [
+            (
+                name,
+                percent(top1),
+                quantity(macs),
+                f"{main['macs'] / macs:.2f}",
+                *("" if ms is None else significant(ms) for ms in times),
+            )
+            for name, top1, macs, *times in rows
+        ],
+    )
 
 
-def of_crops(models: Sequence[Path], data: str, crops: str, heard: Listener) -> Scored:
-    """Models and crops."""
-    from inceptionkit.evaluation.crop_table import evaluate_crops
-    from inceptionkit.evaluation.multi_crop import parse_protocols
+def print_curve(told: dict[str, Any]) -> None:
+    """Print other policies, the cheapest first."""
+    print_table(
+        ("the curve: mean MACs", "top-1", "times fewer"),
+        [
+            (
+                quantity(point["mean_macs"]),
+                percent(point["top1"]),
+                f"{told['main']['macs'] / point['mean_macs']:.2f}",
+            )
+            for point in told["curve"]
+        ],
+    )
 
-    study = evaluate_crops(models, data, crops=parse_protocols(crops), listener=heard)
-    return study.evaluation, lambda: scores.print_rows(study)
+
+def exit_row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    """One exit of a policy."""
+    sure = "the rest" if row["confidence"] is None else f"{row['confidence']:.3f}"
+    return (
+        name,
+        sure,
+        percent(row["share"]),
+        percent(row["top1"]),
+        quantity(row["macs"]),
+        significant(row["ms"]),
+    )
+
+
+def print_rows(study: CropStudy) -> None:
+    """Print models and crops as the papers do: errors, and cost in single crops."""
+    several = len({row.models for row in study.rows}) > 1
+    print_table(
+        ("models", "crops", "cost", "top-1 error", "top-5 error"),
+        [
+            (
+                row.models[0] if len(row.models) == 1 else f"all {len(row.models)}",
+                row.crops if row.crops == f"{row.crop_count}" else f"{row.crops} px",
+                f"{row.cost:,.4g}",
+                percent(row.top1_error),
+                percent(row.top5_error),
+            )
+            for row in study.rows
+        ],
+    )
+    for other in study.evaluation.result["against_first"] if several else []:
+        difference = other["difference"]
+        console().print(
+            f"{other['model']} against {study.rows[0].models[0]}: "
+            f"{points(difference['mean'])} points of top-1, 95 % interval "
+            f"{points(difference['low'])} to {points(difference['high'])}; "
+            f"McNemar p = {other['p_value']:.2g}",
+            markup=False,
+        )
+
+
+def print_summary(found: Evaluation) -> None:
+    """Print the classes, and the whole in two lines."""
+    print_table(
+        ("class", "images", "precision", "recall", "F1"),
+        [
+            (
+                row.name,
+                f"{row.images:,}",
+                percent(row.precision),
+                percent(row.recall),
+                percent(row.f1),
+            )
+            for row in found.classes
+        ],
+    )
+    told = found.result
+    five = "" if told["top5"] is None else f", top-5 {percent(told['top5'])}"
+    low, high = map(percent, told["top1_interval"])
+    out = console()
+    out.print(
+        f"top-1 {percent(told['top1'])}{five} on {told['images']:,} images, "
+        f"{quantity(told['mean_macs'])} MACs an image, {duration(told['seconds'])}"
+    )
+    out.print(
+        f"95 % interval of top-1 {low} to {high}; calibration error "
+        f"{percent(told['calibration_error'])}, log loss {told['log_loss']:.3f}, "
+        f"Brier score {told['brier']:.3f}"
+    )
+
+
+EVALUATE = Command(
+    evaluate,
+    print_evaluation,
+    (
+        "inceptionkit evaluate runs/photos-001 photos/",
+        "inceptionkit evaluate runs/photos-001 photos/ --exits --store",
+    ),
+)

@@ -1,17 +1,16 @@
-"""`inceptionkit report`."""
+"""Printing `inceptionkit report`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from inceptionkit.api.report import ReportResult, report
+from inceptionkit.cli.command import Command
 
-def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
-) -> None:
-    """Write the page of a finished run anew: one HTML file that needs nothing else."""
-    from inceptionkit.report.run_page import report as write
 
-    typer.echo(write(run))
+def print_page(result: ReportResult) -> None:
+    """Print where the page is."""
+    typer.echo(result.page)
+
+
+REPORT = Command(report, print_page, ("inceptionkit report runs/photos-001",))

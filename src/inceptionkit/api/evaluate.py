@@ -1,0 +1,155 @@
+"""`evaluate`: models on labeled images, per exit and per class, with early exits or many crops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from inceptionkit.api.arguments import DATA, EARLY_EXIT, LISTENER, several
+from inceptionkit.errors import OptionError
+from inceptionkit.options import Argument, Option, verb
+from inceptionkit.progress import Listener
+from inceptionkit.results import Result, table
+
+if TYPE_CHECKING:
+    from inceptionkit.evaluation.crop_table import CropStudy
+    from inceptionkit.evaluation.early_exit import AnyPolicy
+    from inceptionkit.evaluation.evaluate import Evaluation
+    from inceptionkit.evaluation.exits.study import ExitStudy
+
+
+GOAL: Final = "-0.2%"
+MEASURE: Final = "probability"  # of `exits`, unless others are given
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """Which models to evaluate, on what, and how."""
+
+    models: Annotated[
+        Sequence[str | Path] | Path,
+        Argument(
+            "Folders of runs or models; several are also evaluated together.",
+            "MODEL...",
+        ),
+    ]
+    data: Annotated[str | Path, DATA]
+    _: KW_ONLY
+    early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
+    exits: Annotated[
+        bool, Option("Choose an exit policy on the validation set and measure it on the test set.")
+    ] = False
+    goal: Annotated[
+        str | None,
+        Option(
+            "With --exits: a top-1 such as 97.5%, a loss against main such as -1%, or a mean cost "
+            "such as 12MMAC.",
+            default=GOAL,
+        ),
+    ] = None
+    confidence_measure: Annotated[
+        Literal["probability", "margin", "entropy"] | None,
+        Option("With --exits: measure of confidence.", default=MEASURE),
+    ] = None
+    store: Annotated[bool, Option("With --exits: store the policy in the model's folder.")] = False
+    crops: Annotated[
+        str | None,
+        Option(
+            "The papers' test crops, such as 1,10,144, or short sides, such as 256+320.", "LIST"
+        ),
+    ] = None
+    listener: Annotated[Listener | None, LISTENER] = None
+
+    def __post_init__(self) -> None:
+        modes = {
+            "--early-exit": self.early_exit is not None,
+            "--exits": self.exits,
+            "--crops or several models": self.crops is not None or len(several(self.models)) > 1,
+        }
+        if len(asked := [name for name, given in modes.items() if given]) > 1:
+            msg = f"{asked[0]} cannot be combined with {asked[1]}"
+            raise OptionError(msg)
+        of_exits = {
+            "--goal": self.goal,
+            "--confidence-measure": self.confidence_measure,
+            "--store": self.store or None,
+        }
+        for name, given in of_exits.items():
+            if given is not None and not self.exits:
+                msg = f"{name} only applies with --exits"
+                raise OptionError(msg)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class EvaluateResult(Result):
+    """What models are worth on some images.
+
+    Attributes:
+        models: as they were given.
+        data: as it was given.
+        evaluation: of the model; of the policy, or of all models with the last crops, if asked for.
+        exits: the policy that was chosen; None without `exits`.
+        crops: models and crops; None without either.
+    """
+
+    models: tuple[str, ...]
+    data: str
+    evaluation: Evaluation
+    exits: ExitStudy | None = None
+    crops: CropStudy | None = None
+
+    @property
+    def top1(self) -> float:
+        """Accuracy, from 0 to 1."""
+        return float(self.evaluation.result["top1"])
+
+    def to_json(self) -> dict[str, Any]:
+        """What `evaluate --json` prints."""
+        return self.evaluation.result
+
+    def _repr_html_(self) -> str:
+        heads = ("class", "images", "precision", "recall", "F1")
+        rows = [(r.name, r.images, r.precision, r.recall, r.f1) for r in self.evaluation.classes]
+        return table(heads, rows)
+
+
+@verb(EvaluateRequest)
+def evaluate(request: EvaluateRequest) -> EvaluateResult:
+    """Evaluate one or more models on labeled images, per exit and per class.
+
+    Of the images that a model was trained on, only those that were held out are used.
+
+    Raises:
+        WeightsError: a model is missing or damaged, has no exits, or has other classes.
+        DataError: the images have a class that the model does not know, or none is usable.
+        RecipeError: there is no stored policy, or none meets the goal.
+    """
+    names, data, listener = several(request.models), str(request.data), request.listener
+    if request.crops is not None or len(names) > 1:
+        from inceptionkit.evaluation.crop_table import evaluate_crops
+        from inceptionkit.evaluation.multi_crop import parse_protocols
+
+        protocols = parse_protocols(request.crops or "1")
+        crops = evaluate_crops(names, data, crops=protocols, listener=listener)
+        return EvaluateResult(models=names, data=data, evaluation=crops.evaluation, crops=crops)
+    if request.exits:
+        from inceptionkit.evaluation.exits.goals import parse_goal
+        from inceptionkit.evaluation.exits.study import evaluate_exits
+
+        study = evaluate_exits(
+            names[0],
+            data,
+            goal=parse_goal(request.goal or GOAL),
+            measure=request.confidence_measure or MEASURE,
+            store=request.store,
+            listener=listener,
+        )
+        return EvaluateResult(models=names, data=data, evaluation=study.evaluation, exits=study)
+    from inceptionkit.evaluation.early_exit import parse_early_exit
+    from inceptionkit.evaluation.evaluate import evaluate as evaluated
+
+    policy = parse_early_exit(request.early_exit)
+    found = evaluated(names[0], data, policy=policy, listener=listener)
+    return EvaluateResult(models=names, data=data, evaluation=found)
