@@ -108,9 +108,9 @@ def test_an_architecture_file_is_described_like_one_of_the_catalog(
     [
         ("{", "is no architecture file (JSONDecodeError)"),
         ("[" * 100_000, "is no architecture file (RecursionError)"),
-        ("[]", "architecture: must be an object"),
-        ("[" * 101 + "]" * 101, "lists and objects are nested deeper than 100 levels"),
-        ('{"name": "x"}', "architecture: 'exits' is missing"),
+        ("[]", "architecture must be an object"),
+        ("[" * 101 + "]" * 101, "architecture must be an object"),
+        ('{"name": "x"}', "architecture: 'source' is missing"),
         ("\udc80\udc81", "is no architecture file (UnicodeDecodeError)"),
     ],
 )

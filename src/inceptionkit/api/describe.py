@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from inceptionkit.api.arguments import INPUT_SIZE, POOLED_EXITS
-from inceptionkit.derive.describe import Description, description, listing
+from inceptionkit.catalog import CATALOG, architecture
+from inceptionkit.catalog.files import find
+from inceptionkit.derive import cost
+from inceptionkit.derive.describe import (
+    Description,
+    description,
+    paper_to_json,
+    paths_to_json,
+    rules_to_json,
+)
 from inceptionkit.derive.diagram import draw
-from inceptionkit.derive.readings import paper_as_json, paths_as_json, rules_as_json
 from inceptionkit.errors import OptionError
 from inceptionkit.files import write_whole
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result, table
+from inceptionkit.spec import Net
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class ArchitecturesResult(Result):
 @verb(ArchitecturesRequest)
 def architectures(_: ArchitecturesRequest) -> ArchitecturesResult:
     """List the architectures with their sizes and costs."""
-    return ArchitecturesResult(listing())
+    return ArchitecturesResult(_listing())
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class DescribeResult(Result):
         """What `describe --json` prints."""
         more: dict[str, Any] = {"paper": self.paper, "paths": self.paths, "rules": self.rules}
         more |= {"drawing": self.drawing and str(self.drawing)}
-        told = self.description.as_json()
+        told = self.description.to_json()
         return told | {key: value for key, value in more.items() if value is not None}
 
     def _repr_html_(self) -> str:
@@ -110,20 +119,43 @@ def describe(request: DescribeRequest) -> DescribeResult:
     if request.paths and request.draw is None:
         msg = "--paths only applies with --draw FILE.svg"
         raise OptionError(msg)
-    found = description(
-        request.architecture,
-        side=request.input_size,
-        classes=request.classes,
-        pooled_exits=request.pooled_exits,
-    )
-    net = found.cost.net
+    name, pooled = request.architecture, request.pooled_exits
+    own = find(name, pooled_exits=pooled)
+    net = find(name, classes=request.classes, side=request.input_size, pooled_exits=pooled)
+    found = description(own, net)
     file = None if request.draw is None else Path(request.draw)
     if file is not None:
         write_whole(file, draw(net, paths=request.paths, flow=request.flow, theme=request.theme))
     return DescribeResult(
         description=found,
-        paper=paper_as_json(net) if request.paper else None,
-        paths=paths_as_json(net) if request.per_path else None,
-        rules=rules_as_json(net) if request.rules else None,
+        paper=_beside_paper(net) if request.paper else None,
+        paths=paths_to_json(net) if request.per_path else None,
+        rules=rules_to_json(net) if request.rules else None,
         drawing=file,
     )
+
+
+def _beside_paper(net: Net) -> dict[str, Any]:
+    stem, _, dialect = net.name.partition(":")
+    return paper_to_json(net, architecture(stem), CATALOG[stem].dialects.get(dialect))
+
+
+def _listing() -> list[dict[str, Any]]:
+    rows = []
+    for name, entry in CATALOG.items():
+        for dialect, says in (entry.dialects or {"": ""}).items():
+            first = dialect == next(iter(entry.dialects), "")
+            full = name if first else f"{name}:{dialect}"
+            net = architecture(full)
+            priced = cost(net)
+            rows.append(
+                {
+                    "name": full,
+                    "input": net.image[1],
+                    "params": priced.answer.params,
+                    "macs": priced.answer.macs,
+                    "exits": [e.name for e in net.exits],
+                    "says": entry.says if first else says,
+                }
+            )
+    return rows

@@ -12,7 +12,6 @@ from inceptionkit.spec import Net, from_json, with_classes, with_input, with_poo
 
 SUFFIX = ".json"
 LARGEST_FILE = 16 * 2**20  # bytes; Inception-v3 takes 0.1 MiB
-DEEPEST = 100  # levels of lists and objects; Inception-v3 has 14
 
 
 def find(
@@ -47,17 +46,6 @@ def find(
     return net if classes is None else with_classes(net, classes)
 
 
-def left_out(own: Net, net: Net) -> str:
-    """Say which exits of `own` the same network at another input has no room for; "" if none.
-
-    >>> left_out(find("googlenet"), find("googlenet", side=64))
-    'without aux1 and aux2, which 64 px images are too small for'
-    """
-    kept = {exit_.name for exit_ in net.exits}
-    missing = " and ".join(exit_.name for exit_ in own.exits if exit_.name not in kept)
-    return missing and f"without {missing}, which {net.image[1]} px images are too small for"
-
-
 def read(path: Path) -> Net:
     """Read an architecture file, or the architecture in what a run or a model says of itself.
 
@@ -74,7 +62,7 @@ def read(path: Path) -> Net:
         msg = f"{path}: larger than {LARGEST_FILE >> 20} MiB, so no architecture file"
         raise SpecError(msg)
     try:
-        return shallow(within(json.loads(text)))
+        return from_json(_within(json.loads(text)))
     except SpecError as error:
         msg = f"{path}: {error}"
         raise SpecError(msg) from error
@@ -83,33 +71,6 @@ def read(path: Path) -> Net:
         raise SpecError(msg + "`inceptionkit design` writes it") from error
 
 
-def within(data: Any) -> Any:  # noqa: ANN401 - JSON
+def _within(data: Any) -> Any:  # noqa: ANN401 - JSON
     """The architecture that a run.json or model.json holds; other data as it is."""
     return data.get("architecture", data) if isinstance(data, dict) else data
-
-
-def shallow(data: Any) -> Net:  # noqa: ANN401 - JSON
-    """Read an architecture that every walk can follow.
-
-    Raises:
-        SpecError: it is none, or nested deeper.
-    """
-    if levels(data) > DEEPEST:
-        msg = f"lists and objects are nested deeper than {DEEPEST} levels"
-        raise SpecError(msg)
-    return from_json(data)
-
-
-def levels(data: Any) -> int:  # noqa: ANN401 - JSON
-    """How deep lists and objects are nested.
-
-    >>> levels(3), levels([1, {"a": []}])
-    (0, 3)
-    """
-    count, level = 0, [data]
-    while level := [part for part in level if isinstance(part, list | dict)]:
-        count += 1
-        level = [
-            child for part in level for child in (part.values() if isinstance(part, dict) else part)
-        ]
-    return count

@@ -42,7 +42,7 @@ def print_description(result: api.DescribeResult) -> None:
         readings.print_rules(name, result.rules)
     if result.drawing is not None:
         print_text(f"wrote {result.drawing}")
-    if len(result.to_json()) == len(result.description.as_json()):
+    if len(result.to_json()) == len(result.description.to_json()):
         print_costs(result.description)
 
 

@@ -1,4 +1,4 @@
-"""What `inceptionkit list` and `inceptionkit describe` tell. No torch."""
+"""A network as `describe` shows it: cost, inputs, rules, paths, and the paper's table beside it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inceptionkit.catalog import CATALOG, architecture
-from inceptionkit.catalog.files import find, left_out
-from inceptionkit.derive import NetCost, cost
+from inceptionkit.derive import Compared, NetCost, beside_paper, cost, per_path, review
 from inceptionkit.spec import (
     LARGEST_INPUT,
+    Net,
     classes_of,
     fitting_inputs,
     smallest_for_exit,
@@ -50,7 +49,7 @@ class Description:
     own_input: int  # side of the input that the architecture is made for, pixels
     left_out: str  # which exits the input has no room for; "" if it has room for all
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The keys that `describe --json` promises, and more."""
         priced, net = self.cost, self.cost.net
         return {
@@ -100,20 +99,13 @@ class Description:
         }
 
 
-def description(
-    name: str,
-    *,
-    side: int | None = None,
-    classes: int | None = None,
-    pooled_exits: bool = False,
-) -> Description:
-    """Describe an architecture; arguments as of `find`.
+def description(own: Net, net: Net) -> Description:
+    """Describe a network.
 
-    Raises:
-        UnknownNameError, SpecError: as `find` raises.
+    Args:
+        own: the architecture at its own input.
+        net: the same at the input and with the classes that are asked for.
     """
-    net = find(name, classes=classes, side=side, pooled_exits=pooled_exits)
-    own = find(name, pooled_exits=pooled_exits)
     return Description(
         cost(net),
         classes_of(net),
@@ -124,23 +116,73 @@ def description(
     )
 
 
-def listing() -> list[dict[str, Any]]:
-    """One row per architecture and dialect."""
-    rows = []
-    for name, entry in CATALOG.items():
-        for dialect, says in (entry.dialects or {"": ""}).items():
-            first = dialect == next(iter(entry.dialects), "")
-            full = name if first else f"{name}:{dialect}"
-            net = architecture(full)
-            priced = cost(net)
-            rows.append(
-                {
-                    "name": full,
-                    "input": net.image[1],
-                    "params": priced.answer.params,
-                    "macs": priced.answer.macs,
-                    "exits": [e.name for e in net.exits],
-                    "says": entry.says if first else says,
-                }
-            )
-    return rows
+def left_out(own: Net, net: Net) -> str:
+    """Say which exits of `own` the same network at another input has no room for; "" if none."""
+    kept = {exit_.name for exit_ in net.exits}
+    missing = " and ".join(exit_.name for exit_ in own.exits if exit_.name not in kept)
+    return missing and f"without {missing}, which {net.image[1]} px images are too small for"
+
+
+def rules_to_json(net: Net) -> list[dict[str, Any]]:
+    """A row per finding."""
+    return [
+        {
+            "rule": finding.rule.name,
+            "at": finding.at,
+            "says": finding.says,
+            "reason": finding.rule.reason,
+            "source": finding.rule.source,
+        }
+        for finding in review(net)
+    ]
+
+
+def paths_to_json(net: Net) -> list[dict[str, Any]]:
+    """A row per path of each block that splits."""
+    return [
+        {
+            "block": path.block,
+            "path": path.path,
+            "out": [path.y.channels, *path.y.size],
+            "params": path.cost.params,
+            "macs": path.cost.macs,
+            "params_share": path.params_share,
+            "macs_share": path.macs_share,
+            "width_share": path.width_share,
+        }
+        for path in per_path(net)
+    ]
+
+
+def paper_to_json(net: Net, published: Net, dialect: str | None) -> dict[str, Any]:
+    """The paper's table beside our rows, in the paper's notation.
+
+    Args:
+        net: whose rows are shown.
+        published: the network as the paper has it.
+        dialect: how `net` differs from it, in words; None where nothing is known.
+    """
+    found, paper = beside_paper(net), beside_paper(published)
+    return {
+        "source": found.table.source,
+        "notes": list(found.table.notes),
+        "columns": [column.name for column in found.table.columns],
+        "rows": [
+            {
+                "name": line.row.name,
+                "blocks": list(line.row.blocks),
+                "ours": dict(line.ours),
+                "printed": dict(line.row.printed),
+                "differs": list(line.differs),
+                "agrees": line.agrees,
+                "note": _why(net, line, own, dialect),
+            }
+            for line, own in zip(found.rows, paper.rows, strict=True)
+        ],
+    }
+
+
+def _why(net: Net, line: Compared, paper: Compared, dialect: str | None) -> str:
+    if line.agrees or line.ours == paper.ours:
+        return line.row.note if line.differs else ""
+    return f"{net.name} is {dialect}" if dialect else "other classes or widths than the paper's"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inceptionkit.api.design import design
-from inceptionkit.catalog.files import find, left_out
+from inceptionkit.catalog.files import find
+from inceptionkit.derive.describe import left_out
 from inceptionkit.errors import SpecError
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
