@@ -16,16 +16,17 @@ import openvino as ov
 from inference_graphs import Model, Subject, model_of
 from inference_sides import LATENCY, Side
 
-from inceptionkit.deployment import lower, to_openvino
+from inceptionkit.deployment import lower
 from inceptionkit.deployment.graph import Convolve, Dense, Graph, Normalise, Operator
 from inceptionkit.deployment.libraries import library
 from inceptionkit.deployment.lower import whole
+from inceptionkit.deployment.onnx import Page, openvino_model
 from inceptionkit.deployment.quantize import one_by_one, plainly
-from inceptionkit.deployment.to_openvino import OPSET, openvino_model
 from inceptionkit.model.export_info import Precision
 
 SHIPPED = "as it is exported"
 SYMMETRIC = "activations without a zero point"
+FLOAT = 1  # ONNX's number for float32
 FEW = 16  # photographs that int8 is calibrated on: only its time matters here
 DONE = "ablated"  # a file: all changed graphs of the folder are there
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -45,7 +46,7 @@ def pools_first(model: Model) -> ov.Model:
 
 def pointwise_as_one(model: Model) -> ov.Model:
     """The 1x1 convolutions that read the same become one, whose result is split."""
-    ops, graph = library(OPSET), openvino_model(graph_of(model))
+    ops, graph = library("openvino.opset13"), openvino_model(graph_of(model))
     alike = sorted(filter(pointwise, graph.get_ops()), key=reads)
     for _, group in groupby(alike, reads):
         biased = [next(iter(one.output(0).get_target_inputs())).get_node() for one in group]
@@ -87,13 +88,15 @@ def constant(node: ov.Node) -> np.ndarray:
 def channels_last(model: Model) -> ov.Model:
     """Pixels are scaled and shifted before they are reordered, not after."""
 
-    def normalised(how: Normalise, x: ov.Node) -> ov.Node:
-        ops = library(OPSET)
-        scaled = ops.multiply(ops.convert(x, "f32"), how.scale.reshape(1, 1, 1, 3))
-        shifted = ops.add(scaled, how.shift.reshape(1, 1, 1, 3))
-        return ops.transpose(shifted, np.array([0, 3, 1, 2]))
+    def normalise(page: Page, how: Normalise, x: str, name: str) -> None:
+        scale = page.constant(f"{name}.scale", how.scale.reshape(1, 1, 1, 3))
+        shift = page.constant(f"{name}.shift", how.shift.reshape(1, 1, 1, 3))
+        pixels = page.put("Cast", [x], f"{name}.pixels", to=FLOAT)
+        scaled = page.put("Mul", [pixels, scale], f"{name}.scaled")
+        shifted = page.put("Add", [scaled, shift], f"{name}.shifted")
+        page.put("Transpose", [shifted], name, perm=[0, 3, 1, 2])
 
-    with patch.object(to_openvino, "normalised", normalised):
+    with patch.object(Page, "normalise", normalise):
         return openvino_model(graph_of(model))
 
 
@@ -108,15 +111,16 @@ def folded(model: Model) -> ov.Model:
     shift = (first.weight * how.shift.reshape(1, 3, 1, 1)).sum(1, keepdims=True) / 255
     weight = np.concatenate([scaled, shift], 1).astype(np.float32)
 
-    def padded(_: Normalise, x: ov.Node) -> ov.Node:
-        ops = library(OPSET)
-        none, one = np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1])
-        four = ops.pad(x, none, one, "constant", np.array(255, np.uint8))
-        return ops.transpose(ops.convert(four, "f32"), np.array([0, 3, 1, 2]))
+    def padded(page: Page, _: Normalise, x: str, name: str) -> None:
+        pads = page.constant(f"{name}.pads", np.array([0, 0, 0, 0, 0, 0, 0, 1]))
+        white = page.constant(f"{name}.white", np.array(255, np.float32))
+        pixels = page.put("Cast", [x], f"{name}.pixels", to=FLOAT)
+        four = page.put("Pad", [pixels, pads, white], f"{name}.four")
+        page.put("Transpose", [four], name, perm=[0, 3, 1, 2])
 
     changed = replace(graph.lines[1], operator=replace(first, weight=weight))
     lines = (graph.lines[0], changed, *graph.lines[2:])
-    with patch.object(to_openvino, "normalised", padded):
+    with patch.object(Page, "normalise", padded):
         return openvino_model(replace(graph, lines=lines))
 
 

@@ -23,9 +23,8 @@ from inceptionkit.convert.rename import key_map
 from inceptionkit.convert.torchvision import RULES
 from inceptionkit.deployment.libraries import library
 from inceptionkit.deployment.lower import whole
-from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.onnx import onnx_model, openvino_model
 from inceptionkit.deployment.quantize import plainly
-from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing, decode
 from inceptionkit.spec import Net

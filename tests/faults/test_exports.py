@@ -16,8 +16,7 @@ import pytest
 import inceptionkit
 from inceptionkit.deployment.files import graph_files
 from inceptionkit.deployment.lower import whole
-from inceptionkit.deployment.onnx import onnx_model
-from inceptionkit.deployment.to_openvino import openvino_model
+from inceptionkit.deployment.onnx import onnx_model, openvino_model
 from inceptionkit.derive import tensors
 from inceptionkit.errors import DeploymentError, InceptionError, WeightsError
 from inceptionkit.files import sha256

@@ -14,7 +14,7 @@ from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.agreement import Agreement
 from inceptionkit.deployment.files import graph_files
 from inceptionkit.deployment.lower import staged
-from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.onnx import onnx_model, openvino_model
 from inceptionkit.deployment.parity import (
     Compared,
     check,
@@ -26,7 +26,6 @@ from inceptionkit.deployment.processor import lacking
 from inceptionkit.deployment.quantize_model import Teaching, in_8_bits
 from inceptionkit.deployment.resize import onnx_resizing, openvino_resizing
 from inceptionkit.deployment.servers import server_files
-from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.deployment.torch_program import torch_file
 from inceptionkit.errors import DeploymentError, RunError, UnknownNameError, did_you_mean
 from inceptionkit.evaluation.classifier import network_of

@@ -21,16 +21,15 @@ from inceptionkit.deployment.engines import (
 from inceptionkit.deployment.graph import Graph
 from inceptionkit.deployment.libraries import installed
 from inceptionkit.deployment.lower import staged
-from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.onnx import onnx_model, openvino_model
 from inceptionkit.deployment.runtime import Deployed, Stages
-from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.evaluation.early_exit import RunToTheEnd
 from inceptionkit.model import Card
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 NEEDED: Mapping[EngineName, tuple[str, ...]] = {
-    "openvino": ("openvino",),
+    "openvino": ("onnx", "openvino"),
     "onnxruntime": ("onnx", "onnxruntime"),
 }  # libraries
 PROBE = TimingBudget(least=4, most=4, settle=True)

@@ -1,4 +1,4 @@
-"""A graph as an ONNX model."""
+"""A graph as an ONNX model, which OpenVINO reads too."""
 
 from __future__ import annotations
 
@@ -51,6 +51,16 @@ def onnx_model(graph: Graph) -> Any:  # noqa: ANN401 - onnx.ModelProto, imported
         rank = 2 if name == PROBABILITIES else 4
         ends.append(describe(name, kinds.FLOAT, ["batch", *[None] * (rank - 1)]))
     return checked(onnx.helper.make_graph(page.nodes, graph.name, [start], ends, page.constants))
+
+
+def openvino_model(graph: Graph) -> Any:  # noqa: ANN401 - openvino.Model, imported where used
+    """The graph in OpenVINO: an `openvino.Model` for the same inputs as the ONNX model."""
+    model = library("openvino").Core().read_model(onnx_model(graph).SerializeToString())
+    passes = library("openvino.passes")
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())  # else each bias is reshaped by six operators
+    manager.run_passes(model)
+    return model
 
 
 def checked(body: Any) -> Any:  # noqa: ANN401 - an onnx.GraphProto as an onnx.ModelProto

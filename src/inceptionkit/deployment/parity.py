@@ -21,10 +21,9 @@ from inceptionkit.deployment.engines import Engine, OnnxRuntime, OpenVino
 from inceptionkit.deployment.files import load_exported, own_engine
 from inceptionkit.deployment.graph import Graph
 from inceptionkit.deployment.lower import traced
-from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.onnx import onnx_model, openvino_model
 from inceptionkit.deployment.predict import image_files
 from inceptionkit.deployment.runtime import Deployed
-from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.classifier import network_of
 from inceptionkit.evaluation.inference import every_exit

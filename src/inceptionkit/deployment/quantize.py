@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from inceptionkit.deployment.engines import OpenVino
 from inceptionkit.deployment.graph import ONWARD, PROBABILITIES, Graph
 from inceptionkit.deployment.libraries import library
+from inceptionkit.deployment.onnx import openvino_model
 from inceptionkit.deployment.signals import signal_stack_kept
-from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.errors import DeploymentError
 from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.text import points

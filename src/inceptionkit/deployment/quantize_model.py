@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.deployment.graph import Graph
+from inceptionkit.deployment.onnx import openvino_model
 from inceptionkit.deployment.quantize import CALIBRATION, Held, plainly, quantised
-from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.errors import DataError
 from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_scored
 from inceptionkit.machine import cores

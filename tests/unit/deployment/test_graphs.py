@@ -10,8 +10,7 @@ from inceptionkit.catalog import architecture
 from inceptionkit.deployment.engines import Engine, OnnxRuntime, OpenVino
 from inceptionkit.deployment.graph import ONWARD, PROBABILITIES, Graph, Slide
 from inceptionkit.deployment.lower import staged, traced, whole
-from inceptionkit.deployment.onnx import onnx_model
-from inceptionkit.deployment.to_openvino import openvino_model
+from inceptionkit.deployment.onnx import onnx_model, openvino_model
 from inceptionkit.spec import Conv, GlobalPool, Linear, Net, Pool, named, with_classes, with_input
 
 SAME_MATHS = 2e-5  # share of the largest probability: other orders of summation

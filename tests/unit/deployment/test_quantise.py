@@ -10,7 +10,6 @@ from inceptionkit.deployment.graph import ONWARD, PROBABILITIES
 from inceptionkit.deployment.libraries import library
 from inceptionkit.deployment.lower import staged
 from inceptionkit.deployment.quantize import Held, judge, quantised, through
-from inceptionkit.deployment.to_openvino import OPSET
 from inceptionkit.errors import DeploymentError
 from inceptionkit.evaluation.confidence import paired
 
@@ -52,7 +51,9 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             if node.get_type_name() == "Convolution":
                 weight = node.input_value(1).get_node().data
                 signs = np.sign(weight) * np.abs(weight).mean()
-                node.input(1).replace_source_output(library(OPSET).constant(signs).output(0))
+                node.input(1).replace_source_output(
+                    library("openvino.opset13").constant(signs).output(0)
+                )
         return changed
 
     monkeypatch.setattr(quantise, "plainly", wrong)

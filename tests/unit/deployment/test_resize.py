@@ -13,7 +13,7 @@ from PIL import Image
 
 from inceptionkit.deployment.engines import ANY, OnnxRuntime, OpenVino
 from inceptionkit.deployment.lower import staged, whole
-from inceptionkit.deployment.onnx import onnx_model
+from inceptionkit.deployment.onnx import onnx_model, openvino_model
 from inceptionkit.deployment.resize import (
     FITTED,
     REACHES,
@@ -22,7 +22,6 @@ from inceptionkit.deployment.resize import (
     openvino_resizing,
     resizable,
 )
-from inceptionkit.deployment.to_openvino import openvino_model
 from inceptionkit.errors import DeploymentError
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 

@@ -128,7 +128,7 @@ def test_openvino_model_server_reads_name_place_and_arithmetic(
 def test_openvino_takes_what_the_server_is_told_to_give_it(small: Any) -> None:
     ov = pytest.importorskip("openvino")
     from inceptionkit.deployment.lower import whole
-    from inceptionkit.deployment.to_openvino import openvino_model
+    from inceptionkit.deployment.onnx import openvino_model
 
     config = json.loads(ovms_settings("flowers", "fp32"))
     plugin = config["model_config_list"][0]["config"]["plugin_config"]

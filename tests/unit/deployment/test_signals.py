@@ -8,8 +8,8 @@ import pytest
 
 from inceptionkit.deployment.engines import OpenVino
 from inceptionkit.deployment.lower import whole
+from inceptionkit.deployment.onnx import openvino_model
 from inceptionkit.deployment.signals import Stack
-from inceptionkit.deployment.to_openvino import openvino_model
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere OpenVINO sets no such stack")
