@@ -65,7 +65,7 @@ class Model:
     @property
     def normalised(self) -> NDArray[np.float32]:
         """The photographs as torchvision's network reads them: (photographs, 3, size, size)."""
-        return self.preprocessing.normalise(self.images)
+        return self.preprocessing.normalize(self.images)
 
 
 def torchvision_network(name: str) -> nn.Module:
@@ -81,7 +81,7 @@ def model_of(subject: Subject, path: Path) -> Model:
     preprocessing = Preprocessing(size=net.image[1], crop=0.875, mean=MEAN, std=STD)
     raws = photographs(path, CALIBRATION).raws
     images = np.stack([preprocessing.fit(decode(raw)) for raw in raws])
-    normalised = preprocessing.normalise(images)
+    normalised = preprocessing.normalize(images)
     theirs = settled(torchvision_network(subject.theirs), normalised)
     if subject.same:
         tensors = adopted(net, theirs, subject)

@@ -1,4 +1,4 @@
-"""Exported models that were cut short, edited, or made for another engine: one sentence each.
+"""ExportInfo models that were cut short, edited, or made for another engine: one sentence each.
 
 The sums in `model.json` are made to fit what was edited, as somebody would who edits on purpose;
 that a sum does not fit is tested with the command line.
@@ -20,7 +20,7 @@ from inceptionkit.deployment.onnx import onnx_model, openvino_model
 from inceptionkit.derive import tensors
 from inceptionkit.errors import DeploymentError, InceptionError, WeightsError
 from inceptionkit.files import sha256
-from inceptionkit.model import Card, Exported, write_files
+from inceptionkit.model import Card, ExportInfo, write_files
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 
@@ -40,7 +40,7 @@ def whole_exports(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     models = {"onnx": onnx_model(graph), "openvino": openvino_model(graph)}
     folders = {}
     for kind, model in models.items():
-        exported = Exported(kind=kind, precision="fp32", stages=("main",))
+        exported = ExportInfo(kind=kind, precision="fp32", stages=("main",))
         card = Card(
             architecture=tiny,
             classes=tuple("0123456789"),

@@ -38,7 +38,7 @@ def test_a_caffemodel_gives_the_scores_that_opencv_computes(
     bgr = theirs.colour == "BGR"
     net = architecture(name, classes=100)
     pixels = pictures(theirs.preprocessing, 4)
-    images = torch.from_numpy(theirs.preprocessing.normalise(pixels))
+    images = torch.from_numpy(theirs.preprocessing.normalize(pixels))
     model = spread_scores(shake(build(net), images), images)
     text, scores = caffe_writer.prototxt(net, theirs.rules)
     blobs = caffe_writer.blobs(net, arrays(model), theirs.rules, bgr=bgr)
@@ -58,7 +58,7 @@ def test_a_caffemodel_gives_the_scores_that_opencv_computes(
         means = MEANS_BGR if bgr else (0, 0, 0)
         peer.setInput(opencv.dnn.blobFromImages(np.ascontiguousarray(seen), mean=means))
         expected = dict(zip(scores, peer.forward(list(scores.values())), strict=True))
-        found = scores_of(ours, torch.from_numpy(adopted.preprocessing.normalise(pixels[:batch])))
+        found = scores_of(ours, torch.from_numpy(adopted.preprocessing.normalize(pixels[:batch])))
 
         assert found.keys() == expected.keys() == {"main", *(e.name for e in net.exits)}
         for exit_, values in found.items():

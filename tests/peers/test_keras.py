@@ -62,7 +62,7 @@ def test_each_form_of_file_gives_the_scores_that_keras_computes(
     """No gamma, and averages that do not count their padding."""
     side = model.input_shape[1]
     preprocessing = replace(importer.PREPROCESSING, size=side)
-    images = preprocessing.normalise(pictures(preprocessing, 4))
+    images = preprocessing.normalize(pictures(preprocessing, 4))
     shaken(model, images.transpose(0, 2, 3, 1))
     paths = [tmp_path / name for name in ("model.keras", "model.weights.h5", "model.h5")]
     model.save(paths[0])

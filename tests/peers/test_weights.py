@@ -345,7 +345,7 @@ def test_preprocessing_of_timm(timm: ModuleType, photos: list[Image.Image], tag:
     ours = RELEASES[f"timm/inception_v3.{tag}"].preprocessing
     for photo in map(even, photos):
         pixels = ours.fit(np.asarray(photo))
-        found = torch.from_numpy(ours.normalise(pixels[None])[0])
+        found = torch.from_numpy(ours.normalize(pixels[None])[0])
 
         torch.testing.assert_close(
             found, transform(photo), rtol=0, atol=1.01 * LEVEL / min(ours.std)
@@ -366,7 +366,7 @@ def test_preprocessing_of_pretrainedmodels(
         std=(1 / 255, 1 / 255, 1 / 255),
     )
     photo = even(photos[0])
-    found = ours.normalise(ours.fit(np.asarray(photo))[None])[0]
+    found = ours.normalize(ours.fit(np.asarray(photo))[None])[0]
 
     torch.testing.assert_close(torch.from_numpy(found).flip(0), transform(photo), rtol=0, atol=1.01)
 

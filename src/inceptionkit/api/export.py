@@ -30,7 +30,7 @@ from inceptionkit.deployment.torch_program import torch_file
 from inceptionkit.errors import DeploymentError, RunError, UnknownNameError, did_you_mean
 from inceptionkit.evaluation.classifier import network_of
 from inceptionkit.machine import cores
-from inceptionkit.model import Card, Exported, read_card, write_files
+from inceptionkit.model import Card, ExportInfo, read_card, write_files
 from inceptionkit.model.export_info import KINDS, PRECISIONS, Kind, Precision, Server
 from inceptionkit.model.folder import CARD
 from inceptionkit.network import InceptionNet
@@ -156,7 +156,7 @@ class Made:
     """
 
     card: Card
-    exported: Exported
+    exported: ExportInfo
     files: Mapping[str, bytes]
     resizing: Made | None = None
 
@@ -188,7 +188,7 @@ def make(card: Card, tensors: Tensors, asked: Wanted, data: Teaching, listener: 
         listener.say(missing)
     names = tuple(e.name for e in ordered_exits(card.architecture)) if asked.exits else ()
     models = graphs(card, tensors, asked, names, data, listener)
-    exported = Exported(
+    exported = ExportInfo(
         kind=asked.kind, precision=asked.precision, stages=(*names, "main"), server=asked.server
     )
     files = graph_files(exported, models)
@@ -273,7 +273,7 @@ def graphs(
     return {name: openvino_model(graph) for name, graph in stages}
 
 
-def with_resize(models: Mapping[str, Any], exported: Exported, card: Card) -> dict[str, Any]:
+def with_resize(models: Mapping[str, Any], exported: ExportInfo, card: Card) -> dict[str, Any]:
     """The same graphs, the first of which resizes images by itself."""
     first = exported.stages[0]
     put = onnx_resizing if exported.kind == "onnx" else openvino_resizing

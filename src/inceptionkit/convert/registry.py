@@ -19,7 +19,8 @@ from inceptionkit.convert import hub
 from inceptionkit.convert.rename import ConvertedWeights, Tensors
 from inceptionkit.errors import InceptionError, WeightsError
 from inceptionkit.files import sha256_of
-from inceptionkit.model.folder import CARD, Card, fit_or_raise, read_model
+from inceptionkit.model.card import Card
+from inceptionkit.model.folder import CARD, fit_or_raise, read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, classes_of
 

@@ -21,7 +21,7 @@ from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.classifier import Classifier, network_of
 from inceptionkit.evaluation.early_exit import Policy, RunToTheEnd
 from inceptionkit.evaluation.predictor import Predictor
-from inceptionkit.model import Card, ExitPolicy, Exported, model_folder, read_card
+from inceptionkit.model import Card, ExitPolicy, ExportInfo, model_folder, read_card
 from inceptionkit.model.export_info import Kind, Precision
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing
@@ -96,7 +96,7 @@ class Graphs:
     """
 
     card: Card
-    exported: Exported
+    exported: ExportInfo
     folder: Path
     files: Collection[str]
 
@@ -200,7 +200,7 @@ class Ours:
         """The network cut at the exits of its policy."""
         network, names = self.network, tuple(gate.exit for gate in policy.gates)
         models = graphs(network.card, network.tensors, Wanted(), names, None, self.listener)
-        exported = Exported(kind="openvino", precision="fp32", stages=(*names, "main"))
+        exported = ExportInfo(kind="openvino", precision="fp32", stages=(*names, "main"))
         made = Made(network.card, exported, graph_files(exported, models))
         return written(made, "openvino", self.threads, policy)
 

@@ -100,7 +100,7 @@ class Plain:
             precision="fp32",
             bytes=self.bytes,
             answer=answer,
-            prepare=lambda images: torch.from_numpy(self.preprocessing.normalise(images)),
+            prepare=lambda images: torch.from_numpy(self.preprocessing.normalize(images)),
         )
 
     def openvino(self, precision: Precision) -> Way:
@@ -145,7 +145,7 @@ class Plain:
             precision=precision,
             bytes=self.bytes,
             answer=lambda images: run(images)[SCORES],
-            prepare=self.preprocessing.normalise,
+            prepare=self.preprocessing.normalize,
         )
 
 

@@ -25,7 +25,7 @@ from inceptionkit.deployment.graph import ONWARD, PROBABILITIES
 from inceptionkit.deployment.libraries import installed, library
 from inceptionkit.deployment.runtime import Cut, Deployed, Stages
 from inceptionkit.errors import DeploymentError
-from inceptionkit.model import Card, Exported, model_folder, read_card, read_file
+from inceptionkit.model import Card, ExportInfo, model_folder, read_card, read_file
 from inceptionkit.model.export_info import Kind
 
 SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
@@ -41,13 +41,13 @@ RUN_BY: Mapping[Kind, tuple[str, ...]] = {
 VERSION = "1/model"  # where a server's model repository has the graph
 
 
-def file_names(exported: Exported, stage: str) -> list[str]:
+def file_names(exported: ExportInfo, stage: str) -> list[str]:
     """Names of the files of one stage, from the model's folder on."""
     stem = stage if exported.server is None else VERSION
     return [f"{stem}{suffix}" for suffix in SUFFIXES[exported.kind]]
 
 
-def graph_files(exported: Exported, models: Mapping[str, Any]) -> dict[str, bytes]:
+def graph_files(exported: ExportInfo, models: Mapping[str, Any]) -> dict[str, bytes]:
     """The files of the graphs of every stage: name -> content.
 
     Args:
@@ -192,7 +192,7 @@ def fixed(card: Card, stages: Stages) -> Cut:
 
 
 def engine(
-    files: Sequence[bytes], name: str, card: Card, exported: Exported, *, threads: int, mode: Mode
+    files: Sequence[bytes], name: str, card: Card, exported: ExportInfo, *, threads: int, mode: Mode
 ) -> Engine:
     """The engine of this name for one graph."""
     first, *rest = files

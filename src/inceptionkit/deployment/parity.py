@@ -28,7 +28,7 @@ from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.classifier import network_of
 from inceptionkit.evaluation.inference import every_exit
 from inceptionkit.machine import cores
-from inceptionkit.model import Card, Exported, write_files
+from inceptionkit.model import Card, ExportInfo, write_files
 from inceptionkit.network import InceptionNet
 from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing, UnusableImage, decode
@@ -83,7 +83,7 @@ def images_to_compare(card: Card, given: str | Path | None) -> Compared:
 
 def check(
     card: Card,
-    exported: Exported,
+    exported: ExportInfo,
     files: Mapping[str, bytes],
     tensors: Mapping[str, NDArray[Any]],
     compared: Compared,
@@ -158,7 +158,7 @@ def first_difference(
     model: InceptionNet,
     tensors: Mapping[str, NDArray[Any]],
     preprocessing: Preprocessing,
-    exported: Exported,
+    exported: ExportInfo,
     compared: Compared,
 ) -> str:
     """Say which block is the first whose output differs, and by how much."""
@@ -177,7 +177,7 @@ def first_difference(
     return "no block differs by itself; run it again with other --images and report it"
 
 
-def in_kinds_engine(graph: Graph, exported: Exported, size: int) -> Engine:
+def in_kinds_engine(graph: Graph, exported: ExportInfo, size: int) -> Engine:
     """A graph in the engine that runs an export."""
     threads = cores()
     if own_engine(exported.kind) == "onnxruntime":

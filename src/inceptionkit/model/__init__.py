@@ -1,9 +1,9 @@
-"""The model folder, and other implementations' files. No torch: a deployed model needs none."""
+"""The model folder: card, tensors, exit policy, exported graphs. No torch."""
 
+from inceptionkit.model.card import Card
 from inceptionkit.model.exit_policy import ExitPolicy, Gate
-from inceptionkit.model.export_info import Exported
+from inceptionkit.model.export_info import ExportInfo
 from inceptionkit.model.folder import (
-    Card,
     model_folder,
     read_card,
     read_file,
@@ -16,7 +16,7 @@ from inceptionkit.model.folder import (
 __all__ = [
     "Card",
     "ExitPolicy",
-    "Exported",
+    "ExportInfo",
     "Gate",
     "model_folder",
     "read_card",

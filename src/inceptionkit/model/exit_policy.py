@@ -1,4 +1,4 @@
-"""An exit policy as data: saved with the model, followed by whatever runs it."""
+"""An exit policy as data: saved with the model, and followed by whatever runs it."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ class Gate:
     temperature: float = 1.0  # its scores are divided by this before they become probabilities
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no exit could be held to."""
         if not 0.0 <= self.confidence <= 1.0:
             msg = f"exit {self.exit!r}: confidence must lie between 0 and 1, got {self.confidence}"
             raise WeightsError(msg)
-        warm(f"exit {self.exit!r}", self.temperature)
+        _check_temperature(f"exit {self.exit!r}", self.temperature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitPolicy:
-    """Answer at the first exit that is sure enough; an exit without a gate is not computed."""
+    """Answer at the first exit that is confident enough; an exit without a gate is not computed."""
 
     measure: Measure = "probability"
     gates: tuple[Gate, ...] = ()  # in trunk order
@@ -47,9 +46,8 @@ class ExitPolicy:
     origin: Mapping[str, Any] = field(default_factory=dict)  # how it was chosen, in JSON types
 
     def __post_init__(self) -> None:
-        """Refuse a measure that there is not, and an exit that has two gates."""
         parse_measure(self.measure)
-        warm("main", self.temperature)
+        _check_temperature("main", self.temperature)
         names = [gate.exit for gate in self.gates]
         if len(set(names)) < len(names):
             msg = f"an exit has two gates, got {', '.join(names)}"
@@ -85,8 +83,7 @@ def parse_measure(text: str) -> Measure:
     raise WeightsError(msg)
 
 
-def warm(at: str, temperature: float) -> None:
-    """Refuse what is no temperature."""
+def _check_temperature(at: str, temperature: float) -> None:
     if not (math.isfinite(temperature) and temperature > 0):
         msg = f"{at}: temperature must be a number above 0, got {temperature!r}"
         raise WeightsError(msg)

@@ -19,7 +19,7 @@ SERVERS: tuple[Server, ...] = get_args(Server)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class ExportInfo:
     """What the graphs beside `model.json` are."""
 
     kind: Kind
@@ -40,7 +40,7 @@ class Exported:
         Raises:
             WeightsError: one does not.
         """
-        names = [*(one.name for one in ordered_exits(net)), "main"]
+        names = [*(exit_.name for exit_ in ordered_exits(net)), "main"]
         if [name for name in names if name in self.stages] != list(self.stages):
             msg = f"exported: stages end at {', '.join(names)}, got {list(self.stages)!r}"
             raise WeightsError(msg)

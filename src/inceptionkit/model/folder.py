@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,32 +14,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from inceptionkit import records
 from inceptionkit.derive import misfits
 from inceptionkit.errors import InceptionError, WeightsError, WriteError
 from inceptionkit.files import replace_folder, sha256, write_json, write_whole
+from inceptionkit.model.card import FORMAT, Card, card_from_json, card_to_json
 from inceptionkit.model.exit_policy import ExitPolicy
-from inceptionkit.model.export_info import Exported
-from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net, is_classifier, steps
+from inceptionkit.spec import Net
 
-FORMAT = 1  # of model.json; a reader refuses what it does not know
 CARD, TENSORS = "model.json", "model.safetensors"
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """Everything about a model but its weights."""
-
-    architecture: Net
-    classes: tuple[str, ...]
-    preprocessing: Preprocessing
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    origin: Mapping[str, Any] = field(default_factory=dict)  # data, recipe, versions
-    exit_policy: ExitPolicy | None = None  # chosen on held-out images; None if none was
-    exported: Exported | None = None  # what the graphs are; None beside tensors
 
 
 def write_model(folder: Path, card: Card, tensors: Tensors) -> None:
@@ -73,7 +57,7 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
             (beside / name).parent.mkdir(exist_ok=True)
             write_whole(beside / name, data)
         sums = {name: sha256(data) for name, data in files.items()}
-        write_json(beside / CARD, _card_to_json(card, sums))
+        write_json(beside / CARD, card_to_json(card, sums))
         replace_folder(beside, folder)
     except OSError as error:
         raise WriteError(folder, error) from error
@@ -136,7 +120,7 @@ def write_policy(path: Path, policy: ExitPolicy) -> Path:
     folder = model_folder(path)
     card, sums = read_card(folder)
     policy.check(card.architecture)
-    write_json(folder / CARD, _card_to_json(replace(card, exit_policy=policy), sums))
+    write_json(folder / CARD, card_to_json(replace(card, exit_policy=policy), sums))
     return folder / CARD
 
 
@@ -176,41 +160,10 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
         msg += "use the version of inceptionkit it is of"
         raise WeightsError(msg)
     try:
-        return _card_from_json(data)
+        return card_from_json(data)
     except InceptionError as error:
         msg = f"{path}: {error}; copy the model folder again"
         raise WeightsError(msg) from error
-
-
-def _card_to_json(card: Card, sums: Mapping[str, str]) -> dict[str, Any]:
-    plain: dict[str, Any] = records.to_json(card)
-    return {"format": FORMAT, "files": dict(sums)} | plain
-
-
-def _card_from_json(data: Mapping[str, Any]) -> tuple[Card, dict[str, str]]:
-    plain = {key: value for key, value in data.items() if key not in {"format", "files"}}
-    card = records.from_json(Card, plain, at="", error=WeightsError)
-    check_classes(card.architecture, card.classes)
-    if card.exit_policy is not None:
-        card.exit_policy.check(card.architecture)
-    if card.exported is not None:
-        card.exported.check(card.architecture)
-    sums = data.get("files")
-    if not isinstance(sums, dict):
-        msg = f"files must be an object, got {sums!r:.80}"
-        raise WeightsError(msg)
-    return card, sums
-
-
-def check_classes(net: Net, names: Sequence[str]) -> None:
-    """Refuse names that are not distinct, or not as many as the outputs."""
-    if len(set(names)) < len(names):
-        msg = "two classes have the same name"
-        raise WeightsError(msg)
-    for step in steps(net):
-        if is_classifier(step.op) and step.y.channels != len(names):
-            msg = f"{step.at}: {step.y.channels} outputs and {len(names)} classes"
-            raise WeightsError(msg)
 
 
 def fit_or_raise(folder: Path, net: Net, tensors: Tensors) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.derive import tensors
 from inceptionkit.errors import UnknownNameError, did_you_mean
-from inceptionkit.model.folder import Card
+from inceptionkit.model.card import Card
 from inceptionkit.spec import Net, cut_at
 
 
@@ -38,8 +38,8 @@ def pruned(
     """
     net = cut_at(card.architecture, name)
     kept = {
-        one: whole[one.replace("head.", f"exits.{name}.", 1) if one.startswith("head.") else one]
-        for one, _ in tensors(net)
+        ours: whole[f"exits.{name}.{ours[5:]}" if ours.startswith("head.") else ours]
+        for ours, _ in tensors(net)
     }
     exits = card.metrics.get("exits", {})
     earlier = {exit_.name: exits[exit_.name] for exit_ in net.exits if exit_.name in exits}

@@ -15,7 +15,6 @@ Pixels: TypeAlias = NDArray[np.uint8]
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright, 5 to 8 lie on their side
 _METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _PIXEL = np.dtype("V3")
-_WHITE = (255, 255, 255)
 
 
 class UnusableImage(DataError):  # noqa: N818 - it is the name of the thing, as in `unusable.csv`
@@ -50,6 +49,8 @@ def rgb(image: Image.Image) -> Pixels:
         pixels = _repeated(_from_integers(np.asarray(image)))
     elif image.mode == "F":
         pixels = _repeated(_from_floats(np.asarray(image)))
+    elif image.mode == "RGB" and "transparency" not in image.info:
+        pixels = np.asarray(image)
     else:
         pixels = np.asarray(_converted(image))
     return upright(pixels, orientation(image))
@@ -89,19 +90,14 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _converted(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
     try:
-        if image.has_transparency_data:
-            return _on_white(image.convert("RGBA"))
-        return image.convert("RGB")
+        if not image.has_transparency_data:
+            return image.convert("RGB")
+        image = image.convert("RGBA")
     except (ValueError, KeyError) as error:
         reason = f"colour mode {image.mode} cannot be shown as RGB"
         raise UnusableImage(reason) from error
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    page = Image.new("RGB", image.size, _WHITE)
+    page = Image.new("RGB", image.size, (255, 255, 255))
     page.paste(image.convert("RGB"), mask=image.getchannel("A"))
     return page
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from inceptionkit.preprocess.color_modes import Pixels, orientation, rgb, upright
-from inceptionkit.preprocess.decode import opened
+from inceptionkit.preprocess.decode import open_image
 from inceptionkit.preprocess.fast_codecs import Corners, Resampler, decode_jpeg, resize
 
 _SCALES = (8, 4, 2)  # a JPEG can be decoded at an eighth, a quarter and half of its size
@@ -56,7 +56,7 @@ def crop_from_encoded(
         UnusableImage: as `decode` raises.
     """
     _refuse_outside(box)
-    with opened(source) as image:
+    with open_image(source) as image:
         cut = _cut(image, box, 1 if resampler == "nearest" else _scale(image, box, side), side)
         small = upright(resize(cut.pixels, cut.corners, side, resampler), cut.turned)
     return upright(small, _MIRRORED) if mirrored else small

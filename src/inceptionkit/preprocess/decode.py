@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, orientation, rgb, upright
-from inceptionkit.preprocess.pillow_warnings import quiet
+from inceptionkit.preprocess.pillow_warnings import suppress_pillow_output
 from inceptionkit.text import printable
 
 PIXEL_LIMIT = 2**27
@@ -90,7 +90,9 @@ def decode(source: bytes | Path) -> Pixels:
         UnusableImage: not an image, damaged, truncated, empty, unreadable, or claiming more than
             `PIXEL_LIMIT` pixels. Never an exception of Pillow's.
     """
-    return examine(source)[1]
+    with open_image(source) as image:
+        image.load()
+        return rgb(image)
 
 
 def examine(source: bytes | Path) -> tuple[ImageHeader, Pixels]:
@@ -99,7 +101,7 @@ def examine(source: bytes | Path) -> tuple[ImageHeader, Pixels]:
     Raises:
         UnusableImage: as `decode` does.
     """
-    with opened(source) as image:
+    with open_image(source) as image:
         seen = _header(image)
         image.load()
         return seen, rgb(image)
@@ -112,31 +114,28 @@ def header(source: bytes | Path) -> ImageHeader:
         UnusableImage: as `decode` does, for what the header alone shows; a file that is cut off or
             damaged further on passes.
     """
-    with opened(source) as image:
+    with open_image(source) as image:
         return _header(image)
 
 
 def _header(image: Image.Image) -> ImageHeader:
     turned = orientation(image)
     width, height = image.size if turned < 5 else image.size[::-1]
+    try:
+        animated = bool(getattr(image, "is_animated", False))
+    except Exception:  # noqa: BLE001 - what follows the first frame may be damaged; it counts alone
+        animated = False
     return ImageHeader(
         width=width,
         height=height,
         mode=image.mode,
         format=image.format or "?",
         orientation=turned,
-        animated=_animated(image),
+        animated=animated,
         deep=image.mode in {"I", "F"}
         or "16" in image.mode
         or ";16" in str(getattr(image, "tile", "")),
     )
-
-
-def _animated(image: Image.Image) -> bool:
-    try:
-        return bool(getattr(image, "is_animated", False))
-    except Exception:  # noqa: BLE001 - what follows the first frame may be damaged; it counts alone
-        return False
 
 
 def as_rgb(image: object) -> Pixels:
@@ -154,7 +153,7 @@ def as_rgb(image: object) -> Pixels:
             lazily, whose file turns out to be damaged.
     """
     if isinstance(image, Image.Image):
-        with _reported(None):
+        with _usable_or_reason(image):
             _refuse_bomb(image.size)
             image.load()
             return rgb(image)
@@ -191,35 +190,35 @@ def _channels_first(pixels: np.ndarray) -> bool:
 
 
 @contextmanager
-def opened(source: bytes | Path) -> Iterator[Image.Image]:
+def open_image(source: bytes | Path) -> Iterator[Image.Image]:
     """The image of `source`, its header read and its size accepted."""
-    where = printable(str(source)) if isinstance(source, Path) else None
-    with _reported(where), _stream(source) as stream:
+    with _usable_or_reason(source), _stream(source) as stream:
         image = _identified(stream)
         _refuse_bomb(image.size)
         yield image
 
 
 @contextmanager
-def _reported(where: str | None) -> Iterator[None]:
-    """Turn whatever goes wrong inside into an `UnusableImage` at `where`."""
+def _usable_or_reason(source: object) -> Iterator[None]:
+    """Turn whatever goes wrong inside into an `UnusableImage`, named if `source` is a file."""
     try:
-        with quiet:
+        with suppress_pillow_output:
             yield
-    except UnusableImage as error:
-        raise UnusableImage(error.reason, where) from error.__cause__
     except Exception as error:  # hostile bytes make a decoder raise anything
+        where = printable(str(source)) if isinstance(source, Path) else None
+        if isinstance(error, UnusableImage):
+            raise UnusableImage(error.reason, where) from error.__cause__
         raise UnusableImage(_reason(error), where) from error
 
 
 def _stream(source: bytes | Path) -> BinaryIO:
     if isinstance(source, Path):
         try:
-            found = source.stat()
-            if found.st_size and stat.S_ISREG(found.st_mode):
+            status = source.stat()
+            if status.st_size and stat.S_ISREG(status.st_mode):
                 return source.open("rb")
             # never opened: a pipe would wait for ever
-            reason = "empty file" if stat.S_ISREG(found.st_mode) else "not a file"
+            reason = "empty file" if stat.S_ISREG(status.st_mode) else "not a file"
         except OSError as error:
             reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
             raise UnusableImage(reason) from error
@@ -233,21 +232,21 @@ def _stream(source: bytes | Path) -> BinaryIO:
 def _identified(stream: BinaryIO) -> Image.Image:
     """Open the image by its first bytes; a file's extension says nothing.
 
-    `PIL.Image.open` is not used: it refuses large sizes by a limit that is global, without telling
-    the size, and tries formats that start other programs (EPS) when none fits.
+    `PIL.Image.open` is not used: it refuses large sizes by a global limit without reporting the
+    size, and calls every damaged header no image.
     """
     prefix = stream.read(16)
     stream.seek(0)
-    found = next((f for f in _FORMATS if f.signature.match(prefix)), None)
-    if found is None:
+    format_ = next((f for f in _FORMATS if f.signature.match(prefix)), None)
+    if format_ is None:
         reason = "not an image"
         raise UnusableImage(reason)
     try:
-        import_module(f"PIL.{found.plugin}")
+        import_module(f"PIL.{format_.plugin}")
     except ModuleNotFoundError as error:
-        reason = f"{found.name}, which Pillow cannot read; convert it to JPEG or PNG"
+        reason = f"{format_.name}, which Pillow cannot read; convert it to JPEG or PNG"
         raise UnusableImage(reason) from error
-    factory, _ = Image.OPEN[found.name]
+    factory, _ = Image.OPEN[format_.name]
     return factory(stream, "")
 
 
@@ -264,7 +263,7 @@ def _refuse_bomb(size: tuple[int, int]) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "too large for the memory at hand"
-    said = str(error).lower()
-    if isinstance(error, EOFError) or "truncated" in said or "not enough" in said:
+    message = str(error).lower()
+    if isinstance(error, EOFError) or "truncated" in message or "not enough" in message:
         return "truncated"
     return "damaged"

@@ -1,4 +1,4 @@
-"""Silence for what Pillow says about damaged files: we say it ourselves, once and by name."""
+"""No output of Pillow's about damaged files: errors report them, once and by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threading import Lock
 from types import TracebackType
 
 
-class _Quiet:
+class _Suppress:
     """Pillow's warnings and log lines, and libtiff's, are dropped while any thread is inside.
 
     `warnings.catch_warnings` by itself is not safe between threads: it restores whatever list it
@@ -55,8 +55,8 @@ class _Quiet:
 def _libtiff_printer() -> Callable[[int | None], int | None]:
     """The function of libtiff that replaces what prints its errors to stderr, and gives the old.
 
-    It is looked up among the libraries that Pillow has loaded. Where it is not to be found
-    (libtiff linked in, or none), nothing is replaced and libtiff's lines are seen.
+    It is looked up among the libraries that Pillow has loaded. Where it cannot be found (libtiff
+    linked in, or none), nothing is replaced and libtiff's lines are printed.
     """
     try:
         replace = ctypes.CDLL(import_module("PIL._imaging").__file__).TIFFSetErrorHandler
@@ -64,8 +64,8 @@ def _libtiff_printer() -> Callable[[int | None], int | None]:
         return lambda handler: handler
     replace.argtypes = [ctypes.c_void_p]
     replace.restype = ctypes.c_void_p
-    found: Callable[[int | None], int | None] = replace
-    return found
+    setter: Callable[[int | None], int | None] = replace
+    return setter
 
 
-quiet = _Quiet()
+suppress_pillow_output = _Suppress()

@@ -73,13 +73,13 @@ class Preprocessing:
 
     @property
     def scale(self) -> Triple:
-        """Per channel, such that normalised = pixel * scale + shift, pixels from 0 to 255."""
+        """Per channel, such that normalized = pixel * scale + shift, pixels from 0 to 255."""
         red, green, blue = (1 / (255 * std) for std in self.std)
         return red, green, blue
 
     @property
     def shift(self) -> Triple:
-        """Per channel, such that normalised = pixel * scale + shift, pixels from 0 to 255."""
+        """Per channel, such that normalized = pixel * scale + shift, pixels from 0 to 255."""
         red, green, blue = (-m / std for m, std in zip(self.mean, self.std, strict=True))
         return red, green, blue
 
@@ -118,7 +118,7 @@ class Preprocessing:
         resample = INTERPOLATIONS[self.interpolation]
         return np.array(Image.fromarray(image).resize(square, resample, box=box))
 
-    def normalise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def normalize(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Take pixels to the scale that the network was trained on.
 
         Args:
@@ -133,7 +133,7 @@ class Preprocessing:
         wanted = (self.size, self.size, 3)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != wanted:
             msg = (
-                f"normalise: a batch must be (batch, {self.size}, {self.size}, 3) uint8, "
+                f"normalize: a batch must be (batch, {self.size}, {self.size}, 3) uint8, "
                 f"got {images.shape} {images.dtype}; fit each image first"
             )
             raise DataError(msg)

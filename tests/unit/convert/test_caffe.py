@@ -106,7 +106,7 @@ def test_pixels_are_prepared_as_caffe_does() -> None:
 
     assert preprocessing.short_side == 256
     np.testing.assert_allclose(
-        preprocessing.normalise(white)[0, :, 0, 0], [255 - 123, 255 - 117, 255 - 104], rtol=1e-6
+        preprocessing.normalize(white)[0, :, 0, 0], [255 - 123, 255 - 117, 255 - 104], rtol=1e-6
     )
     assert CHECKPOINTS["nin_cifar10:caffe"].preprocessing == Preprocessing(
         size=32, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255)

@@ -155,7 +155,7 @@ def test_a_network_that_reads_bgr_has_its_first_kernels_turned_round(state_of: S
     adopted = convert(state, where="x.pth")
     first = adopted.tensors["trunk.conv1.conv.weight"]
     pixel = np.array([[[[10, 20, 30]]]], np.uint8)
-    seen = replace(adopted.preprocessing, size=1, crop=1.0).normalise(pixel)[0, :, 0, 0]
+    seen = replace(adopted.preprocessing, size=1, crop=1.0).normalize(pixel)[0, :, 0, 0]
 
     assert np.array_equal(first, state["conv1_7x7_s2.weight"][:, ::-1])
     assert seen == pytest.approx([10 - 128, 20 - 117, 30 - 104], abs=1e-4)  # their mean, B first

@@ -35,7 +35,7 @@ class Filled:
 
     def expected(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Probabilities, exit by exit, of images that fit."""
-        x = torch.from_numpy(self.card.preprocessing.normalise(images))
+        x = torch.from_numpy(self.card.preprocessing.normalize(images))
         with torch.inference_mode():
             out = self.model(x, exits=self.exits)
         scores = {**out.exits, "main": out.main}

@@ -77,16 +77,16 @@ def test_normalised_is_pixel_times_scale_plus_shift() -> None:
     wanted = ((batch / 255 - how.mean) / how.std).transpose(0, 3, 1, 2)
     linear = (batch * how.scale + how.shift).transpose(0, 3, 1, 2)
 
-    assert how.normalise(batch).shape == (2, 3, 2, 2)
-    assert how.normalise(batch).dtype == np.float32
-    assert np.allclose(how.normalise(batch), wanted, rtol=0, atol=1e-6)
+    assert how.normalize(batch).shape == (2, 3, 2, 2)
+    assert how.normalize(batch).dtype == np.float32
+    assert np.allclose(how.normalize(batch), wanted, rtol=0, atol=1e-6)
     assert np.allclose(linear, wanted, rtol=0, atol=1e-12)
 
 
 def test_the_defaults_give_minus_one_to_one() -> None:
     ends = np.array([0, 255] * 6, np.uint8).reshape(1, 2, 2, 3)
 
-    assert set(Preprocessing(size=2).normalise(ends).ravel().tolist()) == {-1.0, 1.0}
+    assert set(Preprocessing(size=2).normalize(ends).ravel().tolist()) == {-1.0, 1.0}
 
 
 def read(data: object) -> Preprocessing:
@@ -139,10 +139,10 @@ def test_arrays_of_another_shape_are_refused() -> None:
     with pytest.raises(DataError) as fitting:
         how.fit(np.zeros((4, 4), np.uint8))
     with pytest.raises(DataError) as scaling:
-        how.normalise(np.zeros((1, 3, 4, 4), np.uint8))
+        how.normalize(np.zeros((1, 3, 4, 4), np.uint8))
 
     assert str(fitting.value) == "fit: an image must be (height, width, 3) uint8, got (4, 4) uint8"
     assert str(scaling.value) == (
-        "normalise: a batch must be (batch, 4, 4, 3) uint8, got (1, 3, 4, 4) uint8; "
+        "normalize: a batch must be (batch, 4, 4, 3) uint8, got (1, 3, 4, 4) uint8; "
         "fit each image first"
     )
