@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from inceptionkit.catalog import architecture
-from inceptionkit.derive import cost
+from inceptionkit.derive.cost import cost
 from inceptionkit.errors import InceptionError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from inceptionkit.evaluation.early_exit import RunToTheEnd, StopAsStored, StopWhenSure
     from inceptionkit.evaluation.predictor import Prediction
     from inceptionkit.model import ExitPolicy
-    from inceptionkit.network import build
+    from inceptionkit.network.build import build
 
 __version__ = "0.1.0"
 
