@@ -1,12 +1,16 @@
 """The numbers of docs/factorisation.md."""
 
+import runpy
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 
-from inceptionkit.derive.factorisation import EXAMPLES, TABLES, filled
-
-PAGE = Path(__file__).parents[3] / "docs" / "factorisation.md"
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = DOCS / "factorisation.md"
+EXAMPLES, TABLES, filled = itemgetter("EXAMPLES", "TABLES", "filled")(
+    runpy.run_path(str(DOCS / "factorisation.py"))
+)
 
 
 def factors(of: str) -> list[tuple[int, int, int, int]]:

@@ -1,6 +1,6 @@
 """What factorising a convolution saves, counted by the walk: the tables of docs/factorisation.md.
 
-The page is written by `python -m inceptionkit.derive.factorisation docs/factorisation.md`.
+`python docs/factorisation.py docs/factorisation.md` writes the page.
 """
 
 from __future__ import annotations
