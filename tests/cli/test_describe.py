@@ -133,14 +133,6 @@ def test_a_file_that_is_not_there_is_said(capfd: Out, tmp_path: Path) -> None:
     assert "`inceptionkit design` writes such files" in said
 
 
-def test_a_misspelt_flow_is_corrected(capfd: Out, tmp_path: Path) -> None:
-    file = tmp_path / "x.svg"
-
-    said = refused(capfd, "compact", "--draw", str(file), "--flow", "dwn")
-    assert said == "inceptionkit: flow cannot be 'dwn'; did you mean 'down'?\n"
-    assert not file.exists()
-
-
 def test_a_folder_that_is_not_there_cannot_be_drawn_into(capfd: Out, tmp_path: Path) -> None:
     said = refused(capfd, "compact", "--draw", str(tmp_path / "no" / "x.svg"))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from inceptionkit.derive import cost, per_path, review
 from inceptionkit.derive.design.budget import Counted
 from inceptionkit.derive.design.search import design
-from inceptionkit.derive.diagram import Flow, draw
+from inceptionkit.derive.diagram import draw
 from inceptionkit.derive.diagram.rows import sheet
 from inceptionkit.derive.diagram.shapes import Box
 from inceptionkit.errors import SpecError
@@ -68,14 +68,12 @@ def nets(draw: st.DrawFn) -> Net:
     )
 
 
-@given(net=nets(), paths=st.booleans(), flow=st.sampled_from(["right", "down"]))
+@given(net=nets(), paths=st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_any_network_can_be_drawn_and_no_box_covers_another(
-    net: Net, paths: bool, flow: Flow
-) -> None:
-    boxes = [s for s in sheet(net, flow, paths=paths).shapes if isinstance(s, Box)]
+def test_any_network_can_be_drawn_and_no_box_covers_another(net: Net, paths: bool) -> None:
+    boxes = [s for s in sheet(net, paths=paths).shapes if isinstance(s, Box)]
 
-    ET.fromstring(draw(net, paths=paths, flow=flow))  # noqa: S314 our own
+    ET.fromstring(draw(net, paths=paths))  # noqa: S314 our own
     for i, a in enumerate(boxes):
         for b in boxes[:i]:
             apart = abs(a.u - b.u) >= (a.du + b.du) / 2 - 1e-6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from inceptionkit.api.arguments import INPUT_SIZE, POOLED_EXITS
 from inceptionkit.catalog import CATALOG, architecture
@@ -74,8 +74,6 @@ class DescribeRequest:
     rules: Annotated[bool, Option("List the papers' design rules that it breaks.")] = False
     draw: Annotated[str | Path | None, Option("Write a diagram to this file.", "FILE.svg")] = None
     paths: Annotated[bool, Option("Draw every operator instead of every block.")] = False
-    flow: Annotated[Literal["right", "down"], Option("Direction of the diagram.")] = "right"
-    theme: Annotated[Literal["auto", "light", "dark"], Option("Colors of the diagram.")] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -125,7 +123,7 @@ def describe(request: DescribeRequest) -> DescribeResult:
     found = description(own, net)
     file = None if request.draw is None else Path(request.draw)
     if file is not None:
-        write_whole(file, draw(net, paths=request.paths, flow=request.flow, theme=request.theme))
+        write_whole(file, draw(net, paths=request.paths))
     return DescribeResult(
         description=found,
         paper=_beside_paper(net) if request.paper else None,

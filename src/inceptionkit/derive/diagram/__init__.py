@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from inceptionkit.derive.cost import NetCost, cost
 from inceptionkit.derive.diagram.labels import width
-from inceptionkit.derive.diagram.palette import DARK, LIGHT, Palette, Theme, darkened
+from inceptionkit.derive.diagram.palette import LIGHT, darkened
 from inceptionkit.derive.diagram.render import draw_shape, rectangle, swatch, text
 from inceptionkit.derive.diagram.rows import Sheet, sheet
-from inceptionkit.derive.diagram.shapes import Box, Flow, Kind
+from inceptionkit.derive.diagram.shapes import Box, Kind
 from inceptionkit.spec import Net
 from inceptionkit.svg import escape, number
 from inceptionkit.text import quantity
@@ -29,45 +29,40 @@ NAMES: tuple[tuple[Kind, str], ...] = (
 NOTATION = "height×width/stride · channels that leave"  # noqa: RUF001 - the sign is meant
 
 
-def draw(net: Net, *, paths: bool = False, flow: Flow = "right", theme: Theme = "auto") -> str:
-    """Draw `net`.
+def draw(net: Net, *, paths: bool = False) -> str:
+    """Draw `net`: light, and dark where the viewer prefers that.
 
     Args:
         net: any network.
-        paths: a box for each operator, parallel paths side by side; else a box for each block.
-        flow: where the trunk goes; it is broken into rows that suit a slide, or a page for "down".
-        theme: colours; "auto" is light, and dark where the viewer prefers that.
+        paths: a box for each operator, parallel paths side by side, instead of one for each block.
 
     Returns:
         An SVG document; it needs nothing else.
     """
-    palette = DARK if theme == "dark" else LIGHT
-    laid = sheet(net, flow, paths=paths)
-    along, across = laid.size
-    inner = (along, across) if flow == "right" else (across, along)
+    laid = sheet(net, paths=paths)
+    inner = laid.size
     priced = cost(net)
     said = subtitle(priced)
     keys = legend(laid)
     wide = max(inner[0], width(said, size=12), width(net.name, size=18, bold=True)) + 2 * MARGIN
-    key, key_height = draw_legend(keys, wide - 2 * MARGIN, palette)
+    key, key_height = draw_legend(keys, wide - 2 * MARGIN)
     high = HEAD + inner[1] + key_height + 2 * MARGIN + 8
-    shapes = "".join(draw_shape(shape, flow, palette) for shape in laid.shapes)
+    shapes = "".join(draw_shape(shape) for shape in laid.shapes)
     left = (wide - inner[0]) / 2
     body = (
-        rectangle(0, 0, wide, high, of="paper", fill=palette.paper, stroke="", round_=0)
-        + text(MARGIN, MARGIN + 8, net.name, palette, anchor="start", weight=700, size=18)
-        + text(MARGIN, MARGIN + 29, said, palette, anchor="start", size=12, of="faint")
+        rectangle(0, 0, wide, high, of="paper", fill=LIGHT.paper, stroke="", round_=0)
+        + text(MARGIN, MARGIN + 8, net.name, anchor="start", weight=700, size=18)
+        + text(MARGIN, MARGIN + 29, said, anchor="start", size=12, of="faint")
         + f'<g transform="translate({number(left)} {number(MARGIN + HEAD - 8)})">{shapes}</g>'
         + f'<g transform="translate({number(MARGIN)} {number(high - MARGIN - key_height + 12)})">'
         + f"{key}</g>"
     )
-    style = darkened() if theme == "auto" else ""
     size = f"{number(wide)} {number(high)}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{number(wide)}" '
         f'height="{number(high)}" font-family="{FONT}" stroke-width="1.2" role="img">'
         f"<title>{escape(net.name)}</title><desc>{escape(description(priced))}</desc>"
-        f"{style}{body}</svg>\n"
+        f"{darkened()}{body}</svg>\n"
     )
 
 
@@ -94,7 +89,7 @@ def legend(laid: Sheet) -> list[tuple[Kind, str]]:
     return [(kind, name) for kind, name in NAMES if kind in shown]
 
 
-def draw_legend(keys: list[tuple[Kind, str]], room: float, palette: Palette) -> tuple[str, float]:
+def draw_legend(keys: list[tuple[Kind, str]], room: float) -> tuple[str, float]:
     """Squares and their names, in as many lines as they need; and their height."""
     parts: list[str] = []
     x, y = 0.0, 0.0
@@ -102,13 +97,13 @@ def draw_legend(keys: list[tuple[Kind, str]], room: float, palette: Palette) -> 
         needs = 18 + width(name) + 20
         if x and x + needs - 20 > room:
             x, y = 0.0, y + 20
-        parts.append(swatch(kind, x + 1, y, palette))
-        parts.append(text(x + 18, y, name, palette, anchor="start", of="faint"))
+        parts.append(swatch(kind, x + 1, y))
+        parts.append(text(x + 18, y, name, anchor="start", of="faint"))
         x += needs
     if x and x + width(NOTATION) > room:
         x, y = 0.0, y + 20
-    parts.append(text(x, y, NOTATION, palette, anchor="start", of="faint"))
+    parts.append(text(x, y, NOTATION, anchor="start", of="faint"))
     return "".join(parts), y + 24
 
 
-__all__ = ["Flow", "Theme", "draw"]
+__all__ = ["draw"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inceptionkit.derive.diagram.labels import kind, phrase, signal, strip, width, words
-from inceptionkit.derive.diagram.shapes import Box, Flow, Kind, Panel, Piece, Shape, Strip, Wire
+from inceptionkit.derive.diagram.shapes import Box, Kind, Panel, Piece, Shape, Strip, Wire
 from inceptionkit.spec import Block, Signal, Step
 
 LINE = 13.5  # from one line of a box to the next
@@ -17,68 +17,43 @@ BAR = 18.0  # thickness of a concatenation
 INSET = 9.0  # between a block's panel and what is in it
 HEADER = 17.0  # of a panel: room for its label
 CELL, CELL_GAP = (9.0, 5.0), 1.5  # of the miniature of a block
-COLUMN = 216.0  # width of the boxes of a block view that flows down
 LEAST = 44.0  # width of a box
 
 
-def step(part: Step, flow: Flow, *, title: str = "") -> Piece:
+def step(part: Step, *, title: str = "") -> Piece:
     """One box for one operator."""
-    if flow == "down":
-        return box(kind(part.op), flow, title=title, lines=(phrase(part.op),), row=bool(title))
-    return box(kind(part.op), flow, title=title, lines=words(part.op))
+    return box(kind(part.op), title=title, lines=words(part.op))
 
 
-def whole(part: Block | Step, flow: Flow, title: str) -> Piece:
+def whole(part: Block | Step, title: str) -> Piece:
     """One box for a block, with a miniature of what is in it."""
-    row = flow == "down"
     if len(part.steps) == 1:
         only = part.steps[0].op
-        return box(kind(only), flow, title=title, lines=(phrase(only),), row=row, tall=True)
-    mini, said = strip(part), (f"{part.y.channels}",)
-    return box("module", flow, title=title, lines=said, strip=mini, row=row, tall=True)
+        return box(kind(only), title=title, lines=(phrase(only),), tall=True)
+    return box("module", title=title, lines=(f"{part.y.channels}",), strip=strip(part), tall=True)
 
 
-def image(x: Signal, flow: Flow, *, tall: bool) -> Piece:
-    """The box that the flow comes from."""
-    return box("image", flow, title="image", lines=(signal(x),), row=flow == "down", tall=tall)
+def image(x: Signal, *, tall: bool) -> Piece:
+    """The box that the image comes from."""
+    return box("image", title="image", lines=(signal(x),), tall=tall)
 
 
-def box(  # noqa: PLR0913 - what a box shows
+def box(
     of: Kind,
-    flow: Flow,
     *,
     title: str = "",
     lines: tuple[str, ...] = (),
     strip: Strip = (),
-    row: bool = False,
     tall: bool = False,
 ) -> Piece:
     """A box as large as its content; `tall` gives those of a block view a common size."""
-    inner = [width(line) for line in lines]
     mini = strip_size(strip)
-    if row:
-        wide = width(title, bold=True) + sum(inner) + mini[0] + 2 * PAD + 16
-        high = max(LINE + 10, mini[1] + 8)
-        wide, high = (max(wide, COLUMN), max(high, 36)) if tall else (wide, high)
-    else:
-        rows = len(lines) + bool(title)
-        wide = max([width(title, bold=True), mini[0], *inner]) + 2 * PAD
-        high = rows * LINE + (mini[1] + 5 if strip else 0) + 8
-        high = max(high, 72) if tall else high
+    wide = max([width(title, bold=True), mini[0], *map(width, lines)]) + 2 * PAD
     wide = max(wide, LEAST)
-    du, dv = (wide, high) if flow == "right" else (high, wide)
-    shape = Box(
-        u=du / 2,
-        v=0,
-        du=du,
-        dv=dv,
-        kind=of,
-        title=title,
-        lines=lines,
-        strip=strip,
-        form="row" if row else "stack",
-    )
-    return Piece((shape,), du, -dv / 2, dv / 2)
+    high = (len(lines) + bool(title)) * LINE + (mini[1] + 5 if strip else 0) + 8
+    high = max(high, 72) if tall else high
+    shape = Box(u=wide / 2, v=0, du=wide, dv=high, kind=of, title=title, lines=lines, strip=strip)
+    return Piece((shape,), wide, -high / 2, high / 2)
 
 
 def strip_size(rows: Strip) -> tuple[float, float]:
@@ -87,11 +62,11 @@ def strip_size(rows: Strip) -> tuple[float, float]:
     return longest * (CELL[0] + CELL_GAP), len(rows) * (CELL[1] + CELL_GAP)
 
 
-def lay(part: Block | Step, flow: Flow) -> Piece:
+def lay(part: Block | Step) -> Piece:
     """Every operator of `part`, with its paths side by side."""
     if isinstance(part, Step):
-        return step(part, flow)
-    pieces = [lay(each, flow) for each in part.parts]
+        return step(part)
+    pieces = [lay(each) for each in part.parts]
     return beside(pieces, f"concat · {part.y.channels}") if part.parallel else chain(pieces)
 
 
@@ -129,26 +104,20 @@ def beside(pieces: Sequence[Piece], label: str) -> Piece:
             shapes.append(Wire((*into[:3], (start, axis))))
         v += piece.high - piece.low + ACROSS
     du, dv = BAR, span
-    shapes.append(
-        Box(u=start + BAR / 2, v=0, du=du, dv=dv, kind="concat", lines=(label,), form="stack")
-    )
+    shapes.append(Box(u=start + BAR / 2, v=0, du=du, dv=dv, kind="concat", lines=(label,)))
     return Piece(tuple(shapes), start + BAR, -span / 2, span / 2)
 
 
-def panelled(piece: Piece, label: str, flow: Flow) -> Piece:
-    """Put `piece` on a panel whose label stands at the top left of the picture."""
+def panelled(piece: Piece, label: str) -> Piece:
+    """Put `piece` on a panel whose label stands at the top left."""
     text = width(label, bold=True) + 2 * INSET
-    if flow == "right":
-        front, back, above = INSET, INSET + max(0.0, text - piece.length - 2 * INSET), HEADER
-        low, high = piece.low - INSET - above, piece.high + INSET
-    else:  # the wire enters through the label's row, in the middle
-        front, back = INSET + HEADER, INSET
-        low, high = min(piece.low - INSET, -text), piece.high + INSET
-    length = front + piece.length + back
+    back = INSET + max(0.0, text - piece.length - 2 * INSET)
+    low, high = piece.low - INSET - HEADER, piece.high + INSET
+    length = INSET + piece.length + back
     shapes = (
         Panel((0, low), (length, high), label, "block"),
-        Wire(((0, 0), (front, 0)), arrow=False),
-        *piece.at(front, 0),
-        Wire(((front + piece.length, 0), (length, 0)), arrow=False),
+        Wire(((0, 0), (INSET, 0)), arrow=False),
+        *piece.at(INSET, 0),
+        Wire(((INSET + piece.length, 0), (length, 0)), arrow=False),
     )
     return Piece(shapes, length, low, high)

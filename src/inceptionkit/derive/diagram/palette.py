@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, TypeAlias
 
 from inceptionkit.derive.diagram.shapes import Kind
-
-Theme: TypeAlias = Literal["auto", "light", "dark"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

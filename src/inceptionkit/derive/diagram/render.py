@@ -10,33 +10,31 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import hypot
 
-from inceptionkit.derive.diagram.labels import SIZE, width
-from inceptionkit.derive.diagram.layout import CELL, CELL_GAP, LINE, PAD
-from inceptionkit.derive.diagram.palette import Palette
-from inceptionkit.derive.diagram.shapes import Box, Flow, Kind, Panel, Point, Shape, Wire
+from inceptionkit.derive.diagram.labels import SIZE
+from inceptionkit.derive.diagram.layout import CELL, CELL_GAP, LINE
+from inceptionkit.derive.diagram.palette import LIGHT
+from inceptionkit.derive.diagram.shapes import Box, Kind, Panel, Point, Shape, Wire
 from inceptionkit.svg import escape, number
 
 CORNER = 6.0  # radius of a wire's corners
 TIP = (6.0, 3.2)  # length and half the width of an arrowhead
 
 
-def draw_shape(shape: Shape, flow: Flow, palette: Palette) -> str:
+def draw_shape(shape: Shape) -> str:
     """One shape as SVG."""
-    upright = shape if flow == "right" else shape.turned()
-    match upright:
+    match shape:
         case Box():
-            return draw_box(upright, palette)
+            return draw_box(shape)
         case Wire():
-            return draw_wire(upright, palette)
+            return draw_wire(shape)
         case Panel():
-            return draw_panel(upright, flow, palette)
+            return draw_panel(shape)
 
 
 def text(  # noqa: PLR0913 - where, what, how
     x: float,
     y: float,
     content: str,
-    palette: Palette,
     *,
     anchor: str = "middle",
     weight: int = 400,
@@ -45,7 +43,7 @@ def text(  # noqa: PLR0913 - where, what, how
     turn: bool = False,
 ) -> str:
     """One line of text whose middle is at height `y`."""
-    colour = {"ink": palette.ink, "faint": palette.faint, "on-exit": palette.paper}[of]
+    colour = {"ink": LIGHT.ink, "faint": LIGHT.faint, "on-exit": LIGHT.paper}[of]
     base = y + size * 0.36
     spin = f' transform="rotate(-90 {number(x)} {number(y)})"' if turn else ""
     bold = f' font-weight="{weight}"' if weight != 400 else ""
@@ -66,34 +64,20 @@ def rectangle(  # noqa: PLR0913 - where and how
     )
 
 
-def draw_box(box: Box, palette: Palette) -> str:
+def draw_box(box: Box) -> str:
     """A box with what is in it."""
-    fill, stroke = palette.fills[box.kind]
+    fill, stroke = LIGHT.fills[box.kind]
     x, y = box.u - box.du / 2, box.v - box.dv / 2
     radius = box.dv / 2 if box.kind == "exit" else 4
     parts = [rectangle(x, y, box.du, box.dv, of=box.kind, fill=fill, stroke=stroke, round_=radius)]
     if box.kind == "concat" and box.dv > box.du:
-        parts.append(text(box.u, box.v, box.lines[0], palette, turn=True))
-    elif box.form == "row":
-        parts += in_a_row(box, palette)
+        parts.append(text(box.u, box.v, box.lines[0], turn=True))
     else:
-        parts += in_a_stack(box, palette)
+        parts += in_a_stack(box)
     return "".join(parts)
 
 
-def in_a_row(box: Box, palette: Palette) -> list[str]:
-    """Title at the left, miniature in the middle, the rest at the right."""
-    left, right = box.u - box.du / 2 + PAD + 1, box.u + box.du / 2 - PAD - 1
-    said = [text(left, box.v, box.title, palette, anchor="start", weight=600)]
-    said += [text(right, box.v, line, palette, anchor="end") for line in box.lines]
-    if box.strip:
-        wide = max(map(len, box.strip)) * (CELL[0] + CELL_GAP)
-        used = max((width(line) for line in box.lines), default=0.0)
-        said.append(miniature(box, right - max(used, 34) - 10 - wide, box.v, palette))
-    return said
-
-
-def in_a_stack(box: Box, palette: Palette) -> list[str]:
+def in_a_stack(box: Box) -> list[str]:
     """Title above, miniature below it, then line by line."""
     high = len(box.strip) * (CELL[1] + CELL_GAP)
     rows = len(box.lines) + bool(box.title)
@@ -101,19 +85,19 @@ def in_a_stack(box: Box, palette: Palette) -> list[str]:
     colour = "on-exit" if box.kind == "exit" else "ink"
     said: list[str] = []
     if box.title:
-        said.append(text(box.u, y + LINE / 2, box.title, palette, weight=600, of=colour))
+        said.append(text(box.u, y + LINE / 2, box.title, weight=600, of=colour))
         y += LINE
     if box.strip:
         wide = max(map(len, box.strip)) * (CELL[0] + CELL_GAP) - CELL_GAP
-        said.append(miniature(box, box.u - wide / 2, y + 2.5 + high / 2, palette))
+        said.append(miniature(box, box.u - wide / 2, y + 2.5 + high / 2))
         y += high + 5
     for line in box.lines:
-        said.append(text(box.u, y + LINE / 2, line, palette))
+        said.append(text(box.u, y + LINE / 2, line))
         y += LINE
     return said
 
 
-def miniature(box: Box, left: float, middle: float, palette: Palette) -> str:
+def miniature(box: Box, left: float, middle: float) -> str:
     """The paths of a block: a row of small cells for each, coloured by operator."""
     pitch = CELL[1] + CELL_GAP
     top = middle - (len(box.strip) * pitch - CELL_GAP) / 2
@@ -123,7 +107,7 @@ def miniature(box: Box, left: float, middle: float, palette: Palette) -> str:
             top + i * pitch,
             *CELL,
             of=f"c-{kind}",
-            fill=palette.fills[kind][1],
+            fill=LIGHT.fills[kind][1],
             stroke="",
             round_=1,
         )
@@ -133,24 +117,24 @@ def miniature(box: Box, left: float, middle: float, palette: Palette) -> str:
     return "".join(cells)
 
 
-def draw_wire(wire: Wire, palette: Palette) -> str:
+def draw_wire(wire: Wire) -> str:
     """A line with round corners, and an arrowhead at its end."""
     points = straightened(wire.points)
     if len(points) < 2:
         return ""
     tip = ""
     if wire.arrow:
-        points, tip = headed(points, palette)
+        points, tip = headed(points)
     path = f"M{number(points[0][0])} {number(points[0][1])}"
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         radius = min(CORNER, length(before, corner) / 2, length(corner, after) / 2)
         a, b = towards(corner, before, radius), towards(corner, after, radius)
         path += f"L{at(a)}Q{at(corner)} {at(b)}"
     path += f"L{at(points[-1])}"
-    return f'<path class="wire" d="{path}" fill="none" stroke="{palette.wire}"/>{tip}'
+    return f'<path class="wire" d="{path}" fill="none" stroke="{LIGHT.wire}"/>{tip}'
 
 
-def headed(points: Sequence[Point], palette: Palette) -> tuple[list[Point], str]:
+def headed(points: Sequence[Point]) -> tuple[list[Point], str]:
     """The line shortened by its arrowhead, and the arrowhead."""
     before, end = points[-2:]
     back = min(TIP[0], length(before, end))
@@ -158,7 +142,7 @@ def headed(points: Sequence[Point], palette: Palette) -> tuple[list[Point], str]
     x, y = (end[0] - foot[0]) / back * TIP[1], (end[1] - foot[1]) / back * TIP[1]
     corners = (end, (foot[0] - y, foot[1] + x), (foot[0] + y, foot[1] - x))
     drawn = "L".join(map(at, corners))
-    tip = f'<path class="tip" d="M{drawn}Z" fill="{palette.wire}"/>'
+    tip = f'<path class="tip" d="M{drawn}Z" fill="{LIGHT.wire}"/>'
     return [*points[:-1], towards(end, before, back - 1)], tip
 
 
@@ -191,8 +175,8 @@ def at(point: Point) -> str:
     return f"{number(point[0])} {number(point[1])}"
 
 
-def draw_panel(panel: Panel, flow: Flow, palette: Palette) -> str:
-    """A rectangle with its label in the top left corner, or left of the middle."""
+def draw_panel(panel: Panel) -> str:
+    """A rectangle with its label at the top: a block's at the left, a stage's in the middle."""
     (x, y), (right, bottom) = panel.start, panel.end
     if panel.of == "block":
         plate = rectangle(
@@ -201,24 +185,19 @@ def draw_panel(panel: Panel, flow: Flow, palette: Palette) -> str:
             right - x,
             bottom - y,
             of="block",
-            fill=palette.block,
-            stroke=palette.edge,
+            fill=LIGHT.block,
+            stroke=LIGHT.edge,
             round_=6,
         )
-        label = text(x + 9, y + 12, panel.label, palette, anchor="start", weight=600)
+        label = text(x + 9, y + 12, panel.label, anchor="start", weight=600)
         return plate + label
     plate = rectangle(
-        x, y, right - x, bottom - y, of="stage", fill=palette.stage, stroke="", round_=9
+        x, y, right - x, bottom - y, of="stage", fill=LIGHT.stage, stroke="", round_=9
     )
-    middle = (x + right) / 2 if flow == "right" else 0
-    if flow == "right":
-        return plate + text(middle, y + 12, panel.label, palette, weight=600, of="faint")
-    return plate + text(
-        x + 8, (y + bottom) / 2, panel.label, palette, anchor="start", weight=600, of="faint"
-    )
+    return plate + text((x + right) / 2, y + 12, panel.label, weight=600, of="faint")
 
 
-def swatch(kind: Kind, x: float, y: float, palette: Palette) -> str:
+def swatch(kind: Kind, x: float, y: float) -> str:
     """A coloured square of the legend, its middle at height `y`."""
-    fill, stroke = palette.fills[kind]
+    fill, stroke = LIGHT.fills[kind]
     return rectangle(x, y - 6, 12, 12, of=kind, fill=fill, stroke=stroke, round_=3)

@@ -8,18 +8,19 @@ from itertools import groupby
 from math import log
 from typing import TypeAlias
 
-from inceptionkit.derive.diagram.labels import times, width
+from inceptionkit.derive.diagram.labels import times
 from inceptionkit.derive.diagram.layout import box, chain, image, lay, panelled, step, whole
-from inceptionkit.derive.diagram.shapes import Box, Flow, Panel, Piece, Shape, Wire, moved, turned
+from inceptionkit.derive.diagram.shapes import Box, Panel, Piece, Shape, Wire, moved
 from inceptionkit.spec import Block, Net, Pair, Signal, Step, blocks
 
 BETWEEN = 24.0  # between two blocks of the trunk
 TAP = 9.0  # from the end of a block to where an exit leaves the trunk
+HEADER = 20.0  # above the blocks of a stage: room for its label
 EDGE = 8.0  # from a block to the border of its stage
 HANG = 22.0  # from the trunk to an exit
 APART = 14.0  # between two exits
 ROWS = 34.0  # between two rows: room for the wire from one to the next
-ASPECT = {"right": 16 / 9, "down": 0.8}
+ASPECT = 16 / 9
 MOST_ROWS = 8
 
 Span: TypeAlias = tuple[Pair | None, float, float]  # grid, start, end of a block
@@ -31,7 +32,7 @@ class Item:
 
     piece: Piece
     grid: Pair | None  # None stands outside the stages: the image, the head
-    exits: tuple[Piece, ...] = ()  # they flow to the right
+    exits: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,10 @@ class Sheet:
     size: tuple[float, float]  # along, across
 
 
-def items(net: Net, flow: Flow, *, paths: bool) -> list[Item]:
+def items(net: Net, *, paths: bool) -> list[Item]:
     """Everything on the trunk, in order."""
     channels, height, wide = net.image
-    found = [Item(image(Signal(channels, (height, wide)), flow, tall=not paths), None)]
+    found = [Item(image(Signal(channels, (height, wide)), tall=not paths), None)]
     for block in blocks(net):
         part, _, name = block.at.partition(".")
         if part == "exits":
@@ -53,39 +54,38 @@ def items(net: Net, flow: Flow, *, paths: bool) -> list[Item]:
             hanging = (*last.exits, exit_piece(block, name))
             found.append(Item(last.piece, last.grid, hanging))
         elif part == "head":
-            head = [step(each, flow) for each in block.steps]
+            head = [step(each) for each in block.steps]
             found += [Item(piece, None) for piece in head]
         else:
-            piece = drawn(block, name, flow) if paths else whole(block, flow, name)
+            piece = drawn(block, name) if paths else whole(block, name)
             found.append(Item(piece, block.y.size))
     return found
 
 
-def drawn(block: Block | Step, name: str, flow: Flow) -> Piece:
+def drawn(block: Block | Step, name: str) -> Piece:
     """A block of the trunk with every operator."""
     if len(block.steps) == 1:
-        return step(block.steps[0], flow, title=name)
-    return panelled(lay(block, flow), name, flow)
+        return step(block.steps[0], title=name)
+    return panelled(lay(block), name)
 
 
 def exit_piece(block: Block | Step, name: str) -> Piece:
-    """The head of an exit; it flows to the right, as text does."""
+    """The head of an exit."""
     parts = block.parts if isinstance(block, Block) and not block.parallel else (block,)
-    label = box("exit", "right", title=name)
-    return chain([label, *(lay(part, "right") for part in parts)], gap=12)
+    label = box("exit", title=name)
+    return chain([label, *(lay(part) for part in parts)], gap=12)
 
 
-def sheet(net: Net, flow: Flow, *, paths: bool) -> Sheet:
-    """Lay out `net` in as many rows as come nearest to the shape of a slide, or of a page."""
-    every = items(net, flow, paths=paths)
-    tries = [arranged(rows, flow) for rows in wrappings(every)]
-    return min(tries, key=lambda made: abs(log(aspect(made, flow) / ASPECT[flow])))
+def sheet(net: Net, *, paths: bool) -> Sheet:
+    """Lay out `net` in as many rows as come nearest to the shape of a slide."""
+    tries = [arranged(rows) for rows in wrappings(items(net, paths=paths))]
+    return min(tries, key=lambda made: abs(log(aspect(made) / ASPECT)))
 
 
-def aspect(made: Sheet, flow: Flow) -> float:
+def aspect(made: Sheet) -> float:
     """Width over height, on the screen."""
     u, v = made.size
-    return (u + 60) / (v + 130) if flow == "right" else (v + 60) / (u + 130)
+    return (u + 60) / (v + 130)
 
 
 def wrappings(every: Sequence[Item]) -> Iterator[list[list[Item]]]:
@@ -115,9 +115,9 @@ def broken(lengths: Sequence[float], most: float) -> list[int]:
     return cuts
 
 
-def arranged(rows: Sequence[Sequence[Item]], flow: Flow) -> Sheet:
+def arranged(rows: Sequence[Sequence[Item]]) -> Sheet:
     """Rows one after the other, joined by wires."""
-    laid = [row(items, flow) for items in rows]
+    laid = [row(items) for items in rows]
     left, right = (BETWEEN + 4, EDGE + 12) if len(laid) > 1 else (EDGE, EDGE)
     shapes: list[Shape] = []
     v = 0.0
@@ -146,22 +146,20 @@ def depth(shape: Shape) -> int:
             return 3
 
 
-def row(items: Sequence[Item], flow: Flow) -> tuple[Piece, float]:
+def row(items: Sequence[Item]) -> tuple[Piece, float]:
     """Blocks on a straight trunk, their stages behind them, their exits beside them.
 
     Returns:
         The row, and where its last block ends: exits may reach further.
     """
-    label = max((width(times(i.grid), bold=True) for i in items if i.grid), default=0.0)
-    margin = 20.0 if flow == "right" else label + 14
-    low = min(item.piece.low for item in items) - EDGE - margin
+    low = min(item.piece.low for item in items) - EDGE - HEADER
     high = max(item.piece.high for item in items) + EDGE
     shapes: list[Shape] = []
     spans: list[Span] = []
     taps: list[tuple[float, Piece]] = []
     u = end = free = 0.0  # where a block may begin, the last one ended, an exit may begin
     for i, item in enumerate(items):
-        if item.exits and flow == "right":
+        if item.exits:
             u = max(u, free + label_of(item.exits[0]).du / 2 - TAP - item.piece.length)
         if i:
             shapes.append(Wire(((end, 0), (u, 0))))
@@ -170,12 +168,11 @@ def row(items: Sequence[Item], flow: Flow) -> tuple[Piece, float]:
         spans.append((item.grid, u, end))
         for exit_ in item.exits:
             half = label_of(exit_).du / 2
-            tap = max(tap + TAP, free + half if flow == "right" else 0)
+            tap = max(tap + TAP, free + half)
             free = tap - half + exit_.length + APART
             taps.append((tap, exit_))
         u = max(end, tap - TAP) + BETWEEN
-    hang = beneath if flow == "right" else away
-    hung, length, deepest = hang(taps, high, end)
+    hung, length, deepest = beneath(taps, high, end)
     panels = stages(spans, low, high)
     return Piece((*panels, *shapes, *hung), length, low, deepest), end
 
@@ -183,7 +180,7 @@ def row(items: Sequence[Item], flow: Flow) -> tuple[Piece, float]:
 def beneath(
     taps: Sequence[tuple[float, Piece]], high: float, end: float
 ) -> tuple[list[Shape], float, float]:
-    """Exits below a trunk that flows to the right.
+    """Exits below the trunk.
 
     Args:
         taps: where each exit leaves the trunk, and its head; far enough apart.
@@ -206,24 +203,6 @@ def beneath(
         shapes.append(Wire(((tap - TAP, 0), (tap, 0), (tap, v - label.dv / 2))))
         free = start + exit_.length + APART
         length, deepest = max(length, start + exit_.length), max(deepest, v + exit_.high)
-    return shapes, length, deepest
-
-
-def away(
-    taps: Sequence[tuple[float, Piece]], high: float, end: float
-) -> tuple[list[Shape], float, float]:
-    """Exits at the right of a trunk that flows down; else as `beneath`."""
-    shapes: list[Shape] = []
-    free, length, deepest = -APART, end, high
-    for tap, exit_ in taps:
-        at = max(tap, free + APART - exit_.low)
-        shapes += moved(turned(exit_.shapes), at, high + HANG)
-        corner = high + HANG / 2
-        shapes.append(
-            Wire(((tap - TAP, 0), (tap, 0), (tap, corner), (at, corner), (at, high + HANG)))
-        )
-        free, deepest = at + exit_.high, max(deepest, high + HANG + exit_.length)
-        length = max(length, free)
     return shapes, length, deepest
 
 

@@ -1,8 +1,4 @@
-"""What a diagram consists of, in units along the flow (u) and across it (v).
-
-A drawing that flows to the right has u to the right and v down; one that flows down has them
-swapped. Layout knows u and v only.
-"""
+"""What a diagram consists of, in units along the trunk (u, rightwards) and across it (v)."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-Flow: TypeAlias = Literal["right", "down"]
 Kind: TypeAlias = Literal[
     "image",
     "conv",
@@ -40,15 +35,10 @@ class Box:
     title: str = ""  # bold
     lines: tuple[str, ...] = ()
     strip: Strip = ()
-    form: Literal["stack", "row"] = "stack"  # "row": title left, lines right
 
     def moved(self, u: float, v: float) -> Box:
         """The same box elsewhere."""
         return replace(self, u=self.u + u, v=self.v + v)
-
-    def turned(self) -> Box:
-        """The same box, along and across swapped."""
-        return replace(self, u=self.v, v=self.u, du=self.dv, dv=self.du)
 
     def mirrored(self, length: float) -> Box:
         """The same box in a piece of `length` that flows the other way."""
@@ -65,10 +55,6 @@ class Wire:
     def moved(self, u: float, v: float) -> Wire:
         """The same wire elsewhere."""
         return replace(self, points=tuple((a + u, b + v) for a, b in self.points))
-
-    def turned(self) -> Wire:
-        """The same wire, along and across swapped."""
-        return replace(self, points=tuple((b, a) for a, b in self.points))
 
     def mirrored(self, length: float) -> Wire:
         """The same wire in a piece of `length` that flows the other way."""
@@ -88,11 +74,6 @@ class Panel:
         """The same panel elsewhere."""
         (a, b), (c, d) = self.start, self.end
         return replace(self, start=(a + u, b + v), end=(c + u, d + v))
-
-    def turned(self) -> Panel:
-        """The same panel, along and across swapped."""
-        (a, b), (c, d) = self.start, self.end
-        return replace(self, start=(b, a), end=(d, c))
 
     def mirrored(self, length: float) -> Panel:
         """The same panel in a piece of `length` that flows the other way."""
@@ -120,8 +101,3 @@ class Piece:
 def moved(shapes: Iterable[Shape], u: float, v: float) -> tuple[Shape, ...]:
     """The same shapes elsewhere."""
     return tuple(shape.moved(u, v) for shape in shapes)
-
-
-def turned(shapes: Iterable[Shape]) -> tuple[Shape, ...]:
-    """The same shapes, along and across swapped."""
-    return tuple(shape.turned() for shape in shapes)
