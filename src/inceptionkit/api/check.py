@@ -15,7 +15,7 @@ from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
     from inceptionkit.data.quality.findings import Finding
-    from inceptionkit.data.quality.groups import Group
+    from inceptionkit.data.quality.near_duplicates import Group
     from inceptionkit.data.quality.scan import Scan
     from inceptionkit.training.cross_validation import Doubt
 

@@ -9,7 +9,7 @@ from time import monotonic
 from inceptionkit.api.train import check_processes, counts, facts
 from inceptionkit.data import Dataset, split_dataset
 from inceptionkit.data.loading.sets import SplitDataset, load_sets, open_and_split
-from inceptionkit.data.quality.grouping import load_grouped
+from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.errors import RunError
 from inceptionkit.machine import cores
 from inceptionkit.progress import Listener, Silence

@@ -12,7 +12,7 @@ import torch
 
 from inceptionkit.data.loading.sampling import class_histogram
 from inceptionkit.data.loading.sets import LoadedSets, SplitDataset, open_and_split
-from inceptionkit.data.quality.grouping import load_grouped
+from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.errors import RecipeError, RunError
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import Preprocessing

@@ -1,4 +1,4 @@
-"""Choosing the right dataset of labelled images for an address."""
+"""Opening a dataset, whatever it is kept in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from inceptionkit.data import checks
-from inceptionkit.data.sources import digits, folder, manifest, packed, parquet, shards
+from inceptionkit.data.sources import archive, digits, folder, manifest, parquet
+from inceptionkit.data.storage.open import find_shards, is_pattern, is_table
 from inceptionkit.data.types import BUILT_IN, Dataset
 
 
@@ -35,16 +36,16 @@ def _opened(address: str) -> Dataset:
     path = Path(address).expanduser()
     if address in BUILT_IN and not os.path.lexists(path):
         return digits.digits()
-    if not shards.is_pattern(address):
+    if not is_pattern(address):
         checks.require_exists(path, address)
         if manifest.is_manifest(path):
             return manifest.open_manifest(address, path)
-    files = shards.find(address)
-    if files and all(shards.is_table(file.name) for file in files):
+    files = find_shards(address)
+    if files and all(is_table(file.name) for file in files):
         return parquet.open_shards(address, files)
     if files:
-        return packed.open_packed(address, files)
-    if shards.is_pattern(address):
+        return archive.open_archives(address, files)
+    if is_pattern(address):
         wrong = "there is no .parquet, .tar or .zip file"
         raise checks.data_error(address, wrong, "check the address")
     return folder.open_folder(address, path)

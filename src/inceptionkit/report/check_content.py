@@ -12,7 +12,7 @@ import numpy as np
 
 from inceptionkit.data import BUILT_IN, SETS
 from inceptionkit.data.quality.findings import SEVERITIES, Finding, across, class_counts
-from inceptionkit.data.quality.groups import Group
+from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan, stored
 from inceptionkit.data.sources.index_cache import cache_folder
 from inceptionkit.data.types import decode_sample

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from inceptionkit.data import Dataset, Sets, survey
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.loading.sets import SplitDataset, balance, load_sets
-from inceptionkit.data.quality.groups import Group
+from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.rng import uniform
 from inceptionkit.errors import DataError

@@ -9,7 +9,7 @@ from PIL import Image
 
 from inceptionkit.data import open_dataset
 from inceptionkit.data.sources import index_cache
-from inceptionkit.data.sources.listing import Row, listing
+from inceptionkit.data.sources.layout import Row, make_listing
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_no_damaged_bit_of_an_index_is_believed_or_crashes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bit: int
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    found = listing([Row(f"a/{n}.png", "a", -1, (n, 2)) for n in range(3)])
+    found = make_listing([Row(f"a/{n}.png", "a", -1, (n, 2)) for n in range(3)])
     index_cache.keep_shard("x", found, always=True)
     (path,) = tmp_path.rglob("*.npz")
     content = path.read_bytes()

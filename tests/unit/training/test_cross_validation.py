@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from inceptionkit.data import open_dataset
-from inceptionkit.data.quality.groups import Group
+from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan, scan
 from inceptionkit.errors import DataError
 from inceptionkit.progress import Silence

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.checks import quoted
-from inceptionkit.data.quality.groups import Group
 from inceptionkit.data.quality.inspect import ImageStats
+from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.split import MIN_CLASS_IMAGES
 from inceptionkit.data.types import SETS

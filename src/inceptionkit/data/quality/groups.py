@@ -1,74 +1,202 @@
-"""Groups of images that show the same picture."""
+"""Loading images so that near-duplicates end in one set: the part of `check` that `train` runs.
+
+What is in the images is known only once they were decoded, and by then they are divided. So the few
+that have to change their set are read again. Images that all have the input's size are in memory as
+they were read, and are compared there; of others a thumbnail is kept as they are read.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from inceptionkit.data.quality.near_duplicates import Thumbnails, similar_pairs
+from inceptionkit.data.loading.in_memory import Images, image_set
+from inceptionkit.data.loading.read import Shape, decode_samples
+from inceptionkit.data.loading.sets import (
+    LoadedSets,
+    SplitDataset,
+    load_sets,
+    resize_to,
+    stored_size,
+)
+from inceptionkit.data.quality.findings import find_in_classes
+from inceptionkit.data.quality.inspect import THUMBNAIL, thumbnail, thumbnails
+from inceptionkit.data.quality.near_duplicates import Group, find_groups
+from inceptionkit.data.split import groups_by_name, split_dataset
+from inceptionkit.data.types import SETS, Dataset, SetName, decode_sample
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.progress import Listener
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Images that show the same picture."""
+class ThumbnailRecorder:
+    """A dataset that keeps a thumbnail of every image that is read from it."""
 
-    members: tuple[int, ...]  # indices into the source's samples, ascending, two or more
-    exact: bool  # whether all have the same pixels
-    mirrored: bool  # whether some is another one mirrored
+    def __init__(self, dataset: Dataset) -> None:
+        count = len(dataset.samples)
+        self.dataset = dataset
+        self.address, self.classes, self.samples = dataset.address, dataset.classes, dataset.samples
+        self.allows_flip, self.skipped = dataset.allows_flip, dataset.skipped
+        self.blocks = dataset.blocks
+        self.recorded = np.zeros(count, np.bool_)
+        self.thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """One image decoded, (height, width, 3)."""
+        pixels = decode_sample(self.dataset, index)
+        self.thumbnails[index] = thumbnail(pixels)
+        self.recorded[index] = True
+        return pixels
+
+    def fingerprint(self) -> str:
+        return self.dataset.fingerprint()
+
+    def groups(self, threads: int) -> tuple[Group, ...]:
+        """Near-duplicates among the images that were read."""
+        indices = np.flatnonzero(self.recorded)
+        thumbnails = self.thumbnails[indices]
+        return find_groups(thumbnails, indices, allows_flip=self.allows_flip, threads=threads)
 
 
-def find_groups(
-    thumbnails: Thumbnails,
-    indices: NDArray[np.int64],
+def load_grouped(
+    opened: SplitDataset,
+    preprocessing: Preprocessing,
     *,
-    allows_flip: bool,
-    pixels: NDArray[np.uint64] | None = None,
-    threads: int = 1,
-) -> tuple[Group, ...]:
-    """Groups among some images; no image is in two.
-
-    Args:
-        thumbnails: (images, 16, 16, 3) of the images.
-        indices: (images,) their places in the dataset, which the groups name.
-        allows_flip: whether a mirrored image is a copy too.
-        pixels: (images,) hash of all pixels of each; without it no group is called exact.
-        threads: how many search at once.
+    seed: int,
+    workers: int,
+    strict: bool,
+    listener: Listener,
+) -> tuple[SplitDataset, LoadedSets]:
+    """Load every set, with near-duplicates in one set where sets are drawn here; report them.
 
     Returns:
-        By first member.
+        What is open, its sets perhaps changed, and the images.
+
+    Raises:
+        DataError: as `load_sets` does.
     """
-    pairs = similar_pairs(thumbnails, allows_flip=allows_flip, threads=threads)
-    roots = _joined(len(indices), pairs)
-    turned = {int(roots[one]) for one in pairs[pairs[:, 2] == 1, 0].tolist()}
-    order = np.argsort(roots, kind="stable")
-    found, starts, counts = np.unique(roots[order], return_index=True, return_counts=True)
-    several = counts > 1
-    parts = [
-        (int(root), order[start : start + count])
-        for root, start, count in zip(found[several], starts[several], counts[several], strict=True)
-    ]
-    return tuple(
-        Group(
-            tuple(indices[part].tolist()),
-            exact=pixels is not None and len(set(pixels[part].tolist())) == 1,
-            mirrored=root in turned,
+
+    def loaded(split: SplitDataset) -> LoadedSets:
+        return load_sets(split, preprocessing, workers=workers, strict=strict, listener=listener)
+
+    if not stored_size(opened, preprocessing.size).in_memory:
+        ready = loaded(opened)
+        listener.say(
+            "not checked for copies, since memory does not hold the images; see: "
+            f"inceptionkit check {opened.address}"
         )
-        for root, part in parts
+        return opened, ready
+    if opened.sizes.uniform == (preprocessing.size, preprocessing.size):
+        ready = loaded(opened)
+        groups = _groups_in_memory(opened, ready, workers)
+    else:
+        recorder = ThumbnailRecorder(opened.dataset)
+        ready = loaded(replace(opened, dataset=recorder))
+        groups = recorder.groups(workers)
+    duplicate_groups = (
+        groups_by_name(opened.dataset, [group.members for group in groups]) if groups else []
+    )
+    sets = (
+        split_dataset(opened.dataset, seed, duplicate_groups=duplicate_groups)
+        if groups
+        else opened.sets
+    )
+    if sets.rule != opened.sets.rule:
+        before, opened = opened, replace(opened, sets=sets, duplicate_groups=duplicate_groups)
+        if stored_size(before, preprocessing.size) == stored_size(opened, preprocessing.size):
+            ready = _settled(opened, ready, preprocessing, workers)
+        else:  # memory is so scarce that the count of images decides their size
+            ready = loaded(opened)
+    listener.say(f"checked: {_describe(opened, groups)}")
+    return opened, ready
+
+
+def _groups_in_memory(opened: SplitDataset, ready: LoadedSets, threads: int) -> tuple[Group, ...]:
+    """Near-duplicates among images that are in memory as they were read."""
+    indices = np.concatenate([_usable(opened, ready, name) for name in SETS])
+    order = np.argsort(indices)
+    shown = [
+        thumbnails(part.pixels.permute(0, 2, 3, 1).numpy(), threads)
+        for part in (ready.train, ready.val, ready.test)
+        if isinstance(part, Images)
+    ]
+    return find_groups(
+        np.concatenate(shown)[order],
+        indices[order],
+        allows_flip=opened.dataset.allows_flip,
+        threads=threads,
     )
 
 
-def _joined(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each image the smallest one that pairs lead to."""
-    parents = list(range(count))
+def _usable(opened: SplitDataset, ready: LoadedSets, name: SetName) -> NDArray[np.int64]:
+    """Indices of the samples of a set that could be read, as `load_sets` orders them."""
+    names = opened.dataset.samples.names
+    unusable = {image.name for image in ready.unusable}
+    wanted: NDArray[np.int64] = getattr(opened.sets, name)
+    return np.array([i for i in wanted.tolist() if names[i] not in unusable], np.int64)
 
-    def root(one: int) -> int:
-        while parents[one] != one:
-            parents[one] = one = parents[parents[one]]
-        return one
 
-    for one, other in pairs[:, :2].tolist():
-        low, high = sorted((root(one), root(other)))
-        parents[high] = low
-    return np.array([root(one) for one in range(count)], np.int64)
+def _settled(
+    opened: SplitDataset, ready: LoadedSets, preprocessing: Preprocessing, workers: int
+) -> LoadedSets:
+    """The images of each set as the sets are now; those that it did not have are read again."""
+    dataset, side = opened.dataset, preprocessing.size
+    every = dataset.samples.names
+
+    def settled(name: SetName, shape: Shape) -> Images:
+        part: Images = getattr(ready, name)
+        wanted = _usable(opened, ready, name).tolist()
+        names = tuple(every[index] for index in wanted)
+        if part.names == names:
+            return part
+        there = set(part.names)
+        missing = [index for index in wanted if every[index] not in there]
+        return _picked(
+            part, image_set(dataset, decode_samples(dataset, missing, shape, workers), side), names
+        )
+
+    kept = stored_size(opened, side)
+    return replace(
+        ready,
+        train=settled("train", resize_to(kept.height, kept.width)),
+        val=settled("val", preprocessing.fit),
+        test=settled("test", preprocessing.fit),
+    )
+
+
+def _picked(first: Images, second: Images, names: tuple[str, ...]) -> Images:
+    """The images called `names`, in that order, each from whichever of the two has it."""
+    place = {name: at for at, name in enumerate((*first.names, *second.names))}
+    at = np.array([place[name] for name in names])
+    pixels, more = (images.pixels.permute(0, 2, 3, 1).numpy() for images in (first, second))
+    rows = np.empty((len(at), *pixels.shape[1:]), np.uint8)  # laid out as `load_sets` does
+    np.take(pixels, at, axis=0, out=rows, mode="clip")  # without a third copy of the pixels
+    for to in np.flatnonzero(at >= len(pixels)).tolist():
+        rows[to] = more[at[to] - len(pixels)]
+    labels = torch.cat([first.labels, second.labels])[torch.from_numpy(at)]
+    shape = np.concatenate([first.shape, second.shape])[at]
+    return Images(torch.from_numpy(rows).permute(0, 3, 1, 2), labels, shape, names)
+
+
+def _describe(opened: SplitDataset, groups: Sequence[Group]) -> str:
+    dataset = opened.dataset
+    counts = np.bincount(dataset.samples.labels, minlength=len(dataset.classes))
+    findings = [finding.says for finding in find_in_classes(dataset.classes, counts)]
+    pictures = "1 picture is" if len(groups) == 1 else f"{len(groups):,} pictures are"
+    copies = sum(len(group.members) for group in groups)
+    doubled = f"{pictures} there more than once ({copies:,} images)" if groups else ""
+    if opened.duplicate_groups:
+        sizes = (f"{name} {len(getattr(opened.sets, name)):,}" for name in SETS)
+        doubled += f", each kept in one set: {', '.join(sizes)}"
+    set_of = np.zeros(len(dataset.samples), np.int8)
+    for number, part in enumerate((opened.sets.train, opened.sets.val, opened.sets.test)):
+        set_of[part] = number
+    leaks = sum(len(set(set_of[list(group.members)].tolist())) > 1 for group in groups)
+    if leaks:
+        doubled += f", {leaks:,} of them in more than one set as given"
+    more = f"; see: inceptionkit check {dataset.address}"
+    text = "; ".join([doubled or "no near-duplicates", *findings])
+    return text + (more if doubled or findings else "")

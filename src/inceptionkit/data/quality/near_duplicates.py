@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import TypeAlias
@@ -31,6 +32,66 @@ ROWS = 2048  # rows or pairs at a time
 
 _FREQUENCIES = 8
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Images that show the same picture."""
+
+    members: tuple[int, ...]  # indices into the source's samples, ascending, two or more
+    exact: bool  # whether all have the same pixels
+    mirrored: bool  # whether some is another one mirrored
+
+
+def find_groups(
+    thumbnails: Thumbnails,
+    indices: NDArray[np.int64],
+    *,
+    allows_flip: bool,
+    pixels: NDArray[np.uint64] | None = None,
+    threads: int = 1,
+) -> tuple[Group, ...]:
+    """Groups among some images; no image is in two.
+
+    Args:
+        thumbnails: (images, 16, 16, 3) of the images.
+        indices: (images,) their places in the dataset, which the groups name.
+        allows_flip: whether a mirrored image is a copy too.
+        pixels: (images,) hash of all pixels of each; without it no group is called exact.
+        threads: how many search at once.
+
+    Returns:
+        By first member.
+    """
+    pairs = similar_pairs(thumbnails, allows_flip=allows_flip, threads=threads)
+    roots = _roots(len(indices), pairs)
+    flipped = {int(roots[first]) for first in pairs[pairs[:, 2] == 1, 0].tolist()}
+    order = np.argsort(roots, kind="stable")
+    ends = np.flatnonzero(np.diff(roots[order])) + 1
+    return tuple(
+        Group(
+            tuple(indices[members].tolist()),
+            exact=pixels is not None and len(set(pixels[members].tolist())) == 1,
+            mirrored=int(roots[members[0]]) in flipped,
+        )
+        for members in np.split(order, ends)
+        if len(members) > 1
+    )
+
+
+def _roots(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each image the smallest one that pairs lead to."""
+    parents = list(range(count))
+
+    def root(image: int) -> int:
+        while parents[image] != image:
+            parents[image] = image = parents[parents[image]]
+        return image
+
+    for first, second in pairs[:, :2].tolist():
+        low, high = sorted((root(first), root(second)))
+        parents[high] = low
+    return np.array([root(image) for image in range(count)], np.int64)
 
 
 def similar_pairs(

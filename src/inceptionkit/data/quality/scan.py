@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.quality import cache
-from inceptionkit.data.quality.groups import Group, find_groups
 from inceptionkit.data.quality.inspect import STATS_DTYPE, ImageStats, inspect_image
+from inceptionkit.data.quality.near_duplicates import Group, find_groups
 from inceptionkit.data.types import Dataset, Unusable
 from inceptionkit.preprocess import UnusableImage
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from inceptionkit.data.quality.findings import Finding, across, class_counts
-from inceptionkit.data.quality.groups import Group
+from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan, stored
 from inceptionkit.data.types import SETS
 

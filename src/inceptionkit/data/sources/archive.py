@@ -1,23 +1,214 @@
-"""Class folders inside a zip or tar."""
+"""Images in zips and tars, which are never unpacked to a disk: class folders, or WebDataset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inceptionkit.data.sources import layout
-from inceptionkit.data.sources.layout import Inside, is_image, is_seen
-from inceptionkit.data.sources.listing import Listing
-from inceptionkit.data.storage import Member
-from inceptionkit.data.types import Unusable, set_named
+from inceptionkit.data import checks
+from inceptionkit.data.sources import index_cache, layout, webdataset
+from inceptionkit.data.sources.layout import (
+    FolderContent,
+    Listing,
+    is_image,
+    is_seen,
+    sorted_classes,
+)
+from inceptionkit.data.storage import Container, File, Member, UnreadableShard, each_shard
+from inceptionkit.data.storage.file import said
+from inceptionkit.data.storage.open import open_container, shard_sets
+from inceptionkit.data.storage.types import gathered
+from inceptionkit.data.types import (
+    SETS,
+    Blocks,
+    SampleTable,
+    Unusable,
+    digest,
+    flippable,
+    set_named,
+)
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import UnusableImage
 from inceptionkit.text import printable
 
 _DEEPEST = 100  # folders in folders; more is a trick
 
 
-def arrange(address: str, members: Sequence[Member]) -> Listing:
+@dataclass(frozen=True, slots=True, eq=False)
+class Shard:
+    """One zip or tar and the images in it."""
+
+    container: Container
+    listing: Listing  # its places are where the bytes of each image are
+    damage: tuple[Unusable, ...] = ()  # what is wrong with the file itself
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Archives:
+    """Images in one or many zips and tars. Members are read when they are needed."""
+
+    address: str
+    classes: tuple[str, ...]
+    samples: SampleTable
+    allows_flip: bool
+    shards: Sequence[Shard]
+    starts: NDArray[np.int64]  # index of the first sample of each shard, and the count of samples
+    skipped: tuple[Unusable, ...]
+
+    def read(self, index: int) -> bytes:
+        """Give the encoded bytes of one image.
+
+        Raises:
+            UnusableImage: they are damaged, or the shard cannot be read any more.
+        """
+        number = int(np.searchsorted(self.starts, index, side="right")) - 1
+        shard = self.shards[number]
+        place = tuple(shard.listing.places[index - int(self.starts[number])].tolist())
+        try:
+            return shard.container.read(place)
+        except OSError as error:
+            reason = f"the shard {shard.container.file.name} cannot be read: {said(error)}"
+            raise UnusableImage(reason) from error
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """Runs of samples whose bytes come with one request, or are inflated together."""
+        largest = max(shard.container.file.chunk or 0 for shard in self.shards)
+        if not largest:
+            return None
+        begins = [np.array([True])]
+        for shard in self.shards:
+            number = shard.listing.places[:, 0] // (shard.container.file.chunk or 1)
+            begins += [np.diff(number) != 0, np.array([True])]
+        return Blocks(np.flatnonzero(np.concatenate(begins)[:-1]), largest)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names, labels, sets and sizes of the images."""
+        sizes = [shard.listing.places[:, 1] for shard in self.shards]
+        return digest(self, np.concatenate(sizes).tolist())
+
+
+def open_archives(address: str, files: Sequence[File]) -> Archives:
+    """List the images in zips and tars: of class folders, or in the WebDataset layout.
+
+    A shard that is missing or damaged is listed as unusable, by name.
+
+    Raises:
+        DataError: no shard can be read, none holds an image, or their layout is not clear.
+    """
+    shards, skipped = each_shard(files, _open_shard)
+    for shard in shards:
+        skipped += shard.damage + _named_by_shard(shard, len(files))
+    shards = [shard for shard in shards if len(shard.listing)]
+    if not shards:
+        first = f" ({skipped[0].name}: {skipped[0].reason})" if skipped else ""
+        wrong = f"there is no labelled image in it{first}"
+        raise checks.data_error(address, wrong, webdataset.LAYOUT)
+    names = webdataset.class_names(files[0])
+    classes, labels = _merged(address, [shard.listing for shard in shards], names)
+    samples = SampleTable(_names(shards, len(files)), labels, _sets(address, shards))
+    starts = np.cumsum([0, *(len(shard.listing) for shard in shards)])
+    named = names is not None or not all(map(str.isdecimal, classes))
+    allows_flip = not named or flippable(classes)
+    return Archives(address, classes, samples, allows_flip, shards, starts, skipped)
+
+
+def _open_shard(file: File) -> Shard:
+    """What a zip or tar holds, from the cache if it is known.
+
+    Raises:
+        UnreadableShard: it is missing, or nothing in it can be read.
+        DataError: its layout is not clear.
+    """
+    container = open_container(file)
+    try:
+        identity = file.identity()
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = "is missing" if missing else f"cannot be read ({said(error)})"
+        raise UnreadableShard(file.where, reason) from error
+    if (known := index_cache.shard(identity)) is not None:
+        return Shard(container, known)
+    members, damage = gathered(container, webdataset.is_label)
+    try:
+        if webdataset.is_webdataset(members):
+            listing = webdataset.arrange(members)
+        else:
+            listing = _arrange(file.where, members)
+    except DataError as error:
+        if not damage:
+            raise
+        reason = damage[0].reason.removeprefix("the shard ")
+        raise UnreadableShard(file.where, reason) from error
+    if not damage:
+        index_cache.keep_shard(identity, listing, always=file.chunk is not None)
+    return Shard(container, listing, damage)
+
+
+def _named_by_shard(shard: Shard, files: int) -> tuple[Unusable, ...]:
+    """What could not be listed in a shard, named as its images are."""
+    if files == 1:
+        return shard.listing.skipped
+    name = shard.container.file.name
+    return tuple(Unusable(f"{name}/{image.name}", image.reason) for image in shard.listing.skipped)
+
+
+def _names(shards: Sequence[Shard], files: int) -> Sequence[str]:
+    """Names of all images; the shard's comes first where there are several."""
+    if files == 1:
+        return shards[0].listing.names
+    return [
+        f"{shard.container.file.name}/{name}" for shard in shards for name in shard.listing.names
+    ]
+
+
+def _sets(address: str, shards: Sequence[Shard]) -> NDArray[np.int8]:
+    """The set of each image: its shard's, or that of its folder in the shard."""
+    named = shard_sets(address, (shard.container.file.name for shard in shards))
+    columns = [
+        shard.listing.sets if number < 0 else np.full(len(shard.listing), number, np.int8)
+        for number, shard in zip(named, shards, strict=True)
+    ]
+    sets = np.concatenate(columns)
+    if -1 in sets and sets.max() >= 0:
+        first = SETS[int(sets.max())]
+        wrong = f"some shards are divided into sets, such as {first}, and others are not"
+        raise checks.data_error(address, wrong, "divide all, or none")
+    return sets
+
+
+def _merged(
+    address: str, parts: Sequence[Listing], names: Sequence[str] | None
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Classes of all shards, matched by name, and the labels as indices into them."""
+    class_names = sorted_classes({name for part in parts for name in part.class_names})
+    classes = class_names if names is None else tuple(names)
+    index = _numbers(address, class_names, classes)
+    labels = [np.array([index[name] for name in p.class_names], np.int32)[p.labels] for p in parts]
+    return classes, np.concatenate(labels)
+
+
+def _numbers(address: str, class_names: Sequence[str], classes: Sequence[str]) -> Mapping[str, int]:
+    """The class that each label names, or counts to from 0.
+
+    Raises:
+        DataError: a label is neither the name nor the number of a class.
+    """
+    index = {name: label for label, name in enumerate(classes)}
+    for word in class_names:
+        if word not in index and word.isdecimal() and int(word) < len(classes):
+            index[word] = int(word)
+    unknown = [word for word in class_names if word not in index]
+    if unknown:
+        wrong = f"label {unknown[0]!r} is none of the {len(classes)} classes in the list beside it"
+        raise checks.data_error(address, wrong, "complete the list, or remove it")
+    return index
+
+
+def _arrange(address: str, members: Sequence[Member]) -> Listing:
     """Sort the images of an archive into classes and sets, as those of a folder.
 
     A folder that holds everything is looked through. Two members of one name count as unusable
@@ -44,10 +235,10 @@ def arrange(address: str, members: Sequence[Member]) -> Listing:
     root = _root(places)
     for name in places:
         tree.add(name.removeprefix(root))
-    found = layout.arrange(address, tree)
-    where = [places[root + name] for name in found.names]
-    names = [printable(name) for name in found.names]
-    return replace(found, names=names, places=np.array(where, np.int64))
+    listing = layout.arrange(address, tree)
+    where = [places[root + name] for name in listing.names]
+    names = [printable(name) for name in listing.names]
+    return replace(listing, names=names, places=np.array(where, np.int64))
 
 
 def _plain(path: str) -> str | None:
@@ -59,8 +250,8 @@ def _plain(path: str) -> str | None:
 
 def _root(names: Iterable[str]) -> str:
     """The folders that everything lies in, with a slash at the end; never a class, nor a set."""
-    seen = [name for name in names if all(map(is_seen, name.split("/"))) and is_image(name)]
-    folders = [name.split("/")[:-1] for name in seen]
+    images = [name for name in names if all(map(is_seen, name.split("/"))) and is_image(name)]
+    folders = [name.split("/")[:-1] for name in images]
     root: list[str] = []
     while folders and all(len(parts) > len(root) + 1 for parts in folders):
         heads = {parts[len(root)] for parts in folders}
@@ -80,7 +271,6 @@ class _Tree:
     others: dict[str, int] = field(default_factory=dict)
 
     def add(self, path: str) -> None:
-        """Put a file into its folder, and that into its own."""
         if not all(map(is_seen, path.split("/"))):
             return
         place, _, name = path.rpartition("/")
@@ -100,10 +290,10 @@ class _Tree:
             self.folders[inner], self.images[inner] = [], []
             place = inner
 
-    def look(self, place: str) -> Inside:
+    def list_folder(self, place: str) -> FolderContent:
         """List one folder."""
         images = sorted(self.images[place])
-        return Inside(sorted(self.folders[place]), images, self.others.get(place, 0))
+        return FolderContent(sorted(self.folders[place]), images, self.others.get(place, 0))
 
     def walk(self, place: str) -> Iterator[str]:
         """Every image below a folder."""

@@ -9,8 +9,14 @@ from pathlib import Path
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources import index_cache
-from inceptionkit.data.sources.layout import LINK_BACK, Inside, arrange, is_image, is_seen
-from inceptionkit.data.sources.listing import Listing
+from inceptionkit.data.sources.layout import (
+    LINK_BACK,
+    FolderContent,
+    Listing,
+    arrange,
+    is_image,
+    is_seen,
+)
 from inceptionkit.data.types import SampleTable, Unusable, digest, flippable
 from inceptionkit.text import printable
 
@@ -43,7 +49,7 @@ def open_folder(address: str, root: Path) -> Folder:
     """List the images below `root`.
 
     Links are followed, but none into a folder that it lies in. Hidden files, system folders and
-    files whose names do not end like an image's are passed over. Images outside of class folders
+    files whose names do not end like an image's are skipped. Images outside of class folders
     are listed as unusable.
 
     Raises:
@@ -52,22 +58,22 @@ def open_folder(address: str, root: Path) -> Folder:
     if not root.is_dir():
         wrong = "it is neither a folder nor a file of a kind that holds labelled images"
         raise checks.data_error(address, wrong, f"name {checks.KINDS}")
-    found = index_cache.folder(root)
-    if found is None:
+    listing = index_cache.folder(root)
+    if listing is None:
         tree = _Disk(root)
-        found = arrange(address, tree)
-        index_cache.keep_folder(root, found, tree.visited)
-    return folder_of(address, root, found)
+        listing = arrange(address, tree)
+        index_cache.keep_folder(root, listing, tree.visited)
+    return folder_of(address, root, listing)
 
 
-def folder_of(address: str, root: Path, found: Listing) -> Folder:
-    """The dataset of files that were found below `root`; their names are paths."""
-    odd = {printable(name): name for name in found.names if not name.isprintable()}
-    names = [printable(name) for name in found.names] if odd else found.names
-    samples = SampleTable(names, found.labels, found.sets)
-    return Folder(
-        address, root, found.class_names, samples, odd, flippable(found.class_names), found.skipped
-    )
+def folder_of(address: str, root: Path, listing: Listing) -> Folder:
+    """The dataset of files below `root`; their names are paths."""
+    names, classes = listing.names, listing.class_names
+    odd = {printable(name): name for name in names if not name.isprintable()}
+    if odd:
+        names = [printable(name) for name in names]
+    samples = SampleTable(names, listing.labels, listing.sets)
+    return Folder(address, root, classes, samples, odd, flippable(classes), listing.skipped)
 
 
 class _Disk:
@@ -80,7 +86,7 @@ class _Disk:
         real = root.resolve()
         self.above = frozenset(_identity(place.stat()) for place in (real, *real.parents))
 
-    def look(self, place: str) -> Inside:
+    def list_folder(self, place: str) -> FolderContent:
         """List one folder; one that cannot be read is noted, and counts as empty."""
         here = self.root / place
         try:
@@ -90,11 +96,11 @@ class _Disk:
         except OSError as error:
             reason = f"cannot be read: {(error.strerror or '').lower()}"
             self.skipped.append(Unusable(printable(place or "."), reason))
-            return Inside((), (), 0)
+            return FolderContent((), (), 0)
         below = f"{place}/" if place else ""
         folders = [below + name for name, folder in visible if folder]
         images = [below + name for name, folder in visible if not folder and is_image(name)]
-        return Inside(folders, images, len(visible) - len(folders) - len(images))
+        return FolderContent(folders, images, len(visible) - len(folders) - len(images))
 
     def walk(self, place: str) -> Iterator[str]:
         """Every image below a folder. Each folder is visited once, whatever links lead to it."""
@@ -110,13 +116,13 @@ class _Disk:
                 self.skipped.append(Unusable(printable(here), LINK_BACK))
                 continue
             seen.add(identity)
-            inside = self.look(here)
+            inside = self.list_folder(here)
             todo.extend(inside.folders)
             yield from inside.images
 
 
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -127,7 +133,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _size(root: str, name: str) -> int:
-    """Bytes of a file, -1 where it cannot be asked: reading it will say why."""
+    """Bytes of a file, -1 where the system does not say: reading it will report why."""
     try:
         return os.stat(os.path.join(root, name)).st_size  # noqa: PTH116, PTH118 - four times as fast
     except OSError:

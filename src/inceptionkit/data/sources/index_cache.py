@@ -1,8 +1,8 @@
-"""What was found in large places, kept in the user's cache folder; never beside the data.
+"""Indices of large folders and of shards, kept in the user's cache folder; never beside the data.
 
 A folder's index holds while no folder below it has changed: adding, removing or renaming anything
 in a folder changes its time. A shard's index holds for the same address, size and time (or ETag).
-An index that is damaged, or of another version, is made anew. Deleting the cache is always safe.
+An index that is damaged, or of another version, is rebuilt. Deleting the cache is always safe.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.sources.listing import Listing
+from inceptionkit.data.sources.layout import Listing
 from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
@@ -43,19 +43,19 @@ def cache_folder() -> Path:
 def folder(root: Path) -> Listing | None:
     """The kept index of a folder, if no folder below it has changed since."""
     try:
-        found, visited = _load(_key("folder", str(root.resolve())))
+        listing, visited = _load(_key("folder", str(root.resolve())))
         unchanged = all((root / place).stat().st_mtime_ns == at for place, at in visited.items())
     except _BROKEN:
         return None
-    return found if unchanged else None
+    return listing if unchanged else None
 
 
-def keep_folder(root: Path, found: Listing, visited: Mapping[str, int]) -> None:
+def keep_folder(root: Path, listing: Listing, visited: Mapping[str, int]) -> None:
     """Keep the index of a folder, given the time of change of each folder before it was listed."""
     settled = time_ns() - max(visited.values()) > SETTLED_NS
-    readable = not any(one.reason.startswith("cannot be read") for one in found.skipped)
-    if settled and readable and len(found) >= WORTH_KEEPING:
-        _keep(_key("folder", str(root.resolve())), found, visited)
+    readable = not any(s.reason.startswith("cannot be read") for s in listing.skipped)
+    if settled and readable and len(listing) >= WORTH_KEEPING:
+        _keep(_key("folder", str(root.resolve())), listing, visited)
 
 
 def shard(identity: str) -> Listing | None:
@@ -66,10 +66,10 @@ def shard(identity: str) -> Listing | None:
         return None
 
 
-def keep_shard(identity: str, found: Listing, *, always: bool) -> None:
+def keep_shard(identity: str, listing: Listing, *, always: bool) -> None:
     """Keep the index of a shard, of a small one only if `always`: where it had to be fetched."""
-    if always or len(found) >= WORTH_KEEPING:
-        _keep(_key("shard", identity), found, {})
+    if always or len(listing) >= WORTH_KEEPING:
+        _keep(_key("shard", identity), listing, {})
 
 
 _BROKEN = (
@@ -91,22 +91,22 @@ def _key(kind: str, identity: str) -> Path:
     return cache_folder() / "index" / f"{name}.npz"
 
 
-def _keep(path: Path, found: Listing, visited: Mapping[str, int]) -> None:
-    """Write an index; a cache that cannot be written is done without."""
+def _keep(path: Path, listing: Listing, visited: Mapping[str, int]) -> None:
+    """Write an index, if the cache can be written."""
     about = {
         "format": FORMAT,
-        "class_names": found.class_names,
-        "skipped": [asdict(one) for one in found.skipped],
+        "class_names": listing.class_names,
+        "skipped": [asdict(skipped) for skipped in listing.skipped],
         "visited": dict(visited),
     }
     stream = BytesIO()
     np.savez(
         stream,
         about=np.frombuffer(json.dumps(about).encode(), np.uint8),
-        names=np.frombuffer("\0".join(found.names).encode(*_CODE), np.uint8),
-        labels=found.labels,
-        sets=found.sets,
-        places=found.places,
+        names=np.frombuffer("\0".join(listing.names).encode(*_CODE), np.uint8),
+        labels=listing.labels,
+        sets=listing.sets,
+        places=listing.places,
     )
     with suppress(OSError, RunError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,22 +122,22 @@ def _load(path: Path) -> tuple[Listing, dict[str, int]]:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         about = json.loads(stored["about"].tobytes())
         names = stored["names"].tobytes().decode(*_CODE)
-        found = Listing(
+        listing = Listing(
             names=names.split("\0") if names else [],
             class_names=tuple(about["class_names"]),
             labels=stored["labels"],
             sets=stored["sets"],
             places=stored["places"],
-            skipped=tuple(Unusable(**one) for one in about["skipped"]),
+            skipped=tuple(Unusable(**skipped) for skipped in about["skipped"]),
         )
-    if about["format"] != FORMAT or not _fits(found):
+    if about["format"] != FORMAT or not _fits(listing):
         msg = "an index of another version, or damaged"
         raise ValueError(msg)
-    return found, about["visited"]
+    return listing, about["visited"]
 
 
-def _fits(found: Listing) -> bool:
+def _fits(listing: Listing) -> bool:
     """Whether the columns belong together."""
-    columns: tuple[NDArray[np.generic], ...] = (found.sets, found.places)
-    count = len(found.labels)
-    return len(found.names) == count and all(len(column) == count for column in columns)
+    columns: tuple[NDArray[np.generic], ...] = (listing.sets, listing.places)
+    count = len(listing.labels)
+    return len(listing.names) == count and all(len(column) == count for column in columns)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources.folder import Folder, folder_of
-from inceptionkit.data.sources.listing import Row, listing
+from inceptionkit.data.sources.layout import Row, make_listing
 from inceptionkit.data.types import SETS, Unusable, set_named
 from inceptionkit.errors import did_you_mean
 from inceptionkit.text import printable
@@ -56,7 +56,7 @@ def open_manifest(address: str, path: Path) -> Folder:
         first = f" ({faults[0].name}: {faults[0].reason})" if faults else ""
         wrong = f"it names no image that is there{first}"
         raise checks.data_error(address, wrong, "give paths relative to the manifest, or absolute")
-    return folder_of(address, path.parent, listing(sorted(rows, key=_order), faults))
+    return folder_of(address, path.parent, make_listing(sorted(rows, key=_order), faults))
 
 
 def _order(row: Row) -> tuple[int, str]:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import checks
-from inceptionkit.data.sources.listing import unique_names
-from inceptionkit.data.sources.shards import sets_of
+from inceptionkit.data.sources.layout import unique_names
 from inceptionkit.data.storage import File, UnreadableShard, each_shard
 from inceptionkit.data.storage.file import stream
+from inceptionkit.data.storage.open import shard_sets
 from inceptionkit.data.types import Blocks, SampleTable, Unusable, digest, flippable
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.text import printable
@@ -67,7 +67,7 @@ def open_shards(address: str, files: Sequence[File]) -> Parquet:
     arrow = _pyarrow(address)
     tables, skipped = each_shard(files, lambda file: _open_shard(arrow, file))
     classes, labels = _merged(tables)
-    sets = sets_of(address, (table.file.name for table in tables))
+    sets = shard_sets(address, (table.file.name for table in tables))
     if not len(labels):
         raise checks.data_error(address, "there is no row in it", "choose another file")
     rows = [len(table.labels) for table in tables]
@@ -177,11 +177,9 @@ def _labels(
         raise checks.data_error(where, wrong, "number the classes from 0, or remove the file")
     if names is None:
         names = [str(label) for label in range(largest + 1)]
-    wrong_ones = labels[(labels < 0) | (labels >= len(names))]
-    if len(wrong_ones):
-        wrong = (
-            f"label {wrong_ones[0]} of {len(wrong_ones)} rows has no class, there are {len(names)}"
-        )
+    unknown = labels[(labels < 0) | (labels >= len(names))]
+    if len(unknown):
+        wrong = f"label {unknown[0]} of {len(unknown)} rows has no class, there are {len(names)}"
         raise checks.data_error(where, wrong, "remove the file, or its rows")
     return unique_names(names), labels.astype(np.int32)
 
@@ -228,11 +226,11 @@ class _Groups:
             self.kept.move_to_end(group)
             if len(self.kept) > _KEPT_GROUPS:
                 self.kept.popitem(last=False)
-        found: bytes | None = column[index - int(self.starts[group])].as_py()
-        if found is None:
+        encoded: bytes | None = column[index - int(self.starts[group])].as_py()
+        if encoded is None:
             reason = "the row holds no bytes"
             raise UnusableImage(reason)
-        return found
+        return encoded
 
     def _load(self, group: int) -> Any:  # noqa: ANN401 - a pyarrow.ChunkedArray of binary
         shard, number = self.places[group]

@@ -13,8 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from inceptionkit.data import checks
-from inceptionkit.data.sources.layout import is_image
-from inceptionkit.data.sources.listing import Listing, Row, listing, unique_names
+from inceptionkit.data.sources.layout import Listing, Row, is_image, make_listing, unique_names
 from inceptionkit.data.storage import File, Member
 from inceptionkit.data.types import Unusable
 from inceptionkit.text import printable
@@ -58,7 +57,7 @@ def arrange(members: Sequence[Member]) -> Listing:
             skipped.append(Unusable(printable(path), str(error)))
     alone = [key for key in labels if key not in used]
     skipped += [Unusable(printable(key), "there is no image beside its label") for key in alone]
-    return listing(rows, skipped)
+    return make_listing(rows, skipped)
 
 
 def _key(path: str) -> tuple[str, str]:

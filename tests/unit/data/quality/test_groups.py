@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from inceptionkit.data.loading.sets import LoadedSets, load_sets, open_and_split
-from inceptionkit.data.quality.grouping import load_grouped
+from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Silence
 

@@ -11,14 +11,15 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageEnhance, ImageOps
 
 from inceptionkit.data import decode_sample, open_dataset
-from inceptionkit.data.quality.groups import Group, find_groups
 from inceptionkit.data.quality.inspect import thumbnail
 from inceptionkit.data.quality.inspect import thumbnails as thumbnails_of
 from inceptionkit.data.quality.near_duplicates import (
     DETAIL,
     PICTURE,
+    Group,
     detail_difference,
     detail_limit,
+    find_groups,
     flipped_hashes,
     perceptual_hashes,
     picture_difference,
