@@ -171,7 +171,7 @@ def test_more_tensors_than_any_network_has_are_refused(
 def test_a_file_larger_than_any_network_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LARGEST_FILE", 10)
+    monkeypatch.setattr(limits, "MAX_WEIGHTS_BYTES", 10)
     path = tmp_path / "net.caffemodel"
     path.write_bytes(bytes(11))
 

@@ -25,19 +25,19 @@ from inceptionkit.convert.rename import (
 )
 from inceptionkit.preprocess import Preprocessing
 
-UNSCALED = (1 / 255, 1 / 255, 1 / 255)  # as a standard deviation: pixels stay from 0 to 255
+_UNSCALED = (1 / 255, 1 / 255, 1 / 255)  # as a standard deviation: pixels stay from 0 to 255
 
 # The whole image becomes 256x256, its middle 224x224 is seen. `Preprocessing` keeps the aspect
 # ratio, which Caffe's tools do not. The two that subtract a mean image, which is in no caffemodel,
 # get its average.
-IMAGENET = Preprocessing(
-    size=224, crop=224 / 256, mean=(123 / 255, 117 / 255, 104 / 255), std=UNSCALED
+_IMAGENET = Preprocessing(
+    size=224, crop=224 / 256, mean=(123 / 255, 117 / 255, 104 / 255), std=_UNSCALED
 )
 # Pixels as they are: these networks want images whose contrast was normalised and that were
 # whitened over the training set, which was done before Caffe saw them.
-CIFAR = Preprocessing(size=32, mean=(0.0, 0.0, 0.0), std=UNSCALED)
+_CIFAR = Preprocessing(size=32, mean=(0.0, 0.0, 0.0), std=_UNSCALED)
 
-SUFFIXES: Rules = (
+_SUFFIXES: Rules = (
     (r"\.(conv|fc)\.weight$", "/0"),
     (r"\.(conv|fc)\.bias$", "/1"),
     (r"\.bn\.running_mean$", "/bn/0"),
@@ -45,7 +45,7 @@ SUFFIXES: Rules = (
     (r"\.bn\.weight$", "/bn/sc/0"),
     (r"\.bn\.bias$", "/bn/sc/1"),
 )
-GOOGLENET: Rules = (
+_GOOGLENET: Rules = (
     (r"^trunk\.conv1\.", "conv1/7x7_s2."),
     (r"^trunk\.conv2\.", "conv2/3x3_reduce."),
     (r"^trunk\.conv3\.", "conv2/3x3."),
@@ -63,21 +63,23 @@ GOOGLENET: Rules = (
     (r"^exits\.aux(\d)\.2\.", r"loss\1/fc."),
     (r"^exits\.aux(\d)\.4\.", r"loss\1/classifier."),
     (r"^head\.\d\.", "loss3/classifier."),
-    *SUFFIXES,
+    *_SUFFIXES,
 )
-NIN_IMAGENET: Rules = (
+_NIN_IMAGENET: Rules = (
     (r"^trunk\.(conv4|cccp7)\.", r"\1-1024."),
     (r"^trunk\.", ""),
     (r"^head\.0\.", "cccp8-1024."),
-    *SUFFIXES,
+    *_SUFFIXES,
 )
-NIN_CIFAR: Rules = ((r"^trunk\.", ""), (r"^head\.0\.", "cccp6."), *SUFFIXES)
+_NIN_CIFAR: Rules = ((r"^trunk\.", ""), (r"^head\.0\.", "cccp6."), *_SUFFIXES)
 
 CHECKPOINTS = (
-    KnownCheckpoint(name="googlenet", rules=GOOGLENET, preprocessing=IMAGENET, colour="BGR"),
-    KnownCheckpoint(name="bn_inception", rules=GOOGLENET, preprocessing=IMAGENET, colour="BGR"),
-    KnownCheckpoint(name="nin_imagenet", rules=NIN_IMAGENET, preprocessing=IMAGENET, colour="BGR"),
-    KnownCheckpoint(name="nin_cifar10:caffe", rules=NIN_CIFAR, preprocessing=CIFAR),
+    KnownCheckpoint(name="googlenet", rules=_GOOGLENET, preprocessing=_IMAGENET, colour="BGR"),
+    KnownCheckpoint(name="bn_inception", rules=_GOOGLENET, preprocessing=_IMAGENET, colour="BGR"),
+    KnownCheckpoint(
+        name="nin_imagenet", rules=_NIN_IMAGENET, preprocessing=_IMAGENET, colour="BGR"
+    ),
+    KnownCheckpoint(name="nin_cifar10:caffe", rules=_NIN_CIFAR, preprocessing=_CIFAR),
 )
 
 

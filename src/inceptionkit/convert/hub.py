@@ -19,8 +19,8 @@ from inceptionkit.errors import UnknownNameError, WeightsError, did_you_mean
 from inceptionkit.files import sha256_of
 from inceptionkit.preprocess import Preprocessing
 
-TIMEOUT = 30.0  # seconds without an answer
-OWNERS = ("torchvision", "timm")
+_TIMEOUT = 30.0  # seconds without an answer
+_OWNERS = ("torchvision", "timm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,30 +54,30 @@ class HubFile:
 
 Release = TorchFile | HubFile
 
-TORCHVISION = "https://download.pytorch.org/models/"
-TIMM = resized(299, 341, interpolation="bicubic")  # crop_pct 0.875: 341.7, which timm rounds down
-GLUON = resized(299, 341, IMAGENET_MEAN, IMAGENET_STD, "bicubic")
+_TORCHVISION = "https://download.pytorch.org/models/"
+_TIMM = resized(299, 341, interpolation="bicubic")  # crop_pct 0.875: 341.7, which timm rounds down
+_GLUON = resized(299, 341, IMAGENET_MEAN, IMAGENET_STD, "bicubic")
 
 RELEASES: Mapping[str, Release] = MappingProxyType(
     {
         # the auxiliary classifiers in GoogLeNet's file were never trained, as torchvision warns
         "torchvision/googlenet": TorchFile(
-            address=f"{TORCHVISION}googlenet-1378be20.pth", trained_exits=False
+            address=f"{_TORCHVISION}googlenet-1378be20.pth", trained_exits=False
         ),
         "torchvision/inception_v3": TorchFile(
-            address=f"{TORCHVISION}inception_v3_google-0cc3c7bd.pth"
+            address=f"{_TORCHVISION}inception_v3_google-0cc3c7bd.pth"
         ),
-        "torchvision/alexnet": TorchFile(address=f"{TORCHVISION}alexnet-owt-7be5be79.pth"),
-        "torchvision/vgg16": TorchFile(address=f"{TORCHVISION}vgg16-397923af.pth"),
+        "torchvision/alexnet": TorchFile(address=f"{_TORCHVISION}alexnet-owt-7be5be79.pth"),
+        "torchvision/vgg16": TorchFile(address=f"{_TORCHVISION}vgg16-397923af.pth"),
         **{
             f"timm/inception_v3.{tag}": HubFile(
                 repository=f"timm/inception_v3.{tag}", preprocessing=preprocessing
             )
             for tag, preprocessing in (
-                ("tv_in1k", TIMM),
-                ("tf_in1k", TIMM),
-                ("tf_adv_in1k", TIMM),
-                ("gluon_in1k", GLUON),
+                ("tv_in1k", _TIMM),
+                ("tf_in1k", _TIMM),
+                ("tf_adv_in1k", _TIMM),
+                ("gluon_in1k", _GLUON),
             )
         },
     }
@@ -87,13 +87,13 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
 def is_id(text: str) -> bool:
     """Whether `text` is meant as an id: an owner that we know, and a name."""
     owner, _, name = text.partition("/")
-    return owner in OWNERS and bool(name)
+    return owner in _OWNERS and bool(name)
 
 
 def release_of(path: Path) -> TorchFile | None:
     """Say which of torchvision's files this is, by its name."""
-    found = (r for r in RELEASES.values() if isinstance(r, TorchFile) and r.name == path.name)
-    return next(found, None)
+    releases = (r for r in RELEASES.values() if isinstance(r, TorchFile) and r.name == path.name)
+    return next(releases, None)
 
 
 def fetch(id_: str) -> tuple[Path, Release]:
@@ -109,32 +109,28 @@ def fetch(id_: str) -> tuple[Path, Release]:
     release = RELEASES[id_]
     match release:
         case TorchFile():
-            return fetch_torch(id_, release), release
+            return _fetch_torch(id_, release), release
         case HubFile():
-            return fetch_hub(id_, release), release
+            return _fetch_hub(id_, release), release
 
 
-def torch_folder() -> Path:
+def _torch_folder() -> Path:
     """Where torch.hub keeps its downloads: $TORCH_HOME or its default."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", f"{cache}/torch")
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def fetch_torch(id_: str, release: TorchFile) -> Path:
-    """Find one of torchvision's files in torch.hub's folder, or download it there.
-
-    Raises:
-        WeightsError: it is not there and cannot be downloaded, or is damaged.
-    """
+def _fetch_torch(id_: str, release: TorchFile) -> Path:
+    """Find one of torchvision's files in torch.hub's folder, or download it there."""
     from urllib.request import urlopen
 
-    place = torch_folder() / release.name
+    place = _torch_folder() / release.name
     if place.is_file():
         return place
     beside = place.with_name(f".{place.name}.part")
     try:
-        with urlopen(release.address, timeout=TIMEOUT) as answer:  # noqa: S310 - https
+        with urlopen(release.address, timeout=_TIMEOUT) as answer:  # noqa: S310 - https
             place.parent.mkdir(parents=True, exist_ok=True)
             with beside.open("wb") as file:
                 shutil.copyfileobj(answer, file)
@@ -157,22 +153,18 @@ def check_digits(path: Path, release: TorchFile) -> str:
     Raises:
         WeightsError: they differ.
     """
-    found = sha256_of(path)
-    if not found.startswith(release.digits):
+    digest = sha256_of(path)
+    if not digest.startswith(release.digits):
         msg = (
-            f"{path}: its SHA-256 begins with {found[: len(release.digits)]}, its name says "
+            f"{path}: its SHA-256 begins with {digest[: len(release.digits)]}, its name says "
             f"{release.digits}, so it is damaged; remove it and fetch {release.address} again"
         )
         raise WeightsError(msg)
-    return found
+    return digest
 
 
-def fetch_hub(id_: str, release: HubFile) -> Path:
-    """Find a repository's file in the cache of huggingface_hub, or download it there.
-
-    Raises:
-        WeightsError: it is not there and cannot be downloaded.
-    """
+def _fetch_hub(id_: str, release: HubFile) -> Path:
+    """Find a repository's file in the cache of huggingface_hub, or download it there."""
     by_hand = (
         f"fetch {release.name} and config.json of https://huggingface.co/{release.repository} into "
         f"one folder where there is a network, then give the path of {release.name}"

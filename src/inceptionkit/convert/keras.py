@@ -26,21 +26,21 @@ from inceptionkit.spec import Block, Conv, Step, blocks
 
 NAME = "inception_v3:keras"
 
-KERAS_2 = "_layer_checkpoint_dependencies"  # the folder
-LISTED = re.compile(
-    rf"^(?:layers|{KERAS_2})[/\\]([a-z0-9_]+?)(?:_(\d+))?/vars/(\d)$"
+_KERAS_2 = "_layer_checkpoint_dependencies"  # the folder
+_LISTED = re.compile(
+    rf"^(?:layers|{_KERAS_2})[/\\]([a-z0-9_]+?)(?:_(\d+))?/vars/(\d)$"
 )  # kind, number, variable
-CALLED = re.compile(r"^(?:model_weights/)?([a-z0-9_]+?)(?:_(\d+))?/(?:.*/)?(\w+?)(?::0)?$")
-STATE = re.compile(r"^(optimizer|optimizer_weights|vars)/")  # of the training
-KINDS: Mapping[str, str] = MappingProxyType({"predictions": "dense"})  # name of a layer -> its kind
-VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+_CALLED = re.compile(r"^(?:model_weights/)?([a-z0-9_]+?)(?:_(\d+))?/(?:.*/)?(\w+?)(?::0)?$")
+_STATE = re.compile(r"^(optimizer|optimizer_weights|vars)/")  # of the training
+_KINDS: Mapping[str, str] = MappingProxyType({"predictions": "dense"})  # name -> kind
+_VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "conv2d": ("kernel",),
         "batch_normalization": ("beta", "moving_mean", "moving_variance"),  # there is no gamma
         "dense": ("kernel", "bias"),
     }
 )  # kind of layer -> its variables, in the order in which lists number them
-SUFFIXES: Rules = (
+_SUFFIXES: Rules = (
     (r"^head\.1\.fc\.weight", "dense_0/kernel"),
     (r"^head\.1\.fc\.bias", "dense_0/bias"),
     (r"/running_mean$", "/moving_mean"),
@@ -63,49 +63,49 @@ def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
         WeightsError: it is another network; or tensors are missing, unknown or misshapen, which are
             named by kind of layer and number.
     """
-    weights = {name: value for name, value in tensors.items() if not STATE.match(name)}
-    in_list = any(LISTED.match(name) for name in weights)
-    found = {canonical(name): value for name, value in weights.items()}
+    weights = {name: value for name, value in tensors.items() if not _STATE.match(name)}
+    in_list = any(_LISTED.match(name) for name in weights)
+    layers_in_file = {_canonical(name): value for name, value in weights.items()}
     keras = KnownCheckpoint(
-        name=NAME, rules=rules(found, in_list=in_list), preprocessing=PREPROCESSING
+        name=NAME, rules=rules(layers_in_file, in_list=in_list), preprocessing=PREPROCESSING
     )
-    ours = {name: value.T if value.ndim == 2 else value for name, value in found.items()}
+    ours = {name: value.T if value.ndim == 2 else value for name, value in layers_in_file.items()}
     ours = {n: v.transpose(3, 2, 0, 1) if v.ndim == 4 else v for n, v in ours.items()}
     return fill_network(ours, [keras], where=where)
 
 
-def canonical(name: str) -> str:
+def _canonical(name: str) -> str:
     """Kind of layer, number and variable, however the file writes them; other names as they are.
 
-    >>> canonical("model_weights/conv2d_94/conv2d_94/kernel:0")
+    >>> _canonical("model_weights/conv2d_94/conv2d_94/kernel:0")
     'conv2d_94/kernel'
-    >>> canonical("layers/batch_normalization/vars/1")
+    >>> _canonical("layers/batch_normalization/vars/1")
     'batch_normalization_0/moving_mean'
-    >>> canonical("predictions/predictions/bias")
+    >>> _canonical("predictions/predictions/bias")
     'dense_0/bias'
-    >>> canonical("_layer_checkpoint_dependencies/conv2d_6/vars/0")
+    >>> _canonical("_layer_checkpoint_dependencies/conv2d_6/vars/0")
     'conv2d_3/kernel'
     """
-    found = LISTED.match(name) or CALLED.match(name)
-    if not found:
+    match = _LISTED.match(name) or _CALLED.match(name)
+    if not match:
         return name
-    kind = KINDS.get(found[1], found[1])
-    variable = found[3]
-    if kind not in VARIABLES:
+    kind = _KINDS.get(match[1], match[1])
+    variable = match[3]
+    if kind not in _VARIABLES:
         return name
     if variable.isdigit():
-        if int(variable) >= len(VARIABLES[kind]):
+        if int(variable) >= len(_VARIABLES[kind]):
             return name
-        variable = VARIABLES[kind][int(variable)]
-    number = int(found[2] or 0)
-    return f"{kind}_{number // 2 if name.startswith(KERAS_2) else number}/{variable}"
+        variable = _VARIABLES[kind][int(variable)]
+    number = int(match[2] or 0)
+    return f"{kind}_{number // 2 if name.startswith(_KERAS_2) else number}/{variable}"
 
 
-def rules(found: Iterable[str], *, in_list: bool) -> Rules:
-    """From our names to Keras', whose numbers begin where those in `found` do."""
+def rules(names: Iterable[str], *, in_list: bool) -> Rules:
+    """From our names to Keras', whose numbers begin where those in `names` do."""
     net = architecture(NAME)
     order = by_distance(list(blocks(net))) if in_list else in_walk(list(blocks(net)))
-    conv, norm = (lowest(found, kind) for kind in ("conv2d", "batch_normalization"))
+    conv, norm = (_lowest(names, kind) for kind in ("conv2d", "batch_normalization"))
     pairs = [
         pair
         for i, at in enumerate(order)
@@ -114,12 +114,12 @@ def rules(found: Iterable[str], *, in_list: bool) -> Rules:
             (rf"^{re.escape(at)}\.bn\.", f"batch_normalization_{norm + i}/"),
         )
     ]
-    return (*pairs, *SUFFIXES)
+    return (*pairs, *_SUFFIXES)
 
 
-def lowest(found: Iterable[str], kind: str) -> int:
+def _lowest(names: Iterable[str], kind: str) -> int:
     """The smallest number of a layer of `kind`, 0 if there is none."""
-    numbers = (re.match(rf"{kind}_(\d+)/", name) for name in found)
+    numbers = (re.match(rf"{kind}_(\d+)/", name) for name in names)
     return min((int(number[1]) for number in numbers if number), default=0)
 
 
@@ -130,10 +130,10 @@ def in_walk(parts: Iterable[Block | Step]) -> list[str]:
 
 def by_distance(parts: Sequence[Block | Step]) -> list[str]:
     """Addresses of the convolutions, those farthest from the output first, else as in the walk."""
-    return [at for _, at in sorted(distances(parts, 0), key=lambda pair: -pair[0])]
+    return [at for _, at in sorted(_distances(parts, 0), key=lambda pair: -pair[0])]
 
 
-def distances(parts: Sequence[Block | Step], after: int) -> Iterator[tuple[int, str]]:
+def _distances(parts: Sequence[Block | Step], after: int) -> Iterator[tuple[int, str]]:
     """Yield how many layers lie from each convolution to the output, and its address.
 
     Args:
@@ -147,9 +147,9 @@ def distances(parts: Sequence[Block | Step], after: int) -> Iterator[tuple[int, 
         left -= layers(part)
         if isinstance(part, Block) and part.parallel:
             for path in part.parts:
-                yield from distances([path], left + 1)  # 1: the concatenation
+                yield from _distances([path], left + 1)  # 1: the concatenation
         elif isinstance(part, Block):
-            yield from distances(part.parts, left)
+            yield from _distances(part.parts, left)
 
 
 def layers(part: Block | Step) -> int:

@@ -115,31 +115,31 @@ def key_map(net: Net, theirs: Mapping[str, Shape], rules: Rules) -> dict[str, st
 
 
 def fill_network(
-    found: Tensors, candidates: Sequence[KnownCheckpoint], *, where: str
+    theirs: Tensors, candidates: Sequence[KnownCheckpoint], *, where: str
 ) -> ConvertedWeights:
-    """Fill the one network among `candidates` whose names `found` has.
+    """Fill the one network among `candidates` whose names `theirs` has.
 
     Args:
-        found: their names -> arrays, in our layout: (out, in, height, width) and (out, in).
+        theirs: their names -> arrays, in our layout: (out, in, height, width) and (out, in).
         candidates: the networks that it may be.
         where: the file, for errors.
 
     Returns:
-        The network with the classes and exits that `found` has. If it was trained on BGR its first
+        The network with the classes and exits that `theirs` has. If it was trained on BGR its first
         kernels are reversed, so that it takes RGB as every network here.
 
     Raises:
         WeightsError: it is none of them; or tensors are missing, unknown or misshapen, which are
             named. Nothing is filled in part.
     """
-    checkpoint = _recognise(found, candidates, where=where)
-    net = _as_written(checkpoint, found)
+    checkpoint = _recognize(theirs, candidates, where=where)
+    net = _as_written(checkpoint, theirs)
     needed = dict(tensors(net))
-    shaped = dict(found)
+    shaped = dict(theirs)
     for ours, shape in needed.items():
         name = rename(ours, checkpoint.rules)
-        if name in found:
-            shaped[name] = _fitted(found[name], shape)
+        if name in theirs:
+            shaped[name] = _fitted(theirs[name], shape)
     shapes = {name: value.shape for name, value in shaped.items()}
     try:
         plan = key_map(net, shapes, checkpoint.rules)
@@ -157,34 +157,34 @@ def fill_network(
     )
 
 
-def _recognise(
-    found: Tensors, candidates: Sequence[KnownCheckpoint], *, where: str
+def _recognize(
+    theirs: Tensors, candidates: Sequence[KnownCheckpoint], *, where: str
 ) -> KnownCheckpoint:
-    """The network whose names, less those of its exits, `found` has most of and lacks fewest of."""
+    """The network whose names, without exits, `theirs` has most of and lacks fewest of."""
 
     def score(checkpoint: KnownCheckpoint) -> int:
         names = checkpoint.names()
-        return 2 * len(names & found.keys()) - len(names)
+        return 2 * len(names & theirs.keys()) - len(names)
 
-    if not any(checkpoint.names() & found.keys() for checkpoint in candidates):
-        shown = ", ".join(sorted(found)[:3])
+    if not any(checkpoint.names() & theirs.keys() for checkpoint in candidates):
+        shown = ", ".join(sorted(theirs)[:3])
         known = ", ".join(checkpoint.name for checkpoint in candidates)
         msg = f"{where}: its tensors ({shown}, ...) are those of none of {known}; give another file"
         raise WeightsError(msg)
     return max(candidates, key=score)
 
 
-def _as_written(checkpoint: KnownCheckpoint, found: Tensors) -> Net:
-    """The network with as many classes as its head has in `found`, and the exits that are there."""
+def _as_written(checkpoint: KnownCheckpoint, theirs: Tensors) -> Net:
+    """The network with the classes of its head in `theirs`, and the exits that are there."""
     net = architecture(checkpoint.name)
     named = {rename(ours, checkpoint.rules): ours for ours, _ in tensors(net)}
-    present = {named[name] for name in found.keys() & named.keys()}
+    present = {named[name] for name in theirs.keys() & named.keys()}
     exits = tuple(
         e for e in net.exits if any(name.startswith(f"exits.{e.name}.") for name in present)
     )
     net = replace(net, exits=exits)
     weights = (
-        found[rename(ours, checkpoint.rules)]
+        theirs[rename(ours, checkpoint.rules)]
         for ours in _classifier_tensors(net)
         if ours.startswith("head.") and ours.endswith(".weight") and ours in present
     )

@@ -26,11 +26,11 @@ from inceptionkit.convert.rename import (
 )
 from inceptionkit.preprocess import Preprocessing
 
-AVERAGED = "/ExponentialMovingAverage"  # what slim evaluates where there is one
-STATE = re.compile(r"(^|/)(global_step|beta[12]_power|(Momentum|RMSProp|Adam)(_1)?)$")  # training's
+_AVERAGED = "/ExponentialMovingAverage"  # what slim evaluates where there is one
+_STATE = re.compile(r"(^|/)(global_step|beta[12]_power|(Momentum|RMSProp|Adam)(_1)?)$")  # training
 
 
-def branch(path: str, number: int, *scopes: str, first: int = 0) -> Rules:
+def _branch(path: str, number: int, *scopes: str, first: int = 0) -> Rules:
     """Rules for the convolutions of a path, which begin at its position `first`."""
     return tuple(
         (rf"\.{path}\.{i}\.", f"/Branch_{number}/Conv2d_{scope}.")
@@ -38,15 +38,15 @@ def branch(path: str, number: int, *scopes: str, first: int = 0) -> Rules:
     )
 
 
-PROJECTION = branch("pool", 3, "0b_1x1", first=1)
-SUFFIXES: Rules = (
+PROJECTION = _branch("pool", 3, "0b_1x1", first=1)
+_SUFFIXES: Rules = (
     (r"\.(conv|fc)\.weight$", "/weights"),
     (r"\.(conv|fc)\.bias$", "/biases"),
     (r"\.bn\.bias$", "/BatchNorm/beta"),
     (r"\.bn\.running_mean$", "/BatchNorm/moving_mean"),
     (r"\.bn\.running_var$", "/BatchNorm/moving_variance"),
 )
-INCEPTION_V1: Rules = (
+_INCEPTION_V1: Rules = (
     (r"^trunk\.conv1\.", "InceptionV1/Conv2d_1a_7x7."),
     (r"^trunk\.conv2\.", "InceptionV1/Conv2d_2b_1x1."),
     (r"^trunk\.conv3\.", "InceptionV1/Conv2d_2c_3x3."),
@@ -54,15 +54,15 @@ INCEPTION_V1: Rules = (
         (rf"^trunk\.inception(\d){ours}\.", rf"InceptionV1/Mixed_\1{theirs}.")
         for ours, theirs in zip("abcde", "bcdef", strict=True)
     ),
-    *branch("p1", 0, "0a_1x1"),
-    *branch("p3", 1, "0a_1x1", "0b_3x3"),
-    *branch("p5", 2, "0a_1x1", "0b_3x3"),
+    *_branch("p1", 0, "0a_1x1"),
+    *_branch("p3", 1, "0a_1x1", "0b_3x3"),
+    *_branch("p5", 2, "0a_1x1", "0b_3x3"),
     *PROJECTION,
     (r"(Mixed_5b/Branch_2/Conv2d)_0b_", r"\1_0a_"),
     (r"^head\.2\.", "InceptionV1/Logits/Conv2d_0c_1x1."),
-    *SUFFIXES,
+    *_SUFFIXES,
 )
-INCEPTION_V2: Rules = (
+_INCEPTION_V2: Rules = (
     (r"^trunk\.conv1\.0\.conv\.weight", "InceptionV2/Conv2d_1a_7x7/depthwise_weights"),
     (r"^trunk\.conv1\.1\.conv\.weight", "InceptionV2/Conv2d_1a_7x7/pointwise_weights"),
     (r"^trunk\.conv1\.1\.conv\.bias", "InceptionV2/Conv2d_1a_7x7/biases"),
@@ -81,14 +81,14 @@ INCEPTION_V2: Rules = (
     (r"(Mixed_[45]a)\.p33\.0\.", r"\1/Branch_1/Conv2d_0a_1x1."),
     (r"(Mixed_[45]a)\.p33\.1\.", r"\1/Branch_1/Conv2d_0b_3x3."),
     (r"(Mixed_[45]a)\.p33\.2\.", r"\1/Branch_1/Conv2d_1a_3x3."),
-    *branch("p1", 0, "0a_1x1"),
-    *branch("p3", 1, "0a_1x1", "0b_3x3"),
-    *branch("p33", 2, "0a_1x1", "0b_3x3", "0c_3x3"),
+    *_branch("p1", 0, "0a_1x1"),
+    *_branch("p3", 1, "0a_1x1", "0b_3x3"),
+    *_branch("p33", 2, "0a_1x1", "0b_3x3", "0c_3x3"),
     *PROJECTION,
     (r"^head\.2\.", "InceptionV2/Logits/Conv2d_1c_1x1."),
-    *SUFFIXES,
+    *_SUFFIXES,
 )
-INCEPTION_V3: Rules = (
+_INCEPTION_V3: Rules = (
     (r"^trunk\.conv(1a|2a|2b|4a)\.", r"InceptionV3/Conv2d_\1_3x3."),
     (r"^trunk\.conv3b\.", "InceptionV3/Conv2d_3b_1x1."),
     (r"^trunk\.mixed", "InceptionV3/Mixed_"),
@@ -104,11 +104,11 @@ INCEPTION_V3: Rules = (
     (r"(Mixed_7c)\.p3\.1\.b\.0\.", r"\1/Branch_1/Conv2d_0c_3x1."),
     (r"\.p33\.2\.a\.0\.", "/Branch_2/Conv2d_0c_1x3."),
     (r"\.p33\.2\.b\.0\.", "/Branch_2/Conv2d_0d_3x1."),
-    *branch("p1", 0, "0a_1x1"),
-    *branch("p5", 1, "0a_1x1", "0b_5x5"),
-    *branch("p7", 1, "0a_1x1", "0b_1x7", "0c_7x1", "1a_3x3"),
-    *branch("p33", 2, "0a_1x1", "0b_3x3", "0c_3x3"),
-    *branch("p77", 2, "0a_1x1", "0b_7x1", "0c_1x7", "0d_7x1", "0e_1x7"),
+    *_branch("p1", 0, "0a_1x1"),
+    *_branch("p5", 1, "0a_1x1", "0b_5x5"),
+    *_branch("p7", 1, "0a_1x1", "0b_1x7", "0c_7x1", "1a_3x3"),
+    *_branch("p33", 2, "0a_1x1", "0b_3x3", "0c_3x3"),
+    *_branch("p77", 2, "0a_1x1", "0b_7x1", "0c_1x7", "0d_7x1", "0e_1x7"),
     *PROJECTION,
     (r"(Mixed_5c/Branch_1)/Conv2d_0a_1x1", r"\1/Conv2d_0b_1x1"),
     (r"(Mixed_5c/Branch_1)/Conv2d_0b_5x5", r"\1/Conv_1_0c_5x5"),
@@ -116,14 +116,14 @@ INCEPTION_V3: Rules = (
     (r"^exits\.aux\.2\.", "InceptionV3/AuxLogits/Conv2d_2a_5x5."),
     (r"^exits\.aux\.4\.", "InceptionV3/AuxLogits/Conv2d_2b_1x1."),
     (r"^head\.2\.", "InceptionV3/Logits/Conv2d_1c_1x1."),
-    *SUFFIXES,
+    *_SUFFIXES,
 )
 CHECKPOINTS = tuple(
     KnownCheckpoint(name=name, rules=rules, preprocessing=Preprocessing(size=size, crop=0.875))
     for name, rules, size in (
-        ("googlenet:tf_slim", INCEPTION_V1, 224),
-        ("bn_inception:tf_slim", INCEPTION_V2, 224),
-        ("inception_v3:tf", INCEPTION_V3, 299),
+        ("googlenet:tf_slim", _INCEPTION_V1, 224),
+        ("bn_inception:tf_slim", _INCEPTION_V2, 224),
+        ("inception_v3:tf", _INCEPTION_V3, 299),
     )
 )
 
@@ -143,9 +143,9 @@ def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
         WeightsError: it is another network; or tensors are missing, unknown or misshapen, which are
             named.
     """
-    weights = {name: value for name, value in tensors.items() if not STATE.search(name)}
-    averages = {n.removesuffix(AVERAGED): v for n, v in weights.items() if n.endswith(AVERAGED)}
-    weights = {n: v for n, v in weights.items() if not n.endswith(AVERAGED)} | averages
+    weights = {name: value for name, value in tensors.items() if not _STATE.search(name)}
+    averages = {n.removesuffix(_AVERAGED): v for n, v in weights.items() if n.endswith(_AVERAGED)}
+    weights = {n: v for n, v in weights.items() if not n.endswith(_AVERAGED)} | averages
     ours = {name: in_our_layout(name, value) for name, value in weights.items()}
     return without_background(fill_network(ours, CHECKPOINTS, where=where))
 

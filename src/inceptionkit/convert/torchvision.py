@@ -39,7 +39,7 @@ TORCHVISION_GOOGLENET: Rules = (
     (r"^exits\.(\w+)\.4\.fc", r"\1.fc2"),
     (r"^head\.2\.", ""),
 )
-TORCHVISION_INCEPTION_V3: Rules = (
+_TORCHVISION_INCEPTION_V3: Rules = (
     (r"^trunk\.conv(\d)(\w)\.", r"Conv2d_\1\2."),
     (r"^trunk\.mixed(\d)(\w)\.", r"Mixed_\1\2."),
     (r"^Conv2d_(1a|2a|2b|4a)\.", r"Conv2d_\1_3x3."),
@@ -63,14 +63,14 @@ TORCHVISION_INCEPTION_V3: Rules = (
     (r"^exits\.aux\.4\.", "AuxLogits."),
     (r"^head\.\d\.", ""),  # with dropout it is the third operator, without the second
 )
-TORCHVISION_ALEXNET: Rules = (
+_TORCHVISION_ALEXNET: Rules = (
     *(
         (rf"^trunk\.conv{i}\.conv\.", f"features.{at}.")
         for i, at in enumerate((0, 3, 6, 8, 10), start=1)
     ),
     *((rf"^head\.{ours}\.fc\.", f"classifier.{at}.") for ours, at in ((2, 1), (4, 4), (5, 6))),
 )
-TORCHVISION_VGG16: Rules = (
+_TORCHVISION_VGG16: Rules = (
     *(
         (rf"^trunk\.{name}\.conv\.", f"features.{at}.")
         for name, at in zip(
@@ -85,7 +85,7 @@ TORCHVISION_VGG16: Rules = (
     ),
     *((rf"^head\.{ours}\.fc\.", f"classifier.{at}.") for ours, at in ((0, 0), (2, 3), (4, 6))),
 )
-CADENE_BN_INCEPTION: Rules = (
+_CADENE_BN_INCEPTION: Rules = (
     (r"^trunk\.conv1\.", "conv1_7x7_s2."),
     (r"^trunk\.conv2\.", "conv2_3x3_reduce."),
     (r"^trunk\.conv3\.", "conv2_3x3."),
@@ -104,16 +104,16 @@ CADENE_BN_INCEPTION: Rules = (
 RULES: Mapping[tuple[str, str], Rules] = MappingProxyType(
     {
         ("torchvision", "googlenet:torchvision"): TORCHVISION_GOOGLENET,
-        ("torchvision", "inception_v3"): TORCHVISION_INCEPTION_V3,
-        ("torchvision", "alexnet:torchvision"): TORCHVISION_ALEXNET,
-        ("torchvision", "vgg16"): TORCHVISION_VGG16,
-        ("timm", "inception_v3"): TORCHVISION_INCEPTION_V3,
-        ("pytorch-fid", "inception_v3:fid"): TORCHVISION_INCEPTION_V3,
-        ("pretrainedmodels", "bn_inception:cadene"): CADENE_BN_INCEPTION,
+        ("torchvision", "inception_v3"): _TORCHVISION_INCEPTION_V3,
+        ("torchvision", "alexnet:torchvision"): _TORCHVISION_ALEXNET,
+        ("torchvision", "vgg16"): _TORCHVISION_VGG16,
+        ("timm", "inception_v3"): _TORCHVISION_INCEPTION_V3,
+        ("pytorch-fid", "inception_v3:fid"): _TORCHVISION_INCEPTION_V3,
+        ("pretrainedmodels", "bn_inception:cadene"): _CADENE_BN_INCEPTION,
     }
 )  # (whose, our architecture) -> rules
 
-MINUS_1_TO_1: Triple = (0.5, 0.5, 0.5)  # as mean and as standard deviation
+_MINUS_1_TO_1: Triple = (0.5, 0.5, 0.5)  # as mean and as standard deviation
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 
@@ -121,8 +121,8 @@ IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 def resized(
     size: int,
     short_side: int,
-    mean: Triple = MINUS_1_TO_1,
-    std: Triple = MINUS_1_TO_1,
+    mean: Triple = _MINUS_1_TO_1,
+    std: Triple = _MINUS_1_TO_1,
     interpolation: Interpolation = "bilinear",
 ) -> Preprocessing:
     """Resize the short side to `short_side`, cut the middle out: how others state a crop."""
@@ -142,7 +142,7 @@ TORCHVISION = tuple(
         ("vgg16", resized(224, 256, IMAGENET_MEAN, IMAGENET_STD)),
     )
 )
-CADENE = KnownCheckpoint(
+_CADENE = KnownCheckpoint(
     name="bn_inception:cadene",
     rules=RULES["pretrainedmodels", "bn_inception:cadene"],
     preprocessing=resized(
@@ -155,11 +155,11 @@ FID = KnownCheckpoint(
     rules=RULES["pytorch-fid", "inception_v3:fid"],
     preprocessing=Preprocessing(size=299),
 )
-FID_CLASSES = 1008  # its names are torchvision's; no other Inception-v3 has as many outputs
-CHECKPOINTS = (*TORCHVISION, CADENE)
+_FID_CLASSES = 1008  # its names are torchvision's; no other Inception-v3 has as many outputs
+CHECKPOINTS = (*TORCHVISION, _CADENE)
 
-Writer: TypeAlias = Callable[[Path, Tensors], None]
-WRITERS: Mapping[str, Writer] = MappingProxyType(
+_Writer: TypeAlias = Callable[[Path, Tensors], None]
+_WRITERS: Mapping[str, _Writer] = MappingProxyType(
     {".safetensors": safetensors.write, ".pth": pytorch.write}
 )  # by the end of the file's name
 
@@ -190,24 +190,24 @@ def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
         WeightsError: it is none of the networks, or tensors are missing, unknown or misshapen,
             which are named.
     """
-    found = dict(tensors)
+    theirs = dict(tensors)
     for prefix in _WRAPPED:
-        if all(name.startswith(prefix) for name in found):
-            found = {name.removeprefix(prefix): value for name, value in found.items()}
-    _refuse_strangers(found, where)
-    converted = fill_network(found, CHECKPOINTS, where=where)
-    if converted.net.name == "inception_v3" and classes_of(converted.net) == FID_CLASSES:
-        converted = fill_network(found, [FID], where=where)
+        if all(name.startswith(prefix) for name in theirs):
+            theirs = {name.removeprefix(prefix): value for name, value in theirs.items()}
+    _refuse_strangers(theirs, where)
+    converted = fill_network(theirs, CHECKPOINTS, where=where)
+    if converted.net.name == "inception_v3" and classes_of(converted.net) == _FID_CLASSES:
+        converted = fill_network(theirs, [FID], where=where)
     return without_background(converted)
 
 
-def _refuse_strangers(found: Tensors, where: str) -> None:
+def _refuse_strangers(tensors: Tensors, where: str) -> None:
     """Refuse tensors that share a few names with our networks by chance, as ResNet's do."""
     names = [checkpoint.names() for checkpoint in CHECKPOINTS]
-    if max(len(theirs & found.keys()) / len(theirs) for theirs in names) >= _ENOUGH:
+    if max(len(theirs & tensors.keys()) / len(theirs) for theirs in names) >= _ENOUGH:
         return
     known = ", ".join(checkpoint.name.partition(":")[0] for checkpoint in CHECKPOINTS)
-    shown = ", ".join(list(found)[:3])
+    shown = ", ".join(list(tensors)[:3])
     msg = f"{where}: none of the networks that are known ({known}); its tensors are {shown}, ..."
     raise WeightsError(msg)
 
@@ -246,9 +246,9 @@ def write_for_torchvision(path: Path, net: Net, tensors: Tensors) -> ForTorchvis
         WeightsError: the name ends otherwise, or as `to_torchvision` raises.
         RunError: the file cannot be written.
     """
-    writer = WRITERS.get(path.suffix)
+    writer = _WRITERS.get(path.suffix)
     if writer is None:
-        msg = f"{path}: the name of the file must end in {' or '.join(WRITERS)}"
+        msg = f"{path}: the name of the file must end in {' or '.join(_WRITERS)}"
         raise WeightsError(msg)
     theirs = to_torchvision(net, tensors)
     writer(path, theirs.tensors)

@@ -79,11 +79,11 @@ def require_every_class(dataset: Dataset) -> None:
         DataError: a set lacks a class that another has.
     """
     given = np.unique(dataset.samples.sets)
-    counts = np.stack([_counts(dataset, dataset.samples.sets == one) for one in given])
+    counts = np.stack([_counts(dataset, dataset.samples.sets == number) for number in given])
     somewhere = counts.any(axis=0)
     faults = [
-        f"{SETS[one]} lacks {_names(dataset, somewhere & (row == 0))}"
-        for one, row in zip(given, counts, strict=True)
+        f"{SETS[number]} lacks {_names(dataset, somewhere & (row == 0))}"
+        for number, row in zip(given, counts, strict=True)
         if (somewhere & (row == 0)).any()
     ]
     if faults:

@@ -33,18 +33,18 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
         DataError: none of them is an image.
     """
     chosen = _sample(len(dataset.samples), limit)
-    seen = [one for index in chosen.tolist() if (one := _look(dataset, index)) is not None]
-    if not seen:
+    sizes = [size for index in chosen.tolist() if (size := _look(dataset, index)) is not None]
+    if not sizes:
         msg = (
             f"{dataset.address}: none of {len(chosen)} images could be opened; "
             "check that they are image files"
         )
         raise DataError(msg)
-    heights, widths, grey = np.array(seen).T
+    heights, widths, grey = np.array(sizes).T
     sides = np.minimum(heights, widths)
     same = len(set(heights.tolist())) == len(set(widths.tolist())) == 1
     return Survey(
-        images=len(seen),
+        images=len(sizes),
         median=int(np.median(sides)),
         smallest=int(sides.min()),
         largest=int(sides.max()),

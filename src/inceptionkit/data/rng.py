@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: the step of splitmix64
-MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-LOW_63 = 2**63 - 1
+_GOLDEN_STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: the step of splitmix64
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_LOW_63 = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def uniform_scalar(seed: int, step: int, name: str) -> float:
 
 def step_seed(seed: int, step: int) -> int:
     """Seed of torch's own generator for one update: dropout draws from it."""
-    return int(random_bits(seed, step, np.zeros(1, np.int64), "step")[0]) & LOW_63
+    return int(random_bits(seed, step, np.zeros(1, np.int64), "step")[0]) & _LOW_63
 
 
 def sample_keys(seed: int, step: int, indices: NDArray[np.int64], name: str) -> NDArray[np.int32]:
@@ -80,8 +80,8 @@ def random_bits(seed: int, epoch: int, indices: NDArray[np.int64], name: str) ->
     key = hashlib.blake2b(f"{seed}/{epoch}/{name}".encode(), digest_size=8).digest()
     start = np.frombuffer(key, np.uint64)
     with np.errstate(over="ignore"):
-        z = start + GOLDEN * (indices.astype(np.uint64) + np.uint64(1))
-        z = (z ^ (z >> np.uint64(30))) * MIX_1
-        z = (z ^ (z >> np.uint64(27))) * MIX_2
+        z = start + _GOLDEN_STEP * (indices.astype(np.uint64) + np.uint64(1))
+        z = (z ^ (z >> np.uint64(30))) * _MIX_1
+        z = (z ^ (z >> np.uint64(27))) * _MIX_2
         mixed: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
     return mixed

@@ -86,9 +86,9 @@ def split_dataset(
 def _as_given(given: NDArray[np.int8]) -> Sets:
     train, val, test = (np.flatnonzero(given == number) for number in range(len(SETS)))
     sizes = {"train": len(train), "val": len(val), "test": len(test)}
-    said = ", ".join(f"{name} {size:,}" for name, size in sizes.items() if size)
+    counts = ", ".join(f"{name} {size:,}" for name, size in sizes.items() if size)
     missing = " and ".join(name for name, size in sizes.items() if not size)
-    rule = f"sets as given: {said}" + (f"; there is no {missing}" if missing else "")
+    rule = f"sets as given: {counts}" + (f"; there is no {missing}" if missing else "")
     return Sets(train, val, test, rule)
 
 
@@ -114,19 +114,19 @@ def _drawn(
     test = _front(rest, leaders, kept, labels, takes[1])
     train = np.delete(np.arange(len(pool)), np.concatenate([val, test]))
     parts = {"val": val, "test": test} if shares[1] else {"val": val}
-    said = " and ".join(
+    drawn = " and ".join(
         f"{name} {len(part):,} ({share * 100:.3g} % of each class)"
         for (name, part), share in zip(parts.items(), shares, strict=False)
     )
     small = int(((counts > 0) & (counts < MIN_CLASS_IMAGES)).sum())
-    rest_said = (
+    notes = (
         f"; classes of fewer than {MIN_CLASS_IMAGES} images ({small}) stay in train"
         if small
         else ""
     )
     groups = len(np.unique(leaders[leaders != np.arange(len(pool))]))
-    rest_said += f"; {groups:,} groups of near-duplicates are kept together" if groups else ""
-    rule = f"{state}: {said} drawn by seed {seed}, train the other {len(train):,}{rest_said}"
+    notes += f"; {groups:,} groups of near-duplicates are kept together" if groups else ""
+    rule = f"{state}: {drawn} drawn by seed {seed}, train the other {len(train):,}{notes}"
     return Sets(pool[train], pool[val], pool[test], rule)
 
 

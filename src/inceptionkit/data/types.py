@@ -126,15 +126,11 @@ def decode_sample(dataset: Dataset, index: int) -> NDArray[np.uint8]:
     Raises:
         UnusableImage: it cannot be used.
     """
-    return decode_raw(dataset.read(index))
+    return _decode_raw(dataset.read(index))
 
 
-def decode_raw(raw: Raw) -> NDArray[np.uint8]:
-    """Decode what a dataset gave.
-
-    Raises:
-        UnusableImage: it cannot be used.
-    """
+def _decode_raw(raw: Raw) -> NDArray[np.uint8]:
+    """Decode what a dataset gave."""
     return as_rgb(raw) if isinstance(raw, np.ndarray) else decode(raw)
 
 

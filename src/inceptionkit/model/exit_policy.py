@@ -46,7 +46,11 @@ class ExitPolicy:
     origin: Mapping[str, Any] = field(default_factory=dict)  # how it was chosen, in JSON types
 
     def __post_init__(self) -> None:
-        parse_measure(self.measure)
+        if self.measure not in MEASURES:
+            msg = (
+                f"exit policy: no measure {self.measure!r}; {did_you_mean(self.measure, MEASURES)}"
+            )
+            raise WeightsError(msg)
         _check_temperature("main", self.temperature)
         names = [gate.exit for gate in self.gates]
         if len(set(names)) < len(names):
@@ -68,19 +72,6 @@ class ExitPolicy:
         if sorted(self.gates, key=lambda gate: known.index(gate.exit)) != list(self.gates):
             msg = f"exit policy: gates must stand in the order of the trunk, {', '.join(known)}"
             raise WeightsError(msg)
-
-
-def parse_measure(text: str) -> Measure:
-    """Read the name of a measure.
-
-    Raises:
-        WeightsError: there is none of that name.
-    """
-    for measure in MEASURES:
-        if text == measure:
-            return measure
-    msg = f"exit policy: no measure {text!r}; {did_you_mean(text, MEASURES)}"
-    raise WeightsError(msg)
 
 
 def _check_temperature(at: str, temperature: float) -> None:

@@ -15,7 +15,6 @@ Server: TypeAlias = Literal["ovms", "triton"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-SERVERS: tuple[Server, ...] = get_args(Server)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -240,7 +240,7 @@ def _doubted(found: Scan, doubts: Sequence[Doubt]) -> Iterator[shown.Picture]:
 
 
 def _tables(found: Scan) -> dict[str, dict[str, int]]:
-    looks = found.looks[found.usable]
+    looks = found.stats[found.usable]
     sides = np.minimum(looks["height"], looks["width"])
     place = np.searchsorted(SIDES, sides, side="right")
     names = [f"under {SIDES[0]} px", *(f"from {side} px" for side in SIDES)]

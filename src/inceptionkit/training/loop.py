@@ -174,7 +174,7 @@ def part_loss(
         logits = state.network(images, exits=job.exit_weights)
     loss = supervised(job, logits, labels, indices)
     if mixture is not None:
-        loss = loss.lerp(supervised(job, logits, partners, indices), 1.0 - mixture.own)
+        loss = loss.lerp(supervised(job, logits, partners, indices), 1.0 - mixture.kept)
     return loss
 
 

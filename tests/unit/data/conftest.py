@@ -120,7 +120,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     """A server on this machine. Its indices are cached in a folder of the test."""
     pytest.importorskip("aiohttp", reason="needs the extra inceptionkit[remote]")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("inceptionkit.data.storage.remote.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("inceptionkit.data.storage.remote.RETRY_PAUSES", (0.0, 0.0))
     served = Web()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Handler,), {"web": served}))
     served.address = f"http://127.0.0.1:{server.server_address[1]}"

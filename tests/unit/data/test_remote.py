@@ -48,7 +48,7 @@ def test_zips_and_parquet_are_read_by_ranges(
     pa = pytest.importorskip("pyarrow", reason="needs the extra inceptionkit[data]")
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK", 10_000)
+    monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK_BYTES", 10_000)
     noise = np.random.default_rng(0).bytes(100_000)
     files = {"a/1.png": image(1), "a/noise.bin": noise, "b/1.png": image(2)}
     web.files["x.zip"] = zipped(tmp_path / "x.zip", files).read_bytes()
@@ -76,7 +76,7 @@ def test_the_index_is_kept_and_the_shard_is_not_read_again_for_it(shards: Any) -
 
 
 def test_a_server_without_ranges_will_do(shards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK", 1_000)
+    monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK_BYTES", 1_000)
     shards.ranges = False
 
     assert values(open_dataset(f"{shards.address}/data/1.tar")) == [10, 11]

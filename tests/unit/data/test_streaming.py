@@ -15,7 +15,7 @@ from PIL import Image
 
 from inceptionkit.data import Dataset, SampleTable, Unusable, decode_samples, open_dataset
 from inceptionkit.data.loading.in_memory import Images
-from inceptionkit.data.loading.streaming import AHEAD, Stream
+from inceptionkit.data.loading.streaming import BATCHES_AHEAD, Stream
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.data.types import Blocks
 from inceptionkit.errors import DataError
@@ -154,7 +154,7 @@ def test_a_few_batches_are_read_before_they_are_asked_for() -> None:
     for batch in images.begun:
         batch.result()
 
-    assert set(dataset.reads) == {int(images.indices[at]) for at in order[: 2 * AHEAD]}
+    assert set(dataset.reads) == {int(images.indices[at]) for at in order[: 2 * BATCHES_AHEAD]}
 
 
 def test_what_was_not_expected_is_read_when_it_is_asked_for() -> None:

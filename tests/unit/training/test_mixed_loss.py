@@ -70,7 +70,7 @@ def test_an_update_learns_the_classes_of_both_images_in_their_shares(
     assert mixture is not None
     scores = new_state(job).model.train()(mix(inputs, inputs.roll(1, 0), mixture)).main
     each = torch.eye(10)[labels]
-    shares = mixture.own * each + (1 - mixture.own) * each.roll(1, 0)
+    shares = mixture.kept * each + (1 - mixture.kept) * each.roll(1, 0)
     plan = Plan(
         step=0, steps=1, progress=0.0, images_per_second=1.0, seconds_left=None, why="a test"
     )
@@ -78,5 +78,5 @@ def test_an_update_learns_the_classes_of_both_images_in_their_shares(
     event = next(train(job, new_state(job), [plan]))
     wanted = cross_entropy(scores.detach(), shares, label_smoothing=0.1)
 
-    assert abs(mixture.own - 0.5) > 0.02  # else the shares could be exchanged
+    assert abs(mixture.kept - 0.5) > 0.02  # else the shares could be exchanged
     assert event.loss == pytest.approx(float(wanted))

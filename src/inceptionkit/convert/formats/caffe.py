@@ -21,8 +21,8 @@ from inceptionkit.convert.formats.protobuf import fields, joined, messages, numb
 from inceptionkit.errors import WeightsError
 
 LAYERS: Mapping[int, tuple[int, int]] = MappingProxyType({100: (1, 7), 2: (4, 6)})  # name, blobs
-OLD_SIZES = (1, 2, 3, 4)  # number, channels, height, width
-DATA, SHAPE, DIM = 5, 7, 1
+_OLD_SIZES = (1, 2, 3, 4)  # number, channels, height, width
+_DATA, _SHAPE, _DIM = 5, 7, 1
 
 
 def read(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -55,21 +55,21 @@ def blobs(net: memoryview) -> dict[str, NDArray[np.float32]]:
         name_field, blobs_field = LAYERS[number]
         name = b"".join(messages(layer, name_field))
         for index, blob in enumerate(messages(layer, blobs_field)):
-            keep(tensors, b"%b/%d" % (name, index), floats(joined(blob, DATA), shape_of(blob)))
+            keep(tensors, b"%b/%d" % (name, index), floats(joined(blob, _DATA), _shape_of(blob)))
     if not tensors:
         msg = "it has no layer with weights"
         raise WeightsError(msg)
     return tensors
 
 
-def shape_of(blob: memoryview) -> tuple[int, ...]:
+def _shape_of(blob: memoryview) -> tuple[int, ...]:
     """Shape of a blob; of four old sizes the leading ones are dropped, as Caffe itself does.
 
     A bias of 64 was written as 1 x 1 x 1 x 64, a fully connected layer as 1 x 1 x 1000 x 1024.
     """
-    for shape in messages(blob, SHAPE):
-        return tuple(numbers(shape, DIM))
-    sizes = [number_in(blob, field) for field in OLD_SIZES]
+    for shape in messages(blob, _SHAPE):
+        return tuple(numbers(shape, _DIM))
+    sizes = [number_in(blob, field) for field in _OLD_SIZES]
     while len(sizes) > 1 and sizes[0] == 1:
         sizes.pop(0)
     return tuple(sizes)

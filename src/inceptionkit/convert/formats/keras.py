@@ -26,9 +26,9 @@ from inceptionkit.text import printable
 if TYPE_CHECKING:
     import h5py
 
-MEMBER = "model.weights.h5"
+_MEMBER = "model.weights.h5"
 # what h5py raises where a file makes no sense
-DAMAGED = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+_DAMAGED = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
 Tensors: TypeAlias = dict[str, NDArray[np.floating[Any]]]
@@ -56,9 +56,9 @@ def read(path: Path) -> Tensors:
     except WeightsError as error:
         msg = f"{path}: no weights of Keras: {printable(str(error))}; save or download it again"
         raise WeightsError(msg) from error
-    except DAMAGED as error:
-        said = printable(str(error))
-        msg = f"{path}: a damaged HDF5 file ({said}); copy or download it again"
+    except _DAMAGED as error:
+        reason = printable(str(error))
+        msg = f"{path}: a damaged HDF5 file ({reason}); copy or download it again"
         raise WeightsError(msg) from error
 
 
@@ -70,28 +70,24 @@ def hdf5(path: Path) -> bytes:
     """
     data = content(path)
     if zipfile.is_zipfile(io.BytesIO(data)):
-        data = member(data)
+        data = _member(data)
     if not data.startswith(MAGIC):
         msg = "it is no HDF5 file"
         raise WeightsError(msg)
     return data
 
 
-def member(archive: bytes) -> bytes:
-    """`model.weights.h5` of a `.keras` file.
-
-    Raises:
-        WeightsError: it is not there, damaged, or compressed.
-    """
+def _member(archive: bytes) -> bytes:
+    """`model.weights.h5` of a `.keras` file."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as file:
-            info = file.getinfo(MEMBER)
+            info = file.getinfo(_MEMBER)
             if info.compress_type != zipfile.ZIP_STORED:
-                msg = f"{MEMBER} in it is compressed, which Keras does not do"
+                msg = f"{_MEMBER} in it is compressed, which Keras does not do"
                 raise WeightsError(msg)
             return file.read(info)
     except KeyError as error:
-        msg = f"the archive has no {MEMBER}"
+        msg = f"the archive has no {_MEMBER}"
         raise WeightsError(msg) from error
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         msg = f"the archive is damaged ({error})"
@@ -105,10 +101,10 @@ def arrays(file: h5py.File, size: int) -> Tensors:
         WeightsError: there is none; or the file points to others, or declares more than it stores.
     """
     tensors: Tensors = {}
-    for item in datasets(file):
+    for item in _datasets(file):
         if item.dtype.kind != "f":
             continue
-        refuse_elsewhere(item)
+        _refuse_elsewhere(item)
         size -= item.nbytes
         if item.id.get_storage_size() != item.nbytes or size < 0:
             msg = f"{item.name} declares {item.nbytes} bytes and does not store them plainly"
@@ -120,12 +116,8 @@ def arrays(file: h5py.File, size: int) -> Tensors:
     return tensors
 
 
-def datasets(file: h5py.File) -> Iterator[h5py.Dataset]:
-    """Yield every array once, however many names it has.
-
-    Raises:
-        WeightsError: a name stands for something elsewhere, in this file or another.
-    """
+def _datasets(file: h5py.File) -> Iterator[h5py.Dataset]:
+    """Yield every array once, however many names it has."""
     import h5py
 
     waiting, seen = [file["/"]], set()
@@ -144,12 +136,8 @@ def datasets(file: h5py.File) -> Iterator[h5py.Dataset]:
             waiting.append(item[name])
 
 
-def refuse_elsewhere(dataset: h5py.Dataset) -> None:
-    """Refuse an array whose numbers lie in another file.
-
-    Raises:
-        WeightsError: they do.
-    """
+def _refuse_elsewhere(dataset: h5py.Dataset) -> None:
+    """Refuse an array whose numbers lie in another file."""
     if dataset.external or dataset.is_virtual:
         msg = f"{dataset.name} has its numbers in another file, which Keras does not do"
         raise WeightsError(msg)

@@ -17,15 +17,15 @@ from inceptionkit.convert.formats.limits import LONGEST_NAME, MOST_TENSORS
 from inceptionkit.convert.formats.protobuf import stretch, varint
 from inceptionkit.errors import WeightsError
 
-MAGIC = 0xDB4775248B80FB57
-FOOTER = 48  # bytes: two handles, filled up to 40, and the magic number
-TRAILER = 5  # bytes: compression, checksum
-PLAIN = 0  # no compression
+_MAGIC = 0xDB4775248B80FB57
+_FOOTER = 48  # bytes: two handles, filled up to 40, and the magic number
+_TRAILER = 5  # bytes: compression, checksum
+_PLAIN = 0  # no compression
 
 
-def is_table(data: bytes) -> bool:
+def _is_table(data: bytes) -> bool:
     """Whether `data` ends as a table does."""
-    return len(data) >= FOOTER and data[-8:] == MAGIC.to_bytes(8, "little")
+    return len(data) >= _FOOTER and data[-8:] == _MAGIC.to_bytes(8, "little")
 
 
 def entries(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -35,12 +35,12 @@ def entries(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         WeightsError: the table is damaged or compressed, a checksum is wrong, or there are more
             entries than any checkpoint of the family has.
     """
-    if not is_table(data):
+    if not _is_table(data):
         msg = "its end is not that of a table"
         raise WeightsError(msg)
     view = memoryview(data)
     before: bytes | None = None
-    for count, (key, value) in enumerate(blocks(view)):
+    for count, (key, value) in enumerate(_blocks(view)):
         if before is not None and key <= before:
             msg = "its names are not in ascending order"
             raise WeightsError(msg)
@@ -51,54 +51,42 @@ def entries(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         before = key
 
 
-def blocks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield what every block holds, in the order of the index.
-
-    Raises:
-        WeightsError: as in `entries`.
-    """
-    footer = data[-FOOTER:]
+def _blocks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield what every block holds, in the order of the index."""
+    footer = data[-_FOOTER:]
     at = 0
     for _ in range(2):  # the handle of what is said about the blocks, which savers leave empty
         _, at = varint(footer, at)
     left = len(data)
-    for _, handle in pairs(block(data, footer[at:])):
-        held = block(data, handle)
+    for _, handle in _pairs(_block(data, footer[at:])):
+        held = _block(data, handle)
         left -= len(held)
         if left < 0:  # the same bytes, read again and again
             msg = "its blocks overlap"
             raise WeightsError(msg)
-        yield from pairs(held)
+        yield from _pairs(held)
 
 
-def block(data: memoryview, handle: memoryview) -> memoryview:
-    """The entries of the block that `handle` points to.
-
-    Raises:
-        WeightsError: it does not lie within the file, is compressed, or its checksum is wrong.
-    """
+def _block(data: memoryview, handle: memoryview) -> memoryview:
+    """The entries of the block that `handle` points to."""
     offset, at = varint(handle, 0)
     size, _ = varint(handle, at)
     if offset > len(data):
         msg = f"a block at byte {offset} of {len(data)}"
         raise WeightsError(msg)
-    held = stretch(data, offset, size + TRAILER)
-    if held[size] != PLAIN:
+    held = stretch(data, offset, size + _TRAILER)
+    if held[size] != _PLAIN:
         msg = f"a block at byte {offset} is compressed, which TensorFlow's savers do not do"
         raise WeightsError(msg)
     (expected,) = struct.unpack("<I", held[-4:])
     if checksum(held[: size + 1]) != expected:
         msg = f"the checksum of the block at byte {offset} is wrong"
         raise WeightsError(msg)
-    return without_restarts(held[:size])
+    return _without_restarts(held[:size])
 
 
-def without_restarts(held: memoryview) -> memoryview:
-    """The entries of a block, without the list of places where a search may begin.
-
-    Raises:
-        WeightsError: that list is longer than the block.
-    """
+def _without_restarts(held: memoryview) -> memoryview:
+    """The entries of a block, without the list of places where a search may begin."""
     count = struct.unpack("<I", held[-4:])[0] if len(held) >= 4 else 0
     end = len(held) - 4 * (count + 1)
     if end < 0:
@@ -107,12 +95,8 @@ def without_restarts(held: memoryview) -> memoryview:
     return held[:end]
 
 
-def pairs(held: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield key and value of each entry; of a key only what differs from the one before is held.
-
-    Raises:
-        WeightsError: a name is longer than any, or begins with more than there was before it.
-    """
+def _pairs(held: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield key and value of each entry; of a key only what differs from the one before is held."""
     at, key = 0, b""
     while at < len(held):
         shared, at = varint(held, at)

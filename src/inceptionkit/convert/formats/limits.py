@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from inceptionkit.errors import WeightsError
 from inceptionkit.text import printable
 
-LARGEST_FILE = 2**31  # bytes; protocol buffers' own limit, four times the largest network here
+MAX_WEIGHTS_BYTES = 2**31  # bytes; protocol buffers' own limit, four times the largest network here
 MOST_TENSORS = 10_000  # the family's networks have fewer than 1,000, and training adds its state
 LONGEST_NAME = 1024  # bytes
-MOST_SIZES = 8  # of a tensor's shape
+_MOST_SIZES = 8  # of a tensor's shape
 
 
 def content(path: Path) -> bytes:
@@ -27,12 +27,12 @@ def content(path: Path) -> bytes:
         WeightsError: it cannot be read, is no file, or is larger than any weights of the family.
     """
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             msg = f"{path.name} is no file"
             raise WeightsError(msg)
-        if found.st_size > LARGEST_FILE:
-            msg = f"{path.name} has {found.st_size} bytes, more than any network of the family"
+        if status.st_size > MAX_WEIGHTS_BYTES:
+            msg = f"{path.name} has {status.st_size} bytes, more than any network of the family"
             raise WeightsError(msg)
         return path.read_bytes()
     except OSError as error:
@@ -70,7 +70,7 @@ def floats(data: bytes | bytearray, shape: Sequence[int], kind: str = "<f4") -> 
     Raises:
         WeightsError: `shape` declares another number of values, or none.
     """
-    if len(shape) > MOST_SIZES:
+    if len(shape) > _MOST_SIZES:
         msg = f"a tensor of {len(shape)} dimensions"
         raise WeightsError(msg)
     declared, held = math.prod(shape) * np.dtype(kind).itemsize, len(data)

@@ -16,8 +16,8 @@ from inceptionkit.errors import WeightsError
 
 Value: TypeAlias = int | memoryview  # of a varint; the bytes of every other kind
 
-VARINT, STRETCH = 0, 2
-FIXED = {1: 8, 5: 4}  # kind -> bytes
+_VARINT, _STRETCH = 0, 2
+_FIXED = {1: 8, 5: 4}  # kind -> bytes
 
 
 def varint(data: memoryview, at: int) -> tuple[int, int]:
@@ -65,14 +65,14 @@ def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
     while at < len(message):
         tag, at = varint(message, at)
         number, kind = divmod(tag, 8)
-        if kind == VARINT:
+        if kind == _VARINT:
             value, at = varint(message, at)
             yield number, value
             continue
-        if kind == STRETCH:
+        if kind == _STRETCH:
             length, at = varint(message, at)
-        elif kind in FIXED:
-            length = FIXED[kind]
+        elif kind in _FIXED:
+            length = _FIXED[kind]
         else:
             msg = f"a field of kind {kind} at byte {at}"
             raise WeightsError(msg)
@@ -86,8 +86,8 @@ def messages(message: memoryview, number: int) -> Iterator[memoryview]:
     Raises:
         WeightsError: one of them is a single number.
     """
-    for found, value in fields(message):
-        if found == number:
+    for field, value in fields(message):
+        if field == number:
             if isinstance(value, int):
                 msg = f"field {number} is a number where a message should be"
                 raise WeightsError(msg)
@@ -96,12 +96,12 @@ def messages(message: memoryview, number: int) -> Iterator[memoryview]:
 
 def numbers(message: memoryview, number: int) -> Iterator[int]:
     """Yield the whole numbers of every field `number`, packed or not."""
-    for found, value in fields(message):
-        if found == number:
-            yield from (value,) if isinstance(value, int) else packed(value)
+    for field, value in fields(message):
+        if field == number:
+            yield from (value,) if isinstance(value, int) else _packed(value)
 
 
-def packed(values: memoryview) -> Iterator[int]:
+def _packed(values: memoryview) -> Iterator[int]:
     """Yield whole numbers that lie one behind the other."""
     at = 0
     while at < len(values):

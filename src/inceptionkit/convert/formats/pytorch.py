@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from inceptionkit.errors import WeightsError
 from inceptionkit.files import write_whole
 
-WRAPPERS = ("state_dict", "model", "model_state_dict")  # where training scripts put the tensors
-AGAIN = "the file is damaged or cut short; fetch or copy it again"
+_WRAPPERS = ("state_dict", "model", "model_state_dict")  # where training scripts put the tensors
+_AGAIN = "the file is damaged or cut short; fetch or copy it again"
 
 
 def read(path: Path) -> dict[str, NDArray[Any]]:
@@ -40,9 +40,9 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
     state = state_dict(path, load(path))
     claimed = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
     if claimed > stored:
-        msg = f"{path}: claims {claimed:,} bytes of tensors, but has {stored:,}; {AGAIN}"
+        msg = f"{path}: claims {claimed:,} bytes of tensors, but has {stored:,}; {_AGAIN}"
         raise WeightsError(msg)
-    odd = [name for name, tensor in state.items() if not is_plain(tensor)]
+    odd = [name for name, tensor in state.items() if not _is_plain(tensor)]
     if odd:
         msg = f"{path}: {odd[0]} is no plain array of numbers; save a float32 state dict"
         raise WeightsError(msg)
@@ -59,7 +59,7 @@ def load(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
 
     zipped = is_zipfile(path)
     if zipped:
-        refuse_bomb(path)
+        _refuse_bomb(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # whether it can be read is all that counts
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
@@ -71,17 +71,17 @@ def load(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
                 "run. Save the state dict alone: torch.save(model.state_dict(), ...)"
             )
         else:
-            msg = f"{path}: cannot be read as a PyTorch file ({gist(error)}); {AGAIN}"
+            msg = f"{path}: cannot be read as a PyTorch file ({_gist(error)}); {_AGAIN}"
         raise WeightsError(msg) from error
 
 
-def refuse_bomb(path: Path) -> None:
+def _refuse_bomb(path: Path) -> None:
     """Refuse an archive that unpacks to more than it is: torch stores and never compresses."""
     try:
         with ZipFile(path) as archive:
             parts = archive.infolist()
     except (BadZipFile, OSError, ValueError) as error:
-        msg = f"{path}: cannot be read as a PyTorch file ({gist(error)}); {AGAIN}"
+        msg = f"{path}: cannot be read as a PyTorch file ({_gist(error)}); {_AGAIN}"
         raise WeightsError(msg) from error
     packed = [part.filename for part in parts if part.compress_type != ZIP_STORED]
     if packed or sum(part.file_size for part in parts) > path.stat().st_size:
@@ -97,24 +97,24 @@ def state_dict(path: Path, loaded: object) -> dict[str, Any]:
     """
     import torch
 
-    inner = [loaded[key] for key in WRAPPERS if key in loaded] if isinstance(loaded, dict) else []
+    inner = [loaded[key] for key in _WRAPPERS if key in loaded] if isinstance(loaded, dict) else []
     for candidate in (loaded, *inner):
         if isinstance(candidate, Mapping):
-            found = {
+            tensors = {
                 str(name): value
                 for name, value in candidate.items()
                 if isinstance(value, torch.Tensor)
             }
-            if found:
-                return found
+            if tensors:
+                return tensors
     msg = (
         f"{path}: holds no tensors by name; save the network's state dict, bare or under "
-        f"{', '.join(map(repr, WRAPPERS))}"
+        f"{', '.join(map(repr, _WRAPPERS))}"
     )
     raise WeightsError(msg)
 
 
-def is_plain(tensor: Any) -> bool:  # noqa: ANN401 - torch is not imported here
+def _is_plain(tensor: Any) -> bool:  # noqa: ANN401 - torch is not imported here
     """Whether numpy can hold it."""
     import torch
 
@@ -122,10 +122,10 @@ def is_plain(tensor: Any) -> bool:  # noqa: ANN401 - torch is not imported here
     return bool(dense and not tensor.is_quantized and not tensor.is_complex())
 
 
-def gist(error: Exception) -> str:
+def _gist(error: Exception) -> str:
     """Say in a few words what torch says in a paragraph."""
-    said = str(error).partition("WeightsUnpickler error: ")
-    lines = (said[2] or said[0]).strip().splitlines()
+    parts = str(error).partition("WeightsUnpickler error: ")
+    lines = (parts[2] or parts[0]).strip().splitlines()
     return lines[0].partition(". ")[0] if lines else type(error).__name__
 
 

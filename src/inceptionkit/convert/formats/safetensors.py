@@ -14,9 +14,9 @@ from safetensors.numpy import save
 from inceptionkit.errors import WeightsError
 from inceptionkit.files import write_whole
 
-BFLOAT16 = "BF16"  # the upper half of a float32; numpy has no such type
-DTYPES: Mapping[str, str] = {
-    BFLOAT16: "<u2",
+_BFLOAT16 = "BF16"  # the upper half of a float32; numpy has no such type
+_DTYPES: Mapping[str, str] = {
+    _BFLOAT16: "<u2",
     "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
@@ -41,7 +41,7 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
         what = "is empty" if not data else f"cannot be read as safetensors ({error})"
         msg = f"{path}: {what}; the file is damaged or cut short, fetch or copy it again"
         raise WeightsError(msg) from error
-    odd = [f"{name} ({part['dtype']})" for name, part in parts if part["dtype"] not in DTYPES]
+    odd = [f"{name} ({part['dtype']})" for name, part in parts if part["dtype"] not in _DTYPES]
     if odd:
         msg = f"{path}: {odd[0]} is of a type that weights do not have; save them as float32"
         raise WeightsError(msg)
@@ -50,8 +50,8 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
 
 def array(part: Mapping[str, Any]) -> NDArray[np.float32]:
     """Turn the bytes of a tensor into numbers, without its shape."""
-    stored = np.frombuffer(part["data"], DTYPES[part["dtype"]])
-    if part["dtype"] == BFLOAT16:
+    stored = np.frombuffer(part["data"], _DTYPES[part["dtype"]])
+    if part["dtype"] == _BFLOAT16:
         return (stored.astype(np.uint32) << 16).view(np.float32)
     return stored.astype(np.float32)
 

@@ -28,11 +28,11 @@ from inceptionkit.errors import WeightsError
 
 Tensors: TypeAlias = dict[str, NDArray[np.floating[Any]]]
 
-KINDS: Mapping[int, str] = MappingProxyType({1: "<f4", 2: "<f8"})  # DataType -> numpy's name
-VALUES: Mapping[int, int] = MappingProxyType({1: 5, 2: 6})  # DataType -> field of a TensorProto
-BIG_ENDIAN = 1
-HEADER = b""  # the first key of either format
-SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
+_KINDS: Mapping[int, str] = MappingProxyType({1: "<f4", 2: "<f8"})  # DataType -> numpy's name
+_VALUES: Mapping[int, int] = MappingProxyType({1: 5, 2: 6})  # DataType -> field of a TensorProto
+_BIG_ENDIAN = 1
+_HEADER = b""  # the first key of either format
+_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
 
 
 def read(path: Path) -> Tensors:
@@ -47,8 +47,8 @@ def read(path: Path) -> Tensors:
             claims more than it holds; or a tensor is stored in parts.
     """
     try:
-        index = index_of(path)
-        tensors = slices(path) if index is None else bundle(index)
+        index = _index_of(path)
+        tensors = _slices(path) if index is None else _bundle(index)
     except WeightsError as error:
         msg = f"{path}: no whole TensorFlow checkpoint: {error}; copy or download all its files"
         raise WeightsError(msg) from error
@@ -58,24 +58,20 @@ def read(path: Path) -> Tensors:
     return tensors
 
 
-def index_of(path: Path) -> Path | None:
+def _index_of(path: Path) -> Path | None:
     """Where the index of a checkpoint of version 2 is; None for version 1, which has none."""
-    prefix = SHARD.sub("", str(path))
+    prefix = _SHARD.sub("", str(path))
     index = Path(f"{prefix}.index")
     if path.suffix == ".index":
         return path
     return index if prefix != str(path) or index.is_file() else None
 
 
-def bundle(index: Path) -> Tensors:
-    """Every float tensor of a checkpoint of version 2.
-
-    Raises:
-        WeightsError: as in `read`.
-    """
+def _bundle(index: Path) -> Tensors:
+    """Every float tensor of a checkpoint of version 2."""
     listed = dict(entries(content(index)))
-    header = listed.pop(HEADER, memoryview(b""))
-    if number_in(header, 2) == BIG_ENDIAN:
+    header = listed.pop(_HEADER, memoryview(b""))
+    if number_in(header, 2) == _BIG_ENDIAN:
         msg = "its numbers are stored big end first"
         raise WeightsError(msg)
     shards = number_in(header, 1)
@@ -84,31 +80,27 @@ def bundle(index: Path) -> Tensors:
     left = 0
     for name, entry in listed.items():
         kind, shard = number_in(entry, 1), number_in(entry, 3)
-        if kind not in KINDS:
+        if kind not in _KINDS:
             continue
         if shard not in data:
-            data[shard] = memoryview(content(shard_of(index, shard, shards)))
+            data[shard] = memoryview(content(_shard_of(index, shard, shards)))
             left += len(data[shard])
-        held = values_of(entry, data[shard])
+        held = _values_of(entry, data[shard])
         left -= len(held)
         if left < 0:  # entries that share their bytes would multiply them
             msg = "its tensors overlap"
             raise WeightsError(msg)
-        keep(tensors, name, floats(bytes(held), shape_of(entry, 2), KINDS[kind]))
+        keep(tensors, name, floats(bytes(held), _shape_of(entry, 2), _KINDS[kind]))
     return tensors
 
 
-def shard_of(index: Path, shard: int, shards: int) -> Path:
+def _shard_of(index: Path, shard: int, shards: int) -> Path:
     """Where data file number `shard` of `shards` is."""
     return index.with_name(f"{index.name.removesuffix('.index')}.data-{shard:05}-of-{shards:05}")
 
 
-def values_of(entry: memoryview, data: memoryview) -> memoryview:
-    """The bytes that an entry of the index points to.
-
-    Raises:
-        WeightsError: they lie outside the data, their checksum is wrong, or there are parts.
-    """
+def _values_of(entry: memoryview, data: memoryview) -> memoryview:
+    """The bytes that an entry of the index points to."""
     for _ in messages(entry, 7):
         msg = "a tensor is stored in parts (a partitioned variable), which is not read"
         raise WeightsError(msg)
@@ -124,55 +116,47 @@ def values_of(entry: memoryview, data: memoryview) -> memoryview:
     return held
 
 
-def slices(path: Path) -> Tensors:
-    """Every float tensor of a checkpoint of version 1.
-
-    Raises:
-        WeightsError: as in `read`.
-    """
+def _slices(path: Path) -> Tensors:
+    """Every float tensor of a checkpoint of version 1."""
     declared: dict[bytes, memoryview] = {}
     tensors: Tensors = {}
     for key, record in entries(content(path)):
-        if key == HEADER:
-            declared = {name_in(tensor): tensor for tensor in listed_in(record)}
+        if key == _HEADER:
+            declared = {_name_in(tensor): tensor for tensor in _listed_in(record)}
             continue
         for held in messages(record, 2):
-            name = name_in(held)
+            name = _name_in(held)
             if name not in declared:
                 msg = "a tensor is not in its list"
                 raise WeightsError(msg)
             kind = number_in(declared[name], 3)
-            if kind in KINDS:
-                values = joined(only(held, 3), VALUES[kind])
-                refuse_parts(held)
-                keep(tensors, name, floats(values, shape_of(declared[name], 2), KINDS[kind]))
+            if kind in _KINDS:
+                values = joined(only(held, 3), _VALUES[kind])
+                _refuse_parts(held)
+                keep(tensors, name, floats(values, _shape_of(declared[name], 2), _KINDS[kind]))
     return tensors
 
 
-def listed_in(record: memoryview) -> Iterator[memoryview]:
+def _listed_in(record: memoryview) -> Iterator[memoryview]:
     """What the first record says of each tensor."""
     for meta in messages(record, 1):
         yield from messages(meta, 1)
 
 
-def refuse_parts(held: memoryview) -> None:
-    """Refuse values that are not the whole tensor: a part states where it begins and ends.
-
-    Raises:
-        WeightsError: it does.
-    """
+def _refuse_parts(held: memoryview) -> None:
+    """Refuse values that are not the whole tensor: a part states where it begins and ends."""
     for extent in messages(only(held, 2), 1):
         if len(extent):
             msg = "a tensor is stored in parts (a partitioned variable), which is not read"
             raise WeightsError(msg)
 
 
-def shape_of(message: memoryview, number: int) -> tuple[int, ...]:
+def _shape_of(message: memoryview, number: int) -> tuple[int, ...]:
     """The shape in field `number`."""
     return tuple(number_in(size, 1) for size in messages(only(message, number), 2))
 
 
-def name_in(message: memoryview) -> bytes:
+def _name_in(message: memoryview) -> bytes:
     """The text in field 1."""
     return bytes(only(message, 1))
 

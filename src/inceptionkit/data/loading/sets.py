@@ -74,12 +74,12 @@ def open_and_split(
         dataset=dataset,
         sets=sets,
         sizes=survey(dataset),
-        address=absolute_address(data),
+        address=_absolute_address(data),
         duplicate_groups=duplicate_groups,
     )
 
 
-def absolute_address(data: str | Path) -> str:
+def _absolute_address(data: str | Path) -> str:
     """The address of a dataset as it is understood from any folder."""
     path = Path(data).expanduser()
     elsewhere = "://" in str(data) or (str(data) in BUILT_IN and not path.exists())

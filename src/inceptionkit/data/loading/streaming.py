@@ -26,10 +26,10 @@ from inceptionkit.data.transforms.random_crop import Undecoded, crops_from_encod
 from inceptionkit.data.types import Dataset, Unusable
 from inceptionkit.preprocess import UnusableImage
 
-AHEAD = 4  # batches that are read before they are asked for
-IMAGES_PER_TASK = 8  # images of a worker whose crops are drawn at once
-LOADERS = 2  # blocks that are read at once
-TRIES = 100  # images of a class that may be unusable in a row
+BATCHES_AHEAD = 4  # batches that are read before they are asked for
+_IMAGES_PER_TASK = 8  # images of a worker whose crops are drawn at once
+_BLOCK_THREADS = 2  # blocks that are read at once
+_MAX_SUBSTITUTES = 100  # images of a class that may be unusable in a row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +96,7 @@ class Stream:
         self.begun.clear()
         self.blocks.expect([indices % len(self) for indices in batches])
         self.coming, self.cropping = deque(batches), cropping
-        for indices in islice(self.coming, AHEAD):
+        for indices in islice(self.coming, BATCHES_AHEAD):
             self.begun.append(self._begin(indices, cropping))
 
     def crops(
@@ -113,8 +113,8 @@ class Stream:
             batch = self.begun.popleft()
             crops = batch.result()
             self.blocks.used(at)
-            if len(self.coming) >= AHEAD:
-                self.begun.append(self._begin(self.coming[AHEAD - 1], cropping))
+            if len(self.coming) >= BATCHES_AHEAD:
+                self.begun.append(self._begin(self.coming[BATCHES_AHEAD - 1], cropping))
         else:
             crops = self._begin(indices, cropping).result()
         if self.strict and self.reasons:
@@ -150,8 +150,8 @@ class Stream:
         rows: NDArray[np.int64],
         cropping: Cropping,
     ) -> None:
-        for start in range(0, len(rows), IMAGES_PER_TASK):
-            some = rows[start : start + IMAGES_PER_TASK]
+        for start in range(0, len(rows), _IMAGES_PER_TASK):
+            some = rows[start : start + _IMAGES_PER_TASK]
             raws = [self.blocks.read(at) for at in (indices[some] % len(self)).tolist()]
             crops[some], reasons = crops_from_encoded(raws, cropping, indices[some])
             for place, reason in reasons.items():
@@ -164,8 +164,8 @@ class Stream:
         at = int(index) % len(self)
         same = np.flatnonzero(self.labels.numpy() == int(self.labels[at]))
         after = np.roll(same, -int(np.searchsorted(same, at)) - 1)
-        for other in after[:TRIES].tolist():
-            raw = self.blocks.one(other)
+        for other in after[:_MAX_SUBSTITUTES].tolist():
+            raw = self.blocks.load(other)
             crops, reasons = crops_from_encoded([raw], cropping, np.array([index]))
             if not reasons:
                 crop: NDArray[np.uint8] = crops[0]
@@ -187,7 +187,7 @@ class _BlockReader:
         self.dataset, self.indices = dataset, indices
         starts = np.zeros(0) if dataset.blocks is None else dataset.blocks.starts
         self.block = np.searchsorted(starts, indices, side="right") - 1  # -1: none
-        self.pool = ThreadPoolExecutor(LOADERS, thread_name_prefix="blocks")
+        self.pool = ThreadPoolExecutor(_BLOCK_THREADS, thread_name_prefix="blocks")
         self.wanted: dict[int, Counter[int]] = {}  # block -> how often each image is yet to be used
         self.held: dict[int, Future[dict[int, Undecoded]]] = {}
 
@@ -208,9 +208,9 @@ class _BlockReader:
                 self.held[block] = self.pool.submit(self._load, sorted(self.wanted[block]))
 
     def _load(self, wanted: Sequence[int]) -> dict[int, Undecoded]:
-        return {at: self.one(at) for at in wanted}
+        return {at: self.load(at) for at in wanted}
 
-    def one(self, at: int) -> Undecoded:
+    def load(self, at: int) -> Undecoded:
         """One image, encoded, or why there is none, read by itself."""
         try:
             return self.dataset.read(int(self.indices[at]))
@@ -220,7 +220,7 @@ class _BlockReader:
     def read(self, at: int) -> Undecoded:
         """One image, encoded, or why there is none."""
         held = self.held.get(int(self.block[at]))
-        return self.one(at) if held is None else held.result()[at]
+        return self.load(at) if held is None else held.result()[at]
 
     def used(self, indices: NDArray[np.int64]) -> None:
         """Let go of the blocks of which nothing more is wanted."""

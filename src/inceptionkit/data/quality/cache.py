@@ -1,8 +1,8 @@
-"""What was seen in earlier scans, in the user's cache folder: never beside the data.
+"""Statistics of earlier scans, in the user's cache folder: never beside the data.
 
-One file per address, about 0.9 kB an image. A look is reused while path, size and time of its file
-are what they were; of images that lie in shards, while those of all shards are. What does not come
-from local files, and what is damaged or of another version, is looked at again.
+One file per address, about 0.9 kB an image. An image is remembered while path, size and time of its
+file stay; one in a shard, while those of all shards do. What does not come from local files, and
+what is damaged or of another version, is inspected again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from inceptionkit.preprocess import UnusableImage
 
 Stamps: TypeAlias = NDArray[np.uint64]  # (samples,), or (0,) where nothing can be remembered
 
-VERSION = 1  # of what the fields of a look mean; their layout is compared too
+_STATS_VERSION = 1  # of what the fields of a look mean; their layout is compared too
 
 
 def stamps(dataset: Dataset) -> Stamps:
@@ -48,38 +48,38 @@ def stamps(dataset: Dataset) -> Stamps:
 
 
 def recall(
-    dataset: Dataset, stamps: Stamps, looks: ImageStats, reasons: dict[int, str]
+    dataset: Dataset, stamps: Stamps, stats: ImageStats, reasons: dict[int, str]
 ) -> NDArray[np.bool_]:
     """Fill in what is known of each sample; which ones are, (samples,)."""
-    known = np.zeros(len(looks), np.bool_)
+    known = np.zeros(len(stats), np.bool_)
     if not len(stamps):
         return known
     # whatever a damaged file raises, it is only a cache
     with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         content = io.BytesIO(_place(dataset).read_bytes())
         with np.load(content, allow_pickle=False) as stored:
-            was, seen, told = stored["stamps"], stored["looks"], stored["reasons"]
-        why = {int(stamp): str(reason) for stamp, reason in json.loads(bytes(told))}
-        if seen.dtype != STATS_DTYPE or was.dtype != np.uint64 or len(was) != len(seen):
+            old_stamps, old, texts = stored["stamps"], stored["stats"], stored["reasons"]
+        why = {int(stamp): str(reason) for stamp, reason in json.loads(bytes(texts))}
+        if old.dtype != STATS_DTYPE or old_stamps.dtype != np.uint64 or len(old_stamps) != len(old):
             return known
-        order = np.argsort(was)
-        at = order[np.searchsorted(was, stamps, sorter=order).clip(max=len(was) - 1)]
-        known = was[at] == stamps
-        looks[known] = seen[at[known]]
-        for index in np.flatnonzero(known & ~looks["usable"]).tolist():
+        order = np.argsort(old_stamps)
+        at = order[np.searchsorted(old_stamps, stamps, sorter=order).clip(max=len(old_stamps) - 1)]
+        known = old_stamps[at] == stamps
+        stats[known] = old[at[known]]
+        for index in np.flatnonzero(known & ~stats["usable"]).tolist():
             reasons[index] = why[int(stamps[index])]
     return known
 
 
-def keep(dataset: Dataset, stamps: Stamps, looks: ImageStats, reasons: dict[int, str]) -> None:
+def keep(dataset: Dataset, stamps: Stamps, stats: ImageStats, reasons: dict[int, str]) -> None:
     """Write what is known now; a cache that cannot be written is done without."""
     if not len(stamps):
         return
     place = _place(dataset)
     why = json.dumps([[int(stamps[index]), reason] for index, reason in reasons.items()])
     stream = io.BytesIO()
-    told = np.frombuffer(why.encode(), np.uint8)
-    np.savez(stream, stamps=stamps, looks=looks, reasons=told)
+    texts = np.frombuffer(why.encode(), np.uint8)
+    np.savez(stream, stamps=stamps, stats=stats, reasons=texts)
     with suppress(OSError, RunError):
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, stream.getvalue())
@@ -87,7 +87,7 @@ def keep(dataset: Dataset, stamps: Stamps, looks: ImageStats, reasons: dict[int,
 
 def _place(dataset: Dataset) -> Path:
     address = str(Path(dataset.address).expanduser().absolute())
-    key = sha256(f"{VERSION}\0{address}".encode("utf-8", "surrogateescape"))[:32]
+    key = sha256(f"{_STATS_VERSION}\0{address}".encode("utf-8", "surrogateescape"))[:32]
     return cache_folder() / "check" / f"{key}.npz"
 
 
@@ -119,7 +119,7 @@ def _state(path: Path | None) -> str:
     if path is None:
         return ""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError as error:
         return f"{path}\0{error.errno}"
-    return f"{path}\0{found.st_size}\0{found.st_mtime_ns}"
+    return f"{path}\0{status.st_size}\0{status.st_mtime_ns}"

@@ -19,14 +19,14 @@ from inceptionkit.data.types import SETS
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-LEARNABLE = 20  # images: a class with fewer is hardly learnt
-UNBALANCED = 10.0  # the largest class over the smallest
-DARK = 40  # brightness, 0 to 255, that 95 % of a very dark image's pixels do not exceed
-BLOWN = 225  # brightness that 95 % of a blown image's pixels exceed
-BLANK = 3.0  # standard deviation, 0 to 127.5, of every channel of a blank image: less
-BLURRED, SOFTER = 0.7, 0.25  # softness from which an image is blurred, and above the median
-SMALL_SIDE = 16  # pixels: an image with a shorter side shows next to nothing
-PLAIN_MODES = (b"RGB", b"L", b"1")
+_LEARNABLE = 20  # images: a class with fewer is hardly learnt
+_UNBALANCED = 10.0  # the largest class over the smallest
+_DARK = 40  # brightness, 0 to 255, that 95 % of a very dark image's pixels do not exceed
+_BLOWN = 225  # brightness that 95 % of a blown image's pixels exceed
+_BLANK = 3.0  # standard deviation, 0 to 127.5, of every channel of a blank image: less
+_BLURRED, _SOFTER = 0.7, 0.25  # softness from which an image is blurred, and above the median
+_SMALL_SIDE = 16  # pixels: an image with a shorter side shows next to nothing
+_PLAIN_MODES = (b"RGB", b"L", b"1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,13 @@ class Finding:
 def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
     """Everything worth saying, errors first."""
     counts = class_counts(scan).sum(axis=0)
-    found = [
+    findings = [
         *find_in_classes(scan.dataset.classes, counts),
         *_unusable(scan),
         *_copies(scan, groups),
         *_odd(scan),
     ]
-    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def class_counts(scan: Scan) -> NDArray[np.int64]:
@@ -67,12 +67,12 @@ def across(scan: Scan, group: Group) -> tuple[set[int], set[int]]:
     return set(samples.sets[members].tolist()), set(samples.labels[members].tolist())
 
 
-def looks_blurred(looks: ImageStats) -> NDArray[np.bool_]:
+def _looks_blurred(stats: ImageStats) -> NDArray[np.bool_]:
     """Which images are blurred, and far more than the others: a soft lens is no finding."""
-    judged = looks["softness"][looks["softness"] > 0]
+    judged = stats["softness"][stats["softness"] > 0]
     usual = float(np.median(judged)) if len(judged) else 0.0
-    found: NDArray[np.bool_] = looks["softness"] >= max(BLURRED, usual + SOFTER)
-    return found
+    blurred: NDArray[np.bool_] = stats["softness"] >= max(_BLURRED, usual + _SOFTER)
+    return blurred
 
 
 def find_in_classes(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def find_in_classes(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator
         )
     yield from _few(names, counts)
     some = counts[counts > 0]
-    if len(some) > 1 and some.max() >= UNBALANCED * some.min():
+    if len(some) > 1 and some.max() >= _UNBALANCED * some.min():
         most, least = (int(np.flatnonzero(counts == n)[0]) for n in (some.max(), some.min()))
         yield Finding(
             severity="warning",
@@ -112,7 +112,12 @@ def _few(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator[Finding]:
             MIN_CLASS_IMAGES,
             f"fewer than {MIN_CLASS_IMAGES} images, too few to keep one aside",
         ),
-        ("warning", "few", LEARNABLE, f"fewer than {LEARNABLE} images, too few to learn"),
+        (
+            "warning",
+            "few",
+            _LEARNABLE,
+            f"fewer than {_LEARNABLE} images, too few to learn",
+        ),
     )
     low = 0
     for severity, kind, high, what in rules:
@@ -184,29 +189,29 @@ def _copy_finding(groups: Sequence[Group], kind: str, says: str, advice: str) ->
 
 def _odd(scan: Scan) -> Iterator[Finding]:
     """Images that show little, and those that were read with some care."""
-    looks = scan.looks
-    blank = looks["spread"] < BLANK
-    tiny = looks["usable"] & (np.minimum(looks["height"], looks["width"]) < SMALL_SIDE)
-    small: Severity = "note" if tiny.sum() == looks["usable"].sum() else "warning"
+    stats = scan.stats
+    blank = stats["spread"] < _BLANK
+    tiny = stats["usable"] & (np.minimum(stats["height"], stats["width"]) < _SMALL_SIDE)
+    small: Severity = "note" if tiny.sum() == stats["usable"].sum() else "warning"
     watch = "look at them; remove what shows nothing"
     rules: tuple[tuple[Severity, str, NDArray[np.bool_], str, str], ...] = (
         ("warning", "blank", blank, "blank", "remove them: they show a single colour"),
-        ("warning", "dark", ~blank & (looks["high"] < DARK), "very dark", watch),
-        ("warning", "blown", ~blank & (looks["low"] > BLOWN), "nearly white all over", watch),
-        ("warning", "blurred", ~blank & looks_blurred(looks), "far softer than the rest", watch),
-        (small, "tiny", tiny, f"less than {SMALL_SIDE} pixels high or wide",
+        ("warning", "dark", ~blank & (stats["high"] < _DARK), "very dark", watch),
+        ("warning", "blown", ~blank & (stats["low"] > _BLOWN), "nearly white all over", watch),
+        ("warning", "blurred", ~blank & _looks_blurred(stats), "far softer than the rest", watch),
+        (small, "tiny", tiny, f"less than {_SMALL_SIDE} pixels high or wide",
          "replace them by larger ones, unless they are meant to be so"),
-        ("note", "rotated", looks["orientation"] > 1, "turned by the EXIF data",
+        ("note", "rotated", stats["orientation"] > 1, "turned by the EXIF data",
          "nothing to do: they are turned upright as they are read"),
-        ("note", "deep", looks["deep"], "stored with more than 8 bits a channel",
+        ("note", "deep", stats["deep"], "stored with more than 8 bits a channel",
          "nothing to do: they are scaled to 8 bits"),
-        ("note", "animated", looks["animated"], "animated, or of several pages",
+        ("note", "animated", stats["animated"], "animated, or of several pages",
          "nothing to do: the first frame counts"),
-        ("note", "colours", ~np.isin(looks["mode"], PLAIN_MODES), "neither RGB nor grey",
+        ("note", "colours", ~np.isin(stats["mode"], _PLAIN_MODES), "neither RGB nor grey",
          "nothing to do: they are converted, with transparency on white"),
     )  # fmt: skip
     for severity, kind, which, says, advice in rules:
-        images = np.flatnonzero(which & looks["usable"])
+        images = np.flatnonzero(which & stats["usable"])
         if len(images):
             yield Finding(
                 severity=severity,

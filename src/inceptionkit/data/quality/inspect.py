@@ -16,12 +16,12 @@ from inceptionkit.preprocess import ImageHeader, as_rgb, examine
 ImageStats: TypeAlias = NDArray[np.void]  # rows of STATS_DTYPE, one per image
 Pixels: TypeAlias = NDArray[np.uint8]
 
-SMALL = 160  # pixels: longest side at which brightness and sharpness are judged
+_STATS_SIDE = 160  # pixels: longest side at which brightness and sharpness are judged
 THUMBNAIL = 16  # pixels: side of what near-duplicates are found by
-WHOLE_PIXELS = tuple(THUMBNAIL * 2**power for power in range(1, 8))  # of a side: see `thumbnails`
-STACKED = 1024  # images at once
-SHARP_FROM = 32  # pixels: sharpness of an image with a shorter side is not judged
-KERNEL = 9  # pixels of `SMALL` over which `softness` averages
+_WHOLE_PIXELS = tuple(THUMBNAIL * 2**power for power in range(1, 8))  # of a side: see `thumbnails`
+IMAGES_PER_STACK = 1024  # images at once
+_SHARP_FROM = 32  # pixels: sharpness of an image with a shorter side is not judged
+_BLUR_WIDTH = 9  # pixels of `_STATS_SIDE` over which `softness` averages
 
 STATS_DTYPE = np.dtype(
     [
@@ -52,7 +52,7 @@ def inspect_image(dataset: Dataset, index: int, row: np.void) -> None:
     """
     seen, pixels = _seen(dataset.read(index))
     image = Image.fromarray(pixels)
-    small = image.reduce(max(1, -(-max(image.size) // SMALL)))
+    small = image.reduce(max(1, -(-max(image.size) // _STATS_SIDE)))
     grey = small.convert("L")
     low, high = _brightness(grey)
     row["height"], row["width"] = pixels.shape[:2]
@@ -60,7 +60,7 @@ def inspect_image(dataset: Dataset, index: int, row: np.void) -> None:
     row["orientation"], row["animated"], row["deep"] = seen.orientation, seen.animated, seen.deep
     row["pixels"] = _hash(pixels)
     row["low"], row["high"], row["spread"] = low, high, _spread(small)
-    row["softness"] = softness(grey) if min(pixels.shape[:2]) >= SHARP_FROM else 0.0
+    row["softness"] = softness(grey) if min(pixels.shape[:2]) >= _SHARP_FROM else 0.0
     row["thumbnail"] = _thumbnail(image)
     row["usable"] = True
 
@@ -81,20 +81,20 @@ def thumbnails(pixels: Pixels, threads: int = 1) -> Pixels:
         threads: how many stacks are squeezed at once.
     """
     count, height, width, _ = pixels.shape
-    found = np.empty((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
-    if height != width or height not in WHOLE_PIXELS:
+    small = np.empty((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    if height != width or height not in _WHOLE_PIXELS:
         for at, image in enumerate(pixels):
-            found[at] = thumbnail(image)
-        return found
+            small[at] = thumbnail(image)
+        return small
 
     def squeeze(start: int) -> None:
-        some = pixels[start : start + STACKED]
+        some = pixels[start : start + IMAGES_PER_STACK]
         squeezed = _squeezed(Image.fromarray(some.reshape(-1, width, 3)), len(some))
-        found[start : start + STACKED] = squeezed.reshape(-1, *found.shape[1:])
+        small[start : start + IMAGES_PER_STACK] = squeezed.reshape(-1, *small.shape[1:])
 
     with ThreadPoolExecutor(threads, thread_name_prefix="squeeze") as pool:
-        list(pool.map(squeeze, range(0, count, STACKED)))
-    return found
+        list(pool.map(squeeze, range(0, count, IMAGES_PER_STACK)))
+    return small
 
 
 def _squeezed(stack: Image.Image, count: int) -> Pixels:
@@ -122,11 +122,11 @@ def softness(grey: Image.Image) -> float:
 
 
 def _softness_along(rows: NDArray[np.float32]) -> float:
-    if rows.shape[1] <= KERNEL + 1:
+    if rows.shape[1] <= _BLUR_WIDTH + 1:
         return 0.0
     sums = np.cumsum(rows, axis=1, dtype=np.float32)
-    blurred = (sums[:, KERNEL:] - sums[:, :-KERNEL]) / np.float32(KERNEL)
-    half = KERNEL // 2
+    blurred = (sums[:, _BLUR_WIDTH:] - sums[:, :-_BLUR_WIDTH]) / np.float32(_BLUR_WIDTH)
+    half = _BLUR_WIDTH // 2
     steps = np.abs(np.diff(rows, axis=1))[:, half + 1 : half + blurred.shape[1]]
     left = np.abs(np.diff(blurred, axis=1))
     total = float(steps.sum())

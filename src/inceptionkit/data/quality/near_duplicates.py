@@ -22,13 +22,14 @@ from inceptionkit.data.quality.inspect import THUMBNAIL
 Thumbnails: TypeAlias = NDArray[np.uint8]  # (images, 16, 16, 3)
 Hashes: TypeAlias = NDArray[np.uint64]
 
-RADIUS = 12  # bits in which the hashes of a pair may differ
-BANDS = 7  # of 9 bits: a pair must agree in one of them
-PICTURE, DETAIL = 0.1, 0.2  # most that pictures, and their gradients, may differ; 1 - correlation
-ALIKE = 0.002  # see `detail_limit`
-FLAT = 2.0  # standard deviation of a thumbnail, 0 to 127.5, below which it shows nothing
-PER_ROW = 16  # pairs of one image in a band that are looked at where most are near: the nearest
-ROWS = 2048  # rows or pairs at a time
+_RADIUS = 12  # bits in which the hashes of a pair may differ
+_BANDS = 7  # of 9 bits: a pair must agree in one of them
+MAX_PICTURE_DIFFERENCE = 0.1  # 1 - correlation of two thumbnails
+MAX_DETAIL_DIFFERENCE = 0.2  # of their gradients
+_MAX_ALIKE = 0.002  # see `detail_limit`
+_MIN_SPREAD = 2.0  # standard deviation of a thumbnail, 0 to 127.5, below which it shows nothing
+_PER_ROW = 16  # pairs of one image in a band that are looked at where most are near: the nearest
+_ROWS = 2048  # rows or pairs at a time
 
 _FREQUENCIES = 8
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
@@ -109,13 +110,13 @@ def similar_pairs(
         large group not every pair is among them, but enough to connect it.
     """
     distinct, first = _distinct(thumbnails)
-    shown = distinct[_spread(thumbnails[distinct]) >= FLAT]
+    shown = distinct[_spread(thumbnails[distinct]) >= _MIN_SPREAD]
     with ThreadPoolExecutor(threads, thread_name_prefix="similar") as pool:
         near = _candidates(thumbnails, shown, pool, allows_flip=allows_flip)
-        found = _verified(thumbnails, near, pool)
+        pairs = _verified(thumbnails, near, pool)
     same = np.flatnonzero(first != np.arange(len(first)))
     copies = np.stack([first[same], same, np.zeros_like(same)], axis=1)
-    return np.concatenate([copies, found])
+    return np.concatenate([copies, pairs])
 
 
 def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:
@@ -131,11 +132,11 @@ def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:
     basis = waves.astype(np.float32)
     powers = np.uint64(1) << np.arange(_FREQUENCIES**2, dtype=np.uint64)
     hashes = np.empty(len(thumbnails), np.uint64)
-    for start in range(0, len(thumbnails), ROWS):
-        grey = thumbnails[start : start + ROWS] @ _GREY
+    for start in range(0, len(thumbnails), _ROWS):
+        grey = thumbnails[start : start + _ROWS] @ _GREY
         signs = (basis @ grey @ basis.T > 0).reshape(len(grey), -1)
         signs[:, 0] = False
-        hashes[start : start + ROWS] = (signs * powers).sum(axis=1, dtype=np.uint64)
+        hashes[start : start + _ROWS] = (signs * powers).sum(axis=1, dtype=np.uint64)
     return hashes
 
 
@@ -150,8 +151,8 @@ def detail_limit(thumbnails: Thumbnails) -> float:
 
     Between gradients of unrelated images the mean square of the correlation is about one over
     the count of independent numbers in them: 1/150 for photographs, 1/10 for handwritten digits,
-    of which two by different hands may agree to 97 %. Below 1/100 the limit is `DETAIL`; above, it
-    falls in proportion.
+    of which two by different hands may agree to 97 %. Below 1/100 the limit is
+    `MAX_DETAIL_DIFFERENCE`; above, it falls in proportion.
     """
     chosen = np.random.default_rng(0).permutation(len(thumbnails))[:1000]
     gradients = _unit(_gradients(thumbnails[chosen]))
@@ -159,17 +160,17 @@ def detail_limit(thumbnails: Thumbnails) -> float:
     pairs = len(chosen) * (len(chosen) - 1) / 2
     among = float(square.sum() - np.trace(square)) / 2
     doubt = 1000  # pairs at 1/150 that are added, lest a few copies among few images decide
-    return min(DETAIL, ALIKE * (pairs + doubt) / (among + doubt / 150))
+    return min(MAX_DETAIL_DIFFERENCE, _MAX_ALIKE * (pairs + doubt) / (among + doubt / 150))
 
 
-def picture_difference(one: Thumbnails, other: Thumbnails) -> NDArray[np.float32]:
+def picture_difference(first: Thumbnails, second: Thumbnails) -> NDArray[np.float32]:
     """1 - correlation of each pair, (pairs,): brightness and contrast do not count."""
-    return _difference(_flat(one), _flat(other))
+    return _difference(_flat(first), _flat(second))
 
 
-def detail_difference(one: Thumbnails, other: Thumbnails) -> NDArray[np.float32]:
+def detail_difference(first: Thumbnails, second: Thumbnails) -> NDArray[np.float32]:
     """1 - correlation of each pair's gradients, (pairs,): a common sky, or frame, counts little."""
-    return _difference(_gradients(one), _gradients(other))
+    return _difference(_gradients(first), _gradients(second))
 
 
 def _distinct(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -181,7 +182,7 @@ def _distinct(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.int
     first = firsts[place].astype(np.int64)
     if (words != words[first]).any():  # different thumbnails of one sum: as good as never
         seen: dict[bytes, int] = {}
-        first = np.array([seen.setdefault(one.tobytes(), at) for at, one in enumerate(words)])
+        first = np.array([seen.setdefault(row.tobytes(), at) for at, row in enumerate(words)])
     return np.flatnonzero(first == np.arange(len(first))), first
 
 
@@ -202,12 +203,12 @@ def _candidates(
 
     def in_band(band: int) -> NDArray[np.int64]:
         buckets = _buckets(every, ascending, band)
-        found = (pairs for bucket in buckets for pairs in _near(every, bucket, len(hashes)))
-        return np.concatenate([np.empty((0, 2), np.int64), *found])
+        near = (pairs for bucket in buckets for pairs in _near(every, bucket, len(hashes)))
+        return np.concatenate([np.empty((0, 2), np.int64), *near])
 
-    pairs = np.unique(np.concatenate(list(pool.map(in_band, range(BANDS)))), axis=0)
-    one, other = shown[pairs[:, 0]], shown[pairs[:, 1] % max(1, len(hashes))]
-    ordered = np.stack([np.minimum(one, other), np.maximum(one, other)])
+    pairs = np.unique(np.concatenate(list(pool.map(in_band, range(_BANDS)))), axis=0)
+    first, second = shown[pairs[:, 0]], shown[pairs[:, 1] % max(1, len(hashes))]
+    ordered = np.stack([np.minimum(first, second), np.maximum(first, second)])
     return np.unique(np.stack([*ordered, pairs[:, 1] >= len(hashes)], axis=1), axis=0)
 
 
@@ -216,34 +217,34 @@ def _buckets(
 ) -> Iterator[NDArray[np.int64]]:
     """Hashes that agree in a band: every 7th bit, so that each has low and high frequencies."""
     part = np.zeros(len(hashes), np.uint16)  # short numbers are sorted much faster
-    for place, bit in enumerate(range(1 + band, _FREQUENCIES**2, BANDS)):
+    for place, bit in enumerate(range(1 + band, _FREQUENCIES**2, _BANDS)):
         part |= (hashes[ascending] >> np.uint64(bit) & np.uint64(1)).astype(np.uint16) << place
     turn = np.argsort(part, kind="stable")
     order, part = ascending[turn], part[turn]
     ends = np.flatnonzero(part[1:] != part[:-1]) + 1
     for start, end in pairwise([0, *ends.tolist(), len(order)]):
         # a bucket that does not end: data that look alike, of which neighbours suffice
-        for begin in range(start, end, 2 * ROWS):
-            yield order[begin : min(end, begin + 2 * ROWS)]
+        for begin in range(start, end, 2 * _ROWS):
+            yield order[begin : min(end, begin + 2 * _ROWS)]
 
 
 def _near(hashes: Hashes, bucket: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:
-    """Pairs of a bucket within `RADIUS`; the first is no mirrored one, which follow `count`."""
+    """Pairs of a bucket within `_RADIUS`; the first is no mirrored one, which follow `count`."""
     plain = bucket[bucket < count]
     if len(bucket) < 2 or not len(plain):
         return
     bits = np.bitwise_count(hashes[plain][:, None] ^ hashes[bucket])
-    near = bits <= RADIUS
-    if np.count_nonzero(near) > PER_ROW * len(plain):  # all look alike
+    near = bits <= _RADIUS
+    if np.count_nonzero(near) > _PER_ROW * len(plain):  # all look alike
         nearest = np.zeros_like(near)
-        columns = np.argpartition(bits, PER_ROW, axis=1)[:, :PER_ROW]
+        columns = np.argpartition(bits, _PER_ROW, axis=1)[:, :_PER_ROW]
         np.put_along_axis(nearest, columns, values=True, axis=1)
         near &= nearest
     row, column = np.divmod(np.flatnonzero(near), len(bucket))
-    one, other = plain[row], bucket[column]
-    kept = one < other % count
+    first, second = plain[row], bucket[column]
+    kept = first < second % count
     if kept.any():
-        yield np.stack([one[kept], other[kept]], axis=1)
+        yield np.stack([first[kept], second[kept]], axis=1)
 
 
 def _verified(
@@ -254,24 +255,26 @@ def _verified(
         return pairs
     limit = detail_limit(thumbnails)
 
+    checks = ((picture_difference, MAX_PICTURE_DIFFERENCE), (detail_difference, limit))
+
     def good(start: int) -> NDArray[np.int64]:
-        some = pairs[start : start + ROWS]
-        for differ, most in ((picture_difference, PICTURE), (detail_difference, limit)):
-            other = thumbnails[some[:, 1]]
-            turn = some[:, 2] == 1
-            other[turn] = other[turn][:, :, ::-1]
-            some = some[differ(thumbnails[some[:, 0]], other) <= most]
+        some = pairs[start : start + _ROWS]
+        for difference, most in checks:
+            second = thumbnails[some[:, 1]]
+            flipped = some[:, 2] == 1
+            second[flipped] = second[flipped][:, :, ::-1]
+            some = some[difference(thumbnails[some[:, 0]], second) <= most]
         return some
 
-    return np.concatenate(list(pool.map(good, range(0, len(pairs), ROWS))))
+    return np.concatenate(list(pool.map(good, range(0, len(pairs), _ROWS))))
 
 
 def _spread(thumbnails: Thumbnails) -> NDArray[np.float32]:
     """Standard deviation of each, (images,)."""
-    found = np.empty(len(thumbnails), np.float32)
-    for start in range(0, len(thumbnails), ROWS):
-        found[start : start + ROWS] = _flat(thumbnails[start : start + ROWS]).std(axis=1)
-    return found
+    deviations = np.empty(len(thumbnails), np.float32)
+    for start in range(0, len(thumbnails), _ROWS):
+        deviations[start : start + _ROWS] = _flat(thumbnails[start : start + _ROWS]).std(axis=1)
+    return deviations
 
 
 def _gradients(thumbnails: Thumbnails) -> NDArray[np.float32]:
@@ -283,8 +286,8 @@ def _flat(images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32
     return images.reshape(len(images), prod(images.shape[1:])).astype(np.float32)
 
 
-def _difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    difference: NDArray[np.float32] = 1 - (_unit(one) * _unit(other)).sum(axis=1)
+def _difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    difference: NDArray[np.float32] = 1 - (_unit(first) * _unit(second)).sum(axis=1)
     return difference
 
 

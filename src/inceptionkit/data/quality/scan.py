@@ -24,14 +24,14 @@ class Scan:
     """What one look at each image showed."""
 
     dataset: Dataset
-    looks: ImageStats  # (samples,) rows of STATS_DTYPE; those of unusable images are empty
+    stats: ImageStats  # (samples,) rows of STATS_DTYPE; those of unusable images are empty
     reasons: Mapping[int, str]  # index of a sample that cannot be used -> why
-    remembered: int  # how many looks were remembered from an earlier scan
+    remembered: int  # how many images were remembered from an earlier scan
 
     @property
     def usable(self) -> NDArray[np.int64]:
         """Indices of the samples that can be used."""
-        return np.flatnonzero(self.looks["usable"])
+        return np.flatnonzero(self.stats["usable"])
 
     @property
     def unusable(self) -> tuple[Unusable, ...]:
@@ -43,7 +43,7 @@ class Scan:
     def groups(self, threads: int = 1) -> tuple[Group, ...]:
         """Images that show the same picture."""
         usable = self.usable
-        seen, allows_flip = self.looks[usable], self.dataset.allows_flip
+        seen, allows_flip = self.stats[usable], self.dataset.allows_flip
         return find_groups(
             seen["thumbnail"],
             usable,
@@ -65,16 +65,16 @@ def scan(dataset: Dataset, *, threads: int, progress: Callable[[int], None] | No
         progress: called in the calling thread with the count of images done so far.
     """
     count = len(dataset.samples)
-    looks = np.zeros(count, STATS_DTYPE)
+    stats = np.zeros(count, STATS_DTYPE)
     reasons: dict[int, str] = {}
     stamps = cache.stamps(dataset)
-    known = cache.recall(dataset, stamps, looks, reasons)
+    known = cache.recall(dataset, stamps, stats, reasons)
     new = np.flatnonzero(~known)
 
     def some(indices: NDArray[np.int64]) -> int:
         for index in indices.tolist():
             try:
-                inspect_image(dataset, index, looks[index])
+                inspect_image(dataset, index, stats[index])
             except UnusableImage as error:
                 reasons[index] = error.reason
         return len(indices)
@@ -90,11 +90,11 @@ def scan(dataset: Dataset, *, threads: int, progress: Callable[[int], None] | No
     finally:
         pool.shutdown(cancel_futures=True)
     if len(new):
-        cache.keep(dataset, stamps, looks, reasons)
-    return Scan(dataset, looks, reasons, count - len(new))
+        cache.keep(dataset, stamps, stats, reasons)
+    return Scan(dataset, stats, reasons, count - len(new))
 
 
-def stored(found: Scan, key: str) -> dict[str, int]:
+def stored(scan: Scan, key: str) -> dict[str, int]:
     """How many usable images have each "mode" or "format", most first."""
-    words = found.looks[key][found.usable].tolist()
+    words = scan.stats[key][scan.usable].tolist()
     return {word.decode(): number for word, number in Counter(words).most_common()}

@@ -12,19 +12,29 @@ from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan, stored
 from inceptionkit.data.types import SETS
 
-LISTED = ("blank", "dark", "blown", "blurred", "tiny", "rotated", "deep", "animated", "colours")
+_LISTED = (
+    "blank",
+    "dark",
+    "blown",
+    "blurred",
+    "tiny",
+    "rotated",
+    "deep",
+    "animated",
+    "colours",
+)
 
 
-def summary(found: Scan, groups: Sequence[Group], findings: Sequence[Finding]) -> dict[str, Any]:
+def summary(scan: Scan, groups: Sequence[Group], findings: Sequence[Finding]) -> dict[str, Any]:
     """What `check --json` prints of the images."""
-    dataset, unusable = found.dataset, found.unusable
-    counts = class_counts(found)
+    dataset, unusable = scan.dataset, scan.unusable
+    counts = class_counts(scan)
     names = dataset.samples.names
-    images = {one.kind: [names[i] for i in one.images] for one in findings}
+    images = {item.kind: [names[i] for i in item.images] for item in findings}
     return {
-        "images": len(found.usable) + len(unusable),
-        "usable": len(found.usable),
-        "unusable": [{"path": one.name, "reason": one.reason} for one in unusable],
+        "images": len(scan.usable) + len(unusable),
+        "usable": len(scan.usable),
+        "unusable": [{"path": item.name, "reason": item.reason} for item in unusable],
         "classes": dict(zip(dataset.classes, counts.sum(axis=0).tolist(), strict=True)),
         "splits": {
             name: {
@@ -34,27 +44,27 @@ def summary(found: Scan, groups: Sequence[Group], findings: Sequence[Finding]) -
             for name, row in zip((*SETS, "all"), counts, strict=True)
             if row.any()
         },
-        "duplicates": [_group_result(found, group) for group in groups],
+        "duplicates": [_group_result(scan, group) for group in groups],
         "findings": [
             {
-                "severity": one.severity,
-                "kind": one.kind,
-                "says": one.says,
-                "advice": one.advice,
-                "images": len(one.images),
+                "severity": item.severity,
+                "kind": item.kind,
+                "says": item.says,
+                "advice": item.advice,
+                "images": len(item.images),
             }
-            for one in findings
+            for item in findings
         ],
-        **{kind: images.get(kind, []) for kind in LISTED},
-        "sizes": _sizes(found),
-        **{f"{key}s": stored(found, key) for key in ("mode", "format")},
-        "remembered": found.remembered,
+        **{kind: images.get(kind, []) for kind in _LISTED},
+        "sizes": _sizes(scan),
+        **{f"{key}s": stored(scan, key) for key in ("mode", "format")},
+        "remembered": scan.remembered,
     }
 
 
-def _group_result(found: Scan, group: Group) -> dict[str, Any]:
-    samples, classes = found.dataset.samples, found.dataset.classes
-    sets, labels = across(found, group)
+def _group_result(scan: Scan, group: Group) -> dict[str, Any]:
+    samples, classes = scan.dataset.samples, scan.dataset.classes
+    sets, labels = across(scan, group)
     return {
         "paths": [samples.names[i] for i in group.members],
         "exact": group.exact,
@@ -64,13 +74,13 @@ def _group_result(found: Scan, group: Group) -> dict[str, Any]:
     }
 
 
-def _sizes(found: Scan) -> dict[str, list[int]] | None:
+def _sizes(scan: Scan) -> dict[str, list[int]] | None:
     """Height and width, in pixels: the smallest of each, the median, the largest."""
-    looks = found.looks[found.usable]
-    if not len(looks):
+    stats = scan.stats[scan.usable]
+    if not len(stats):
         return None
     quantiles = {
-        side: np.percentile(looks[side], (0, 50, 100)).astype(int).tolist()
+        side: np.percentile(stats[side], (0, 50, 100)).astype(int).tolist()
         for side in ("height", "width")
     }
     return {

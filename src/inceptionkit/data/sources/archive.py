@@ -18,7 +18,7 @@ from inceptionkit.data.sources.layout import (
     sorted_classes,
 )
 from inceptionkit.data.storage import Container, File, Member, UnreadableShard, each_shard
-from inceptionkit.data.storage.file import said
+from inceptionkit.data.storage.file import reason_of
 from inceptionkit.data.storage.open import open_container, shard_sets
 from inceptionkit.data.storage.types import gathered
 from inceptionkit.data.types import (
@@ -38,7 +38,7 @@ _DEEPEST = 100  # folders in folders; more is a trick
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shard:
+class _Shard:
     """One zip or tar and the images in it."""
 
     container: Container
@@ -54,7 +54,7 @@ class Archives:
     classes: tuple[str, ...]
     samples: SampleTable
     allows_flip: bool
-    shards: Sequence[Shard]
+    shards: Sequence[_Shard]
     starts: NDArray[np.int64]  # index of the first sample of each shard, and the count of samples
     skipped: tuple[Unusable, ...]
 
@@ -70,7 +70,7 @@ class Archives:
         try:
             return shard.container.read(place)
         except OSError as error:
-            reason = f"the shard {shard.container.file.name} cannot be read: {said(error)}"
+            reason = f"the shard {shard.container.file.name} cannot be read: {reason_of(error)}"
             raise UnusableImage(reason) from error
 
     @property
@@ -116,22 +116,17 @@ def open_archives(address: str, files: Sequence[File]) -> Archives:
     return Archives(address, classes, samples, allows_flip, shards, starts, skipped)
 
 
-def _open_shard(file: File) -> Shard:
-    """What a zip or tar holds, from the cache if it is known.
-
-    Raises:
-        UnreadableShard: it is missing, or nothing in it can be read.
-        DataError: its layout is not clear.
-    """
+def _open_shard(file: File) -> _Shard:
+    """What a zip or tar holds, from the cache if it is known."""
     container = open_container(file)
     try:
         identity = file.identity()
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
-        reason = "is missing" if missing else f"cannot be read ({said(error)})"
+        reason = "is missing" if missing else f"cannot be read ({reason_of(error)})"
         raise UnreadableShard(file.where, reason) from error
     if (known := index_cache.shard(identity)) is not None:
-        return Shard(container, known)
+        return _Shard(container, known)
     members, damage = gathered(container, webdataset.is_label)
     try:
         if webdataset.is_webdataset(members):
@@ -145,10 +140,10 @@ def _open_shard(file: File) -> Shard:
         raise UnreadableShard(file.where, reason) from error
     if not damage:
         index_cache.keep_shard(identity, listing, always=file.chunk is not None)
-    return Shard(container, listing, damage)
+    return _Shard(container, listing, damage)
 
 
-def _named_by_shard(shard: Shard, files: int) -> tuple[Unusable, ...]:
+def _named_by_shard(shard: _Shard, files: int) -> tuple[Unusable, ...]:
     """What could not be listed in a shard, named as its images are."""
     if files == 1:
         return shard.listing.skipped
@@ -156,7 +151,7 @@ def _named_by_shard(shard: Shard, files: int) -> tuple[Unusable, ...]:
     return tuple(Unusable(f"{name}/{image.name}", image.reason) for image in shard.listing.skipped)
 
 
-def _names(shards: Sequence[Shard], files: int) -> Sequence[str]:
+def _names(shards: Sequence[_Shard], files: int) -> Sequence[str]:
     """Names of all images; the shard's comes first where there are several."""
     if files == 1:
         return shards[0].listing.names
@@ -165,7 +160,7 @@ def _names(shards: Sequence[Shard], files: int) -> Sequence[str]:
     ]
 
 
-def _sets(address: str, shards: Sequence[Shard]) -> NDArray[np.int8]:
+def _sets(address: str, shards: Sequence[_Shard]) -> NDArray[np.int8]:
     """The set of each image: its shard's, or that of its folder in the shard."""
     named = shard_sets(address, (shard.container.file.name for shard in shards))
     columns = [
@@ -192,11 +187,7 @@ def _merged(
 
 
 def _numbers(address: str, class_names: Sequence[str], classes: Sequence[str]) -> Mapping[str, int]:
-    """The class that each label names, or counts to from 0.
-
-    Raises:
-        DataError: a label is neither the name nor the number of a class.
-    """
+    """The class that each label names, or counts to from 0."""
     index = {name: label for label, name in enumerate(classes)}
     for word in class_names:
         if word not in index and word.isdecimal() and int(word) < len(classes):
@@ -214,9 +205,6 @@ def _arrange(address: str, members: Sequence[Member]) -> Listing:
     A folder that holds everything is looked through. Two members of one name count as unusable
     but for the last, which is the one that unpacking would leave; so do names that lead out of
     the archive.
-
-    Raises:
-        DataError: there is no image, a class folder holds none, or the layout is not clear.
     """
     places: dict[str, tuple[int, ...]] = {}
     tree = _Tree()

@@ -27,10 +27,10 @@ from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
 
-FORMAT = 2
+_INDEX_FORMAT = 2
 _CODE = ("utf-8", "surrogatepass")
 WORTH_KEEPING = 10_000  # images; fewer are listed faster than anybody notices
-SETTLED_NS = 2_000_000_000  # a folder changed so recently may change again within one clock tick
+_SETTLED_NS = 2_000_000_000  # a folder changed so recently may change again within one clock tick
 
 
 def cache_folder() -> Path:
@@ -52,7 +52,7 @@ def folder(root: Path) -> Listing | None:
 
 def keep_folder(root: Path, listing: Listing, visited: Mapping[str, int]) -> None:
     """Keep the index of a folder, given the time of change of each folder before it was listed."""
-    settled = time_ns() - max(visited.values()) > SETTLED_NS
+    settled = time_ns() - max(visited.values()) > _SETTLED_NS
     readable = not any(s.reason.startswith("cannot be read") for s in listing.skipped)
     if settled and readable and len(listing) >= WORTH_KEEPING:
         _keep(_key("folder", str(root.resolve())), listing, visited)
@@ -94,7 +94,7 @@ def _key(kind: str, identity: str) -> Path:
 def _keep(path: Path, listing: Listing, visited: Mapping[str, int]) -> None:
     """Write an index, if the cache can be written."""
     about = {
-        "format": FORMAT,
+        "format": _INDEX_FORMAT,
         "class_names": listing.class_names,
         "skipped": [asdict(skipped) for skipped in listing.skipped],
         "visited": dict(visited),
@@ -114,11 +114,7 @@ def _keep(path: Path, listing: Listing, visited: Mapping[str, int]) -> None:
 
 
 def _load(path: Path) -> tuple[Listing, dict[str, int]]:
-    """Read an index.
-
-    Raises:
-        One of `_BROKEN`: there is none, or it is damaged or of another version.
-    """
+    """Read an index."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         about = json.loads(stored["about"].tobytes())
         names = stored["names"].tobytes().decode(*_CODE)
@@ -130,7 +126,7 @@ def _load(path: Path) -> tuple[Listing, dict[str, int]]:
             places=stored["places"],
             skipped=tuple(Unusable(**skipped) for skipped in about["skipped"]),
         )
-    if about["format"] != FORMAT or not _fits(listing):
+    if about["format"] != _INDEX_FORMAT or not _fits(listing):
         msg = "an index of another version, or damaged"
         raise ValueError(msg)
     return listing, about["visited"]

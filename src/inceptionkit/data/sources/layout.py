@@ -16,7 +16,7 @@ from inceptionkit.preprocess import EXTENSIONS
 from inceptionkit.text import printable
 
 LINK_BACK = "links to a folder that is listed already"
-LOOSE = "lies outside of the class folders"
+_LOOSE = "lies outside of the class folders"
 _JUNK = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
 _INTO_CLASSES = "put one folder per class into it"
 
@@ -134,7 +134,7 @@ def arrange(address: str, tree: Tree) -> Listing:
         address,
         images=len(columns.labels),
         empty=not (top.folders or top.images or top.others or tree.skipped),
-        loose=[image.name for image in tree.skipped if image.reason == LOOSE],
+        loose=[image.name for image in tree.skipped if image.reason == _LOOSE],
     )
     _refuse_bare(address, tree, columns.bare)
     return columns.listing(tree.skipped)
@@ -182,7 +182,7 @@ def _sets(
         return {None: ""}
     _refuse_mixture(address, tree, top, named, flat)
     columns.bare.extend(place for place in named if not inside[place].folders)
-    tree.skipped.extend(Unusable(printable(path), LOOSE) for path in top.images)
+    tree.skipped.extend(Unusable(printable(path), _LOOSE) for path in top.images)
     return {given: place for given in SETS for place in named if named[place] == given}
 
 
@@ -205,7 +205,7 @@ def _refuse_mixture(
 def _add_classes(tree: Tree, place: str, given: SetName | None, columns: _Columns) -> None:
     """Add the images of each class folder in `place`."""
     inside = tree.list_folder(place)
-    tree.skipped.extend(Unusable(printable(path), LOOSE) for path in inside.images)
+    tree.skipped.extend(Unusable(printable(path), _LOOSE) for path in inside.images)
     number = SETS.index(given) if given else -1
     for folder in sorted(inside.folders, key=lambda name: f"{name}/"):  # as whole paths sort
         paths = list(tree.walk(folder))

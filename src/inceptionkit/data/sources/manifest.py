@@ -19,9 +19,9 @@ from inceptionkit.errors import did_you_mean
 from inceptionkit.text import printable
 
 TABLES = (".csv", ".tsv")
-LINES = (".jsonl", ".ndjson")
-NEEDED = ("path", "label")
-COLUMNS = (*NEEDED, "split")  # others are passed over
+_LINES = (".jsonl", ".ndjson")
+_NEEDED = ("path", "label")
+_COLUMNS = (*_NEEDED, "split")  # others are passed over
 
 
 class _Line(NamedTuple):
@@ -35,7 +35,7 @@ class _Line(NamedTuple):
 
 def is_manifest(path: Path) -> bool:
     """Whether a file is a manifest, by the end of its name."""
-    return path.suffix.lower() in (*TABLES, *LINES) and path.is_file()
+    return path.suffix.lower() in (*TABLES, *_LINES) and path.is_file()
 
 
 def open_manifest(address: str, path: Path) -> Folder:
@@ -50,8 +50,8 @@ def open_manifest(address: str, path: Path) -> Folder:
     faults: list[Unusable] = []
     lines = list(_lines(address, path, faults))
     _refuse_splits(address, lines)
-    found = _consistent(path.name, lines, faults)
-    rows = [row for line in found if (row := _row(path, line, faults))]
+    consistent = _consistent(path.name, lines, faults)
+    rows = [row for line in consistent if (row := _row(path, line, faults))]
     if not rows:
         first = f" ({faults[0].name}: {faults[0].reason})" if faults else ""
         wrong = f"it names no image that is there{first}"
@@ -67,10 +67,10 @@ def _lines(address: str, path: Path, faults: list[Unusable]) -> Iterator[_Line]:
     """The lines that can be used; the others are noted."""
     records = _records(address, path, faults)
     for number, record in records:
-        values = {name: str(record.get(name) or "").strip() for name in COLUMNS}
+        values = {name: str(record.get(name) or "").strip() for name in _COLUMNS}
         if isinstance(record.get("label"), int):
             values["label"] = str(record["label"])  # also 0 and False are names of classes
-        missing = [name for name in NEEDED if not values[name]]
+        missing = [name for name in _NEEDED if not values[name]]
         if missing:
             faults.append(_fault(path.name, number, f"has no {' and no '.join(missing)}"))
             continue
@@ -90,7 +90,7 @@ def _records(
         wrong = f"cannot be read: {(error.strerror or str(error)).lower()}"
         raise checks.data_error(address, wrong, "check its permissions") from error
     text = _text(content)
-    if path.suffix.lower() in LINES:
+    if path.suffix.lower() in _LINES:
         return _json_lines(address, path.name, text, faults)
     return _table(address, path, text, faults)
 
@@ -141,7 +141,7 @@ def _json_lines(
             faults.append(_fault(name, number, "is no JSON object"))
             continue
         seen |= dict.fromkeys(record)
-        good += all(column in record for column in NEEDED)
+        good += all(column in record for column in _NEEDED)
         yield number, record
     if not good:
         _refuse_columns(address, list(seen))
@@ -151,12 +151,12 @@ def _refuse_columns(address: str, columns: list[str]) -> None:
     """Refuse a manifest that is empty, lacks a column, or has `split` misspelt."""
     if not columns:
         raise checks.data_error(address, "it is empty", "name images in it, by path and label")
-    for wanted in COLUMNS:
+    for wanted in _COLUMNS:
         if wanted in columns:
             continue
-        others = [name for name in columns if name not in COLUMNS]
+        others = [name for name in columns if name not in _COLUMNS]
         near = get_close_matches(wanted, others, n=1)
-        if wanted in NEEDED or near:
+        if wanted in _NEEDED or near:
             wrong = f"no column {wanted!r} among {', '.join(map(_short, columns))}"
             advice = f"did you mean {_short(near[0])!r}? Call it {wanted!r}" if near else "add it"
             raise checks.data_error(address, wrong, advice)

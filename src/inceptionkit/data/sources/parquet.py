@@ -131,18 +131,18 @@ def _features(schema: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - pyarr
 def _image_column(arrow: Any, where: str, schema: Any) -> str:  # noqa: ANN401
     """Leaf column of the encoded bytes: of `image`, or of the only column that could be it."""
     leaves = {}
-    for one in schema:
-        kind = one.type
+    for column in schema:
+        kind = column.type
         if arrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-            leaves[one.name] = f"{one.name}.bytes"
+            leaves[column.name] = f"{column.name}.bytes"
         elif arrow.types.is_binary(kind) or arrow.types.is_large_binary(kind):
-            leaves[one.name] = one.name
+            leaves[column.name] = column.name
     return leaves[_chosen(where, "image", list(leaves), schema)]
 
 
 def _label_column(where: str, schema: Any, features: dict[str, dict[str, Any]]) -> str:  # noqa: ANN401
     """`label`, or the only column that is noted as a class label."""
-    noted = [name for name, one in features.items() if one.get("_type") == "ClassLabel"]
+    noted = [name for name, feature in features.items() if feature.get("_type") == "ClassLabel"]
     candidates = ["label"] if "label" in schema.names else noted
     return _chosen(where, "label", candidates, schema)
 

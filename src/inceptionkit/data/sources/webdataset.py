@@ -21,14 +21,14 @@ from inceptionkit.text import printable
 LAYOUT = (
     "it must hold class folders, or images with a .cls, .txt or .json of the same name beside each"
 )
-LABELS = (".cls", ".json", ".txt")  # the first that is there counts
-KEYS = ("cls", "label", "class")  # of a .json, the first that is there counts
+_LABELS = (".cls", ".json", ".txt")  # the first that is there counts
+_KEYS = ("cls", "label", "class")  # of a .json, the first that is there counts
 _MOST = 2**20  # bytes of a label's file
 
 
 def is_label(path: str, size: int) -> bool:
     """Whether a member says what an image shows."""
-    return size <= _MOST and path.lower().endswith(LABELS)
+    return size <= _MOST and path.lower().endswith(_LABELS)
 
 
 def is_webdataset(members: Sequence[Member]) -> bool:
@@ -77,12 +77,8 @@ def _is_input(path: str) -> bool:
 
 
 def _label(given: dict[str, bytes]) -> str:
-    """The class that a sample's label names, as a word.
-
-    Raises:
-        ValueError: it names none, and why.
-    """
-    ending = next((one for one in LABELS if one in given), None)
+    """The class that a sample's label names, as a word."""
+    ending = next((kind for kind in _LABELS if kind in given), None)
     if ending is None:
         msg = "there is no .cls, .txt or .json beside it"
         raise ValueError(msg)
@@ -96,14 +92,14 @@ def _label(given: dict[str, bytes]) -> str:
 
 def _from_json(text: str) -> str:
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         msg = "its .json is damaged"
         raise ValueError(msg) from None
-    if isinstance(found, dict):
-        found = next((found[key] for key in KEYS if key in found), None)
-    is_label = isinstance(found, int | str) and not isinstance(found, bool)
-    return str(found).strip() if is_label else ""
+    if isinstance(value, dict):
+        value = next((value[key] for key in _KEYS if key in value), None)
+    is_label = isinstance(value, int | str) and not isinstance(value, bool)
+    return str(value).strip() if is_label else ""
 
 
 def class_names(shard: File) -> tuple[str, ...] | None:
@@ -120,20 +116,20 @@ def class_names(shard: File) -> tuple[str, ...] | None:
         with suppress(OSError):
             text = beside.read(0, _MOST).decode("utf-8-sig", "replace")
             names = text.split("\n") if name.endswith(".txt") else _listed(beside.where, text)
-            return unique_names(printable(one.strip()) for one in names if one.strip())
+            return unique_names(printable(name.strip()) for name in names if name.strip())
     return None
 
 
 def _listed(where: str, text: str) -> list[str]:
     """The names in a JSON text, by their numbers."""
     try:
-        found: Any = json.loads(text)
-        if isinstance(found, dict):
-            by_name = all(isinstance(number, int) for number in found.values())
-            numbered = found.items() if by_name else [(name, int(n)) for n, name in found.items()]
-            found = [name for name, _ in sorted(numbered, key=lambda pair: pair[1])]
-        if isinstance(found, list) and all(isinstance(name, str) for name in found):
-            return found
+        names: Any = json.loads(text)
+        if isinstance(names, dict):
+            by_name = all(isinstance(number, int) for number in names.values())
+            numbered = names.items() if by_name else [(name, int(n)) for n, name in names.items()]
+            names = [name for name, _ in sorted(numbered, key=lambda pair: pair[1])]
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            return names
     except (ValueError, TypeError, RecursionError):
         pass
     wrong = "it is no list of names, and no object of names and numbers"

@@ -20,7 +20,7 @@ def expand(pattern: str) -> list[str]:
     Raises:
         DataError: a range runs backwards, or stands for too many files.
     """
-    ranges = [_numbers(pattern, *found) for found in _RANGE.findall(pattern)]
+    ranges = [_numbers(pattern, *bounds) for bounds in _RANGE.findall(pattern)]
     between = _RANGE.sub("\0", pattern).split("\0")
     count = 1
     for numbers in ranges:

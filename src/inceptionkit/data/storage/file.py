@@ -84,8 +84,8 @@ class Local:
 
     def identity(self) -> str:
         """Path, size and time of change."""
-        found = self.path.stat()
-        return f"{self.path.resolve()}\0{found.st_size}\0{found.st_mtime_ns}"
+        status = self.path.stat()
+        return f"{self.path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
 
     def read(self, start: int, stop: int) -> bytes:
         """Some of the bytes."""
@@ -129,10 +129,10 @@ class _Stream(io.RawIOBase):
         return self.at
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        found = self.file.read(self.at, self.at + len(buffer))
-        buffer[: len(found)] = found
-        self.at += len(found)
-        return len(found)
+        data = self.file.read(self.at, self.at + len(buffer))
+        buffer[: len(data)] = data
+        self.at += len(data)
+        return len(data)
 
 
 def each_shard(
@@ -156,7 +156,7 @@ def each_shard(
     return good, tuple(bad)
 
 
-def said(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What an error of the system says, in lower case."""
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(words).splitlines()[0].lower()

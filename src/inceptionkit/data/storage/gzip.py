@@ -69,15 +69,15 @@ class Inflated:
         Raises:
             OSError: the file is damaged, or grows beyond all measure.
         """
-        found = bytearray()
+        data = bytearray()
         with self.lock:
             self._go_to(start)
-            while len(found) < stop - start:
+            while len(data) < stop - start:
                 begin = self.cursor.at - len(self.rest)
-                found += self.rest[start + len(found) - begin : stop - begin]
-                if len(found) < stop - start and not self._step():
+                data += self.rest[start + len(data) - begin : stop - begin]
+                if len(data) < stop - start and not self._step():
                     break
-        return bytes(found)
+        return bytes(data)
 
     def beside(self, name: str) -> File:
         """A file beside the gzip file."""

@@ -11,11 +11,11 @@ from time import sleep
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from inceptionkit.data.storage.file import said
+from inceptionkit.data.storage.file import reason_of
 from inceptionkit.errors import DataError, did_you_mean
 from inceptionkit.text import printable
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 PACKAGES = {
     "http": "aiohttp",
@@ -26,10 +26,10 @@ PACKAGES = {
 }
 """What fsspec needs for each kind of address; all are in the extra `remote`."""
 
-BLOCK = 2**22  # bytes of one request: few requests for many small images that lie together
-KEPT_BLOCKS = 16  # in memory, of all files of one source
-PAUSES = (0.1, 0.5)  # seconds before each further try
-STALLED = 60.0  # seconds without a byte after which a request is given up
+BLOCK_BYTES = 2**22  # bytes of one request: few requests for many small images that lie together
+_BLOCKS_KEPT = 16  # in memory, of all files of one source
+RETRY_PAUSES = (0.1, 0.5)  # seconds before each further try
+_STALLED_SECONDS = 60.0  # seconds without a byte after which a request is given up
 
 
 def is_remote(address: str) -> bool:
@@ -41,18 +41,14 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
-def scheme(address: str) -> str:
-    """How the address is reached: "https", "s3", ...
-
-    Raises:
-        DataError: in a way that is not known here.
-    """
-    found = address.partition("://")[0].lower()
-    if found not in PACKAGES:
-        advice = did_you_mean(found, tuple(PACKAGES))
-        msg = f"{printable(address)}: {found}:// is no address of images; {advice}"
+def _scheme(address: str) -> str:
+    """How the address is reached: "https", "s3", ..."""
+    kind = address.partition("://")[0].lower()
+    if kind not in PACKAGES:
+        advice = did_you_mean(kind, tuple(PACKAGES))
+        msg = f"{printable(address)}: {kind}:// is no address of images; {advice}"
         raise DataError(msg)
-    return found
+    return kind
 
 
 def file_system(address: str) -> Any:  # noqa: ANN401 - fsspec has no types
@@ -63,7 +59,7 @@ def file_system(address: str) -> Any:  # noqa: ANN401 - fsspec has no types
     """
     import fsspec
 
-    kind = scheme(address)
+    kind = _scheme(address)
     try:
         return fsspec.filesystem(kind, **_patience(kind))
     except ImportError as error:
@@ -81,19 +77,19 @@ def _patience(kind: str) -> dict[str, Any]:
         return {}
     from aiohttp import ClientTimeout
 
-    patience = ClientTimeout(total=None, sock_connect=STALLED, sock_read=STALLED)
+    patience = ClientTimeout(total=None, sock_connect=_STALLED_SECONDS, sock_read=_STALLED_SECONDS)
     return {"client_kwargs": {"timeout": patience}}
 
 
 def children(address: str) -> list[str]:
     """Addresses of what lies in a remote folder; empty if it is none, or cannot be listed."""
     files = file_system(address)
-    start = f"{scheme(address)}://"
+    start = f"{_scheme(address)}://"
     try:
-        found = _tried(lambda: files.ls(address, detail=False))
+        listed = _tried(lambda: files.ls(address, detail=False))
     except OSError:
         return []
-    named = [name if name.startswith(start) else start + name.lstrip("/") for name in found]
+    named = [name if name.startswith(start) else start + name.lstrip("/") for name in listed]
     return sorted(name for name in named if name.rstrip("/") != address.rstrip("/"))
 
 
@@ -110,7 +106,7 @@ class Recent:
             known = self.kept.get(key)
             block = self.kept.setdefault(key, Future()) if known is None else known
             self.kept.move_to_end(key)
-            if len(self.kept) > KEPT_BLOCKS:
+            if len(self.kept) > _BLOCKS_KEPT:
                 self.kept.popitem(last=False)
         if known is None:
             self._fill(key, block, fetch)
@@ -134,7 +130,7 @@ class Remote:
     files: Any  # fsspec's file system
     recent: Recent
     known: dict[str, Any] | None = None  # what the file system says of it
-    chunk: int | None = BLOCK
+    chunk: int | None = BLOCK_BYTES
 
     def info(self) -> dict[str, Any]:
         """What the file system says of it.
@@ -143,11 +139,11 @@ class Remote:
             OSError: it is not there, or its size is not told.
         """
         if self.known is None:
-            found: dict[str, Any] = _tried(lambda: self.files.info(self.where))
-            if found.get("size") is None:
+            details: dict[str, Any] = _tried(lambda: self.files.info(self.where))
+            if details.get("size") is None:
                 msg = "the server does not tell its size"
                 raise OSError(msg)
-            self.known = found
+            self.known = details
         return self.known
 
     def size(self) -> int:
@@ -156,19 +152,19 @@ class Remote:
 
     def identity(self) -> str:
         """Address, size, and whatever the server gives that changes with the content."""
-        found = self.info()
-        stamps = [found.get(key) for key in ("ETag", "etag", "md5Hash", "LastModified", "mtime")]
-        told = [str(stamp) for stamp in (*stamps, found.get("blob_id")) if stamp]
-        return "\0".join([self.where, str(self.size()), *told])
+        details = self.info()
+        stamps = [details.get(key) for key in ("ETag", "etag", "md5Hash", "LastModified", "mtime")]
+        known = [str(stamp) for stamp in (*stamps, details.get("blob_id")) if stamp]
+        return "\0".join([self.where, str(self.size()), *known])
 
     def read(self, start: int, stop: int) -> bytes:
         """Some of the bytes, from the blocks that hold them."""
         stop = min(stop, self.size())
         if start >= stop:
             return b""
-        first, last = start // BLOCK, (stop - 1) // BLOCK
+        first, last = start // BLOCK_BYTES, (stop - 1) // BLOCK_BYTES
         held = b"".join(self._block(number) for number in range(first, last + 1))
-        return held[start - first * BLOCK : stop - first * BLOCK]
+        return held[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
 
     def beside(self, name: str) -> Remote:
         """The file of that name in the same folder."""
@@ -176,36 +172,32 @@ class Remote:
         return Remote(where, name, self.files, self.recent)
 
     def _block(self, number: int) -> bytes:
-        start = number * BLOCK
-        stop = min(start + BLOCK, self.size())
+        start = number * BLOCK_BYTES
+        stop = min(start + BLOCK_BYTES, self.size())
         return self.recent.get((self.where, number), lambda: self._fetch(start, stop))
 
     def _fetch(self, start: int, stop: int) -> bytes:
         def ask() -> bytes:
-            found: bytes = self.files.cat_file(self.where, start=start, end=stop)
-            if len(found) == self.size():  # a server that does not know ranges sends everything
-                found = found[start:stop]
-            if len(found) != stop - start:
-                msg = f"the connection gave {len(found)} of {stop - start} bytes"
+            data: bytes = self.files.cat_file(self.where, start=start, end=stop)
+            if len(data) == self.size():  # a server that does not know ranges sends everything
+                data = data[start:stop]
+            if len(data) != stop - start:
+                msg = f"the connection gave {len(data)} of {stop - start} bytes"
                 raise OSError(msg)
-            return found
+            return data
 
         return _tried(ask)
 
 
-def _tried(ask: Callable[[], T], pauses: Sequence[float] = PAUSES) -> T:
-    """Ask, again if it fails; what is not there is not asked for again.
-
-    Raises:
-        OSError: whatever a client library raises becomes one.
-    """
+def _tried(ask: Callable[[], _T], pauses: Sequence[float] = RETRY_PAUSES) -> _T:
+    """Ask, again if it fails; what is not there is not asked for again."""
     try:
         return ask()
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # each client library has errors of its own
         if not pauses:
-            raise OSError(said(error)) from error
+            raise OSError(reason_of(error)) from error
     sleep(pauses[0])
     return _tried(ask, pauses[1:])
 

@@ -10,7 +10,7 @@ from inceptionkit.data.storage.file import File, stream
 from inceptionkit.data.storage.types import MEMBER_LIMIT, Member
 from inceptionkit.preprocess import UnusableImage
 
-_BLOCK = 512  # bytes of a header
+_HEADER_BYTES = 512  # bytes of a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +22,23 @@ class Tar:
     def members(self, wanted: Callable[[str, int], bool]) -> Iterator[Member]:
         """List the plain files."""
         with (
-            stream(self.file, buffer=_BLOCK) as opened,
+            stream(self.file, buffer=_HEADER_BYTES) as opened,
             tarfile.open(fileobj=opened, mode="r:") as tar,
         ):
-            while (found := tar.next()) is not None:
+            while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # else every header is kept in memory
-                if found.isreg() and not found.issparse():
-                    yield self._member(found, wanted)
+                if info.isreg() and not info.issparse():
+                    yield self._member(info, wanted)
             self._refuse_rubbish(tar.offset)
 
-    def _member(self, found: tarfile.TarInfo, wanted: Callable[[str, int], bool]) -> Member:
-        place = (found.offset_data, found.size)
-        content = self.read(place) if wanted(found.name, found.size) else None
-        return Member(found.name, place, content)
+    def _member(self, info: tarfile.TarInfo, wanted: Callable[[str, int], bool]) -> Member:
+        place = (info.offset_data, info.size)
+        content = self.read(place) if wanted(info.name, info.size) else None
+        return Member(info.name, place, content)
 
     def _refuse_rubbish(self, end: int) -> None:
-        """`tarfile` takes a damaged header for the end; at a real end there are zeros, or nothing.
-
-        Raises:
-            tarfile.ReadError: there is something else.
-        """
-        if self.file.read(end, end + _BLOCK).strip(b"\0"):
+        """`tarfile` takes a damaged header for the end; a real end is zeros, or nothing."""
+        if self.file.read(end, end + _HEADER_BYTES).strip(b"\0"):
             msg = "a header is damaged"
             raise tarfile.ReadError(msg)
 

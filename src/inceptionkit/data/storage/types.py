@@ -8,13 +8,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from inceptionkit.data.storage.file import File, UnreadableShard, said
+from inceptionkit.data.storage.file import File, UnreadableShard, reason_of
 from inceptionkit.data.types import Unusable
 
 MEMBER_LIMIT = 2**28
 """Most bytes that an image file in a container may have: 256 MiB. More is a bomb, or no image."""
 
-DAMAGE = (
+_DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
     OSError,
@@ -54,7 +54,7 @@ class Container(Protocol):
         Links, folders and devices are passed over.
 
         Raises:
-            One of `DAMAGE`: it is damaged from there on.
+            One of `_DAMAGE`: it is damaged from there on.
         """
 
     def read(self, place: tuple[int, ...]) -> bytes:
@@ -78,12 +78,12 @@ def gathered(
     try:
         for member in container.members(wanted):
             members.append(member)  # noqa: PERF402 - what was listed before the damage is kept
-    except DAMAGE as error:
+    except _DAMAGE as error:
         if not members:
             raise UnreadableShard(
-                container.file.where, f"cannot be read ({said(error)})"
+                container.file.where, f"cannot be read ({reason_of(error)})"
             ) from error
-        reason = f"the shard is damaged after {len(members)} files ({said(error)})"
+        reason = f"the shard is damaged after {len(members)} files ({reason_of(error)})"
         return members, (Unusable(container.file.name, reason),)
     if not members:
         raise UnreadableShard(container.file.where, "is empty")

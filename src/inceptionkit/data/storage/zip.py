@@ -30,11 +30,11 @@ class Zip:
     def members(self, wanted: Callable[[str, int], bool]) -> Iterator[Member]:
         """List the plain files."""
         with stream(self.file) as opened, zipfile.ZipFile(opened) as directory:
-            for found in directory.infolist():
-                if not found.is_dir():
-                    place = _place(found)
-                    read = wanted(found.filename, found.file_size)
-                    yield Member(found.filename, place, self.read(place) if read else None)
+            for info in directory.infolist():
+                if not info.is_dir():
+                    place = _place(info)
+                    read = wanted(info.filename, info.file_size)
+                    yield Member(info.filename, place, self.read(place) if read else None)
 
     def read(self, place: tuple[int, ...]) -> bytes:
         """Bytes of one member."""
@@ -58,14 +58,14 @@ class Zip:
         return content
 
 
-def _place(found: zipfile.ZipInfo) -> tuple[int, ...]:
+def _place(info: zipfile.ZipInfo) -> tuple[int, ...]:
     return (
-        found.header_offset,
-        found.file_size,
-        found.compress_size,
-        found.CRC,
-        found.compress_type,
-        found.flag_bits,
+        info.header_offset,
+        info.file_size,
+        info.compress_size,
+        info.CRC,
+        info.compress_type,
+        info.flag_bits,
     )
 
 

@@ -66,7 +66,7 @@ def inception_colors(pixels: Tensor, rng: CounterRng) -> Tensor:
         chosen = torch.from_numpy(order == number).to(pixels.device)
         part = pixels[chosen]
         for name in ORDERS[number]:
-            part = CHANGES[name](part, amounts[name][chosen]).clamp_(0, 255)
+            part = _CHANGES[name](part, amounts[name][chosen]).clamp_(0, 255)
         changed[chosen] = part
     return changed
 
@@ -76,7 +76,7 @@ def per_image(values: NDArray[np.float64], pixels: Tensor) -> Tensor:
     return torch.from_numpy(values).float().to(pixels.device)[:, None, None, None]
 
 
-def add_brightness(pixels: Tensor, delta: Tensor) -> Tensor:
+def _add_brightness(pixels: Tensor, delta: Tensor) -> Tensor:
     """Add grey levels."""
     return pixels + delta
 
@@ -88,39 +88,39 @@ def scale_contrast(pixels: Tensor, factor: Tensor) -> Tensor:
 
 def scale_saturation(pixels: Tensor, factor: Tensor) -> Tensor:
     """Scale the saturation of hue, saturation and value; at most to 1."""
-    value, chroma = value_and_chroma(pixels)
-    most = torch.where(chroma > 0, value / chroma.clamp_min(EPSILON), torch.inf)
+    value, chroma = _value_and_chroma(pixels)
+    most = torch.where(chroma > 0, value / chroma.clamp_min(_EPSILON), torch.inf)
     return value - (value - pixels) * torch.minimum(factor.expand_as(most), most)
 
 
 def turn_hue(pixels: Tensor, turn: Tensor) -> Tensor:
     """Move the hue of hue, saturation and value, by a share of the circle."""
-    value, chroma = value_and_chroma(pixels)
+    value, chroma = _value_and_chroma(pixels)
     red, green, blue = (pixels[:, channel, None] for channel in range(3))
     away = torch.where(
         red == value,
         green - blue,
         torch.where(green == value, blue - red, red - green),
     )
-    sector = away / chroma.clamp_min(EPSILON) + (red != value) * (4.0 - 2.0 * (green == value))
+    sector = away / chroma.clamp_min(_EPSILON) + (red != value) * (4.0 - 2.0 * (green == value))
     offset = torch.tensor([5.0, 3.0, 1.0], device=pixels.device).view(1, 3, 1, 1)
     place = sector.add_(6 * turn) + offset
     place -= (place / 6).floor_().mul_(6)
     return value - torch.minimum(place, 4 - place).clamp_(0, 1).mul_(chroma)
 
 
-def value_and_chroma(pixels: Tensor) -> tuple[Tensor, Tensor]:
+def _value_and_chroma(pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Largest channel, and its distance from the smallest, (batch, 1, height, width) each."""
     value = pixels.amax(1, keepdim=True)
     return value, value - pixels.amin(1, keepdim=True)
 
 
-EPSILON = 1e-6  # grey levels: below this a pixel is grey
+_EPSILON = 1e-6  # grey levels: below this a pixel is grey
 
-Change = Callable[[Tensor, Tensor], Tensor]
-CHANGES: Mapping[str, Change] = MappingProxyType(
+_Change = Callable[[Tensor, Tensor], Tensor]
+_CHANGES: Mapping[str, _Change] = MappingProxyType(
     {
-        "brightness": add_brightness,
+        "brightness": _add_brightness,
         "saturation": scale_saturation,
         "hue": turn_hue,
         "contrast": scale_contrast,

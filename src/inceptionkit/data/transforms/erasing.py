@@ -10,8 +10,8 @@ from torch import Tensor
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.random_crop import draw_rectangles
 
-AREA = (0.02, 0.4)  # share of the image
-ASPECT = (0.3, 1 / 0.3)
+ERASED_AREA = (0.02, 0.4)  # share of the image
+_ERASED_ASPECT = (0.3, 1 / 0.3)
 
 
 def erase(images: Tensor, probability: float, rng: CounterRng) -> Tensor:
@@ -33,14 +33,14 @@ def erase(images: Tensor, probability: float, rng: CounterRng) -> Tensor:
         return images
     height, width = images.shape[2:]
     shape = np.full(len(images), width / height)
-    top, left, tall, wide = draw_rectangles(AREA, ASPECT, shape, rng, name="erase")
+    top, left, tall, wide = draw_rectangles(ERASED_AREA, _ERASED_ASPECT, shape, rng, name="erase")
     tall = np.where(rng.uniform("erase") < probability, tall, 0.0)
-    rows, cols = within(top, tall, height), within(left, wide, width)
+    rows, cols = _within(top, tall, height), _within(left, wide, width)
     mask = torch.from_numpy(rows[:, None, :, None] & cols[:, None, None, :])
     return images.masked_fill(mask.to(images.device), 0.0)
 
 
-def within(
+def _within(
     start: NDArray[np.float64], length: NDArray[np.float64], cells: int
 ) -> NDArray[np.bool_]:
     """(batch, cells): which cells have their centre in a range given in shares."""

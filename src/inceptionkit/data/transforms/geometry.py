@@ -15,7 +15,7 @@ from torch.nn.functional import grid_sample
 
 BEYOND = 128.0  # grey level of what lies beyond the border, as in the code of AutoAugment
 
-Affine: TypeAlias = NDArray[np.float64]
+_Affine: TypeAlias = NDArray[np.float64]
 """(2, 3), from a point (x, y, 1) of the result to the point of the image that is seen there."""
 
 
@@ -38,39 +38,39 @@ def warp(pixels: Tensor, maps: NDArray[np.float64]) -> Tensor:
     return grid_sample(pixels - BEYOND, grid, align_corners=False).add_(BEYOND)
 
 
-def shear_x(amount: float, _: int, __: int) -> Affine:
+def _shear_x(amount: float, _: int, __: int) -> _Affine:
     """Move each row to the right by `amount` times its distance from the top."""
     return np.array([[1.0, -amount, 0.0], [0.0, 1.0, 0.0]])
 
 
-def shear_y(amount: float, _: int, __: int) -> Affine:
+def _shear_y(amount: float, _: int, __: int) -> _Affine:
     """Move each column down by `amount` times its distance from the left."""
     return np.array([[1.0, 0.0, 0.0], [-amount, 1.0, 0.0]])
 
 
-def translate_x(amount: float, _: int, __: int) -> Affine:
+def _translate_x(amount: float, _: int, __: int) -> _Affine:
     """Move to the right by `amount` pixels."""
     return np.array([[1.0, 0.0, -amount], [0.0, 1.0, 0.0]])
 
 
-def translate_y(amount: float, _: int, __: int) -> Affine:
+def _translate_y(amount: float, _: int, __: int) -> _Affine:
     """Move down by `amount` pixels."""
     return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, -amount]])
 
 
-def rotate(degrees: float, height: int, width: int) -> Affine:
+def rotate(degrees: float, height: int, width: int) -> _Affine:
     """Turn about the centre, against the clock."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x, y = width / 2, height / 2
     return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y]])
 
 
-WARPS: Mapping[str, Callable[[float, int, int], Affine]] = MappingProxyType(
+WARPS: Mapping[str, Callable[[float, int, int], _Affine]] = MappingProxyType(
     {
-        "shear x": shear_x,
-        "shear y": shear_y,
-        "translate x": translate_x,
-        "translate y": translate_y,
+        "shear x": _shear_x,
+        "shear y": _shear_y,
+        "translate x": _translate_x,
+        "translate y": _translate_y,
         "rotate": rotate,
     }
 )

@@ -15,7 +15,7 @@ from inceptionkit.data.transforms.augmentation import Mixing
 class Mixture:
     """How the images of one update are mixed with their partners."""
 
-    own: float  # share of an image, and of its class, that is its own
+    kept: float  # share of each image, and of its class; the rest is the partner's
     box: tuple[int, int, int, int] | None = None  # top, left, bottom, right where partners show
 
 
@@ -32,10 +32,10 @@ def draw_mixture(how: Mixing, side: int, *, seed: int, step: int) -> Mixture | N
         return None
     random = np.random.default_rng(step_seed(seed, step))
     cut = not how.mixup or (how.cutmix > 0 and uniform_scalar(seed, step, "mixture") < 0.5)
-    return draw_cutmix(how.cutmix, side, random) if cut else draw_mixup(how.mixup, random)
+    return _draw_cutmix(how.cutmix, side, random) if cut else _draw_mixup(how.mixup, random)
 
 
-def draw_mixup(alpha: float, random: np.random.Generator) -> Mixture:
+def _draw_mixup(alpha: float, random: np.random.Generator) -> Mixture:
     """Blend with the partner; the larger share is always the image's own.
 
     Sources:
@@ -45,7 +45,7 @@ def draw_mixup(alpha: float, random: np.random.Generator) -> Mixture:
     return Mixture(float(max(drawn, 1.0 - drawn)))
 
 
-def draw_cutmix(alpha: float, side: int, random: np.random.Generator) -> Mixture:
+def _draw_cutmix(alpha: float, side: int, random: np.random.Generator) -> Mixture:
     """Show the partner in a square, which is cut where it reaches beyond the border.
 
     Sources:
@@ -55,8 +55,8 @@ def draw_cutmix(alpha: float, side: int, random: np.random.Generator) -> Mixture
     centre = random.uniform(0, side, 2)
     top, left = (int(v) for v in np.rint(np.clip(centre - half, 0, side)))
     bottom, right = (int(v) for v in np.rint(np.clip(centre + half, 0, side)))
-    own = 1.0 - (bottom - top) * (right - left) / side**2
-    return Mixture(own, (top, left, bottom, right))
+    kept = 1.0 - (bottom - top) * (right - left) / side**2
+    return Mixture(kept, (top, left, bottom, right))
 
 
 def mix(images: Tensor, partners: Tensor, mixture: Mixture) -> Tensor:
@@ -74,7 +74,7 @@ def mix(images: Tensor, partners: Tensor, mixture: Mixture) -> Tensor:
         The same shape.
     """
     if mixture.box is None:
-        return images.lerp(partners, 1.0 - mixture.own)
+        return images.lerp(partners, 1.0 - mixture.kept)
     top, left, bottom, right = mixture.box
     pasted = images.clone()
     pasted[:, :, top:bottom, left:right] = partners[:, :, top:bottom, left:right]

@@ -13,8 +13,8 @@ from torch.nn.functional import conv2d, pad
 
 from inceptionkit.data.transforms.color import LUMA
 
-LEVELS = 256
-SMOOTH = ((1.0, 1.0, 1.0), (1.0, 5.0, 1.0), (1.0, 1.0, 1.0))  # Pillow's `ImageFilter.SMOOTH`
+_LEVELS = 256
+_SMOOTH = ((1.0, 1.0, 1.0), (1.0, 5.0, 1.0), (1.0, 1.0, 1.0))  # Pillow's `ImageFilter.SMOOTH`
 
 
 def brightness(pixels: Tensor, factor: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def sharpness(pixels: Tensor, factor: Tensor) -> Tensor:
     """Scale the distance from the smoothed image; 1 changes nothing. The border stays as it is."""
     if min(pixels.shape[2:]) < 3:
         return pixels
-    kernel = torch.tensor(SMOOTH, device=pixels.device).expand(3, 1, 3, 3)
+    kernel = torch.tensor(_SMOOTH, device=pixels.device).expand(3, 1, 3, 3)
     inner = conv2d(pixels, kernel / kernel[0].sum(), groups=3)
     change = (pixels[:, :, 1:-1, 1:-1] - inner) * (factor - 1)
     return (pixels + pad(change, (1, 1, 1, 1))).clamp(0, 255)
@@ -64,14 +64,14 @@ def autocontrast(pixels: Tensor, _: Tensor) -> Tensor:
 def equalize(pixels: Tensor, _: Tensor) -> Tensor:
     """Make each channel's levels equally frequent, as nearly as Pillow does."""
     levels = pixels.flatten(2).flatten(0, 1).round().long()  # (batch * 3, height * width)
-    counts = torch.zeros(len(levels), LEVELS, device=pixels.device)
+    counts = torch.zeros(len(levels), _LEVELS, device=pixels.device)
     counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=counts.dtype))
     brightest = counts.gather(1, levels.amax(1, keepdim=True))
-    step = torch.floor((levels.shape[1] - brightest) / (LEVELS - 1))
+    step = torch.floor((levels.shape[1] - brightest) / (_LEVELS - 1))
     below = counts.cumsum(1) - counts
     table = torch.floor((below + torch.floor(step / 2)) / step.clamp_min(1)).clamp(0, 255)
-    found = table.gather(1, levels).view_as(pixels)
-    return torch.where(step.view(*pixels.shape[:2], 1, 1) > 0, found, pixels)
+    equal = table.gather(1, levels).view_as(pixels)
+    return torch.where(step.view(*pixels.shape[:2], 1, 1) > 0, equal, pixels)
 
 
 def grey(pixels: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ NARROW: Space = MappingProxyType(
 )
 """RandAugment's: the ranges of AutoAugment, arXiv:1805.09501, table 6 (150 of 331 pixels)."""
 
-ON_LEVELS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
+_ON_LEVELS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
     {
         "brightness": levels.brightness,
         "saturation": levels.saturation,
@@ -146,13 +146,13 @@ def operate(
     for number in np.unique(drawn).tolist():
         kind, span, places = kinds[number], space[kinds[number]], np.flatnonzero(drawn == number)
         amounts = amount(span, strength[places], signs[places]) * (side if span.of_side else 1)
-        if kind in ON_LEVELS:
+        if kind in _ON_LEVELS:
             chosen = torch.from_numpy(places).to(pixels.device)
             part = pixels[chosen]
-            changed[chosen] = ON_LEVELS[kind](part, per_image(amounts, part))
+            changed[chosen] = _ON_LEVELS[kind](part, per_image(amounts, part))
         elif kind in WARPS:
             maps[places] = [WARPS[kind](each, *pixels.shape[2:]) for each in amounts]
-    return warped(changed, maps)
+    return _warped(changed, maps)
 
 
 def amount(
@@ -162,7 +162,7 @@ def amount(
     return span.none + (span.most - span.none) * strength * (signs if span.both_ways else 1)
 
 
-def warped(pixels: Tensor, maps: NDArray[np.float64]) -> Tensor:
+def _warped(pixels: Tensor, maps: NDArray[np.float64]) -> Tensor:
     """The images whose map moves anything are replaced by what is seen through it."""
     places = np.flatnonzero((maps != np.eye(2, 3)).any((1, 2)))
     if len(places):

@@ -20,8 +20,8 @@ PIXELS_PER_PASS = (
     2**20
 )  # pixel values that are resized at once on a CPU: 4 MiB, which its cache holds
 
-Weights: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
-Taps: TypeAlias = tuple[Tensor, Tensor]
+_Weights: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+_Taps: TypeAlias = tuple[Tensor, Tensor]
 """Which lines make up each line of a result, (batch, side, taps) int64, and their weights."""
 
 
@@ -40,26 +40,26 @@ def crop_resize(
         (batch, 3, side, side) float32, 0 to 255, channels innermost in memory.
     """
     _, _, height, width = images.shape
-    rows = filter_taps(boxes.top * height, boxes.height * height, height, side, resamplers)
-    cols = filter_taps(boxes.left * width, boxes.width * width, width, side, resamplers)
+    rows = _filter_taps(boxes.top * height, boxes.height * height, height, side, resamplers)
+    cols = _filter_taps(boxes.left * width, boxes.width * width, width, side, resamplers)
     mirrored = torch.from_numpy(boxes.mirrored)[:, None, None]
     mirrored_cols = (torch.where(mirrored, part.flip(1), part) for part in cols)
     together = PIXELS_PER_PASS // images.shape[1:].numel() if images.is_cpu else len(images)
     wholes = (images, *mirrored_cols, *rows)
     parts = zip(*(torch.split(whole, max(1, together)) for whole in wholes), strict=True)
-    resized = torch.cat([resampled(part, taps[:2], taps[2:]) for part, *taps in parts])
+    resized = torch.cat([_resampled(part, taps[:2], taps[2:]) for part, *taps in parts])
     resized = resized.permute(0, 3, 1, 2)
     return resized.clamp_(0, 255) if "bicubic" in resamplers else resized
 
 
-def resampled(images: Tensor, cols: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
+def _resampled(images: Tensor, cols: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
     """Columns summed, then rows of that: (batch, 3, height, width) -> (batch, side, side, 3)."""
     columns = images.permute(0, 3, 2, 1).to(torch.float32, memory_format=torch.contiguous_format)
-    narrow = summed(columns, *cols)  # (batch, side, height, 3)
-    return summed(narrow.transpose(1, 2), *rows)
+    narrow = _summed(columns, *cols)  # (batch, side, height, 3)
+    return _summed(narrow.transpose(1, 2), *rows)
 
 
-def summed(lines: Tensor, places: Tensor, weights: Tensor) -> Tensor:
+def _summed(lines: Tensor, places: Tensor, weights: Tensor) -> Tensor:
     """Weighted sums of a few lines each: (batch, lines, ...) float32 -> (batch, side, ...).
 
     What `embedding_bag` was made for; a matrix product would multiply mostly by zeros.
@@ -68,19 +68,19 @@ def summed(lines: Tensor, places: Tensor, weights: Tensor) -> Tensor:
     places, weights = (part.to(lines.device) for part in (places, weights))
     places = places + count * torch.arange(batch, device=lines.device)[:, None, None]
     table = lines.reshape(batch * count, -1)
-    found = embedding_bag(
+    sums = embedding_bag(
         places.flatten(0, 1), table, per_sample_weights=weights.flatten(0, 1), mode="sum"
     )
-    return found.view(batch, -1, *line)
+    return sums.view(batch, -1, *line)
 
 
-def filter_taps(
+def _filter_taps(
     start: NDArray[np.float64],
     length: NDArray[np.float64],
     cells: int,
     side: int,
     resamplers: Sequence[Resampler],
-) -> Taps:
+) -> _Taps:
     """Cells that make up each pixel of a crop, and their weights, which add up to one.
 
     The supports are those of Pillow's filters: so many output pixels when shrinking, so many
@@ -91,17 +91,17 @@ def filter_taps(
     centre = begin + (torch.arange(side)[None, :, None] + 0.5) * scale
     centre = centre.clamp_max(float(np.nextafter(np.float32(cells), np.float32(0))))
     kinds = sorted(set(resamplers))
-    reach = scale.clamp_min(1.0) * max(REACH[kind] for kind in kinds)
+    reach = scale.clamp_min(1.0) * max(_REACH[kind] for kind in kinds)
     count = min(cells, math.ceil(2 * float(reach.max())) + 1)
     first = (centre - reach).floor().clamp(0, cells - count)
     place = first + torch.arange(count) + 0.5
     if len(kinds) == 1:
-        weight = FILTERS[kinds[0]](place, centre, scale)
+        weight = _FILTERS[kinds[0]](place, centre, scale)
     else:
         weight = torch.empty_like(place)
         for kind in kinds:
             chosen = torch.tensor([name == kind for name in resamplers])
-            weight[chosen] = FILTERS[kind](place[chosen], centre[chosen], scale[chosen])
+            weight[chosen] = _FILTERS[kind](place[chosen], centre[chosen], scale[chosen])
     total = weight.cumsum(2)[:, :, -1:]  # in order: zeros, of which a batch may need more, add none
     return place.long(), weight / total
 
@@ -117,7 +117,7 @@ def mean(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
     return ((distance > -0.5) & (distance <= 0.5)).float()
 
 
-def pick(place: Tensor, centre: Tensor, _: Tensor) -> Tensor:
+def _pick(place: Tensor, centre: Tensor, _: Tensor) -> Tensor:
     """All weight on the cell that `centre` lies in."""
     return (place == centre.floor() + 0.5).float()
 
@@ -134,10 +134,10 @@ def cubic(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
     return torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
 
 
-FILTERS: Mapping[Resampler, Weights] = MappingProxyType(
-    {"bilinear": triangle, "area": mean, "nearest": pick, "bicubic": cubic}
+_FILTERS: Mapping[Resampler, _Weights] = MappingProxyType(
+    {"bilinear": triangle, "area": mean, "nearest": _pick, "bicubic": cubic}
 )
-REACH: Mapping[Resampler, float] = MappingProxyType(
+_REACH: Mapping[Resampler, float] = MappingProxyType(
     {"bilinear": 1.0, "area": 0.5, "nearest": 0.5, "bicubic": 2.0}
 )
 """How far a filter sees from its centre: in pixels of the result, or of the image if larger."""

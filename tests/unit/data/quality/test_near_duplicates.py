@@ -14,8 +14,8 @@ from inceptionkit.data import decode_sample, open_dataset
 from inceptionkit.data.quality.inspect import thumbnail
 from inceptionkit.data.quality.inspect import thumbnails as thumbnails_of
 from inceptionkit.data.quality.near_duplicates import (
-    DETAIL,
-    PICTURE,
+    MAX_DETAIL_DIFFERENCE,
+    MAX_PICTURE_DIFFERENCE,
     Group,
     detail_difference,
     detail_limit,
@@ -99,8 +99,8 @@ def test_a_common_background_with_other_details_makes_no_copy() -> None:
     ]
     one, other = thumbnails(images[0]), thumbnails(images[1])
 
-    assert picture_difference(one, other)[0] < PICTURE
-    assert detail_difference(one, other)[0] > DETAIL
+    assert picture_difference(one, other)[0] < MAX_PICTURE_DIFFERENCE
+    assert detail_difference(one, other)[0] > MAX_DETAIL_DIFFERENCE
     assert pairs(*images) == []
 
 
@@ -110,7 +110,7 @@ def test_handwritten_digits_of_different_hands_are_no_copies() -> None:
         [thumbnail(decode_sample(dataset, index)) for index in range(len(dataset.samples))]
     )
 
-    assert detail_limit(shown) < 0.1 * DETAIL
+    assert detail_limit(shown) < 0.1 * MAX_DETAIL_DIFFERENCE
     assert len(similar_pairs(shown, allows_flip=False)) == 0
 
 
@@ -151,7 +151,7 @@ def test_where_all_images_look_alike_only_the_nearly_equal_are_copies(scene: Sce
 def test_thumbnails_of_many_images_are_those_of_each(
     height: int, width: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inceptionkit.data.quality.inspect.STACKED", 5)
+    monkeypatch.setattr("inceptionkit.data.quality.inspect.IMAGES_PER_STACK", 5)
     random = np.random.default_rng(height)
     images = random.integers(0, 256, (count, height, width, 3), np.uint8)
     each = np.array([thumbnail(image) for image in images], np.uint8).reshape(-1, 16, 16, 3)

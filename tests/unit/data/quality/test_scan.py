@@ -80,7 +80,7 @@ def test_what_a_look_sees(data: Path, scene: Scene) -> None:
     }
     assert {one.severity for one in kinds.values()} == {"note"}
     seen = looked(data)
-    turned = seen.looks[open_dataset(data).samples.names.index("a/turned.jpg")]
+    turned = seen.stats[open_dataset(data).samples.names.index("a/turned.jpg")]
     assert (turned["height"], turned["width"]) == (200, 150)
 
 
@@ -164,7 +164,7 @@ def test_a_second_scan_reads_no_image(data: Path, monkeypatch: pytest.MonkeyPatc
     second = looked(data)
 
     assert (first.remembered, second.remembered) == (0, 51)
-    assert first.looks.tobytes() == second.looks.tobytes()
+    assert first.stats.tobytes() == second.stats.tobytes()
     assert first.unusable == second.unusable
 
 
@@ -177,7 +177,7 @@ def test_a_changed_file_is_looked_at_again(data: Path, scene: Scene) -> None:
     (data / "b" / "01.png").unlink()
     again = looked(data)
 
-    assert (again.remembered, len(again.looks)) == (47, 49)
+    assert (again.remembered, len(again.stats)) == (47, 49)
 
 
 def test_nothing_is_written_beside_the_images(data: Path, cache: Path) -> None:
@@ -205,8 +205,8 @@ def test_a_damaged_cache_is_ignored(data: Path, cache: Path, damage: Callable) -
     place.write_bytes(damage(place.read_bytes()))
     second = looked(data)
 
-    assert second.remembered in {0, len(second.looks)}
-    assert second.looks.tobytes() == first.looks.tobytes()
+    assert second.remembered in {0, len(second.stats)}
+    assert second.stats.tobytes() == first.stats.tobytes()
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(

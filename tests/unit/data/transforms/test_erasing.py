@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.erasing import AREA, erase
+from inceptionkit.data.transforms.erasing import ERASED_AREA, erase
 
 MANY = 3_000
 SIDE = 48
@@ -28,10 +28,10 @@ def test_so_many_images_lose_a_rectangle() -> None:
 
 def test_areas_are_uniform_where_nothing_is_cut() -> None:
     area = erased(1.0).float().mean((1, 2)).numpy()
-    counts, _ = np.histogram(area, 8, AREA)
+    counts, _ = np.histogram(area, 8, ERASED_AREA)
 
-    assert area.min() > AREA[0] - 0.01
-    assert area.max() < AREA[1] + 0.02
+    assert area.min() > ERASED_AREA[0] - 0.01
+    assert area.max() < ERASED_AREA[1] + 0.02
     assert np.abs(counts / MANY - 1 / 8).max() < 5 * np.sqrt(1 / 8 / MANY) + 0.02  # drawn again
 
 

@@ -25,7 +25,7 @@ def test_without_mixing_nothing_is_drawn() -> None:
 
 
 def test_in_mixup_the_larger_share_is_the_image_s_own() -> None:
-    shares = [mixture.own for mixture in drawn(Mixing(mixup=0.2))]
+    shares = [mixture.kept for mixture in drawn(Mixing(mixup=0.2))]
 
     assert min(shares) >= 0.5
     assert max(shares) <= 1.0
@@ -35,7 +35,7 @@ def test_in_mixup_the_larger_share_is_the_image_s_own() -> None:
 
 def test_cutmix_takes_every_share_as_often_less_what_lies_beyond_the_border() -> None:
     """Beta(1, 1) is uniform. A square of half-side r keeps of its area (1 - r / 2)^2 on average."""
-    shares = np.array([mixture.own for mixture in drawn(Mixing(cutmix=1.0))])
+    shares = np.array([mixture.kept for mixture in drawn(Mixing(cutmix=1.0))])
     cut = np.sqrt(np.linspace(0, 1, 10_001))  # side of the square, in sides of the image
     kept = np.where(cut <= 1, 1 - cut / 4, 0) ** 2 * cut**2
 
@@ -48,8 +48,8 @@ def test_the_share_of_the_class_is_that_of_the_pixels() -> None:
     for mixture in drawn(Mixing(cutmix=1.0), 40) + drawn(Mixing(mixup=1.0), 40):
         first, second = mix(images, images.roll(1, 0), mixture)
 
-        assert float(first.mean()) == pytest.approx(1 - mixture.own, abs=1e-6)
-        assert float(second.mean()) == pytest.approx(mixture.own, abs=1e-6)
+        assert float(first.mean()) == pytest.approx(1 - mixture.kept, abs=1e-6)
+        assert float(second.mean()) == pytest.approx(mixture.kept, abs=1e-6)
 
 
 def test_with_both_an_update_takes_one_or_the_other() -> None:
@@ -66,7 +66,7 @@ def test_a_mixture_depends_on_seed_and_update_alone(seed: int, step: int, alpha:
     assert once is not None
     assert again is not None
     assert astuple(once) == astuple(again)
-    assert 0 <= once.own <= 1
+    assert 0 <= once.kept <= 1
 
 
 @pytest.mark.parametrize("mixture", [Mixture(1.0), Mixture(1.0, (5, 5, 5, 5))])
