@@ -87,4 +87,4 @@ def test_such_phrases_are_found(text: str, found: list[str], tmp_path: Path) -> 
 
 def test_the_files_are_there() -> None:
     assert len(FILES) > 200
-    assert {path.suffix for path in FILES} >= {".py", ".md", ".html"}
+    assert {path.suffix for path in FILES} >= {".py", ".md", ".j2"}
