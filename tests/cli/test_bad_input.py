@@ -80,7 +80,7 @@ def test_a_single_class(refused: Callable, photos: Callable) -> None:
     folder = photos(("only",))
 
     assert refused("train", folder) == (
-        f"{folder}: there is a single class, 'only'; add a folder of images of something else"
+        f"{folder}: there is only one class, 'only'; add a folder of images of something else"
     )
 
 
@@ -90,7 +90,7 @@ def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
     folder = photos(("dark", "light"), at="photos/test").parent
 
     assert refused("train", folder) == (
-        f"{folder}: val lacks 'light'; give every set images of every class, "
+        f"{folder}: val lacks 'light'; add images of every class to every set, "
         "or spell the names alike"
     )
 
@@ -319,7 +319,10 @@ def damaged(run: Path, place: Path) -> Path:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("wrong version", "format must be 1, got 99; use the version of inceptionkit it is of"),
+        (
+            "wrong version",
+            "format must be 1, got 99; use the version of inceptionkit that wrote it",
+        ),
         ("flipped byte", "its SHA-256 is not the one in model.json"),
         ("truncated json", "cannot be read as JSON"),
         ("no tensors", "cannot be read (No such file or directory); copy the whole model folder"),

@@ -133,7 +133,7 @@ def test_one_class_is_a_finding_and_no_images_an_error(
     empty = inceptionkit("check", tmp_path / "none")
 
     assert single.code == 0
-    assert single.out.startswith("error   there is a single class, 'only'\n")
+    assert single.out.startswith("error   there is only one class, 'only'\n")
     assert (empty.code, empty.out) == (2, "")
     assert empty.err.startswith(f"inceptionkit: {tmp_path / 'none'}: the folder is empty; ")
 
@@ -178,7 +178,7 @@ def test_training_keeps_copies_in_one_set_and_what_follows_divides_alike(
     scored = json.loads(inceptionkit("evaluate", run, folder, "--json").out)
     resumed = json.loads(inceptionkit("resume", run, "--json").out)
 
-    assert "checked: 8 pictures are there more than once (16 images)" in trained.out
+    assert "checked: 8 pictures appear more than once (16 images)" in trained.out
     assert len(kept["duplicate_groups"]) == 8
     assert kept["rule"].endswith("8 groups of near-duplicates are kept together")
     assert scored["images"] == kept["sets"]["test"] == resumed["images"]

@@ -184,7 +184,7 @@ def test_what_cannot_be_converted_is_refused_in_one_sentence(
     assert "cut short" in complaint(inceptionkit, "cut.safetensors", "out")
     assert complaint(inceptionkit, "empty.pth", "out").startswith("empty.pth: is empty")
     assert "cannot be read as a PyTorch file" in complaint(inceptionkit, "text.pth", "out")
-    assert "no weights file by its name" in complaint(inceptionkit, "other.onnx", "out")
+    assert "not a weights file by its name" in complaint(inceptionkit, "other.onnx", "out")
     assert "is a model folder already" in complaint(inceptionkit, ours, "out")
     assert "no such file" in complaint(inceptionkit, "nowhere.pth", "out")
     assert complaint(inceptionkit, theirs, "out", "--classes", "short.txt") == (

@@ -135,7 +135,7 @@ def test_a_caffemodel_cut_short_anywhere_is_refused_or_holds_fewer_layers(tmp_pa
         (stretch(100, number(7, 5)), "field 7 is a number where a message should be"),
         (stretch(100, stretch(1, b"a")), "it has no layer with weights"),
         (b"", "it has no layer with weights"),
-        (b'name: "GoogleNet"\nlayer {\n  name: "data"', "no whole caffemodel"),
+        (b'name: "GoogleNet"\nlayer {\n  name: "data"', "incomplete caffemodel"),
         (b"\xff" * 30, "no number at byte 0"),
         (b"\x03", "a field of kind 3"),
     ],
@@ -146,7 +146,7 @@ def test_a_hostile_caffemodel_is_refused(tmp_path: Path, data: bytes, says: str)
 
     said = refused(caffe.read, path)
 
-    assert said.startswith(f"{path}: no whole caffemodel: ")
+    assert said.startswith(f"{path}: incomplete caffemodel: ")
     assert says in said
     assert said.endswith("; copy or download it again")
 
@@ -206,7 +206,7 @@ def test_a_checkpoint_cut_short_anywhere_is_refused(checkpoint: list[Path]) -> N
         data = path.read_bytes()
         for end in range(len(data)):
             path.write_bytes(data[:end])
-            with pytest.raises(WeightsError, match="no whole TensorFlow checkpoint"):
+            with pytest.raises(WeightsError, match="incomplete TensorFlow checkpoint"):
                 tensorflow.read(checkpoint[0])
         path.write_bytes(data)
 
@@ -237,7 +237,7 @@ def test_a_wrong_checksum_of_a_tensor_is_refused(writer: ModuleType, tmp_path: P
     said = refused(tensorflow.read, tmp_path / "a.index")
 
     assert said == (
-        f"{tmp_path / 'a.index'}: no whole TensorFlow checkpoint: the checksum of the tensor at "
+        f"{tmp_path / 'a.index'}: incomplete TensorFlow checkpoint: the checksum of the tensor at "
         "byte 108 is wrong; copy or download all its files"
     )
 
@@ -420,7 +420,7 @@ def test_a_hostile_array_is_refused(make: Callable, fill: Callable, says: str) -
 
     said = refused(keras.read, path)
 
-    assert said == f"{path}: no weights of Keras: {said.split(': ', 2)[2]}"
+    assert said == f"{path}: not a Keras weights file: {said.split(': ', 2)[2]}"
     assert says in said
     assert said.endswith("; save or download it again")
 
@@ -508,7 +508,7 @@ def test_archives_that_are_no_models_are_refused(h5py: ModuleType, tmp_path: Pat
     assert "the archive has no model.weights.h5" in refused(
         keras.read, archive(path, config__json=b"{}")
     )
-    assert "it is no HDF5 file" in refused(
+    assert "it is not an HDF5 file" in refused(
         keras.read, archive(path, model__weights__h5=b"no weights")
     )
 
@@ -519,7 +519,7 @@ def test_archives_that_are_no_models_are_refused(h5py: ModuleType, tmp_path: Pat
 
     path.write_bytes(whole[:-30])
 
-    assert "no weights of Keras" in refused(keras.read, path)
+    assert "not a Keras weights file" in refused(keras.read, path)
 
 
 # --- All ---

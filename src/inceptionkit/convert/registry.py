@@ -172,7 +172,7 @@ def format_of(path: Path) -> Format:
         if any(fnmatch(path.name.lower(), pattern) for pattern in format_.patterns):
             return format_
     known = "; ".join(f"{f.name} ({', '.join(f.patterns)})" for f in FORMATS)
-    msg = f"{path}: no weights file by its name; known are {known}"
+    msg = f"{path}: not a weights file by its name; known formats are {known}"
     raise WeightsError(msg)
 
 

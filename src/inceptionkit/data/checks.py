@@ -69,7 +69,7 @@ def require_images(address: str, *, images: int, empty: bool, loose: Sequence[st
     if loose:
         wrong = f"its images lie outside of class folders, the first is {loose[0]!r}"
         raise data_error(address, wrong, _LAYOUT)
-    raise data_error(address, "there is no image in it", _LAYOUT)
+    raise data_error(address, "it contains no images", _LAYOUT)
 
 
 def require_every_class(dataset: Dataset) -> None:
@@ -87,7 +87,7 @@ def require_every_class(dataset: Dataset) -> None:
         if (somewhere & (row == 0)).any()
     ]
     if faults:
-        advice = "give every set images of every class, or spell the names alike"
+        advice = "add images of every class to every set, or spell the names alike"
         raise data_error(dataset.address, "; ".join(faults), advice)
 
 
@@ -99,14 +99,14 @@ def require_trainable(dataset: Dataset, sets: Sets) -> None:
     """
     if len(dataset.classes) < 2:
         only = ", ".join(map(repr, dataset.classes))
-        wrong = f"there is a single class, {only}"
+        wrong = f"there is only one class, {only}"
         raise data_error(dataset.address, wrong, "add a folder of images of something else")
     missing = _counts(dataset, sets.train) == 0
     if missing.any():
         wrong = f"train has no image of {_names(dataset, missing)}"
         raise data_error(dataset.address, wrong, "add images, or remove the class")
     if not len(sets.val):
-        wrong = "no class has the three images that it takes to put one aside for val"
+        wrong = "no class has the three images needed to set one aside for validation"
         raise data_error(dataset.address, wrong, "add images")
 
 

@@ -67,7 +67,7 @@ def split_dataset(
     """
     for name, share in (("val", val_share), ("test", test_share)):
         if not 0 <= share <= 0.5:
-            msg = f"divide: the share of {name} must be from 0 to 0.5, got {share!r}"
+            msg = f"split_dataset: the share of {name} must be from 0 to 0.5, got {share!r}"
             raise DataError(msg)
     given = dataset.samples.sets
     has_train, has_val, has_test = (bool((given == number).any()) for number in range(len(SETS)))

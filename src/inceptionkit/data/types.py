@@ -46,7 +46,6 @@ class SampleTable(Sequence[Sample]):
     sets: NDArray[np.int8]  # index into SETS, or -1 where the dataset is not divided
 
     def __len__(self) -> int:
-        """How many samples there are."""
         return len(self.names)
 
     @overload
@@ -54,7 +53,6 @@ class SampleTable(Sequence[Sample]):
     @overload
     def __getitem__(self, index: slice) -> SampleTable: ...
     def __getitem__(self, index: int | slice) -> Sample | SampleTable:
-        """One sample, or a range of them."""
         if isinstance(index, slice):
             return SampleTable(self.names[index], self.labels[index], self.sets[index])
         given = int(self.sets[index])
@@ -63,7 +61,6 @@ class SampleTable(Sequence[Sample]):
         )
 
     def __iter__(self) -> Iterator[Sample]:
-        """Each sample in turn."""
         return (self[index] for index in range(len(self)))
 
 

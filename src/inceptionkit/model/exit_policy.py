@@ -5,20 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from inceptionkit.errors import WeightsError, did_you_mean
 from inceptionkit.spec import Net, ordered_exits
 
 Measure: TypeAlias = Literal["probability", "margin", "entropy"]
-MEASURES: Mapping[Measure, str] = MappingProxyType(
-    {
-        "probability": "largest probability",
-        "margin": "largest probability less the second largest",
-        "entropy": "1 less the entropy, as a share of that of a blind guess",
-    }
-)
+"""What counts as confidence: the largest probability; its lead over the second largest; or 1 minus
+the entropy, relative to that of a uniform guess."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +40,10 @@ class ExitPolicy:
     origin: Mapping[str, Any] = field(default_factory=dict)  # how it was chosen, in JSON types
 
     def __post_init__(self) -> None:
-        if self.measure not in MEASURES:
-            msg = (
-                f"exit policy: no measure {self.measure!r}; {did_you_mean(self.measure, MEASURES)}"
-            )
+        measures = get_args(Measure)
+        if self.measure not in measures:
+            hint = did_you_mean(self.measure, measures)
+            msg = f"exit policy: no measure {self.measure!r}; {hint}"
             raise WeightsError(msg)
         _check_temperature("main", self.temperature)
         names = [gate.exit for gate in self.gates]
@@ -70,7 +64,7 @@ class ExitPolicy:
                 msg = f"exit policy: {net.name} has no exit {gate.exit!r}; {hint}"
                 raise WeightsError(msg)
         if sorted(self.gates, key=lambda gate: known.index(gate.exit)) != list(self.gates):
-            msg = f"exit policy: gates must stand in the order of the trunk, {', '.join(known)}"
+            msg = f"exit policy: gates must be in the order of the trunk, {', '.join(known)}"
             raise WeightsError(msg)
 
 

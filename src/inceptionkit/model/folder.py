@@ -81,7 +81,7 @@ def read_model(path: Path) -> tuple[Card, dict[str, NDArray[Any]]]:
     try:
         tensors = load(data)
     except SafetensorError as error:
-        msg = f"{folder / TENSORS}: no safetensors file ({error}); copy the model folder again"
+        msg = f"{folder / TENSORS}: not a safetensors file ({error}); copy the model folder again"
         raise WeightsError(msg) from error
     fit_or_raise(folder, card.architecture, tensors)
     return card, tensors
@@ -157,7 +157,7 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         got = data.get("format") if isinstance(data, dict) else None
         msg = f"{path}: format must be {FORMAT}, got {got!r}; "
-        msg += "use the version of inceptionkit it is of"
+        msg += "use the version of inceptionkit that wrote it"
         raise WeightsError(msg)
     try:
         return card_from_json(data)

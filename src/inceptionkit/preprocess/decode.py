@@ -262,7 +262,7 @@ def _refuse_bomb(size: tuple[int, int]) -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        return "too large for the memory at hand"
+        return "too large for the available memory"
     message = str(error).lower()
     if isinstance(error, EOFError) or "truncated" in message or "not enough" in message:
         return "truncated"

@@ -213,7 +213,7 @@ def test_a_pth_without_tensors_by_name_is_refused(tmp_path: Path, content: objec
 def test_a_tensor_that_is_no_plain_array_is_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
     said = refusal(pytorch.read, tmp_path / "x.pth", as_pth({"a": tensor, "b": torch.zeros(99)}))
 
-    assert said == "a is no plain array of numbers; save a float32 state dict"
+    assert said == "a is not a plain array of numbers; save a float32 state dict"
 
 
 def test_a_type_that_weights_do_not_have_is_refused(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_names_that_lead_out_and_doubles_are_listed(
     assert dataset.skipped == (
         Unusable("../../etc/x.png", "its path leads out of the archive, or too deep"),
         Unusable("/b/2.png", "its path leads out of the archive, or too deep"),
-        Unusable("./a/1.png", "another file has the same name; the last counts"),
+        Unusable("./a/1.png", "another file has the same name; the last one is used"),
     )
 
 
@@ -297,7 +297,7 @@ def test_what_holds_no_images_is_refused_in_one_sentence(
 
     assert refusal(tar(tmp_path / "x.tar", {})) == f"it is empty; {again}"
     assert refusal(zipped(tmp_path / "x.zip", {"a/x.txt": b"x"})) == (
-        f"there is no image in it; {layout}"
+        f"it contains no images; {layout}"
     )
     assert refusal(zipped(tmp_path / "y.zip", {"1.png": image(0)})) == (
         f"its images lie outside of class folders, the first is '1.png'; {layout}"

@@ -179,12 +179,12 @@ def test_what_cannot_be_a_source_is_refused_in_one_sentence(
         "file, or the built-in digits"
     )
     assert refusal("flowers") == f"flowers: the folder is empty; {layout}"
-    assert refusal("texts") == f"texts: there is no image in it; {layout}"
+    assert refusal("texts") == f"texts: it contains no images; {layout}"
     assert refusal("photos") == (
         f"photos: its images lie outside of class folders, the first is '1.jpg'; {layout}"
     )
     assert refusal("photos/1.jpg") == (
-        "photos/1.jpg: it is neither a folder nor a file of a kind that holds labelled images; "
+        "photos/1.jpg: it is neither a folder nor a supported dataset file; "
         "name a folder of class folders, a .csv, .tsv or .jsonl manifest, a .parquet, .tar or .zip "
         "file, or the built-in digits"
     )
@@ -194,7 +194,7 @@ def test_what_cannot_be_a_source_is_refused_in_one_sentence(
         "kaggle: test/ holds images directly; put one folder per class into it"
     )
     assert refusal("half") == (
-        "half: val lacks 'b'; give every set images of every class, or spell the names alike"
+        "half: val lacks 'b'; add images of every class to every set, or spell the names alike"
     )
     assert refusal("twice") == "twice: val/ and valid/ both hold val; merge them"
     assert refusal("beside") == (

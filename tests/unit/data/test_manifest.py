@@ -111,7 +111,7 @@ def test_lines_that_are_no_json_objects_are_listed(put: Callable) -> None:
     dataset = open_dataset(put(lines, "labels.jsonl"))
 
     assert dataset.classes == ("0", "1")
-    assert [one.reason for one in dataset.skipped] == ["the line is no JSON object"] * 2
+    assert [one.reason for one in dataset.skipped] == ["the line is not a JSON object"] * 2
 
 
 def test_numbers_as_classes_are_sorted_as_numbers(put: Callable) -> None:
@@ -140,7 +140,7 @@ def test_what_can_be_mended_is_refused_in_one_sentence(put: Callable) -> None:
         "close its quotation marks, or write JSON Lines"
     )
     assert refusal(put("path,label\n7.png,a\n")) == (
-        "it names no image that is there (7.png: cannot be read: no such file or directory); "
+        "it names no image that exists (7.png: cannot be read: no such file or directory); "
         "give paths relative to the manifest, or absolute"
     )
     assert refusal(put("")) == "it is empty; name images in it, by path and label"

@@ -130,13 +130,13 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(
         f"negative.parquet: label -1 of 1 rows has no class, there are 2; {rows}"
     )
     assert refusal("absent.parquet") == f"absent.parquet: 1 rows have no label; {rows}"
-    assert refusal("none.parquet") == "none.parquet: there is no row in it; choose another file"
+    assert refusal("none.parquet") == "none.parquet: it has no rows; choose another file"
     assert refusal("mixed") == (
         "mixed: 'more.parquet' is not named after a set, others are; "
         "name files train-*.parquet, val-* or test-*"
     )
     assert refusal("half") == (
-        "half: test lacks 'b'; give every set images of every class, or spell the names alike"
+        "half: test lacks 'b'; add images of every class to every set, or spell the names alike"
     )
     assert refusal("columns.parquet") == (
         "columns.parquet: no column 'label' among img, klass; rename the one that holds it"

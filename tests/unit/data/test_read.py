@@ -128,7 +128,7 @@ def test_shares_are_the_callers() -> None:
 
     assert sizes(dataset, val_share=0.25, test_share=0) == (75, 25, 0)
     assert said(lambda: split_dataset(dataset, 0, val_share=0.7)) == (
-        "divide: the share of val must be from 0 to 0.5, got 0.7"
+        "split_dataset: the share of val must be from 0 to 0.5, got 0.7"
     )
 
 
@@ -210,13 +210,13 @@ def test_training_needs_two_classes_each_in_train_and_a_val() -> None:
     absent = Grey([0, 0, 0, 2, 2, 2])
 
     assert said(checks.require_trainable, single, split_dataset(single, 0)) == (
-        "grey: there is a single class, 'a'; add a folder of images of something else"
+        "grey: there is only one class, 'a'; add a folder of images of something else"
     )
     assert said(checks.require_trainable, absent, split_dataset(absent, 0)) == (
         "grey: train has no image of 'b'; add images, or remove the class"
     )
     assert said(checks.require_trainable, tiny, split_dataset(tiny, 0)) == (
-        "grey: no class has the three images that it takes to put one aside for val; add images"
+        "grey: no class has the three images needed to set one aside for validation; add images"
     )
 
 

@@ -123,7 +123,7 @@ def test_what_cannot_be_reached_is_refused_in_one_sentence(
         f"{web.address}/photos: there is no .parquet, .tar or .zip file; check the address"
     )
     assert refusal("ftps://x/0.tar") == (
-        "ftps://x/0.tar: ftps:// is no address of images; did you mean 'https'?"
+        "ftps://x/0.tar: ftps:// is not a supported kind of address; did you mean 'https'?"
     )
     monkeypatch.setitem(sys.modules, "s3fs", None)
     assert refusal("s3://bucket/0.tar") == (

@@ -139,8 +139,11 @@ def test_a_list_of_classes_that_does_not_fit_is_refused(
 
     for content, said in (
         ('["a", "b"]', "label '5' is none of the 2 classes in the list beside it; complete the"),
-        ("{", "classes.json: it is no list of names, and no object of names and numbers; write"),
-        ('{"a": "b"}', "classes.json: it is no list of names, and no object of names and"),
+        (
+            "{",
+            "classes.json: it is neither a list of names nor an object of names and numbers; write",
+        ),
+        ('{"a": "b"}', "classes.json: it is neither a list of names nor an object of names and"),
     ):
         place.write_text(content)
         with pytest.raises(DataError) as caught:

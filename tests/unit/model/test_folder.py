@@ -139,7 +139,7 @@ def test_a_wrong_format(folder: Path) -> None:
 
     assert refusal(folder) == (
         f"{folder / 'model.json'}: format must be 1, got 2; "
-        "use the version of inceptionkit it is of"
+        "use the version of inceptionkit that wrote it"
     )
 
 
@@ -174,7 +174,7 @@ def test_a_file_that_is_no_safetensors(folder: Path) -> None:
     place.write_bytes(b"no tensors")
     change_card(folder, lambda d: d["files"].update({place.name: sha256(b"no tensors")}))
 
-    assert refusal(folder).startswith(f"{place}: no safetensors file (")
+    assert refusal(folder).startswith(f"{place}: not a safetensors file (")
 
 
 @pytest.mark.parametrize("length", [0, 1, 500])

@@ -38,7 +38,7 @@ def read(path: Path) -> dict[str, NDArray[np.float32]]:
     try:
         return blobs(memoryview(content(path)))
     except WeightsError as error:
-        msg = f"{path}: no whole caffemodel: {error}; copy or download it again"
+        msg = f"{path}: incomplete caffemodel: {error}; copy or download it again"
         raise WeightsError(msg) from error
 
 

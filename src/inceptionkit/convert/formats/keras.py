@@ -47,14 +47,16 @@ def read(path: Path) -> Tensors:
     try:
         import h5py
     except ImportError as error:
-        msg = f"{path}: files of Keras need h5py; pip install 'inceptionkit[convert]'"
+        msg = f"{path}: Keras files need h5py; pip install 'inceptionkit[convert]'"
         raise WeightsError(msg) from error
     try:
         data = hdf5(path)
         with h5py.File(io.BytesIO(data), "r") as file:
             return arrays(file, len(data))
     except WeightsError as error:
-        msg = f"{path}: no weights of Keras: {printable(str(error))}; save or download it again"
+        msg = (
+            f"{path}: not a Keras weights file: {printable(str(error))}; save or download it again"
+        )
         raise WeightsError(msg) from error
     except _DAMAGED as error:
         reason = printable(str(error))
@@ -72,7 +74,7 @@ def hdf5(path: Path) -> bytes:
     if zipfile.is_zipfile(io.BytesIO(data)):
         data = _member(data)
     if not data.startswith(MAGIC):
-        msg = "it is no HDF5 file"
+        msg = "it is not an HDF5 file"
         raise WeightsError(msg)
     return data
 

@@ -36,7 +36,7 @@ def entries(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             entries than any checkpoint of the family has.
     """
     if not _is_table(data):
-        msg = "its end is not that of a table"
+        msg = "it does not end as a table does"
         raise WeightsError(msg)
     view = memoryview(data)
     before: bytes | None = None

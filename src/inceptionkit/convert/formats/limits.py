@@ -29,7 +29,7 @@ def content(path: Path) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            msg = f"{path.name} is no file"
+            msg = f"{path.name} is not a file"
             raise WeightsError(msg)
         if status.st_size > MAX_WEIGHTS_BYTES:
             msg = f"{path.name} has {status.st_size} bytes, more than any network of the family"

@@ -44,7 +44,7 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
         raise WeightsError(msg)
     odd = [name for name, tensor in state.items() if not _is_plain(tensor)]
     if odd:
-        msg = f"{path}: {odd[0]} is no plain array of numbers; save a float32 state dict"
+        msg = f"{path}: {odd[0]} is not a plain array of numbers; save a float32 state dict"
         raise WeightsError(msg)
     return {name: np.array(tensor.detach().float().numpy()) for name, tensor in state.items()}
 

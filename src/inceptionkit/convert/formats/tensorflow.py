@@ -50,7 +50,7 @@ def read(path: Path) -> Tensors:
         index = _index_of(path)
         tensors = _slices(path) if index is None else _bundle(index)
     except WeightsError as error:
-        msg = f"{path}: no whole TensorFlow checkpoint: {error}; copy or download all its files"
+        msg = f"{path}: incomplete TensorFlow checkpoint: {error}; copy or download all its files"
         raise WeightsError(msg) from error
     if not tensors:
         msg = f"{path}: this checkpoint has no float tensor; give one of a trained network"

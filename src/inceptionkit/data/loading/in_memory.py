@@ -73,7 +73,6 @@ class Images:
     def order(
         self, seed: int, epoch: int, positions: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
-        """A permutation of the indices of `positions`, which are all images if None."""
         return permutation(seed, epoch, len(self if positions is None else positions))
 
     def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:

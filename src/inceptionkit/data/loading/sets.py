@@ -201,7 +201,6 @@ class Balanced:
         return len(self.images)
 
     def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """What an epoch takes, in an order that suits where the images are."""
         taken = balanced_order(seed, epoch, self.labels.numpy())
         taken = taken[np.argsort(taken % len(self), kind="stable")]
         return taken[self.images.order(seed, epoch, taken % len(self))]

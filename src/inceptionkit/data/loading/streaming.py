@@ -55,14 +55,6 @@ class Stream:
     def __init__(
         self, dataset: Dataset, indices: NDArray[np.int64], *, workers: int, strict: bool = False
     ) -> None:
-        """Prepare to read.
-
-        Args:
-            dataset: where the images are.
-            indices: (images,) those of its samples to train on, ascending.
-            workers: how many images are decoded at once.
-            strict: whether an unusable image is an error.
-        """
         self.dataset, self.indices, self.strict = dataset, indices, strict
         self.labels = torch.from_numpy(dataset.samples.labels[indices].astype(np.int64))
         names = dataset.samples.names
@@ -81,15 +73,10 @@ class Stream:
     def order(
         self, seed: int, epoch: int, positions: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
-        """A permutation of the indices of `positions`, which are all images if None.
-
-        What is read at once is used at once.
-        """
         indices = self.indices if positions is None else self.indices[positions]
         return epoch_order(seed, epoch, indices, self.dataset.blocks)
 
     def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
-        """Begin to read the first of `batches`; what was expected before is forgotten."""
         for waiting in self.begun:
             for part in waiting.parts:
                 part.cancel()
@@ -102,11 +89,6 @@ class Stream:
     def crops(
         self, indices: NDArray[np.int64], cropping: Cropping, device: str
     ) -> tuple[Tensor, Tensor]:
-        """Crops, uint8, and labels of some images: without delay those that were expected next.
-
-        Raises:
-            DataError: no image of a class can be used; or `strict`, and one cannot.
-        """
         at = indices % len(self)
         if self.coming and cropping == self.cropping and np.array_equal(self.coming[0], indices):
             self.coming.popleft()
@@ -126,7 +108,6 @@ class Stream:
         return pixels, self.labels[torch.from_numpy(at)]
 
     def unusable(self) -> tuple[Unusable, ...]:
-        """Images that turned out to be unusable."""
         return tuple(Unusable(self.names[at], self.reasons[at]) for at in sorted(self.reasons))
 
     def _begin(self, indices: NDArray[np.int64], cropping: Cropping) -> _Batch:
@@ -192,7 +173,6 @@ class _BlockReader:
         self.held: dict[int, Future[dict[int, Undecoded]]] = {}
 
     def expect(self, batches: Sequence[NDArray[np.int64]]) -> None:
-        """Forget what is held; `batches` are what will be used."""
         for block in self.held.values():
             block.cancel()
         self.wanted, self.held = {}, {}
@@ -218,7 +198,6 @@ class _BlockReader:
             return error
 
     def read(self, at: int) -> Undecoded:
-        """One image, encoded, or why there is none."""
         held = self.held.get(int(self.block[at]))
         return self.load(at) if held is None else held.result()[at]
 

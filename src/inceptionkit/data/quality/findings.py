@@ -86,7 +86,7 @@ def find_in_classes(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator
         yield Finding(
             severity="error",
             kind="single",
-            says=f"there is a single class, {names[0]!r}",
+            says=f"there is only one class, {names[0]!r}",
             advice="add a folder of images of something else",
         )
     yield from _few(names, counts)
@@ -110,7 +110,7 @@ def _few(names: Sequence[str], counts: NDArray[np.int64]) -> Iterator[Finding]:
             "error",
             "few",
             MIN_CLASS_IMAGES,
-            f"fewer than {MIN_CLASS_IMAGES} images, too few to keep one aside",
+            f"fewer than {MIN_CLASS_IMAGES} images, too few to set one aside",
         ),
         (
             "warning",
@@ -156,14 +156,14 @@ def _copies(scan: Scan, groups: Sequence[Group]) -> Iterator[Finding]:
             leaks,
             "across-sets",
             f"{_count(len(leaks), 'picture')} in more than one set",
-            "remove the copies from train: the score would count what was learnt by heart",
+            "remove the copies from train: the score would count images that were memorized",
         )
     if doubts:
         yield _copy_finding(
             doubts,
             "across-classes",
             f"{_count(len(doubts), 'picture')} in more than one class",
-            "decide for one class; as it is, training is told both",
+            "keep it in one class: as it stands, the model is trained on both labels",
         )
     if plain:
         yield _copy_finding(
@@ -193,7 +193,7 @@ def _odd(scan: Scan) -> Iterator[Finding]:
     blank = stats["spread"] < _BLANK
     tiny = stats["usable"] & (np.minimum(stats["height"], stats["width"]) < _SMALL_SIDE)
     small: Severity = "note" if tiny.sum() == stats["usable"].sum() else "warning"
-    watch = "look at them; remove what shows nothing"
+    watch = "check them; remove those that show nothing"
     rules: tuple[tuple[Severity, str, NDArray[np.bool_], str, str], ...] = (
         ("warning", "blank", blank, "blank", "remove them: they show a single colour"),
         ("warning", "dark", ~blank & (stats["high"] < _DARK), "very dark", watch),

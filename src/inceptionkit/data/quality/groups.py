@@ -45,7 +45,6 @@ class ThumbnailRecorder:
         self.thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """One image decoded, (height, width, 3)."""
         pixels = decode_sample(self.dataset, index)
         self.thumbnails[index] = thumbnail(pixels)
         self.recorded[index] = True
@@ -85,7 +84,7 @@ def load_grouped(
     if not stored_size(opened, preprocessing.size).in_memory:
         ready = loaded(opened)
         listener.say(
-            "not checked for copies, since memory does not hold the images; see: "
+            "near-duplicates not checked, because the images do not fit into memory; run: "
             f"inceptionkit check {opened.address}"
         )
         return opened, ready
@@ -185,9 +184,9 @@ def _describe(opened: SplitDataset, groups: Sequence[Group]) -> str:
     dataset = opened.dataset
     counts = np.bincount(dataset.samples.labels, minlength=len(dataset.classes))
     findings = [finding.says for finding in find_in_classes(dataset.classes, counts)]
-    pictures = "1 picture is" if len(groups) == 1 else f"{len(groups):,} pictures are"
+    pictures = "1 picture appears" if len(groups) == 1 else f"{len(groups):,} pictures appear"
     copies = sum(len(group.members) for group in groups)
-    doubled = f"{pictures} there more than once ({copies:,} images)" if groups else ""
+    doubled = f"{pictures} more than once ({copies:,} images)" if groups else ""
     if opened.duplicate_groups:
         sizes = (f"{name} {len(getattr(opened.sets, name)):,}" for name in SETS)
         doubled += f", each kept in one set: {', '.join(sizes)}"

@@ -35,7 +35,6 @@ class Scan:
 
     @property
     def unusable(self) -> tuple[Unusable, ...]:
-        """Everything that cannot be used, skipped things first."""
         names = self.dataset.samples.names
         bad = sorted(self.reasons.items())
         return self.dataset.skipped + tuple(Unusable(names[i], reason) for i, reason in bad)

@@ -59,11 +59,6 @@ class Archives:
     skipped: tuple[Unusable, ...]
 
     def read(self, index: int) -> bytes:
-        """Give the encoded bytes of one image.
-
-        Raises:
-            UnusableImage: they are damaged, or the shard cannot be read any more.
-        """
         number = int(np.searchsorted(self.starts, index, side="right")) - 1
         shard = self.shards[number]
         place = tuple(shard.listing.places[index - int(self.starts[number])].tolist())
@@ -105,7 +100,7 @@ def open_archives(address: str, files: Sequence[File]) -> Archives:
     shards = [shard for shard in shards if len(shard.listing)]
     if not shards:
         first = f" ({skipped[0].name}: {skipped[0].reason})" if skipped else ""
-        wrong = f"there is no labelled image in it{first}"
+        wrong = f"it contains no labelled image{first}"
         raise checks.data_error(address, wrong, webdataset.LAYOUT)
     names = webdataset.class_names(files[0])
     classes, labels = _merged(address, [shard.listing for shard in shards], names)
@@ -216,7 +211,7 @@ def _arrange(address: str, members: Sequence[Member]) -> Listing:
             )
         elif name in places:
             tree.skipped.append(
-                Unusable(printable(path), "another file has the same name; the last counts")
+                Unusable(printable(path), "another file has the same name; the last one is used")
             )
         if name is not None:
             places[name] = place
@@ -279,12 +274,10 @@ class _Tree:
             place = inner
 
     def list_folder(self, place: str) -> FolderContent:
-        """List one folder."""
         images = sorted(self.images[place])
         return FolderContent(sorted(self.folders[place]), images, self.others.get(place, 0))
 
     def walk(self, place: str) -> Iterator[str]:
-        """Every image below a folder."""
         todo = [place]
         while todo:
             here = todo.pop()

@@ -30,7 +30,6 @@ class Digits:
     blocks: None = None
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """Give one image, (8, 8)."""
         image: NDArray[np.uint8] = self.images[index]
         return image
 

@@ -35,7 +35,6 @@ class Folder:
     blocks: None = None
 
     def read(self, index: int) -> Path:
-        """Give the path of one file."""
         name = self.samples.names[index]
         return self.root / self.odd.get(name, name)
 
@@ -56,7 +55,7 @@ def open_folder(address: str, root: Path) -> Folder:
         DataError: there is no image, a class folder holds none, or the layout is not clear.
     """
     if not root.is_dir():
-        wrong = "it is neither a folder nor a file of a kind that holds labelled images"
+        wrong = "it is neither a folder nor a supported dataset file"
         raise checks.data_error(address, wrong, f"name {checks.KINDS}")
     listing = index_cache.folder(root)
     if listing is None:
@@ -87,7 +86,6 @@ class _Disk:
         self.above = frozenset(_identity(place.stat()) for place in (real, *real.parents))
 
     def list_folder(self, place: str) -> FolderContent:
-        """List one folder; one that cannot be read is noted, and counts as empty."""
         here = self.root / place
         try:
             self.visited[place] = here.stat().st_mtime_ns
@@ -103,7 +101,6 @@ class _Disk:
         return FolderContent(folders, images, len(visible) - len(folders) - len(images))
 
     def walk(self, place: str) -> Iterator[str]:
-        """Every image below a folder. Each folder is visited once, whatever links lead to it."""
         seen = set(self.above)
         parent = place.rpartition("/")[0]
         if parent:

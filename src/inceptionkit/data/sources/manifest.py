@@ -54,7 +54,7 @@ def open_manifest(address: str, path: Path) -> Folder:
     rows = [row for line in consistent if (row := _row(path, line, faults))]
     if not rows:
         first = f" ({faults[0].name}: {faults[0].reason})" if faults else ""
-        wrong = f"it names no image that is there{first}"
+        wrong = f"it names no image that exists{first}"
         raise checks.data_error(address, wrong, "give paths relative to the manifest, or absolute")
     return folder_of(address, path.parent, make_listing(sorted(rows, key=_order), faults))
 
@@ -138,7 +138,7 @@ def _json_lines(
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            faults.append(_fault(name, number, "is no JSON object"))
+            faults.append(_fault(name, number, "is not a JSON object"))
             continue
         seen |= dict.fromkeys(record)
         good += all(column in record for column in _NEEDED)

@@ -38,11 +38,6 @@ class Parquet:
     skipped: tuple[Unusable, ...] = ()
 
     def read(self, index: int) -> bytes:
-        """Give the encoded bytes of one image.
-
-        Raises:
-            UnusableImage: the row holds none, or its row group is damaged.
-        """
         return self.groups.read(index)
 
     @property
@@ -69,7 +64,7 @@ def open_shards(address: str, files: Sequence[File]) -> Parquet:
     classes, labels = _merged(tables)
     sets = shard_sets(address, (table.file.name for table in tables))
     if not len(labels):
-        raise checks.data_error(address, "there is no row in it", "choose another file")
+        raise checks.data_error(address, "it has no rows", "choose another file")
     rows = [len(table.labels) for table in tables]
     names = [f"{table.file.name}#{row}" for table in tables for row in range(len(table.labels))]
     samples = SampleTable(names, labels, np.repeat(np.array(sets, np.int8), rows))
@@ -173,7 +168,7 @@ def _labels(
     labels = column.to_numpy()
     largest = int(labels.max(initial=-1))
     if names is None and largest >= _MOST_CLASSES:
-        wrong = f"label {largest} is too large for the number of a class"
+        wrong = f"label {largest} is too large for a class number"
         raise checks.data_error(where, wrong, "number the classes from 0, or remove the file")
     if names is None:
         names = [str(label) for label in range(largest + 1)]
@@ -217,7 +212,6 @@ class _Groups:
     lock: Lock = field(default_factory=Lock)
 
     def read(self, index: int) -> bytes:
-        """Encoded bytes of one image."""
         group = int(np.searchsorted(self.starts, index, side="right")) - 1
         with self.lock:
             column = self.kept.get(group)

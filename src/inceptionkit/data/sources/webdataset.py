@@ -132,5 +132,5 @@ def _listed(where: str, text: str) -> list[str]:
             return names
     except (ValueError, TypeError, RecursionError):
         pass
-    wrong = "it is no list of names, and no object of names and numbers"
+    wrong = "it is neither a list of names nor an object of names and numbers"
     raise checks.data_error(where, wrong, "write one, or remove the file")

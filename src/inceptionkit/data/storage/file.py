@@ -24,7 +24,6 @@ class UnreadableShard(DataError):  # noqa: N818 - it is the name of the thing, a
     """
 
     def __init__(self, where: str, reason: str) -> None:
-        """Say `reason` about the shard at `where`, as in "it is missing"."""
         super().__init__(f"{where}: it {reason}; copy or download the file again")
         self.reason = reason
 
@@ -79,7 +78,6 @@ class Local:
     chunk: None = None
 
     def size(self) -> int:
-        """Bytes."""
         return self.path.stat().st_size
 
     def identity(self) -> str:
@@ -88,13 +86,11 @@ class Local:
         return f"{self.path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
 
     def read(self, start: int, stop: int) -> bytes:
-        """Some of the bytes."""
         with self.path.open("rb", buffering=0) as stream:
             stream.seek(start)
             return stream.read(max(0, stop - start))
 
     def beside(self, name: str) -> Local:
-        """The file of that name in the same folder."""
         path = self.path.with_name(name)
         return Local(path, name, printable(str(path)))
 

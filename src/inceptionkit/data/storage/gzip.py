@@ -44,16 +44,13 @@ class Inflated:
 
     @property
     def name(self) -> str:
-        """That of the gzip file."""
         return self.packed.name
 
     @property
     def where(self) -> str:
-        """That of the gzip file."""
         return self.packed.where
 
     def size(self) -> int:
-        """Inflated bytes; everything is inflated once to know."""
         with self.lock:
             while self._step():
                 pass
@@ -64,11 +61,6 @@ class Inflated:
         return self.packed.identity()
 
     def read(self, start: int, stop: int) -> bytes:
-        """Some of the inflated bytes.
-
-        Raises:
-            OSError: the file is damaged, or grows beyond all measure.
-        """
         data = bytearray()
         with self.lock:
             self._go_to(start)
@@ -80,7 +72,6 @@ class Inflated:
         return bytes(data)
 
     def beside(self, name: str) -> File:
-        """A file beside the gzip file."""
         return self.packed.beside(name)
 
     def _go_to(self, start: int) -> None:

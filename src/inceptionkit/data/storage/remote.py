@@ -46,7 +46,7 @@ def _scheme(address: str) -> str:
     kind = address.partition("://")[0].lower()
     if kind not in PACKAGES:
         advice = did_you_mean(kind, tuple(PACKAGES))
-        msg = f"{printable(address)}: {kind}:// is no address of images; {advice}"
+        msg = f"{printable(address)}: {kind}:// is not a supported kind of address; {advice}"
         raise DataError(msg)
     return kind
 
@@ -141,13 +141,12 @@ class Remote:
         if self.known is None:
             details: dict[str, Any] = _tried(lambda: self.files.info(self.where))
             if details.get("size") is None:
-                msg = "the server does not tell its size"
+                msg = "the server does not report the file size"
                 raise OSError(msg)
             self.known = details
         return self.known
 
     def size(self) -> int:
-        """Bytes."""
         return int(self.info()["size"])
 
     def identity(self) -> str:
@@ -158,7 +157,6 @@ class Remote:
         return "\0".join([self.where, str(self.size()), *known])
 
     def read(self, start: int, stop: int) -> bytes:
-        """Some of the bytes, from the blocks that hold them."""
         stop = min(stop, self.size())
         if start >= stop:
             return b""
@@ -167,7 +165,6 @@ class Remote:
         return held[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
 
     def beside(self, name: str) -> Remote:
-        """The file of that name in the same folder."""
         where = f"{without_query(self.where).rpartition('/')[0]}/{name}"
         return Remote(where, name, self.files, self.recent)
 

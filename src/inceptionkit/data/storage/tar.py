@@ -20,7 +20,6 @@ class Tar:
     file: File
 
     def members(self, wanted: Callable[[str, int], bool]) -> Iterator[Member]:
-        """List the plain files."""
         with (
             stream(self.file, buffer=_HEADER_BYTES) as opened,
             tarfile.open(fileobj=opened, mode="r:") as tar,
@@ -43,7 +42,6 @@ class Tar:
             raise tarfile.ReadError(msg)
 
     def read(self, place: tuple[int, ...]) -> bytes:
-        """Bytes of one member."""
         start, size = place
         if size > MEMBER_LIMIT:
             reason = f"has {size:,} bytes, the limit is {MEMBER_LIMIT:,}"

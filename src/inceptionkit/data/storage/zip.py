@@ -28,7 +28,6 @@ class Zip:
     file: File
 
     def members(self, wanted: Callable[[str, int], bool]) -> Iterator[Member]:
-        """List the plain files."""
         with stream(self.file) as opened, zipfile.ZipFile(opened) as directory:
             for info in directory.infolist():
                 if not info.is_dir():
@@ -37,7 +36,6 @@ class Zip:
                     yield Member(info.filename, place, self.read(place) if read else None)
 
     def read(self, place: tuple[int, ...]) -> bytes:
-        """Bytes of one member."""
         header, size, packed, checksum, method, flags = place
         if flags & _ENCRYPTED:
             reason = "is encrypted"

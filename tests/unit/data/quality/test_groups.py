@@ -68,7 +68,7 @@ def test_images_that_change_their_set_are_as_if_they_had_been_read_there(copied:
         f"{name} {len(getattr(known.sets, name))}" for name in ("train", "val", "test")
     )
     assert " ".join(heard.said) == (
-        "checked: 20 pictures are there more than once (40 images), each kept in one set: "
+        "checked: 20 pictures appear more than once (40 images), each kept in one set: "
         f"{sizes}; see: inceptionkit check {copied}"
     )
 

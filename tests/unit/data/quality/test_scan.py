@@ -150,7 +150,7 @@ def test_small_unbalanced_and_single_classes(tmp_path: Path, scene: Scene) -> No
 
     assert said == [
         "'bad' has no usable image",
-        "'two' has fewer than 3 images, too few to keep one aside",
+        "'two' has fewer than 3 images, too few to set one aside",
         "'some' has fewer than 20 images, too few to learn",
         "'many' has 25 times as many images as 'two' (50 and 2)",
         "1 file cannot be used; the first is bad/1.png (not an image)",
