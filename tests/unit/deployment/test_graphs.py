@@ -110,7 +110,7 @@ def test_any_batch_gives_each_image_the_same_answer(small: Any, engine: str, cou
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("side", [11, 12])  # of 12 cells a window of stride 2 hangs over the border
-def test_every_pool_is_exact_at_the_borders(  # noqa: PLR0917 - the parameters of a pool
+def test_every_pool_is_exact_at_the_borders(
     fill: Callable[[Net], Any],
     engine: str,
     padding: Any,
