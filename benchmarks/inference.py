@@ -23,7 +23,7 @@ from inference_exits import markdown as exits_markdown
 from inference_graphs import SUBJECTS, Subject, graphs_of
 from inference_sides import THROUGHPUT, Side, measure
 
-from inceptionkit.deployment.processor import lacking
+from inceptionkit.deployment.engines import lacking
 from inceptionkit.model.export_info import PRECISIONS, Precision
 
 LEAST = 0.97  # wanted: our images per second, divided by those of OpenVINO on torchvision's graph

@@ -8,26 +8,25 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import openvino as ov
-from inference_graphs import Model, Subject, model_of
+from inference_graphs import Model, Subject, graph_of, model_of
 from inference_sides import LATENCY, Side
 
-from inceptionkit.deployment import lower
-from inceptionkit.deployment.graph import Convolve, Dense, Graph, Normalise, Operator
-from inceptionkit.deployment.libraries import library
-from inceptionkit.deployment.lower import whole
-from inceptionkit.deployment.onnx import Page, openvino_model
-from inceptionkit.deployment.quantize import one_by_one, plainly
+from inceptionkit.deployment import onnx
+from inceptionkit.deployment.engines import library, openvino_model
+from inceptionkit.deployment.onnx import IMAGE
+from inceptionkit.deployment.quantize import one_by_one, quantize
 from inceptionkit.model.export_info import Precision
+from inceptionkit.spec import Conv, Linear, Step
 
 SHIPPED = "as it is exported"
 SYMMETRIC = "activations without a zero point"
-FLOAT = 1  # ONNX's number for float32
 FEW = 16  # photographs that int8 is calibrated on: only its time matters here
+OPSET = "openvino.opset13"
 DONE = "ablated"  # a file: all changed graphs of the folder are there
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "threads not pinned to cores": {"ENABLE_CPU_PINNING": False},
@@ -40,13 +39,13 @@ REST: Mapping[str, Mapping[str, Any]] = {
 
 def pools_first(model: Model) -> ov.Model:
     """Average pools stay before the 1x1 convolutions behind them, as the network has them."""
-    with patch.object(lower, "turns_around", lambda *_: False):
-        return openvino_model(whole(model.net, model.tensors, model.preprocessing))
+    with patch.object(onnx, "_may_change_places", lambda *_: False):
+        return shipped(model)
 
 
 def pointwise_as_one(model: Model) -> ov.Model:
     """The 1x1 convolutions that read the same become one, whose result is split."""
-    ops, graph = library("openvino.opset13"), openvino_model(graph_of(model))
+    ops, graph = library(OPSET), shipped(model)
     alike = sorted(filter(pointwise, graph.get_ops()), key=reads)
     for _, group in groupby(alike, reads):
         biased = [next(iter(one.output(0).get_target_inputs())).get_node() for one in group]
@@ -87,17 +86,20 @@ def constant(node: ov.Node) -> np.ndarray:
 
 def channels_last(model: Model) -> ov.Model:
     """Pixels are scaled and shifted before they are reordered, not after."""
+    how = model.preprocessing
 
-    def normalise(page: Page, how: Normalise, x: str, name: str) -> None:
-        scale = page.constant(f"{name}.scale", how.scale.reshape(1, 1, 1, 3))
-        shift = page.constant(f"{name}.shift", how.shift.reshape(1, 1, 1, 3))
-        pixels = page.put("Cast", [x], f"{name}.pixels", to=FLOAT)
-        scaled = page.put("Mul", [pixels, scale], f"{name}.scaled")
-        shifted = page.put("Add", [scaled, shift], f"{name}.shifted")
-        page.put("Transpose", [shifted], name, perm=[0, 3, 1, 2])
+    def normalize(graph: onnx.NetworkBuilder, _: object) -> str:
+        scale, shift = (
+            graph.constant(f"normalized.{name}", np.array(values, np.float32))
+            for name, values in (("scale", how.scale), ("shift", how.shift))
+        )
+        pixels = graph.put("Cast", [IMAGE], "normalized.pixels", to=onnx.FLOAT)
+        scaled = graph.put("Mul", [pixels, scale], "normalized.scaled")
+        shifted = graph.put("Add", [scaled, shift], "normalized.shifted")
+        return graph.put("Transpose", [shifted], "normalized", perm=[0, 3, 1, 2])
 
-    with patch.object(Page, "normalise", normalise):
-        return openvino_model(graph_of(model))
+    with patch.object(onnx.NetworkBuilder, "normalize", normalize):
+        return shipped(model)
 
 
 def folded(model: Model) -> ov.Model:
@@ -105,42 +107,50 @@ def folded(model: Model) -> ov.Model:
 
     Where it pads, a fourth channel, 255 inside of the image, carries the shift.
     """
-    graph = graph_of(model)
-    how, first = (cast(Any, line.operator) for line in graph.lines[:2])
-    scaled = first.weight * how.scale.reshape(1, 3, 1, 1)
-    shift = (first.weight * how.shift.reshape(1, 3, 1, 1)).sum(1, keepdims=True) / 255
-    weight = np.concatenate([scaled, shift], 1).astype(np.float32)
+    how, fold = model.preprocessing, onnx.NetworkBuilder.folded
 
-    def padded(page: Page, _: Normalise, x: str, name: str) -> None:
-        pads = page.constant(f"{name}.pads", np.array([0, 0, 0, 0, 0, 0, 0, 1]))
-        white = page.constant(f"{name}.white", np.array(255, np.float32))
-        pixels = page.put("Cast", [x], f"{name}.pixels", to=FLOAT)
-        four = page.put("Pad", [pixels, pads, white], f"{name}.four")
-        page.put("Transpose", [four], name, perm=[0, 3, 1, 2])
+    def normalize(graph: onnx.NetworkBuilder, _: object) -> str:
+        pads = graph.constant("normalized.pads", np.array([0, 0, 0, 0, 0, 0, 0, 1]))
+        level = graph.constant("normalized.level", np.array(255, np.uint8))
+        four = graph.put("Pad", [IMAGE, pads, level], "normalized.four")
+        planes = graph.put("Transpose", [four], "normalized.planes", perm=[0, 3, 1, 2])
+        return graph.put("Cast", [planes], "normalized", to=onnx.FLOAT)
 
-    changed = replace(graph.lines[1], operator=replace(first, weight=weight))
-    lines = (graph.lines[0], changed, *graph.lines[2:])
-    with patch.object(Page, "normalise", padded):
-        return openvino_model(replace(graph, lines=lines))
+    def four_channels(
+        graph: onnx.NetworkBuilder, step: Step, op: Conv
+    ) -> tuple[onnx.Array, onnx.Array]:
+        weight, bias = fold(graph, step, op)
+        if step.x.channels != 3:
+            return weight, bias
+        scale, shift = (np.reshape(values, (1, 3, 1, 1)) for values in (how.scale, how.shift))
+        shifts = (weight * shift).sum(1, keepdims=True) / 255
+        return np.concatenate([weight * scale, shifts], 1).astype(np.float32), bias
+
+    with (
+        patch.object(onnx.NetworkBuilder, "normalize", normalize),
+        patch.object(onnx.NetworkBuilder, "folded", four_channels),
+    ):
+        return shipped(model)
 
 
 def classifier_as_convolution(model: Model) -> ov.Model:
     """The fully connected layer is written as a 1x1 convolution."""
-    graph = graph_of(model)
+    write = onnx.NetworkBuilder.operator
 
-    def convolution(operator: Operator) -> Operator:
-        if not isinstance(operator, Dense):
-            return operator
-        weight = np.ascontiguousarray(operator.weight[:, :, None, None])
-        return Convolve(weight, operator.bias, 1, (0, 0), (0, 0), 1, operator.relu)
+    def operator(graph: onnx.NetworkBuilder, step: Step, x: str) -> str:
+        if not isinstance(step.op, Linear):
+            return write(graph, step, x)
+        weight, bias = (graph.tensors[f"{step.at}.fc.{part}"] for part in ("weight", "bias"))
+        weights = (np.ascontiguousarray(weight[:, :, None, None]), bias)
+        return graph.convolution(x, step.at, weights, relu=step.op.relu)
 
-    lines = tuple(replace(line, operator=convolution(line.operator)) for line in graph.lines)
-    return openvino_model(replace(graph, lines=lines))
+    with patch.object(onnx.NetworkBuilder, "operator", operator):
+        return shipped(model)
 
 
-def graph_of(model: Model) -> Graph:
-    """Ours as it is."""
-    return whole(model.net, model.tensors, model.preprocessing)
+def shipped(model: Model) -> ov.Model:
+    """Ours, as OpenVINO reads it."""
+    return openvino_model(graph_of(model).SerializeToString())
 
 
 def symmetric(model: Model) -> ov.Model:
@@ -149,7 +159,7 @@ def symmetric(model: Model) -> ov.Model:
     data, preset = one_by_one(model.images[:FEW]), nncf.QuantizationPreset.PERFORMANCE
     with redirect_stdout(sys.stderr):
         return nncf.quantize(
-            openvino_model(graph_of(model)),
+            shipped(model),
             nncf.Dataset(data),
             preset=preset,
             subset_size=FEW,
@@ -173,7 +183,7 @@ def changed_graphs(subject: Subject, path: Path, folder: Path) -> None:
     for name, change in CHANGES.items():
         graph = change(model)
         ov.serialize(graph, folder / f"{name}-fp32.xml")
-        ov.serialize(plainly(graph, model.images[:FEW]), folder / f"{name}-int8.xml")
+        ov.serialize(quantize(graph, model.images[:FEW]), folder / f"{name}-int8.xml")
     ov.serialize(symmetric(model), folder / f"{SYMMETRIC}-int8.xml")
     (folder / DONE).touch()
 

@@ -28,7 +28,7 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     """
     import inceptionkit
     from inceptionkit.data import open_dataset
-    from inceptionkit.deployment.quantize_model import pictures
+    from inceptionkit.deployment.quantize import channels_last
     from inceptionkit.evaluation.early_exit import RunToTheEnd
     from inceptionkit.evaluation.exits.goals import Lose
     from inceptionkit.evaluation.exits.study import evaluate_exits
@@ -41,7 +41,7 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     _, scoring = choosing_samples(model.card, dataset)
     some = np.linspace(0, len(scoring.indices) - 1, IMAGES).astype(int)
     scored = load_scored(model.card, dataset, Drawn(scoring.indices[some], "test"), Silence())
-    images, labels = pictures(scored), scored.labels.numpy()
+    images, labels = channels_last(scored), scored.labels.numpy()
     ways = {"main": RunToTheEnd(), "exits": policy}
     answered = {name: answers(model.answers, images, way) for name, way in ways.items()}
     seconds: dict[str, list[float]] = {name: [] for name in ways}

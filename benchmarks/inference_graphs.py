@@ -21,10 +21,9 @@ from torch import nn
 from inceptionkit.catalog import architecture
 from inceptionkit.convert.rename import key_map
 from inceptionkit.convert.torchvision import RULES
-from inceptionkit.deployment.libraries import library
-from inceptionkit.deployment.lower import whole
-from inceptionkit.deployment.onnx import onnx_model, openvino_model
-from inceptionkit.deployment.quantize import plainly
+from inceptionkit.deployment.engines import library, openvino_model
+from inceptionkit.deployment.onnx import checked, staged
+from inceptionkit.deployment.quantize import quantize
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing, decode
 from inceptionkit.spec import Net
@@ -107,18 +106,24 @@ def graphs_of(subject: Subject, path: Path, place: Path) -> Path:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     model = model_of(subject, path)
-    graph = whole(model.net, model.tensors, model.preprocessing)
+    graph = graph_of(model)
     np.save(folder / "images.npy", model.images)
     np.save(folder / "normalised.npy", model.normalised)
-    ours = openvino_model(graph)
+    ours = openvino_model(graph.SerializeToString())
     ov.serialize(ours, folder / "ours-fp32.xml")
-    ov.serialize(plainly(ours, model.images), folder / "ours-int8.xml")
-    library("onnx").save(onnx_model(graph), folder / "ours.onnx")
+    ov.serialize(quantize(ours, model.images), folder / "ours-int8.xml")
+    library("onnx").save(graph, folder / "ours.onnx")
     write_theirs(model, folder)
     if subject.same:
         compare(folder, model)
     (folder / DONE).touch()
     return folder
+
+
+def graph_of(model: Model) -> Any:  # noqa: ANN401 - onnx.ModelProto
+    """Ours, as ONNX."""
+    ((_, graph),) = staged(model.net, model.tensors, model.preprocessing)
+    return checked(graph)
 
 
 @torch.no_grad()
@@ -158,7 +163,7 @@ def write_theirs(model: Model, folder: Path) -> None:
             input_names=["x"],
             dynamic_axes={"x": {0: "batch"}},
         )
-    for precision, graph in (("fp32", plain), ("int8", plainly(plain, x))):
+    for precision, graph in (("fp32", plain), ("int8", quantize(plain, x))):
         ov.serialize(graph, folder / f"theirs-{precision}.xml")
         ov.serialize(with_preprocessing(graph), folder / f"inside-{precision}.xml")
 

@@ -4,12 +4,13 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from inceptionkit.deployment import processor
+from inceptionkit.deployment import engines, variants
 from inceptionkit.model import ExitPolicy, Gate, read_card, write_policy
 from inceptionkit.spec import Net, to_json
 from inceptionkit.timing import TimingBudget
@@ -24,23 +25,22 @@ PROMISED = {
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody reads the times."""
     once = TimingBudget(least=1, most=1)
-    monkeypatch.setattr("inceptionkit.deployment.backend_timing.SINGLE", once)
-    monkeypatch.setattr("inceptionkit.deployment.backend_timing.LARGE", once)
-    monkeypatch.setattr("inceptionkit.deployment.backend_timing.BATCHES", (1, 2))
+    monkeypatch.setattr("inceptionkit.deployment.benchmark._SINGLE", once)
+    monkeypatch.setattr("inceptionkit.deployment.benchmark._LARGE", once)
+    monkeypatch.setattr("inceptionkit.deployment.benchmark._BATCHES", (1, 2))
 
 
 @pytest.fixture(autouse=True)
-def unquantised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quantising takes seconds, and is tested where it belongs."""
-    for module in ("inceptionkit.deployment.quantize", "inceptionkit.deployment.quantize_model"):
-        monkeypatch.setattr(f"{module}.plainly", lambda model, _: model)
+def unquantized(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quantizing takes seconds, and is tested where it belongs."""
+    monkeypatch.setattr("inceptionkit.deployment.quantize.quantize", lambda model, _: model)
 
 
 @pytest.fixture(autouse=True)
 def able(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor with arithmetic for every precision, whichever this one is."""
     flags = frozenset({"avx512_bf16", "avx512_vnni"})
-    monkeypatch.setattr(processor, "cpu_flags", lambda: flags)
+    monkeypatch.setattr(engines, "cpu_flags", lambda: flags)
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_an_exported_model_is_run_by_every_engine_to_the_end_and_with_its_exits(
 def test_what_the_processor_lacks_is_left_out_and_said(
     inceptionkit: Callable, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "cpu_flags", lambda: frozenset({"sse2"}))
+    monkeypatch.setattr(engines, "cpu_flags", lambda: frozenset({"sse2"}))
     said = inceptionkit("bench", model, "--ours")
 
     assert said.code == 0, said.err
@@ -217,12 +217,12 @@ def test_variants_are_written_side_by_side_and_judged_on_images_that_are_not_sco
 def test_the_fastest_that_loses_little_enough_is_written_and_says_why(
     inceptionkit: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inceptionkit.deployment.backend_timing import Speed
-
     speed = {"fp32": 3.0, "bf16": 2.0, "int8": 1.0}
+    measure = variants.measure
     monkeypatch.setattr(
-        "inceptionkit.deployment.benchmark.speeds",
-        lambda ways, _: [Speed((speed[way.precision],), 1, 1.0) for way in ways],
+        variants,
+        "measure",
+        lambda *asked: [replace(row, median_ms=speed[row.precision]) for row in measure(*asked)],
     )
     asked = ("--fastest", "--data", "digits", "--max-drop", "100", "--out", tmp_path / "out")
     machine, plain = (inceptionkit("export", model, *asked, *w) for w in (("--json",), ()))

@@ -243,16 +243,16 @@ def test_predict_with_an_exported_model_imports_no_torch(
 def test_an_export_that_disagrees_is_refused_and_says_where(
     inceptionkit: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inceptionkit.deployment import lower
+    from inceptionkit.deployment import onnx
 
-    honest = lower.Writer.convolution
+    honest = onnx.NetworkBuilder.folded
 
     def wrong(self, step, op):  # noqa: ANN001, ANN202 - as the method it stands for
-        found = honest(self, step, op)
-        found.bias[:] += 0.5 * ("inception3" in step.at)
-        return found
+        weight, bias = honest(self, step, op)
+        bias[:] += 0.5 * ("inception3" in step.at)
+        return weight, bias
 
-    monkeypatch.setattr(lower.Writer, "convolution", wrong)
+    monkeypatch.setattr(onnx.NetworkBuilder, "folded", wrong)
     said = inceptionkit("export", model, "--out", tmp_path / "out")
 
     assert said.code == 2

@@ -39,8 +39,8 @@ def test_nothing_but_errors_is_printed(
     verb: str,
 ) -> None:
     once = TimingBudget(least=1, most=1)
-    monkeypatch.setattr("inceptionkit.deployment.backend_timing.SINGLE", once)
-    monkeypatch.setattr("inceptionkit.deployment.backend_timing.LARGE", once)
+    monkeypatch.setattr("inceptionkit.deployment.benchmark._SINGLE", once)
+    monkeypatch.setattr("inceptionkit.deployment.benchmark._LARGE", once)
     for engine in ("openvino", "onnx"):  # torch alone is quick
         monkeypatch.setitem(sys.modules, engine, None)
     shutil.copytree(digits_run, "run")

@@ -1,4 +1,4 @@
-"""ExportInfo models that were cut short, edited, or made for another engine: one sentence each.
+"""Exported models that were cut short, edited, or made for another engine: one sentence each.
 
 The sums in `model.json` are made to fit what was edited, as somebody would who edits on purpose;
 that a sum does not fit is tested with the command line.
@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import inceptionkit
+from inceptionkit.deployment.engines import openvino_model
 from inceptionkit.deployment.files import graph_files
-from inceptionkit.deployment.lower import whole
-from inceptionkit.deployment.onnx import onnx_model, openvino_model
+from inceptionkit.deployment.onnx import staged
 from inceptionkit.derive import tensors
 from inceptionkit.errors import DeploymentError, InceptionError, WeightsError
 from inceptionkit.files import sha256
@@ -36,8 +36,8 @@ def whole_exports(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     random = np.random.default_rng(0)
     own = {name: random.random(shape, np.float32) / 9 for name, shape in tensors(tiny)}
     preprocessing = Preprocessing(size=16)
-    graph = whole(tiny, own, preprocessing)
-    models = {"onnx": onnx_model(graph), "openvino": openvino_model(graph)}
+    ((_, model),) = staged(tiny, own, preprocessing)
+    models = {"onnx": model, "openvino": openvino_model(model.SerializeToString())}
     folders = {}
     for kind, model in models.items():
         exported = ExportInfo(kind=kind, precision="fp32", stages=("main",))
@@ -168,7 +168,7 @@ def test_another_models_graph_is_refused(
 
     net = with_classes(tiny, 4)
     own = {name: np.zeros(shape, np.float32) for name, shape in tensors(net)}
-    graph = onnx_model(whole(net, own, Preprocessing(size=16)))
+    ((_, graph),) = staged(net, own, Preprocessing(size=16))
     (copy("onnx") / "main.onnx").write_bytes(graph.SerializeToString())
 
     with pytest.raises(DeploymentError, match="does not give probabilities for 10 classes"):
@@ -178,16 +178,19 @@ def test_another_models_graph_is_refused(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"kind": "tflite"}, "'tflite' is unknown; there are onnx, openvino, torch"),
-        ({"precision": "fp16"}, "'fp16' is unknown; did you mean 'bf16'"),
-        ({"server": "tfs"}, "'tfs' is unknown; there are ovms, triton"),
+        ({"kind": "tflite"}, "exported.kind must be onnx or openvino or torch, got 'tflite'"),
+        ({"precision": "fp16"}, "exported.precision must be fp32 or bf16 or int8, got 'fp16'"),
+        ({"server": "tfs"}, "exported.server must be ovms or triton, got 'tfs'"),
         ({"stages": []}, "the last stage must be 'main', got"),
         ({"stages": ["main", "first"]}, "the last stage must be 'main', got"),
         ({"stages": ["../../secret", "main"]}, "stages end at first, second, main, got"),
         ({"stages": ["second", "first", "main"]}, "stages end at first, second, main, got"),
         ({"resize": True}, "resize must be an object, got True"),
         ({"agreement": [1]}, "agreement must be an object, got"),
-        ({"colour": "red"}, "its keys are not kind, precision, stages, agreement, resize and"),
+        (
+            {"colour": "red"},
+            "unknown key 'colour'; there are kind, precision, stages, agreement",
+        ),
     ],
 )
 def test_a_card_that_makes_no_sense_is_refused(

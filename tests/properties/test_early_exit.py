@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from inceptionkit.derive import cost
 from inceptionkit.evaluation.calibration import tempered
 from inceptionkit.evaluation.early_exit import ExitMacs, RunToTheEnd, StopWhenSure
-from inceptionkit.evaluation.inference import Answers, answers, every_exit
+from inceptionkit.evaluation.inference import Answers, predict_all_exits, predict_with_early_exit
 from inceptionkit.model import ExitPolicy, Gate
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.preprocess import Preprocessing
@@ -49,7 +49,7 @@ def mean_macs(net: Net, found: Answers) -> float:
 
 
 def test_the_sample_is_telling(model: InceptionNet, pixels: Tensor) -> None:
-    shares = answers(model, pixels, HOW, StopWhenSure(0.6)).shares
+    shares = predict_with_early_exit(model, pixels, HOW, StopWhenSure(0.6)).shares
 
     assert min(shares.values()) > 0.05
 
@@ -59,8 +59,8 @@ def test_the_sample_is_telling(model: InceptionNet, pixels: Tensor) -> None:
 def test_each_image_is_answered_by_the_first_exit_that_is_sure(
     model: InceptionNet, pixels: Tensor, threshold: float, batch: int
 ) -> None:
-    every = every_exit(model, pixels, HOW)
-    found = answers(model, pixels, HOW, StopWhenSure(threshold), batch=batch)
+    every = predict_all_exits(model, pixels, HOW)
+    found = predict_with_early_exit(model, pixels, HOW, StopWhenSure(threshold), batch=batch)
 
     assert found.names == ("first", "second", "main")
     for image, stage in enumerate(found.exits.tolist()):
@@ -75,7 +75,7 @@ def test_each_image_is_answered_by_the_first_exit_that_is_sure(
 def test_threshold_zero_lets_all_leave_at_the_first_exit(
     model: InceptionNet, pixels: Tensor
 ) -> None:
-    shares = answers(model, pixels, HOW, StopWhenSure(0.0)).shares
+    shares = predict_with_early_exit(model, pixels, HOW, StopWhenSure(0.0)).shares
 
     assert shares == {"first": 1.0, "second": 0.0, "main": 0.0}
 
@@ -83,7 +83,7 @@ def test_threshold_zero_lets_all_leave_at_the_first_exit(
 def test_threshold_one_lets_nobody_leave_who_is_not_certain(
     model: InceptionNet, pixels: Tensor
 ) -> None:
-    shares = answers(model, pixels, HOW, StopWhenSure(1.0)).shares
+    shares = predict_with_early_exit(model, pixels, HOW, StopWhenSure(1.0)).shares
 
     assert shares["main"] > 0.9
 
@@ -94,8 +94,8 @@ def test_work_grows_with_the_threshold(
     model: InceptionNet, pixels: Tensor, one: float, other: float
 ) -> None:
     low, high = sorted([one, other])
-    few = answers(model, pixels, HOW, StopWhenSure(low))
-    many = answers(model, pixels, HOW, StopWhenSure(high))
+    few = predict_with_early_exit(model, pixels, HOW, StopWhenSure(low))
+    many = predict_with_early_exit(model, pixels, HOW, StopWhenSure(high))
 
     assert (few.exits <= many.exits).all()
     assert mean_macs(model.spec, few) <= mean_macs(model.spec, many) + ROUNDING
@@ -103,11 +103,11 @@ def test_work_grows_with_the_threshold(
 
 def test_without_a_policy_no_exit_is_computed(model: InceptionNet, pixels: Tensor) -> None:
     with counted(model) as images:
-        found = answers(model, pixels, HOW, RunToTheEnd())
+        found = predict_with_early_exit(model, pixels, HOW, RunToTheEnd())
 
     assert found.shares == {"main": 1.0}
     assert images == {"trunk.inception2": 41, "trunk.inception3": 41, "head": 41}
-    assert found.probabilities == pytest.approx(every_exit(model, pixels, HOW)["main"])
+    assert found.probabilities == pytest.approx(predict_all_exits(model, pixels, HOW)["main"])
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.4, 0.6, 0.9])
@@ -115,7 +115,7 @@ def test_what_lies_beyond_an_exit_does_not_run(
     model: InceptionNet, pixels: Tensor, threshold: float
 ) -> None:
     with counted(model) as images:
-        found = answers(model, pixels, HOW, StopWhenSure(threshold), batch=7)
+        found = predict_with_early_exit(model, pixels, HOW, StopWhenSure(threshold), batch=7)
     passed_first = int((found.exits > 0).sum())
     passed_second = int((found.exits > 1).sum())
 
@@ -156,7 +156,10 @@ def test_an_answer_does_not_depend_on_the_images_beside_it(
     model: InceptionNet, pixels: Tensor, order: list[int], threshold: float
 ) -> None:
     policy = StopWhenSure(threshold)
-    plain, mixed = answers(model, pixels, HOW, policy), answers(model, pixels[order], HOW, policy)
+    plain, mixed = (
+        predict_with_early_exit(model, pixels, HOW, policy),
+        predict_with_early_exit(model, pixels[order], HOW, policy),
+    )
 
     assert mixed.exits.tolist() == plain.exits[order].tolist()
     assert mixed.probabilities == pytest.approx(plain.probabilities[order], abs=ROUNDING)
@@ -167,8 +170,12 @@ def test_exits_come_in_the_order_of_the_trunk_however_they_are_listed(
 ) -> None:
     turned = build(replace(tiny, exits=tiny.exits[::-1])).eval()
 
-    assert [*every_exit(turned, pixels, HOW)] == ["first", "second", "main"]
-    assert answers(turned, pixels, HOW, StopWhenSure(0.5)).names == ("first", "second", "main")
+    assert [*predict_all_exits(turned, pixels, HOW)] == ["first", "second", "main"]
+    assert predict_with_early_exit(turned, pixels, HOW, StopWhenSure(0.5)).names == (
+        "first",
+        "second",
+        "main",
+    )
 
 
 gates = st.tuples(
@@ -216,7 +223,7 @@ def test_the_macs_that_are_stated_are_those_that_are_executed(
 ) -> None:
     policy, macs = of_gates(*given_gates), ExitMacs.of(cost(model.spec))
     with executed(model) as seen:
-        found = answers(model, pixels, HOW, policy, batch=batch)
+        found = predict_with_early_exit(model, pixels, HOW, policy, batch=batch)
     every = zip((*macs.names, "main"), macs.spent(found.names).tolist(), strict=True)
     stated = [spent for name, spent in every if name in found.names]
 
@@ -229,8 +236,8 @@ def test_gates_have_temperatures_and_a_measure_of_their_own(
     model: InceptionNet, pixels: Tensor, given_gates: tuple
 ) -> None:
     policy = of_gates(*given_gates)
-    every = every_exit(model, pixels, HOW)
-    found = answers(model, pixels, HOW, policy)
+    every = predict_all_exits(model, pixels, HOW)
+    found = predict_with_early_exit(model, pixels, HOW, policy)
     heats = {gate.exit: gate.temperature for gate in policy.gates} | {"main": 2.0}
 
     assert found.names == (*(gate.exit for gate in policy.gates), "main")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from inceptionkit import timing
-from inceptionkit.deployment.backend_timing import good_batch
+from inceptionkit.deployment.benchmark import good_batch
 from inceptionkit.timing import TimingBudget, time_interleaved
 
 

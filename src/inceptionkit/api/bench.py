@@ -12,18 +12,14 @@ import torch
 
 from inceptionkit.deployment.backends import (
     OURS,
-    Graphs,
+    ExportedModel,
     LeftOut,
-    Ours,
-    made,
-    of_export,
-    of_others,
-    subject,
+    make_backends,
+    read_subject,
 )
-from inceptionkit.deployment.benchmark import Row, Shown, given_or_built_in, labelled, rows
+from inceptionkit.deployment.benchmark import BenchmarkRow, benchmark_images, measure
 from inceptionkit.errors import DataError
 from inceptionkit.machine import cores, processor
-from inceptionkit.model import Card
 from inceptionkit.progress import Listener, Silence
 
 
@@ -41,7 +37,7 @@ class Bench:
         processor: its name.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[BenchmarkRow]
     left_out: Sequence[LeftOut]
     images: int
     which: str
@@ -82,41 +78,31 @@ def bench(
         DeploymentError: no way to run it is left.
     """
     listener, count = listener or Silence(), threads or cores()
-    found = subject(model)
-    trained = isinstance(found, Graphs) or found.trained
+    subject = read_subject(model)
+    trained = isinstance(subject, ExportedModel) or subject.trained
     if data is not None and not trained:
         msg = f"{model}: has first weights and no classes of {data}; leave --data out, or train it"
         raise DataError(msg)
-    shown = seen(found.card, data, images, listener)
-    if isinstance(found, Graphs):
-        possible = of_export(found, count)
+    shown = benchmark_images(subject.card, data, images, listener)
+    if isinstance(subject, ExportedModel):
+        candidates = subject.candidates(count)
     else:
-        ours = Ours(found, count, shown.fitted if data is None else data, listener)
-        possible = ours.possible() + (of_others(found, count) if others else [])
+        candidates = subject.candidates(count, shown.fitted if data is None else data, listener)
+        candidates += subject.baselines(count) if others else []
     with torch_threads(count):
-        ways, left = made(possible, listener)
-        reference = next((way for way in ways if way.engine == f"{OURS}torch"), ways[0])
-        named = reference.classes(shown.fitted) if trained else None
-        table = rows(ways, shown, named, listener)
+        backends, left = make_backends(candidates, listener)
+        reference = next((one for one in backends if one.engine == f"{OURS}torch"), backends[0])
+        classes = reference.classify(shown.fitted) if trained else None
+        table = measure(backends, shown, classes, listener)
     return Bench(
         rows=table,
         left_out=left,
         images=len(shown.fitted),
-        which=shown.said,
+        which=shown.source,
         against=f"{reference.engine} in {reference.precision}",
         threads=count,
         processor=processor(),
     )
-
-
-def seen(
-    card: Card, data: str | Path | None, images: str | Path | None, listener: Listener
-) -> Shown:
-    """The images that every way answers."""
-    if data is None:
-        return given_or_built_in(card, images)
-    _, scored = labelled(card, data, listener)
-    return scored
 
 
 @contextmanager

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.predict import image_files
 from inceptionkit.errors import RecipeError, UnknownNameError, did_you_mean
 from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.explain.explanation import Explanation, explain_images
 from inceptionkit.evaluation.explain.maps import METHODS
 from inceptionkit.evaluation.explain.overlays import grid
 from inceptionkit.files import write_whole
-from inceptionkit.preprocess import UnusableImage, decode
+from inceptionkit.preprocess import UnusableImage, decode, image_files
 from inceptionkit.spec import ordered_exits
 from inceptionkit.text import printable
 

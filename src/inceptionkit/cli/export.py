@@ -10,7 +10,7 @@ import typer
 from inceptionkit.cli.options import Json, Model, Quiet
 
 if TYPE_CHECKING:
-    from inceptionkit.api.export import Wanted
+    from inceptionkit.deployment.export import ExportOptions
     from inceptionkit.progress import Listener
 
 
@@ -68,21 +68,23 @@ def export(  # noqa: PLR0913 - the options of the verb
     Example: inceptionkit export runs/photos-compact-001 --to onnx
     """
     from inceptionkit.api.export import export as run
-    from inceptionkit.api.export import wanted
     from inceptionkit.cli.console import console, listener, print_json
     from inceptionkit.cli.speeds import print_variants
     from inceptionkit.convert.registry import beside
+    from inceptionkit.deployment.export import parse_export_options
     from inceptionkit.text import size
 
-    asked = wanted(to, precision, exits=exits, most=max_drop / 100, resize=resize)
+    options = parse_export_options(
+        to, precision, exits=exits, max_drop=max_drop / 100, resize=resize
+    )
     if variants or fastest:
         refuse_one_precision(to, precision, both=variants and fastest)
     place = out or beside(model, "variants" if variants else to)
     with listener(quiet=quiet, as_json=as_json) as heard:
         if variants or fastest:
-            found = in_every_precision(model, place, asked, images, data, heard, fastest=fastest)
+            found = in_every_precision(model, place, options, images, data, heard, fastest=fastest)
         else:
-            found = run(model, place, asked=asked, images=images, data=data, listener=heard)
+            found = run(model, place, options=options, images=images, data=data, listener=heard)
     if as_json:
         print_json(found)
         return
@@ -114,7 +116,7 @@ def refuse_one_precision(to: str, precision: str, *, both: bool) -> None:
 def in_every_precision(  # noqa: PLR0913 - as many as the verb's own
     model: Path,
     place: Path,
-    asked: Wanted,
+    options: ExportOptions,
     images: Path | None,
     data: str | None,
     heard: Listener,
@@ -122,9 +124,16 @@ def in_every_precision(  # noqa: PLR0913 - as many as the verb's own
     fastest: bool,
 ) -> dict[str, Any]:
     """Measure all precisions, and write all or the fastest."""
-    from inceptionkit.api.export import free_place
-    from inceptionkit.deployment import variants as verb
+    from inceptionkit.deployment.files import free_place
+    from inceptionkit.deployment.variants import (
+        free_places,
+        make_variants,
+        write_fastest,
+        write_variants,
+    )
 
-    (free_place if fastest else verb.free_places)(place)
-    found = verb.variants(model, data, asked=asked, images=images, listener=heard)
-    return verb.write_fastest(found, asked.most, place) if fastest else verb.write_all(found, place)
+    (free_place if fastest else free_places)(place)
+    variants = make_variants(model, data, options, images, heard)
+    if fastest:
+        return write_fastest(variants, options.max_drop, place)
+    return write_variants(variants, place)

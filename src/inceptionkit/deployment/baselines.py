@@ -1,4 +1,4 @@
-"""The same network as others run it, untouched by us: what our ways are held against.
+"""The same network as others run it, untouched by us: what our backends are compared with.
 
 Each reads prepared images, (batch, 3, size, size) float32, and gives scores; our graphs also cut,
 scale, and end in softmax.
@@ -18,18 +18,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inceptionkit.deployment.backend_timing import Way
-from inceptionkit.deployment.engines import OnnxRuntime, OpenVino
-from inceptionkit.deployment.libraries import library
+from inceptionkit.deployment.benchmark import Backend
+from inceptionkit.deployment.engines import OnnxRuntime, OpenVino, library
 from inceptionkit.errors import DeploymentError
 from inceptionkit.model.export_info import Precision
 from inceptionkit.network import InceptionNet
 from inceptionkit.preprocess import Preprocessing
 
-SCORES, IMAGES = "scores", "images"
+_SCORES, _IMAGES = "scores", "images"
 
 
-class Scores(nn.Module):
+class _Scores(nn.Module):
     """The network as others would write it: prepared images in, main's scores out."""
 
     def __init__(self, model: InceptionNet) -> None:
@@ -42,7 +41,7 @@ class Scores(nn.Module):
         return scores
 
 
-class Plain:
+class BaselineBackends:
     """A network, to be run by others' software.
 
     Attributes:
@@ -52,42 +51,42 @@ class Plain:
     """
 
     def __init__(self, model: InceptionNet, preprocessing: Preprocessing, threads: int) -> None:
-        self.module = Scores(model.to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
+        self.module = _Scores(model.to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
         self.preprocessing = preprocessing
         self.threads = threads
 
     @property
-    def example(self) -> Tensor:
+    def _example(self) -> Tensor:
         """Two images, from which others' exporters learn the network."""
         return torch.zeros(2, 3, self.preprocessing.size, self.preprocessing.size)
 
     @property
-    def bytes(self) -> int:
+    def _bytes(self) -> int:
         """Of the weights."""
         return sum(value.nbytes for value in self.module.state_dict().values())
 
-    def eager(self) -> Way:
+    def eager(self) -> Backend:
         """Torch, as a module is called."""
-        return self.in_torch("torch", self.module)
+        return self._in_torch("torch", self.module)
 
-    def compiled(self) -> Way:
+    def compiled(self) -> Backend:
         """Torch with `torch.compile`.
 
         Raises:
             DeploymentError: it does not compile, for want of a C++ compiler for instance.
         """
         module = torch.compile(self.module)
-        way = self.in_torch("torch.compile", module)
+        backend = self._in_torch("torch.compile", module)
         try:
             for batch in (1, 2, 4):  # from the second size on, it compiles for any
-                way.answer(torch.zeros(batch, *self.example.shape[1:]))
+                backend.answer(torch.zeros(batch, *self._example.shape[1:]))
         except RuntimeError as error:
             first_line, _, _ = str(error).strip().partition("\n")
             msg = f"torch.compile does not compile here ({first_line})"
             raise DeploymentError(msg) from error
-        return way
+        return backend
 
-    def in_torch(self, name: str, module: Any) -> Way:  # noqa: ANN401 - what torch.compile gives
+    def _in_torch(self, name: str, module: Any) -> Backend:  # noqa: ANN401 - what torch.compile gives
         """A module, compiled or not."""
 
         @torch.inference_mode()
@@ -95,15 +94,15 @@ class Plain:
             found: NDArray[np.float32] = module(images).numpy()
             return found
 
-        return Way(
+        return Backend(
             engine=name,
             precision="fp32",
-            bytes=self.bytes,
+            bytes=self._bytes,
             answer=answer,
             prepare=lambda images: torch.from_numpy(self.preprocessing.normalize(images)),
         )
 
-    def openvino(self, precision: Precision) -> Way:
+    def openvino(self, precision: Precision) -> Backend:
         """OpenVINO's own conversion of the module.
 
         Raises:
@@ -111,15 +110,15 @@ class Plain:
         """
         ov = library("openvino")
         side = self.preprocessing.size
-        with hushed():
+        with _silenced():
             model = ov.convert_model(
-                self.module, example_input=self.example, input=[-1, 3, side, side]
+                self.module, example_input=self._example, input=[-1, 3, side, side]
             )
-        model.outputs[0].tensor.set_names({SCORES})
+        model.outputs[0].tensor.set_names({_SCORES})
         run = OpenVino(model, size=side, precision=precision, threads=self.threads)
-        return self.in_engine("openvino", precision, run)
+        return self._in_engine("openvino", precision, run)
 
-    def onnxruntime(self) -> Way:
+    def onnxruntime(self) -> Backend:
         """ONNX Runtime on torch's own export of the module.
 
         Raises:
@@ -127,30 +126,30 @@ class Plain:
         """
         for name in ("onnxruntime", "onnx", "onnxscript"):
             library(name)
-        with hushed():
+        with _silenced():
             program: Any = torch.onnx.export(
                 self.module,
-                (self.example,),
-                input_names=[IMAGES],
-                output_names=[SCORES],
-                dynamic_shapes={IMAGES: {0: torch.export.Dim("batch")}},
+                (self._example,),
+                input_names=[_IMAGES],
+                output_names=[_SCORES],
+                dynamic_shapes={_IMAGES: {0: torch.export.Dim("batch")}},
             )
         run = OnnxRuntime(program.model_proto.SerializeToString(), threads=self.threads)
-        return self.in_engine("onnxruntime", "fp32", run)
+        return self._in_engine("onnxruntime", "fp32", run)
 
-    def in_engine(self, name: str, precision: Precision, run: OpenVino | OnnxRuntime) -> Way:
+    def _in_engine(self, name: str, precision: Precision, run: OpenVino | OnnxRuntime) -> Backend:
         """The converted network in an engine."""
-        return Way(
+        return Backend(
             engine=name,
             precision=precision,
-            bytes=self.bytes,
-            answer=lambda images: run(images)[SCORES],
+            bytes=self._bytes,
+            answer=lambda images: run(images)[_SCORES],
             prepare=self.preprocessing.normalize,
         )
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def _silenced() -> Iterator[None]:
     """Without the remarks of others' exporters, which nobody here could act on."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")

@@ -1,27 +1,56 @@
-"""The engines that run a graph on this machine's processor. No torch."""
+"""The engines that run a graph on this machine's processor, and their libraries. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ctypes
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.libraries import library
-from inceptionkit.deployment.signals import signal_stack_kept
+from inceptionkit.errors import DeploymentError
+from inceptionkit.machine import cpu_flags
 from inceptionkit.model.export_info import Precision
 
 EngineName: TypeAlias = Literal["openvino", "onnxruntime"]
 Mode: TypeAlias = Literal["latency", "throughput"]
 Results: TypeAlias = Mapping[str, NDArray[np.float32]]
 
-HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}
+PRECISION_HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}
 # OpenVINO's names; what an int8 graph leaves in floating point runs fastest in bf16
 
 BATCH: Mapping[Mode, int] = {"latency": 1, "throughput": 32}  # images that are answered at once
-ANY = -1  # a batch of any size
+ANY = -1  # a batch, or sides, of any size
+
+_TELEMETRY = "openvino_telemetry"  # reports usage by default; without it its users go on silently
+
+
+def library(name: str) -> Any:  # noqa: ANN401 - a module
+    """Import one of the libraries that deployment needs, silently.
+
+    Raises:
+        DeploymentError: it is not installed, or damaged.
+    """
+    sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type] # makes its import fail
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        msg = f"{error.name} is not installed; pip install 'inceptionkit[deploy]'"
+        raise DeploymentError(msg) from error
+    except ImportError as error:
+        msg = f"{name} is installed and cannot be imported ({error}); install it again"
+        raise DeploymentError(msg) from error
+
+
+def installed(*names: str) -> bool:
+    """Whether libraries could be imported, without importing them."""
+    return all(find_spec(name) is not None for name in names)
 
 
 class Engine(Protocol):
@@ -43,8 +72,8 @@ class OpenVino:
         model: Any,  # noqa: ANN401 - openvino.Model
         *,
         size: int,
-        precision: Precision,
         threads: int,
+        precision: Precision = "fp32",
         mode: Mode = "latency",
     ) -> None:
         """Compile `model`.
@@ -52,13 +81,13 @@ class OpenVino:
         Args:
             model: the graph.
             size: side of the images where it leaves that open; `ANY` if they have any size.
-            precision: of its arithmetic.
             threads: to run on.
+            precision: of its arithmetic.
             mode: what it is tuned for.
         """
         self.model = model
         self.options = {
-            "INFERENCE_PRECISION_HINT": HINTS[precision],
+            "INFERENCE_PRECISION_HINT": PRECISION_HINTS[precision],
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": mode.upper(),
         }
@@ -67,14 +96,14 @@ class OpenVino:
         _, *sides = model.inputs[0].get_partial_shape()
         self.sides = [size if side.is_dynamic else side.get_length() for side in sides]
         one = (1, *self.sides)
-        self.requests = {one: self.compiled(one)}
+        self.requests = {one: self._compiled(one)}
 
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run; single images have a compiled model of their own, whose shapes are all known."""
         sides = self.sides if ANY in self.sides else x.shape[1:]
         shape = (1 if len(x) == 1 else ANY, *sides)
         if shape not in self.requests:
-            self.requests[shape] = self.compiled(shape)
+            self.requests[shape] = self._compiled(shape)
         requests = self.requests[shape][: len(x)]
         for request, part in zip(requests, np.array_split(x, len(requests)), strict=True):
             request.start_async([part], share_inputs=True)
@@ -85,15 +114,26 @@ class OpenVino:
             for i, output in enumerate(requests[0].model_outputs)
         }
 
-    def compiled(self, shape: tuple[int, ...]) -> list[Any]:
+    def _compiled(self, shape: tuple[int, ...]) -> list[Any]:
         """Compile for inputs of one shape; a request for each stream."""
-        ov = library("openvino")
         model = self.model.clone()
         model.reshape(list(shape))
         with signal_stack_kept():
-            found = ov.Core().compile_model(model, "CPU", self.options)
-        streams = found.get_property("NUM_STREAMS")
-        return [found.create_infer_request() for _ in range(streams)]
+            compiled = library("openvino").Core().compile_model(model, "CPU", self.options)
+        return [
+            compiled.create_infer_request() for _ in range(compiled.get_property("NUM_STREAMS"))
+        ]
+
+
+def openvino_model(file: bytes, *weights: bytes) -> Any:  # noqa: ANN401 - openvino.Model
+    """Read an ONNX file, or OpenVINO's own pair of files."""
+    model = library("openvino").Core().read_model(file, *weights)
+    if not weights:
+        passes = library("openvino.passes")
+        manager = passes.Manager()
+        manager.register_pass(passes.ConstantFolding())  # else six operators reshape each bias
+        manager.run_passes(model)
+    return model
 
 
 class OnnxRuntime:
@@ -112,3 +152,59 @@ class OnnxRuntime:
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run."""
         return dict(zip(self.outputs, self.session.run(None, {self.input: x}), strict=True))
+
+
+class _Stack(ctypes.Structure):
+    """`stack_t` of <signal.h>."""
+
+    _fields_ = (
+        ("start", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("size", ctypes.c_size_t),
+    )
+
+
+@contextmanager
+def signal_stack_kept() -> Iterator[None]:
+    """Give this thread the stack for signals back that it had before.
+
+    On processors with AMX, OpenVINO's first compilation leaves one of 20 kB. Python runs its
+    handlers there, and where the linker must still look a function up, all registers are saved
+    twice: more than fits, and Ctrl-C ends in a segmentation fault (OpenVINO 2026.4).
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    before, libc = _Stack(), ctypes.CDLL(None)
+    libc.sigaltstack(None, ctypes.byref(before))
+    try:
+        yield
+    finally:
+        libc.sigaltstack(ctypes.byref(before), None)
+
+
+_UNITS: Mapping[Precision, tuple[frozenset[str], str]] = {
+    "bf16": (
+        frozenset({"avx512_bf16", "amx_bf16", "bf16"}),
+        "no AVX512_BF16 or AMX: bf16 is computed as fp32 here and gains nothing",
+    ),
+    "int8": (
+        frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}),
+        "no VNNI or AMX: int8 is smaller here, but hardly faster",
+    ),
+}  # one of these flags, in the kernel's words, is needed; what lacks without any
+
+
+def lacking(precision: Precision, flags: frozenset[str] | None = None) -> str:
+    """Say in a sentence that the processor does not compute this precision by itself.
+
+    Args:
+        precision: of the arithmetic.
+        flags: of the processor; this machine's if None.
+
+    Returns:
+        The sentence; "" where it does, or where the system does not say.
+    """
+    here = cpu_flags() if flags is None else flags
+    needed, lack = _UNITS.get(precision, (here, ""))
+    return f"this processor has {lack}" if here and not here & needed else ""

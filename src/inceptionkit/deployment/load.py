@@ -1,28 +1,74 @@
-"""A model of any kind, in the best engine there is. Torch only where it is needed."""
+"""A model of any kind in an engine. Torch only where it is needed."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from statistics import median
+from typing import Any, Literal, TypeAlias, cast
 
-from inceptionkit.convert.registry import read_weights
-from inceptionkit.deployment.engines import BATCH, Mode
-from inceptionkit.deployment.files import load_exported
-from inceptionkit.deployment.in_memory import ENGINES, deployed, fastest, here
-from inceptionkit.evaluation.predictor import Predictor
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.deployment.engines import (
+    ANY,
+    BATCH,
+    Engine,
+    EngineName,
+    Mode,
+    OnnxRuntime,
+    OpenVino,
+    installed,
+    openvino_model,
+)
+from inceptionkit.deployment.files import file_names
+from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, Tensors, staged
+from inceptionkit.deployment.resize import resizable
+from inceptionkit.errors import DeploymentError
+from inceptionkit.evaluation.calibration import tempered
+from inceptionkit.evaluation.early_exit import RunToTheEnd
+from inceptionkit.evaluation.predictor import Predictor, Stages
 from inceptionkit.machine import cores
-from inceptionkit.model import model_folder, read_card
+from inceptionkit.model import Card, ExportInfo, model_folder, read_card, read_file, read_tensors
+from inceptionkit.model.export_info import Kind
+from inceptionkit.timing import TimingBudget, time_interleaved
 
-if TYPE_CHECKING:
-    from inceptionkit.evaluation.classifier import Classifier
+EngineWish: TypeAlias = Literal["auto", "openvino", "onnxruntime", "torch"]
 
-Wish: TypeAlias = Literal["auto", "openvino", "onnxruntime", "torch"]
+NEEDED: Mapping[EngineName, tuple[str, ...]] = {
+    "openvino": ("onnx", "openvino"),
+    "onnxruntime": ("onnx", "onnxruntime"),
+}  # libraries that run a trained model, the first choice first
+ENGINES_FOR: Mapping[Kind, tuple[EngineWish, ...]] = {
+    "onnx": ("onnxruntime", "openvino"),
+    "openvino": ("openvino",),
+    "torch": ("torch",),
+}  # that run an exported model, the first choice first
+PROBE_FROM = 500  # images: so many repay the 5 s in which GoogLeNet gets into a second engine too
+_PROBE = TimingBudget(least=4, most=4, settle=True)
 
 
 def load_predictor(
-    path: str | Path, *, engine: Wish = "auto", threads: int | None = None, mode: Mode = "latency"
+    path: str | Path,
+    *,
+    engine: EngineWish = "auto",
+    threads: int | None = None,
+    mode: Mode = "latency",
+    images: int = 1,
 ) -> Predictor:
     """Load a model as `inceptionkit.load` does.
+
+    Args:
+        path: as `inceptionkit.load` takes it.
+        engine: "auto" takes the first that is installed, or for `PROBE_FROM` images and more the
+            fastest.
+        threads: of the engine; every core that this process may use if None.
+        mode: what the engine is tuned for.
+        images: how many will come.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
@@ -30,19 +76,179 @@ def load_predictor(
         UnknownNameError: no released weights have that id.
     """
     count = threads or cores()
-    if Path(path).is_dir() and read_card(model_folder(Path(path)))[0].exported is not None:
-        name = None if engine == "auto" else engine
-        return load_exported(Path(path), threads=count, mode=mode, name=name)
-    names = tuple(name for name in ENGINES if name == engine) or here()
-    if engine == "torch" or not names:
-        return in_torch(path, BATCH[mode])
-    card, tensors = read_weights(path)
-    ways = {name: deployed(card, tensors, name, threads=count, mode=mode) for name in names}
-    return ways[fastest(ways) if len(ways) > 1 else names[0]]
+    if Path(path).is_dir():
+        folder = model_folder(Path(path))
+        card, sums = read_card(folder)
+        if card.exported is not None:
+            name = _engine_for(folder, card.exported.kind, engine)
+            return _load_exported(folder, sums, card, name, threads=count, mode=mode)
+        tensors: Tensors = read_tensors(folder, card, sums)
+    else:
+        from inceptionkit.convert.registry import read_weights  # other programs' formats
+
+        card, tensors = read_weights(path)
+    names = [name for name in NEEDED if engine in {"auto", name}]
+    if engine == "auto":
+        names = [name for name in names if installed(*NEEDED[name])]
+    if not names:
+        from inceptionkit.evaluation.classifier import Classifier, network_of  # torch
+
+        return Classifier(card, network_of(card, tensors), BATCH[mode])
+    put = partial(load_into_engine, card, tensors, threads=count, mode=mode)
+    return put(names[0]) if images < PROBE_FROM else fastest([put(name) for name in names])
 
 
-def in_torch(path: str | Path, batch: int) -> Classifier:
-    """The model as a torch module."""
-    from inceptionkit.evaluation.classifier import load as torch_load
+def load_into_engine(
+    card: Card, tensors: Tensors, name: EngineName, *, threads: int, mode: Mode = "latency"
+) -> Predictor:
+    """Put a trained model into an engine; it is cut at the exits that each policy uses.
 
-    return torch_load(path, batch)
+    Raises:
+        DeploymentError: the engine is not installed.
+    """
+    size = card.preprocessing.size
+
+    @cache
+    def stages(exits: tuple[str, ...]) -> Stages:
+        graphs = staged(card.architecture, tensors, card.preprocessing, exits)
+        return {
+            stage: partial(_run, make_engine(name, file, size=size, threads=threads, mode=mode))
+            for stage, file in ((stage, graph.SerializeToString()) for stage, graph in graphs)
+        }
+
+    return Predictor(card, stages, card.preprocessing.fit, BATCH[mode])
+
+
+def make_engine(name: str, *files: bytes, **options: Any) -> Engine:  # noqa: ANN401 - as `OpenVino` takes them
+    """One graph in the engine of this name."""
+    if name == "openvino":
+        return OpenVino(openvino_model(*files), **options)
+    if name == "onnxruntime":
+        return OnnxRuntime(files[0], threads=options["threads"])
+    from inceptionkit.deployment.torch_program import Program
+
+    return Program(files[0])
+
+
+def _run(
+    engine: Engine, x: NDArray[Any], temperature: float
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    results = engine(x)
+    probabilities = results[PROBABILITIES]
+    if temperature != 1.0:
+        probabilities = tempered(probabilities, temperature)
+    return probabilities, results.get(FEATURES_OUT, x)
+
+
+def fastest(predictors: Sequence[Predictor]) -> Predictor:
+    """The fastest of these on this machine, by a probe of some runs of as many images at once."""
+    size = predictors[0].card.preprocessing.size
+    images = np.zeros((predictors[0].batch, size, size, 3), np.uint8)
+    seconds = time_interleaved(
+        {n: partial(one.answers, images, RunToTheEnd()) for n, one in enumerate(predictors)}, _PROBE
+    )
+    return predictors[min(seconds, key=lambda n: median(seconds[n]))]
+
+
+def _engine_for(folder: Path, kind: Kind, wish: EngineWish) -> str:
+    """The engine that runs a kind of graph: the one that is asked for, or the first choice here.
+
+    Raises:
+        DeploymentError: the one that is asked for does not run such graphs.
+    """
+    if wish == "auto":
+        return own_engine(kind)
+    if wish not in ENGINES_FOR[kind]:
+        msg = f"{folder}: holds a graph for {kind}, which {wish} does not run; export it for {wish}"
+        raise DeploymentError(msg)
+    return wish
+
+
+def own_engine(kind: Kind) -> str:
+    """The engine that runs a kind of graph here: the first choice that is installed."""
+    return next(filter(installed, ENGINES_FOR[kind]), ENGINES_FOR[kind][-1])
+
+
+def _load_exported(
+    folder: Path, sums: Mapping[str, str], card: Card, name: str, *, threads: int, mode: Mode
+) -> Predictor:
+    """Load an exported model.
+
+    A graph that resizes answers one image at a time for latency in either mode, because images that
+    come together may have different sizes.
+
+    Raises:
+        WeightsError: a file is damaged.
+        DeploymentError: the engine is not installed, or refuses the graph.
+    """
+    exported, how = cast(ExportInfo, card.exported), card.preprocessing
+    resizes = exported.resize is not None
+    options = {
+        "size": ANY if resizes else how.size,
+        "threads": threads,
+        "precision": exported.precision,
+        "mode": "latency" if resizes else mode,
+    }
+    stages: dict[str, _CheckedStage] = {}
+    for stage in exported.stages:
+        files = [read_file(folder, file, sums) for file in file_names(exported, stage)]
+        with _refusals_reported(folder):
+            engine = make_engine(name, *files, **options)
+        stages[stage] = _CheckedStage(engine, stage, len(card.classes), folder)
+    prepare = partial(resizable, preprocessing=how) if resizes else how.fit
+    batch = BATCH["latency" if resizes else mode]
+    return Predictor(card, partial(_all_stages, card.architecture.name, stages), prepare, batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedStage:
+    """A stage from a file: what goes wrong in its engine is said of the folder it came from."""
+
+    engine: Engine
+    name: str
+    classes: int
+    folder: Path
+
+    def __call__(
+        self, x: NDArray[Any], temperature: float
+    ) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        with _refusals_reported(self.folder):
+            results = self.engine(x)
+        wanted = {PROBABILITIES} if self.name == "main" else {PROBABILITIES, FEATURES_OUT}
+        shape = (len(x), self.classes)
+        if wanted <= results.keys() and results[PROBABILITIES].shape == shape:
+            return _run(lambda _: results, x, temperature)
+        msg = (
+            f"{self.folder}: the graph of {self.name} does not give {' and '.join(sorted(wanted))} "
+            f"for {self.classes} classes; export it again"
+        )
+        raise DeploymentError(msg)
+
+
+@contextmanager
+def _refusals_reported(folder: Path) -> Iterator[None]:
+    """Say it of the folder if an engine lacks an operator, or the graph is none."""
+    try:
+        yield
+    except _engine_errors() as error:
+        # the last line: before it OpenVINO names its own sources
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        msg = f"{folder}: the engine cannot run it ({reason}); export it again"
+        raise DeploymentError(msg) from error
+
+
+def _engine_errors() -> tuple[type[Exception], ...]:
+    """What OpenVINO and torch raise, and all that ONNX Runtime does, which has no common base."""
+    native = sys.modules.get("onnxruntime.capi.onnxruntime_pybind11_state")
+    kinds = vars(native).values() if native else ()
+    own = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
+    return (RuntimeError, *own)
+
+
+def _all_stages(name: str, stages: Stages, exits: tuple[str, ...]) -> Stages:
+    """The stages that were exported, as long as they end at these exits."""
+    missing = [exit_ for exit_ in exits if exit_ not in stages]
+    if missing:
+        msg = f"{name}: was not exported with exit {missing[0]!r}; export it again with --exits"
+        raise DeploymentError(msg)
+    return stages

@@ -1,194 +1,308 @@
-"""A graph as an ONNX model, which OpenVINO reads too."""
+"""From spec and weights to ONNX, which every engine reads: a straight line of operators.
+
+What matters only for training is gone: norms are folded into the convolution before them, and
+dropout is left out. Paddings are cells; preprocessing and softmax are operators.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, assert_never
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.graph import (
-    IMAGE,
-    PROBABILITIES,
-    AcrossChannels,
-    Convolve,
-    Dense,
-    Graph,
-    Join,
-    Line,
-    Mean,
-    Normalise,
-    Rectify,
-    Resample,
-    Slide,
-    Softmax,
+from inceptionkit.deployment.engines import library
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import (
+    AdaptivePool,
+    Block,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Linear,
+    LocalNorm,
+    Net,
+    Pool,
+    Step,
+    blocks,
+    border,
 )
-from inceptionkit.deployment.libraries import library
 
-OPSET, IR = 18, 10  # what ONNX Runtime has taken since 1.18
+IMAGE, FEATURES = "image", "features"  # names of a graph's input
+PROBABILITIES, FEATURES_OUT = "probabilities", "features_out"  # names of its outputs
+OPSET, IR_VERSION = 18, 10  # what ONNX Runtime has taken since 1.18
+FLOAT, UINT8 = 1, 2  # ONNX's numbers for types
 
-
-def onnx_model(graph: Graph) -> Any:  # noqa: ANN401 - onnx.ModelProto, imported where used
-    """Translate a graph, for any batch and images of any size not below the network's.
-
-    Returns:
-        An `onnx.ModelProto` that `onnx.checker` accepts, shapes inferred.
-    """
-    onnx = library("onnx")
-    page = Page(onnx.helper.make_node, onnx.numpy_helper.from_array)
-    for line in graph.lines:
-        page.write(line)
-    describe, kinds = onnx.helper.make_tensor_value_info, onnx.TensorProto
-    if graph.input == IMAGE:
-        start = describe(IMAGE, kinds.UINT8, ["batch", "height", "width", 3])
-    else:
-        start = describe(graph.input, kinds.FLOAT, ["batch", *graph.reads])
-    ends = []
-    for name, line_name in graph.gives.items():
-        if name != line_name:
-            page.put("Identity", [line_name], name)
-        rank = 2 if name == PROBABILITIES else 4
-        ends.append(describe(name, kinds.FLOAT, ["batch", *[None] * (rank - 1)]))
-    return checked(onnx.helper.make_graph(page.nodes, graph.name, [start], ends, page.constants))
+Array: TypeAlias = NDArray[np.float32]
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 
-def openvino_model(graph: Graph) -> Any:  # noqa: ANN401 - openvino.Model, imported where used
-    """The graph in OpenVINO: an `openvino.Model` for the same inputs as the ONNX model."""
-    model = library("openvino").Core().read_model(onnx_model(graph).SerializeToString())
-    passes = library("openvino.passes")
-    manager = passes.Manager()
-    manager.register_pass(passes.ConstantFolding())  # else each bias is reshaped by six operators
-    manager.run_passes(model)
-    return model
+@dataclass(slots=True)
+class OnnxBuilder:
+    """Nodes and constants of an ONNX graph; a node's name is that of its result."""
 
-
-def checked(body: Any) -> Any:  # noqa: ANN401 - an onnx.GraphProto as an onnx.ModelProto
-    """A model of this graph that `onnx.checker` accepts, shapes inferred."""
-    onnx = library("onnx")
-    opset = onnx.helper.make_opsetid("", OPSET)
-    model = onnx.helper.make_model(
-        body, opset_imports=[opset], ir_version=IR, producer_name="inceptionkit"
-    )
-    model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-class Page:
-    """Nodes and constants of an ONNX graph.
-
-    Attributes:
-        nodes: written so far.
-        constants: that they read.
-    """
-
-    def __init__(self, make_node: Callable[..., Any], make_tensor: Callable[..., Any]) -> None:
-        self.make_node, self.make_tensor = make_node, make_tensor
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+    nodes: list[Any] = field(default_factory=list)
+    constants: list[Any] = field(default_factory=list)
+    onnx: Any = field(default_factory=partial(library, "onnx"))
 
     def put(self, kind: str, reads: Sequence[str], name: str, **attributes: Any) -> str:  # noqa: ANN401 - ONNX's attributes
-        """Write a node; its name, which is that of its result."""
-        self.nodes.append(self.make_node(kind, list(reads), [name], name=name, **attributes))
+        """Write a node; return its name."""
+        make = self.onnx.helper.make_node
+        self.nodes.append(make(kind, list(reads), [name], name=name, **attributes))
         return name
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
-        """Write a constant; its name."""
-        self.constants.append(self.make_tensor(np.ascontiguousarray(value), name))
+        """Write a constant; return its name."""
+        make = self.onnx.numpy_helper.from_array
+        self.constants.append(make(np.ascontiguousarray(value), name))
         return name
 
-    def write(self, line: Line) -> None:  # noqa: C901 - a case per operator
-        """Write what one line of ours computes."""
-        name, x = line.name, line.reads[0]
-        match line.operator:
-            case Normalise() as how:
-                self.normalise(how, x, name)
-            case Convolve() as how:
-                self.convolve(how, x, name)
-            case Slide() as how:
-                self.slide(how, x, name)
-            case Resample(rows, columns):
-                tall = self.put(
-                    "MatMul", [self.constant(f"{name}.rows", rows), x], f"{name}.averaged"
-                )
-                self.put("MatMul", [tall, self.constant(f"{name}.columns", columns)], name)
-            case Mean():
-                self.put("GlobalAveragePool", [x], name)
-            case AcrossChannels(size, alpha, beta, k):
-                self.put("LRN", [x], name, size=size, alpha=alpha, beta=beta, bias=k)
-            case Dense() as how:
-                self.dense(how, x, name)
-            case Rectify():
-                self.put("Relu", [x], name)
-            case Join():
-                self.put("Concat", line.reads, name, axis=1)
-            case Softmax():
-                flat = self.put("Flatten", [x], f"{name}.scores")
-                self.put("Softmax", [flat], name, axis=1)
-            case _:
-                assert_never(line.operator)
-
-    def normalise(self, how: Normalise, x: str, name: str) -> None:
-        """Cut out the middle, scale and shift, in the order that the network wants."""
-        size = self.constant(f"{name}.size", np.array([how.size] * 2))
-        half = self.constant(f"{name}.half", np.array([2, 2]))
-        axes = self.constant(f"{name}.axes", np.array([1, 2]))
-        sides = self.put("Shape", [x], f"{name}.sides", start=1, end=3)
-        spare = self.put("Sub", [sides, size], f"{name}.spare")
-        start = self.put("Div", [spare, half], f"{name}.start")
-        stop = self.put("Add", [start, size], f"{name}.stop")
-        middle = self.put("Slice", [x, start, stop, axes], f"{name}.middle")
-        planes = self.put("Transpose", [middle], f"{name}.planes", perm=[0, 3, 1, 2])
-        pixels = self.put("Cast", [planes], f"{name}.pixels", to=1)  # float32
-        scale = self.constant(f"{name}.scale", how.scale.reshape(1, 3, 1, 1))
-        shift = self.constant(f"{name}.shift", how.shift.reshape(1, 3, 1, 1))
-        self.put("Add", [self.put("Mul", [pixels, scale], f"{name}.scaled"), shift], name)
-
-    def convolve(self, how: Convolve, x: str, name: str) -> None:
-        """Convolution, bias, ReLU."""
-        weight = self.constant(f"{name}.weight", how.weight)
-        bias = self.constant(f"{name}.bias", how.bias)
-        self.rectified(
-            "Conv",
-            [x, weight, bias],
-            name,
-            relu=how.relu,
-            kernel_shape=how.weight.shape[2:],
-            strides=[how.stride] * 2,
-            pads=[*how.before, *how.after],
-            group=how.groups,
+    def model(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:  # noqa: ANN401 - onnx.ModelProto
+        """Close the graph; an input or output is a triple of name, type and shape."""
+        helper = self.onnx.helper
+        ends = ([helper.make_tensor_value_info(*end) for end in ends] for ends in (inputs, outputs))
+        graph = helper.make_graph(self.nodes, name, *ends, self.constants)
+        opset = helper.make_opsetid("", OPSET)
+        return helper.make_model(
+            graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="inceptionkit"
         )
 
-    def dense(self, how: Dense, x: str, name: str) -> None:
-        """Fully connected, as a (batch, out, 1, 1) grid."""
-        flat = self.put("Flatten", [x], f"{name}.flat")
-        weight = self.constant(f"{name}.weight", how.weight)
-        bias = self.constant(f"{name}.bias", how.bias)
-        y = self.rectified("Gemm", [flat, weight, bias], f"{name}.scores", relu=how.relu, transB=1)
-        self.put("Unsqueeze", [y, self.constant(f"{name}.axes", np.array([2, 3]))], name)
+
+def staged(
+    net: Net, tensors: Tensors, preprocessing: Preprocessing, exits: Collection[str] = ()
+) -> Iterator[tuple[str, Any]]:
+    """The network cut after every block that has one of these exits, one graph per classifier.
+
+    Args:
+        net: the architecture; its input is square and RGB.
+        tensors: its weights, as a model folder holds them.
+        preprocessing: what happens to an image before the network.
+        exits: names; the other exits are left out.
+
+    Yields:
+        Name of an exit, or "main", and the `onnx.ModelProto` up to its answer, for any batch and
+        images of any size not below the network's. It gives probabilities and, but for the last,
+        the features that the next graph reads.
+    """
+    graph, start = NetworkBuilder(tensors=tensors), (IMAGE, UINT8, ["batch", *"hw", 3])
+    x = graph.normalize(preprocessing)
+    for block in blocks(net):
+        kind, _, name = block.at.partition(".")
+        if kind == "trunk":
+            x = graph.add(block, x)
+        elif kind == "head" or name in exits:
+            scores = graph.put("Flatten", [graph.add(block, x)], f"{PROBABILITIES}.scores")
+            graph.put("Softmax", [scores], PROBABILITIES, axis=1)
+            ends = [(PROBABILITIES, FLOAT, ["batch", None])]
+            if kind != "head":
+                graph.put("Identity", [x], FEATURES_OUT)
+                ends.append((FEATURES_OUT, FLOAT, ["batch", None, None, None]))
+            yield name or "main", graph.model(net.name, [start], ends)
+            graph, x = NetworkBuilder(tensors=tensors), FEATURES
+            start = (FEATURES, FLOAT, ["batch", block.x.channels, *block.x.size])
+
+
+def traced(net: Net, tensors: Tensors, preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - onnx.ModelProto
+    """The network as a graph that gives what every block of trunk and head gives, by address."""
+    graph, ends = NetworkBuilder(tensors=tensors), []
+    x = graph.normalize(preprocessing)
+    for block in blocks(net):
+        if not block.at.startswith("exits."):
+            x = graph.add(block, x)
+            if x != block.at:
+                graph.put("Identity", [x], block.at)
+            ends.append((block.at, FLOAT, ["batch", None, None, None]))
+    return graph.model(net.name, [(IMAGE, UINT8, ["batch", *"hw", 3])], ends)
+
+
+@dataclass(slots=True, kw_only=True)
+class NetworkBuilder(OnnxBuilder):
+    """A network's operators, at the spec's addresses."""
+
+    tensors: Tensors
+
+    def normalize(self, preprocessing: Preprocessing) -> str:
+        """Cut out the middle, scale and shift: (batch, h, w, 3) uint8 -> (batch, 3, size, size)."""
+        scale, shift = (
+            self.constant(f"normalized.{name}", np.array(values, np.float32).reshape(1, 3, 1, 1))
+            for name, values in (("scale", preprocessing.scale), ("shift", preprocessing.shift))
+        )
+        size = self.constant("normalized.size", np.array([preprocessing.size] * 2))
+        half = self.constant("normalized.half", np.array([2, 2]))
+        axes = self.constant("normalized.axes", np.array([1, 2]))
+        sides = self.put("Shape", [IMAGE], "normalized.sides", start=1, end=3)
+        spare = self.put("Sub", [sides, size], "normalized.spare")
+        start = self.put("Div", [spare, half], "normalized.start")
+        stop = self.put("Add", [start, size], "normalized.stop")
+        middle = self.put("Slice", [IMAGE, start, stop, axes], "normalized.middle")
+        planes = self.put("Transpose", [middle], "normalized.planes", perm=[0, 3, 1, 2])
+        pixels = self.put("Cast", [planes], "normalized.pixels", to=FLOAT)
+        scaled = self.put("Mul", [pixels, scale], "normalized.scaled")
+        return self.put("Add", [scaled, shift], "normalized")
+
+    def add(self, block: Block | Step, x: str) -> str:
+        """Write a part of the walk that reads `x`; return the name of its result."""
+        if isinstance(block, Step):
+            return self.operator(block, x)
+        if block.parallel:
+            paths = [self.add(path, x) for path in block.parts]
+            return self.put("Concat", paths, block.at, axis=1)
+        match block.parts:
+            case [Step(op=Pool() as pool) as first, Step(op=Conv() as conv) as last] if (
+                _may_change_places(first, last)
+            ):
+                return self.averaged_last((first, pool), (last, conv), x)
+        for part in block.parts:
+            x = self.add(part, x)
+        return x
+
+    def operator(self, step: Step, x: str) -> str:  # noqa: PLR0911 - a case per operator
+        """Write one operator; dropout is nothing in use."""
+        at = step.at
+        match step.op:
+            case Conv() as op:
+                return self.convolution(
+                    x,
+                    at,
+                    self.folded(step, op),
+                    relu=op.relu,
+                    strides=[op.stride] * 2,
+                    pads=_pads(step, op),
+                    group=op.groups_of(step.x.channels),
+                )
+            case Pool() as op:
+                return self.pool(step, op, x, at)
+            case Linear() as op:
+                flat = self.put("Flatten", [x], f"{at}.flat")
+                reads = [
+                    self.constant(f"{at}.{part}", self.tensors[f"{at}.fc.{part}"])
+                    for part in ("weight", "bias")
+                ]
+                scores = self.rectified(
+                    "Gemm", [flat, *reads], f"{at}.scores", relu=op.relu, transB=1
+                )
+                axes = self.constant(f"{at}.axes", np.array([2, 3]))
+                return self.put("Unsqueeze", [scores, axes], at)
+            case AdaptivePool(grid):
+                (height, width), (rows, columns) = step.x.size, grid
+                down = self.constant(f"{at}.rows", _averaging(height, rows))
+                across = self.constant(f"{at}.columns", _averaging(width, columns).T)
+                return self.put("MatMul", [self.put("MatMul", [down, x], f"{at}.down"), across], at)
+            case GlobalPool():
+                return self.put("GlobalAveragePool", [x], at)
+            case LocalNorm(size, alpha, beta, k):
+                return self.put("LRN", [x], at, size=size, alpha=alpha, beta=beta, bias=k)
+            case Dropout():
+                return x
+
+    def folded(self, step: Step, op: Conv) -> tuple[Array, Array]:
+        """Weight and bias of a convolution with the norm behind it folded in."""
+        weight = self.tensors[f"{step.at}.conv.weight"].astype(np.float64)
+        bias = np.zeros(op.out)
+        if op.bias:
+            bias += self.tensors[f"{step.at}.conv.bias"]
+        if op.norm:
+            shift, mean, variance = (
+                self.tensors[f"{step.at}.bn.{part}"].astype(np.float64)
+                for part in ("bias", "running_mean", "running_var")
+            )
+            gamma = self.tensors[f"{step.at}.bn.weight"] if op.norm.gamma else 1.0
+            factor = gamma / np.sqrt(variance + op.norm.eps)
+            weight *= factor[:, None, None, None]
+            bias = (bias - mean) * factor + shift
+        return weight.astype(np.float32), bias.astype(np.float32)
+
+    def convolution(
+        self, x: str, name: str, weights: tuple[Array, Array], *, relu: bool, **window: object
+    ) -> str:
+        """Convolution, bias, ReLU."""
+        weight, bias = weights
+        reads = [
+            x,
+            self.constant(f"{name}.weight", weight),
+            self.constant(f"{name}.bias", bias),
+        ]
+        kernel = weight.shape[2:]
+        return self.rectified("Conv", reads, name, relu=relu, kernel_shape=kernel, **window)
 
     def rectified(
-        self,
-        kind: str,
-        reads: Sequence[str],
-        name: str,
-        *,
-        relu: bool,
-        **attributes: Any,  # noqa: ANN401 - ONNX's attributes
+        self, kind: str, reads: Sequence[str], name: str, *, relu: bool, **attributes: object
     ) -> str:
         """Write a node, and a ReLU behind it if asked."""
         if not relu:
             return self.put(kind, reads, name, **attributes)
         return self.put("Relu", [self.put(kind, reads, f"{name}.linear", **attributes)], name)
 
-    def slide(self, how: Slide, x: str, name: str) -> None:
-        """Pooling."""
+    def pool(self, step: Step, op: Pool, x: str, name: str) -> str:
+        """Pooling; what hangs over the grid in ceil mode never counts."""
         window: dict[str, Any] = {
-            "kernel_shape": how.kernel,
-            "strides": [how.stride] * 2,
-            "pads": [*how.before, *how.after],
+            "kernel_shape": op.kernel,
+            "strides": [op.stride] * 2,
+            "pads": _pads(step, op),
         }
-        if how.kind == "avg":
-            window["count_include_pad"] = int(how.count_padding)
-        self.put("MaxPool" if how.kind == "max" else "AveragePool", [x], name, **window)
+        if op.kind == "max":
+            return self.put("MaxPool", [x], name, **window)
+        counted = op.count_padding and op.padding != "ceil"
+        return self.put("AveragePool", [x], name, count_include_pad=int(counted), **window)
+
+    def averaged_last(self, first: tuple[Step, Pool], last: tuple[Step, Conv], x: str) -> str:
+        """Write an average pool and the 1x1 convolution behind it, the convolution first.
+
+        Both are linear and may change places; then the average has fewer channels to go over. What
+        the convolution adds and the ReLU stay last. An average that counts its zero padding is a
+        convolution of every channel by itself; one that does not is no convolution at the border,
+        but lets what was added before pass unchanged.
+        """
+        (step, pool), (at, conv) = first, (last[0].at, last[1])
+        weight, bias = self.folded(*last)
+        if not pool.count_padding or pool.padding == "ceil":
+            x = self.convolution(x, f"{at}.mixed", (weight, bias), relu=False)
+            x = self.pool(step, pool, x, f"{at}.averaged")
+            return self.put("Relu", [x], at) if conv.relu else x
+        x = self.convolution(x, f"{at}.mixed", (weight, np.zeros_like(bias)), relu=False)
+        share = np.full((conv.out, 1, *pool.kernel), 1 / np.prod(pool.kernel), np.float32)
+        return self.convolution(
+            x, at, (share, bias), relu=conv.relu, pads=_pads(step, pool), group=conv.out
+        )
+
+
+def _may_change_places(pool: Step, pointwise: Step) -> bool:
+    """Whether it is an average pool, window by window, and a 1x1 convolution to fewer channels."""
+    match pool.op, pointwise.op:
+        case Pool("avg", stride=1), Conv(kernel=(1, 1), stride=1, groups=1) as conv:
+            same_grid = pool.x.size == pool.y.size == pointwise.y.size
+            return same_grid and conv.out < pool.x.channels
+        case _:
+            return False
+
+
+def _pads(step: Step, op: Conv | Pool) -> list[int]:
+    """Cells padded above, left, below and right, such that every window lies on the grid."""
+    before: list[int] = []
+    after: list[int] = []
+    for n, k, out in zip(step.x.size, op.kernel, step.y.size, strict=True):
+        first, last = border(n, k, op.stride, op.padding)
+        over = (out - 1) * op.stride + k - n - first  # what windows need: ceil mode made explicit
+        before.append(first)
+        after.append(max(over, 0) if op.padding == "ceil" else last)
+    return before + after
+
+
+def _averaging(n: int, out: int) -> Array:
+    """Matrix (out, n) that averages `n` cells onto the `out` windows of `AdaptivePool`."""
+    matrix = np.zeros((out, n), np.float32)
+    for i in range(out):
+        start, stop = i * n // out, -(-(i + 1) * n // out)
+        matrix[i, start:stop] = 1 / (stop - start)
+    return matrix
+
+
+def checked(model: Any) -> Any:  # noqa: ANN401 - onnx.ModelProto
+    """The model with all shapes inferred, as `onnx.checker` accepts it."""
+    onnx = library("onnx")
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    onnx.checker.check_model(model, full_check=True)
+    return model

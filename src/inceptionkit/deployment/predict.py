@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from inceptionkit.deployment.load import load_predictor
-from inceptionkit.evaluation.early_exit import AnyPolicy, Policy, of_model
-from inceptionkit.evaluation.predictor import Prediction, Predictor
-from inceptionkit.preprocess import EXTENSIONS, UnusableImage
+from inceptionkit.evaluation.early_exit import AnyPolicy, of_model
+from inceptionkit.evaluation.predictor import Prediction
+from inceptionkit.preprocess import UnusableImage, image_files
 from inceptionkit.text import printable
 
 
@@ -55,41 +55,24 @@ def answers(
         WeightsError: there is no model, or it is damaged.
         RecipeError: the stored policy is asked for, and the model has none.
     """
-    classifier = load_predictor(model)
-    asked = of_model(policy, classifier.card, str(model))
+    files = list(_listed(paths))
+    predictor = load_predictor(model, images=len(files))
+    asked = of_model(policy, predictor.card, str(model))
+    for file, missing in files:
+        prediction, error = None, missing
+        try:
+            if not missing:
+                (prediction,) = predictor.predict([file], asked)
+        except UnusableImage as unusable:
+            error = unusable.reason
+        yield Answer(printable(str(file)), prediction, error)
+
+
+def _listed(paths: Iterable[str | Path]) -> Iterator[tuple[Path, str | None]]:
+    """Every file, or a path at which there is none and why."""
     for path in paths:
         place = Path(path).expanduser()
         try:
-            files = image_files(place)
+            yield from ((file, None) for file in image_files(place))
         except UnusableImage as error:
-            yield Answer(printable(str(place)), None, error.reason)
-            continue
-        for file in files:
-            yield answer(classifier, file, asked)
-
-
-def answer(classifier: Predictor, file: Path, policy: Policy) -> Answer:
-    """Classify one file."""
-    try:
-        (found,) = classifier.predict([file], policy)
-    except UnusableImage as error:
-        return Answer(printable(str(file)), None, error.reason)
-    return Answer(printable(str(file)), found, None)
-
-
-def image_files(path: Path) -> list[Path]:
-    """The file itself, or every image below a folder.
-
-    Raises:
-        UnusableImage: there is none.
-    """
-    if not path.exists():
-        reason = "no such file or folder; check the spelling"
-        raise UnusableImage(reason, printable(str(path)))
-    if not path.is_dir():
-        return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
-    if not found:
-        reason = "there is no image in it; give a folder of images"
-        raise UnusableImage(reason, printable(str(path)))
-    return found
+            yield place, error.reason

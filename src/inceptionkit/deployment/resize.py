@@ -17,9 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.graph import IMAGE
-from inceptionkit.deployment.libraries import library
-from inceptionkit.deployment.onnx import Page, checked
+from inceptionkit.deployment.engines import library, openvino_model
+from inceptionkit.deployment.onnx import FLOAT, IMAGE, UINT8, OnnxBuilder
 from inceptionkit.errors import DeploymentError
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 
@@ -27,9 +26,8 @@ FITTED = "fitted"  # what the resize gives, and the network's graph reads
 REACHES: Mapping[str, int] = MappingProxyType({"bilinear": 1, "bicubic": 2})
 """Pixels of the smaller image that a filter reaches to either side."""
 
-LARGEST = 2**31  # engines may compute positions in 32 bits
-HEIGHT, WIDTH = 0, 1
-UINT8, FLOAT = 2, 1  # ONNX's numbers for types
+_POSITION_LIMIT = 2**31  # engines may compute positions in 32 bits
+_HEIGHT, _WIDTH = 0, 1
 
 Read: TypeAlias = str | int | float | NDArray[Any]
 
@@ -42,7 +40,7 @@ def resizable(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray
     """
     height, width = image.shape[:2]
     short, long = sorted((height, width))
-    if 2 * (long + 1) * (long * preprocessing.short_side // short + 1) >= LARGEST:
+    if 2 * (long + 1) * (long * preprocessing.short_side // short + 1) >= _POSITION_LIMIT:
         reason = (
             f"{width}x{height} pixels are too long for the resize in the graph; "
             "cut it, or export the model without --resize"
@@ -57,20 +55,11 @@ def onnx_resizing(model: Any, preprocessing: Preprocessing) -> Any:  # noqa: ANN
     Raises:
         DeploymentError: the model is used with an interpolation that is none of `REACHES`.
     """
-    front, network = front_of(preprocessing), type(model)()
-    network.CopyFrom(model)
-    for node in network.graph.node:
-        node.input[:] = [FITTED if name == IMAGE else name for name in node.input]
-    body = network.graph
-    return checked(
-        library("onnx").helper.make_graph(
-            [*front.graph.node, *body.node],
-            body.name,
-            front.graph.input,
-            body.output,
-            [*front.graph.initializer, *body.initializer],
-        )
-    )
+    merge = library("onnx.compose").merge_models
+    name = model.graph.name
+    merged = merge(front_of(preprocessing), model, io_map=[(FITTED, IMAGE)], name=name)
+    del merged.opset_import[1:]  # both are of the same
+    return merged
 
 
 def openvino_resizing(model: Any, preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - openvino.Model
@@ -79,12 +68,12 @@ def openvino_resizing(model: Any, preprocessing: Preprocessing) -> Any:  # noqa:
     Raises:
         DeploymentError: as `onnx_resizing` does.
     """
-    ov = library("openvino")
-    front = ov.Core().read_model(front_of(preprocessing).SerializeToString())
+    front = openvino_model(front_of(preprocessing).SerializeToString())
     fitted = front.outputs[0].get_node().input_value(0)
     for reader in model.inputs[0].get_target_inputs():
         reader.replace_source_output(fitted)
-    return ov.Model(model.get_results(), front.get_parameters(), model.get_friendly_name())
+    name = model.get_friendly_name()
+    return library("openvino").Model(model.get_results(), front.get_parameters(), name)
 
 
 def front_of(preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - onnx.ModelProto
@@ -99,32 +88,32 @@ def front_of(preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - onnx.ModelP
             f"{preprocessing.interpolation}; export it without --resize"
         )
         raise DeploymentError(msg)
-    onnx = library("onnx")
-    page = Page(onnx.helper.make_node, onnx.numpy_helper.from_array)
-    write_front(Formula(page), preprocessing)
-    describe, size = onnx.helper.make_tensor_value_info, preprocessing.size
-    start = describe(IMAGE, UINT8, ["batch", "height", "width", 3])
-    end = describe(FITTED, UINT8, ["batch", size, size, 3])
-    return checked(onnx.helper.make_graph(page.nodes, FITTED, [start], [end], page.constants))
+    builder, size = OnnxBuilder(), preprocessing.size
+    _write_front(_Formula(builder), preprocessing)
+    return builder.model(
+        FITTED,
+        [(IMAGE, UINT8, ["batch", "height", "width", 3])],
+        [(FITTED, UINT8, ["batch", size, size, 3])],
+    )
 
 
 @dataclass(slots=True)
-class Formula:
-    """Writes operators on a page without naming each result."""
+class _Formula:
+    """Writes operators without naming each result."""
 
-    page: Page
+    builder: OnnxBuilder
     written: int = field(default=0)
 
     def __call__(self, kind: str, *reads: Read, **attributes: object) -> str:
         """Apply an operator; numbers become constants, whole ones int64 and others float32."""
         names = [read if isinstance(read, str) else self.constant(read) for read in reads]
-        return self.page.put(kind, names, self.name(), **attributes)
+        return self.builder.put(kind, names, self.name(), **attributes)
 
     def constant(self, value: float | NDArray[Any]) -> str:
         """Write a number, or several."""
         array = np.asarray(value)
         kind = np.float32 if array.dtype.kind == "f" else np.int64
-        return self.page.constant(self.name(), array.astype(kind))
+        return self.builder.constant(self.name(), array.astype(kind))
 
     def name(self) -> str:
         """A name that nothing has yet."""
@@ -133,7 +122,7 @@ class Formula:
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class _Sides:
     """Names of what the resize computes for height and width at once, (2,) int64 each."""
 
     original: str
@@ -144,23 +133,23 @@ class Sides:
     last: str  # one after them
 
 
-def write_front(write: Formula, preprocessing: Preprocessing) -> None:
+def _write_front(write: _Formula, preprocessing: Preprocessing) -> None:
     """Resize and cut out the middle, as `Preprocessing.fit` does.
 
     Like Pillow, first along the width, then along the height, with whole levels in between. Where
     the height shrinks much more than the width, Pillow 13 begins with the height.
     """
-    sides = measured(write, preprocessing)
+    sides = _measured(write, preprocessing)
     window = write("Slice", IMAGE, sides.first, sides.last, np.array([1, 2]))
     planes = write("Cast", write("Transpose", window, perm=[0, 3, 1, 2]), to=FLOAT)
-    rows, columns = (shares(write, sides, axis, preprocessing) for axis in (HEIGHT, WIDTH))
+    rows, columns = (_shares(write, sides, axis, preprocessing) for axis in (_HEIGHT, _WIDTH))
     across = levels(write, write("MatMul", planes, write("Transpose", columns, perm=[1, 0])))
     square = levels(write, write("MatMul", rows, across))
     pixels = write("Transpose", square, perm=[0, 2, 3, 1])
-    write.page.put("Cast", [pixels], FITTED, to=UINT8)
+    write.builder.put("Cast", [pixels], FITTED, to=UINT8)
 
 
-def measured(write: Formula, preprocessing: Preprocessing) -> Sides:
+def _measured(write: _Formula, preprocessing: Preprocessing) -> _Sides:
     """Where the kept square lies. A half rounds to the even number, as Python's `round` does."""
     original = write("Shape", IMAGE, start=1, end=3)
     twice_short = write("Mul", write("ReduceMin", original, keepdims=1), 2)
@@ -177,10 +166,10 @@ def measured(write: Formula, preprocessing: Preprocessing) -> Sides:
     stop = write("Add", stop, reach)
     first = write("Max", write("Sub", write("Div", start, resized), 1), 0)
     last = write("Min", write("Add", write("Div", stop, resized), 1), original)
-    return Sides(original, resized, larger, skipped, first, last)
+    return _Sides(original, resized, larger, skipped, first, last)
 
 
-def shares(write: Formula, sides: Sides, axis: int, preprocessing: Preprocessing) -> str:
+def _shares(write: _Formula, sides: _Sides, axis: int, preprocessing: Preprocessing) -> str:
     """Share that each pixel of the original has in each of the result: (size, pixels) float32.
 
     With pixel x of n and i of m resized ones, their centres are (2x + 1) m - (2i + 1) n apart, in
@@ -197,24 +186,24 @@ def shares(write: Formula, sides: Sides, axis: int, preprocessing: Preprocessing
     apart = write("Abs", write("Sub", here, write("Mul", centre, of(sides.original))))
     unit = write("Cast", write("Mul", of(sides.larger), 2), to=FLOAT)
     distance = write("Div", write("Cast", apart, to=FLOAT), unit)
-    weight = bilinear if preprocessing.interpolation == "bilinear" else bicubic
+    weight = _bilinear if preprocessing.interpolation == "bilinear" else _bicubic
     found = weight(write, distance)
     return write("Div", found, write("ReduceSum", found, np.array([1]), keepdims=1))
 
 
-def bilinear(write: Formula, distance: str) -> str:
+def _bilinear(write: _Formula, distance: str) -> str:
     """A triangle."""
     return write("Relu", write("Sub", 1.0, distance))
 
 
-def bicubic(write: Formula, distance: str) -> str:
+def _bicubic(write: _Formula, distance: str) -> str:
     """Keys's cubic with a = -0.5, which is Pillow's: one polynomial up to 1, another up to 2."""
-    near = polynomial(write, distance, 1.5, -2.5, 0.0, 1.0)
-    far = polynomial(write, write("Min", distance, 2.0), -0.5, 2.5, -4.0, 2.0)
+    near = _polynomial(write, distance, 1.5, -2.5, 0.0, 1.0)
+    far = _polynomial(write, write("Min", distance, 2.0), -0.5, 2.5, -4.0, 2.0)
     return write("Where", write("Less", distance, 1.0), near, far)
 
 
-def polynomial(write: Formula, x: str, *coefficients: float) -> str:
+def _polynomial(write: _Formula, x: str, *coefficients: float) -> str:
     """Its value at `x`, the highest power's coefficient first."""
     first, *rest = coefficients
     value: Read = first
@@ -223,6 +212,6 @@ def polynomial(write: Formula, x: str, *coefficients: float) -> str:
     return str(value)
 
 
-def levels(write: Formula, sums: str) -> str:
+def levels(write: _Formula, sums: str) -> str:
     """Whole levels from 0 to 255, a half upwards, as Pillow rounds after either direction."""
     return write("Clip", write("Floor", write("Add", sums, 0.5)), 0.0, 255.0)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 
-from inceptionkit.deployment.engines import HINTS
-from inceptionkit.deployment.graph import IMAGE, PROBABILITIES
+from inceptionkit.deployment.engines import PRECISION_HINTS
+from inceptionkit.deployment.onnx import IMAGE, PROBABILITIES
 from inceptionkit.model import Card
 from inceptionkit.model.export_info import Precision, Server
 from inceptionkit.text import printable
@@ -43,7 +43,7 @@ def ovms_settings(name: str, precision: Precision) -> str:
 
     The arithmetic is named because OpenVINO would choose bf16 by itself where the processor has it.
     """
-    plugin = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
+    plugin = {"INFERENCE_PRECISION_HINT": PRECISION_HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
     model = {"name": name, "base_path": ".", "plugin_config": plugin}
     return json.dumps({"model_config_list": [{"config": model}]}, indent=1) + "\n"
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from inceptionkit.deployment.engines import Results
-from inceptionkit.deployment.graph import IMAGE, PROBABILITIES
+from inceptionkit.deployment.onnx import IMAGE, PROBABILITIES
 from inceptionkit.network import InceptionNet
 from inceptionkit.preprocess import Preprocessing
 

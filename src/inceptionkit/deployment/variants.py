@@ -7,19 +7,31 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inceptionkit.api.export import Made, Wanted, checked, free_place, make, write
 from inceptionkit.convert.registry import read_weights
-from inceptionkit.deployment.backends import LeftOut, Network, Ours, needs, written
-from inceptionkit.deployment.benchmark import Row, labelled, rows
-from inceptionkit.deployment.parity import Compared, images_to_compare
+from inceptionkit.deployment.backends import (
+    LeftOut,
+    TrainedModel,
+    export_backend,
+    need_processor,
+)
+from inceptionkit.deployment.benchmark import BenchmarkRow, measure, tuning_and_test_images
+from inceptionkit.deployment.export import (
+    Export,
+    ExportOptions,
+    check_export,
+    make_export,
+    write_export,
+)
+from inceptionkit.deployment.files import free_place
+from inceptionkit.deployment.parity import ParityImages, parity_images
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.machine import cores
 from inceptionkit.model.export_info import PRECISIONS
-from inceptionkit.progress import Listener, Silence
+from inceptionkit.progress import Listener
 from inceptionkit.text import duration, points
 
-ENGINE = "openvino"  # the one that has all precisions
+_ENGINE = "openvino"  # the one that has all precisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +39,13 @@ class Variant:
     """A model in one precision.
 
     Attributes:
-        made: its files.
+        export: its files.
         row: its speed, and its top-1 on images that choose nothing.
         change: of top-1 against the trained model, on images that may choose.
     """
 
-    made: Made
-    row: Row
+    export: Export
+    row: BenchmarkRow
     change: Paired
 
     @property
@@ -47,28 +59,28 @@ class Variants:
     """A model in every precision that there is.
 
     Attributes:
-        found: fp32 first.
+        variants: fp32 first.
         left_out: precisions that are not among them.
         images: that top-1 is measured on.
         which: what these are.
         chosen_on: what the images are that may choose.
     """
 
-    found: Sequence[Variant]
+    variants: Sequence[Variant]
     left_out: Sequence[LeftOut]
     images: int
     which: str
     chosen_on: str
 
-    def fastest(self, most: float) -> Variant:
+    def fastest(self, max_drop: float) -> Variant:
         """The one that answers a single image soonest, of fp32 and those that lose at most this."""
-        good = [one for one in self.found if one.row.precision == "fp32" or one.lost <= most]
+        good = [one for one in self.variants if one.row.precision == "fp32" or one.lost <= max_drop]
         return min(good, key=lambda one: one.row.median_ms)
 
     def to_json(self) -> dict[str, Any]:
         """What `export --variants --json` prints."""
         return {
-            "rows": [asdict(one.row) | {"change": asdict(one.change)} for one in self.found],
+            "rows": [asdict(one.row) | {"change": asdict(one.change)} for one in self.variants],
             "left_out": [asdict(one) for one in self.left_out],
             "images": self.images,
             "which": self.which,
@@ -76,24 +88,23 @@ class Variants:
         }
 
 
-def variants(
+def make_variants(
     model: str | Path,
     data: str | Path | None,
-    *,
-    asked: Wanted | None = None,
-    images: str | Path | None = None,
-    listener: Listener | None = None,
+    options: ExportOptions,
+    images: str | Path | None,
+    listener: Listener,
 ) -> Variants:
     """Make a model in every precision, and measure what each gains and loses here.
 
     Args:
         model: folder of a model or of a run, a weights file, or the id of released weights.
-        data: the labelled images that it was trained on. Val judges and test scores; where there
-            is one set alone, one half judges and the other scores.
-        asked: whether it is cut at its exits or resizes, and what int8 may lose; the precision is
+        data: the labelled images that it was trained on. The validation set judges and the test set
+            scores; where there is one set alone, one half judges and the other scores.
+        options: whether it is cut at its exits or resizes, and what int8 may lose; the precision is
             all of them. No resize is timed or scored.
         images: to compare with the trained network on; the built-in digits if None.
-        listener: hears what is found.
+        listener: is told what is done.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
@@ -104,63 +115,66 @@ def variants(
     if data is None:
         msg = "variants are judged by the images the model was trained on; name them with --data"
         raise DataError(msg)
-    asked, listener, threads = asked or Wanted(), listener or Silence(), cores()
-    card, tensors = read_weights(model)
-    compared = images_to_compare(card, images)
-    choosing, scored = labelled(card, data, listener)
-    network = Network(card, tensors)
-    exports, left = in_every_precision(network, asked, data, compared, listener)
-    trained = Ours(network, threads, data, listener).torch()
-    ways = [written(one, ENGINE, threads) for one in exports]
-    before = trained.classes(choosing.fitted) == choosing.labels
-    changes = [paired(before, way.classes(choosing.fitted) == choosing.labels) for way in ways]
-    found = rows(ways, scored, trained.classes(scored.fitted), listener)
+    network, threads = TrainedModel(*read_weights(model)), cores()
+    compared = parity_images(network.card, images)
+    choosing, scored = tuning_and_test_images(network.card, data, listener)
+    exports, left = _in_every_precision(network, options, data, compared, listener)
+    trained = network.in_torch()
+    backends = [export_backend(one, _ENGINE, threads) for one in exports]
+    before = trained.classify(choosing.fitted) == choosing.labels
+    changes = [
+        paired(before, backend.classify(choosing.fitted) == choosing.labels) for backend in backends
+    ]
+    rows = measure(backends, scored, trained.classify(scored.fitted), listener)
     return Variants(
-        found=[Variant(*one) for one in zip(exports, found, changes, strict=True)],
+        variants=[Variant(*one) for one in zip(exports, rows, changes, strict=True)],
         left_out=left,
         images=len(scored.fitted),
-        which=scored.said,
-        chosen_on=choosing.said,
+        which=scored.source,
+        chosen_on=choosing.source,
     )
 
 
-def in_every_precision(
-    network: Network, asked: Wanted, data: str | Path, compared: Compared, listener: Listener
-) -> tuple[list[Made], list[LeftOut]]:
+def _in_every_precision(
+    network: TrainedModel,
+    options: ExportOptions,
+    data: str | Path,
+    images: ParityImages,
+    listener: Listener,
+) -> tuple[list[Export], list[LeftOut]]:
     """Export in every precision; what this processor or these images do not allow is left out.
 
     Raises:
         DeploymentError: fp32 disagrees with the trained model.
     """
-    found: list[Made] = []
+    exports: list[Export] = []
     left: list[LeftOut] = []
     for precision in PRECISIONS:
         listener.say(f"preparing {precision}")
+        own = replace(options, precision=precision)
         try:
-            needs(precision)
-            one = make(
-                network.card, network.tensors, replace(asked, precision=precision), data, listener
-            )
-            found.append(checked(one, network.tensors, compared, listener))
+            need_processor(precision)
+            export = make_export(network.card, network.tensors, own, data, listener)
+            exports.append(check_export(export, network.tensors, images, listener))
         except (DeploymentError, DataError) as error:
             if precision == "fp32":
                 raise
-            left.append(LeftOut(ENGINE, precision, str(error)))
-    return found, left
+            left.append(LeftOut(_ENGINE, precision, str(error)))
+    return exports, left
 
 
-def why(found: Variants, chosen: Variant, most: float) -> str:
+def reason_for(variants: Variants, chosen: Variant, max_drop: float) -> str:
     """Say why this variant was chosen."""
     change = chosen.change.difference
     times = [
         f"{one.row.precision} {duration(one.row.median_ms / 1e3)}"
-        for one in sorted(found.found, key=lambda one: one.row.median_ms)
+        for one in sorted(variants.variants, key=lambda one: one.row.median_ms)
     ]
     return (
         f"{chosen.row.precision}: the fastest here ({', '.join(times)}) of those that lose at most "
-        f"{100 * most:g} points of top-1; it changes it by {points(change.mean)} "
+        f"{100 * max_drop:g} points of top-1; it changes it by {points(change.mean)} "
         f"({points(change.low)} to {points(change.high)}) on {chosen.change.images:,} "
-        f"images: {found.chosen_on}"
+        f"images: {variants.chosen_on}"
     )
 
 
@@ -174,17 +188,20 @@ def free_places(out: Path) -> None:
         free_place(out / precision)
 
 
-def write_all(found: Variants, out: Path) -> dict[str, Any]:
+def write_variants(variants: Variants, out: Path) -> dict[str, Any]:
     """Write every variant as a folder in `out`; what `export --variants --json` prints."""
-    folders = [write(one.made, out / one.row.precision)["folder"] for one in found.found]
-    told = found.to_json()
-    told["rows"] = [
-        row | {"folder": folder} for row, folder in zip(told["rows"], folders, strict=True)
+    folders = [
+        write_export(one.export, out / one.row.precision)["folder"] for one in variants.variants
     ]
-    return told | {"folder": str(out)}
+    table = variants.to_json()
+    table["rows"] = [
+        row | {"folder": folder} for row, folder in zip(table["rows"], folders, strict=True)
+    ]
+    return table | {"folder": str(out)}
 
 
-def write_fastest(found: Variants, most: float, out: Path) -> dict[str, Any]:
+def write_fastest(variants: Variants, max_drop: float, out: Path) -> dict[str, Any]:
     """Write the fastest variant; what `export --fastest --json` prints."""
-    chosen = found.fastest(most)
-    return found.to_json() | write(chosen.made, out) | {"why": why(found, chosen, most)}
+    chosen = variants.fastest(max_drop)
+    reason = reason_for(variants, chosen, max_drop)
+    return variants.to_json() | write_export(chosen.export, out) | {"why": reason}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from inceptionkit.convert.registry import read_weights
 from inceptionkit.evaluation.early_exit import Policy
-from inceptionkit.evaluation.inference import answers
+from inceptionkit.evaluation.inference import network_stages
 from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.model import Card
 from inceptionkit.network import InceptionNet, build
@@ -28,16 +29,17 @@ class Classifier(Predictor):
     """
 
     def __init__(self, card: Card, model: InceptionNet, batch: int = 1) -> None:
-        super().__init__(card, batch)
+        how = card.preprocessing
+        super().__init__(card, partial(network_stages, model, how), how.fit, batch)
         self.model = model
 
+    @torch.inference_mode()
     def answers(
         self, fitted: NDArray[np.uint8], policy: Policy
     ) -> tuple[NDArray[np.float32], Sequence[str]]:
-        """Probabilities of each image of a batch, and who gave them."""
-        pixels = torch.from_numpy(fitted).permute(0, 3, 1, 2)
-        found = answers(self.model, pixels, self.card.preprocessing, policy)
-        return found.probabilities, [found.names[number] for number in found.exits]
+        """As every predictor does."""
+        pixels: Any = torch.from_numpy(fitted).permute(0, 3, 1, 2)
+        return super().answers(pixels, policy)
 
 
 def load(path: str | Path, batch: int = 1) -> Classifier:

@@ -20,7 +20,7 @@ from inceptionkit.evaluation.confidence import paired
 from inceptionkit.evaluation.early_exit import RunToTheEnd
 from inceptionkit.evaluation.evaluate import Evaluation, evaluation, quality
 from inceptionkit.evaluation.held_out import class_numbers, none_usable, scored_samples
-from inceptionkit.evaluation.inference import answers
+from inceptionkit.evaluation.inference import predict_with_early_exit
 from inceptionkit.evaluation.multi_crop import AS_IN_USE, Protocol, cut
 from inceptionkit.machine import cores
 from inceptionkit.progress import Listener, Progress, Silence
@@ -209,5 +209,5 @@ def cropped(
     if not len(loaded.indices):
         return np.zeros((0, len(classifier.card.classes)), np.float32), loaded.indices
     views = torch.from_numpy(loaded.pixels.reshape(-1, how.size, how.size, 3)).permute(0, 3, 1, 2)
-    said = answers(classifier.model, views, how, RunToTheEnd()).probabilities
+    said = predict_with_early_exit(classifier.model, views, how, RunToTheEnd()).probabilities
     return said.reshape(len(loaded.indices), protocol.count, -1).mean(1), loaded.indices

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence, Sized
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,15 @@ def confidence(probabilities: NDArray[np.float32], measure: Measure) -> NDArray[
             return np.asarray(np.clip(1 - entropy / blind, 0.0, 1.0), np.float32)
 
 
-X = TypeVar("X", bound=Sized)
+class _Batch(Protocol):
+    """Images or features of them, of numpy or of torch."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, kept: NDArray[np.bool_]) -> Self: ...
+
+
+X = TypeVar("X", bound=_Batch)
 # From features and a temperature: the probabilities of the stage's classifier, and what the next
 # stage takes.
 Stage: TypeAlias = Callable[[X, float], tuple[NDArray[np.float32], X]]
@@ -137,7 +145,6 @@ def run_stages(
     stages: Mapping[str, Stage[X]],
     images: X,
     policy: ExitPolicy,
-    take: Callable[[X, NDArray[np.bool_]], X],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Run stage after stage on the images that no earlier one answered.
 
@@ -146,7 +153,6 @@ def run_stages(
             without a gate is run, and answers nothing.
         images: a batch, as the first stage takes it.
         policy: when to stop.
-        take: keeps the images for which a flag is set.
 
     Returns:
         Probabilities (batch, classes) and the number of the stage that gave them (batch,).
@@ -168,7 +174,7 @@ def run_stages(
         if len(left) == 0:
             break
         if done.any():
-            x = take(x, ~done)
+            x = x[~done]
     return np.concatenate(parts)[np.concatenate(places).argsort()], number
 
 

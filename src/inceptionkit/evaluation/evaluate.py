@@ -18,7 +18,7 @@ from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.evaluation.early_exit import AnyPolicy, ExitMacs, Policy, of_model
 from inceptionkit.evaluation.held_out import load_scored, scored_samples
-from inceptionkit.evaluation.inference import Answers, answers, every_exit
+from inceptionkit.evaluation.inference import Answers, predict_all_exits, predict_with_early_exit
 from inceptionkit.evaluation.metrics import ClassScore, class_scores, confusion, log_loss, top_k
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.spec import Net
@@ -122,7 +122,9 @@ def run(classifier: Classifier, scored: Images, policy: Policy | None, listener:
     """Run every exit on every image or, with a policy, each image only as far as it needs."""
     labels, net = scored.labels.numpy(), classifier.card.architecture
     if policy is not None:
-        given = answers(classifier.model, scored.pixels, classifier.card.preprocessing, policy)
+        given = predict_with_early_exit(
+            classifier.model, scored.pixels, classifier.card.preprocessing, policy
+        )
         return Found(given.probabilities, used_exits(net, given, labels))
     priced = cost(net)
     macs = {row.exit.name: row.macs_to_here for row in priced.exits} | {"main": priced.answer.macs}
@@ -130,7 +132,9 @@ def run(classifier: Classifier, scored: Images, policy: Policy | None, listener:
     def tick(done: int) -> None:
         listener.progress(Progress(what="scoring", done=done, total=len(scored)))
 
-    found = every_exit(classifier.model, scored.pixels, classifier.card.preprocessing, tick=tick)
+    found = predict_all_exits(
+        classifier.model, scored.pixels, classifier.card.preprocessing, tick=tick
+    )
     rows = {
         name: Used(top_k(p, labels, 1), macs[name], float(name == "main"))
         for name, p in found.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.evaluation.early_exit import Policy, gated, run_stages
-from inceptionkit.network import InceptionNet, Stage, stages
+from inceptionkit.evaluation.early_exit import Policy, Stage, gated, run_stages
+from inceptionkit.network import InceptionNet, stages
+from inceptionkit.network import Stage as Piece
 from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import ordered_exits
@@ -36,7 +37,7 @@ class Answers:
 
 
 @torch.inference_mode()
-def every_exit(
+def predict_all_exits(
     model: InceptionNet,
     pixels: Tensor,
     preprocessing: Preprocessing,
@@ -58,16 +59,16 @@ def every_exit(
     """
     names = [e.name for e in ordered_exits(model.spec)]
     parts: dict[str, list[Tensor]] = {name: [] for name in (*names, "main")}
-    for images in batches(model, pixels, preprocessing, batch):
-        logits = model(images, exits=names)
+    for images in torch.split(pixels, batch):
+        logits = model(network_input(model, preprocessing, images), exits=names)
         for name, scores in (*logits.exits.items(), ("main", logits.main)):
             parts[name].append(scores.float().softmax(1).cpu())
         tick(sum(map(len, parts["main"])))
-    return {name: torch.cat(found).numpy() for name, found in parts.items()}
+    return {name: torch.cat(part).numpy() for name, part in parts.items()}
 
 
 @torch.inference_mode()
-def answers(
+def predict_with_early_exit(
     model: InceptionNet,
     pixels: Tensor,
     preprocessing: Preprocessing,
@@ -75,40 +76,37 @@ def answers(
     *,
     batch: int = 128,
 ) -> Answers:
-    """Answer each image as early as `policy` lets it; what lies beyond its exit does not run.
+    """Answer each image as early as `policy` lets it; the stages beyond its exit are skipped.
 
-    Args and shapes as in `every_exit`.
+    Args and shapes as in `predict_all_exits`.
     """
     rules = gated(policy, model.spec)
-    pieces = stages(model, [gate.exit for gate in rules.gates])
-    runs = {piece.name: partial(_scored, piece) for piece in pieces}
-    found = [
-        run_stages(runs, images, rules, _taken)
-        for images in batches(model, pixels, preprocessing, batch)
-    ]
-    probabilities, who = map(np.concatenate, zip(*found, strict=True))
-    return Answers(probabilities, who, tuple(runs))
+    cut = network_stages(model, preprocessing, [gate.exit for gate in rules.gates])
+    answered = [run_stages(cut, images, rules) for images in torch.split(pixels, batch)]
+    probabilities, exits = map(np.concatenate, zip(*answered, strict=True))
+    return Answers(probabilities, exits, tuple(cut))
 
 
-def _scored(piece: Stage, x: Tensor, temperature: float) -> tuple[NDArray[np.float32], Tensor]:
-    x = piece.body(x)
+def network_stages(
+    model: InceptionNet, preprocessing: Preprocessing, exits: Collection[str]
+) -> Mapping[str, Stage[Tensor]]:
+    """The network cut at these exits; the first stage takes (batch, 3, size, size) uint8."""
+    first, *others = stages(model, exits)
+
+    def begin(pixels: Tensor, temperature: float) -> tuple[NDArray[np.float32], Tensor]:
+        return _run(first, network_input(model, preprocessing, pixels), temperature)
+
+    return {first.name: begin} | {piece.name: partial(_run, piece) for piece in others}
+
+
+def _run(piece: Piece, x: Tensor, temperature: float) -> tuple[NDArray[np.float32], Tensor]:
+    x = piece.body(x.contiguous(memory_format=torch.channels_last))  # the fast layout
     return (piece.head(x).float() / temperature).softmax(1).cpu().numpy(), x
 
 
-def _taken(x: Tensor, kept: NDArray[np.bool_]) -> Tensor:
-    return x[torch.from_numpy(kept).to(x.device)].contiguous(memory_format=torch.channels_last)
-
-
-def batches(
-    model: InceptionNet, pixels: Tensor, preprocessing: Preprocessing, batch: int
-) -> Iterator[Tensor]:
-    """Normalised batches on the model's device, channels last, which is the fast layout."""
+def network_input(model: InceptionNet, preprocessing: Preprocessing, pixels: Tensor) -> Tensor:
+    """Normalize a batch, (images, 3, size, size) uint8, on the model's device, channels last."""
     weight = next(model.parameters())
-    for start in range(0, len(pixels), batch):
-        images = normalize(
-            pixels[start : start + batch].to(weight.device),
-            preprocessing.scale,
-            preprocessing.shift,
-        )
-        images = images.to(weight.dtype)
-        yield images.contiguous(memory_format=torch.channels_last)
+    pixels = pixels.to(weight.device)
+    images = normalize(pixels, preprocessing.scale, preprocessing.shift)
+    return images.to(weight.dtype).contiguous(memory_format=torch.channels_last)

@@ -1,25 +1,27 @@
-"""What every way to run a model offers: images in, predictions out. No torch."""
+"""A model and its preprocessing, whatever runs it: images in, predictions out. No torch."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit.errors import DataError
-from inceptionkit.evaluation.early_exit import AnyPolicy, Policy, of_model
+from inceptionkit.evaluation.early_exit import AnyPolicy, Policy, Stage, gated, of_model, run_stages
 from inceptionkit.model import Card
-from inceptionkit.preprocess import as_rgb, decode
+from inceptionkit.preprocess import as_rgb
 
 AnImage: TypeAlias = str | Path | bytes | Image.Image | NDArray[np.uint8]
+Pixels: TypeAlias = NDArray[np.uint8]
+Stages: TypeAlias = Mapping[str, Stage[Any]]  # an exit, or "main" -> from the stage before to there
+Cut: TypeAlias = Callable[[tuple[str, ...]], Stages]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +35,21 @@ class Prediction:
     top: tuple[tuple[str, float], ...]  # the most probable labels, at most five, with probability
 
 
-class Predictor(ABC):
+@dataclass(eq=False)
+class Predictor:
     """A model and its preprocessing, whatever runs it.
 
     Attributes:
         card: what the model folder says of it.
+        stages: cuts the network at exits, and gives the stages that end at these and at main.
+        prepare: makes of an image, (height, width, 3), what the network takes.
         batch: images that `predict` answers at once.
     """
 
-    def __init__(self, card: Card, batch: int = 1) -> None:
-        self.card = card
-        self.batch = batch
-
-    @abstractmethod
-    def answers(
-        self, fitted: NDArray[np.uint8], policy: Policy
-    ) -> tuple[NDArray[np.float32], Sequence[str]]:
-        """Probabilities of each image of a batch, and who gave them.
-
-        Args:
-            fitted: (batch, height, width, 3), as `prepare` leaves them.
-            policy: when to stop at an exit.
-
-        Returns:
-            (batch, classes), and the names of exits, or "main".
-        """
-
-    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Resize and crop an image, (height, width, 3), to what the network takes."""
-        return self.card.preprocessing.fit(pixels)
+    card: Card
+    stages: Cut
+    prepare: Callable[[Pixels], Pixels]
+    batch: int = 1
 
     def predict(
         self, images: Iterable[AnImage], policy: AnyPolicy | None = None
@@ -82,29 +70,38 @@ class Predictor(ABC):
             msg = "predict takes a list of images, got one; write predict([image])"
             raise DataError(msg)
         asked = of_model(policy, self.card)
-        found: list[Prediction] = []
+        predictions: list[Prediction] = []
         left = iter(images)
-        while together := [rgb(image) for image in islice(left, self.batch)]:
-            found += self.several(together, asked)
-        return found
+        while pixels := [as_rgb(image) for image in islice(left, self.batch)]:
+            start = perf_counter()
+            fitted = np.stack([self.prepare(image) for image in pixels])
+            probabilities, exits = self.answers(fitted, asked)
+            ms = 1e3 * (perf_counter() - start) / len(pixels)
+            predictions += [
+                self._prediction(*one, ms) for one in zip(probabilities, exits, strict=True)
+            ]
+        return predictions
 
-    def several(self, images: Sequence[NDArray[np.uint8]], policy: Policy) -> list[Prediction]:
-        """Classify decoded images at once."""
-        began = perf_counter()
-        fitted = np.stack([self.prepare(image) for image in images])
-        probabilities, who = self.answers(fitted, policy)
-        ms = 1e3 * (perf_counter() - began) / len(images)
-        return [self.prediction(*one, ms) for one in zip(probabilities, who, strict=True)]
+    def answers(self, fitted: Pixels, policy: Policy) -> tuple[NDArray[np.float32], Sequence[str]]:
+        """Answer each image of a batch; the stages beyond its exit are skipped.
 
-    def prediction(self, probabilities: NDArray[np.float32], who: str, ms: float) -> Prediction:
-        """What the probabilities (classes,) of one image say."""
+        Args:
+            fitted: (batch, height, width, 3), as `prepare` leaves them.
+            policy: when to stop at an exit.
+
+        Returns:
+            Probabilities (batch, classes), and the names of the exits that gave them, or "main".
+
+        Raises:
+            DeploymentError: the policy uses an exit at which the exported model is not cut.
+        """
+        rules = gated(policy, self.card.architecture)
+        stages = self.stages(tuple(gate.exit for gate in rules.gates))
+        probabilities, numbers = run_stages(stages, fitted, rules)
+        names = list(stages)
+        return probabilities, [names[number] for number in numbers]
+
+    def _prediction(self, probabilities: NDArray[np.float32], exit_: str, ms: float) -> Prediction:
         best = np.argsort(-probabilities, kind="stable")[:5]
         top = tuple((self.card.classes[i], float(probabilities[i])) for i in best)
-        return Prediction(*top[0], exit=who, ms=ms, top=top)
-
-
-def rgb(image: AnImage) -> NDArray[np.uint8]:
-    """Decode what is encoded: (height, width, 3) uint8."""
-    if isinstance(image, str | Path):
-        return decode(Path(image))
-    return decode(image) if isinstance(image, bytes) else as_rgb(image)
+        return Prediction(*top[0], exit=exit_, ms=ms, top=top)

@@ -77,6 +77,15 @@ def read_model(path: Path) -> tuple[Card, dict[str, NDArray[Any]]]:
     if card.exported is not None:
         msg = f"{folder}: holds exported graphs and no tensors; give the model they were made from"
         raise WeightsError(msg)
+    return card, read_tensors(folder, card, sums)
+
+
+def read_tensors(folder: Path, card: Card, sums: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """Read the tensors beside `model.json`.
+
+    Raises:
+        WeightsError: the file is damaged, or a tensor is missing or misshapen.
+    """
     data = read_file(folder, TENSORS, sums)
     try:
         tensors = load(data)
@@ -84,7 +93,7 @@ def read_model(path: Path) -> tuple[Card, dict[str, NDArray[Any]]]:
         msg = f"{folder / TENSORS}: not a safetensors file ({error}); copy the model folder again"
         raise WeightsError(msg) from error
     fit_or_raise(folder, card.architecture, tensors)
-    return card, tensors
+    return tensors
 
 
 def read_file(folder: Path, name: str, sums: Mapping[str, str]) -> bytes:

@@ -13,6 +13,7 @@ from inceptionkit.preprocess.decode import (
     decode,
     examine,
     header,
+    image_files,
 )
 from inceptionkit.preprocess.fast_codecs import RESAMPLERS, Resampler
 from inceptionkit.preprocess.preprocessing import INTERPOLATIONS, Interpolation, Preprocessing
@@ -34,4 +35,5 @@ __all__ = [
     "decode",
     "examine",
     "header",
+    "image_files",
 ]

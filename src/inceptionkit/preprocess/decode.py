@@ -139,11 +139,12 @@ def _header(image: Image.Image) -> ImageHeader:
 
 
 def as_rgb(image: object) -> Pixels:
-    """Pixels of an image that the caller has in memory: a Pillow image or a uint8 array.
+    """Pixels of an image: a file, the bytes of one, a Pillow image or a uint8 array.
 
     Args:
-        image: any `PIL.Image.Image`, or uint8 of shape (height, width), (height, width, 1),
-            (height, width, 3) RGB or (height, width, 4) RGBA, 0 to 255.
+        image: a path or bytes, as `decode` takes them; any `PIL.Image.Image`; or uint8 of shape
+            (height, width), (height, width, 1), (height, width, 3) RGB or (height, width, 4) RGBA,
+            0 to 255.
 
     Returns:
         (height, width, 3) uint8, contiguous; it may share memory with an array that fits already.
@@ -152,6 +153,8 @@ def as_rgb(image: object) -> Pixels:
         UnusableImage: something else, with what is wanted instead; or a Pillow image, opened
             lazily, whose file turns out to be damaged.
     """
+    if isinstance(image, str | Path | bytes):
+        return decode(Path(image) if isinstance(image, str) else image)
     if isinstance(image, Image.Image):
         with _usable_or_reason(image):
             _refuse_bomb(image.size)
@@ -187,6 +190,24 @@ def _from_array(pixels: np.ndarray) -> Pixels:
 
 def _channels_first(pixels: np.ndarray) -> bool:
     return pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4) and 0 not in pixels.shape
+
+
+def image_files(path: Path) -> list[Path]:
+    """The file itself, or every image below a folder.
+
+    Raises:
+        UnusableImage: there is none.
+    """
+    if not path.exists():
+        reason = "no such file or folder; check the spelling"
+        raise UnusableImage(reason, printable(str(path)))
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
+    if not files:
+        reason = "there is no image in it; give a folder of images"
+        raise UnusableImage(reason, printable(str(path)))
+    return files
 
 
 @contextmanager

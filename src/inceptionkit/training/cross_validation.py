@@ -17,7 +17,7 @@ from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.rng import uniform
 from inceptionkit.errors import DataError
-from inceptionkit.evaluation.inference import every_exit
+from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
@@ -208,7 +208,7 @@ def _fold(
         listener.progress(
             Progress(what="label errors", done=done, total=folds * steps, unit="updates")
         )
-    return every_exit(state.average, pixels, job.preprocessing)["main"]
+    return predict_all_exits(state.average, pixels, job.preprocessing)["main"]
 
 
 def _balanced(job: Job, images: Images, classes: int) -> Job:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inceptionkit.errors import TrainingError
-from inceptionkit.evaluation.inference import every_exit
+from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.state import Job, State
 
@@ -155,7 +155,7 @@ def firing(job: Job, state: State) -> dict[str, Tensor]:
     relus = [(at, m) for at, m in state.average.named_modules() if isinstance(m, nn.ReLU)]
     hooks = [m.register_forward_hook(partial(look, at)) for at, m in relus]
     try:
-        every_exit(state.average, job.val.pixels[:LOOKED_AT], job.preprocessing)
+        predict_all_exits(state.average, job.val.pixels[:LOOKED_AT], job.preprocessing)
     finally:
         for hook in hooks:
             hook.remove()

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 import torch
 
-from inceptionkit.evaluation.inference import every_exit
+from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 from inceptionkit.training.ema import move
 from inceptionkit.training.execution import Execution, Trial
@@ -45,5 +45,5 @@ def _update(job: Job, state: State) -> None:
 def time_evaluation(job: Job, state: State) -> float:
     """Seconds to score one image, from a small batch."""
     pixels = torch.zeros((min(64, len(job.train)), *job.net.image), dtype=torch.uint8)
-    score = partial(every_exit, state.average, pixels, job.preprocessing, batch=64)
+    score = partial(predict_all_exits, state.average, pixels, job.preprocessing, batch=64)
     return time_interleaved({"score": score}, ONCE)["score"][0] / len(pixels)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.evaluation.inference import every_exit
+from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.network import InceptionNet
 from inceptionkit.spec import steps
 from inceptionkit.training.state import Job
@@ -35,7 +35,7 @@ def score(
     own = pixels[group.part(count, whole=BATCH)]
     found: dict[str, NDArray[np.float32]] = {}
     if len(own):
-        found = every_exit(
+        found = predict_all_exits(
             model,
             own,
             job.preprocessing,

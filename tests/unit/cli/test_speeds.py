@@ -9,9 +9,9 @@ from rich.console import Console
 from inceptionkit.api.bench import Bench
 from inceptionkit.cli import console, speeds
 from inceptionkit.deployment.backends import LeftOut
-from inceptionkit.deployment.benchmark import Row
+from inceptionkit.deployment.benchmark import BenchmarkRow
 
-SLOW = Row(
+SLOW = BenchmarkRow(
     engine="inceptionkit+onnxruntime", ours=True, to_the_end=None, precision="fp32", batch=32,
     median_ms=123.4, p95_ms=180.2, mean_ms=130.0, images_per_second=1234.5, bytes=95_000_000,
     top1=0.981, agreement=1.0,

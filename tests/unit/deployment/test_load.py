@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inceptionkit import load
-from inceptionkit.api.export import Wanted, export
-from inceptionkit.deployment.runtime import Deployed
+from inceptionkit.api.export import ExportOptions, export
+from inceptionkit.api.predict import predict
+from inceptionkit.deployment import load as loading
+from inceptionkit.deployment import predict as predicting
+from inceptionkit.deployment.engines import OnnxRuntime, OpenVino
 from inceptionkit.errors import DeploymentError, UnknownNameError
 from inceptionkit.evaluation.classifier import Classifier
 from inceptionkit.evaluation.early_exit import StopWhenSure
+from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.model.export_info import Kind
 
 ENGINES = ("openvino", "onnxruntime", "torch")
@@ -46,9 +53,91 @@ def test_no_image_gives_no_prediction(tiny_model: Path, engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_engine_is_there_when_asked_for(tiny_model: Path, engine: str) -> None:
-    kind = Classifier if engine == "torch" else Deployed
+    predictor = load(tiny_model, engine=engine)
 
-    assert type(load(tiny_model, engine=engine)) is kind
+    assert type(predictor) is (Classifier if engine == "torch" else Predictor)
+    if engine != "torch":
+        assert (
+            type(engine_of(predictor)) is {"openvino": OpenVino, "onnxruntime": OnnxRuntime}[engine]
+        )
+
+
+def engine_of(predictor: Predictor) -> object:
+    stage: Any = predictor.stages(())["main"]
+    return stage.args[0]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The engines that a model is put into."""
+    names: list[str] = []
+    make = loading.make_engine
+
+    def noted(name: str, *files: bytes, **options: Any) -> Any:
+        names.append(name)
+        return make(name, *files, **options)
+
+    monkeypatch.setattr(loading, "make_engine", noted)
+    return names
+
+
+@pytest.mark.parametrize("missing", [None, "openvino", "onnxruntime"])
+def test_a_few_images_take_the_first_engine_that_is_installed(
+    tiny_model: Path,
+    images: list[np.ndarray],
+    made: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    missing: str | None,
+) -> None:
+    monkeypatch.setattr(loading, "installed", lambda *names: missing not in names)
+
+    load(tiny_model).predict(images)
+
+    assert made == ["onnxruntime" if missing == "openvino" else "openvino"]
+
+
+def test_without_an_engine_torch_answers(
+    tiny_model: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "installed", lambda *_: False)
+
+    assert type(load(tiny_model)) is Classifier
+    assert made == []
+
+
+@pytest.mark.parametrize("slow", ENGINES[:2])
+def test_many_images_take_the_faster_engine(
+    tiny_model: Path, made: list[str], monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    kinds = {"openvino": OpenVino, "onnxruntime": OnnxRuntime}
+    run = kinds[slow].__call__
+    monkeypatch.setattr(kinds[slow], "__call__", lambda *asked: [sleep(0.05), run(*asked)][1])
+    few, many = (
+        loading.load_predictor(tiny_model, images=count)
+        for count in (loading.PROBE_FROM - 1, loading.PROBE_FROM)
+    )
+
+    assert type(engine_of(few)) is OpenVino
+    assert type(engine_of(many)) is not kinds[slow]
+    assert made[:2] == ["openvino", "onnxruntime"]
+
+
+def test_predict_says_how_many_images_come(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        Image.new("RGB", (20, 20)).save(tmp_path / f"{name}.png")
+    counts: list[int] = []
+    load_it = loading.load_predictor
+    monkeypatch.setattr(
+        predicting,
+        "load_predictor",
+        lambda path, images: counts.append(images) or load_it(path, images=images),
+    )
+
+    found = predict(tiny_model, [tmp_path, tmp_path / "a.png"])
+
+    assert counts == [4] == [len(found.answers)]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +162,7 @@ def test_an_exported_model_runs_in_the_engines_that_know_its_graph(
 ) -> None:
     for name in ("openvino", "onnxruntime"):
         pytest.importorskip(name)
-    export(tiny_model, tmp_path / "onnx", asked=Wanted(kind="onnx"))
+    export(tiny_model, tmp_path / "onnx", options=ExportOptions(kind="onnx"))
     export(tiny_model, tmp_path / "openvino")
     ways: list[Callable[[], object]] = [
         lambda: load(tmp_path / "onnx"),
@@ -99,7 +188,7 @@ def test_a_graph_that_resizes_takes_images_of_different_sizes_in_either_mode(
     random = np.random.default_rng(4)
     sizes = [(20, 24), (31, 17), (16, 16), (20, 24)]
     different = [random.integers(0, 256, (*sides, 3), np.uint8) for sides in sizes]
-    export(tiny_model, tmp_path / "out", asked=Wanted(kind=kind, resize=True))
+    export(tiny_model, tmp_path / "out", options=ExportOptions(kind=kind, resize=True))
     latency, throughput = (
         load(tmp_path / "out", engine=engine, mode=mode).predict(different)
         for mode in ("latency", "throughput")

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from inceptionkit.deployment.engines import ANY, OnnxRuntime, OpenVino
-from inceptionkit.deployment.lower import staged, whole
-from inceptionkit.deployment.onnx import onnx_model, openvino_model
+from inceptionkit.deployment.engines import ANY, OnnxRuntime, OpenVino, openvino_model
+from inceptionkit.deployment.onnx import checked, staged
 from inceptionkit.deployment.resize import (
     FITTED,
     REACHES,
@@ -41,7 +40,7 @@ def picture(height: int, width: int) -> NDArray[np.uint8]:
 
 @cache
 def front(engine: str, preprocessing: Preprocessing, precision: str = "fp32") -> Run:
-    file = front_of(preprocessing).SerializeToString()
+    file = checked(front_of(preprocessing)).SerializeToString()
     if engine == "onnxruntime":
         pytest.importorskip("onnxruntime")
         run = OnnxRuntime(file, threads=1)
@@ -103,15 +102,15 @@ def test_bf16_blurs_levels_and_not_positions() -> None:
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_a_network_behind_it_answers_as_on_fitted_images(small: Any, engine: str) -> None:
     preprocessing = small.card.preprocessing
-    graph = whole(small.card.architecture, small.tensors, preprocessing)
+    ((_, graph),) = staged(small.card.architecture, small.tensors, preprocessing)
     images = np.stack([picture(45, 70), picture(45, 70)[::-1]])
     if engine == "openvino":
         pytest.importorskip("openvino")
-        model = openvino_resizing(openvino_model(graph), preprocessing)
+        model = openvino_resizing(openvino_model(graph.SerializeToString()), preprocessing)
         run: Any = OpenVino(model, size=ANY, precision="fp32", threads=1)
     else:
         pytest.importorskip("onnxruntime")
-        model = onnx_resizing(onnx_model(graph), preprocessing)
+        model = checked(onnx_resizing(graph, preprocessing))
         run = OnnxRuntime(model.SerializeToString(), threads=1)
     fitted = np.stack([preprocessing.fit(image) for image in images])
 
@@ -124,10 +123,9 @@ def test_a_network_behind_it_answers_as_on_fitted_images(small: Any, engine: str
 
 def test_the_graph_that_it_was_made_from_stays_as_it_was(small: Any) -> None:
     pytest.importorskip("onnx")
-    ((_, graph), *_) = staged(
+    ((_, model), *_) = staged(
         small.card.architecture, small.tensors, small.card.preprocessing, small.exits
     )
-    model = onnx_model(graph)
     before = model.SerializeToString()
 
     onnx_resizing(model, small.card.preprocessing)

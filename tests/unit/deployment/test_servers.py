@@ -127,13 +127,13 @@ def test_openvino_model_server_reads_name_place_and_arithmetic(
 
 def test_openvino_takes_what_the_server_is_told_to_give_it(small: Any) -> None:
     ov = pytest.importorskip("openvino")
-    from inceptionkit.deployment.lower import whole
-    from inceptionkit.deployment.onnx import openvino_model
+    from inceptionkit.deployment.engines import openvino_model
+    from inceptionkit.deployment.onnx import staged
 
     config = json.loads(ovms_settings("flowers", "fp32"))
     plugin = config["model_config_list"][0]["config"]["plugin_config"]
-    graph = whole(small.card.architecture, small.tensors, small.card.preprocessing)
+    ((_, graph),) = staged(small.card.architecture, small.tensors, small.card.preprocessing)
 
-    compiled = ov.Core().compile_model(openvino_model(graph), "CPU", plugin)
+    compiled = ov.Core().compile_model(openvino_model(graph.SerializeToString()), "CPU", plugin)
 
     assert str(compiled.get_property("PERFORMANCE_HINT")).endswith("LATENCY")

@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from inceptionkit.deployment.engines import OpenVino
-from inceptionkit.deployment.lower import whole
-from inceptionkit.deployment.onnx import openvino_model
-from inceptionkit.deployment.signals import Stack
+from inceptionkit.deployment.engines import OpenVino, _Stack, openvino_model
+from inceptionkit.deployment.onnx import staged
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere OpenVINO sets no such stack")
@@ -17,12 +15,12 @@ def test_compiling_leaves_the_stack_for_signals_as_it_was(small: Any) -> None:
     pytest.importorskip("openvino")
 
     def stack() -> tuple[int | None, int]:
-        found = Stack()
+        found = _Stack()
         ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found))
         return found.start, found.size
 
     before = stack()
-    graph = whole(small.card.architecture, small.tensors, small.card.preprocessing)
-    OpenVino(openvino_model(graph), size=16, precision="fp32", threads=1)(small.pictures(3))
+    ((_, graph),) = staged(small.card.architecture, small.tensors, small.card.preprocessing)
+    OpenVino(openvino_model(graph.SerializeToString()), size=16, threads=1)(small.pictures(3))
 
     assert stack() == before

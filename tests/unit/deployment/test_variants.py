@@ -2,15 +2,15 @@
 
 import pytest
 
-from inceptionkit.deployment.benchmark import Row
-from inceptionkit.deployment.variants import Variant, Variants, why
+from inceptionkit.deployment.benchmark import BenchmarkRow
+from inceptionkit.deployment.variants import Variant, Variants, reason_for
 from inceptionkit.evaluation.confidence import Interval, Paired
 
 IMAGES = 1000
 
 
 def variant(precision: str, ms: float, lost: int) -> Variant:
-    row = Row(
+    row = BenchmarkRow(
         engine="inceptionkit+openvino", ours=True, to_the_end=None, precision=precision, batch=8,
         median_ms=ms, p95_ms=ms, mean_ms=ms, images_per_second=1e3 / ms, bytes=1, top1=0.5,
         agreement=0.5,
@@ -24,7 +24,7 @@ def variant(precision: str, ms: float, lost: int) -> Variant:
 
 
 def table(*found: Variant) -> Variants:
-    return Variants(found=found, left_out=(), images=1, which="test", chosen_on="val")
+    return Variants(variants=found, left_out=(), images=1, which="test", chosen_on="val")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_machine_on_which_fp32_is_fastest_gets_fp32() -> None:
 def test_the_reason_says_what_it_gains_what_it_costs_and_where_that_was_found() -> None:
     found = table(variant("fp32", 9.0, 0), variant("int8", 2.0, 2))
 
-    assert why(found, found.fastest(0.003), 0.003) == (
+    assert reason_for(found, found.fastest(0.003), 0.003) == (
         "int8: the fastest here (int8 2.00 ms, fp32 9.00 ms) of those that lose at most "
         "0.3 points of top-1; it changes it by -0.2 (-1.2 to +0.8) on 1,000 images: val"
     )

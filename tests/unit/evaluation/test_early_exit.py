@@ -162,7 +162,7 @@ def test_running_stages_answers_where_the_confidences_say(
         )
     )
     runs = {name: partial(stage, name) for name in names}
-    found, number = run_stages(runs, np.arange(50), policy, lambda x, kept: x[kept])
+    found, number = run_stages(runs, np.arange(50), policy)
     expected = exit_index(np.stack([table[n].max(1) for n in names[:2]]), thresholds)
 
     assert number.tolist() == expected.tolist()

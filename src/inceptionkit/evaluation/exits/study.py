@@ -28,7 +28,7 @@ from inceptionkit.evaluation.exits import tuning as tune
 from inceptionkit.evaluation.exits.goals import Goal, Lose, choose
 from inceptionkit.evaluation.exits.tuning import Judged, Point
 from inceptionkit.evaluation.held_out import choosing_samples, load_scored
-from inceptionkit.evaluation.inference import Answers, answers, every_exit
+from inceptionkit.evaluation.inference import Answers, predict_all_exits, predict_with_early_exit
 from inceptionkit.model import ExitPolicy, Gate, write_policy
 from inceptionkit.model.exit_policy import Measure
 from inceptionkit.progress import Listener, Silence
@@ -95,8 +95,8 @@ def evaluate_exits(
         "unusable": len(scoring.indices) - len(scored),
     }
     labels, how = scored.labels.numpy(), classifier.card.preprocessing
-    early = answers(classifier.model, scored.pixels, how, choice.policy)
-    late = answers(classifier.model, scored.pixels, how, RunToTheEnd())
+    early = predict_with_early_exit(classifier.model, scored.pixels, how, choice.policy)
+    late = predict_with_early_exit(classifier.model, scored.pixels, how, RunToTheEnd())
     result |= quality(early.probabilities, labels)
     result |= savings(classifier, scored, choice.policy, early)
     result |= against_main(early, late, labels)
@@ -167,7 +167,7 @@ def heard(
     temperatures: Sequence[float] | None = None,
 ) -> Judged:
     """What every exit says of some images."""
-    found = every_exit(classifier.model, images.pixels, classifier.card.preprocessing)
+    found = predict_all_exits(classifier.model, images.pixels, classifier.card.preprocessing)
     priced = cost(classifier.card.architecture)
     return tune.judge(found, images.labels.numpy(), priced, measure, temperatures)
 
@@ -234,7 +234,7 @@ def timed(
     how = classifier.card.preprocessing
 
     def answered(way: Policy) -> None:
-        answers(classifier.model, pixels, how, way, batch=batch)
+        predict_with_early_exit(classifier.model, pixels, how, way, batch=batch)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.evaluation.classifier import Classifier
 from inceptionkit.evaluation.explain.maps import Evidence, Method, evidence_maps
-from inceptionkit.evaluation.inference import batches
+from inceptionkit.evaluation.inference import network_input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def explain_images(
         classes: the class to explain, for each image; the one that main predicts if None.
     """
     pixels = torch.from_numpy(np.stack([image for _, image in images])).permute(0, 3, 1, 2)
-    (batch,) = batches(classifier.model, pixels, classifier.card.preprocessing, len(images))
+    batch = network_input(classifier.model, classifier.card.preprocessing, pixels)
     if classes is None:
         with torch.no_grad():
             classes = classifier.model(batch).main.argmax(1).tolist()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inceptionkit.deployment.processor import lacking
+from inceptionkit.deployment.engines import lacking
 from inceptionkit.model.export_info import Precision
 
 INTEL = frozenset({"avx2", "avx512f", "avx512_vnni", "avx512_bf16"})

@@ -5,13 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inceptionkit.deployment import quantize as quantise
-from inceptionkit.deployment.graph import ONWARD, PROBABILITIES
-from inceptionkit.deployment.libraries import library
-from inceptionkit.deployment.lower import staged
-from inceptionkit.deployment.quantize import Held, judge, quantised, through
+from inceptionkit.deployment import quantize
+from inceptionkit.deployment.engines import library, openvino_model
+from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, staged
+from inceptionkit.deployment.quantize import (
+    ValidationSet,
+    _judge,
+    _outputs,
+    calibration_samples,
+    quantize_stages,
+)
 from inceptionkit.errors import DeploymentError
 from inceptionkit.evaluation.confidence import paired
+from inceptionkit.evaluation.held_out import Drawn
 
 
 class Names:
@@ -26,22 +32,22 @@ def test_an_image_is_judged_by_its_own_label_whichever_are_picked() -> None:
     images = [np.array([[number % 4]]) for number in range(12)]
     judges = [(image, int(image[0, 0])) for image in images]
 
-    assert judge(Names(), judges) == (1.0, [1.0] * 12)
-    assert judge(Names(), judges[5:7]) == (1.0, [1.0] * 2)
-    assert judge(Names(), [(images[1], 2)]) == (0.0, [0.0])
+    assert _judge(Names(), judges) == (1.0, [1.0] * 12)
+    assert _judge(Names(), judges[5:7]) == (1.0, [1.0] * 2)
+    assert _judge(Names(), [(images[1], 2)]) == (0.0, [0.0])
 
 
 def test_an_output_of_many_images_is_theirs_in_order() -> None:
     images = np.arange(101).reshape(-1, 1) % 4
 
-    found = through(Names(), images, PROBABILITIES)  # type: ignore[arg-type]
+    found = _outputs(Names(), images, PROBABILITIES)  # type: ignore[arg-type]
 
     assert (found.argmax(1) == images[:, 0]).all()
 
 
 @pytest.fixture
 def coarse(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Instead of quantising, a stage that is wrong in its weights; NNCF is not needed."""
+    """Instead of quantizing, a stage that is wrong in its weights; NNCF is not needed."""
     asked: list[Any] = []
 
     def wrong(model: Any, calibration: Any, *judging: Any) -> Any:
@@ -56,48 +62,51 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
                 )
         return changed
 
-    monkeypatch.setattr(quantise, "plainly", wrong)
-    monkeypatch.setattr(quantise, "with_care", wrong)
+    monkeypatch.setattr(quantize, "quantize", wrong)
+    monkeypatch.setattr(quantize, "quantize_with_accuracy_control", wrong)
     return asked
 
 
-def judged(small: Any) -> tuple[Any, Held]:
+def models(small: Any, exits: tuple[str, ...]) -> dict[str, Any]:
+    graphs = staged(small.card.architecture, small.tensors, small.card.preprocessing, exits)
+    return {name: openvino_model(graph.SerializeToString()) for name, graph in graphs}
+
+
+def judged(small: Any) -> tuple[Any, ValidationSet]:
     """Images that the network in floating point names rightly, all of them."""
     images = small.pictures(24)
-    return images, Held(images, small.expected(images)["main"].argmax(1))
+    return images, ValidationSet(images, small.expected(images)["main"].argmax(1))
 
 
-def test_every_stage_reads_what_the_quantised_ones_before_it_give(
+def test_every_stage_reads_what_the_quantized_ones_before_it_give(
     small: Any, coarse: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("openvino")
     images, held = judged(small)
-    stages = list(
-        staged(small.card.architecture, small.tensors, small.card.preprocessing, small.exits)
-    )
+    stages = models(small, small.exits)
 
     read: list[Any] = []
-    change = quantise.change
+    change = quantize._change
     monkeypatch.setattr(
-        quantise,
-        "change",
+        quantize,
+        "_change",
         lambda before, own, *rest: read.append(own) or change(before, own, *rest),
     )
-    found = quantised(stages, images, held, most=1.0, threads=1)
+    found = quantize_stages(stages, images, held, max_drop=1.0, threads=1)
 
-    put = quantise.OpenVino
+    put = quantize.OpenVino
     run = [put(s.model, size=16, precision="int8", threads=1) for s in found]
     x, each = images, []
     for engine in run:
         results = engine(x)
         each.append(results[PROBABILITIES].argmax(1) == held.labels)
-        x = results.get(ONWARD, x)
+        x = results.get(FEATURES_OUT, x)
     exact = small.expected(images)
     before = [exact[s.name].argmax(1) == held.labels for s in found]
     assert [s.change for s in found] == [paired(*both) for both in zip(before, each, strict=True)]
     assert coarse[1][0].shape == (24, 12, 8, 8), "the second stage is calibrated on features"
-    assert np.allclose(coarse[1][0], run[0](images)[ONWARD])
-    assert np.allclose(read[1].images, run[0](images)[ONWARD])
+    assert np.allclose(coarse[1][0], run[0](images)[FEATURES_OUT])
+    assert np.allclose(read[1].images, run[0](images)[FEATURES_OUT])
 
 
 def test_what_loses_too_much_is_tried_with_care_and_then_refused(
@@ -105,12 +114,28 @@ def test_what_loses_too_much_is_tried_with_care_and_then_refused(
 ) -> None:
     pytest.importorskip("openvino")
     images, held = judged(small)
-    (stage,) = staged(small.card.architecture, small.tensors, small.card.preprocessing, ())
+    stages = models(small, ())
 
     with pytest.raises(
         DeploymentError, match=r"main: int8 changes top-1 by .* allow more with --max-drop"
     ):
-        quantised([stage], images, held, most=0.0, threads=1)
+        quantize_stages(stages, images, held, max_drop=0.0, threads=1)
 
     assert len(coarse) == 2
     assert coarse[1][1][0] is held
+
+
+def drawn(*indices: int) -> Drawn:
+    return Drawn(np.array(indices, np.int64), "drawn here")
+
+
+def test_neither_what_judges_nor_what_scores_sets_ranges() -> None:
+    found = calibration_samples(8, drawn(0, 1), drawn(5, 7))
+
+    assert found.tolist() == [2, 3, 4, 6]
+
+
+def test_where_all_images_judge_or_score_those_that_score_set_the_ranges() -> None:
+    found = calibration_samples(4, drawn(0, 3), drawn(1, 2))
+
+    assert found.tolist() == [1, 2]
