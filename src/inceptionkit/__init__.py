@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from inceptionkit.catalog import architecture
 from inceptionkit.derive.cost import cost
-from inceptionkit.errors import InceptionError
+from inceptionkit.errors import InceptionError, torch_needed
 
 if TYPE_CHECKING:
     from inceptionkit.api.check import check
@@ -77,7 +77,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
     if name not in __all__:
         msg = f"module 'inceptionkit' has no attribute {name!r}"
         raise AttributeError(msg)
-    home = import_module(f"inceptionkit.{_HOMES.get(name, f'api.{name}')}")
+    with torch_needed(name):
+        home = import_module(f"inceptionkit.{_HOMES.get(name, f'api.{name}')}")
     globals()[name] = getattr(home, name)
     return globals()[name]
 

@@ -10,7 +10,8 @@ InceptionError                        base; the command line prints it as one se
 ├─ RunError         (ValueError)      a run folder that cannot be written, read or resumed
 │  └─ WriteError    (ValueError)      a file that the disk does not take
 ├─ DeploymentError  (ValueError)      a model that cannot be exported, or that an engine cannot run
-└─ TrainingError    (RuntimeError)    a run that started and cannot go on
+├─ TrainingError    (RuntimeError)    a run that started and cannot go on
+└─ MissingTorchError (ImportError)    torch is needed and not installed
 
 `Interrupted` stands outside the tree: nothing is wrong, the run was asked to stop.
 """
@@ -18,7 +19,8 @@ InceptionError                        base; the command line prints it as one se
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -84,6 +86,26 @@ class DeploymentError(InceptionError, ValueError):
 
 class TrainingError(InceptionError, RuntimeError):
     """A run that started and cannot go on."""
+
+
+class MissingTorchError(InceptionError, ImportError):
+    """What is asked for needs torch, which is not installed."""
+
+
+@contextmanager
+def torch_needed(what: str) -> Iterator[None]:
+    """Say what to install where torch turns out to be missing.
+
+    Raises:
+        MissingTorchError: it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        msg = f"{what} needs torch; pip install 'inceptionkit[train]'"
+        raise MissingTorchError(msg) from error
 
 
 class Interrupted(BaseException):

@@ -22,7 +22,7 @@ from typing import (
     get_type_hints,
 )
 
-from inceptionkit.errors import OptionError, UnknownNameError, did_you_mean
+from inceptionkit.errors import OptionError, UnknownNameError, did_you_mean, torch_needed
 
 P = ParamSpec("P")
 Q = TypeVar("Q")
@@ -152,7 +152,8 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
             asked = request(*args, **kwargs)
             for one in parameters(request):
                 one.check(getattr(asked, one.name))
-            return run(asked)
+            with torch_needed(run.__name__):
+                return run(asked)
 
         vars(called).update(
             request=request,

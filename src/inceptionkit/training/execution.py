@@ -1,20 +1,23 @@
-"""How the arithmetic is done: precision, layout, device, threads; and what a probe may choose."""
+"""How the arithmetic is done: precision, layout, device, threads; and what a probe may choose.
+
+Records hold it, and are read without torch: torch is imported where something is computed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from inceptionkit.errors import RecipeError, did_you_mean
 
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
 Precision = Literal["fp32", "bf16", "fp16", "fp64"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "fp64")
-LOW = {"bf16": torch.bfloat16, "fp16": torch.float16}  # of the forward pass alone
 WORTH_BF16 = 1.1  # bf16 rounds: it must be this much faster than the best fp32
 
 
@@ -30,28 +33,34 @@ class Execution:
     @property
     def layout(self) -> torch.memory_format:
         """Memory format of 4-d tensors."""
+        import torch
+
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     @property
     def dtype(self) -> torch.dtype:
         """Of weights and images."""
+        import torch
+
         return torch.float64 if self.precision == "fp64" else torch.float32
 
     @property
     def late(self) -> bool:
         """Whether the device computes on its own, so that an update is best read a step late."""
-        return torch.device(self.device).type != "cpu"
+        return _kind(self.device) != "cpu"
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Context in which the forward pass runs."""
-        kind = torch.device(self.device).type
-        low = LOW.get(self.precision)
-        return torch.autocast(kind, low or torch.bfloat16, enabled=low is not None)
+        import torch
+
+        low = torch.float16 if self.precision == "fp16" else torch.bfloat16
+        return torch.autocast(_kind(self.device), low, enabled=self.precision in {"bf16", "fp16"})
 
     def scaler(self) -> torch.amp.GradScaler:
         """Scales the loss in fp16, whose small gradients would vanish; else it does nothing."""
-        kind = torch.device(self.device).type
-        return torch.amp.GradScaler(kind, enabled=self.precision == "fp16")
+        import torch
+
+        return torch.amp.GradScaler(_kind(self.device), enabled=self.precision == "fp16")
 
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model to the device, number format and layout."""
@@ -64,18 +73,26 @@ class Execution:
         return f"{self.precision}, {layout}" + ("" if self.device != "cpu" else f", {count}")
 
 
+def _kind(device: str) -> str:
+    return device.partition(":")[0]
+
+
 def default_device() -> str:
     """The first GPU if torch sees one, else the CPU."""
+    import torch
+
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def check_device(name: str) -> None:
     """Refuse a device that torch does not know, or that this machine does not have."""
+    import torch
+
     kinds = ("cpu", *(("cuda",) if torch.cuda.is_available() else ()))
     try:
         torch.zeros(1, device=name).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        known = name.partition(":")[0] in {"cuda", "mps", "xpu"}
+        known = _kind(name) in {"cuda", "mps", "xpu"}
         wrong = "this machine, or this torch, has no" if known else "there is no"
         msg = f"{wrong} device {name!r}; {did_you_mean(name, kinds)}"
         raise RecipeError(msg) from error
@@ -86,7 +103,7 @@ def check_precision(name: str, device: str) -> None:
     if name not in (*PRECISIONS, "auto"):
         msg = f"no precision is called {name!r}; {did_you_mean(name, (*PRECISIONS, 'auto'))}"
         raise RecipeError(msg)
-    if name == "fp16" and torch.device(device).type == "cpu":
+    if name == "fp16" and _kind(device) == "cpu":
         msg = "fp16 is for GPUs, and this run is on the CPU; use bf16 or fp32"
         raise RecipeError(msg)
 
