@@ -62,7 +62,6 @@ def export(kind: str, folder: Path) -> Path:
     """Export GoogLeNet with its first weights; speed does not depend on them."""
     from inceptionkit import architecture, build
     from inceptionkit.api.export import export as run
-    from inceptionkit.deployment.export import parse_export_options
     from inceptionkit.model import Card, write_model
     from inceptionkit.preprocess import Preprocessing
 
@@ -74,8 +73,7 @@ def export(kind: str, folder: Path) -> Path:
     write_model(
         folder / "trained", Card(architecture=net, classes=classes, preprocessing=how), tensors
     )
-    options = parse_export_options(kind, "fp32", exits=False, max_drop=0.003, resize=False)
-    run(folder / "trained", folder / kind, options=options)
+    run(folder / "trained", out=folder / kind, to=kind)
     return folder / kind
 
 

@@ -15,16 +15,20 @@ from inceptionkit.derive.cost import cost
 from inceptionkit.errors import InceptionError, torch_needed
 
 if TYPE_CHECKING:
+    from inceptionkit.api.bench import bench
     from inceptionkit.api.check import check
     from inceptionkit.api.compare import compare
+    from inceptionkit.api.convert import convert
     from inceptionkit.api.describe import architectures, describe
     from inceptionkit.api.design import design
     from inceptionkit.api.evaluate import evaluate
     from inceptionkit.api.explain import explain
+    from inceptionkit.api.export import export
     from inceptionkit.api.load import load
     from inceptionkit.api.predict import predict
     from inceptionkit.api.prune import prune
     from inceptionkit.api.recipes import recipes
+    from inceptionkit.api.report import report
     from inceptionkit.api.resume import resume
     from inceptionkit.api.train import train
     from inceptionkit.evaluation.classifier import Classifier
@@ -45,18 +49,22 @@ __all__ = [
     "StopWhenSure",
     "architecture",
     "architectures",
+    "bench",
     "build",
     "check",
     "compare",
+    "convert",
     "cost",
     "describe",
     "design",
     "evaluate",
     "explain",
+    "export",
     "load",
     "predict",
     "prune",
     "recipes",
+    "report",
     "resume",
     "train",
 ]
@@ -81,6 +89,11 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
         home = import_module(f"inceptionkit.{_HOMES.get(name, f'api.{name}')}")
     globals()[name] = getattr(home, name)
     return globals()[name]
+
+
+for _verb in ("convert", "report"):  # packages have these names, too: once loaded, they make room
+    import_module(f"inceptionkit.{_verb}")
+    globals()[_verb] = getattr(import_module(f"inceptionkit.api.{_verb}"), _verb)
 
 
 def __dir__() -> list[str]:

@@ -178,7 +178,7 @@ def test_engines_that_are_not_installed_are_left_out_with_the_extra_to_install(
     [
         (("googlnet",), "did you mean"),
         (("nin_mnist",), "only networks for square images in RGB are deployed"),
-        (("compact", "--data", "digits"), "has first weights and no classes of digits"),
+        (("compact", "--data", "digits"), "has random weights and no classes of digits"),
         (("compact", "--images", "nowhere"), "nowhere: no such file or folder"),
         (("compact", "--threads", "0"), "threads"),
     ],
@@ -280,7 +280,10 @@ def test_a_graph_that_resizes_is_not_timed(
     ("words", "sentence"),
     [
         (("--variants",), "variants are judged by the images the model was trained on"),
-        (("--fastest", "--variants", "--data", "digits"), "choose one of the two"),
+        (
+            ("--fastest", "--variants", "--data", "digits"),
+            "--variants cannot be combined with --fastest",
+        ),
         (("--fastest", "--to", "onnx", "--data", "digits"), "leave --to and --precision"),
         (("--variants", "--to", "ovms", "--data", "digits"), "leave --to and --precision"),
         (("--variants", "--precision", "int8", "--data", "digits"), "leave --to and --precision"),

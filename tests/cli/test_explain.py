@@ -72,7 +72,7 @@ def test_unreadable_images_are_reported_and_skipped(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--method", "cams"), "there is no method 'cams'; did you mean 'cam'?"),
+        (("--method", "cams"), "method cannot be 'cams'; did you mean 'cam'?"),
         (("--exits", "exit3"), "there is no exit 'exit3'; did you mean 'exit"),
         (("--class", "ten"), "there is no class 'ten'; there are 0, 1, 2"),
         (("--out", "map.jpg"), "map.jpg: pictures are PNG files; choose a name that ends with"),

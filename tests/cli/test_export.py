@@ -77,14 +77,14 @@ def test_the_users_own_images_are_compared_on_and_named(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--to", "onx"), "no graph 'onx'; did you mean 'onnx'?"),
-        (("--precision", "int4"), "no precision 'int4'; did you mean 'int8'?"),
+        (("--to", "onx"), "to cannot be 'onx'; did you mean 'onnx'?"),
+        (("--precision", "int4"), "precision cannot be 'int4'; did you mean 'int8'?"),
         (("--to", "onnx", "--precision", "bf16"), "bf16 is not made for onnx"),
         (("--to", "torch", "--exits"), "a torch program is not cut at exits"),
         (("--to", "torch", "--resize"), "a torch program does not resize; use --to openvino"),
         (("--to", "triton", "--precision", "bf16"), "not made for triton; export with --to ovms"),
         (("--to", "triton", "--exits"), "triton serves one graph; export without --exits"),
-        (("--to", "tritno"), "no graph 'tritno'; did you mean 'triton'?"),
+        (("--to", "tritno"), "to cannot be 'tritno'; did you mean 'triton'?"),
         (("--precision", "int8"), "int8 needs the images that the model was trained on"),
         (("--images", "nowhere"), "nowhere: no such file or folder"),
     ],

@@ -45,9 +45,9 @@ def test_the_public_names_are_these() -> None:
     """Adding one is a decision; removing one breaks somebody."""
     assert inceptionkit.__all__ == [
         "Classifier", "ExitPolicy", "InceptionError", "Prediction", "RunToTheEnd", "StopAsStored",
-        "StopWhenSure", "architecture", "architectures", "build", "check", "compare", "cost",
-        "describe", "design", "evaluate", "explain", "load", "predict", "prune", "recipes",
-        "resume", "train",
+        "StopWhenSure", "architecture", "architectures", "bench", "build", "check", "compare",
+        "convert", "cost", "describe", "design", "evaluate", "explain", "export", "load", "predict",
+        "prune", "recipes", "report", "resume", "train",
     ]  # fmt: skip
 
 

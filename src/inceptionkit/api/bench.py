@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
-
-from inceptionkit.deployment.backends import (
-    OURS,
-    ExportedModel,
-    LeftOut,
-    make_backends,
-    read_subject,
-)
-from inceptionkit.deployment.benchmark import BenchmarkRow, benchmark_images, measure
-from inceptionkit.errors import DataError
-from inceptionkit.machine import cores, processor
+from inceptionkit.arguments import LISTENER, THREADS
+from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Silence
+from inceptionkit.results import Result, table
+
+if TYPE_CHECKING:
+    from inceptionkit.deployment.backends import LeftOut
+    from inceptionkit.deployment.benchmark import BenchmarkRow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+@dataclass(frozen=True)
+class BenchRequest:
+    """What to time."""
+
+    model: Annotated[
+        str | Path,
+        Argument(
+            "Folder of a run, a model or an exported model; or an architecture, as "
+            "`architectures` lists it, with random weights.",
+            "MODEL",
+        ),
+    ]
+    _: KW_ONLY
+    data: Annotated[
+        str | Path | None,
+        Option("Labeled images it was trained on, for top-1 and to calibrate int8.", "DATA"),
+    ] = None
+    images: Annotated[
+        str | Path | None,
+        Option("Images to classify if there is no --data.", default="the built-in digits"),
+    ] = None
+    threads: Annotated[int | None, THREADS] = None
+    ours: Annotated[bool, Option("Leave out the same network as others run it.")] = False
+    listener: Annotated[Listener | None, LISTENER] = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class BenchResult(Result):
     """A table of speeds.
 
     Attributes:
+        model: as it was given.
         rows: of the table.
-        left_out: ways that are not in it.
-        images: that every way answered.
+        left_out: backends that are not in it, and why.
+        images: number of images that every backend classified.
         which: what these are.
-        against: the way that agreement is with.
+        against: the backend that agreement is with.
         threads: of every engine.
         processor: its name.
     """
 
+    model: str
     rows: Sequence[BenchmarkRow]
     left_out: Sequence[LeftOut]
     images: int
@@ -49,27 +71,16 @@ class Bench:
         """What `bench --json` prints."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        rows = self.to_json()["rows"]
+        return table([*rows[0]], [row.values() for row in rows])
 
-def bench(
-    model: str | Path,
-    *,
-    data: str | Path | None = None,
-    images: str | Path | None = None,
-    threads: int | None = None,
-    others: bool = True,
-    listener: Listener | None = None,
-) -> Bench:
-    """Time every way there is to run a network, in turn in this process; no resize is timed.
 
-    Args:
-        model: a run, a model, an exported model, a weights file or the id of released weights; or
-            an architecture, which gets its first weights and so no accuracy.
-        data: the labelled images it was trained on: those held out are scored, others teach int8
-            its ranges.
-        images: a folder of images to answer if there is no `data`; the built-in digits if None.
-        threads: of every engine; every core that this process may use if None.
-        others: whether to time what others make of the same network, too.
-        listener: hears what is done.
+@verb(BenchRequest)
+def bench(request: BenchRequest) -> BenchResult:
+    """Time every way to run a network, interleaved: ours, and the same network as others run it.
+
+    No resize is timed.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
@@ -77,25 +88,38 @@ def bench(
         DataError: the images cannot be used, or are of other classes.
         DeploymentError: no way to run it is left.
     """
-    listener, count = listener or Silence(), threads or cores()
+    from inceptionkit.deployment.backends import (
+        OURS,
+        ExportedModel,
+        make_backends,
+        read_subject,
+        torch_threads,
+    )
+    from inceptionkit.deployment.benchmark import benchmark_images, measure
+    from inceptionkit.errors import DataError
+    from inceptionkit.machine import cores, processor
+
+    model, data = request.model, request.data
+    listener, count = request.listener or Silence(), request.threads or cores()
     subject = read_subject(model)
     trained = isinstance(subject, ExportedModel) or subject.trained
     if data is not None and not trained:
-        msg = f"{model}: has first weights and no classes of {data}; leave --data out, or train it"
+        msg = f"{model}: has random weights and no classes of {data}; leave --data out, or train it"
         raise DataError(msg)
-    shown = benchmark_images(subject.card, data, images, listener)
+    shown = benchmark_images(subject.card, data, request.images, listener)
     if isinstance(subject, ExportedModel):
         candidates = subject.candidates(count)
     else:
         candidates = subject.candidates(count, shown.fitted if data is None else data, listener)
-        candidates += subject.baselines(count) if others else []
+        candidates += [] if request.ours else subject.baselines(count)
     with torch_threads(count):
         backends, left = make_backends(candidates, listener)
         reference = next((one for one in backends if one.engine == f"{OURS}torch"), backends[0])
         classes = reference.classify(shown.fitted) if trained else None
-        table = measure(backends, shown, classes, listener)
-    return Bench(
-        rows=table,
+        rows = measure(backends, shown, classes, listener)
+    return BenchResult(
+        model=str(model),
+        rows=rows,
         left_out=left,
         images=len(shown.fitted),
         which=shown.source,
@@ -103,14 +127,3 @@ def bench(
         threads=count,
         processor=processor(),
     )
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use as many threads as the other engines, for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

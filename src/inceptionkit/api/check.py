@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.api.arguments import DATA, LISTENER
+from inceptionkit.arguments import DATA, LISTENER
 from inceptionkit.errors import DataError
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Progress, Silence

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from inceptionkit.api.arguments import INPUT_SIZE, POOLED_EXITS
+from inceptionkit.arguments import INPUT_SIZE, POOLED_EXITS
 from inceptionkit.catalog import CATALOG, architecture
 from inceptionkit.catalog.files import find
 from inceptionkit.derive import cost

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from inceptionkit.api.arguments import DATA, EARLY_EXIT, LISTENER, several
+from inceptionkit.arguments import DATA, EARLY_EXIT, LISTENER, several
 from inceptionkit.errors import OptionError
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener

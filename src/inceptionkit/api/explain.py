@@ -2,49 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import count
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from inceptionkit.arguments import IMAGES, MODEL, ON_ANSWER, several
+from inceptionkit.options import Option, verb
+from inceptionkit.results import Result
 
-from inceptionkit.errors import RecipeError, UnknownNameError, did_you_mean
-from inceptionkit.evaluation.classifier import Classifier, load
-from inceptionkit.evaluation.explain.explanation import Explanation, explain_images
-from inceptionkit.evaluation.explain.maps import METHODS
-from inceptionkit.evaluation.explain.overlays import grid
-from inceptionkit.files import write_whole
-from inceptionkit.preprocess import UnusableImage, decode, image_files
-from inceptionkit.spec import ordered_exits
-from inceptionkit.text import printable
-
-_ROWS = 20  # images on one picture
-_SUFFIX = ".png"
+if TYPE_CHECKING:
+    from inceptionkit.evaluation.explain.explanation import Explanation
 
 
-def explain(
-    model: str | Path,
-    paths: Iterable[str | Path],
-    *,
-    method: str = "cam",
-    exits: Sequence[str] = (),
-    class_: str | None = None,
-    out: str | Path = "explained.png",
-) -> Iterator[Explanation]:
-    """Draw heat maps of the image regions behind each prediction, every exit beside the others.
+@dataclass(frozen=True)
+class ExplainRequest:
+    """Which images to explain, and how."""
 
-    Args:
-        model: folder of a model or of a run.
-        paths: images, and folders of images.
-        method: "cam", "gradcam" or "occlusion".
-        exits: names, "main" among them (default: all).
-        class_: class to explain (default: the one that main predicts for each image).
-        out: PNG file; more than 20 images continue in a second one, with -2 in its name.
+    model: Annotated[str | Path, MODEL]
+    paths: Annotated[Sequence[str | Path] | Path, IMAGES]
+    _: KW_ONLY
+    method: Annotated[
+        Literal["cam", "gradcam", "occlusion"],
+        Option(
+            "cam (class activation maps, exact where the head averages and then classifies), "
+            "gradcam, or occlusion, which is slow."
+        ),
+    ] = "cam"
+    exits: Annotated[
+        str | Sequence[str] | None,
+        Option("Exits to explain, main among them.", "EXIT,...", default="all"),
+    ] = None
+    class_: Annotated[
+        str | None, Option("Class to explain.", default="the one that main predicts")
+    ] = None
+    out: Annotated[str | Path, Option("PNG file to write.", "FILE.png")] = "explained.png"
+    on_answer: Annotated[Callable[[Explanation], object] | None, ON_ANSWER] = None
 
-    Yields:
-        An explanation for each image; it has an `error` if the image cannot be used.
+
+@dataclass(frozen=True, repr=False)
+class ExplainResult(Result):
+    """Where each exit looks.
+
+    Attributes:
+        explanations: in the order of the images; with an error for one that could not be used.
+    """
+
+    explanations: tuple[Explanation, ...]
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """The files that were drawn."""
+        every = (one.picture for one in self.explanations)
+        return tuple(dict.fromkeys(picture for picture in every if picture is not None))
+
+    @property
+    def failed(self) -> bool:
+        """Whether an image could not be used."""
+        return any(one.error is not None for one in self.explanations)
+
+    def to_json(self) -> dict[str, Any]:
+        """The explanations; `explain --json` prints one on each line."""
+        return {"explanations": [one.to_json() for one in self.explanations]}
+
+    def _repr_html_(self) -> str:
+        pictures = (b64encode(picture.read_bytes()).decode() for picture in self.pictures)
+        return "".join(f'<img src="data:image/png;base64,{one}">' for one in pictures)
+
+
+@verb(ExplainRequest)
+def explain(request: ExplainRequest) -> ExplainResult:
+    """Draw heat maps of the image regions behind each prediction.
+
+    One row per image, one column per exit.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
@@ -52,68 +83,19 @@ def explain(
         RecipeError: `out` is no PNG file.
         RunError: `out` cannot be written.
     """
-    classifier = load(model)
-    names, classes = _exit_names(classifier), classifier.card.classes
-    for name in exits:
-        _index("exit", name, names)
-    number = None if class_ is None else _index("class", class_, classes)
-    chosen = METHODS[_index("method", method, METHODS)]
-    first = Path(out)
-    if first.suffix.lower() != _SUFFIX:
-        msg = f"{out}: pictures are PNG files; choose a name that ends with {_SUFFIX}"
-        raise RecipeError(msg)
-    shown = [name for name in names if not exits or name in exits]
-    pages = count(1)
+    from inceptionkit.evaluation.classifier import load
+    from inceptionkit.evaluation.explain.files import explain_files
 
-    def draw(images: Sequence[tuple[str, NDArray[np.uint8]]]) -> Iterator[Explanation]:
-        wanted = None if number is None else [number] * len(images)
-        found = explain_images(classifier, images, shown, method=chosen, classes=wanted)
-        picture = _page(first, next(pages))
-        write_whole(picture, grid([image for _, image in images], found))
-        return (replace(explanation, picture=picture) for explanation in found)
-
-    waiting: list[tuple[str, NDArray[np.uint8]]] = []
-    for path, image in _read(paths, classifier):
-        if isinstance(image, UnusableImage):
-            yield Explanation(path=path, error=image.reason)
-            continue
-        waiting.append((path, image))
-        if len(waiting) == _ROWS:
-            yield from draw(waiting)
-            waiting = []
-    if waiting:
-        yield from draw(waiting)
-
-
-def _exit_names(classifier: Classifier) -> list[str]:
-    return [exit_.name for exit_ in ordered_exits(classifier.card.architecture)] + ["main"]
-
-
-def _index(what: str, name: str, names: Sequence[str]) -> int:
-    if name not in names:
-        msg = f"there is no {what} {name!r}; {did_you_mean(name, names)}"
-        raise UnknownNameError(msg)
-    return list(names).index(name)
-
-
-def _page(first: Path, number: int) -> Path:
-    """Where the pictures go: explained.png, explained-2.png, ..."""
-    return first if number == 1 else first.with_name(f"{first.stem}-{number}{first.suffix}")
-
-
-def _read(
-    paths: Iterable[str | Path], classifier: Classifier
-) -> Iterator[tuple[str, NDArray[np.uint8] | UnusableImage]]:
-    """Every image as the network sees it, or why it cannot be used."""
-    for path in paths:
-        place = Path(path).expanduser()
-        try:
-            files = image_files(place)
-        except UnusableImage as error:
-            yield printable(str(place)), error
-            continue
-        for file in files:
-            try:
-                yield printable(str(file)), classifier.card.preprocessing.fit(decode(file))
-            except UnusableImage as error:
-                yield printable(str(file)), error
+    found, exits = [], request.exits or ()
+    for explanation in explain_files(
+        load(request.model),
+        several(request.paths),
+        method=request.method,
+        exits=[name.strip() for name in exits.split(",")] if isinstance(exits, str) else exits,
+        class_=request.class_,
+        out=Path(request.out),
+    ):
+        found.append(explanation)
+        if request.on_answer is not None:
+            request.on_answer(explanation)
+    return ExplainResult(tuple(found))

@@ -7,8 +7,8 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.api.arguments import EARLY_EXIT, IMAGES, MODEL, several
-from inceptionkit.options import Callback, verb
+from inceptionkit.arguments import EARLY_EXIT, IMAGES, MODEL, ON_ANSWER, several
+from inceptionkit.options import verb
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ class PredictRequest:
     paths: Annotated[Sequence[str | Path] | Path, IMAGES]
     _: KW_ONLY
     early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
-    on_answer: Annotated[
-        Callable[[Answer], object] | None, Callback("Called with each answer as it comes.")
-    ] = None
+    on_answer: Annotated[Callable[[Answer], object] | None, ON_ANSWER] = None
 
 
 @dataclass(frozen=True, repr=False)

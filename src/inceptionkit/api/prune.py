@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.api.arguments import MODEL
+from inceptionkit.arguments import MODEL
 from inceptionkit.options import Option, verb
 from inceptionkit.results import Result
 

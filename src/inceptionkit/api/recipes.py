@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from inceptionkit.arguments import SETTINGS
 from inceptionkit.options import Argument, verb
 from inceptionkit.results import Result, table
 
@@ -20,10 +21,7 @@ class RecipesRequest:
     name: Annotated[
         str | None, Argument("Recipe, or its .json file.", "[RECIPE]", default="all are listed")
     ] = None
-    settings: Annotated[
-        Sequence[str],
-        Argument("Settings to change, such as lr=0.05 mirror=none.", "[KEY=VALUE]..."),
-    ] = ()
+    settings: Annotated[Sequence[str], SETTINGS] = ()
 
 
 @dataclass(frozen=True, repr=False)

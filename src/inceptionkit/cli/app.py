@@ -12,15 +12,14 @@ import typer
 
 from inceptionkit import __version__
 from inceptionkit.cli import (
-    bench,
     check,
     compare,
     convert,
+    deploy,
     describe,
     design,
     evaluate,
     explain,
-    export,
     predict,
     prune,
     recipes,
@@ -43,7 +42,10 @@ COMMANDS = (
     prune.PRUNE,
     check.CHECK,
     predict.PREDICT,
+    explain.EXPLAIN,
     evaluate.EVALUATE,
+    deploy.EXPORT,
+    deploy.BENCH,
     report.REPORT,
 )
 
@@ -83,9 +85,6 @@ for command in COMMANDS:
 app.command("design")(design.design)
 app.command("train")(train.train)
 app.command("resume")(train.resume)
-app.command("export")(export.export)
-app.command("bench")(bench.bench)
-app.command("explain")(explain.explain)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from inceptionkit import load
-from inceptionkit.api.export import ExportOptions, export
+from inceptionkit.api.export import export
 from inceptionkit.api.predict import predict
 from inceptionkit.deployment import load as loading
 from inceptionkit.deployment import predict as predicting
@@ -162,8 +162,8 @@ def test_an_exported_model_runs_in_the_engines_that_know_its_graph(
 ) -> None:
     for name in ("openvino", "onnxruntime"):
         pytest.importorskip(name)
-    export(tiny_model, tmp_path / "onnx", options=ExportOptions(kind="onnx"))
-    export(tiny_model, tmp_path / "openvino")
+    export(tiny_model, out=tmp_path / "onnx", to="onnx")
+    export(tiny_model, out=tmp_path / "openvino")
     ways: list[Callable[[], object]] = [
         lambda: load(tmp_path / "onnx"),
         lambda: load(tmp_path / "onnx", engine="onnxruntime"),
@@ -188,7 +188,7 @@ def test_a_graph_that_resizes_takes_images_of_different_sizes_in_either_mode(
     random = np.random.default_rng(4)
     sizes = [(20, 24), (31, 17), (16, 16), (20, 24)]
     different = [random.integers(0, 256, (*sides, 3), np.uint8) for sides in sizes]
-    export(tiny_model, tmp_path / "out", options=ExportOptions(kind=kind, resize=True))
+    export(tiny_model, out=tmp_path / "out", to=kind, resize=True)
     latency, throughput = (
         load(tmp_path / "out", engine=engine, mode=mode).predict(different)
         for mode in ("latency", "throughput")

@@ -1,31 +1,43 @@
-"""What `inceptionkit bench` and `inceptionkit export --variants` print."""
+"""Printing `inceptionkit bench` and `inceptionkit export`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from inceptionkit.cli.console import print_table, print_text
-from inceptionkit.text import percent, points, significant
-
-if TYPE_CHECKING:
-    from inceptionkit.api.bench import Bench
+from inceptionkit.api.bench import BenchResult, bench
+from inceptionkit.api.export import ExportResult, export
+from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import console, print_table, print_text
+from inceptionkit.text import percent, points, significant, size
 
 RowJson: TypeAlias = Mapping[str, Any]
 
 MIB = 2**20
 
 
-def print_bench(found: Bench, subject: str) -> None:
+def print_bench(found: BenchResult) -> None:
     """Print every way to run it, the gains, and what could not be measured."""
     told = found.to_json()
     threads = "1 thread" if found.threads == 1 else f"{found.threads} threads"
-    print_text(f"{subject} with {threads} of {found.processor}")
+    print_text(f"{found.model} with {threads} of {found.processor}")
     print_speeds(told["rows"])
     print_text(legend(told, against=found.against))
     for sentence in (*gains(told["rows"]), *left_out(told["left_out"])):
         print_text(sentence)
+
+
+def print_export(result: ExportResult) -> None:
+    """Print what was measured, where the model is, and what to type next."""
+    details, page = result.details, console()
+    if "rows" in details:
+        print_variants(details)
+    if "why" in details:
+        page.print(details["why"], markup=False)
+    said = f" ({size(details['bytes'])})" if "bytes" in details else ""
+    page.print(f"model   {result.folder}{said}", markup=False)
+    page.print(f"next    inceptionkit predict {result.model} IMAGE...", markup=False)
 
 
 def print_variants(told: RowJson) -> None:
@@ -115,3 +127,18 @@ def left_out(rows: Sequence[RowJson]) -> Iterator[str]:
 def named(row: RowJson) -> str:
     """Engine and precision."""
     return f"{row['engine']} in {row['precision']}"
+
+
+BENCH = Command(
+    bench,
+    print_bench,
+    ("inceptionkit bench runs/photos-001 --data photos/", "inceptionkit bench googlenet"),
+)
+EXPORT = Command(
+    export,
+    print_export,
+    (
+        "inceptionkit export runs/photos-001 --to onnx",
+        "inceptionkit export runs/photos-001 --fastest --data photos/",
+    ),
+)

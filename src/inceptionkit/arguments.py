@@ -12,7 +12,9 @@ MODEL = Argument(
 )
 DATA = Argument("Labeled images, as `train` takes them.", "DATA")
 IMAGES = Argument("Images, and folders of images.", "PATH...")
+SETTINGS = Argument("Settings of the recipe, such as lr=0.05 mirror=none.", "[KEY=VALUE]...")
 DEVICE = Option("Device: cpu, cuda, cuda:1, ...", default="a GPU if there is one")
+THREADS = Option("Number of threads of every engine.", default="one per CPU core", min=1)
 WORKERS = Option("Number of decoding threads.", default="one per CPU core", min=1)
 POOLED_EXITS = Option("Use global-average-pooling heads for exits, so that any input size works.")
 EARLY_EXIT = Option(
@@ -25,6 +27,7 @@ INPUT_SIZE = Option(
     "Side of the square input, pixels.", default="its own", min=1, also=("--input",)
 )
 LISTENER = Callback("Called with messages and progress.")
+ON_ANSWER = Callback("Called with the answer to each image as it comes.")
 
 
 def several(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from inceptionkit.api.bench import Bench
-from inceptionkit.cli import console, speeds
+from inceptionkit.api.bench import BenchResult
+from inceptionkit.cli import console, deploy
 from inceptionkit.deployment.backends import LeftOut
 from inceptionkit.deployment.benchmark import BenchmarkRow
 
@@ -21,7 +21,8 @@ EARLY = replace(
     FAST, engine="sooner", to_the_end="inceptionkit+openvino", mean_ms=8.0, agreement=0.994
 )
 OTHER = replace(SLOW, engine="torch", ours=False, median_ms=50.0)
-BENCH = Bench(
+BENCH = BenchResult(
+    model="runs/photos-compact-001",
     rows=[SLOW, FAST, EARLY, OTHER],
     left_out=[LeftOut("torch.compile", "fp32", "torch.compile does not compile here (no g++)")],
     images=176,
@@ -46,17 +47,17 @@ def joined(shown: io.StringIO) -> str:
 
 
 def test_nothing_is_wider_than_the_terminal_and_nothing_is_cut(shown: io.StringIO) -> None:
-    speeds.print_bench(BENCH, "runs/photos-compact-001")
+    deploy.print_bench(BENCH)
 
     assert max(map(len, shown.getvalue().splitlines())) <= 80
     assert "…" not in shown.getvalue()
 
 
 def test_gains_and_what_is_left_out_are_said(shown: io.StringIO) -> None:
-    speeds.print_bench(BENCH, "run")
+    deploy.print_bench(BENCH)
 
     said = joined(shown)
-    assert "run with 2 threads of Some Processor" in said
+    assert "runs/photos-compact-001 with 2 threads of Some Processor" in said
     assert (
         "the fastest of ours, inceptionkit+openvino in fp32, takes 20.0 ms, of the others, torch "
         "in fp32, 50.0 ms: 2.50 times as long"
@@ -67,7 +68,7 @@ def test_gains_and_what_is_left_out_are_said(shown: io.StringIO) -> None:
 
 def test_columns_that_nothing_is_known_for_are_not_there(shown: io.StringIO) -> None:
     unknown = [replace(row, top1=None, agreement=None) for row in (SLOW, FAST)]
-    speeds.print_bench(replace(BENCH, rows=unknown, left_out=[]), "compact")
+    deploy.print_bench(replace(BENCH, rows=unknown, left_out=[]))
 
     said = joined(shown)
     assert "top-1" not in said
