@@ -148,7 +148,7 @@ def measured(trial: Trial, folder: Path) -> dict[str, Any]:
         "input": record.net.image[1],
         "params": priced.answer.params,
         "macs": priced.answer.macs,
-        "execution": record.execution and record.execution.says(),
+        "execution": record.execution and str(record.execution),
         **{key: result[key] for key in ("epochs", "seconds", "set", "images", "top1", "exits")},
         "log": (folder / "log.csv").read_text(),
     }

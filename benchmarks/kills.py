@@ -50,9 +50,10 @@ LATEST = {"start-up": 1, "update": 40, "checkpoint": 4, "evaluation": 2, "end": 
 CODE = """
 import sys
 from inceptionkit.cli import main
-from inceptionkit.training import loop
-from inceptionkit.training.execution import Execution
-from inceptionkit.training.run import session as follow
+from inceptionkit.api import train
+from inceptionkit.training import autotune, loop
+from inceptionkit.training.run import session
+from inceptionkit.training.state import Execution
 from inceptionkit.data.loading import sets as prepare
 
 def telling(place, name, phase):
@@ -62,13 +63,13 @@ def telling(place, name, phase):
         return act(*args, **options)
     setattr(place, name, told)
 
-telling(loop, "update", "update")
-telling(loop, "end_of_epoch", "evaluation")
-telling(follow, "save_state", "checkpoint")
-telling(follow, "finish", "end")
-follow.SAVE_EVERY = float(sys.argv[1])
-follow.probe = lambda job, ways: [follow.Trial(way, 1.0) for way in ways]
-follow.candidates = lambda device, threads, precision: [Execution(precision=precision)]
+telling(loop, "train_step", "update")
+telling(loop, "validate", "evaluation")
+telling(session, "save_state", "checkpoint")
+telling(train, "finish", "end")
+session.SAVE_SECONDS = float(sys.argv[1])
+autotune.time_steps = lambda _, found: [autotune.Trial(one, 1.0) for one in found]
+session.candidates = lambda device, threads, precision: [Execution(precision=precision)]
 if sys.argv[2] != "0":
     prepare.TRAIN_MEMORY = 0
 raise SystemExit(main(sys.argv[3:]))

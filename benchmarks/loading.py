@@ -37,11 +37,10 @@ from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.data.transforms.pipeline import augment
 from inceptionkit.data.transforms.random_crop import crops_from_encoded, draw_boxes
 from inceptionkit.preprocess import Box, Preprocessing, crop_from_encoded, decode
-from inceptionkit.training.execution import Execution
-from inceptionkit.training.loop import batch_of, update
+from inceptionkit.training.loop import load_batch, train_step
 from inceptionkit.training.process_settings import keep_memory
 from inceptionkit.training.recipe import MODERN, override
-from inceptionkit.training.state import Job, new_state
+from inceptionkit.training.state import Execution, TrainConfig, new_state
 
 SIDE = 224
 GPU = 4_000  # images per second that a GPU may train at
@@ -211,7 +210,7 @@ def small_images(rounds: int) -> list[dict[str, Any]]:
     images = Images(pixels, labels, np.ones(count), tuple(map(str, range(count))))
     rows = []
     for name, settings in SMALL.items():
-        job = Job(
+        job = TrainConfig(
             net=architecture("compact", classes=10, input=32),
             recipe=override(MODERN, settings),
             execution=Execution(precision="bf16", threads=torch.get_num_threads()),
@@ -236,16 +235,16 @@ def small_images(rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def time_update(job: Job, rounds: int) -> tuple[list[float], list[float]]:
+def time_update(job: TrainConfig, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds of updates, and of making their batches alone, in turn."""
     state, random = new_state(job), np.random.default_rng(0)
     whole, batch = [], []
     for turn in range(rounds + 1):
         indices = random.permutation(len(job.train))[: job.batch].astype(np.int64)
         began = process_time()
-        float(update(job, state, indices, epoch=0, lr=0.0).loss)
+        float(train_step(job, state, indices, job.cropping(0), lr=0.0).loss)
         done = process_time()
-        batch_of(job, indices, 0)
+        load_batch(job, indices, job.cropping(0))
         if turn:  # the first one builds kernels
             whole.append(done - began)
             batch.append(process_time() - done)

@@ -29,9 +29,8 @@ from trained import (
     usual_sgd,
 )
 
-from inceptionkit.training.execution import Execution
 from inceptionkit.training.process_settings import keep_memory
-from inceptionkit.training.state import Job
+from inceptionkit.training.state import Execution, TrainConfig
 
 UPDATES = 3  # the first one makes the optimiser's state
 SIDES = ("bare", "loop", "default", "best")
@@ -45,7 +44,7 @@ def peak_bytes(side: str, subject: Subject, execution: Execution, classes: int) 
     return int(done.stdout)
 
 
-def updates_of(side: str, job: Job, peer: str) -> Callable[[], object]:
+def updates_of(side: str, job: TrainConfig, peer: str) -> Callable[[], object]:
     """The updates of one side."""
     execution = job.execution
     match side:

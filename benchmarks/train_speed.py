@@ -36,11 +36,10 @@ from trained import (
 )
 from turns import WARM_UP, Side, measure
 
-from inceptionkit.training.execution import Execution, candidates, choose
-from inceptionkit.training.probe import probe
+from inceptionkit.training.autotune import candidates, fastest, time_steps
 from inceptionkit.training.process_settings import keep_memory
 from inceptionkit.training.recipe import Recipe
-from inceptionkit.training.state import Job
+from inceptionkit.training.state import Execution, TrainConfig
 
 SUBJECTS = {"googlenet": GOOGLENET, "inception_v3": INCEPTION_V3}
 NAMES = {
@@ -54,21 +53,21 @@ LOOP_ROUNDS = 5  # of as many updates as lie between two moves of the average
 LOOP_AT_MOST = 0.02  # share of an update outside forward, loss, backward and optimiser step
 
 
-def probed(subject: Subject, given: argparse.Namespace) -> Job:
+def probed(subject: Subject, given: argparse.Namespace) -> TrainConfig:
     """A run of ours, computed as the probe finds best."""
     threads = torch.get_num_threads()
     updates = WARM_UP + max(2 * given.rounds, Recipe().average_every * LOOP_ROUNDS)
     job = job_of(subject, Execution(threads=threads), classes=given.classes, updates=updates)
     ways = candidates("cpu", threads, given.precision)
-    return replace(job, execution=choose(probe(job, ways)).execution)
+    return replace(job, execution=fastest(time_steps(job, ways)).execution)
 
 
-def plain(job: Job) -> Execution:
+def plain(job: TrainConfig) -> Execution:
     """What torch does when nobody says otherwise."""
     return replace(job.execution, precision="fp32", channels_last=False)
 
 
-def sides(job: Job, peer: str) -> list[Side]:
+def sides(job: TrainConfig, peer: str) -> list[Side]:
     """What is compared.
 
     Raises:
@@ -85,7 +84,7 @@ def sides(job: Job, peer: str) -> list[Side]:
         "best": bare(best, our_sgd(best, job.recipe), batch, job.execution),
     }
     return [
-        Side(name, (usual if name == "default" else job).execution.says(), update)
+        Side(name, (usual if name == "default" else job).execution, update)
         for name, update in updates.items()
     ]
 

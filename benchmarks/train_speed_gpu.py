@@ -35,8 +35,7 @@ from turns import Side, measure, synchronise
 
 from inceptionkit import cost
 from inceptionkit.catalog import architecture
-from inceptionkit.training.execution import Execution
-from inceptionkit.training.state import Job
+from inceptionkit.training.state import Execution, TrainConfig
 
 SUBJECTS = {
     "googlenet": replace(GOOGLENET, batch=256),
@@ -62,7 +61,7 @@ class Sizes:
 TRY = Sizes(rounds=2, updates=1, backend="aot_eager", product=256)
 
 
-def networks(job: Job, subject: Subject) -> Iterator[tuple[str, nn.Module]]:
+def networks(job: TrainConfig, subject: Subject) -> Iterator[tuple[str, nn.Module]]:
     """Ours, and those of others that have it and can be imported here."""
     yield OURS, ours(job)[0]
     if subject.peer is None:
@@ -79,7 +78,7 @@ def networks(job: Job, subject: Subject) -> Iterator[tuple[str, nn.Module]]:
         yield f"timm's {subject.peer}", job.execution.place(model)
 
 
-def sides(job: Job, subject: Subject, sizes: Sizes) -> list[Side]:
+def sides(job: TrainConfig, subject: Subject, sizes: Sizes) -> list[Side]:
     """Every network, eager and compiled; compiled ones share the weights of the eager ones."""
     batch = batch_of(job)
     found = []
@@ -125,7 +124,7 @@ def peak_bytes(step: Callable[[], object]) -> int | None:
     return torch.cuda.max_memory_allocated() - held
 
 
-def update_flops(side: str, job: Job) -> float:
+def update_flops(side: str, job: TrainConfig) -> float:
     """Floating-point operations of an update: a multiplication and an addition, three passes."""
     net = job.net
     if side in SAME_WORK:

@@ -21,11 +21,10 @@ from inceptionkit.network import build
 from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training import loop
-from inceptionkit.training.execution import Execution
-from inceptionkit.training.optim import optimiser
+from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import Job, State, new_state
+from inceptionkit.training.state import Execution, TrainConfig, TrainState, new_state
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 3, side, side) float32, normalised; labels
 
@@ -44,7 +43,7 @@ GOOGLENET = Subject("googlenet:bn", "googlenet", 224, 32)
 INCEPTION_V3 = Subject("inception_v3", "inception_v3", 299, 8)
 
 
-def job_of(subject: Subject, execution: Execution, *, classes: int, updates: int) -> Job:
+def job_of(subject: Subject, execution: Execution, *, classes: int, updates: int) -> TrainConfig:
     """A run on synthetic images, enough for so many updates before an epoch ends."""
     generator = torch.Generator().manual_seed(0)
     count = subject.batch * (updates + 1)
@@ -54,7 +53,7 @@ def job_of(subject: Subject, execution: Execution, *, classes: int, updates: int
     pixels = pixels.permute(0, 3, 1, 2)
     labels = torch.randint(0, classes, (count,), generator=generator)
     images = Images(pixels, labels, np.ones(count), tuple(map(str, range(count))))
-    return Job(
+    return TrainConfig(
         net=replace(architecture(subject.name, classes=classes, input=subject.side), exits=()),
         recipe=Recipe(batch=subject.batch, lr=0.01),
         execution=execution,
@@ -65,7 +64,7 @@ def job_of(subject: Subject, execution: Execution, *, classes: int, updates: int
     )
 
 
-def batch_of(job: Job) -> Batch:
+def batch_of(job: TrainConfig) -> Batch:
     """The batch that every bare update computes, on its device and in its layout."""
     side = job.net.image[1]
     pixels, how = job.train.pixels[: job.batch, :, :side, :side], job.preprocessing
@@ -74,14 +73,14 @@ def batch_of(job: Job) -> Batch:
     return on_device, job.train.labels[: job.batch].to(job.execution.device)
 
 
-def ours(job: Job) -> tuple[nn.Module, Optimizer]:
+def ours(job: TrainConfig) -> tuple[nn.Module, Optimizer]:
     """Our network, and the optimiser of our default recipe."""
     model = build(job.net, seed=0)
     job.execution.place(model)
-    return model, optimiser(model, job.recipe)
+    return model, make_optimizer(model, job.recipe)
 
 
-def torchvisions(job: Job, peer: str, execution: Execution) -> nn.Module:
+def torchvisions(job: TrainConfig, peer: str, execution: Execution) -> nn.Module:
     """Torchvision's network, without exits.
 
     Raises:
@@ -131,7 +130,7 @@ def bare(
     return update
 
 
-def everything(job: Job, state: State | None = None) -> Callable[[], object]:
+def everything(job: TrainConfig, state: TrainState | None = None) -> Callable[[], object]:
     """The loop of `inceptionkit train`, from one update to the next."""
     plan = Plan(
         step=0,
@@ -141,17 +140,19 @@ def everything(job: Job, state: State | None = None) -> Callable[[], object]:
         seconds_left=None,
         why="as many updates as are timed",
     )
-    events = loop.train(job, state or new_state(job), [plan])
+    state = state or new_state(job)
+    state.plans = [plan]
+    events = loop.train(job, state)
     return lambda: next(events)
 
 
 class Stopwatch:
     """Seconds that the updates of a run spend in forward, loss, backward and optimiser step."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: TrainState) -> None:
         self.seconds = 0.0
         state.network.register_forward_pre_hook(self.start)
-        state.optimiser.register_step_post_hook(self.stop)
+        state.optimizer.register_step_post_hook(self.stop)
 
     def start(self, *_: object) -> None:
         """A forward pass begins."""
@@ -176,7 +177,7 @@ class Stopwatch:
             yield
 
 
-def loop_shares(job: Job, rounds: int, warm_up: int) -> Sequence[float]:
+def loop_shares(job: TrainConfig, rounds: int, warm_up: int) -> Sequence[float]:
     """Of the time of our loop, the share that the step itself does not take.
 
     That is cropping, normalising, the gradient's norm, the moving average, watching, logging. Each

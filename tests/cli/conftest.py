@@ -76,7 +76,8 @@ def brief_probe() -> Iterator[None]:
     """The probe takes as few updates as it can: which way it finds fastest decides no test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "inceptionkit.training.probe.BUDGET", TimingBudget(least=2, most=8, seconds=0.0)
+            "inceptionkit.training.autotune.PROBE_BUDGET",
+            TimingBudget(least=2, most=8, seconds=0.0),
         )
         yield
 

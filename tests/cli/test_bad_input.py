@@ -266,7 +266,7 @@ def test_an_output_folder_that_holds_something_already(refused: Callable, tmp_pa
 
     said = refused("train", "digits", *QUICK, "--out", full)
 
-    assert said == f"{full}: holds something already; choose another --out"
+    assert said == f"{full}: folder is not empty; choose another --out"
     assert (full / "thesis.txt").read_text() == "mine"
 
 
@@ -414,6 +414,6 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(
     )  # fmt: skip
 
     assert said.code == 2
-    assert said.err.startswith("inceptionkit: the loss is not finite at update ")
+    assert said.err.startswith("inceptionkit: the loss is not finite at step ")
     assert "start again with lr=3.3e+02 or clip=1" in said.err
     assert said.err.count("\n") == 1

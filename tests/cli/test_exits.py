@@ -102,7 +102,7 @@ def test_a_model_that_was_cut_keeps_its_earlier_exits(inceptionkit: Callable, ru
     assert said.code == 0
     assert f"next    inceptionkit predict {folder} IMAGE..." in said.out
     assert [*told["exits"]] == ["exit1", "main"]
-    assert (over.code, "holds something already" in over.err) == (2, True)
+    assert (over.code, "folder is not empty" in over.err) == (2, True)
 
 
 def test_a_policy_chosen_for_the_whole_is_not_one_for_the_part(

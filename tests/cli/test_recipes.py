@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from inceptionkit.api.train import prepared
 from inceptionkit.catalog import architecture
 from inceptionkit.catalog.files import find
 from inceptionkit.derive import tensors
@@ -22,9 +21,9 @@ from inceptionkit.report.run_page import network, repeat
 from inceptionkit.spec import Net, with_exits
 from inceptionkit.training.recipe import TOLD
 from inceptionkit.training.recipes import RECIPES
-from inceptionkit.training.run.choices import Choice
-from inceptionkit.training.run.initial_weights import Start
+from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.run.record import SAME, read_record
+from inceptionkit.training.run.start import choose_preprocessing
 
 QUICK = ("train", "digits", "--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
 
@@ -102,8 +101,8 @@ def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
     said = inceptionkit(*QUICK, "--from", coarse, "--recipe", "mine.json", "--out", "run")
     record = read_record(Path("run"))
     why = (
-        f"std=0.25, 0.25, 0.25: {coarse.resolve()} brings its preprocessing, so that "
-        f"pixel_std={wanted} of recipe mine has no use"
+        f"std=0.25, 0.25, 0.25: {coarse.resolve()} brings its preprocessing, so "
+        f"pixel_std={wanted} of recipe mine is not used"
     )
 
     assert (said.code, said.err) == (0, "")
@@ -113,12 +112,10 @@ def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
 
 
 @pytest.mark.parametrize("std", [(0.2, 0.25, 0.3), (2.0, 2.0, 2.0)])
-def test_a_std_that_no_recipe_can_say_is_a_reason_alone(
-    tiny: Net, std: tuple[float, float, float]
-) -> None:
-    start = Start(model="theirs", sha256="", same_classes=True)
+def test_a_std_that_no_recipe_can_say_is_a_reason_alone(std: tuple[float, float, float]) -> None:
+    start = InitialWeights(model="theirs", sha256="", same_classes=True)
     own = Preprocessing(size=16, std=std)
-    kept, recipe, (why,) = prepared(Choice(tiny, (), own, start), RECIPES["googlenet_2014"])
+    kept, recipe, (why,) = choose_preprocessing(own, start, RECIPES["googlenet_2014"])
 
     assert (kept, recipe) == (own, RECIPES["googlenet_2014"])
     assert why.startswith(f"std={', '.join(f'{one:g}' for one in std)}: theirs brings its ")
@@ -182,7 +179,7 @@ def test_exits_that_came_to_average_over_the_grid_are_told(
         preprocessing=Preprocessing(size=224),
     )
     write_model(tmp_path / "model", card, zeros)
-    start = Start(model=str(tmp_path / "model"), sha256="", same_classes=True)
+    start = InitialWeights(model=str(tmp_path / "model"), sha256="", same_classes=True)
     said = network(Path("some"), replace(read_record(digits_run), net=pooled, start=start))
 
     assert said[:2] == ["--from", start.model]

@@ -290,7 +290,7 @@ def test_train_ends_with_what_it_wrote_and_what_to_type_next(
         f"report  {out / 'report.html'}",
         f"next    inceptionkit predict {out} IMAGE...",
     ]
-    for words in ("sets: ", "plan: 2.0 epochs", "arithmetic: ", "epoch   1.00", "scored on test"):
+    for words in ("sets: ", "plan: 2.0 epochs", "precision: ", "epoch   1.00", "scored on test"):
         assert words in said.out
 
 

@@ -15,10 +15,9 @@ from hearing import Collects
 import inceptionkit
 from inceptionkit.cli import main
 from inceptionkit.errors import RunError
-from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.checkpoint import checkpoints
-from inceptionkit.training.run import session as follow
+from inceptionkit.training.run import session
 
 pytestmark = pytest.mark.fault
 
@@ -207,7 +206,7 @@ def test_a_disk_that_is_really_full_during_a_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out, ballast = small_disk / "run", small_disk / "ballast"
-    save, before = follow.save_state, {}
+    save, before = session.save_state, {}
 
     def fill_then_save(folder: Path, state: object) -> Path:
         if state.step == 12 and not before:
@@ -220,8 +219,8 @@ def test_a_disk_that_is_really_full_during_a_checkpoint(
                     pass
         return save(folder, state)
 
-    monkeypatch.setattr(follow, "save_state", fill_then_save)
-    monkeypatch.setattr("inceptionkit.api.train.chosen", chosen(net))
+    monkeypatch.setattr(session, "save_state", fill_then_save)
+    monkeypatch.setattr("inceptionkit.training.run.start.choose_net", chosen(net))
     capfd.readouterr()
     words = ["train", str(data), "--out", str(out), "--epochs", "3", "--quiet"]
     code = main([*words, "batch=8", "ema=0.3"])
@@ -230,7 +229,7 @@ def test_a_disk_that_is_really_full_during_a_checkpoint(
     assert code == 2
     assert said.startswith(f"inceptionkit: {out / 'checkpoints' / 'step-000000012.safetensors'}: ")
     assert said.endswith(
-        "cannot be written (No space left on device); free space, then go on from "
+        "cannot be written (No space left on device); free space, then resume from "
         f"step-000000006.safetensors, which is whole: inceptionkit resume {out}\n"
     )
     assert said.count("\n") == 1
@@ -249,7 +248,7 @@ def test_a_disk_that_becomes_read_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As a failing disk is mounted anew by the system; the run goes on once it can be written."""
-    out, save = small_disk / "run", follow.save_state
+    out, save = small_disk / "run", session.save_state
 
     def remount(how: str) -> None:
         subprocess.run(["mount", "-o", f"remount,{how}", str(small_disk)], check=True)
@@ -259,14 +258,14 @@ def test_a_disk_that_becomes_read_only(
             remount("ro")
         return save(folder, state)
 
-    monkeypatch.setattr(follow, "save_state", forbid_then_save)
+    monkeypatch.setattr(session, "save_state", forbid_then_save)
     with pytest.raises(RunError) as caught:
         start("cut", out=out)
     assert str(caught.value).endswith(
-        "cannot be written (Read-only file system); mount its disk for writing, then go on from "
+        "cannot be written (Read-only file system); mount its disk for writing, then resume from "
         f"step-000000006.safetensors, which is whole: inceptionkit resume {out}"
     )
-    monkeypatch.setattr(follow, "save_state", save)
+    monkeypatch.setattr(session, "save_state", save)
     remount("rw")
     inceptionkit.resume(out)
 
@@ -276,9 +275,9 @@ def test_a_disk_that_becomes_read_only(
 def chosen(net: Net) -> Callable:
     """The command line names architectures of the catalog; here it takes `net`."""
     from inceptionkit.spec import with_classes
-    from inceptionkit.training.run.choices import Choice
+    from inceptionkit.training.defaults import NetChoice
 
-    return lambda *_, **__: Choice(with_classes(net, 3), (), Preprocessing(size=net.image[1]))
+    return lambda *_, **__: NetChoice(with_classes(net, 3))
 
 
 def test_another_process_of_the_same_run_folder_is_refused(

@@ -124,8 +124,8 @@ def test_a_signal_ends_with_130_and_the_command_that_goes_on(
     process.stderr.close()
 
     assert process.wait(60) == 130
-    assert said.startswith("inceptionkit: stopped after update ")
-    assert said.endswith(f"; go on with: inceptionkit resume {out}\n")
+    assert said.startswith("inceptionkit: stopped after step ")
+    assert said.endswith(f"; resume with: inceptionkit resume {out}\n")
     assert said.count("\n") == 1
     assert list((out / "checkpoints").glob("step-*.safetensors"))
     assert json.loads((out / "run.json").read_text())["result"] is None

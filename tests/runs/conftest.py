@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inceptionkit.training.execution import Execution
+from inceptionkit.training.state import Execution
 
 MEASURED = ("images_per_second", "evaluation_seconds", "seconds")
 
@@ -64,20 +64,20 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     import os
     import signal
 
-    from inceptionkit.training.loop import Stepped
-    from inceptionkit.training.run import session as follow
+    from inceptionkit.training.loop import StepEnded
+    from inceptionkit.training.run import session
 
-    whole = follow.updates
+    whole = session.train
 
     def after(step: int) -> None:
         def cut(*args: Any) -> Iterator[Any]:
             for event in whole(*args):
-                if isinstance(event, Stepped) and event.step == step:
+                if isinstance(event, StepEnded) and event.step == step:
                     os.kill(os.getpid(), signal.SIGTERM)
-                    monkeypatch.setattr(follow, "updates", whole)
+                    monkeypatch.setattr(session, "train", whole)
                 yield event
 
-        monkeypatch.setattr(follow, "updates", cut)
+        monkeypatch.setattr(session, "train", cut)
 
     yield after
-    monkeypatch.setattr(follow, "updates", whole)
+    monkeypatch.setattr(session, "train", whole)

@@ -15,7 +15,7 @@ from inceptionkit.data.loading import sets as prepare
 from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.errors import DataError, Interrupted
 from inceptionkit.spec import Net
-from inceptionkit.training.execution import Execution
+from inceptionkit.training.state import Execution
 
 pytestmark = pytest.mark.run
 
@@ -110,7 +110,7 @@ def test_a_run_goes_on_in_the_middle_of_a_shard(
 ) -> None:
     data = tarred(photos(("dark", "grey", "light"), each=20), tmp_path / "shards")
     monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
-    monkeypatch.setattr("inceptionkit.training.run.session.TOLD_EVERY", 0.0)
+    monkeypatch.setattr("inceptionkit.training.run.session.PROGRESS_SECONDS", 0.0)
     whole = run(data, "whole")
     with pytest.raises(Interrupted):
         run(data, "cut", listener=Stops(after=3))
@@ -158,7 +158,7 @@ def test_unequal_classes_are_balanced_and_the_run_can_be_interrupted(
     unequal: Path, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
-    monkeypatch.setattr("inceptionkit.training.run.session.TOLD_EVERY", 0.0)
+    monkeypatch.setattr("inceptionkit.training.run.session.PROGRESS_SECONDS", 0.0)
     whole = run(unequal, "whole")
     with pytest.raises(Interrupted):
         run(unequal, "cut", listener=Stops(after=5))

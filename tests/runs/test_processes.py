@@ -24,7 +24,7 @@ from inceptionkit.derive.design.scale import widened
 from inceptionkit.network import build
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net, to_json
 from inceptionkit.spec.edit import rewrite
-from inceptionkit.training.distributed import Processes, synchronise_norms
+from inceptionkit.training.distributed import Processes, synchronize_norms
 from inceptionkit.training.recipe import MODERN
 
 Start = Callable[..., list[str]]
@@ -242,7 +242,7 @@ def test_a_run_of_two_processes_is_resumed_by_one(
     said = (tmp_path / "torchrun-0.log").read_text()
     run(ALONE, ["resume", "run", "--quiet"], tmp_path)
 
-    assert "go on with: the same torchrun command" in said
+    assert "resume with: the same torchrun command" in said
     assert json.loads((tmp_path / "run" / "run.json").read_text())["result"]["epochs"] == 40
 
 
@@ -293,7 +293,7 @@ def test_synchronised_norms_have_the_tensors_of_plain_ones(name: str) -> None:
     model = build(architecture(name, classes=5))
     before = dict(model.state_dict())
     parameters = [id(p) for p in model.parameters()]
-    synchronise_norms(model)
+    synchronize_norms(model)
     after = model.state_dict()
 
     assert list(after) == list(before)

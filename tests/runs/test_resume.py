@@ -14,8 +14,7 @@ from inceptionkit.errors import Interrupted
 from inceptionkit.progress import Progress
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
 from inceptionkit.training.checkpoint import checkpoints, metadata
-from inceptionkit.training.run import planning
-from inceptionkit.training.run import session as follow
+from inceptionkit.training.run import planning, session
 from inceptionkit.training.schedule import Plan, progress
 
 EPOCHS, PER_EPOCH = 3, 6
@@ -94,8 +93,8 @@ def test_stopped_by_a_signal_after_any_update(
         start("cut", precision=precision)
     inceptionkit.resume(tmp_path / "cut")
 
-    assert str(caught.value).startswith("stopped after update ")
-    assert str(caught.value).endswith(f"go on with: inceptionkit resume {tmp_path / 'cut'}")
+    assert str(caught.value).startswith("stopped after step ")
+    assert str(caught.value).endswith(f"resume with: inceptionkit resume {tmp_path / 'cut'}")
     same(whole(precision), tmp_path / "cut")
 
 
@@ -169,7 +168,7 @@ def test_a_listener_that_raises_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No state is saved then: the run goes on from the checkpoint before, or from the start."""
-    monkeypatch.setattr(follow, "TOLD_EVERY", 0.0)
+    monkeypatch.setattr(session, "PROGRESS_SECONDS", 0.0)
     with pytest.raises(ConnectionError):
         start("cut", listener=Falls(at))
     inceptionkit.resume(tmp_path / "cut")
@@ -185,8 +184,8 @@ def test_states_saved_within_an_epoch_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A long epoch is saved every two minutes; here after every update."""
-    monkeypatch.setattr(follow, "SAVE_EVERY", 0.0)
-    monkeypatch.setattr(follow, "TOLD_EVERY", 0.0)
+    monkeypatch.setattr(session, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(session, "PROGRESS_SECONDS", 0.0)
     with pytest.raises(ConnectionError):
         start("cut", listener=Falls(PER_EPOCH + 4))
     inceptionkit.resume(tmp_path / "cut")
@@ -263,7 +262,7 @@ def test_resume_computes_as_the_run_began_and_probes_no_more(
     def never(*_: object) -> None:
         pytest.fail("a resumed run must not probe")
 
-    monkeypatch.setattr(follow, "probe", never)
+    monkeypatch.setattr(session, "autotune", never)
     inceptionkit.resume(tmp_path / "cut")
     after = record(tmp_path / "cut")
 
@@ -305,6 +304,6 @@ def test_an_epoch_that_was_interrupted_has_all_its_events(
     inceptionkit.resume(tmp_path / "cut")
     events = reader.EventAccumulator(str(tmp_path / "cut" / "events"))
     events.Reload()
-    steps = [event.step for event in events.Scalars("update/loss")]
+    steps = [event.step for event in events.Scalars("step/loss")]
 
     assert steps == list(range(1, EPOCHS * PER_EPOCH + 1))

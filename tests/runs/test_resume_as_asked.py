@@ -15,7 +15,7 @@ from inceptionkit.errors import DataError, RecipeError
 from inceptionkit.spec import Net
 from inceptionkit.training import checkpoint
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.run import session as follow
+from inceptionkit.training.run import session
 from inceptionkit.training.run import tensorboard as track
 
 pytestmark = pytest.mark.usefixtures("pinned")
@@ -40,11 +40,11 @@ def falls(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     """Starts a run that falls where it would do one of the things that come before training."""
 
     def run(stage: str, **options: Any) -> Path:
-        def fall(*_: object) -> None:
+        def fall(*_: object, **__: object) -> None:
             raise ConnectionError
 
         with monkeypatch.context() as patch:
-            patch.setattr(follow, stage, fall)
+            patch.setattr(session, stage, fall)
             with pytest.raises(ConnectionError):
                 start("cut", **options)
         return tmp_path / "cut"
@@ -52,16 +52,16 @@ def falls(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     return run
 
 
-@pytest.mark.parametrize("stage", ["probe", "find_rate", "plan_run"])
+@pytest.mark.parametrize("stage", ["autotune", "find_lr", "plan_run"])
 def test_a_run_that_fell_before_its_plan_takes_the_rate_that_a_sweep_finds(
     start: Callable, falls: Callable, record: Callable, weights: Callable, stage: str
 ) -> None:
-    whole = start("whole", find_rate=True)
-    cut = falls(stage, find_rate=True)
+    whole = start("whole", find_lr=True)
+    cut = falls(stage, find_lr=True)
     inceptionkit.resume(cut)
     found, expected = record(cut), record(whole)
 
-    assert found["found_rate"] == found["recipe"]["lr"] == expected["found_rate"]
+    assert found["found_lr"] == found["recipe"]["lr"] == expected["found_lr"]
     assert found["reasons"] == expected["reasons"]
     assert weights(cut) == weights(whole)
 
@@ -69,23 +69,23 @@ def test_a_run_that_fell_before_its_plan_takes_the_rate_that_a_sweep_finds(
 def test_a_rate_that_was_found_is_not_looked_for_again(
     falls: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cut = falls("plan_run", find_rate=True)
-    before = record(cut)["found_rate"]
-    monkeypatch.setattr(follow, "find_rate", lambda *_: pytest.fail("it was found already"))
+    cut = falls("plan_run", find_lr=True)
+    before = record(cut)["found_lr"]
+    monkeypatch.setattr(session, "find_lr", lambda *_: pytest.fail("it was found already"))
     inceptionkit.resume(cut)
 
     assert before is not None
-    assert record(cut)["found_rate"] == before
+    assert record(cut)["found_lr"] == before
 
 
 def test_a_run_without_a_sweep_is_resumed_without_one(
     falls: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut = falls("plan_run")
-    monkeypatch.setattr(follow, "find_rate", lambda *_: pytest.fail("nobody asked for it"))
+    monkeypatch.setattr(session, "find_lr", lambda *_: pytest.fail("nobody asked for it"))
     inceptionkit.resume(cut)
 
-    assert record(cut)["found_rate"] is None
+    assert record(cut)["found_lr"] is None
 
 
 @pytest.fixture

@@ -17,14 +17,13 @@ from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
 from inceptionkit.training import loop
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import warm_up
-from inceptionkit.training.execution import Execution
-from inceptionkit.training.loop import EpochEnded, Stepped, train
-from inceptionkit.training.lr_finder import find_rate
+from inceptionkit.training.loop import EpochEnded, StepEnded, train
+from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.memory import USABLE, update_bytes
 from inceptionkit.training.optim import moments
 from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import Job, new_state
+from inceptionkit.training.state import Execution, TrainConfig, TrainState, new_state
 
 pytestmark = pytest.mark.usefixtures("pinned")
 DROPPING = (GlobalPool(), Dropout(0.3), Linear(3, classifier=True))
@@ -84,14 +83,14 @@ def test_updates_that_are_read_late_give_the_same_run(
         start("cut", *EVERYTHING)
     inceptionkit.resume(tmp_path / "cut")
 
-    assert str(caught.value).startswith("stopped after update 9; "), "the next one is whole"
+    assert str(caught.value).startswith("stopped after step 9; "), "the next one is whole"
     for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
         for other in (late, tmp_path / "cut"):
             assert (whole / name).read_bytes() == (other / name).read_bytes(), name
 
 
 @pytest.fixture
-def job(tiny: Net) -> Job:
+def job(tiny: Net) -> TrainConfig:
     """Random images; each class has a brightness of its own."""
     random = torch.Generator().manual_seed(0)
     labels = torch.arange(60) % 10
@@ -101,7 +100,7 @@ def job(tiny: Net) -> Job:
     images = Images(
         pixels.to(torch.uint8), labels, torch.ones(60).double().numpy(), tuple(map(str, range(60)))
     )
-    return Job(
+    return TrainConfig(
         net=tiny,
         recipe=override(MODERN, ["batch=20", "lr=1"]),
         execution=Execution(),
@@ -112,54 +111,58 @@ def job(tiny: Net) -> Job:
     )
 
 
-def plan(steps: int) -> list[Plan]:
-    return [Plan(step=0, steps=steps, progress=0.0, images_per_second=1, seconds_left=None, why="")]
+def planned(state: TrainState, steps: int) -> TrainState:
+    """The state with one plan, of so many steps."""
+    state.plans = [
+        Plan(step=0, steps=steps, progress=0.0, images_per_second=1, seconds_left=None, why="")
+    ]
+    return state
 
 
 @pytest.mark.parametrize("kind", ["nesterov", "adamw"])
-def test_the_finder_leaves_everything_as_it_found_it(job: Job, kind: str) -> None:
+def test_the_finder_leaves_everything_as_it_found_it(job: TrainConfig, kind: str) -> None:
     """After it the run goes on as one that was never swept, bit for bit; so do the generators."""
     job = replace(job, recipe=override(job.recipe, [f"optimiser={kind}"]))
     one, two = new_state(job), new_state(job)
     for state in (one, two):
-        list(train(job, state, plan(4)))
+        list(train(job, planned(state, 4)))
     generator = torch.get_rng_state()
-    sweep = find_rate(job, two)
+    sweep = find_lr(job, two)
 
     assert 1e-5 < sweep.rate < 10
     assert torch.equal(generator, torch.get_rng_state())
     assert two.step == one.step
     assert two.usual_norm == one.usual_norm
     for state in (one, two):
-        list(train(job, state, plan(9)))
+        list(train(job, planned(state, 9)))
     for part in ("model", "average"):
         pair = [getattr(state, part).state_dict() for state in (one, two)]
         assert all(torch.equal(pair[0][name], pair[1][name]) for name in pair[0])
-    found, expected = (moments(state.optimiser, state.model) for state in (two, one))
+    found, expected = (moments(state.optimizer, state.model) for state in (two, one))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_a_rate_that_a_sweep_found_is_written_before_it_is_used(
     start: Callable, record: Callable
 ) -> None:
-    told = record(start("run", settings=("batch=8",), find_rate=True, epochs=1))
+    told = record(start("run", settings=("batch=8",), find_lr=True, epochs=1))
 
     assert told["recipe"]["lr"] != 3.0
     assert any("a sweep of" in reason for reason in told["reasons"])
 
 
-def test_the_scale_of_the_loss_in_fp16_is_remembered(job: Job, tmp_path: Path) -> None:
+def test_the_scale_of_the_loss_in_fp16_is_remembered(job: TrainConfig, tmp_path: Path) -> None:
     """Torch scales on CPUs too, where `train` refuses fp16: half precision is too slow there."""
     job = replace(job, execution=Execution(precision="fp16"))
     whole, cut = new_state(job), new_state(job)
     for state in (whole, cut):
         state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30, growth_interval=3)
-    list(train(job, whole, plan(9)))
-    list(train(job, cut, plan(6)))
+    list(train(job, planned(whole, 9)))
+    list(train(job, planned(cut, 6)))
     save_state(tmp_path, cut)
     again = restore(tmp_path, job).state
     again.scaler.set_growth_interval(3)
-    list(train(job, again, plan(9)))
+    list(train(job, planned(again, 9)))
 
     assert whole.scaler.state_dict() == again.scaler.state_dict()
     assert whole.scaler.get_scale() < 2.0**30, "the first scale is too large for half precision"
@@ -167,7 +170,9 @@ def test_the_scale_of_the_loss_in_fp16_is_remembered(job: Job, tmp_path: Path) -
     assert all(torch.equal(pair[0][name], pair[1][name]) for name in pair[0])
 
 
-def test_of_the_checkpoints_the_last_two_whole_ones_are_kept(job: Job, tmp_path: Path) -> None:
+def test_of_the_checkpoints_the_last_two_whole_ones_are_kept(
+    job: TrainConfig, tmp_path: Path
+) -> None:
     """A damaged one is removed, be it before or after the update that is saved next."""
     state = new_state(job)
 
@@ -189,7 +194,7 @@ def test_of_the_checkpoints_the_last_two_whole_ones_are_kept(job: Job, tmp_path:
     assert kept == [[3], [6, 3], [9, 6], [8, 6], [10, 6]]
 
 
-def test_accumulation_changes_nothing_but_rounding(job: Job, tiny: Net) -> None:
+def test_accumulation_changes_nothing_but_rounding(job: TrainConfig, tiny: Net) -> None:
     """Without norms, in float64; also with parts that are not equal."""
     from inceptionkit.spec.edit import rewrite
 
@@ -206,14 +211,14 @@ def test_accumulation_changes_nothing_but_rounding(job: Job, tiny: Net) -> None:
             recipe=override(job.recipe, settings),
             execution=Execution(precision="fp64"),
         )
-        events = train(this, new_state(this), plan(6))
-        losses.append([e.loss for e in events if isinstance(e, Stepped)])
+        events = train(this, planned(new_state(this), 6))
+        losses.append([e.loss for e in events if isinstance(e, StepEnded)])
 
     assert losses[1] == pytest.approx(losses[0], abs=1e-12)
     assert losses[2] == pytest.approx(losses[0], abs=1e-12)
 
 
-def test_the_pass_that_settles_two_processes_leaves_frozen_norms_frozen(job: Job) -> None:
+def test_the_pass_that_settles_two_processes_leaves_frozen_norms_frozen(job: TrainConfig) -> None:
     job = replace(job, recipe=override(job.recipe, ["frozen_norms=true"]))
     state = new_state(job)
     modes = [module.training for module in state.model.modules()]
@@ -223,12 +228,12 @@ def test_the_pass_that_settles_two_processes_leaves_frozen_norms_frozen(job: Job
     assert {True, False} == set(modes)
 
 
-def test_what_is_frozen_stays_to_the_last_bit(job: Job) -> None:
+def test_what_is_frozen_stays_to_the_last_bit(job: TrainConfig) -> None:
     recipe = override(job.recipe, ["frozen=inception2", "frozen_norms=true"])
     job = replace(job, recipe=recipe)
     state = new_state(job)
     before = {k: v.clone() for k, v in state.model.state_dict().items()}
-    list(train(job, state, plan(6)))
+    list(train(job, planned(state, 6)))
     for model in (state.model, state.average):
         after = model.state_dict()
         same = {name for name in before if torch.equal(before[name], after[name])}
@@ -240,14 +245,14 @@ def test_what_is_frozen_stays_to_the_last_bit(job: Job) -> None:
 
 
 def test_patience_ends_the_run_and_keeps_the_best(
-    job: Job, monkeypatch: pytest.MonkeyPatch
+    job: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([3.0, 2.0, 2.5, 2.0, 1.0])
     monkeypatch.setattr(loop, "log_loss", lambda *_: next(losses))
     job = replace(job, recipe=override(job.recipe, ["patience=2"]))
     state = new_state(job)
     best: dict[str, torch.Tensor] = {}
-    for event in train(job, state, plan(3 * 10)):
+    for event in train(job, planned(state, 3 * 10)):
         if isinstance(event, EpochEnded) and event.row["epoch"] == 2:
             best = {k: v.clone() for k, v in state.average.state_dict().items()}
 
@@ -284,27 +289,29 @@ def test_a_run_cut_after_its_best_epoch_stops_where_the_other_did(
         assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
 
 
-def test_a_gradient_that_explodes_stops_the_run(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gradient_that_explodes_stops_the_run(
+    job: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("inceptionkit.training.health.SETTLED", 10)
-    honest = loop.update
+    honest = loop.train_step
 
-    def burst(job: Job, state: Any, *args: Any, **options: Any) -> Any:
+    def burst(job: TrainConfig, state: Any, *args: Any, **options: Any) -> Any:
         watched = honest(job, state, *args, **options)
         return replace(watched, norm=watched.norm * 1e6) if state.step == 20 else watched
 
-    monkeypatch.setattr(loop, "update", burst)
+    monkeypatch.setattr(loop, "train_step", burst)
     with pytest.raises(TrainingError, match=r"^the gradient's norm is .*, which usually is ") as e:
-        list(train(job, new_state(job), plan(30)))
+        list(train(job, planned(new_state(job), 30)))
     clipped = replace(job, recipe=override(job.recipe, ["clip=5"]))
-    list(train(clipped, new_state(clipped), plan(30)))
+    list(train(clipped, planned(new_state(clipped), 30)))
 
-    assert "at update 21 (learning rate 0.0" in str(e.value)
+    assert "at step 21 (learning rate 0.0" in str(e.value)
     assert "start again with lr=0.33 or clip=1" in str(e.value)
 
 
 @pytest.mark.parametrize("settings", [(), ("clip=5",)])
 def test_a_gradient_that_is_not_finite_stops_the_run_before_it_is_saved(
-    job: Job, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...]
+    job: TrainConfig, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...]
 ) -> None:
     job = replace(job, recipe=override(job.recipe, settings))
     state = new_state(job)
@@ -316,42 +323,42 @@ def test_a_gradient_that_is_not_finite_stops_the_run_before_it_is_saved(
         return honest(model)
 
     monkeypatch.setattr(loop, "gradient_norm", poisoned)
-    with pytest.raises(TrainingError, match=r"^the gradient is not finite at update 13 \(learning"):
-        list(train(job, state, plan(30)))
+    with pytest.raises(TrainingError, match=r"^the gradient is not finite at step 13 \(learning"):
+        list(train(job, planned(state, 30)))
 
 
 def test_weights_that_overflow_with_the_last_update_are_not_kept(
-    job: Job, monkeypatch: pytest.MonkeyPatch
+    job: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = loop.update
+    honest = loop.train_step
 
-    def overflown(job: Job, state: Any, *args: Any, **options: Any) -> Any:
+    def overflown(job: TrainConfig, state: Any, *args: Any, **options: Any) -> Any:
         watched = honest(job, state, *args, **options)
         if state.step == 9:
             with torch.no_grad():
                 state.model.trunk["conv1"].conv.weight[0, 0, 0, 0] = float("inf")
         return watched
 
-    monkeypatch.setattr(loop, "update", overflown)
+    monkeypatch.setattr(loop, "train_step", overflown)
     with pytest.raises(TrainingError, match=r"^trunk.conv1.conv.weight is not finite after upd"):
-        list(train(job, new_state(job), plan(10)))
+        list(train(job, planned(new_state(job), 10)))
 
 
-def test_a_block_that_is_dead_stops_the_run(job: Job) -> None:
+def test_a_block_that_is_dead_stops_the_run(job: TrainConfig) -> None:
     state = new_state(job)
     for model in (state.model, state.average):
         with torch.no_grad():
             model.trunk["conv1"].bn.bias.fill_(-1e6)
     with pytest.raises(TrainingError, match=r"^no ReLU of trunk.conv1 fires for any image after"):
-        list(train(job, state, plan(3)))
+        list(train(job, planned(state, 3)))
 
 
-def test_the_share_of_dead_relus_is_logged(job: Job) -> None:
+def test_the_share_of_dead_relus_is_logged(job: TrainConfig) -> None:
     state = new_state(job)
     with torch.no_grad():
         for model in (state.model, state.average):
             model.trunk["inception2"]["p1"][0].bn.bias.fill_(-1e6)
-    list(train(job, state, plan(3)))
+    list(train(job, planned(state, 3)))
     channels = 12 + 2 * (8 + 6 + 12 + 4)
 
     assert state.rows[0]["dead_relus"] > 7.9 / channels
@@ -416,7 +423,7 @@ def test_requests_that_cannot_be_met(start: Callable, taught: Path, tmp_path: Pa
     with pytest.raises(RecipeError, match=r"^--from .* brings its preprocessing; leave pixel_std"):
         start("run", "pixel_std=0.3", architecture=None, model=taught)
     with pytest.raises(RecipeError, match=r"^lr and --find-lr both decide the learning rate; leav"):
-        start("run", find_rate=True)
+        start("run", find_lr=True)
     with pytest.raises(WeightsError, match=r"no such model"):
         start("run", architecture=None, model=tmp_path / "gone")
     with pytest.raises(RecipeError, match=r"^frozen: tiny has no block 'conv2'; did you mean"):
@@ -435,7 +442,7 @@ def test_a_model_that_changed_since_the_run_began_is_refused(
     def falls(*_: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr("inceptionkit.training.run.session.updates", falls)
+    monkeypatch.setattr("inceptionkit.training.run.session.train", falls)
     with pytest.raises(ConnectionError):
         start("cut", architecture=None, model=taught)
     monkeypatch.undo()
@@ -490,17 +497,17 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
     start: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A GPU is tried, and a prediction that was too bold is corrected."""
-    from inceptionkit.training.run import session as follow
+    from inceptionkit.training import autotune
 
-    honest, tried = follow.probe, []
+    honest, tried = autotune.time_steps, []
 
-    def short(job: Job, ways: Any) -> Any:
+    def short(job: TrainConfig, ways: Any) -> Any:
         tried.append(job.recipe.accumulate)
         if job.recipe.accumulate < 4:
             raise torch.OutOfMemoryError
         return honest(job, ways)
 
-    monkeypatch.setattr(follow, "probe", short)
+    monkeypatch.setattr(autotune, "time_steps", short)
     told = record(start("run", epochs=1))
 
     assert tried == [1, 2, 4]
@@ -508,7 +515,7 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
     assert told["recipe"]["batch"] == 8
     assert "accumulate=4: a larger part of the batch does not fit into memory" in told["reasons"]
 
-    monkeypatch.setattr(follow, "free_bytes", lambda _: 0.0)
+    monkeypatch.setattr(autotune, "free_bytes", lambda _: 0.0)
     assert record(start("tight", epochs=1))["recipe"]["accumulate"] == 8
 
 
@@ -517,7 +524,7 @@ def test_a_batch_that_just_fits_in_fp32_is_computed_in_parts_in_fp64(
 ) -> None:
     net = replace(tiny, image=(3, 12, 12), head=DROPPING)
     enough = update_bytes(net, 8, itemsize=4) / USABLE + 1
-    monkeypatch.setattr("inceptionkit.training.run.session.free_bytes", lambda _: enough)
+    monkeypatch.setattr("inceptionkit.training.autotune.free_bytes", lambda _: enough)
     parts = [
         record(start(precision, epochs=1, precision=precision))["recipe"]["accumulate"]
         for precision in ("fp32", "fp64")

@@ -15,10 +15,9 @@ import inceptionkit
 from inceptionkit.errors import RecipeError, TrainingError
 from inceptionkit.spec import Net
 from inceptionkit.timing import TimingBudget
-from inceptionkit.training import loop
-from inceptionkit.training.execution import Trial
+from inceptionkit.training import autotune, loop
+from inceptionkit.training.autotune import Trial
 from inceptionkit.training.run import planning
-from inceptionkit.training.run import session as follow
 from inceptionkit.training.run.finish import Finished
 
 SETTINGS = (
@@ -152,7 +151,7 @@ def test_a_time_budget_is_planned_followed_and_used_up(
     """Whatever the machine does meanwhile, the schedule ends when the last plan says so."""
     monkeypatch.setattr("inceptionkit.training.run.planning.ENDING", 1.0)
     monkeypatch.setattr(
-        "inceptionkit.training.probe.BUDGET", TimingBudget(least=2, most=8, seconds=0.5)
+        "inceptionkit.training.autotune.PROBE_BUDGET", TimingBudget(least=2, most=8, seconds=0.5)
     )
     heard = Collects()
     done = digits(tiny, tmp_path / "run", epochs=None, budget="15s", listener=heard)
@@ -176,15 +175,15 @@ def test_a_machine_that_slows_down_gets_a_shorter_plan(
     record: Callable,
 ) -> None:
     """The probe believes in a machine ten times as fast as it is."""
-    honest = follow.probe
+    honest = autotune.time_steps
 
     def boast(*args: Any) -> list[Trial]:
         return [Trial(t.execution, t.step_seconds / 10) for t in honest(*args)]
 
-    monkeypatch.setattr(follow, "probe", boast)
+    monkeypatch.setattr(autotune, "time_steps", boast)
     monkeypatch.setattr(planning, "ENDING", 1.0)
     monkeypatch.setattr(
-        "inceptionkit.training.probe.BUDGET", TimingBudget(least=2, most=8, seconds=0.5)
+        "inceptionkit.training.autotune.PROBE_BUDGET", TimingBudget(least=2, most=8, seconds=0.5)
     )
     done = digits(tiny, tmp_path / "run", epochs=None, budget="15s")
     plans, log = record(done.run)["plans"], rows(done.run)
@@ -207,15 +206,15 @@ def test_a_budget_too_small_for_an_epoch_names_the_smallest_that_is_not(
 def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint_whole(
     tiny: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest, done = loop.update, []
+    honest, done = loop.train_step, []
 
     def poisoned(job: Any, state: Any, *args: Any, **options: Any) -> Any:
         watched = honest(job, state, *args, **options)
         done.append(state.step)
         return replace(watched, loss=watched.loss * float("nan")) if state.step == 60 else watched
 
-    monkeypatch.setattr(loop, "update", poisoned)
-    with pytest.raises(TrainingError, match=r"^the loss is not finite at update 61 ") as caught:
+    monkeypatch.setattr(loop, "train_step", poisoned)
+    with pytest.raises(TrainingError, match=r"^the loss is not finite at step 61 ") as caught:
         digits(tiny, tmp_path / "run")
     checkpoints = sorted(p.name for p in (tmp_path / "run" / "checkpoints").iterdir())
 

@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 
+from inceptionkit.api import train
 from inceptionkit.cli import main
-from inceptionkit.training.run import finish
 
 
 def lose(*_: object) -> None:
@@ -14,5 +14,5 @@ def lose(*_: object) -> None:
 
 
 if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
-    finish.write_report = lose
+    train.write_report = lose
 sys.exit(main())

@@ -9,9 +9,9 @@ from typing import Any
 import inceptionkit
 from inceptionkit.data.loading import sets as prepare
 from inceptionkit.spec import Net
-from inceptionkit.training.execution import Execution
-from inceptionkit.training.loop import Stepped
-from inceptionkit.training.run import session as follow
+from inceptionkit.training.loop import StepEnded
+from inceptionkit.training.run import session
+from inceptionkit.training.state import Execution
 
 
 def one_way(device: str, threads: int, precision: str = "auto") -> list[Execution]:
@@ -41,7 +41,7 @@ def train_until(
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    flush, rename, updates = os.fsync, os.replace, follow.updates
+    flush, rename, updates = os.fsync, os.replace, session.train
 
     def flush_and_die(handle: int) -> None:
         die("before flush")
@@ -56,10 +56,10 @@ def train_until(
 
     def update_and_die(*args: Any) -> Iterator[Any]:
         for event in updates(*args):
-            if isinstance(event, Stepped):
+            if isinstance(event, StepEnded):
                 die("after update")
             yield event
 
-    os.fsync, Path.replace, follow.updates = flush_and_die, rename_and_die, update_and_die
-    follow.candidates, prepare.TRAIN_MEMORY = one_way, memory
+    os.fsync, Path.replace, session.train = flush_and_die, rename_and_die, update_and_die
+    session.candidates, prepare.TRAIN_MEMORY = one_way, memory
     inceptionkit.train(data, architecture=net, **options)

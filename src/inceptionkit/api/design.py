@@ -7,18 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from inceptionkit.catalog.files import SUFFIX, find
-from inceptionkit.derive.design.budget import Counted, Measured, Timing, amount, parse
+from inceptionkit.catalog.files import SUFFIX, family_member
 from inceptionkit.derive.design.search import Design
-from inceptionkit.derive.design.search import design as counted_design
-from inceptionkit.derive.design.timed import timed_design
+from inceptionkit.derive.design.timed import Clock, scaled
 from inceptionkit.errors import SpecError
 from inceptionkit.files import write_json
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.spec import Net, classes_of, to_json
-
-SMALL = 128  # pixels; up to here the compact network is the default family
-COMPACT, LARGE = "compact", "googlenet:bn"
 
 
 def design(
@@ -48,49 +43,20 @@ def design(
         UnknownNameError: no such architecture.
         SpecError: a cost cannot be read or met; the nearest that can is named.
     """
-    member = family if isinstance(family, Net) else member_for(family, input)
-    budgets = [parse(text) for text in ([cost] if isinstance(cost, str) else cost)]
-    classes = classes or classes_of(member)
-    counted = [budget for budget in budgets if isinstance(budget, Counted)]
-    times = [budget for budget in budgets if isinstance(budget, Measured)]
-    if not times:
-        return counted_design(member, counted, side=input, classes=classes)
-    time = min(times, key=lambda budget: budget.most)
-    clock = Clock(device, listener or Silence())
-    return timed_design(member, counted, time, clock, side=input, classes=classes)
+    member = family if isinstance(family, Net) else family_member(family, input)
 
+    def clock() -> Clock:
+        from inceptionkit.evaluation.latency import Clock as Stopwatch
 
-class Clock:
-    """Measures how long the answer to one image takes, and says so."""
+        return Stopwatch(device, listener or Silence())
 
-    def __init__(self, device: str | None, listener: Listener) -> None:
-        from inceptionkit.training.execution import check_device, default_device
-
-        self.device = device or default_device()
-        self.listener = listener
-        check_device(self.device)
-
-    def __call__(self, net: Net) -> Timing:
-        """Time a network."""
-        from inceptionkit.derive import cost
-        from inceptionkit.evaluation.latency import latency
-
-        timing = latency(net, device=self.device)
-        work, took = amount("macs", cost(net).answer.macs), amount("ms", timing.median_ms)
-        low, high = timing.quartiles_ms
-        self.listener.say(f"measured {work}: {took} ({amount('ms', low)} to {amount('ms', high)})")
-        return timing
-
-
-def member_for(name: str | None, side: int) -> Net:
-    """The family member to scale: with the stem it has for such images, else its own."""
-    name = name or (COMPACT if side <= SMALL else LARGE)
-    own = find(name)
-    try:
-        suited = find(name, side=side)
-    except SpecError:  # too small for its stem: others are tried
-        return own
-    return own if suited.trunk == own.trunk else suited
+    return scaled(
+        member,
+        [cost] if isinstance(cost, str) else cost,
+        side=input,
+        classes=classes or classes_of(member),
+        clock=clock,
+    )
 
 
 def file_name(out: Path | None) -> Path | None:

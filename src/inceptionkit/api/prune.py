@@ -70,12 +70,12 @@ def prune(request: PruneRequest) -> PruneResult:
     from inceptionkit.derive import cost
     from inceptionkit.model import write_model
     from inceptionkit.model.prune import exit_at, pruned
-    from inceptionkit.training.run.folder import free
+    from inceptionkit.training.run.folder import require_empty
 
     card, tensors = read_weights(request.model)
     name = exit_at(card.architecture, request.at)
     folder = Path(request.out) if request.out else beside(request.model, name)
-    free(folder)
+    require_empty(folder)
     smaller, kept = pruned(card, tensors, name)
     write_model(folder, smaller, kept)
     whole, part = cost(card.architecture).answer, cost(smaller.architecture).answer

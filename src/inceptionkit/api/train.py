@@ -1,32 +1,23 @@
-"""`train`: prepare, decide, write down, follow."""
+"""`train`: a run from its first decision to its report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
-import torch
-
-from inceptionkit.data.loading.sampling import class_histogram
-from inceptionkit.data.loading.sets import LoadedSets, SplitDataset, open_and_split
-from inceptionkit.data.quality.groups import load_grouped
-from inceptionkit.errors import RecipeError, RunError
+from inceptionkit.errors import RecipeError
 from inceptionkit.machine import cores
-from inceptionkit.preprocess import Preprocessing
+from inceptionkit.network.device import check_device, default_device
 from inceptionkit.progress import Listener, Silence
-from inceptionkit.spec import Net, from_json, to_json
-from inceptionkit.training.budget import Epochs
-from inceptionkit.training.defaults import choose_recipe, train_counts
-from inceptionkit.training.distributed import Processes, processes, take_gpu
-from inceptionkit.training.execution import check_device, check_precision, default_device
-from inceptionkit.training.recipe import LIMITS, MODERN, Recipe
+from inceptionkit.report.run_page import write_report
+from inceptionkit.spec import Net
+from inceptionkit.training.autotune import check_precision
+from inceptionkit.training.distributed import processes, take_gpu
+from inceptionkit.training.process_settings import fast_cpu_settings
+from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.choices import Choice, choose_net, choose_scaled, choose_start
-from inceptionkit.training.run.finish import Finished
-from inceptionkit.training.run.record import Record, read_record, same_run
+from inceptionkit.training.run.finish import Finished, end, finish
 from inceptionkit.training.run.request import (
     Asked,
     check_asked,
@@ -34,8 +25,9 @@ from inceptionkit.training.run.request import (
     wanted_budget,
     wanted_recipe,
 )
-from inceptionkit.training.run.run import Run
-from inceptionkit.training.run.session import follow
+from inceptionkit.training.run.session import Session, run_training
+from inceptionkit.training.run.signals import explain_how_to_resume
+from inceptionkit.training.run.start import start_run
 from inceptionkit.training.run.tensorboard import check_tracking
 
 
@@ -60,10 +52,10 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
     strict: bool = False,
     workers: int | None = None,
     balance: str = "auto",
-    find_rate: bool = False,
+    find_lr: bool = False,
     track: bool = False,
     listener: Listener | None = None,
-    began: float | None = None,
+    start_time: float | None = None,
 ) -> Finished:
     """Train a classifier on labelled images, score it, and write a run folder.
 
@@ -98,10 +90,10 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
         balance: "none", "loss" (mistakes in small classes weigh more), "sample" (each class comes
             equally often), or "auto": what suits the sizes of the classes, or what a recipe says
             that is not ours.
-        find_rate: whether a sweep of some updates chooses the learning rate.
+        find_lr: whether a sweep of some updates chooses the learning rate.
         track: whether to write TensorBoard events too; needs the package tensorboard.
         listener: hears what is decided and how far it is.
-        began: `time.monotonic()` when the command started, for a time budget.
+        start_time: `time.monotonic()` when the command started, for a time budget.
 
     Raises:
         DataError, RecipeError, UnknownNameError, SpecError, WeightsError: a request that cannot be
@@ -110,7 +102,7 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
         TrainingError: the run cannot go on; the last checkpoint is whole.
         Interrupted: asked to stop; the state is saved.
     """
-    began = monotonic() if began is None else began
+    start_time = monotonic() if start_time is None else start_time
     device = device or default_device()
     take_gpu(device)
     check_device(device)
@@ -139,195 +131,35 @@ def train(  # noqa: PLR0913 - the options of the verb, each with its default
         device=device,
         strict=strict,
         workers=workers or cores(),
-        find_rate=find_rate,
+        find_lr=find_lr,
         track=track,
     )
     check_asked(asked)
-    place = None if out is None else Path(out)
-    made = place is None or not place.exists()
+    folder = None if out is None else Path(out)
+    new = folder is None or not folder.exists()
     with processes(device) as group:
         heard = (listener or Silence()) if group.first else Silence()
-        run = decided(asked, place, group, heard, began)
+        session = start_run(asked, folder, group, heard, start_time)
         try:
-            return follow(run)
+            return run_to_the_end(session)
         except RecipeError:  # a budget too small for one epoch: nothing is worth keeping
-            if group.first and not run.record.plans:
-                folders.empty(run.folder)
-                if made:
-                    run.folder.rmdir()
+            if group.first and not session.record.plans:
+                folders.empty(session.folder)
+                if new:
+                    session.folder.rmdir()
             raise
 
 
-def decided(
-    asked: Asked, out: Path | None, group: Processes, listener: Listener, began: float
-) -> Run:
-    """Read the images, decide what is open, write it down."""
-    opened = open_and_split(asked.data, seed=asked.seed)
-    choice = chosen(asked, opened, group, listener)
-    recipe, suited = choose_recipe(opened, choice.net, asked.settings, asked.recipe.recipe)
-    preprocessing, recipe, kept = prepared(choice, recipe)
-    reasons = [*choice.reasons, *asked.recipe.says(), *suited, *kept]
-    tell(opened, reasons, listener)
-    if group.count == 1:
-        folders.free(out)
-    opened, ready = load_grouped(
-        opened,
-        preprocessing,
-        seed=asked.seed,
-        workers=asked.workers,
-        strict=asked.strict,
-        listener=listener,
-    )
-    check_processes(recipe, len(ready.train), group)
-    record = Record(
-        data=facts(opened, ready),
-        net=choice.net,
-        preprocessing=preprocessing,
-        recipe=recipe,
-        seed=asked.seed,
-        budget=asked.budget or Epochs(recipe.epochs),
-        threads=torch.get_num_threads(),
-        device=asked.device,
-        precision=asked.precision,
-        reasons=[f"sets: {opened.sets.rule}", *reasons],
-        start=choice.start,
-        find_rate=asked.find_rate,
-        track=asked.track,
-        strict=asked.strict,
-        processes=group.count,
-    )
-    run = Run(Path(), record, opened.dataset, ready, listener, began, group)
-    settle(run, out, opened.address)
-    return run
-
-
-def prepared(choice: Choice, recipe: Recipe) -> tuple[Preprocessing, Recipe, tuple[str, ...]]:
-    """What makes pixels the input, as the recipe says or a model that the run starts from.
-
-    Returns:
-        The preprocessing; the recipe, with the model's `pixel_std` where one number says it; and
-        why it is not what the recipe wanted, where it wanted something special.
-    """
-    own, wanted = choice.preprocessing, recipe.pixel_std
-    if choice.start is None:
-        return replace(own, std=(wanted,) * 3), recipe, ()
-    low, high = LIMITS["pixel_std"]
-    if low <= min(own.std) == max(own.std) <= high:
-        recipe = replace(recipe, pixel_std=own.std[0])
-    if wanted == MODERN.pixel_std or own.std == (wanted,) * 3:
-        return own, recipe, ()
-    why = (
-        f"std={', '.join(f'{std:g}' for std in own.std)}: {choice.start.model} brings its "
-        f"preprocessing, so that pixel_std={wanted:g} of recipe {recipe.name} has no use"
-    )
-    return own, recipe, (why,)
-
-
-def tell(opened: SplitDataset, reasons: Sequence[str], listener: Listener) -> None:
-    """Say what the images are, and what was decided."""
-    listener.say(f"{opened.dataset.address}: {counts(opened)}")
-    listener.say(f"sets: {opened.sets.rule}")
-    histogram = class_histogram(opened.dataset.classes, train_counts(opened))
-    listener.say(f"training images:\n{histogram}")
-    for reason in reasons:
-        listener.say(reason)
-
-
-def settle(run: Run, out: Path | None, address: str) -> None:
-    """Give a run its folder: a new one, or that of the same run which several processes began.
+def run_to_the_end(session: Session) -> Finished:
+    """Train, score, write the model and the page and, last, the result.
 
     Raises:
-        RunError: it cannot be made, in every process.
+        Interrupted: asked to stop; the state is saved.
+        RunError: a file cannot be written; what was saved is whole.
     """
-    group, record = run.processes, run.record
-    begun = folders.begun(out, address, record.net.name) if group.count > 1 else []
-    same = [str(folder) for folder in begun if same_run(folder, record)]
-    if known := group.told(same):
-        run.folder = Path(known[0])
-        run.record = replace(read_record(run.folder), track=record.track)
-        run.listener.say(f"goes on with {run.folder}")
-        return
-    refusal = ""
-    if group.first:
-        try:
-            run.folder = written_down(run, out, address)
-        except RunError as error:
-            refusal = str(error)
-    if refusal := group.told(refusal):
-        raise RunError(refusal)
-    run.folder = Path(group.told(str(run.folder)))
-
-
-def written_down(run: Run, out: Path | None, address: str) -> Path:
-    """Make the folder of a new run, with all that is decided."""
-    folder = folders.new_folder(out, address, run.record.net.name)
-    folders.write_unusable(folder, run.ready.unusable)
-    run.record.write(folder)
-    if run.ready.unusable:
-        count = len(run.ready.unusable)
-        run.listener.say(f"{count} images cannot be used: {folder / folders.UNUSABLE}")
-    return folder
-
-
-def check_processes(recipe: Recipe, images: int, group: Processes) -> None:
-    """Refuse more processes than an update has images, where there are so many to train with."""
-    batch = min(recipe.batch, images)
-    if batch < group.count:
-        msg = f"{group.count} processes cannot share an update of {batch} images; "
-        raise RecipeError(msg + f"start {batch} at most")
-
-
-def chosen(asked: Asked, opened: SplitDataset, group: Processes, listener: Listener) -> Choice:
-    """The network for these images."""
-    classes = opened.dataset.classes
-    if asked.model is not None:
-        return choose_start(
-            asked.model,
-            asked.input,
-            asked.exits,
-            classes=classes,
-            pooled_exits=asked.pooled_exits,
-        )
-    if not asked.costs:
-        return choose_net(
-            asked.architecture,
-            asked.input,
-            asked.exits,
-            classes=len(classes),
-            short_side=opened.sizes.median,
-            gpu=asked.device.startswith("cuda"),
-            pooled_exits=asked.pooled_exits,
-        )
-    choice = choose_scaled(
-        asked.costs,
-        asked.architecture,
-        asked.input,
-        asked.exits,
-        classes=len(classes),
-        short_side=opened.sizes.median,
-        device=asked.device,
-        listener=listener,
-    )  # a time is not the same in every process: what the first one measured counts
-    return replace(choice, net=from_json(group.told(to_json(choice.net))))
-
-
-def counts(opened: SplitDataset) -> str:
-    """Images and classes in words."""
-    sets = opened.sets
-    return (
-        f"{len(opened.dataset.samples):,} images in {len(opened.dataset.classes)} classes; "
-        f"train {len(sets.train):,}, val {len(sets.val):,}, test {len(sets.test):,}"
-    )
-
-
-def facts(opened: SplitDataset, ready: LoadedSets) -> dict[str, Any]:
-    """What run.json says of the data."""
-    return {
-        "address": opened.address,
-        "fingerprint": opened.dataset.fingerprint(),
-        "classes": list(opened.dataset.classes),
-        "sets": {"train": len(ready.train), "val": len(ready.val), "test": len(ready.test)},
-        "rule": opened.sets.rule,
-        "unusable": len(ready.unusable),
-        **({"duplicate_groups": opened.duplicate_groups} if opened.duplicate_groups else {}),
-    }
+    with fast_cpu_settings(), explain_how_to_resume(session.folder):
+        config, state = run_training(session)
+        result = finish(session, config, state)
+        if session.processes.first:
+            write_report(session.folder, session.record, result, session.dataset)
+        return end(session, result)

@@ -10,6 +10,7 @@ from inceptionkit.catalog import architecture
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import Net, from_json, with_classes, with_input, with_pooled_exits
 
+COMPACT_SIDE = 128  # pixels; up to here the compact network is the default family
 SUFFIX = ".json"
 LARGEST_FILE = 16 * 2**20  # bytes; Inception-v3 takes 0.1 MiB
 
@@ -44,6 +45,22 @@ def find(
     if side is not None and net.image[1:] != (side, side):
         net = with_input(net, side)
     return net if classes is None else with_classes(net, classes)
+
+
+def family_member(name: str | None, side: int) -> Net:
+    """The network to scale: with the stem it has for such images, else its own.
+
+    Args:
+        name: of the architecture; chosen by `side` if None.
+        side: of the square input, pixels.
+    """
+    name = name or ("compact" if side <= COMPACT_SIDE else "googlenet:bn")
+    own = find(name)
+    try:
+        resized = find(name, side=side)
+    except SpecError:  # too small for its stem: others are tried
+        return own
+    return own if resized.trunk == own.trunk else resized
 
 
 def read(path: Path) -> Net:

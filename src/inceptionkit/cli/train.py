@@ -15,7 +15,7 @@ from inceptionkit.cli.options import Device, Json, PooledExits, Quiet, Workers
 if TYPE_CHECKING:
     from inceptionkit.training.run.finish import Finished
 
-BEGAN = monotonic()  # a time budget covers the whole command
+START_TIME = monotonic()  # a time budget covers the whole command
 
 
 def train(  # noqa: PLR0913 - the options of the verb
@@ -146,10 +146,10 @@ def train(  # noqa: PLR0913 - the options of the verb
             strict=strict,
             workers=workers,
             balance=balance,
-            find_rate=find_lr,
+            find_lr=find_lr,
             track=track,
             listener=heard,
-            began=BEGAN,
+            start_time=START_TIME,
         )
     tell(done, quiet=quiet, as_json=as_json)
 
@@ -176,7 +176,9 @@ def resume(
     from inceptionkit.cli.console import listener
 
     with listener(quiet=quiet, as_json=as_json) as heard:
-        done = go_on(run, allow_changed=allow_changed, workers=workers, listener=heard, began=BEGAN)
+        done = go_on(
+            run, allow_changed=allow_changed, workers=workers, listener=heard, start_time=START_TIME
+        )
     tell(done, quiet=quiet, as_json=as_json)
 
 

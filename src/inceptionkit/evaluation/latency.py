@@ -9,8 +9,11 @@ from statistics import median, quantiles
 import torch
 from torch import Tensor
 
-from inceptionkit.derive.design.budget import Timing
+from inceptionkit.derive import cost
+from inceptionkit.derive.design.budget import Timing, amount
 from inceptionkit.network import InceptionNet, build
+from inceptionkit.network.device import check_device, default_device
+from inceptionkit.progress import Listener
 from inceptionkit.spec import Net
 from inceptionkit.timing import TimingBudget, time_interleaved
 
@@ -39,6 +42,23 @@ def latency(net: Net, *, device: str = "cpu") -> Timing:
         runs=len(times),
         how=f"fp32, channels last, {where}",
     )
+
+
+class Clock:
+    """Measures how long the answer to one image takes, and reports it."""
+
+    def __init__(self, device: str | None, listener: Listener) -> None:
+        self.device = device or default_device()
+        self.listener = listener
+        check_device(self.device)
+
+    def __call__(self, net: Net) -> Timing:
+        """Time a network."""
+        timing = latency(net, device=self.device)
+        work, took = amount("macs", cost(net).answer.macs), amount("ms", timing.median_ms)
+        low, high = timing.quartiles_ms
+        self.listener.say(f"measured {work}: {took} ({amount('ms', low)} to {amount('ms', high)})")
+        return timing
 
 
 def _answer(model: InceptionNet, image: Tensor) -> None:

@@ -108,7 +108,7 @@ def settings(record: Record) -> dict[str, str]:
         **{key: str(value) for key, value in recipes.to_json(record.recipe).items()},
         "budget": ", ".join(f"{v:g} {k}" for k, v in asdict(record.budget).items()),
         "seed": f"{record.seed}",
-        "arithmetic": "" if execution is None else execution.says(),
+        "arithmetic": "" if execution is None else str(execution),
         **{f"version of {name}": version for name, version in record.versions.items()},
         "processor": str(record.machine.get("processor", "")),
     }

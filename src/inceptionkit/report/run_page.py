@@ -24,11 +24,10 @@ from inceptionkit.report.html import render
 from inceptionkit.spec import Net, with_exits
 from inceptionkit.training import recipe as recipes
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
-from inceptionkit.training.defaults import Suited
+from inceptionkit.training.defaults import AdaptedKey
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.choices import choose_start
-from inceptionkit.training.run.initial_weights import Start
+from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import FILE, Record, read_record
 
 OF_CROPS = ("area_low", "area_high", "aspect")  # `train` refuses them beside padding
@@ -72,7 +71,7 @@ def ended(folder: Path) -> tuple[Record, Mapping[str, Any]]:
     """
     record = read_record(folder)
     if record.result is None:
-        msg = f"{folder}: the run has not ended; finish it with `{folders.resuming(folder)}`"
+        msg = f"{folder}: the run has not ended; finish it with `{folders.how_to_resume(folder)}`"
         raise RunError(msg)
     return record, record.result
 
@@ -177,7 +176,7 @@ def data_facts(record: Record) -> dict[str, str]:
 
 def decisions(record: Record) -> list[str]:
     """What was chosen, and why."""
-    return [*record.reasons, record.arithmetic()]
+    return [*record.reasons, record.describe_execution()]
 
 
 def plans(record: Record) -> list[shown.PlanRow]:
@@ -253,7 +252,7 @@ def repeat(folder: Path, record: Record) -> str:
 def settings(record: Record, base: recipes.Recipe) -> list[str]:
     """What turns `base` into the recipe of a run, whatever would be chosen for the images."""
     recipe = record.recipe
-    same = [key for key in get_args(Suited) if getattr(recipe, key) == getattr(base, key)]
+    same = [key for key in get_args(AdaptedKey) if getattr(recipe, key) == getattr(base, key)]
     said = [*recipes.settings(recipe, base), *(f"{key}={getattr(recipe, key)}" for key in same)]
     refused = {*(OF_CROPS if recipe.padding else ()), *(OF_THE_MODEL if record.start else ())}
     return [setting for setting in said if setting.partition("=")[0] not in refused]
@@ -276,11 +275,11 @@ def network(folder: Path, record: Record) -> list[str]:
     return ["--arch", str(folder / FILE)]
 
 
-def pooled(start: Start, net: Net, classes: tuple[str, ...]) -> list[str]:
+def pooled(start: InitialWeights, net: Net, classes: tuple[str, ...]) -> list[str]:
     """The option that lets exits average over the whole grid, where those of the model did not."""
     after = [exit_.after for exit_ in net.exits]
     try:
-        one = choose_start(start.model, net.image[1], after, classes=classes)
+        one, _, _ = choose_start(start.model, net.image[1], after, classes=classes)
     except SpecError:  # such exits have no room at this input
         return ["--pooled-exits"]
     except InceptionError:  # the model is gone, and the command with it

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
 from inceptionkit.training.optim import moments, set_moments
-from inceptionkit.training.state import Job, State, new_state
+from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
 DIGEST = 64  # hexadecimal digits of SHA-256 that lead the file
 
@@ -27,17 +27,17 @@ DIGEST = 64  # hexadecimal digits of SHA-256 that lead the file
 class Restored:
     """A state read back, and what was wrong with newer ones."""
 
-    state: State
+    state: TrainState
     found: Path | None  # the checkpoint it is from; None if it is the first state of a run
     complaints: tuple[str, ...]
 
 
-def save_state(folder: Path, state: State) -> Path:
+def save_state(folder: Path, state: TrainState) -> Path:
     """Write `state`; of the other files the newest before it that is whole is kept.
 
     The file is the SHA-256 of what follows, then safetensors: "model.", "average." and, where val
-    loss decides, "best." followed by the names of the state dict; "optimiser." followed by what is
-    remembered of each parameter and its name.
+    loss decides, "best." followed by the names of the state dict; "optimizer." followed by the
+    kind of state and the name of each parameter.
 
     Raises:
         WriteError: the disk is full, or cannot be written; earlier checkpoints are whole.
@@ -46,7 +46,7 @@ def save_state(folder: Path, state: State) -> Path:
         "model": state.model.state_dict(),
         "average": state.average.state_dict(),
         "best": {} if state.best is None else state.best.state_dict(),
-        "optimiser": moments(state.optimiser, state.model),
+        "optimizer": moments(state.optimizer, state.model),
     }
     tensors = {
         f"{group}.{name}": value.detach().cpu().contiguous()
@@ -64,11 +64,11 @@ def save_state(folder: Path, state: State) -> Path:
     body = save(tensors, metadata={"state": json.dumps(facts)})
     path = folder / f"step-{state.step:09d}.safetensors"
     write_whole(path, sha256(body).encode() + body)
-    keep_two(folder, path)
+    _keep_two(folder, path)
     return path
 
 
-def keep_two(folder: Path, newest: Path) -> None:
+def _keep_two(folder: Path, newest: Path) -> None:
     """Keep a checkpoint and the whole one before it.
 
     What is later is damaged, or the run would have gone on from it.
@@ -101,17 +101,17 @@ def is_whole(path: Path) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest().encode() == digest
 
 
-def restore(folder: Path, job: Job) -> Restored:
+def restore(folder: Path, config: TrainConfig) -> Restored:
     """Read the newest checkpoint that is whole; the first weights if there is none.
 
     Raises:
         RunError: there are checkpoints, and none is whole.
     """
     complaints: list[str] = []
-    found, state = checkpoints(folder), new_state(job)
+    found, state = checkpoints(folder), new_state(config)
     for path in found:
         try:
-            read_state(path, state)
+            _read_state(path, state)
         except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
             complaints.append(f"{path} is damaged ({error}); the one before it is used")
         else:
@@ -122,7 +122,7 @@ def restore(folder: Path, job: Job) -> Restored:
     return Restored(state, None, ())
 
 
-def read_state(path: Path, state: State) -> None:
+def _read_state(path: Path, state: TrainState) -> None:
     """Read one checkpoint into the first state of its run.
 
     Raises:
@@ -134,12 +134,12 @@ def read_state(path: Path, state: State) -> None:
     body = path.read_bytes()[DIGEST:]
     tensors = load(body)
     facts: dict[str, Any] = json.loads(metadata(body)["state"])
-    fill(state.model, "model.", tensors)
-    fill(state.average, "average.", tensors)
-    if part("best.", tensors):
+    _fill(state.model, "model.", tensors)
+    _fill(state.average, "average.", tensors)
+    if _part("best.", tensors):
         state.best = copy.deepcopy(state.average)
-        fill(state.best, "best.", tensors)
-    set_moments(state.optimiser, state.model, part("optimiser.", tensors))
+        _fill(state.best, "best.", tensors)
+    set_moments(state.optimizer, state.model, _part("optimizer.", tensors))
     state.scaler.load_state_dict(facts["scaler"])
     state.step, state.loss_sum = facts["step"], facts["loss_sum"]
     state.usual_norm = facts["usual_norm"]
@@ -153,11 +153,11 @@ def metadata(body: bytes) -> dict[str, str]:
     return found
 
 
-def part(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _part(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Tensors whose name begins with `prefix`, without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def fill(model: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> None:
+def _fill(model: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> None:
     """Load the tensors under `prefix` into `model`; every name must be there."""
-    model.load_state_dict(part(prefix, tensors))
+    model.load_state_dict(_part(prefix, tensors))

@@ -1,4 +1,4 @@
-"""Suspected label errors: images whose label models that never saw them do not believe."""
+"""Suspected label errors: images whose label a model that never saw them disagrees with."""
 
 from __future__ import annotations
 
@@ -19,25 +19,24 @@ from inceptionkit.data.rng import uniform
 from inceptionkit.errors import DataError
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.machine import cores
+from inceptionkit.network.device import default_device
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
-from inceptionkit.training.defaults import choose_recipe
-from inceptionkit.training.execution import candidates, choose, default_device
-from inceptionkit.training.loop import train as updates
-from inceptionkit.training.probe import probe, time_evaluation
-from inceptionkit.training.process_settings import tuned
-from inceptionkit.training.run.choices import choose_net, input_side
+from inceptionkit.training.autotune import candidates, fastest, time_evaluation, time_steps
+from inceptionkit.training.defaults import choose_net, choose_recipe, input_side
+from inceptionkit.training.loop import train
+from inceptionkit.training.process_settings import fast_cpu_settings
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import Job, new_state
+from inceptionkit.training.state import TrainConfig, new_state
 
 EPOCHS = 15  # of each short training
 SIDE = 64  # pixels: largest input, for what label is wrong shows at a small size
-FOLLOWED = 64  # held-out images that are scored after each epoch, which the loop asks for
+VALIDATED = 64  # held-out images that are scored after each epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An image whose label a held-out model does not believe."""
+    """An image whose label a held-out model disagrees with."""
 
     index: int  # of the sample
     label: int  # as given
@@ -60,7 +59,7 @@ class Doubt:
 def suspected(
     found: Scan, groups: Sequence[Group], *, folds: int, seed: int, listener: Listener
 ) -> tuple[Doubt, ...]:
-    """Images whose label the model that did not train on them would not give, worst first.
+    """Images whose out-of-fold prediction disagrees with their label, least likely label first.
 
     The worst is the one whose label has the least probability: that finds more flipped labels than
     the margin to the guess, or thresholds for each class (docs/check.md).
@@ -70,7 +69,7 @@ def suspected(
         groups: near-duplicates, which stay in one fold.
         folds: how many trainings; each leaves out another share of the images.
         seed: of the folds and the trainings.
-        listener: hears how long it will take, and how far it is.
+        listener: is told how long it will take, and how far it is.
 
     Raises:
         DataError: there are not two classes, or fewer images than folds.
@@ -103,19 +102,19 @@ def out_of_fold(
     Raises:
         DataError: as `suspected` does.
     """
-    template = _job(found, folds, seed, listener)
+    template = _base_config(found, folds, seed, listener)
     fold = fold_numbers(found, groups, folds=folds, seed=seed)
     answers = np.zeros((len(fold), len(found.dataset.classes)), np.float32)
-    with tuned():
-        template = _announced(template, folds, listener)
+    with fast_cpu_settings():
+        template = _timed(template, folds, listener)
         torch.set_num_threads(template.execution.threads)
         for number in range(folds):
             held_out = np.flatnonzero(fold == number)
             others = _subset(_resident(template, found), np.flatnonzero(fold != number))
-            val = _subset(template.val, held_out[:FOLLOWED])
-            job = _balanced(replace(template, val=val), others, answers.shape[1])
+            val = _subset(template.val, held_out[:VALIDATED])
+            config = _balanced(replace(template, val=val), others, answers.shape[1])
             answers[held_out] = _fold(
-                job, template.val.pixels[torch.from_numpy(held_out)], number, folds, listener
+                config, template.val.pixels[torch.from_numpy(held_out)], number, folds, listener
             )
     return answers
 
@@ -136,14 +135,14 @@ def fold_numbers(
     return numbers
 
 
-def _job(found: Scan, folds: int, seed: int, listener: Listener) -> Job:
+def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> TrainConfig:
     """A short training on all images; the folds take parts of it."""
     dataset, usable = found.dataset, found.usable
     present = np.unique(dataset.samples.labels[usable])
     if len(present) < 2 or len(usable) < 2 * folds:
         msg = (
             f"{dataset.address}: {len(usable)} usable images of {len(present)} classes are too few "
-            f"for {folds} folds; add images, or go without --folds"
+            f"for {folds} folds; add images, or leave out --folds"
         )
         raise DataError(msg)
     sets = Sets(train=usable, val=usable, test=usable[:0], rule="every image is held out once")
@@ -156,11 +155,11 @@ def _job(found: Scan, folds: int, seed: int, listener: Listener) -> Job:
     recipe, _ = choose_recipe(opened, choice.net, [f"epochs={EPOCHS}"])
     preprocessing = Preprocessing(size=side)
     ready = load_sets(opened, preprocessing, workers=cores(), strict=False, listener=listener)
-    ways = candidates(default_device(), torch.get_num_threads())
-    return Job(
+    executions = candidates(default_device(), torch.get_num_threads())
+    return TrainConfig(
         net=choice.net,
         recipe=recipe,
-        execution=ways[0],
+        execution=executions[0],
         preprocessing=preprocessing,
         train=ready.train,
         val=ready.val,
@@ -168,55 +167,58 @@ def _job(found: Scan, folds: int, seed: int, listener: Listener) -> Job:
     )
 
 
-def _resident(job: Job, found: Scan) -> Images:
+def _resident(config: TrainConfig, found: Scan) -> Images:
     """The training images, which must be in memory."""
-    if isinstance(job.train, Images):
-        return job.train
+    if isinstance(config.train, Images):
+        return config.train
     msg = (
         f"{found.dataset.address}: memory does not hold its images, as --folds needs; give fewer, "
-        "or go without --folds"
+        "or leave out --folds"
     )
     raise DataError(msg)
 
 
-def _announced(job: Job, folds: int, listener: Listener) -> Job:
-    """The job in its fastest arithmetic, after saying how long all of it will take."""
-    ways = candidates(job.execution.device, job.execution.threads)
-    best = choose(probe(job, ways))
-    job = replace(job, execution=best.execution)
-    steps = job.recipe.epochs * (job.steps_per_epoch * (folds - 1) // folds)
-    scoring = time_evaluation(job, new_state(job)) * (len(job.val) / folds + FOLLOWED * EPOCHS)
+def _timed(config: TrainConfig, folds: int, listener: Listener) -> TrainConfig:
+    """The config with its fastest execution, after reporting how long all of it will take."""
+    executions = candidates(config.execution.device, config.execution.threads)
+    best = fastest(time_steps(config, executions))
+    config = replace(config, execution=best.execution)
+    steps = config.recipe.epochs * (config.steps_per_epoch * (folds - 1) // folds)
+    scoring = time_evaluation(config, new_state(config)) * (
+        len(config.val) / folds + VALIDATED * EPOCHS
+    )
     minutes = folds * (steps * best.step_seconds + scoring) / 60
     listener.say(
-        f"label errors: {folds} trainings of {job.recipe.epochs} epochs at "
-        f"{job.preprocessing.size} px, about {max(1, round(minutes))} min"
+        f"label errors: {folds} trainings of {config.recipe.epochs} epochs at "
+        f"{config.preprocessing.size} px, about {max(1, round(minutes))} min"
     )
-    return job
+    return config
 
 
 def _fold(
-    job: Job, pixels: torch.Tensor, number: int, folds: int, listener: Listener
+    config: TrainConfig, pixels: torch.Tensor, number: int, folds: int, listener: Listener
 ) -> NDArray[np.float32]:
     """Train on one fold's images and answer the others, (images, classes)."""
-    state = new_state(job)
-    steps = job.recipe.epochs * job.steps_per_epoch
+    state = new_state(config)
+    steps = config.recipe.epochs * config.steps_per_epoch
     plan = Plan(
         step=0, steps=steps, progress=0.0, images_per_second=0.0, seconds_left=None, why="a fold"
     )
-    for _ in updates(job, state, [plan]):
+    state.plans.append(plan)
+    for _ in train(config, state):
         done = number * steps + state.step
         listener.progress(
-            Progress(what="label errors", done=done, total=folds * steps, unit="updates")
+            Progress(what="label errors", done=done, total=folds * steps, unit="steps")
         )
-    return predict_all_exits(state.average, pixels, job.preprocessing)["main"]
+    return predict_all_exits(state.average, pixels, config.preprocessing)["main"]
 
 
-def _balanced(job: Job, images: Images, classes: int) -> Job:
-    """The job with these images to train on, balanced as its recipe says."""
-    train, weights = balance(job.recipe.balance, images, classes)
+def _balanced(config: TrainConfig, images: Images, classes: int) -> TrainConfig:
+    """The config with these images to train on, balanced as its recipe says."""
+    train, weights = balance(config.recipe.balance, images, classes)
     if weights is not None:
-        weights = weights.to(job.execution.device, job.execution.dtype)
-    return replace(job, train=train, class_weights=weights)
+        weights = weights.to(config.execution.device, config.execution.dtype)
+    return replace(config, train=train, class_weights=weights)
 
 
 def _subset(images: Images, places: NDArray[np.int64]) -> Images:

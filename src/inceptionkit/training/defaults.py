@@ -1,37 +1,187 @@
-"""Suiting a recipe to the images: what the user left open of it."""
+"""What the user left open, chosen for the images: the architecture, its input, and the recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit.catalog.files import family_member, find
 from inceptionkit.data.loading.sampling import choose_balance, class_counts
 from inceptionkit.data.loading.sets import SplitDataset
 from inceptionkit.derive import tensors
+from inceptionkit.derive.describe import left_out
+from inceptionkit.derive.design.timed import scaled
 from inceptionkit.errors import RecipeError, SpecError
-from inceptionkit.spec import Net, with_input
+from inceptionkit.evaluation.latency import Clock
+from inceptionkit.progress import Listener
+from inceptionkit.spec import (
+    Net,
+    classes_of,
+    with_classes,
+    with_exits,
+    with_input,
+    with_pooled_exits,
+)
 from inceptionkit.training.freezing import check_frozen
 from inceptionkit.training.recipe import MODERN, Recipe, override
 from inceptionkit.training.recipes import OURS
 from inceptionkit.training.state import SMALL_CROP
+
+SIDES = (32, 48, 64, 96, 128)  # inputs of the compact network
+LARGE_IMAGES = 192  # pixels: short side from which GoogLeNet's input is worth its cost on a GPU
 
 SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop then, share
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
 SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
 
-Suited: TypeAlias = Literal[
+AdaptedKey: TypeAlias = Literal[
     "mirror", "area_low", "crop_side", "small_crops", "balance", "batch", "mixup"
 ]  # what of a recipe suits some images and not others
+
+
+@dataclass(frozen=True, slots=True)
+class NetChoice:
+    """A network and why it was chosen."""
+
+    net: Net
+    reasons: tuple[str, ...] = ()
+
+
+def choose_net(  # noqa: PLR0913 - what is asked, what is known
+    name: str | Net | None,
+    side: int | None,
+    exits: Sequence[str] | None = None,
+    *,
+    classes: int,
+    short_side: int,
+    gpu: bool,
+    pooled_exits: bool = False,
+) -> NetChoice:
+    """Take the network asked for, or the one that suits the images.
+
+    Args:
+        name: of the architecture, or a spec; None to choose.
+        side: of the input, pixels, None to choose.
+        exits: blocks to attach exits to; None for those of the architecture.
+        classes: of the data.
+        short_side: median over the images, pixels.
+        gpu: whether training runs on one.
+        pooled_exits: whether exits get global-average-pooling heads, so that any input works.
+
+    Raises:
+        UnknownNameError, SpecError: as `find` and `with_exits` raise.
+    """
+    if isinstance(name, Net):
+        return with_chosen_exits(refit(name, side, classes, pooled=pooled_exits), name, exits)
+    name, side, reasons = _default_net(name, side, short_side, gpu=gpu)
+    net = find(name, classes=classes, side=side, pooled_exits=pooled_exits)
+    return with_chosen_exits(net, find(name), exits, reasons)
+
+
+def choose_scaled(  # noqa: PLR0913 - what is asked, what is known, who hears
+    costs: Sequence[str],
+    name: str | Net | None,
+    side: int | None,
+    exits: Sequence[str] | None = None,
+    *,
+    classes: int,
+    short_side: int,
+    device: str,
+    listener: Listener,
+) -> NetChoice:
+    """Scale the network asked for, or the one that suits the images, to what it may cost to run.
+
+    Args:
+        costs: one or more, as `scaled` takes them.
+        name: of the architecture, or a spec; None to choose.
+        side: of the input, pixels, None to choose.
+        exits: blocks to attach exits to; None for those of the architecture.
+        classes: of the data.
+        short_side: median over the images, pixels.
+        device: where training runs, and a time is measured.
+        listener: is told what is measured.
+
+    Raises:
+        UnknownNameError, SpecError: as `scaled` and `with_exits` raise.
+    """
+    reasons: list[str] = []
+    if isinstance(name, Net):
+        member, side = name, side or name.image[1]
+    else:
+        name, side, reasons = _default_net(name, side, short_side, gpu=device.startswith("cuda"))
+        member = family_member(name, side)
+    clock = partial(Clock, device, listener)
+    design = scaled(member, costs, side=side, classes=classes, clock=clock)
+    takes = [f"scaled from {design.family.name}: {sentence}" for sentence in design.takes]
+    return with_chosen_exits(design.net, design.net, exits, [*reasons, *takes, *design.reasons])
+
+
+def refit(net: Net, side: int | None, classes: int, *, pooled: bool) -> Net:
+    """The network for other classes and, where they are asked for, another input and exits."""
+    net = with_classes(with_pooled_exits(net) if pooled else net, classes)
+    return net if side is None or net.image[1:] == (side, side) else with_input(net, side)
+
+
+def with_chosen_exits(
+    net: Net, own: Net, exits: Sequence[str] | None, reasons: Sequence[str] = ()
+) -> NetChoice:
+    """The choice of `net`, which is `own` refitted, with other exits where they were asked for.
+
+    Raises:
+        SpecError: it does not take square RGB images, or has no classifier.
+    """
+    if exits is not None:
+        net = with_exits(net, exits)
+    elif missing := left_out(own, net):
+        reasons = [*reasons, missing]
+    channels, height, width = net.image
+    if channels != 3 or height != width:
+        msg = (
+            f"{net.name}: reads {channels}x{height}x{width}, but images come square and RGB; "
+            "choose another architecture"
+        )
+        raise SpecError(msg)
+    classes_of(net)
+    return NetChoice(net, tuple(reasons))
+
+
+def input_side(name: str, short_side: int) -> int:
+    """The architecture's own input; of the compact network the nearest of its sides."""
+    if name != "compact":
+        return find(name).image[1]
+    return min(SIDES, key=lambda side: (abs(side - short_side), side))
+
+
+def _default_net(
+    name: str | None, side: int | None, short_side: int, *, gpu: bool
+) -> tuple[str, int, list[str]]:
+    """Architecture and input, and why they were chosen where they were not asked for."""
+    reasons: list[str] = []
+    if name is None:
+        large = gpu and short_side >= LARGE_IMAGES and (side is None or side > SIDES[-1])
+        name = "googlenet:bn" if large or (side or 0) > 2 * SIDES[-1] else "compact"
+        why = "made for images of 32 to 128 px"
+        if name != "compact":
+            why = f"the images are large ({short_side} px)"
+        elif short_side > SIDES[-1] and not gpu:
+            why = "made for 32 to 128 px, and without a GPU a larger input is slow"
+        reasons.append(f"architecture {name}: {why}")
+    if side is None:
+        side = input_side(name, short_side)
+        reasons.append(f"input {side}x{side}: the images are {short_side} px (median short side)")
+    return name, side, reasons
 
 
 def choose_recipe(
     opened: SplitDataset, net: Net, settings: Sequence[str], base: Recipe = MODERN
 ) -> tuple[Recipe, tuple[str, ...]]:
-    """A recipe, suited to the images, with the user's settings on top.
+    """A recipe adapted to the images, with the user's settings on top.
 
     Args:
         opened: the images.
@@ -47,25 +197,27 @@ def choose_recipe(
         RecipeError: as `override` raises, training crops of that side do not fit the network or
             their padding, or it freezes up to a block which the network does not have.
     """
-    asked, own = {setting.partition("=")[0] for setting in settings}, override(base, settings)
-    suited = {
+    given, own = {setting.partition("=")[0] for setting in settings}, override(base, settings)
+    adapted = {
         key: found
-        for key, found in suit(opened, net).items()
-        if key not in asked and goes_with(own, f"{key}={found[0]}")
+        for key, found in adapt_recipe(opened, net).items()
+        if key not in given and _is_compatible(own, f"{key}={found[0]}")
     }
     if base not in OURS:
-        suited = {
-            key: found for key, found in suited.items() if key == "mirror" and base.mirror != "none"
+        adapted = {
+            key: found
+            for key, found in adapted.items()
+            if key == "mirror" and base.mirror != "none"
         }
-    changes = [f"{key}={value}" for key, (value, _) in suited.items()]
-    reasons = tuple(f"{key}={value}: {why}" for key, (value, why) in suited.items())
+    changes = [f"{key}={value}" for key, (value, _) in adapted.items()]
+    reasons = tuple(f"{key}={value}: {why}" for key, (value, why) in adapted.items())
     recipe = override(base, [*changes, *settings])
-    check_crops(net, recipe)
+    _check_crops(net, recipe)
     check_frozen(net, recipe)
     return recipe, reasons
 
 
-def goes_with(recipe: Recipe, setting: str) -> bool:
+def _is_compatible(recipe: Recipe, setting: str) -> bool:
     """Whether a recipe may have a setting: what was asked for may leave it no room."""
     try:
         override(recipe, [setting])
@@ -74,19 +226,19 @@ def goes_with(recipe: Recipe, setting: str) -> bool:
     return True
 
 
-def suit(opened: SplitDataset, net: Net) -> dict[Suited, tuple[str, str]]:
+def adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[str, str]]:
     """Settings that suit the images: key -> value and why."""
-    found: dict[Suited, tuple[str, str]] = {}
+    found: dict[AdaptedKey, tuple[str, str]] = {}
     side = net.image[1]
     if not opened.dataset.allows_flip:
-        found["mirror"] = ("none", "a mirrored image of these classes means something else")
+        found["mirror"] = ("none", "flipping would change the meaning of these classes")
     if side <= SMALL:
         found["area_low"] = (f"{SMALL_AREA}", f"a smaller part of {side} px shows too little")
     elif side >= ENOUGH and same_weights(net, CROP_SIDE):
         why = "crops enlarge what they show, so that in training a smaller side does"
         found["crop_side"] = (f"{CROP_SIDE}", why)
         if same_weights(net, CROP_SIDE * SMALL_CROP):
-            why = "crops of two thirds the side teach as much at first, in less than half the time"
+            why = "crops of two thirds the side are as good early on, and more than twice as fast"
             found["small_crops"] = (f"{SMALL_CROPS}", why)
     how, why = choose_balance(train_counts(opened))
     if how != "none":
@@ -98,7 +250,7 @@ def suit(opened: SplitDataset, net: Net) -> dict[Suited, tuple[str, str]]:
     return found
 
 
-def check_crops(net: Net, recipe: Recipe) -> None:
+def _check_crops(net: Net, recipe: Recipe) -> None:
     """Refuse training crops of a side that the network, or their padding, does not fit.
 
     Raises:

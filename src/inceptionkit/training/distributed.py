@@ -36,13 +36,13 @@ class Processes:
         """Whether this one decides, writes and speaks."""
         return self.rank == 0
 
-    def part(self, count: int, *, whole: int = 1) -> slice:
+    def shard(self, count: int, *, whole: int = 1) -> slice:
         """This process's share of `count` things, kept together in pieces of `whole`."""
         pieces = -(-count // whole)
         begin, end = (pieces * rank // self.count * whole for rank in (self.rank, self.rank + 1))
         return slice(min(begin, count), min(end, count))
 
-    def total(self, values: Tensor) -> Tensor:
+    def all_reduce(self, values: Tensor) -> Tensor:
         """The sum over all processes; on the CPU."""
         if self.count == 1:
             return values
@@ -50,38 +50,41 @@ class Processes:
         distributed.all_reduce(values)
         return values
 
-    def any(self, *wishes: bool) -> tuple[bool, ...]:
-        """For each wish whether any process has it; all get the same answer."""
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """For each flag whether it is set in any process; the same in all of them."""
         if self.count == 1:
-            return wishes
-        return tuple(bool(n) for n in self.total(torch.tensor(wishes, dtype=torch.int64)).tolist())
+            return flags
+        counts = self.all_reduce(torch.tensor(flags, dtype=torch.int64))
+        return tuple(bool(count) for count in counts.tolist())
 
-    def told(self, value: Any, *, by: int = 0) -> Any:  # noqa: ANN401 - JSON
-        """What one process has, of plain JSON types; what the others have is ignored."""
+    def broadcast_json(self, value: Any, *, source: int = 0) -> Any:  # noqa: ANN401 - JSON
+        """The value that one process has, of plain JSON types."""
         if self.count == 1:
             return value
         text = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
         length = torch.tensor([len(text)])
-        distributed.broadcast(length, by)
-        sent = text if self.rank == by else torch.empty(int(length), dtype=torch.uint8)
-        distributed.broadcast(sent, by)
+        distributed.broadcast(length, source)
+        sent = text if self.rank == source else torch.empty(int(length), dtype=torch.uint8)
+        distributed.broadcast(sent, source)
         return json.loads(sent.numpy().tobytes())
 
-    def all_told(self, values: list[Any]) -> list[Any]:
-        """What all processes have, of plain JSON types, one list after the other."""
-        return [value for rank in range(self.count) for value in self.told(values, by=rank)]
+    def gather_json(self, values: list[Any]) -> list[Any]:
+        """The values of all processes, of plain JSON types, one list after the other."""
+        ranks = range(self.count)
+        return [one for rank in ranks for one in self.broadcast_json(values, source=rank)]
 
-    def agree(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast_tensors(self, tensors: Sequence[Tensor]) -> None:
         """Give tensors the values that they have in the first process."""
         if self.count > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
 
-    def joined(self, rows: Tensor, count: int, *, whole: int) -> Tensor:
-        """All rows, where each process has those of its `part(count, whole=whole)`."""
+    def all_gather_rows(self, rows: Tensor, count: int, *, whole: int) -> Tensor:
+        """All rows, where each process has those of its `shard(count, whole=whole)`."""
         if self.count == 1:
             return rows
-        parts = [Processes(rank, self.count).part(count, whole=whole) for rank in range(self.count)]
+        ranks = range(self.count)
+        parts = [Processes(rank, self.count).shard(count, whole=whole) for rank in ranks]
         longest = max(part.stop - part.start for part in parts)
         mine = rows.new_zeros((longest, *rows.shape[1:]))
         mine[: len(rows)] = rows
@@ -90,7 +93,7 @@ class Processes:
         found = zip(everyone, parts, strict=True)
         return torch.cat([rows[: part.stop - part.start] for rows, part in found])
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Wait until every process is here."""
         if self.count > 1:
             distributed.barrier()
@@ -104,20 +107,20 @@ class Processes:
         if self.count == 1:
             return model
         if torch.device(device).type == "cuda":
-            synchronise_norms(model)
+            synchronize_norms(model)
         wrapped = DistributedDataParallel(model)
         warm_up(wrapped, model)
         return wrapped
 
 
-def synchronise_norms(module: nn.Module) -> None:
-    """Put synchronised batch norms, with the same tensors, in the place of plain ones.
+def synchronize_norms(module: nn.Module) -> None:
+    """Put synchronized batch norms, with the same tensors, in the place of plain ones.
 
     Torch's own conversion fails where a norm has no gamma.
     """
     for name, child in module.named_children():
         if not isinstance(child, nn.BatchNorm2d):
-            synchronise_norms(child)
+            synchronize_norms(child)
             continue
         norm = nn.SyncBatchNorm(child.num_features, eps=child.eps, momentum=child.momentum)
         if isinstance(child, BatchNormWithoutGamma):
@@ -135,9 +138,9 @@ def synchronise_norms(module: nn.Module) -> None:
 def warm_up(wrapped: nn.Module, model: InceptionNet) -> None:
     """Run black images forth and back, and leave no trace in the model.
 
-    After its first backward pass torch sorts the gradients anew by when they are ready. Were that
-    pass an update, a resumed run would add its next gradients in another order than the run that
-    was not interrupted, and end with other bytes.
+    After its first backward pass torch sorts the gradients by when they are ready. Were that pass a
+    step, a resumed run would add its next gradients in another order than the run that was not
+    interrupted, and end with other bytes.
     """
     buffers = [buffer.clone() for buffer in model.buffers()]
     images = next(model.parameters()).new_zeros((2, *model.spec.image))
@@ -149,7 +152,7 @@ def warm_up(wrapped: nn.Module, model: InceptionNet) -> None:
         buffer.copy_(before)
 
 
-ALONE = Processes()
+SINGLE_PROCESS = Processes()
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> bool:
@@ -175,7 +178,7 @@ def take_gpu(device: str) -> None:
     torch.cuda.set_device(local)
 
 
-def join(backend: str) -> None:
+def _join(backend: str) -> None:
     """Meet the other processes.
 
     Where torchrun started them again after one was lost, its store still holds the addresses of
@@ -195,9 +198,9 @@ def processes(device: str) -> Iterator[Processes]:
         TrainingError: another process was lost.
     """
     if not launched():
-        yield ALONE
+        yield SINGLE_PROCESS
         return
-    join("cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo")
+    _join("cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo")
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())
     except RuntimeError as error:

@@ -12,27 +12,26 @@ from inceptionkit.network import InceptionNet
 from inceptionkit.training.recipe import Recipe
 
 
-def floats(model: nn.Module) -> list[Tensor]:
-    """Every parameter and every running statistic, in a fixed order."""
+def _float_tensors(model: nn.Module) -> list[Tensor]:
     state = model.state_dict(keep_vars=True).values()
     return [value.detach() for value in state if value.is_floating_point()]
 
 
 @torch.no_grad()
-def move(average: nn.Module, model: nn.Module, share: float) -> None:
-    """Move `average` by a `share` of its way to `model`, running statistics included."""
-    torch._foreach_lerp_(floats(average), floats(model), share)
+def update_ema(average: nn.Module, model: nn.Module, weight: float) -> None:
+    """Move `average` by a share `weight` of its way to `model`, running statistics included."""
+    torch._foreach_lerp_(_float_tensors(average), _float_tensors(model), weight)
 
 
-def due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
-    """The updates that the average is to take in now, counted from 0; none if it is to wait.
+def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
+    """The steps that the average is to take in now, counted from 0; none if it is to wait.
 
-    It moves after every `average_every` updates of the run, and at the end of each epoch.
+    It moves after every `average_every` steps of the run, and at the end of each epoch.
 
     Args:
         recipe: says how often.
-        first: update of the epoch.
-        done: updates, of the run.
+        first: step of the epoch.
+        done: steps, of the run.
         last: whether the epoch, or the run, ends here.
     """
     every = recipe.average_every
@@ -40,26 +39,24 @@ def due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
     return range(begun, done) if last or done % every == 0 else range(0)
 
 
-def joint_share(recipe: Recipe, updates: Iterable[int], *, steps: int) -> float:
-    """By which share of its way the average moves to the weights, for several updates at once.
+def ema_weight(recipe: Recipe, due: Iterable[int], *, steps: int) -> float:
+    """By which share of its way the average moves to the weights, for several steps at once.
 
     The weights after the last of them stand for those after each: 1 - (1 - share) (1 - share) ...
+
+    Args:
+        recipe: says which average.
+        due: steps, each the number of those before it.
+        steps: of the run, as far as it is planned.
 
     Sources:
         pycls averages so: `EMA_UPDATE_PERIOD` of its `update_model_ema`.
     """
-    kept = (1.0 - step_share(recipe, step=step, steps=steps) for step in updates)
-    return 1.0 - math.prod(kept)
+    return 1.0 - math.prod(1.0 - step_weight(recipe, step=step, steps=steps) for step in due)
 
 
-def step_share(recipe: Recipe, *, step: int, steps: int) -> float:
-    """By which share of its way to the weights the average moves after an update.
-
-    Args:
-        recipe: says which average.
-        step: updates done before this one.
-        steps: of the run, as far as it is planned.
-    """
+def step_weight(recipe: Recipe, *, step: int, steps: int) -> float:
+    """The same for the one step after `step` others."""
     if recipe.polyak is not None:
         return polyak(step, begin=round((1.0 - recipe.polyak) * steps))
     decay = recipe.ema_decay
@@ -81,7 +78,7 @@ def moving(step: int, *, decay: float) -> float:
 
 
 def polyak(step: int, *, begin: int) -> float:
-    """Of the equal mean over all weights from update `begin` on; before, the weights themselves.
+    """Of the equal mean over all weights from step `begin` on; before, the weights themselves.
 
     Sources:
         Polyak and Juditsky 1992, doi:10.1137/0330046; GoogLeNet's final weights are such a mean

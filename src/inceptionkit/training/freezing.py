@@ -65,7 +65,7 @@ def train_mode(model: InceptionNet, recipe: Recipe) -> None:
 
 
 def set_norm_decay(model: nn.Module, recipe: Recipe) -> None:
-    """Set how much of its running statistics each batch norm keeps at an update."""
+    """Set how much of its running statistics each batch norm keeps at a step."""
     if recipe.norm_decay is None:
         return
     for part in model.modules():

@@ -1,4 +1,4 @@
-"""Watching a run: a loss that is no number, a gradient that explodes, ReLUs that never fire."""
+"""Health of a run: a loss that is not finite, a gradient that explodes, ReLUs that never fire."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from torch import Tensor, nn
 from inceptionkit.errors import TrainingError
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.training.recipe import MODERN
-from inceptionkit.training.state import Job, State
+from inceptionkit.training.state import TrainConfig, TrainState
 
 EXPLODING = 1e4  # times the usual norm of the gradient: noise stays far below
-SETTLED = 100  # updates after which the usual norm is known
-MEMORY = 0.98  # of the usual norm, per update
-LOOKED_AT = 64  # images that tell whether a ReLU fires
+SETTLED = 100  # steps after which the usual norm is known
+NORM_MEMORY = 0.98  # of the usual norm, per step
+PROBED_IMAGES = 64  # that show whether a ReLU fires
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """What is to be read of an update; on a GPU it may not be computed yet."""
+class PendingStep:
+    """A step whose numbers are not read yet; on a GPU they may not be computed yet."""
 
-    step: int  # number of the update, from 1
+    step: int  # number of the step, from 1
     loss: Tensor  # this process's part of it
     norm: Tensor  # of the gradient, before it was clipped
     lr: float
@@ -34,8 +34,8 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What was read of an update."""
+class StepResult:
+    """The numbers of a step."""
 
     step: int
     loss: float
@@ -51,57 +51,52 @@ def gradient_norm(model: nn.Module) -> Tensor:
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     if not all(gradient.is_cpu for gradient in gradients):
         return nn.utils.get_total_norm(gradients)
-    vectors = [as_vector(gradient) for gradient in gradients]
+    vectors = [  # in the order in which they lie in memory, whichever layout they have
+        g.flatten() if g.is_contiguous() else g.movedim(1, -1).flatten() for g in gradients
+    ]
     return torch.stack([vector.dot(vector) for vector in vectors]).sum().sqrt()
 
 
-def as_vector(values: Tensor) -> Tensor:
-    """All values in the order in which they lie in memory, whichever layout they have."""
-    return values.flatten() if values.is_contiguous() else values.movedim(1, -1).flatten()
-
-
-def read(watched: Watched, job: Job, state: State) -> Done:
-    """Read an update, and look whether the run can go on.
+def check_step(pending: PendingStep, config: TrainConfig, state: TrainState) -> StepResult:
+    """Read the numbers of a step, and check that the run can go on.
 
     Raises:
         TrainingError: the loss or the gradient is infinite or not a number, or the gradient is ten
             thousand times as long as usual and nothing clips it.
     """
-    loss, norm = float(job.processes.total(watched.loss)), float(watched.norm)
+    loss, norm = float(config.processes.all_reduce(pending.loss)), float(pending.norm)
     if not np.isfinite(loss):
-        raise TrainingError(advice("the loss is not finite", watched, job))
+        raise TrainingError(_advice("the loss is not finite", pending, config))
     usual = state.usual_norm
     if np.isfinite(norm):
-        if explodes(norm, usual, watched.step) and job.recipe.clip is None:
-            what = f"the gradient's norm is {norm:.3g}, which usually is {usual:.3g}"
-            raise TrainingError(advice(what, watched, job))
-        state.usual_norm = norm if usual is None else MEMORY * usual + (1.0 - MEMORY) * norm
-    elif not state.scaler.is_enabled():  # with one the update was left out
-        raise TrainingError(advice("the gradient is not finite", watched, job))
-    return Done(watched.step, loss, watched.lr, norm)
+        explodes = usual is not None and pending.step > SETTLED and norm > EXPLODING * usual
+        if explodes and config.recipe.clip is None:
+            wrong = f"the gradient's norm is {norm:.3g}, which usually is {usual:.3g}"
+            raise TrainingError(_advice(wrong, pending, config))
+        state.usual_norm = (
+            norm if usual is None else NORM_MEMORY * usual + (1.0 - NORM_MEMORY) * norm
+        )
+    elif not state.scaler.is_enabled():  # an enabled one skipped the step
+        raise TrainingError(_advice("the gradient is not finite", pending, config))
+    return StepResult(pending.step, loss, pending.lr, norm)
 
 
-def explodes(norm: float, usual: float | None, step: int) -> bool:
-    """Whether the gradient is far longer than it usually is."""
-    return usual is not None and step > SETTLED and norm > EXPLODING * usual
-
-
-def advice(what: str, watched: Watched, job: Job) -> str:
-    """What happened where, and what to try."""
-    indices = watched.indices
-    files = ", ".join(job.train.names[i] for i in indices[:3])
+def _advice(wrong: str, pending: PendingStep, config: TrainConfig) -> str:
+    """What is wrong where, and what to try."""
+    indices = pending.indices
+    files = ", ".join(config.train.names[i] for i in indices[:3])
     return (
-        f"{what} at update {watched.step} (learning rate {watched.lr:.3g}, {len(indices)} images: "
-        f"{files}, ...); start again with lr={job.recipe.lr / 3:.2g} or clip=1, or without these "
-        "images"
+        f"{wrong} at step {pending.step} (learning rate {pending.lr:.3g}, {len(indices)} images: "
+        f"{files}, ...); start again with lr={config.recipe.lr / 3:.2g} or clip=1, or without "
+        "these images"
     )
 
 
-def refuse_infinite(job: Job, state: State) -> None:
-    """Look whether the weights can be scored and kept.
+def check_weights(config: TrainConfig, state: TrainState) -> None:
+    """Raise if any weight is not finite.
 
-    A gradient that is finite can still carry a weight beyond the largest number. The next loss
-    would tell, but there may be none.
+    A finite gradient can still carry a weight beyond the largest number. The next loss would show
+    it, but there may be none.
 
     Raises:
         TrainingError: a weight is infinite or not a number.
@@ -109,29 +104,29 @@ def refuse_infinite(job: Job, state: State) -> None:
     for name, weight in state.model.named_parameters():
         if not bool(weight.isfinite().all()):
             msg = (
-                f"{name} is not finite after update {state.step} (learning rate "
-                f"{rate(state):.3g}); start again with lr={job.recipe.lr / 3:.2g} or clip=1"
+                f"{name} is not finite after step {state.step} (learning rate "
+                f"{_rate(state):.3g}); start again with lr={config.recipe.lr / 3:.2g} or clip=1"
             )
             raise TrainingError(msg)
 
 
-def dead_share(job: Job, state: State) -> float:
+def dead_share(config: TrainConfig, state: TrainState) -> float:
     """Share of the channels behind ReLUs that are zero for all of some val images.
 
     Raises:
         TrainingError: all channels of a block of the trunk are: it gives the same for every image.
     """
-    fires = firing(job, state)
+    fires = _firing(config, state)
     for name in state.average.trunk:
         inside = [found for at, found in fires.items() if at.startswith(f"trunk.{name}.")]
         if inside and not any(bool(found.any()) for found in inside):
             normed = any(isinstance(module, nn.BatchNorm2d) for module in state.average.modules())
-            tries = [f"lr={min(job.recipe.lr / 3, MODERN.lr):.2g}"]
-            tries += [] if job.recipe.warmup else ["warmup=0.1"]
+            tries = [f"lr={min(config.recipe.lr / 3, MODERN.lr):.2g}"]
+            tries += [] if config.recipe.warmup else ["warmup=0.1"]
             tries += [] if normed else ["an architecture with batch norm"]
             msg = (
-                f"no ReLU of trunk.{name} fires for any image after update {state.step} (learning "
-                f"rate {rate(state):.3g}, looked at {job.val.names[0]}, ...): nothing passes; "
+                f"no ReLU of trunk.{name} fires for any image after step {state.step} (learning "
+                f"rate {_rate(state):.3g}, images {config.val.names[0]}, ...): nothing passes; "
                 f"start again with {' or '.join(tries)}"
             )
             raise TrainingError(msg)
@@ -139,23 +134,23 @@ def dead_share(job: Job, state: State) -> float:
     return 1.0 - float(every.float().mean())
 
 
-def rate(state: State) -> float:
-    """The learning rate of the last update, of what learns fastest."""
-    return max(float(group["lr"]) for group in state.optimiser.param_groups)
+def _rate(state: TrainState) -> float:
+    """The learning rate of the last step, of what learns fastest."""
+    return max(float(group["lr"]) for group in state.optimizer.param_groups)
 
 
-def firing(job: Job, state: State) -> dict[str, Tensor]:
+def _firing(config: TrainConfig, state: TrainState) -> dict[str, Tensor]:
     """Address of each ReLU -> which of its channels are above zero for any of some val images."""
     fires: dict[str, list[Tensor]] = defaultdict(list)
 
-    def look(at: str, module: nn.Module, inputs: object, output: Tensor) -> None:
+    def record(at: str, module: nn.Module, inputs: object, output: Tensor) -> None:
         del module, inputs
         fires[at].append((output > 0).transpose(0, 1).flatten(1).any(1).cpu())
 
     relus = [(at, m) for at, m in state.average.named_modules() if isinstance(m, nn.ReLU)]
-    hooks = [m.register_forward_hook(partial(look, at)) for at, m in relus]
+    hooks = [m.register_forward_hook(partial(record, at)) for at, m in relus]
     try:
-        predict_all_exits(state.average, job.val.pixels[:LOOKED_AT], job.preprocessing)
+        predict_all_exits(state.average, config.val.pixels[:PROBED_IMAGES], config.preprocessing)
     finally:
         for hook in hooks:
             hook.remove()

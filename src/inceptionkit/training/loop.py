@@ -1,17 +1,18 @@
-"""The training loop: it computes and yields; whoever listens writes files and speaks.
+"""The training loop: it computes and yields; its caller writes files and reports progress.
 
-A listener acts on an event before the loop goes on. Where the event says that `state` is whole, it
-may save it. It may add a plan, which it records before it lets the loop follow it.
+The caller handles each event before the loop goes on. Where the event says that `state` is whole,
+the caller may save it. It may add a plan, which it records before it lets the loop follow it.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,27 +21,25 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from inceptionkit.data.rng import sample_keys, step_seed
-from inceptionkit.data.transforms.augmentation import Mixing
+from inceptionkit.data.transforms.augmentation import Cropping, Mixing
 from inceptionkit.data.transforms.mixup import Mixture, draw_mixture, mix
 from inceptionkit.data.transforms.pipeline import augment
-from inceptionkit.evaluation.metrics import log_loss, top_k
 from inceptionkit.network import Logits
 from inceptionkit.network.layers import SampleDropout
-from inceptionkit.training.ema import due, joint_share, move, renew_norms
-from inceptionkit.training.freezing import frozen_parts
-from inceptionkit.training.health import Watched, dead_share, gradient_norm, read, refuse_infinite
+from inceptionkit.training.ema import ema_weight, steps_due, update_ema
+from inceptionkit.training.health import PendingStep, check_step, gradient_norm
 from inceptionkit.training.loss import deep_supervision_loss
-from inceptionkit.training.optim import set_rate
-from inceptionkit.training.schedule import Plan, in_force, progress
-from inceptionkit.training.score import score
-from inceptionkit.training.state import Job, State, epochs_since_best, is_patient
+from inceptionkit.training.optim import set_lr
+from inceptionkit.training.schedule import active_plan, learning_rate, progress
+from inceptionkit.training.state import TrainConfig, TrainState, epochs_since_best
+from inceptionkit.training.validation import validate
 
 LOGGED_PER_EPOCH = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
-    """An update is done."""
+class StepEnded:
+    """A step is done."""
 
     step: int
     loss: float  # nats per image, exits' losses included
@@ -57,225 +56,201 @@ class EpochEnded:
     row: Mapping[str, Any]
 
 
-Event = Stepped | EpochEnded
+Event = StepEnded | EpochEnded
 
 
-def train(job: Job, state: State, plans: list[Plan]) -> Iterator[Event]:
-    """Go on from `state` until the last of `plans` is fulfilled, or patience is at its end.
+def train(config: TrainConfig, state: TrainState) -> Iterator[Event]:
+    """Go on from `state` until the last of its plans is fulfilled, or patience is at its end.
 
-    `plans` may grow while an event is handled: the loop looks at it anew before every update.
+    Plans may be added while an event is handled: the loop looks at them before every step.
 
     Raises:
         TrainingError: the loss, the gradient or a weight is not finite, the gradient explodes, or
-            nothing passes the network.
+            no image passes the network.
     """
-    while state.step < plans[-1].steps and is_patient(job, state):
-        began, first = perf_counter(), state.step
-        yield from epoch(job, state, plans)
-        seconds = perf_counter() - began
-        row = end_of_epoch(job, state, plans, (state.step - first) * job.batch / seconds)
+    patience = config.recipe.patience
+    while state.step < state.plans[-1].steps:
+        if patience is not None and epochs_since_best(state.rows) >= patience:
+            return
+        start, first = perf_counter(), state.step
+        yield from _epoch(config, state)
+        rate = (state.step - first) * config.batch / (perf_counter() - start)
+        lr = _lr(config, state, state.step)
+        images = _norm_batches(config, state)
+        row = validate(config, state, images, lr=lr, images_per_second=rate)
         state.rows.append(row)
-        if job.recipe.patience is not None and epochs_since_best(state.rows) == 0:
+        if patience is not None and epochs_since_best(state.rows) == 0:
             state.best = copy.deepcopy(state.average)
         state.loss_sum, state.hold = 0.0, False
         yield EpochEnded(row)
 
 
-def epoch(job: Job, state: State, plans: list[Plan]) -> Iterator[Stepped]:
-    """The updates of the epoch in which `state` stands.
+def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
+    """The steps of the epoch in which `state` stands.
 
-    On a GPU an update is read while the next one is computed: it need not wait for us.
+    On a GPU a step is read while the next one is computed: it need not wait for us.
     """
-    per_epoch = job.steps_per_epoch
-    number = state.step // per_epoch
-    job = job.grown_to(progress(plans, number * per_epoch))
-    turn = job.train.order(job.seed, number)
-    expect(job, turn[state.step % per_epoch * job.batch : per_epoch * job.batch], epoch=number)
-    unread: list[Watched] = []
-    while state.step < min((number + 1) * per_epoch, plans[-1].steps):
-        at = state.step % per_epoch * job.batch
-        indices = turn[at : at + job.batch]
-        lr = job.lr(progress(plans, state.step + 0.5))
-        unread.append(update(job, state, indices, epoch=number, lr=lr))
-        steps = in_force(plans, state.step).steps
+    per_epoch, reads_late = config.steps_per_epoch, config.execution.is_asynchronous
+    epoch = state.step // per_epoch
+    first = epoch * per_epoch
+    config = config.at(progress(state.plans, first))
+    cropping = config.cropping(epoch)
+    order = config.train.order(config.seed, epoch)[: per_epoch * config.batch]
+    prefetch(config, order[(state.step - first) * config.batch :], cropping)
+    pending: list[PendingStep] = []
+    while state.step < min(first + per_epoch, state.plans[-1].steps):
+        start = (state.step - first) * config.batch
+        indices = order[start : start + config.batch]
+        pending.append(
+            train_step(config, state, indices, cropping, lr=_lr(config, state, state.step + 0.5))
+        )
+        planned = active_plan(state.plans, state.step).steps
         state.step += 1
-        last = state.step % per_epoch == 0 or state.step == plans[-1].steps
-        if new := due(job.recipe, first=number * per_epoch, done=state.step, last=last):
-            move(state.average, state.model, joint_share(job.recipe, new, steps=steps))
-        while len(unread) > (job.execution.late and not last and not state.hold):
-            done = read(unread.pop(0), job, state)
+        last = state.step in {first + per_epoch, state.plans[-1].steps}
+        if due := steps_due(config.recipe, first=first, done=state.step, last=last):
+            weight = ema_weight(config.recipe, due, steps=planned)
+            update_ema(state.average, state.model, weight)
+        while len(pending) > (reads_late and not last and not state.hold):
+            done = check_step(pending.pop(0), config, state)
             state.loss_sum += done.loss
             logged = done.step % max(1, per_epoch // LOGGED_PER_EPOCH) == 0
-            whole = not unread and not last
-            yield Stepped(done.step, done.loss, done.lr, done.norm, logged, whole)
+            whole = not pending and not last
+            yield StepEnded(done.step, done.loss, done.lr, done.norm, logged, whole)
 
 
-def update(job: Job, state: State, indices: NDArray[np.int64], *, epoch: int, lr: float) -> Watched:
-    """One update of the weights; what is to be read of it."""
-    recipe, scaler = job.recipe, state.scaler
-    torch.manual_seed(step_seed(job.seed, state.step))
-    state.optimiser.zero_grad(set_to_none=True)
-    own = parts(job, len(indices))
-    losses = []
-    for part in own:
-        with passing(state.network, last=part is own[-1]):
-            loss = part_loss(job, state, indices, part, epoch=epoch)
-            torch.autograd.backward(scaler.scale(loss * job.processes.count))
+def _lr(config: TrainConfig, state: TrainState, step: float) -> float:
+    """Learning rate after `step` steps, for this batch."""
+    rate = learning_rate(config.recipe, progress(state.plans, step))
+    return rate * config.batch / config.recipe.lr_batch
+
+
+def train_step(
+    config: TrainConfig,
+    state: TrainState,
+    indices: NDArray[np.int64],
+    cropping: Cropping,
+    *,
+    lr: float,
+) -> PendingStep:
+    """Update the weights once; loss and norm are not read yet."""
+    recipe, scaler, seed, network = config.recipe, state.scaler, config.seed, state.network
+    torch.manual_seed(step_seed(seed, state.step))
+    mixture = draw_mixture(recipe.mixing, cropping.side, seed=seed, step=state.step)
+    state.optimizer.zero_grad(set_to_none=True)
+    losses, parts = [], micro_batches(config, indices)
+    for part in parts:
+        # between processes gradients are summed once, in the last part
+        summed = part is parts[-1] or not isinstance(network, DistributedDataParallel)
+        with nullcontext() if summed else cast(DistributedDataParallel, network).no_sync():
+            loss = _part_loss(config, state, indices, part, cropping, mixture)
+            torch.autograd.backward(scaler.scale(loss * config.processes.count))
         losses.append(loss.detach())
-    scaler.unscale_(state.optimiser)
+    scaler.unscale_(state.optimizer)
     norm = gradient_norm(state.model)
     if recipe.clip is not None:
         nn.utils.clip_grads_with_norm_(state.model.parameters(), recipe.clip, norm)
-    set_rate(state.optimiser, lr)
-    scaler.step(state.optimiser)
+    set_lr(state.optimizer, lr)
+    scaler.step(state.optimizer)
     scaler.update()
-    return Watched(state.step + 1, torch.stack(losses).sum(), norm, lr, indices)
+    return PendingStep(state.step + 1, torch.stack(losses).sum(), norm, lr, indices)
 
 
-def parts(job: Job, count: int) -> list[slice]:
-    """What of a batch of `count` images this process computes: parts as equal as they can be."""
-    own = job.processes.part(count)
-    size = own.stop - own.start
-    pieces = min(job.recipe.accumulate, size)
-    bounds = [own.start + size * piece // pieces for piece in range(pieces + 1)]
-    return list(map(slice, bounds, bounds[1:]))
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """The part of a batch that one forward pass computes."""
+
+    places: slice  # in the batch
+    reads: NDArray[np.int64]  # its images and, where they are mixed, the one before the first
+    whole: bool  # whether it is all of the batch
 
 
-def expect(job: Job, turn: NDArray[np.int64], *, epoch: int) -> None:
-    """Let the images of the next updates be read ahead, in the order in which parts take them."""
-    batches = (turn[at : at + job.batch] for at in range(0, len(turn), job.batch))
-    job.train.expect(
-        [needed(job, indices, part) for indices in batches for part in parts(job, len(indices))],
-        job.cropping(epoch),
-    )
+def micro_batches(config: TrainConfig, indices: NDArray[np.int64]) -> list[MicroBatch]:
+    """The parts of the batch `indices` in this process, as equal as they can be."""
+    shard = config.processes.shard(len(indices))
+    size = shard.stop - shard.start
+    count = min(config.recipe.accumulate, size)
+    bounds = [shard.start + size * part // count for part in range(count + 1)]
+    whole = count == 1 and size == len(indices)
+    before = 0 if whole or config.recipe.mixing == Mixing() else 1
+    return [
+        MicroBatch(slice(start, stop), indices[np.arange(start - before, stop)], whole)
+        for start, stop in pairwise(bounds)
+    ]
 
 
-@contextmanager
-def passing(network: nn.Module, *, last: bool) -> Iterator[None]:
-    """Between processes the gradients of an update are added up once, in its last part."""
-    if last or not isinstance(network, DistributedDataParallel):
-        yield
-        return
-    with network.no_sync():
-        yield
+def prefetch(config: TrainConfig, order: NDArray[np.int64], cropping: Cropping) -> None:
+    """Let the images of the next steps be read ahead, in the order in which steps take them."""
+    batches = (order[start : start + config.batch] for start in range(0, len(order), config.batch))
+    parts = [part.reads for indices in batches for part in micro_batches(config, indices)]
+    config.train.expect(parts, cropping)
 
 
-def part_loss(
-    job: Job, state: State, indices: NDArray[np.int64], part: slice, *, epoch: int
+def load_batch(
+    config: TrainConfig, indices: NDArray[np.int64], cropping: Cropping
+) -> tuple[Tensor, Tensor]:
+    """Augmented, normalized images (batch, 3, side, side) and labels, on the device."""
+    execution = config.execution
+    crops, labels = config.train.crops(indices, cropping, execution.device)
+    images = augment(crops, cropping.how, config.preprocessing, cropping.rng(indices))
+    images = images.to(execution.dtype).contiguous(memory_format=execution.layout)
+    return images, labels.to(execution.device)
+
+
+def _part_loss(
+    config: TrainConfig,
+    state: TrainState,
+    indices: NDArray[np.int64],
+    part: MicroBatch,
+    cropping: Cropping,
+    mixture: Mixture | None,
 ) -> Tensor:
-    """What a part of the batch `indices` adds to its loss, not yet read."""
-    mixture = draw_mixture(job.recipe.mixing, job.crop_side, seed=job.seed, step=state.step)
-    images, labels, partners = mixed(job, indices, part, mixture, epoch=epoch)
+    """What a part of the batch `indices` adds to its loss, not yet read.
+
+    The order of a batch is random, so that the image before each is a random partner to mix it
+    with. It may belong to another part, or to another process.
+    """
+    images, labels = load_batch(config, part.reads, cropping)
+    partners = labels
+    if mixture is not None and part.whole:
+        images, partners = mix(images, images.roll(1, 0), mixture), labels.roll(1)
+    elif mixture is not None:
+        images, labels, partners = mix(images[1:], images[:-1], mixture), labels[1:], labels[:-1]
     for name, module in state.model.named_modules():
         if isinstance(module, SampleDropout):
-            keys = sample_keys(job.seed, state.step, indices[part], f"dropout {name}")
+            keys = sample_keys(config.seed, state.step, indices[part.places], f"dropout {name}")
             module.keys = torch.from_numpy(keys).to(images.device)
-    with job.execution.autocast():
-        logits = state.network(images, exits=job.exit_weights)
-    loss = supervised(job, logits, labels, indices)
+    with config.execution.autocast():
+        logits = state.network(images, exits=config.exit_weights)
+    loss = _supervised(config, logits, labels, indices)
     if mixture is not None:
-        loss = loss.lerp(supervised(job, logits, partners, indices), 1.0 - mixture.kept)
+        loss = loss.lerp(_supervised(config, logits, partners, indices), 1.0 - mixture.kept)
     return loss
 
 
-def needed(job: Job, indices: NDArray[np.int64], part: slice) -> NDArray[np.int64]:
-    """Images that a part of a batch is made of: where they are mixed, also the one before it."""
-    if job.recipe.mixing == Mixing() or is_whole(indices, part):
-        return indices[part]
-    return indices[np.arange(part.start - 1, part.stop)]
-
-
-def is_whole(indices: NDArray[np.int64], part: slice) -> bool:
-    """Whether a part is all of its batch."""
-    return bool(part.stop - part.start == len(indices))
-
-
-def mixed(
-    job: Job, indices: NDArray[np.int64], part: slice, mixture: Mixture | None, *, epoch: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Images of a part of a batch, each mixed with the one before it; labels, and the partners'.
-
-    The order of the batch is random, so that the image before is a random partner. It may belong to
-    another part, or to another process.
-    """
-    images, labels = batch_of(job, needed(job, indices, part), epoch)
-    if mixture is None:
-        return images, labels, labels
-    if is_whole(indices, part):
-        return mix(images, images.roll(1, 0), mixture), labels, labels.roll(1)
-    return mix(images[1:], images[:-1], mixture), labels[1:], labels[:-1]
-
-
-def supervised(job: Job, logits: Logits, labels: Tensor, indices: NDArray[np.int64]) -> Tensor:
-    """What some images of the batch `indices` add to the loss of the recipe."""
-    mean = deep_supervision_loss(
+def _supervised(
+    config: TrainConfig, logits: Logits, labels: Tensor, indices: NDArray[np.int64]
+) -> Tensor:
+    """What some images of the batch `indices` add to its mean loss."""
+    weights = config.class_weights
+    loss = deep_supervision_loss(
         logits,
         labels,
-        weights=job.exit_weights,
-        smoothing=job.recipe.smoothing,
-        class_weights=job.class_weights,
+        weights=config.exit_weights,
+        smoothing=config.recipe.smoothing,
+        class_weights=weights,
     )
-    return mean * loss_share(job, labels, indices)
-
-
-def loss_share(job: Job, labels: Tensor, indices: NDArray[np.int64]) -> float:
-    """Share of images with these labels in the mean over the batch `indices`."""
-    weights = job.class_weights
     if weights is None or len(labels) == len(indices):
-        return len(labels) / len(indices)
-    whole = job.train.labels[torch.from_numpy(indices)].to(labels.device)
-    return float(weights[labels].sum() / weights[whole].sum())
+        return loss * (len(labels) / len(indices))
+    batch_labels = config.train.labels[torch.from_numpy(indices)].to(labels.device)
+    return loss * float(weights[labels].sum() / weights[batch_labels].sum())
 
 
-def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, Tensor]:
-    """Augmented, normalised images (batch, 3, side, side) and labels, on the device."""
-    cropping = job.cropping(epoch)
-    crops, labels = job.train.crops(indices, cropping, job.execution.device)
-    images = augment(crops, cropping.how, job.preprocessing, cropping.rng(indices))
-    images = images.to(job.execution.dtype).contiguous(memory_format=job.execution.layout)
-    return images, labels.to(job.execution.device)
-
-
-def end_of_epoch(
-    job: Job, state: State, plans: list[Plan], images_per_second: float
-) -> dict[str, Any]:
-    """Score the validation images; the row of log.csv.
-
-    Raises:
-        TrainingError: a weight is not finite, or nothing passes the network any more.
-    """
-    began = perf_counter()
-    per_epoch = job.steps_per_epoch
-    done = (state.step - 1) % per_epoch + 1
-    refuse_infinite(job, state)
-    job.processes.agree(list(state.average.buffers()))
-    renewed(job, state)
-    labels = job.val.labels.numpy()
-    found = score(job, state.average, job.val.pixels)
-    row: dict[str, Any] = {
-        "epoch": round(state.step / per_epoch, 4),
-        "step": state.step,
-        "lr": job.lr(progress(plans, state.step)),
-        "train_loss": state.loss_sum / done,
-        "val_loss": log_loss(found["main"], labels),
-        "val_top1": top_k(found["main"], labels, 1),
-    }
-    row |= {f"val_top1_{name}": top_k(p, labels, 1) for name, p in found.items() if name != "main"}
-    row |= {
-        "dead_relus": dead_share(job, state),
-        "images_per_second": images_per_second,
-        "evaluation_seconds": perf_counter() - began,
-    }
-    return row
-
-
-def renewed(job: Job, state: State) -> None:
-    """Give the average new statistics of its batch norms, if the recipe wants them."""
-    if not job.recipe.norm_batches:
-        return
-    epoch = (state.step - 1) // job.steps_per_epoch
-    count = min(job.recipe.norm_batches, job.steps_per_epoch)
-    chosen = job.train.order(job.seed, epoch)[: count * job.batch].reshape(count, -1)
-    job.train.expect(list(chosen), job.cropping(epoch))
-    batches = (batch_of(job, indices, epoch)[0] for indices in chosen)
-    renew_norms(state.average, batches, still=list(frozen_parts(state.average, job.recipe)))
+def _norm_batches(config: TrainConfig, state: TrainState) -> Iterator[Tensor]:
+    """The first batches of the epoch that ended, for batch norm statistics of the average."""
+    epoch = (state.step - 1) // config.steps_per_epoch
+    count = min(config.recipe.norm_batches, config.steps_per_epoch)
+    cropping = config.cropping(epoch)
+    chosen = config.train.order(config.seed, epoch)[: count * config.batch].reshape(count, -1)
+    config.train.expect(list(chosen), cropping)
+    for indices in chosen:
+        yield load_batch(config, indices, cropping)[0]

@@ -39,14 +39,10 @@ def deep_supervision_loss(
     """
 
     def mean(scores: Tensor) -> Tensor:
-        return cross_entropy(exact(scores), labels, class_weights, label_smoothing=smoothing)
+        exact = scores.float() if scores.dtype.itemsize < 4 else scores  # low precision rounds
+        return cross_entropy(exact, labels, class_weights, label_smoothing=smoothing)
 
     loss = mean(logits.main)
     for name, scores in logits.exits.items():
         loss = loss + weights[name] * mean(scores)
     return loss
-
-
-def exact(scores: Tensor) -> Tensor:
-    """Scores of low precision in float32; others as they are."""
-    return scores.float() if scores.dtype.itemsize < 4 else scores

@@ -1,4 +1,4 @@
-"""The learning-rate finder: a sweep over rates that leaves everything as it found it."""
+"""The learning-rate range test: a sweep over rates that leaves everything as it found it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.errors import TrainingError
-from inceptionkit.training.loop import expect, update
+from inceptionkit.training.loop import prefetch, train_step
 from inceptionkit.training.optim import moments, set_moments
-from inceptionkit.training.state import Job, State
+from inceptionkit.training.state import TrainConfig, TrainState
 
 LOWEST, HIGHEST = 1e-5, 10.0  # rates of the sweep
-SWEEP = 100  # updates in it
-FIRST = 10  # updates whose smoothed loss is that of a few batches, and no lowest one
-SMOOTH = 0.9  # of the loss, from update to update
+SWEEP = 100  # steps in it
+FIRST = 10  # steps whose smoothed loss is that of a few batches, and no lowest one
+SMOOTH = 0.9  # of the loss, from step to step
 WORSE = 1.5  # times the lowest loss at which the sweep ends
 DIVISOR = 5.0  # the rate taken is that of the lowest loss divided by this
 
@@ -33,10 +33,10 @@ class Sweep:
     rate: float
 
 
-def find_rate(job: Job, state: State) -> Sweep:
-    """Update with a rate that grows from update to update, until the loss does.
+def find_lr(config: TrainConfig, state: TrainState) -> Sweep:
+    """Train with a rate that grows from step to step, until the loss does.
 
-    The weights, the optimiser, the number of updates and torch's generators are put back; the order
+    The weights, the optimizer, the number of steps and torch's generators are put back; the order
     of the images is a function of the epoch, and has no state.
 
     Returns:
@@ -50,20 +50,20 @@ def find_rate(job: Job, state: State) -> Sweep:
         Smith 2017, arXiv:1506.01186, section 3.3. The smoothing, the allowance for noise and the
         divisor are ours.
     """
-    epoch = job.train.order(job.seed, 0)[: job.steps_per_epoch * job.batch]
-    turn = np.resize(epoch, SWEEP * job.batch)  # again and again
-    expect(job, turn, epoch=0)
+    epoch = config.train.order(config.seed, 0)[: config.steps_per_epoch * config.batch]
+    order, cropping = np.resize(epoch, SWEEP * config.batch), config.cropping(0)  # again and again
+    prefetch(config, order, cropping)
     rates: list[float] = []
     seen: list[float] = []
     losses: list[float] = []
     smooth, weight = 0.0, 0.0
-    with untouched(state):
+    with _untouched(state):
         for number in range(SWEEP):
-            indices = turn[number * job.batch : (number + 1) * job.batch]
+            indices = order[number * config.batch : (number + 1) * config.batch]
             rate = LOWEST * (HIGHEST / LOWEST) ** (number / (SWEEP - 1))
-            watched = update(job, state, indices, epoch=0, lr=rate)
+            pending = train_step(config, state, indices, cropping, lr=rate)
             state.step += 1
-            loss = float(job.processes.total(watched.loss))
+            loss = float(config.processes.all_reduce(pending.loss))
             if not math.isfinite(loss):
                 break
             smooth, weight = SMOOTH * smooth + (1 - SMOOTH) * loss, SMOOTH * weight + (1 - SMOOTH)
@@ -80,7 +80,7 @@ def find_rate(job: Job, state: State) -> Sweep:
 
 
 def lowest(seen: NDArray[np.float64], losses: NDArray[np.float64]) -> int | None:
-    """The last update of a sweep whose loss is the lowest, or is not told apart from it.
+    """The last step of a sweep whose loss is the lowest, or cannot be distinguished from it.
 
     A batch of few images has a loss that is low by chance, long before the rate does anything.
 
@@ -100,11 +100,11 @@ def lowest(seen: NDArray[np.float64], losses: NDArray[np.float64]) -> int | None
 
 
 @contextmanager
-def untouched(state: State) -> Iterator[None]:
-    """Put back what updates change: weights, statistics, optimiser, scaler, count, generators."""
+def _untouched(state: TrainState) -> Iterator[None]:
+    """Put back what steps change: weights, statistics, optimizer, scaler, count, generators."""
     tensors = {name: value.clone() for name, value in state.model.state_dict().items()}
-    remembered = {k: v.clone() for k, v in moments(state.optimiser, state.model).items()}
-    groups = [dict(group) for group in state.optimiser.param_groups]
+    remembered = {k: v.clone() for k, v in moments(state.optimizer, state.model).items()}
+    groups = [dict(group) for group in state.optimizer.param_groups]
     gradients = [p.grad for p in state.model.parameters()]
     step, scaler = state.step, state.scaler.state_dict()
     devices = {p.device for p in state.model.parameters() if p.device.type != "cpu"}
@@ -113,8 +113,8 @@ def untouched(state: State) -> Iterator[None]:
             yield
         finally:
             state.model.load_state_dict(tensors)
-            set_moments(state.optimiser, state.model, remembered)
-            for group, before in zip(state.optimiser.param_groups, groups, strict=True):
+            set_moments(state.optimizer, state.model, remembered)
+            for group, before in zip(state.optimizer.param_groups, groups, strict=True):
                 group.update(before)
             for parameter, gradient in zip(state.model.parameters(), gradients, strict=True):
                 parameter.grad = gradient

@@ -1,4 +1,4 @@
-"""Optimisers: from a recipe, and their state as named tensors."""
+"""Optimizers: from a recipe, and their state as named tensors."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 
 
-def optimiser(model: InceptionNet, recipe: Recipe) -> Optimizer:
-    """The optimiser of a recipe; weight decay on weights only, frozen parameters left out.
+def make_optimizer(model: InceptionNet, recipe: Recipe) -> Optimizer:
+    """The optimizer of a recipe; weight decay on weights only, frozen parameters left out.
 
     Weights are the parameters of two dimensions or more: biases, gammas and betas do not decay.
     """
-    groups = parameter_groups(model, recipe)
+    groups = _parameter_groups(model, recipe)
     lr, momentum = recipe.lr, recipe.momentum
     match recipe.optimiser:
         case "nesterov" | "sgd":
             nesterov = recipe.optimiser == "nesterov" and momentum > 0
-            return at_rest(SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True))
+            return _with_momenta(
+                SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+            )
         case "rmsprop":
-            own = given(alpha=recipe.square_decay, eps=recipe.epsilon)
+            own = _given(alpha=recipe.square_decay, eps=recipe.epsilon)
             return RMSprop(groups, lr=lr, momentum=momentum, foreach=True, **own)
         case "rmsprop_tf":
-            own = given(decay=recipe.square_decay, epsilon=recipe.epsilon)
+            own = _given(decay=recipe.square_decay, epsilon=recipe.epsilon)
             return RMSPropTensorFlow(groups, lr=lr, momentum=momentum, **own)
         case "adamw":
             second = 0.999 if recipe.square_decay is None else recipe.square_decay
-            own = given(eps=recipe.epsilon)
+            own = _given(eps=recipe.epsilon)
             return AdamW(groups, lr=lr, betas=(momentum, second), foreach=True, **own)
 
 
-def at_rest(made: SGD) -> SGD:
+def _with_momenta(made: SGD) -> SGD:
     """Give SGD its momenta, zero, before the first update.
 
-    torch's fused one makes them in its first update, and leaves them unset where a scaler has it
-    leave that update out.
+    torch's fused one makes them in its first step, and leaves them unset where a scaler skips that
+    step.
     """
     for group in made.param_groups:
         for parameter in group["params"] if group["momentum"] else ():
@@ -50,12 +52,12 @@ def at_rest(made: SGD) -> SGD:
     return made
 
 
-def given(**options: float | None) -> dict[str, Any]:
-    """Those options that are not None: for the others the optimiser has its own value."""
+def _given(**options: float | None) -> dict[str, Any]:
+    """Those options that are not None: for the others the optimizer has its own value."""
     return {key: value for key, value in options.items() if value is not None}
 
 
-def parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any]]:
+def _parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any]]:
     """Parameters by weight decay and by share of the learning rate, in a fixed order."""
     shares = rate_shares(model, recipe)
     groups: dict[tuple[float, bool], list[Tensor]] = {}
@@ -68,28 +70,28 @@ def parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any]
     ]
 
 
-def set_rate(optimiser: Optimizer, lr: float) -> None:
+def set_lr(optimizer: Optimizer, lr: float) -> None:
     """Give every group its share of the learning rate."""
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = lr * group["share"]
 
 
-def moments(optimiser: Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    """What the optimiser remembers: "momentum_buffer.NAME" and so on."""
+def moments(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """State of the optimizer: "momentum_buffer.NAME" and so on."""
     return {
         f"{kind}.{name}": value
         for name, parameter in model.named_parameters()
-        for kind, value in optimiser.state.get(parameter, {}).items()
+        for kind, value in optimizer.state.get(parameter, {}).items()
         if value is not None
     }
 
 
-def set_moments(optimiser: Optimizer, model: nn.Module, values: Mapping[str, Tensor]) -> None:
+def set_moments(optimizer: Optimizer, model: nn.Module, values: Mapping[str, Tensor]) -> None:
     """Put back what `moments` gave."""
     parameters = dict(model.named_parameters())
-    optimiser.state.clear()
+    optimizer.state.clear()
     for key, value in values.items():
         kind, _, name = key.partition(".")
         parameter = parameters[name]
         like = parameter if value.shape == parameter.shape else value  # in memory too
-        optimiser.state[parameter][kind] = torch.empty_like(like, dtype=value.dtype).copy_(value)
+        optimizer.state[parameter][kind] = torch.empty_like(like, dtype=value.dtype).copy_(value)

@@ -11,35 +11,35 @@ from inceptionkit.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long the run will be, decided at an update and followed from there on."""
+    """How long the run will be, decided at a step and followed from there on."""
 
-    step: int  # updates done when it was made
-    steps: int  # updates in all
+    step: int  # steps done when it was made
+    steps: int  # steps in all
     progress: float  # share of the schedule done when it was made, 0 to 1
     images_per_second: float  # the speed it is based on, evaluation not included
     seconds_left: float | None  # of the budget; None without one
     why: str
 
 
-def in_force(plans: Sequence[Plan], step: float) -> Plan:
-    """The plan that is followed after `step` updates: a later one may be written down already."""
+def active_plan(plans: Sequence[Plan], step: float) -> Plan:
+    """The plan that is followed after `step` steps: a later one may be written down already."""
     return next(plan for plan in reversed(plans) if plan.step <= step)
 
 
 def progress(plans: Sequence[Plan], step: float) -> float:
-    """Share of the schedule done after `step` updates, from 0 to 1; it never jumps at a new plan.
+    """Share of the schedule done after `step` steps, from 0 to 1; it never jumps at a new plan.
 
-    A whole and a half is the middle of an update.
+    A whole and a half is the middle of a step.
 
-    Each plan spends what was left of the schedule evenly on the updates that it has left.
+    Each plan spends what was left of the schedule evenly on the steps that it has left.
     """
-    plan = in_force(plans, step)
+    plan = active_plan(plans, step)
     done = (step - plan.step) / max(1, plan.steps - plan.step)
     return plan.progress + (1.0 - plan.progress) * min(1.0, done)
 
 
 def learning_rate(recipe: Recipe, share: float) -> float:
-    """Rate after a `share` of the schedule: a linear climb, then what the recipe's decay says.
+    """Learning rate after a `share` of the schedule: a linear climb, then the recipe's decay.
 
     Decays that count epochs count those of the recipe: however long the run is, it comes as far as
     a run of `recipe.epochs` would.
@@ -54,12 +54,12 @@ def learning_rate(recipe: Recipe, share: float) -> float:
             return recipe.lr * 0.5 * (1.0 + math.cos(math.pi * fall))
         case "exponential" | "step":
             factor = recipe.decay_factor or 1.0
-            return recipe.lr * math.pow(factor, falls(recipe, share * recipe.epochs))
+            return recipe.lr * math.pow(factor, _decay_count(recipe, share * recipe.epochs))
         case "constant":
             return recipe.lr
 
 
-def falls(recipe: Recipe, epoch: float) -> float:
+def _decay_count(recipe: Recipe, epoch: float) -> float:
     """How often the rate was multiplied by its factor until `epoch`, which may be in the middle."""
     if recipe.decay_at:
         return sum(epoch >= at for at in recipe.decay_at)

@@ -1,11 +1,13 @@
-"""What a run computes, and everything that changes while it does."""
+"""What a run computes (`TrainConfig`), how (`Execution`), and what changes on the way."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
@@ -17,19 +19,62 @@ from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
-from inceptionkit.training.distributed import ALONE, Processes
-from inceptionkit.training.execution import Execution
+from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.freezing import freeze, set_norm_decay, train_mode
-from inceptionkit.training.optim import optimiser
+from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import Recipe
-from inceptionkit.training.schedule import learning_rate
+from inceptionkit.training.schedule import Plan
 
 SMALL_CROP = 2 / 3  # of the side that crops have later
 
+Precision = Literal["fp32", "bf16", "fp16", "fp64"]
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}  # of the forward pass alone
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What a run computes; `grown_to` gives the one that an epoch follows."""
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """Pinned in run.json: a resumed run computes the same way or not at all."""
+
+    precision: Precision = "fp32"
+    channels_last: bool = True
+    device: str = "cpu"
+    threads: int = 1
+
+    @cached_property
+    def layout(self) -> torch.memory_format:
+        """Memory format of 4-d tensors."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """Of weights and images."""
+        return torch.float64 if self.precision == "fp64" else torch.float32
+
+    @cached_property
+    def is_asynchronous(self) -> bool:
+        """Whether the device computes on its own, so that a step is best read a step late."""
+        return torch.device(self.device).type != "cpu"
+
+    @cached_property
+    def autocast(self) -> Callable[[], AbstractContextManager[Any]]:
+        """Makes the context in which the forward pass runs."""
+        low = _AUTOCAST.get(self.precision)
+        kind = torch.device(self.device).type
+        return partial(torch.autocast, kind, low or torch.bfloat16, enabled=low is not None)
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Move a model to the device, number format and layout."""
+        return model.to(self.device, self.dtype, memory_format=self.layout)  # type: ignore[call-overload, no-any-return]
+
+    def __str__(self) -> str:
+        layout = "channels_last" if self.channels_last else "channels_first"
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{self.precision}, {layout}" + ("" if self.device != "cpu" else f", {threads}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What a run computes; `at` gives the one that an epoch follows."""
 
     net: Net
     recipe: Recipe
@@ -39,60 +84,57 @@ class Job:
     val: Images
     seed: int
     class_weights: Tensor | None = None  # (classes,) in the loss; None for 1
-    processes: Processes = ALONE
-    small: bool = False  # whether training crops are small, as they may be at first
+    processes: Processes = SINGLE_PROCESS
+    small_crops: bool = False  # as they may be at first
 
-    @property
+    @cached_property
     def batch(self) -> int:
-        """Images in an update, of all processes: the recipe's number, or all there are."""
+        """Images in a step, of all processes: the recipe's number, or all there are."""
         return min(self.recipe.batch, len(self.train))
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
-        """Updates in an epoch; the few images left over differ from epoch to epoch."""
+        """The few images left over differ from epoch to epoch."""
         return len(self.train) // self.batch
 
-    @property
+    @cached_property
     def crop_side(self) -> int:
         """Side of a training crop, pixels."""
-        share = self.recipe.crop_side * (SMALL_CROP if self.small else 1.0)
+        share = self.recipe.crop_side * (SMALL_CROP if self.small_crops else 1.0)
         return max(1, round(self.net.image[1] * share))
+
+    @cached_property
+    def exit_weights(self) -> dict[str, float]:
+        """Exit name -> weight of its loss."""
+        weight = self.recipe.exit_weight
+        return {e.name: e.loss_weight if weight is None else weight for e in self.net.exits}
 
     def cropping(self, epoch: int) -> Cropping:
         """Which crops an epoch sees."""
         how = self.recipe.augmentation
         return Cropping(how=how, side=self.crop_side, seed=self.seed, epoch=epoch)
 
-    def grown_to(self, share: float) -> Job:
-        """The job after a `share` of the schedule, with the crops that it then has."""
-        return replace(self, small=share < self.recipe.small_crops)
-
-    def lr(self, share: float) -> float:
-        """Learning rate of an update after a `share` of the schedule, for this batch."""
-        return learning_rate(self.recipe, share) * self.batch / self.recipe.lr_batch
-
-    @property
-    def exit_weights(self) -> dict[str, float]:
-        """Exit name -> weight of its loss."""
-        own = self.recipe.exit_weight
-        return {e.name: e.loss_weight if own is None else own for e in self.net.exits}
+    def at(self, progress: float) -> TrainConfig:
+        """The configuration at a share of the schedule, with the crops that it then has."""
+        return replace(self, small_crops=progress < self.recipe.small_crops)
 
 
 @dataclass(slots=True)
-class State:
-    """Everything that changes while a run goes on, and that a checkpoint holds."""
+class TrainState:
+    """Everything that changes while a run goes on. A checkpoint holds all but the plans."""
 
     model: InceptionNet
     average: InceptionNet  # of `model`: what is evaluated and kept
-    optimiser: Optimizer
+    optimizer: Optimizer
     scaler: torch.amp.GradScaler  # of the loss in fp16; does nothing in other precisions
     network: nn.Module  # `model`, or what wraps it where several processes compute the run
     best: InceptionNet | None = None  # the average with the lowest val loss, where that counts
-    step: int = 0  # updates done
-    loss_sum: float = 0.0  # of the updates of this epoch, read so far
+    step: int = 0  # steps done
+    loss_sum: float = 0.0  # of the steps of this epoch, read so far
     usual_norm: float | None = None  # of the gradient, a slow average
     seconds: float = 0.0  # of the run, earlier sessions included, until the last save
     rows: list[dict[str, Any]] = field(default_factory=list)  # one per finished epoch
+    plans: list[Plan] = field(default_factory=list)  # how long the run will be: run.json has them
     hold: bool = False  # set by who wants to save: the next event finds the state whole
 
     @property
@@ -101,22 +143,23 @@ class State:
         return self.average if self.best is None else self.best
 
 
-def new_state(job: Job) -> State:
+def new_state(config: TrainConfig) -> TrainState:
     """First weights, from the seed."""
-    model = build(job.net, seed=job.seed)
-    freeze(model, job.recipe)
-    set_norm_decay(model, job.recipe)
-    job.execution.place(model)
+    model = build(config.net, seed=config.seed)
+    freeze(model, config.recipe)
+    set_norm_decay(model, config.recipe)
+    config.execution.place(model)
     average = copy.deepcopy(model).eval()
-    train_mode(model, job.recipe)
-    return State(
-        model, average, optimiser(model, job.recipe), job.execution.scaler(), network=model
+    train_mode(model, config.recipe)
+    scaler = torch.amp.GradScaler(  # small gradients would vanish in fp16
+        torch.device(config.execution.device).type, enabled=config.execution.precision == "fp16"
     )
+    return TrainState(model, average, make_optimizer(model, config.recipe), scaler, network=model)
 
 
 @torch.no_grad()
-def adopt(state: State, tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Give a state, before its first update, weights that something else has learnt."""
+def load_initial_weights(state: TrainState, tensors: Mapping[str, NDArray[Any]]) -> None:
+    """Give a state, before its first step, weights that another run has trained."""
     for model in (state.model, state.average):
         own = model.state_dict()
         for name, value in tensors.items():
@@ -127,9 +170,3 @@ def epochs_since_best(rows: list[dict[str, Any]]) -> int:
     """Epochs since the one with the lowest val loss."""
     losses = [row["val_loss"] for row in rows]
     return len(losses) - 1 - losses.index(min(losses)) if losses else 0
-
-
-def is_patient(job: Job, state: State) -> bool:
-    """Whether the run may go on: val loss fell within the recipe's patience, if it has one."""
-    patience = job.recipe.patience
-    return patience is None or epochs_since_best(state.rows) < patience

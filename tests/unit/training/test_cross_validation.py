@@ -15,7 +15,7 @@ from inceptionkit.errors import DataError
 from inceptionkit.progress import Silence
 from inceptionkit.training import cross_validation as label_errors
 from inceptionkit.training.cross_validation import fold_numbers, suspected
-from inceptionkit.training.state import Job
+from inceptionkit.training.state import TrainConfig
 
 Folder = Callable[..., Path]
 
@@ -56,7 +56,7 @@ def test_every_fold_has_every_class_and_copies_share_one() -> None:
     assert (fold_numbers(digits, [group], folds=5, seed=1) != folds).any()
 
 
-def nearest_mean(job: Job, pixels: torch.Tensor, *_: object) -> np.ndarray:
+def nearest_mean(job: TrainConfig, pixels: torch.Tensor, *_: object) -> np.ndarray:
     """Probabilities of a classifier that is trained in no time, from the images of `job` alone."""
     mean = [job.train.pixels[job.train.labels == label].float().mean((0, 2, 3)) for label in (0, 1)]
     distance = torch.cdist(pixels.float().mean((2, 3)), torch.stack(mean))
@@ -65,7 +65,7 @@ def nearest_mean(job: Job, pixels: torch.Tensor, *_: object) -> np.ndarray:
 
 def test_a_wrong_label_comes_first(photos: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_errors, "_fold", nearest_mean)
-    monkeypatch.setattr(label_errors, "_announced", lambda job, *_: job)
+    monkeypatch.setattr(label_errors, "_timed", lambda job, *_: job)
     folder = photos(each=24)
     (folder / "dark" / "3.png").rename(folder / "light" / "wrong.png")
     found = seen(folder)
@@ -83,12 +83,12 @@ def test_classes_of_unequal_size_are_balanced_in_every_fold(
 ) -> None:
     jobs = []
 
-    def note(job: Job, pixels: torch.Tensor, *_: object) -> np.ndarray:
+    def note(job: TrainConfig, pixels: torch.Tensor, *_: object) -> np.ndarray:
         jobs.append(job)
         return np.zeros((len(pixels), 2), np.float32)
 
     monkeypatch.setattr(label_errors, "_fold", note)
-    monkeypatch.setattr(label_errors, "_announced", lambda job, *_: job)
+    monkeypatch.setattr(label_errors, "_timed", lambda job, *_: job)
     folder = photos(each=24)
     for number in range(8, 24):
         (folder / "light" / f"{number}.png").unlink()
@@ -100,7 +100,7 @@ def test_classes_of_unequal_size_are_balanced_in_every_fold(
 
 
 def test_a_recipe_that_weighs_mistakes_does_so_in_a_fold(photos: Folder) -> None:
-    job = label_errors._job(seen(photos(each=24)), 2, 0, Silence())
+    job = label_errors._base_config(seen(photos(each=24)), 2, 0, Silence())
     job = replace(job, recipe=replace(job.recipe, balance="loss"))
     part = label_errors._subset(job.train, np.arange(20, 28))  # 4 of each class, and then 2 and 6
     even = label_errors._balanced(job, part, 2)

@@ -12,13 +12,13 @@ from torch import nn
 from inceptionkit.network import build
 from inceptionkit.spec import Conv, Net
 from inceptionkit.training.ema import (
-    due,
-    joint_share,
-    move,
+    ema_weight,
     moving,
     polyak,
     renew_norms,
-    step_share,
+    step_weight,
+    steps_due,
+    update_ema,
 )
 from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.recipes import RECIPES
@@ -29,7 +29,7 @@ def averaged(values: list[float], shares: list[float]) -> float:
     nn.init.constant_(average.weight, -7.0)  # the first weights must not matter
     for value, share in zip(values, shares, strict=True):
         nn.init.constant_(model.weight, value)
-        move(average, model, share)
+        update_ema(average, model, share)
     return average.weight.item()
 
 
@@ -44,7 +44,7 @@ def test_polyaks_average_is_the_mean_from_its_beginning_on() -> None:
 @pytest.mark.parametrize(("share", "begin"), [(0.5, 100), (1.0, 0), (0.0, 200), (0.25, 150)])
 def test_a_recipe_says_where_polyaks_average_begins(share: float, begin: int) -> None:
     recipe = override(MODERN, [f"polyak={share}", "ema=none"])
-    shares = [step_share(recipe, step=step, steps=200) for step in range(200)]
+    shares = [step_weight(recipe, step=step, steps=200) for step in range(200)]
 
     assert shares == [polyak(step, begin=begin) for step in range(200)]
 
@@ -53,13 +53,13 @@ def test_a_fixed_decay_does_not_depend_on_the_length_of_the_run() -> None:
     recipe = override(MODERN, ["ema_decay=0.9999", "ema=none"])
 
     for steps in (10, 10**6):
-        assert step_share(recipe, step=5, steps=steps) == pytest.approx(1 - 6 / 15)
-        assert step_share(recipe, step=10**6, steps=steps) == pytest.approx(1e-4)
+        assert step_weight(recipe, step=5, steps=steps) == pytest.approx(1 - 6 / 15)
+        assert step_weight(recipe, step=10**6, steps=steps) == pytest.approx(1e-4)
 
 
 def test_a_horizon_is_a_share_of_the_run() -> None:
-    assert step_share(override(MODERN, ["ema=0.1"]), step=10**6, steps=1000) == pytest.approx(0.01)
-    assert step_share(override(MODERN, ["ema=0"]), step=50, steps=1000) == 1.0
+    assert step_weight(override(MODERN, ["ema=0.1"]), step=10**6, steps=1000) == pytest.approx(0.01)
+    assert step_weight(override(MODERN, ["ema=0"]), step=50, steps=1000) == 1.0
     assert moving(0, decay=0.5) == 0.9
 
 
@@ -78,22 +78,22 @@ def test_every_update_is_taken_in_once_and_an_epoch_ends_with_all_of_its_own(
     kept = 1.0
     for done in range(1, steps + 1):
         last = done % per_epoch == 0 or done == steps
-        new = due(recipe, first=(done - 1) // per_epoch * per_epoch, done=done, last=last)
-        kept *= 1.0 - joint_share(recipe, new, steps=steps)
+        new = steps_due(recipe, first=(done - 1) // per_epoch * per_epoch, done=done, last=last)
+        kept *= 1.0 - ema_weight(recipe, new, steps=steps)
         taken += new
 
         assert not last or len(taken) == done
         assert len(new) <= every
 
     assert taken == list(range(steps))
-    one_by_one = [1.0 - step_share(recipe, step=step, steps=steps) for step in range(steps)]
+    one_by_one = [1.0 - step_weight(recipe, step=step, steps=steps) for step in range(steps)]
     assert kept == pytest.approx(math.prod(one_by_one), abs=1e-12)
 
 
 def test_weights_that_stand_still_are_averaged_alike_however_often() -> None:
     recipe = override(MODERN, ["ema_decay=0.9", "ema=none"])
-    single = [step_share(recipe, step=step, steps=16) for step in range(16)]
-    jointly = [joint_share(recipe, range(at, at + 8), steps=16) for at in (0, 8)]
+    single = [step_weight(recipe, step=step, steps=16) for step in range(16)]
+    jointly = [ema_weight(recipe, range(at, at + 8), steps=16) for at in (0, 8)]
 
     assert averaged([2.0] * 16, single) == pytest.approx(averaged([2.0] * 2, jointly))
 

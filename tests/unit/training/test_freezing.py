@@ -6,7 +6,9 @@ from torch import nn
 
 from inceptionkit.errors import RecipeError
 from inceptionkit.network import Logits, build
+from inceptionkit.network.device import check_device
 from inceptionkit.spec import Net
+from inceptionkit.training.autotune import Trial, candidates, check_precision, fastest
 from inceptionkit.training.budget import (
     Epochs,
     Speed,
@@ -16,18 +18,11 @@ from inceptionkit.training.budget import (
     first_plan,
     parse_budget,
 )
-from inceptionkit.training.ema import move, moving
-from inceptionkit.training.execution import (
-    Execution,
-    Trial,
-    candidates,
-    check_device,
-    check_precision,
-    choose,
-)
+from inceptionkit.training.ema import moving, update_ema
 from inceptionkit.training.loss import deep_supervision_loss
-from inceptionkit.training.optim import optimiser
+from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.state import Execution
 
 
 def test_the_loss_adds_the_weighted_losses_of_the_exits() -> None:
@@ -49,7 +44,7 @@ def test_an_exit_without_a_weight_is_loud() -> None:
 
 def test_weight_decay_is_on_weights_alone(tiny: Net) -> None:
     model = build(tiny)
-    made = optimiser(model, MODERN)
+    made = make_optimizer(model, MODERN)
     decay = {id(p): g["weight_decay"] for g in made.param_groups for p in g["params"]}
     found = {name: decay.pop(id(p)) for name, p in model.named_parameters()}
 
@@ -58,7 +53,7 @@ def test_weight_decay_is_on_weights_alone(tiny: Net) -> None:
         expected = name.endswith(("conv.weight", "fc.weight"))
         assert value == (MODERN.weight_decay if expected else 0.0), name
     assert all(g["nesterov"] and g["momentum"] == 0.9 for g in made.param_groups)
-    assert not optimiser(model, override(MODERN, ["momentum=0"])).param_groups[0]["nesterov"]
+    assert not make_optimizer(model, override(MODERN, ["momentum=0"])).param_groups[0]["nesterov"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +66,7 @@ def test_the_moving_average(step: int, horizon: float, decay: float) -> None:
     for module, value in ((average, 0.0), (model, 1.0)):
         for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
             nn.init.constant_(tensor, value)
-    move(average, model, moving(step, decay=1 - 1 / max(1.0, horizon)))
+    update_ema(average, model, moving(step, decay=1 - 1 / max(1.0, horizon)))
 
     for tensor in (average.weight, average.bias, average.running_mean, average.running_var):
         assert tensor.tolist() == pytest.approx([1 - decay] * 2, abs=1e-6)
@@ -165,7 +160,7 @@ def trial(precision: str, seconds: float) -> Trial:
 def test_bf16_must_be_worth_its_rounding(seconds: tuple[float, float], winner: str) -> None:
     fp32, bf16 = seconds
 
-    assert choose([trial("fp32", fp32), trial("bf16", bf16)]).execution.precision == winner
+    assert fastest([trial("fp32", fp32), trial("bf16", bf16)]).execution.precision == winner
 
 
 def test_candidates() -> None:

@@ -17,7 +17,7 @@ def smoothed(seen: np.ndarray) -> np.ndarray:
 
 
 def valley(noise: float, seed: int) -> np.ndarray:
-    """A loss that stands at 2, falls to 1 at update 70, and then explodes."""
+    """A loss that stands at 2, falls to 1 at step 70, and then explodes."""
     number = np.arange(COUNT)
     slope = np.interp(number, [0, 40, 70, 85, 99], [2.0, 2.0, 1.0, 1.5, 9.0])
     return slope + noise * np.random.default_rng(seed).standard_normal(COUNT)

@@ -13,12 +13,11 @@ from inceptionkit.data.transforms.mixup import draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
-from inceptionkit.training.execution import Execution
-from inceptionkit.training.loop import batch_of, train
+from inceptionkit.training.loop import load_batch, train
 from inceptionkit.training.loss import deep_supervision_loss
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import Job, new_state
+from inceptionkit.training.state import Execution, TrainConfig, new_state
 
 OWN = 0.7  # share of an image that is its own
 
@@ -56,7 +55,7 @@ def test_an_update_learns_the_classes_of_both_images_in_their_shares(
         np.ones(8),
         tuple("abcdefgh"),
     )
-    job = Job(
+    job = TrainConfig(
         net=replace(tiny, exits=()),
         recipe=replace(MODERN, batch=8, **mixing),
         execution=Execution(precision="fp32", threads=1),
@@ -65,7 +64,7 @@ def test_an_update_learns_the_classes_of_both_images_in_their_shares(
         val=images,
         seed=3,
     )
-    inputs, labels = batch_of(job, permutation(3, 0, 8), 0)
+    inputs, labels = load_batch(job, permutation(3, 0, 8), job.cropping(0))
     mixture = draw_mixture(job.recipe.mixing, 16, seed=3, step=0)
     assert mixture is not None
     scores = new_state(job).model.train()(mix(inputs, inputs.roll(1, 0), mixture)).main
@@ -75,7 +74,9 @@ def test_an_update_learns_the_classes_of_both_images_in_their_shares(
         step=0, steps=1, progress=0.0, images_per_second=1.0, seconds_left=None, why="a test"
     )
 
-    event = next(train(job, new_state(job), [plan]))
+    state = new_state(job)
+    state.plans.append(plan)
+    event = next(train(job, state))
     wanted = cross_entropy(scores.detach(), shares, label_smoothing=0.1)
 
     assert abs(mixture.kept - 0.5) > 0.02  # else the shares could be exchanged

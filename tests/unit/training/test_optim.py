@@ -9,7 +9,7 @@ from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.spec import Net
-from inceptionkit.training.optim import moments, optimiser, set_moments, set_rate
+from inceptionkit.training.optim import make_optimizer, moments, set_lr, set_moments
 from inceptionkit.training.recipe import MODERN, Recipe, override
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 
@@ -29,8 +29,8 @@ def steps(model: nn.Module, made: Optimizer, rates: Callable[[float], None]) -> 
 
 def ours(net: Net, recipe: Recipe) -> list[Tensor]:
     model = build(net, seed=3)
-    made = optimiser(model, recipe)
-    return steps(model, made, lambda lr: set_rate(made, lr))
+    made = make_optimizer(model, recipe)
+    return steps(model, made, lambda lr: set_lr(made, lr))
 
 
 def theirs(net: Net, make: Callable[..., Optimizer], decay: float) -> list[Tensor]:
@@ -118,7 +118,7 @@ def test_the_two_rmsprops_differ_where_epsilon_is_one() -> None:
 def test_a_first_update_that_a_scaler_leaves_out_leaves_no_trace(tiny: Net, kind: str) -> None:
     model = build(tiny, seed=3)
     before = [p.detach().clone() for p in model.parameters()]
-    made = optimiser(model, override(MODERN, [f"optimiser={kind}"]))
+    made = make_optimizer(model, override(MODERN, [f"optimiser={kind}"]))
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     scaler.scale(torch.ones(()))
     for parameter in model.parameters():
@@ -138,21 +138,21 @@ def test_what_an_optimiser_remembers_can_be_put_back(tiny: Net, kind: str) -> No
     """After that both go on alike, bit for bit."""
     recipe = override(MODERN, [f"optimiser={kind}"])
     one, two = build(tiny, seed=3), build(tiny, seed=3)
-    ours, theirs = optimiser(one, recipe), optimiser(two, recipe)
+    ours, theirs = make_optimizer(one, recipe), make_optimizer(two, recipe)
     assert not any(value.any() for value in moments(ours, one).values())
-    steps(one, ours, lambda lr: set_rate(ours, lr))
+    steps(one, ours, lambda lr: set_lr(ours, lr))
     two.load_state_dict(one.state_dict())
     set_moments(theirs, two, {k: v.clone() for k, v in moments(ours, one).items()})
-    found = [steps(one, ours, lambda lr: set_rate(ours, lr))]
-    found.append(steps(two, theirs, lambda lr: set_rate(theirs, lr)))
+    found = [steps(one, ours, lambda lr: set_lr(ours, lr))]
+    found.append(steps(two, theirs, lambda lr: set_lr(theirs, lr)))
 
     for own, other in zip(*found, strict=True):
         assert torch.equal(own, other)
 
 
 def parameter_rates(model: InceptionNet, recipe: Recipe) -> dict[str, float]:
-    made = optimiser(model, recipe)
-    set_rate(made, 1.0)
+    made = make_optimizer(model, recipe)
+    set_lr(made, 1.0)
     rates = {id(p): group["lr"] for group in made.param_groups for p in group["params"]}
     return {name: rates[id(p)] for name, p in model.named_parameters() if id(p) in rates}
 

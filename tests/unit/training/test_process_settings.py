@@ -7,14 +7,14 @@ import sys
 import pytest
 
 from inceptionkit.training import process_settings as tuning
-from inceptionkit.training.process_settings import tuned
+from inceptionkit.training.process_settings import fast_cpu_settings
 
 BLOCK = 8 * 2**20  # bytes, each less than glibc gives pages of their own
 COUNT = 40
 CODE = f"""
 import ctypes, json, os
 from pathlib import Path
-from inceptionkit.training.process_settings import tuned
+from inceptionkit.training.process_settings import fast_cpu_settings
 
 library = ctypes.CDLL(None)
 library.malloc.restype = ctypes.c_void_p
@@ -32,13 +32,13 @@ def used_and_freed():
     return held() - before
 
 def fails():
-    with tuned():
+    with fast_cpu_settings():
         used_and_freed()
         raise ZeroDivisionError
 
 before = held()
 used_and_freed()
-with tuned():
+with fast_cpu_settings():
     during = used_and_freed()
 after = held() - before
 later = used_and_freed()
@@ -66,7 +66,7 @@ def test_what_is_freed_is_kept_while_training_and_given_back_after() -> None:
 VANISHING = """
 import json
 import numpy as np, torch
-from inceptionkit.training.process_settings import tuned
+from inceptionkit.training.process_settings import fast_cpu_settings
 
 torch.set_num_threads(2)
 few, many = (torch.from_numpy(np.full(count, 1e-40, np.float32)) for count in (2**4, 2**20))
@@ -74,7 +74,7 @@ few, many = (torch.from_numpy(np.full(count, 1e-40, np.float32)) for count in (2
 def left(values):
     return (values * 1.0).view(torch.int32).count_nonzero().item()
 
-with tuned():
+with fast_cpu_settings():
     during = left(few), left(many)
 print(json.dumps([during, left(few)]))
 """  # compared as whole numbers: where such values are dropped, they equal zero
@@ -89,7 +89,7 @@ def test_values_too_small_to_be_exact_are_dropped_by_all_threads_while_training(
 
 
 def test_an_error_gives_back_the_arithmetic() -> None:
-    with pytest.raises(ZeroDivisionError), tuned():
+    with pytest.raises(ZeroDivisionError), fast_cpu_settings():
         _ = 1 / 0
 
     assert sys.float_info.min / 2 > 0
@@ -97,5 +97,5 @@ def test_an_error_gives_back_the_arithmetic() -> None:
 
 def test_without_glibc_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    with tuned():
+    with fast_cpu_settings():
         assert tuning.glibc() is None

@@ -52,6 +52,11 @@ class LoadedSets:
     test: Images
     unusable: tuple[Unusable, ...]
 
+    @property
+    def scored(self) -> Images:
+        """The set that decides the final scores: test if there is one, otherwise val."""
+        return self.test if len(self.test) else self.val
+
 
 def open_and_split(
     data: str | Path, *, seed: int, duplicate_groups: DuplicateGroups = ()

@@ -1,4 +1,4 @@
-"""A design whose answer takes no longer than it may: work is counted first, then time measured.
+"""A network scaled to what it may cost: work is counted first, then time measured.
 
 Nothing is timed here: the caller brings a clock, which builds a network and runs it.
 """
@@ -11,9 +11,17 @@ from math import exp, log, sqrt
 from typing import TypeAlias
 
 from inceptionkit.derive.cost import cost
-from inceptionkit.derive.design.budget import Counted, Measured, Timing, amount
+from inceptionkit.derive.design.budget import Counted, Measured, Timing, amount, parse
 from inceptionkit.derive.design.fit import NEARLY
-from inceptionkit.derive.design.search import Design, Family, best_of, ends, family_of, measured
+from inceptionkit.derive.design.search import (
+    Design,
+    Family,
+    best_of,
+    design,
+    ends,
+    family_of,
+    measured,
+)
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import Net
 
@@ -53,6 +61,35 @@ class Reach:
     least: int
     first: int  # what is timed first
     most: int
+
+
+def scaled(
+    member: Net,
+    costs: Sequence[str],
+    *,
+    side: int,
+    classes: int,
+    clock: Callable[[], Clock],
+) -> Design:
+    """Scale `member` in width, depth and stem to what the answer to one image may cost.
+
+    Args:
+        member: the network to start from.
+        costs: one or more, such as "300MMAC", "2Mparams" or "10ms"; none is overrun.
+        side: of the square input, pixels.
+        classes: outputs of every classifier.
+        clock: makes the clock, if a cost is a time.
+
+    Raises:
+        SpecError: a cost cannot be read or met; the nearest that can is named.
+    """
+    budgets = [parse(text) for text in costs]
+    counted = [budget for budget in budgets if isinstance(budget, Counted)]
+    times = [budget for budget in budgets if isinstance(budget, Measured)]
+    if not times:
+        return design(member, counted, side=side, classes=classes)
+    time = min(times, key=lambda budget: budget.most)
+    return timed_design(member, counted, time, clock(), side=side, classes=classes)
 
 
 def timed_design(

@@ -1,9 +1,9 @@
-"""The end of a run: scores, model folder, predictions, report."""
+"""The end of a run: scores, model folder, predictions, result."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,11 +16,10 @@ from inceptionkit.evaluation.metrics import top_k
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model import Card, write_model
 from inceptionkit.progress import Progress
-from inceptionkit.report.run_page import write_report
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.run import Run
-from inceptionkit.training.score import score
-from inceptionkit.training.state import Job, State
+from inceptionkit.training.run.session import Session
+from inceptionkit.training.state import TrainConfig, TrainState
+from inceptionkit.training.validation import score
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,46 +31,50 @@ class Finished:
     result: dict[str, Any]  # the keys that `train --json` promises, and more
 
 
-def finish(run: Run, job: Job, state: State) -> Finished:
-    """Score the averaged weights once, on test if there is one, else on val; write everything.
+def finish(session: Session, config: TrainConfig, state: TrainState) -> dict[str, Any]:
+    """Score the averaged weights once, on test if there is one; write the model and predictions.
 
-    The result comes last: a run that is lost before has not ended, and its end is made anew.
+    Returns:
+        The result, which `end` writes last: a run that is lost before has not ended, and its end is
+        computed again.
     """
-    ready, record, folder = run.ready, run.record, run.folder
-    name, scored = ("test", ready.test) if len(ready.test) else ("val", ready.val)
+    ready, folder, scored = session.ready, session.folder, session.ready.scored
+    name = "test" if scored is ready.test else "val"
 
     def tick(done: int) -> None:
-        run.listener.progress(Progress(what=f"scoring {name}", done=done, total=len(scored)))
+        session.listener.progress(Progress(what=f"scoring {name}", done=done, total=len(scored)))
 
-    found = score(job, state.kept, scored.pixels, tick)
-    metrics = {"set": name, "images": len(scored)} | scores(found, scored.labels.numpy())
-    if run.processes.first:
-        write_model(folder / folders.MODEL, card(run, metrics), tensors(state))
-        rows = predictions(found, scored, run.dataset.classes)
+    found = score(config, state.kept, scored.pixels, tick)
+    metrics = {"set": name, "images": len(scored)} | _scores(found, scored.labels.numpy())
+    if session.processes.first:
+        write_model(folder / folders.MODEL, _card(session, metrics), _tensors(state))
+        rows = _predictions(found, scored, session.dataset.classes)
         folders.write_rows(folder / folders.PREDICTIONS, rows)
-    result = {
+    return {
         "run": str(folder),
         "model": str(folder / folders.MODEL),
-        "epochs": round(state.step / job.steps_per_epoch, 4),
-        "seconds": run.seconds(),
+        "epochs": round(state.step / config.steps_per_epoch, 4),
+        "seconds": session.seconds(),
         **metrics,
         "images_per_second": median(row["images_per_second"] for row in state.rows),
         "peak_bytes": peak_bytes(),
     }
-    if run.processes.first:
-        write_report(folder, record, result, run.dataset)
-    record.result = run.processes.told(result | {"seconds": run.seconds()})
-    run.processes.wait()
-    run.write_record()
-    return Finished(folder, folder / folders.MODEL, record.result)
 
 
-def card(run: Run, metrics: Mapping[str, Any]) -> Card:
+def end(session: Session, result: dict[str, Any]) -> Finished:
+    """Write the result, after which the run has ended."""
+    result = session.processes.broadcast_json(result | {"seconds": session.seconds()})
+    session.processes.barrier()
+    session.decide(replace(session.record, result=result))
+    return Finished(session.folder, session.folder / folders.MODEL, result)
+
+
+def _card(session: Session, metrics: Mapping[str, Any]) -> Card:
     """What the model folder says of the model."""
-    record = run.record
+    record = session.record
     return Card(
         architecture=record.net,
-        classes=run.dataset.classes,
+        classes=session.dataset.classes,
         preprocessing=record.preprocessing,
         metrics=metrics,
         origin={
@@ -85,7 +88,7 @@ def card(run: Run, metrics: Mapping[str, Any]) -> Card:
     )
 
 
-def scores(found: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64]) -> dict[str, Any]:
+def _scores(found: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64]) -> dict[str, Any]:
     """Top-1 and top-5 of main and of every exit; top-5 only of more than five classes."""
 
     def both(probabilities: NDArray[np.float32]) -> dict[str, float | None]:
@@ -97,10 +100,10 @@ def scores(found: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64]) 
     return {**both(found["main"]), "exits": exits}
 
 
-def predictions(
+def _predictions(
     found: Mapping[str, NDArray[np.float32]], scored: Images, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Rows of predictions.csv: each image, its class, and what main and each exit say, how sure."""
+    """Rows of predictions.csv: each image, its class, and what main and each exit predict."""
     guesses = {name: p.argmax(1) for name, p in found.items()}
     rows = []
     for i, (path, label) in enumerate(zip(scored.names, scored.labels.tolist(), strict=True)):
@@ -119,7 +122,7 @@ def predictions(
     return rows
 
 
-def tensors(state: State) -> dict[str, NDArray[Any]]:
+def _tensors(state: TrainState) -> dict[str, NDArray[Any]]:
     """The weights that the run keeps, as a model folder stores them."""
     return {
         name: value.detach().cpu().float().numpy()

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import os
 import re
 import shlex
 import shutil
@@ -21,11 +22,10 @@ CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
 
 
-def resuming(folder: Path) -> str:
-    """What goes on with a run that was interrupted: as many processes, for the same bytes."""
-    from inceptionkit.training.distributed import launched
-
-    return "the same torchrun command" if launched() else resume_command(folder)
+def how_to_resume(folder: Path) -> str:
+    """The command that resumes a run: with as many processes, for the same bytes."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+    return "the same torchrun command" if several else resume_command(folder)
 
 
 def resume_command(folder: Path) -> str:
@@ -34,21 +34,21 @@ def resume_command(folder: Path) -> str:
     return shlex.join(["inceptionkit", "resume", f"./{place}" if place.startswith("-") else place])
 
 
-def free(out: Path | None) -> None:
-    """Refuse a folder that holds something already.
+def require_empty(out: Path | None) -> None:
+    """Refuse a folder that is not empty.
 
     Raises:
         RunError: it does.
     """
-    if out is not None and out.exists() and not is_free(out):
+    if out is not None and out.exists() and not _is_empty(out):
         if (out / "run.json").exists():
             msg = f"{out}: holds another run; choose another --out, or `{resume_command(out)}`"
         else:
-            msg = f"{out}: holds something already; choose another --out"
+            msg = f"{out}: folder is not empty; choose another --out"
         raise RunError(msg)
 
 
-def is_free(folder: Path) -> bool:
+def _is_empty(folder: Path) -> bool:
     """Whether a folder is empty, or holds only what is left of a run that was lost before run.json.
 
     Such a run made the folder of its checkpoints first, and saved none.
@@ -70,34 +70,34 @@ def new_folder(out: Path | None, data: str, net: str) -> Path:
         net: name of the architecture, for the name.
 
     Raises:
-        RunError: `out` holds something already, or no folder can be made there.
+        RunError: `out` is not empty, or no folder can be made there.
     """
     if out is not None:
-        free(out)
-        return make(out)
-    stem = stem_of(data, net)
+        require_empty(out)
+        return make_folder(out)
+    stem = _stem(data, net)
     taken = {path.name for path in Path("runs").glob(f"{stem}-*")}
     number = next(n for n in itertools.count(1) if f"{stem}-{n:03d}" not in taken)
-    return make(Path("runs") / f"{stem}-{number:03d}")
+    return make_folder(Path("runs") / f"{stem}-{number:03d}")
 
 
-def begun(out: Path | None, data: str, net: str) -> list[Path]:
-    """The folders that `new_folder` may have made for the same words, newest first.
+def existing_runs(out: Path | None, data: str, net: str) -> list[Path]:
+    """The folders that `new_folder` may have made for the same run, newest first.
 
     The numbers of folders grow.
     """
     if out is not None:
         return [out] if out.exists() else []
-    found = Path("runs").glob(f"{stem_of(data, net)}-[0-9]*")
+    found = Path("runs").glob(f"{_stem(data, net)}-[0-9]*")
     return sorted(found, key=lambda p: (len(p.name), p), reverse=True)
 
 
-def stem_of(data: str, net: str) -> str:
+def _stem(data: str, net: str) -> str:
     """How the name of a run's folder begins."""
     return f"{clean(Path(data).name)}-{clean(net)}"
 
 
-def make(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     """Make the folder and the one of its checkpoints.
 
     Raises:
@@ -163,17 +163,17 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def keep_steps(folder: Path, last: int) -> None:
-    """Drop the lines of log.jsonl that come after update `last`, or that are cut short."""
+    """Drop the lines of log.jsonl that come after step `last`, or that are cut short."""
     path = folder / STEPS
     if not path.is_file():
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    kept = [line for line in lines if until(line, last)]
+    kept = [line for line in lines if _is_until(line, last)]
     write_whole(path, "".join(kept))
 
 
-def until(line: str, last: int) -> bool:
-    """Whether a line of log.jsonl is whole and no later than update `last`."""
+def _is_until(line: str, last: int) -> bool:
+    """Whether a line of log.jsonl is whole and no later than step `last`."""
     try:
         return line.endswith("\n") and int(json.loads(line)["step"]) <= last
     except (ValueError, KeyError, TypeError):
@@ -184,7 +184,7 @@ def add_step(folder: Path, row: Mapping[str, Any]) -> None:
     """Append a line to log.jsonl.
 
     Raises:
-        WriteError: the disk does not take it.
+        WriteError: it cannot be written.
     """
     try:
         with (folder / STEPS).open("a", encoding="utf-8") as file:

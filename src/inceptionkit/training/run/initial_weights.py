@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ from inceptionkit.derive import tensors as tensors_of
 from inceptionkit.errors import RunError
 from inceptionkit.model import Card
 from inceptionkit.model.folder import TENSORS, model_folder, read_card
+from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, classifiers
+from inceptionkit.training.defaults import NetChoice, refit, with_chosen_exits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class InitialWeights:
     """Weights that a run begins with, in place of random ones; part of run.json."""
 
     model: str  # its folder or file, absolute, or the id of released weights
     sha256: str  # of its weights: a resumed run begins with the same or not at all
-    same_classes: bool  # else every classifier is new, those of the exits included
+    same_classes: bool  # otherwise every classifier is new, those of the exits too
 
     def tensors(self, net: Net) -> dict[str, NDArray[Any]]:
         """Name -> array of what `net` takes over from the model; the rest is drawn.
@@ -32,7 +35,7 @@ class Start:
             RunError: it is another one than when the run began.
         """
         card, found = read_weights(self.model)
-        if digest(self.model, card) != self.sha256:
+        if _digest(self.model, card) != self.sha256:
             msg = f"{self.model}: the model changed since the run began; start the run again"
             raise RunError(msg)
         replaced = () if self.same_classes else tuple(f"{at}." for at in classifiers(net))
@@ -43,8 +46,8 @@ class Start:
         }
 
 
-def start_from(model: str | Path, classes: tuple[str, ...]) -> tuple[Start, Card]:
-    """Look at the model that a run is to start from.
+def inspect_model(model: str | Path, classes: tuple[str, ...]) -> tuple[InitialWeights, Card]:
+    """The model that a run starts from, and its card.
 
     Args:
         model: folder of a model or of a run, a weights file, or the id of released weights.
@@ -62,10 +65,41 @@ def start_from(model: str | Path, classes: tuple[str, ...]) -> tuple[Start, Card
         path = path.resolve()
     where = path.as_posix()
     same = card.classes == classes
-    return Start(model=where, sha256=digest(where, card), same_classes=same), card
+    return InitialWeights(model=where, sha256=_digest(where, card), same_classes=same), card
 
 
-def digest(model: str, card: Card) -> str:
+def choose_start(
+    model: str | Path,
+    side: int | None,
+    exits: Sequence[str] | None,
+    *,
+    classes: tuple[str, ...],
+    pooled_exits: bool = False,
+) -> tuple[NetChoice, InitialWeights, Preprocessing]:
+    """The network of a trained model, for these classes, and what is taken over with it.
+
+    Args:
+        model: its folder, or that of a run.
+        side: of the input, pixels; None for the model's.
+        exits: blocks to attach exits to; None for those of the model.
+        classes: of the data.
+        pooled_exits: whether exits get global-average-pooling heads; then their heads are new.
+
+    Raises:
+        WeightsError: there is no such model.
+        SpecError: it does not fit the input, or has no such block.
+    """
+    start, card = inspect_model(model, classes)
+    own = card.architecture
+    net = refit(own, side, len(classes), pooled=pooled_exits)
+    reasons = [f"starts from {start.model}: {own.name}, {net.image[1]} px"]
+    if not start.same_classes:
+        reasons.append("every classifier is new: the model has other classes than the images")
+    choice = with_chosen_exits(net, own, exits, reasons)
+    return choice, start, replace(card.preprocessing, size=net.image[1])
+
+
+def _digest(model: str, card: Card) -> str:
     """SHA-256 of the file that holds the weights of a model."""
     if Path(model).is_dir():
         return read_card(Path(model))[1][TENSORS]

@@ -1,11 +1,14 @@
-"""Planning a run: how many updates its budget allows, written down before they are made."""
+"""Planning a run: how many steps its budget allows, before the first and after each epoch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 from inceptionkit.spec import with_input
+from inceptionkit.training.autotune import time_evaluation
 from inceptionkit.training.budget import (
+    Budget,
     Epochs,
     Speed,
     Time,
@@ -15,87 +18,97 @@ from inceptionkit.training.budget import (
     next_plan,
     work_plan,
 )
-from inceptionkit.training.probe import time_evaluation
-from inceptionkit.training.progressive_resizing import mean_work, work
-from inceptionkit.training.run.run import Run
+from inceptionkit.training.progressive_resizing import mean_step_cost, relative_step_cost
+from inceptionkit.training.run.record import Record
 from inceptionkit.training.schedule import Plan, progress
-from inceptionkit.training.state import Job, State
+from inceptionkit.training.state import TrainConfig, TrainState
 
 ENDING = 5.0  # seconds for the model folder, the report and leaving, beside scoring images
 
 
-def plan_run(run: Run, job: Job, state: State) -> Plan:
-    """How long the run will be."""
-    mean = mean_work(job, 0.0)
-    step = mean * min(t.step_seconds for t in run.record.probe if t.execution == job.execution)
-    per_epoch = job.steps_per_epoch
-    match run.record.budget:
+def plan_run(
+    record: Record,
+    config: TrainConfig,
+    state: TrainState,
+    seconds: Callable[[], float],
+    *,
+    scored: int,
+) -> Plan:
+    """How long the run will be.
+
+    Args:
+        record: has the budget, and what the probe measured.
+        config: what the run computes.
+        state: before its first step.
+        seconds: that the run took so far.
+        scored: images that are scored at its end.
+    """
+    mean, group = mean_step_cost(config, 0.0), config.processes
+    step = mean * min(t.step_seconds for t in record.probe if t.execution == config.execution)
+    match record.budget:
         case Time() as budget:
-            speed = measured(run, step, time_evaluation(job, state) / run.processes.count)
-            left = run.processes.told(budget.seconds - run.seconds())
-            speed = Speed(**run.processes.told(asdict(speed)))
-            return first_plan(budget, speed, left, batch=job.batch, steps_per_epoch=per_epoch)
-        case Work() as allowed:
+            per_image = time_evaluation(config, state) / group.count
+            speed = _speed(config, step, per_image, scored=scored)
+            left = group.broadcast_json(budget.seconds - seconds())
+            speed = Speed(**group.broadcast_json(asdict(speed)))
+            return first_plan(
+                budget,
+                speed,
+                left,
+                batch=config.batch,
+                steps_per_epoch=config.steps_per_epoch,
+            )
+        case Work() as budget:
             return work_plan(
-                allowed,
-                mean * flop_per_image(with_input(job.net, job.crop_side)),
-                batch=job.batch,
-                steps_per_epoch=per_epoch,
-                speed=job.batch / step,
+                budget,
+                mean * flop_per_image(with_input(config.net, config.crop_side)),
+                batch=config.batch,
+                steps_per_epoch=config.steps_per_epoch,
+                speed=config.batch / step,
             )
         case Epochs(epochs):
             return Plan(
                 step=0,
-                steps=epochs * per_epoch,
+                steps=epochs * config.steps_per_epoch,
                 progress=0.0,
-                images_per_second=job.batch / step,
+                images_per_second=config.batch / step,
                 seconds_left=None,
                 why="as asked for",
             )
 
 
-def replan(run: Run, job: Job, state: State) -> None:
-    """At the end of an epoch, plan the rest anew if the time budget asks for it.
+def replan(
+    budget: Budget, config: TrainConfig, state: TrainState, *, seconds: float, scored: int
+) -> Plan | None:
+    """At the end of an epoch, how long the rest will be, if a time budget asks for another plan.
 
-    A plan made for this update before the run was interrupted is kept.
+    A plan made for this step before the run was interrupted is kept.
     """
-    budget, plans = run.record.budget, run.record.plans
+    plans = state.plans
     if not isinstance(budget, Time) or plans[-1].step >= state.step:
-        return
-    row = state.rows[-1]
-    per_image = row["evaluation_seconds"] / max(1, len(job.val))
-    began = (state.step - 1) // job.steps_per_epoch * job.steps_per_epoch
-    step = job.batch / row["images_per_second"] / work(job, progress(plans, began))
-    mean = step * mean_work(job, progress(plans, state.step))
+        return None
+    row, per_epoch = state.rows[-1], config.steps_per_epoch
+    per_image = row["evaluation_seconds"] / max(1, len(config.val))
+    first = (state.step - 1) // per_epoch * per_epoch
+    relative = relative_step_cost(config, progress(plans, first))
+    step = config.batch / row["images_per_second"] / relative
+    step *= mean_step_cost(config, progress(plans, state.step))
     plan = next_plan(
         plans,
-        measured(run, mean, per_image),
-        budget.seconds - run.seconds(),
+        _speed(config, step, per_image, scored=scored),
+        budget.seconds - seconds,
         step=state.step,
-        batch=job.batch,
-        steps_per_epoch=job.steps_per_epoch,
+        batch=config.batch,
+        steps_per_epoch=per_epoch,
     )
-    told = run.processes.told(plan and asdict(plan))
-    if told is not None:
-        add_plan(run, job, Plan(**told))
+    known = config.processes.broadcast_json(plan and asdict(plan))
+    return known and Plan(**known)
 
 
-def measured(run: Run, step: float, per_image: float) -> Speed:
-    """What planning needs, from seconds per update and per scored image."""
-    scored = len(run.ready.test) or len(run.ready.val)
+def _speed(config: TrainConfig, step: float, per_image: float, *, scored: int) -> Speed:
+    """What planning needs, from seconds per step and per scored image."""
     return Speed(
         step=step,
-        evaluation=per_image * len(run.ready.val),
+        evaluation=per_image * len(config.val),
         ending=ENDING + per_image * scored,
-    )
-
-
-def add_plan(run: Run, job: Job, plan: Plan) -> None:
-    """Write a plan down, then let it be followed."""
-    run.record.plans.append(plan)
-    run.write_record()
-    left = "" if plan.seconds_left is None else f", {plan.seconds_left:.0f} s left"
-    run.listener.say(
-        f"plan: {plan.steps / job.steps_per_epoch:.1f} epochs, {plan.steps:,} updates of "
-        f"{job.batch} images at {plan.images_per_second:,.0f} images/s{left} ({plan.why})"
     )

@@ -18,11 +18,12 @@ from inceptionkit.machine import facts
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, from_json, to_json
 from inceptionkit.training import recipe as recipes
+from inceptionkit.training.autotune import Trial, trial_from_json
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
-from inceptionkit.training.execution import Execution, Trial
 from inceptionkit.training.recipe import Recipe
-from inceptionkit.training.run.initial_weights import Start
+from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.schedule import Plan
+from inceptionkit.training.state import Execution
 
 FORMAT = 1
 FILE = "run.json"
@@ -48,9 +49,9 @@ def machine() -> dict[str, Any]:
     return facts() | gpu
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What run.json holds. Probe, execution and plans are added as they are decided."""
+    """What run.json holds. A decision makes a new one, which is written before it is followed."""
 
     data: dict[str, Any]  # address, fingerprint, classes, sets, rule, unusable
     net: Net
@@ -61,16 +62,16 @@ class Record:
     threads: int
     device: str
     precision: str  # asked for: "auto" or one
-    reasons: list[str]  # what was chosen without being asked for, and why
-    start: Start | None = None  # the model that it begins with
-    find_rate: bool = False  # whether a sweep chooses the learning rate before the first update
-    found_rate: float | None = None  # what it chose, which is then the recipe's
+    reasons: tuple[str, ...] = ()  # what was chosen without being asked for, and why
+    start: InitialWeights | None = None  # in place of random ones
+    find_lr: bool = False  # whether a range test chooses the learning rate before the first step
+    found_lr: float | None = None  # what it chose, which is then the recipe's
     track: bool = False  # whether to write TensorBoard events
     strict: bool = False  # whether an unusable image is an error
     processes: int = 1  # that compute it; a resumed run may have another number
-    probe: list[Trial] = field(default_factory=list)
+    probe: tuple[Trial, ...] = ()
     execution: Execution | None = None
-    plans: list[Plan] = field(default_factory=list)
+    plans: tuple[Plan, ...] = ()
     result: dict[str, Any] | None = None
     made_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     versions: Mapping[str, str] = field(default_factory=versions)
@@ -84,11 +85,10 @@ class Record:
         """
         write_json(folder / FILE, self.to_json())
 
-    def arithmetic(self) -> str:
+    def describe_execution(self) -> str:
         """How the run computes and why, in words."""
-        chosen = "not chosen yet" if self.execution is None else self.execution.says()
-        tried = "; ".join(trial.says() for trial in self.probe)
-        return f"arithmetic: {chosen} (an update takes: {tried})"
+        tried = "; ".join(map(str, self.probe))
+        return f"precision: {self.execution or 'not chosen yet'} (time per step: {tried})"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -96,7 +96,7 @@ class Record:
             "format": FORMAT,
             "made_at": self.made_at,
             "data": self.data,
-            "reasons": self.reasons,
+            "reasons": list(self.reasons),
             "recipe": recipes.to_json(self.recipe),
             "seed": self.seed,
             "budget": asdict(self.budget),
@@ -104,8 +104,8 @@ class Record:
             "device": self.device,
             "precision": self.precision,
             "start": self.start and asdict(self.start),
-            "find_rate": self.find_rate,
-            "found_rate": self.found_rate,
+            "find_lr": self.find_lr,
+            "found_lr": self.found_lr,
             "track": self.track,
             "strict": self.strict,
             "processes": self.processes,
@@ -145,7 +145,7 @@ def read_record(folder: Path) -> Record:
 
 
 SAME = (
-    "data", "recipe", "seed", "budget", "device", "precision", "start", "find_rate",
+    "data", "recipe", "seed", "budget", "device", "precision", "start", "find_lr",
     "preprocessing", "architecture",
 )  # what makes two records those of one run  # fmt: skip
 
@@ -162,7 +162,7 @@ def same_run(folder: Path, record: Record) -> bool:
     except RunError:
         return False
     recipe = replace(record.recipe, accumulate=there.recipe.accumulate)  # the probe may raise it
-    if record.find_rate:  # and the sweep has set the rate, or will
+    if record.find_lr:  # and the range test has set the rate, or will
         recipe = replace(recipe, lr=there.recipe.lr)
     record = replace(record, recipe=recipe)
     ours, theirs = record.to_json(), there.to_json()
@@ -184,26 +184,21 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
         threads=data["threads"],
         device=data["device"],
         precision=data["precision"],
-        reasons=data["reasons"],
-        start=start and Start(**start),
-        find_rate=data["find_rate"],
-        found_rate=data["found_rate"],
+        reasons=tuple(data["reasons"]),
+        start=start and InitialWeights(**start),
+        find_lr=data["find_lr"],
+        found_lr=data["found_lr"],
         track=data["track"],
         strict=data["strict"],
         processes=data["processes"],
-        probe=[trial_from_json(trial) for trial in data["probe"]],
+        probe=tuple(trial_from_json(trial) for trial in data["probe"]),
         execution=execution and Execution(**execution),
-        plans=[Plan(**plan) for plan in data["plans"]],
+        plans=tuple(Plan(**plan) for plan in data["plans"]),
         result=data["result"],
         made_at=data["made_at"],
         versions=data["versions"],
         machine=data["machine"],
     )
-
-
-def trial_from_json(data: Mapping[str, Any]) -> Trial:
-    """Read what the probe measured of one way of computing."""
-    return Trial(Execution(**data["execution"]), data["step_seconds"])
 
 
 def budget_from_json(data: Mapping[str, Any]) -> Budget:

@@ -33,7 +33,7 @@ class Asked:
     device: str
     strict: bool
     workers: int
-    find_rate: bool
+    find_lr: bool
     track: bool
 
 
@@ -46,7 +46,7 @@ def check_asked(asked: Asked) -> None:
     for text in asked.costs:
         parse_cost(text)
     keys = {setting.partition("=")[0] for setting in asked.settings}
-    if asked.find_rate and "lr" in keys:
+    if asked.find_lr and "lr" in keys:
         msg = "lr and --find-lr both decide the learning rate; leave one out"
         raise RecipeError(msg)
     if asked.model is not None:

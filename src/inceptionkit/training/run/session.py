@@ -1,271 +1,279 @@
-"""Following a run from wherever it stands to its end: what `train` and `resume` share."""
+"""A run that goes on, from wherever it stands to its last step: what `train` and `resume` share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
+from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import torch
 
-from inceptionkit.data.loading.sets import balance
+from inceptionkit.data import Dataset
+from inceptionkit.data.loading.sets import LoadedSets, balance
 from inceptionkit.data.types import Unusable
-from inceptionkit.errors import RecipeError, RunError
+from inceptionkit.errors import RunError
 from inceptionkit.files import flush
-from inceptionkit.progress import Progress
-from inceptionkit.spec import with_input
+from inceptionkit.progress import Listener, Progress
+from inceptionkit.training.autotune import autotune, candidates, fastest
 from inceptionkit.training.checkpoint import restore, save_state
-from inceptionkit.training.execution import Execution, Trial, candidates, choose
-from inceptionkit.training.loop import EpochEnded, Event, Stepped
-from inceptionkit.training.loop import train as updates
-from inceptionkit.training.lr_finder import find_rate
-from inceptionkit.training.memory import free_bytes, parts_that_fit
-from inceptionkit.training.probe import probe
-from inceptionkit.training.process_settings import tuned
+from inceptionkit.training.distributed import Processes
+from inceptionkit.training.loop import StepEnded, train
+from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.disk_errors import resumable
-from inceptionkit.training.run.finish import Finished, finish
-from inceptionkit.training.run.planning import add_plan, plan_run, replan
-from inceptionkit.training.run.record import trial_from_json
-from inceptionkit.training.run.run import Run
-from inceptionkit.training.run.signals import listening, stoppable, stopped
-from inceptionkit.training.run.tensorboard import tracked
-from inceptionkit.training.state import Job, State, adopt
+from inceptionkit.training.run.planning import plan_run, replan
+from inceptionkit.training.run.record import Record
+from inceptionkit.training.run.signals import catch_stop_signals, stopped
+from inceptionkit.training.run.tensorboard import EventWriter
+from inceptionkit.training.schedule import Plan
+from inceptionkit.training.state import (
+    Execution,
+    TrainConfig,
+    TrainState,
+    load_initial_weights,
+)
 
-SAVE_EVERY = 120.0  # seconds between checkpoints inside a long epoch
-TOLD_EVERY = 0.2  # seconds between reports of progress
-
-
-def follow(run: Run) -> Finished:
-    """Train from the newest checkpoint on, then score, save and report.
-
-    Raises:
-        Interrupted: asked to stop; the state is saved.
-        RunError: the disk does not take a file; what was saved is whole.
-    """
-    with tuned(), stoppable(run.folder), resumable(run.folder):
-        job = decide_execution(run)
-        torch.set_num_threads(job.execution.threads)
-        state = begin(run, job)
-        run.began = run.began - state.seconds
-        state.network = run.processes.wrap(state.model, job.execution.device)
-        if run.record.find_rate and run.record.found_rate is None:
-            job = with_found_rate(run, job, state)
-        if not run.record.plans:
-            add_plan(run, job, plan_run(run, job, state))
-        if run.processes.first:
-            folders.keep_steps(run.folder, state.step)
-        run_tracked(run, job, state)
-        return finish(run, job, state)
+SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
+PROGRESS_SECONDS = 0.2  # between reports of progress
 
 
-def begin(run: Run, job: Job) -> State:
-    """The state of the newest checkpoint; where there is none, the first one of the run.
+@dataclass(slots=True)
+class Session:
+    """A run and what it works with."""
 
-    Raises:
-        RunError: there is none, and the run has ended: it would be computed anew.
-    """
-    restored = restore(folders.make(run.folder) / folders.CHECKPOINTS, job)
-    for complaint in restored.complaints:
-        run.listener.say(complaint)
-    if restored.found is None and run.record.result is not None:
-        msg = f"{run.folder}: the run has ended, and no checkpoint is left to score; its model and "
-        raise RunError(msg + "report are as they were, or train again in another folder")
-    if restored.found is None and run.record.plans:
-        run.listener.say("no checkpoint was saved: the run begins again")
-    if restored.found is None and run.record.start is not None:
-        adopt(restored.state, run.record.start.tensors(job.net))
-    return restored.state
+    folder: Path
+    record: Record  # frozen: `decide` replaces it
+    dataset: Dataset
+    ready: LoadedSets  # the images, in memory or read as the run goes on
+    listener: Listener
+    start_time: float  # `monotonic()` at the start, moved back by what earlier sessions took
+    processes: Processes  # the first one writes
 
+    def seconds(self) -> float:
+        """How long the run takes so far, earlier sessions included."""
+        return monotonic() - self.start_time
 
-def with_found_rate(run: Run, job: Job, state: State) -> Job:
-    """The job with a learning rate that a sweep found; run.json says it before it is used."""
-    sweep = find_rate(job, state)
-    recipe = replace(job.recipe, lr=float(f"{sweep.rate * job.recipe.lr_batch / job.batch:.3g}"))
-    why = f"lr={recipe.lr:g}: a sweep of {len(sweep.rates)} updates found it"
-    run.record.recipe, run.record.found_rate = recipe, recipe.lr
-    run.record.reasons.append(why)
-    run.write_record()
-    run.listener.say(why)
-    return replace(job, recipe=recipe)
+    def decide(self, record: Record, *reasons: str) -> None:
+        """Write a decision to run.json, from then on follow it, and say why."""
+        if self.processes.first:
+            record.write(self.folder)
+        self.record = record
+        for reason in reasons:
+            self.listener.say(reason)
 
-
-def run_tracked(run: Run, job: Job, state: State) -> None:
-    """Train, and write TensorBoard events where they are wanted."""
-    if not (run.record.track and run.processes.first):
-        run_updates(run, job, state)
-        return
-    untold, told = run.listener, state.rows[-1]["step"] if state.rows else 0
-    try:
-        with tracked(run.folder, told, untold) as run.listener:
-            run_updates(run, job, state)
-    finally:
-        run.listener = untold
-
-
-def decide_execution(run: Run) -> Job:
-    """The job, computed as run.json says, or as a probe finds best and run.json then says."""
-    record = run.record
-    train, weights = balance(record.recipe.balance, run.ready.train, len(run.dataset.classes))
-
-    def job(execution: Execution) -> Job:
-        return Job(
+    def config(self, execution: Execution) -> TrainConfig:
+        """What the run computes."""
+        record = self.record
+        images, weights = balance(
+            record.recipe.balance, self.ready.train, len(self.dataset.classes)
+        )
+        if weights is not None:
+            weights = weights.to(record.device, execution.dtype)
+        return TrainConfig(
             net=record.net,
             recipe=record.recipe,
             execution=execution,
             preprocessing=record.preprocessing,
-            train=train,
-            val=run.ready.val,
+            train=images,
+            val=self.ready.val,
             seed=record.seed,
-            class_weights=None if weights is None else weights.to(record.device, execution.dtype),
-            processes=run.processes,
+            class_weights=weights
+            if weights is None
+            else weights.to(record.device, execution.dtype),
+            processes=self.processes,
         )
 
-    if record.execution is None:
-        ways = candidates(record.device, record.threads, record.precision)
-        free = run.processes.told(free_bytes(record.device))
-        predicted = parts_that_fit(
-            with_input(record.net, job(ways[0]).crop_side),
-            -(-job(ways[0]).batch // run.processes.count),
-            itemsize=ways[0].dtype.itemsize,
-            at_least=record.recipe.accumulate,
-            free_bytes=2 * free if ways[0].late else free,  # there it is tried, perhaps in bf16
-        )
-        in_parts(run, predicted)
-        trials = probed(run, job, ways)
-        told = run.processes.told([asdict(trial) for trial in trials])
-        record.probe = [trial_from_json(trial) for trial in told]
-        record.execution = choose(record.probe).execution
-        run.write_record()
-        run.listener.say(record.arithmetic())
-    return job(record.execution)
 
+def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
+    """Train from the newest checkpoint on, to the last step.
 
-def probed(run: Run, job: Callable[[Execution], Job], ways: Sequence[Execution]) -> list[Trial]:
-    """What the probe measures; on a GPU, in twice as many parts as long as memory is short.
+    What is left open is decided first, each decision written before it is followed.
 
     Raises:
-        RecipeError: not even one image at a time fits into the memory.
+        Interrupted: asked to stop; the state is saved.
+        WriteError: a file cannot be written; what was saved is whole.
     """
-    while True:
-        trials = fitting(job(ways[0]), ways)
-        if not any(run.processes.any(not trials)):  # one may have less memory than the others
-            return trials
-        parts = 2 * run.record.recipe.accumulate
-        if parts > run.record.recipe.batch:
-            msg = f"one image does not fit into the memory of {run.record.device}; "
-            msg += "choose a smaller --input, or another --arch"
-            raise RecipeError(msg)
-        in_parts(run, parts)
+    if session.record.execution is None:
+        decide_execution(session)
+    execution = session.record.execution or Execution()
+    torch.set_num_threads(execution.threads)
+    config = session.config(execution)
+    state = _restored(session, config)
+    session.start_time -= state.seconds
+    state.network = session.processes.wrap(state.model, execution.device)
+    if session.record.find_lr and session.record.found_lr is None:
+        decide_lr(session, config, state)
+        config = replace(config, recipe=session.record.recipe)
+    state.plans.extend(session.record.plans)
+    if not state.plans:
+        scored = len(session.ready.scored)
+        plan = plan_run(session.record, config, state, session.seconds, scored=scored)
+        add_plan(session, config, state, plan)
+    if session.processes.first:
+        folders.keep_steps(session.folder, state.step)
+    _train_and_save(session, config, state)
+    return config, state
 
 
-def fitting(job: Job, ways: Sequence[Execution]) -> list[Trial]:
-    """What the probe measures; nothing where memory is short."""
-    try:
-        return probe(job, ways)
-    except torch.OutOfMemoryError:
-        return []
+def decide_execution(session: Session) -> None:
+    """Let a probe find the fastest execution, and in how many parts a batch fits into memory."""
+    record = session.record
+    executions = candidates(record.device, record.threads, record.precision)
+    parts, trials = autotune(session.config(executions[0]), executions)
+    reasons = []
+    if parts != record.recipe.accumulate:
+        reasons.append(f"accumulate={parts}: a larger part of the batch does not fit into memory")
+    record = replace(
+        record,
+        recipe=replace(record.recipe, accumulate=parts),
+        reasons=(*record.reasons, *reasons),
+        probe=trials,
+        execution=fastest(trials).execution,
+    )
+    session.decide(record, *reasons, record.describe_execution())
 
 
-def in_parts(run: Run, parts: int) -> None:
-    """Compute each batch in so many parts, and say why; the batch itself stays."""
-    record = run.record
-    if parts == record.recipe.accumulate:
-        return
-    record.recipe = replace(record.recipe, accumulate=parts)
-    why = f"accumulate={parts}: a larger part of the batch does not fit into memory"
-    record.reasons.append(why)
-    run.listener.say(why)
+def decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:
+    """Let a range test choose the learning rate."""
+    record, sweep = session.record, find_lr(config, state)
+    lr = float(f"{sweep.rate * config.recipe.lr_batch / config.batch:.3g}")
+    why = f"lr={lr:g}: chosen by a range test of {len(sweep.rates)} steps"
+    recipe, reasons = replace(record.recipe, lr=lr), (*record.reasons, why)
+    session.decide(replace(record, recipe=recipe, found_lr=lr, reasons=reasons), why)
 
 
-def run_updates(run: Run, job: Job, state: State) -> None:
+def add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
+    """Write a plan down, then let it be followed."""
+    left = "" if plan.seconds_left is None else f", {plan.seconds_left:.0f} s left"
+    session.decide(
+        replace(session.record, plans=(*session.record.plans, plan)),
+        f"plan: {plan.steps / config.steps_per_epoch:.1f} epochs, {plan.steps:,} steps of "
+        f"{config.batch} images at {plan.images_per_second:,.0f} images/s{left} ({plan.why})",
+    )
+    state.plans.append(plan)
+
+
+def _restored(session: Session, config: TrainConfig) -> TrainState:
+    """The state of the newest checkpoint; where there is none, the first one of the run.
+
+    Raises:
+        RunError: there is none, and the run has ended: it would be computed again.
+    """
+    folder, record = folders.make_folder(session.folder), session.record
+    restored = restore(folder / folders.CHECKPOINTS, config)
+    for complaint in restored.complaints:
+        session.listener.say(complaint)
+    if restored.found is not None:
+        return restored.state
+    if record.result is not None:
+        msg = f"{folder}: the run has ended, and no checkpoint is left to score; its model and "
+        raise RunError(msg + "report are as they were, or train again in another folder")
+    if record.plans:
+        session.listener.say("no checkpoint was saved: the run begins again")
+    if record.start is not None:
+        load_initial_weights(restored.state, record.start.tensors(config.net))
+    return restored.state
+
+
+def _train_and_save(session: Session, config: TrainConfig, state: TrainState) -> None:
     """Train until the plans are fulfilled, saving on the way.
 
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
-    saved, pace = monotonic(), Pace(run, job)
-    with listening() as stopping:
-        for event in updates(job, state, run.record.plans):
-            write_log(run, job, state, event)
-            if isinstance(event, Stepped):
-                pace.tell(event)
-            due = isinstance(event, EpochEnded) or monotonic() - saved > SAVE_EVERY
-            asked, due = run.processes.any(stopping.asked, due)
-            if not (asked or due):
+    tracked = session.record.track and session.processes.first
+    last_epoch = state.rows[-1]["step"] if state.rows else 0
+    report, saved = _progress_reporter(session, config, state), monotonic()
+    with (
+        closing(EventWriter(session.folder, last_epoch)) if tracked else nullcontext() as events,
+        catch_stop_signals() as request,
+    ):
+        for event in train(config, state):
+            if isinstance(event, StepEnded):
+                _log_step(session, event)
+                report(event)
+            else:
+                _end_epoch(session, config, state, events)
+            due = not isinstance(event, StepEnded) or monotonic() - saved > SAVE_SECONDS
+            stop, due = session.processes.any(request.stop_requested, due)
+            if not (stop or due):
                 continue
-            if isinstance(event, Stepped) and not event.whole:
+            if isinstance(event, StepEnded) and not event.whole:
                 state.hold = True
                 continue
-            save(run, state)
+            _save(session, state)
             saved = monotonic()
-            if asked:
-                raise stopped(run.folder, f"after update {state.step:,}")
-    if state.best is not None and state.step < run.record.plans[-1].steps:
-        run.listener.say(
+            if stop:
+                raise stopped(session.folder, f"after step {state.step:,}")
+    if state.best is not None and state.step < state.plans[-1].steps:
+        session.listener.say(
             f"stopped after {len(state.rows)} epochs: val loss has not fallen for "
-            f"{job.recipe.patience}; the best epoch's average is kept"
+            f"{config.recipe.patience}; the best epoch's average is kept"
         )
 
 
-def logged(event: Stepped) -> dict[str, Any]:
-    """A line of log.jsonl."""
-    line = {"step": event.step, "loss": event.loss, "lr": event.lr}
-    return line | ({"gradient_norm": event.norm} if isfinite(event.norm) else {})
+def _log_step(session: Session, event: StepEnded) -> None:
+    if event.logged and session.processes.first:
+        line = {"step": event.step, "loss": event.loss, "lr": event.lr}
+        norm = {"gradient_norm": event.norm} if isfinite(event.norm) else {}
+        folders.add_step(session.folder, line | norm)
 
 
-def write_log(run: Run, job: Job, state: State, event: Event) -> None:
-    """Log an update or an epoch; after an epoch, plan anew where that is due."""
-    match event:
-        case Stepped():
-            if event.logged and run.processes.first:
-                folders.add_step(run.folder, logged(event))
-        case EpochEnded():
-            state.rows[-1]["seconds"] = run.seconds()
-            state.rows = run.processes.told(state.rows)
-            replan(run, job, state)
-            if run.processes.first:
-                folders.write_rows(run.folder / folders.LOG, state.rows)
-            run.listener.epoch(state.rows[-1])
+def _end_epoch(
+    session: Session, config: TrainConfig, state: TrainState, events: EventWriter | None
+) -> None:
+    """Log an epoch, and plan the rest of the run again where that is due."""
+    state.rows[-1]["seconds"] = session.seconds()
+    state.rows = session.processes.broadcast_json(state.rows)
+    scored, seconds = len(session.ready.scored), session.seconds()
+    plan = replan(session.record.budget, config, state, seconds=seconds, scored=scored)
+    if plan is not None:
+        add_plan(session, config, state, plan)
+    if session.processes.first:
+        folders.write_rows(session.folder / folders.LOG, state.rows)
+    session.listener.epoch(state.rows[-1])
+    if events is not None:
+        events.write_epoch(state.rows[-1])
 
 
-def save(run: Run, state: State) -> None:
+def _save(session: Session, state: TrainState) -> None:
     """Write a checkpoint; it does not depend on the number of processes."""
-    state.seconds = run.seconds()
-    found = run.processes.all_told([asdict(one) for one in run.ready.train.unusable()])
-    if run.processes.first:
-        folders.add_unusable(run.folder, [Unusable(**one) for one in found])
-        flush(run.folder / folders.STEPS)  # the checkpoint counts on its lines
-        save_state(run.folder / folders.CHECKPOINTS, state)
+    state.seconds = session.seconds()
+    found = session.processes.gather_json([asdict(one) for one in session.ready.train.unusable()])
+    if session.processes.first:
+        folders.add_unusable(session.folder, [Unusable(**one) for one in found])
+        flush(session.folder / folders.STEPS)  # the checkpoint counts on its lines
+        save_state(session.folder / folders.CHECKPOINTS, state)
     state.hold = False
 
 
-class Pace:
-    """Tells progress, not too often."""
+def _progress_reporter(
+    session: Session, config: TrainConfig, state: TrainState
+) -> Callable[[StepEnded], None]:
+    """Reports progress to the listener, not too often."""
+    reported, start, first = 0.0, 0.0, 0
 
-    def __init__(self, run: Run, job: Job) -> None:
-        self.run, self.job = run, job
-        self.told = 0.0
-        self.start: tuple[float, int] | None = None  # time and number of the first update
-
-    def tell(self, event: Stepped) -> None:
-        """Tell the listener how far the run is."""
+    def report(event: StepEnded) -> None:
+        nonlocal reported, start, first
         now = monotonic()
-        begin, first = self.start = self.start or (now, event.step)
-        if now - self.told < TOLD_EVERY:
+        if not first:
+            start, first = now, event.step
+        if now - reported < PROGRESS_SECONDS:
             return
-        self.told = now
-        rate = (event.step - first) / (now - begin) if event.step > first else None
-        total = self.run.record.plans[-1].steps
-        self.run.listener.progress(
+        reported = now
+        rate = (event.step - first) / (now - start) if event.step > first else None
+        total = state.plans[-1].steps
+        session.listener.progress(
             Progress(
                 what="training",
                 done=event.step,
                 total=total,
-                per_second=rate and rate * self.job.batch,
+                per_second=rate and rate * config.batch,
                 seconds_left=rate and (total - event.step) / rate,
-                note=f"epoch {event.step / self.job.steps_per_epoch:.1f}, loss {event.loss:.3f}",
+                note=f"epoch {event.step / config.steps_per_epoch:.1f}, loss {event.loss:.3f}",
             )
         )
+
+    return report

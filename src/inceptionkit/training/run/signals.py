@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that is granted between two updates."""
+"""SIGINT and SIGTERM as stop requests, and a run that ends early with the command to resume it."""
 
 from __future__ import annotations
 
@@ -9,66 +9,72 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from inceptionkit.errors import Interrupted
-from inceptionkit.training.run.folder import resuming
+from inceptionkit.errors import Interrupted, RunError, WriteError
+from inceptionkit.training.checkpoint import checkpoints, last_whole
+from inceptionkit.training.run.folder import CHECKPOINTS, how_to_resume
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-
-class Stopping:
+class StopRequest:
     """Whether somebody asked the run to stop."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.stop_requested = False
 
-    def ask(self, number: int, frame: FrameType | None) -> None:
-        """Remember the wish; a second Ctrl-C interrupts at once."""
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal; a second Ctrl-C interrupts at once."""
         del frame
-        if self.asked and number == signal.SIGINT:
+        if self.stop_requested and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.asked = True
+        self.stop_requested = True
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """Make of any signal what Ctrl-C is."""
+def stopped(folder: Path, when: str) -> Interrupted:
+    """The message for a run that was stopped."""
+    return Interrupted(f"stopped {when}; resume with: {how_to_resume(folder)}")
+
+
+@contextmanager
+def catch_stop_signals() -> Iterator[StopRequest]:
+    """Record SIGINT and SIGTERM as stop requests; only the main thread can."""
+    request = StopRequest()
+    with _handled(request):
+        yield request
+
+
+@contextmanager
+def explain_how_to_resume(folder: Path) -> Iterator[None]:
+    """End what is interrupted, or cannot be written, with the command that resumes the run.
+
+    Outside the training loop SIGINT and SIGTERM stop a run at once.
+
+    Raises:
+        Interrupted: by Ctrl-C or SIGTERM.
+        RunError: a file could not be written.
+    """
+    try:
+        with _handled(_interrupt):
+            yield
+    except KeyboardInterrupt:
+        raise stopped(folder, "before it was done") from None
+    except WriteError as error:
+        whole = last_whole(checkpoints(folder / CHECKPOINTS))
+        there = "begin again" if whole is None else f"resume from {whole.name}, which is whole"
+        msg = f"{error.wrong}; {error.remedy}, then {there}: {how_to_resume(folder)}"
+        raise RunError(msg) from error
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
 
 
-def stopped(folder: Path, when: str) -> Interrupted:
-    """What the user is told who stopped a run."""
-    return Interrupted(f"stopped {when}; go on with: {resuming(folder)}")
-
-
 @contextmanager
-def listening() -> Iterator[Stopping]:
-    """Turn signals into wishes while a run goes on; only the main thread can."""
-    stopping = Stopping()
-    with handled(stopping.ask):
-        yield stopping
-
-
-@contextmanager
-def stoppable(folder: Path) -> Iterator[None]:
-    """Where nothing waits for a wish, stop a run at once, and say how it goes on.
-
-    Raises:
-        Interrupted: by Ctrl-C or SIGTERM.
-    """
-    try:
-        with handled(interrupt):
-            yield
-    except KeyboardInterrupt:
-        raise stopped(folder, "before it was done") from None
-
-
-@contextmanager
-def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle Ctrl-C and SIGTERM for a while, in the main thread; others cannot."""
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle SIGINT and SIGTERM for a while, in the main thread; others cannot."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from inceptionkit.derive import cost
 from inceptionkit.errors import SpecError
 from inceptionkit.progress import Silence
 from inceptionkit.spec import Conv, GlobalPool, Linear, Net, named
-from inceptionkit.training.run.choices import choose_net, choose_scaled
+from inceptionkit.training.defaults import choose_net, choose_scaled
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from inceptionkit.errors import RunError, WriteError
 from inceptionkit.files import replace_folder, write_json, write_whole
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.folder import STEPS, keep_steps, resuming
+from inceptionkit.training.run.folder import STEPS, how_to_resume, keep_steps
 from inceptionkit.training.run.record import read_record
 
 
@@ -45,8 +45,8 @@ def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     assert folders.new_folder(tmp_path / "empty", "digits", "compact") == tmp_path / "empty"
-    folders.free(None)
-    folders.free(tmp_path / "new")
+    folders.require_empty(None)
+    folders.require_empty(tmp_path / "new")
 
 
 def test_what_a_run_leaves_that_was_lost_before_its_record_is_no_obstacle(tmp_path: Path) -> None:
@@ -75,18 +75,18 @@ def test_what_a_user_may_want_to_keep_is_no_place_for_a_run(
         place = tmp_path / name
         place.mkdir() if name.endswith("/") else place.write_text("mine")
     with pytest.raises(RunError) as caught:
-        folders.free(tmp_path)
+        folders.require_empty(tmp_path)
 
-    assert str(caught.value) == f"{tmp_path}: holds something already; choose another --out"
+    assert str(caught.value) == f"{tmp_path}: folder is not empty; choose another --out"
 
 
 def test_a_file_is_no_place_for_a_run(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.write_text("mine")
     with pytest.raises(RunError) as caught:
-        folders.free(place)
+        folders.require_empty(place)
 
-    assert str(caught.value) == f"{place}: holds something already; choose another --out"
+    assert str(caught.value) == f"{place}: folder is not empty; choose another --out"
 
 
 def test_log_lines_after_the_last_saved_update_are_dropped(tmp_path: Path) -> None:
@@ -200,14 +200,14 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
     ],
 )
 def test_the_command_that_goes_on_is_one_for_a_shell(folder: str, command: str) -> None:
-    assert resuming(Path(folder)) == command
+    assert how_to_resume(Path(folder)) == command
 
 
 def test_several_processes_go_on_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
 
-    assert resuming(Path("runs/a")) == "the same torchrun command"
+    assert how_to_resume(Path("runs/a")) == "the same torchrun command"
 
 
 def test_a_log_with_bytes_that_are_no_text(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from inceptionkit.convert.registry import read_weights
 from inceptionkit.errors import RunError, UnknownNameError
 from inceptionkit.spec import with_classes
-from inceptionkit.training.run.initial_weights import start_from
+from inceptionkit.training.run.initial_weights import inspect_model
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def theirs(state_of: Callable, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_run_can_start_from_a_weights_file(theirs: Path) -> None:
-    start, card = start_from(theirs, ("a", "b", "c"))
+def test_a_run_can_inspect_model_a_weights_file(theirs: Path) -> None:
+    start, card = inspect_model(theirs, ("a", "b", "c"))
     found = start.tensors(with_classes(card.architecture, 3))
     _, whole = read_weights(theirs)
 
@@ -38,14 +38,14 @@ def test_a_run_can_start_from_a_weights_file(theirs: Path) -> None:
 
 def test_of_the_same_classes_everything_is_kept(theirs: Path) -> None:
     classes = read_weights(theirs)[0].classes
-    start, card = start_from(theirs, classes)
+    start, card = inspect_model(theirs, classes)
 
     assert start.same_classes
     assert start.tensors(card.architecture).keys() == read_weights(theirs)[1].keys()
 
 
 def test_a_file_that_changed_since_is_refused(theirs: Path, state_of: Callable) -> None:
-    start, card = start_from(theirs, ("a", "b", "c"))
+    start, card = inspect_model(theirs, ("a", "b", "c"))
     save_file(state_of(classes=6), theirs)
     with pytest.raises(RunError, match=r"the model changed since the run began; start the run ag"):
         start.tensors(card.architecture)
@@ -53,4 +53,4 @@ def test_a_file_that_changed_since_is_refused(theirs: Path, state_of: Callable) 
 
 def test_released_weights_that_nobody_released() -> None:
     with pytest.raises(UnknownNameError, match=r"torchvision/googlnet"):
-        start_from("torchvision/googlnet", ("a", "b"))
+        inspect_model("torchvision/googlnet", ("a", "b"))

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from hearing import Collects
 
-from inceptionkit.api.train import settle
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.budget import Epochs
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.run.record import Record
-from inceptionkit.training.run.run import Run
+from inceptionkit.training.run.session import Session
+from inceptionkit.training.run.start import settle
 
 
 @pytest.fixture
@@ -36,19 +36,19 @@ def record(tiny: Net) -> Record:
 
 
 @pytest.fixture
-def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Session]:
     """Settles a run among those under `runs/`, as the first of two processes."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Processes, "told", lambda _, value: value)
+    monkeypatch.setattr(Processes, "broadcast_json", lambda _, value: value)
 
-    def settle_among(record: Record, *others: Record, out: Path | None = None) -> Run:
+    def settle_among(record: Record, *others: Record, out: Path | None = None) -> Session:
         for number, other in enumerate(others, 1):
             folder = tmp_path / "runs" / f"photos-tiny-{number:03d}"
             folder.mkdir(parents=True)
             other.write(folder)
         ready: Any = SimpleNamespace(unusable=[])
         source: Any = None
-        run = Run(Path(), record, source, ready, Collects(), 0.0, Processes(0, 2))
+        run = Session(Path(), record, source, ready, Collects(), 0.0, Processes(0, 2))
         settle(run, out, "photos")
         return run
 
@@ -67,7 +67,7 @@ def test_it_goes_on_with_the_newest_of_its_runs_that_has_not_ended(
     run = settled(record, *others)
 
     assert run.folder == Path("runs/photos-tiny-002")
-    assert run.listener.said == ["goes on with runs/photos-tiny-002"]
+    assert run.listener.said == ["resumes runs/photos-tiny-002"]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_it_goes_on_with_the_newest_of_its_runs_that_has_not_ended(
         {"budget": Epochs(2)},
         {"recipe": replace(MODERN, lr=MODERN.lr / 2)},
         {"precision": "fp32"},
-        {"find_rate": True},
+        {"find_lr": True},
         {"result": {"top1": 1.0}},
     ],
     ids=lambda other: next(iter(other)),
@@ -89,12 +89,12 @@ def test_it_begins_another_run_where_none_is_its_own(
 
 
 def test_the_rate_that_a_sweep_found_makes_no_other_run(record: Record, settled: Callable) -> None:
-    asked = replace(record, find_rate=True)
-    swept = replace(asked, recipe=replace(MODERN, lr=MODERN.lr / 2), found_rate=MODERN.lr / 2)
+    asked = replace(record, find_lr=True)
+    swept = replace(asked, recipe=replace(MODERN, lr=MODERN.lr / 2), found_lr=MODERN.lr / 2)
     run = settled(asked, swept)
 
     assert run.folder == Path("runs/photos-tiny-001")
-    assert run.record.found_rate == run.record.recipe.lr == MODERN.lr / 2
+    assert run.record.found_lr == run.record.recipe.lr == MODERN.lr / 2
 
 
 def test_events_are_written_if_the_command_that_is_given_again_wants_them(

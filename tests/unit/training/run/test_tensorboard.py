@@ -3,14 +3,14 @@
 import errno
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from inceptionkit.errors import RecipeError, WriteError
-from inceptionkit.progress import Silence
 from inceptionkit.training.run import tensorboard as track
-from inceptionkit.training.run.tensorboard import Tracker, check_tracking, tracked
+from inceptionkit.training.run.tensorboard import EventWriter, check_tracking
 
 pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inceptionkit[track]")
 from torch.utils.tensorboard import SummaryWriter
@@ -35,16 +35,15 @@ def test_every_logged_number_becomes_an_event_and_those_after_an_interruption_ar
     def session(first: int, last: int, loss: float) -> None:
         lines = [{"step": s, "loss": loss + s, "lr": 0.5} for s in range(1, last + 1)]
         (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        with tracked(tmp_path, first, Silence()) as listener:
-            listener.say("hello")
-            listener.epoch({"step": last, "val_loss": loss, "val_top1": None})
+        with closing(EventWriter(tmp_path, first)) as events:
+            events.write_epoch({"step": last, "val_loss": loss, "val_top1": None})
 
     session(0, 4, 1.0)
     session(0, 4, 1.0)
     found = scalars(tmp_path)
 
-    assert found["update/loss"] == [(1, 2.0), (2, 3.0), (3, 4.0), (4, 5.0)]
-    assert found["update/lr"] == [(s, 0.5) for s in (1, 2, 3, 4)]
+    assert found["step/loss"] == [(1, 2.0), (2, 3.0), (3, 4.0), (4, 5.0)]
+    assert found["step/lr"] == [(s, 0.5) for s in (1, 2, 3, 4)]
     assert found["epoch/val_loss"] == [(4, 1.0)]
     assert "epoch/val_top1" not in found
 
@@ -66,7 +65,7 @@ def test_events_that_the_disk_does_not_take_end_a_run_as_other_files_do(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "log.jsonl").touch()
-    tracker = Tracker(tmp_path, 0, Silence())
+    events = EventWriter(tmp_path, 0)
     monkeypatch.setattr(SummaryWriter, "flush", full)
     with pytest.raises(WriteError, match="No space left on device"):
-        tracker.epoch({"step": 1, "val_loss": 1.0})
+        events.write_epoch({"step": 1, "val_loss": 1.0})

@@ -1,0 +1,24 @@
+"""Which device torch computes on."""
+
+from __future__ import annotations
+
+import torch
+
+from inceptionkit.errors import RecipeError, did_you_mean
+
+
+def default_device() -> str:
+    """The first GPU if torch sees one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that torch does not know, or that this machine does not have."""
+    kinds = ("cpu", *(("cuda",) if torch.cuda.is_available() else ()))
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        known = name.partition(":")[0] in {"cuda", "mps", "xpu"}
+        wrong = "this machine, or this torch, has no" if known else "there is no"
+        msg = f"{wrong} device {name!r}; {did_you_mean(name, kinds)}"
+        raise RecipeError(msg) from error

@@ -1,0 +1,153 @@
+"""Timing training steps on the real network: which precision, layout and threads are fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from statistics import median
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from inceptionkit.errors import RecipeError, did_you_mean
+from inceptionkit.evaluation.inference import predict_all_exits
+from inceptionkit.spec import with_input
+from inceptionkit.timing import Call, TimingBudget, time_interleaved
+from inceptionkit.training.ema import update_ema
+from inceptionkit.training.loop import train_step
+from inceptionkit.training.memory import free_bytes, parts_that_fit
+from inceptionkit.training.state import Execution, Precision, TrainConfig, TrainState, new_state
+
+PROBE_BUDGET = TimingBudget(least=2, most=8, seconds=3.0)  # the call before builds kernels
+BF16_SPEEDUP = 1.1  # bf16 rounds: it must be this much faster than the best fp32
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the probe measured for one candidate."""
+
+    execution: Execution
+    step_seconds: float  # median of a step
+
+    def __str__(self) -> str:
+        return f"{self.execution} {1e3 * self.step_seconds:.0f} ms"
+
+
+def check_precision(name: str, device: str) -> None:
+    """Refuse a precision that does not exist, or not on this device."""
+    known = (*get_args(Precision), "auto")
+    if name not in known:
+        msg = f"no precision is called {name!r}; {did_you_mean(name, known)}"
+        raise RecipeError(msg)
+    if name == "fp16" and torch.device(device).type == "cpu":
+        msg = "fp16 is for GPUs, and this run is on the CPU; use bf16 or fp32"
+        raise RecipeError(msg)
+
+
+def candidates(device: str, threads: int, precision: str = "auto") -> list[Execution]:
+    """Executions worth a probe.
+
+    bf16 without channels_last is slow everywhere. One thread fewer is far faster where something
+    else keeps a core busy, since all threads wait for the slowest.
+    """
+    kinds: dict[tuple[Precision, bool], bool] = {  # precision, channels_last -> tried by "auto"
+        ("fp32", False): True,
+        ("fp32", True): True,
+        ("bf16", True): True,
+        ("fp16", True): False,  # its range is too narrow
+        ("fp64", True): False,  # it is slow
+    }
+    found = [
+        Execution(precision=kind, channels_last=last, device=device, threads=threads)
+        for (kind, last), automatic in kinds.items()
+        if precision == kind or (precision == "auto" and automatic)
+    ]
+    if threads > 1 and not device.startswith("cuda"):
+        found.append(replace(found[-1], threads=threads - 1))
+    return found
+
+
+def fastest(trials: Sequence[Trial]) -> Trial:
+    """The fastest; bf16 only where it is clearly faster than fp32."""
+
+    def handicapped(trial: Trial) -> float:
+        return trial.step_seconds * (BF16_SPEEDUP if trial.execution.precision == "bf16" else 1.0)
+
+    return min(trials, key=handicapped)
+
+
+def autotune(config: TrainConfig, executions: Sequence[Execution]) -> tuple[int, tuple[Trial, ...]]:
+    """Time the executions, with each batch in as many parts as memory needs.
+
+    The parts are predicted first. On a GPU they are then doubled as long as memory is short.
+
+    Returns:
+        The parts of a batch, and the trials; the same in every process.
+
+    Raises:
+        RecipeError: not even one image at a time fits into the memory.
+    """
+    group, first = config.processes, executions[0]
+    free = group.broadcast_json(free_bytes(first.device))
+    parts = parts_that_fit(
+        with_input(config.net, config.crop_side),
+        -(-config.batch // group.count),
+        itemsize=first.dtype.itemsize,
+        at_least=config.recipe.accumulate,
+        free_bytes=2 * free if first.is_asynchronous else free,  # it is tried, perhaps in bf16
+    )
+    while True:
+        config = replace(config, recipe=replace(config.recipe, accumulate=parts))
+        try:
+            trials = time_steps(config, executions)
+        except torch.OutOfMemoryError:
+            trials = []
+        if not any(group.any(not trials)):  # one may have less memory than the others
+            told = group.broadcast_json([asdict(trial) for trial in trials])
+            return parts, tuple(map(trial_from_json, told))
+        parts *= 2
+        if parts > config.recipe.batch:
+            msg = f"one image does not fit into the memory of {first.device}; "
+            msg += "choose a smaller --input, or another --arch"
+            raise RecipeError(msg)
+
+
+def time_steps(config: TrainConfig, executions: Sequence[Execution]) -> list[Trial]:
+    """Time training steps of each execution, interleaved, on temporary weights.
+
+    Each step is timed with its share of an update of the average.
+    """
+    calls: dict[tuple[str, int], Call] = {}
+    for number, execution in enumerate(executions):
+        each = replace(config, execution=execution)
+        state = new_state(each)
+        calls["step", number] = partial(_step, each, state)
+        calls["average", number] = partial(update_ema, state.average, state.model, 0.9)
+    seconds = {key: median(each) for key, each in time_interleaved(calls, PROBE_BUDGET).items()}
+    every = config.recipe.average_every
+    return [
+        Trial(execution, seconds["step", number] + seconds["average", number] / every)
+        for number, execution in enumerate(executions)
+    ]
+
+
+def _step(config: TrainConfig, state: TrainState) -> None:
+    torch.set_num_threads(config.execution.threads)
+    indices = np.arange(config.batch, dtype=np.int64)
+    float(train_step(config, state, indices, config.cropping(0), lr=0.0).loss)
+
+
+def time_evaluation(config: TrainConfig, state: TrainState) -> float:
+    """Seconds to score one image, from a small batch."""
+    count = min(64, len(config.train))
+    pixels = torch.zeros((count, *config.net.image), dtype=torch.uint8)
+    score = partial(predict_all_exits, state.average, pixels, config.preprocessing, batch=64)
+    once = TimingBudget(least=1, most=1)
+    return time_interleaved({"score": score}, once)["score"][0] / count
+
+
+def trial_from_json(data: dict[str, Any]) -> Trial:
+    """Read what `asdict` wrote."""
+    return Trial(Execution(**data["execution"]), data["step_seconds"])
