@@ -50,9 +50,8 @@ LATEST = {"start-up": 1, "update": 40, "checkpoint": 4, "evaluation": 2, "end": 
 CODE = """
 import sys
 from inceptionkit.cli import main
-from inceptionkit.api import train
 from inceptionkit.training import autotune, loop
-from inceptionkit.training.run import session
+from inceptionkit.training.run import finish, session
 from inceptionkit.training.state import Execution
 from inceptionkit.data.loading import sets as prepare
 
@@ -66,7 +65,7 @@ def telling(place, name, phase):
 telling(loop, "train_step", "update")
 telling(loop, "validate", "evaluation")
 telling(session, "save_state", "checkpoint")
-telling(train, "finish", "end")
+telling(finish, "finish", "end")
 session.SAVE_SECONDS = float(sys.argv[1])
 autotune.time_steps = lambda _, found: [autotune.Trial(one, 1.0) for one in found]
 session.candidates = lambda device, threads, precision: [Execution(precision=precision)]

@@ -136,7 +136,7 @@ def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
         ),
         (
             ("train", "digits", "--precision", "f16"),
-            "no precision is called 'f16'; did you mean 'fp16'?",
+            "precision cannot be 'f16'; did you mean 'fp16'?",
         ),
         (
             ("train", "digits", "--budget", "10 bananas"),

@@ -88,7 +88,9 @@ def whole(net: Net, paint: Callable, tmp_path_factory: pytest.TempPathFactory) -
 def forks() -> ForkServerContext:
     """Starts processes that have imported torch already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["inceptionkit.api.train"])
+    context.set_forkserver_preload(
+        ["inceptionkit.report.run_page", "inceptionkit.training.run.start"]
+    )
     return context
 
 

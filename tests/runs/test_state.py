@@ -378,7 +378,7 @@ def test_fine_tuning_takes_over_weights_preprocessing_and_classifiers(
 ) -> None:
     """The same classes: with a frozen trunk and no learning to speak of nothing changes."""
     run = start(
-        "tuned", "lr=1e-9", "frozen=trunk", "weight_decay=0", architecture=None, model=taught
+        "tuned", "lr=1e-9", "frozen=trunk", "weight_decay=0", architecture=None, from_=taught
     )
     one, two = tensors(taught), tensors(run)
 
@@ -393,7 +393,7 @@ def test_other_classes_get_new_classifiers_everywhere(
 ) -> None:
     data = photos(("a", "b", "c", "d"), each=20, at="others")
     settings = ("batch=8", "frozen=trunk")
-    inceptionkit.train(data, model=taught, out=tmp_path / "run", epochs=1, settings=settings)
+    inceptionkit.train(data, from_=taught, out=tmp_path / "run", epochs=1, settings=settings)
     one, two = tensors(taught), tensors(tmp_path / "run")
 
     assert two["head.2.fc.weight"].shape == (4, 24)
@@ -403,7 +403,7 @@ def test_other_classes_get_new_classifiers_everywhere(
 
 def test_exits_are_added_and_removed(start: Callable, taught: Path) -> None:
     run = start(
-        "run", "frozen=trunk", "lr=1e-9", architecture=None, model=taught,
+        "run", "frozen=trunk", "lr=1e-9", architecture=None, from_=taught,
         exits=("inception2", "pool2"),
     )  # fmt: skip
     card, found = read_model(run)
@@ -417,15 +417,15 @@ def test_exits_are_added_and_removed(start: Callable, taught: Path) -> None:
 
 def test_requests_that_cannot_be_met(start: Callable, taught: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"^--from .* brings its architecture; leave --arch out"):
-        start("run", model=taught)
+        start("run", from_=taught)
     with pytest.raises(RecipeError, match=r"^--from .* brings its architecture; leave --cost out"):
-        start("run", architecture=None, model=taught, cost="1MMAC")
+        start("run", architecture=None, from_=taught, cost="1MMAC")
     with pytest.raises(RecipeError, match=r"^--from .* brings its preprocessing; leave pixel_std"):
-        start("run", "pixel_std=0.3", architecture=None, model=taught)
+        start("run", "pixel_std=0.3", architecture=None, from_=taught)
     with pytest.raises(RecipeError, match=r"^lr and --find-lr both decide the learning rate; leav"):
         start("run", find_lr=True)
     with pytest.raises(WeightsError, match=r"no such model"):
-        start("run", architecture=None, model=tmp_path / "gone")
+        start("run", architecture=None, from_=tmp_path / "gone")
     with pytest.raises(RecipeError, match=r"^frozen: tiny has no block 'conv2'; did you mean"):
         start("run", "frozen=conv2")
     with pytest.raises(RecipeError, match=r"^fp16 is for GPUs, and this run is on the CPU; "):
@@ -444,7 +444,7 @@ def test_a_model_that_changed_since_the_run_began_is_refused(
 
     monkeypatch.setattr("inceptionkit.training.run.session.train", falls)
     with pytest.raises(ConnectionError):
-        start("cut", architecture=None, model=taught)
+        start("cut", architecture=None, from_=taught)
     monkeypatch.undo()
     start("other", epochs=2)
     (taught / "model").rename(tmp_path / "old")
@@ -487,7 +487,7 @@ def test_the_images_may_have_changed_where_that_is_allowed(
     done = inceptionkit.resume(tmp_path / "cut", allow_changed=True)
     told = record(tmp_path / "cut")
 
-    assert done.result["epochs"] > 2
+    assert done.epochs > 2
     assert told["data"]["fingerprint"] != before["data"]["fingerprint"]
     assert sum(told["data"]["sets"].values()) == sum(before["data"]["sets"].values()) - 1
     assert told["reasons"][-1].startswith("the images changed after the run began: ")

@@ -18,27 +18,27 @@ from inceptionkit.timing import TimingBudget
 from inceptionkit.training import autotune, loop
 from inceptionkit.training.autotune import Trial
 from inceptionkit.training.run import planning
-from inceptionkit.training.run.finish import Finished
+from inceptionkit.training.run.finish import TrainResult
 
 SETTINGS = (
     "batch=32", "lr=1.6", "decay=linear", "warmup=0.1", "smoothing=0", "ema=0.1", "area_low=0.5",
 )  # fmt: skip
 
 
-def digits(tiny: Net, out: Path, **options: Any) -> Finished:
+def digits(tiny: Net, out: Path, **options: Any) -> TrainResult:
     return inceptionkit.train(
         "digits", architecture=tiny, out=out, settings=SETTINGS, **{"epochs": 3} | options
     )
 
 
 @pytest.fixture(scope="module")
-def trained(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def trained(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     return digits(tiny, tmp_path_factory.mktemp("runs") / "digits", precision="fp32")
 
 
-def test_three_epochs_learn_the_digits_far_better_than_chance(trained: Finished) -> None:
+def test_three_epochs_learn_the_digits_far_better_than_chance(trained: TrainResult) -> None:
     """One in ten is chance; whatever the seed, the tiny network gets most of them."""
-    result = trained.result
+    result = trained.to_json()
 
     assert (result["set"], result["epochs"]) == ("test", 3.0)
     assert result["top1"] > 0.6
@@ -48,7 +48,7 @@ def test_three_epochs_learn_the_digits_far_better_than_chance(trained: Finished)
 
 
 def test_the_log_tells_of_falling_loss_and_a_rate_that_ends_at_zero(
-    trained: Finished, rows: Callable, steps: Callable
+    trained: TrainResult, rows: Callable, steps: Callable
 ) -> None:
     epochs, updates = rows(trained.run), steps(trained.run)
 
@@ -60,7 +60,7 @@ def test_the_log_tells_of_falling_loss_and_a_rate_that_ends_at_zero(
     assert 0.15 < max(line["lr"] for line in updates) <= 0.2, "1.6 for 256 images, here 32"
 
 
-def test_the_model_answers_in_python(trained: Finished) -> None:
+def test_the_model_answers_in_python(trained: TrainResult) -> None:
     classifier = inceptionkit.load(trained.model)
     images = [np.full((8, 8), 255, np.uint8), np.zeros((30, 20, 3), np.uint8)]
     found = classifier.predict(images)
@@ -74,14 +74,14 @@ def test_the_model_answers_in_python(trained: Finished) -> None:
         assert [p for _, p in answer.top] == sorted((p for _, p in answer.top), reverse=True)
 
 
-def test_scoring_again_gives_the_score_of_the_run(trained: Finished) -> None:
+def test_scoring_again_gives_the_score_of_the_run(trained: TrainResult) -> None:
     found = inceptionkit.evaluate(trained.run, "digits")
 
-    assert found.top1 == found.to_json()["top1"] == trained.result["top1"]
-    assert found.to_json()["images"] == trained.result["images"]
-    assert found.evaluation.confusion.sum() == trained.result["images"]
+    assert found.top1 == found.to_json()["top1"] == trained.top1
+    assert found.to_json()["images"] == trained.images
+    assert found.evaluation.confusion.sum() == trained.images
     right = np.trace(found.evaluation.confusion)
-    assert right / found.evaluation.confusion.sum() == trained.result["top1"]
+    assert right / found.evaluation.confusion.sum() == trained.top1
 
 
 @pytest.mark.usefixtures("pinned")
@@ -135,9 +135,9 @@ def test_a_network_without_exits_trains_too(tiny: Net, tmp_path: Path, photos: C
         settings=("batch=8", "area_low=0.5"),
     )  # fmt: skip
 
-    assert done.result["exits"] == {}
-    assert done.result["top1"] == 1.0
-    assert done.result["top5"] is None
+    assert done.exits == {}
+    assert done.top1 == 1.0
+    assert done.top5 is None
 
 
 @pytest.mark.slow  # on the clock: not beside other tests
@@ -230,6 +230,6 @@ def test_training_gives_back_the_arithmetic_of_the_process(
         photos(each=20), architecture=tiny, out=tmp_path / "run", epochs=1, settings=("batch=8",)
     )
 
-    assert done.result["epochs"] == 1.0
+    assert done.epochs == 1.0
     assert sys.float_info.min / 2 > 0
     assert float(torch.tensor(1e-310, dtype=torch.float64) * 1) > 0

@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 
-from inceptionkit.api import train
 from inceptionkit.cli import main
+from inceptionkit.report import run_page
 
 
 def lose(*_: object) -> None:
@@ -14,5 +14,5 @@ def lose(*_: object) -> None:
 
 
 if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
-    train.write_report = lose
+    run_page.write_report = lose
 sys.exit(main())

@@ -36,17 +36,20 @@ DEBUG = "--debug"
 COMMANDS = (
     describe.ARCHITECTURES,
     describe.DESCRIBE,
-    recipes.RECIPES,
-    convert.CONVERT,
-    compare.COMPARE,
-    prune.PRUNE,
+    design.DESIGN,
     check.CHECK,
+    recipes.RECIPES,
+    train.TRAIN,
+    train.RESUME,
+    evaluate.EVALUATE,
     predict.PREDICT,
     explain.EXPLAIN,
-    evaluate.EVALUATE,
+    report.REPORT,
+    compare.COMPARE,
+    prune.PRUNE,
     deploy.EXPORT,
     deploy.BENCH,
-    report.REPORT,
+    convert.CONVERT,
 )
 
 app = typer.Typer(
@@ -82,9 +85,6 @@ def common(
 
 for command in COMMANDS:
     command.add_to(app)
-app.command("design")(design.design)
-app.command("train")(train.train)
-app.command("resume")(train.resume)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

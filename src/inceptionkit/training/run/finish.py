@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,19 +16,51 @@ from inceptionkit.evaluation.metrics import top_k
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model import Card, write_model
 from inceptionkit.progress import Progress
+from inceptionkit.results import Result, table
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.session import Session
 from inceptionkit.training.state import TrainConfig, TrainState
 from inceptionkit.training.validation import score
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run that came to its end."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TrainResult(Result):
+    """A run that has ended.
+
+    Attributes:
+        run: its folder.
+        model: the folder of its model.
+        epochs: that were trained.
+        seconds: of the whole command.
+        set: that was scored: "test", or "val" if there is no test set.
+        images: of that set.
+        top1: accuracy of the main classifier, from 0 to 1.
+        top5: likewise; None with five classes or fewer.
+        exits: both of every exit.
+        images_per_second: in training, median over the epochs.
+        peak_bytes: memory of the process; None where the system does not say.
+    """
 
     run: Path
     model: Path
-    result: dict[str, Any]  # the keys that `train --json` promises, and more
+    epochs: float
+    seconds: float
+    set: str
+    images: int
+    top1: float
+    top5: float | None
+    exits: Mapping[str, Mapping[str, float | None]]
+    images_per_second: float
+    peak_bytes: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `train --json` prints, and run.json keeps."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return values | {"run": str(self.run), "model": str(self.model)}
+
+    def _repr_html_(self) -> str:
+        rows = [*self.exits.items(), ("main", {"top1": self.top1, "top5": self.top5})]
+        return table(("exit", "top-1", "top-5"), [(n, r["top1"], r["top5"]) for n, r in rows])
 
 
 def finish(session: Session, config: TrainConfig, state: TrainState) -> dict[str, Any]:
@@ -61,12 +93,13 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> dict[str
     }
 
 
-def end(session: Session, result: dict[str, Any]) -> Finished:
+def end(session: Session, result: dict[str, Any]) -> TrainResult:
     """Write the result, after which the run has ended."""
     result = session.processes.broadcast_json(result | {"seconds": session.seconds()})
     session.processes.barrier()
     session.decide(replace(session.record, result=result))
-    return Finished(session.folder, session.folder / folders.MODEL, result)
+    paths = {"run": session.folder, "model": session.folder / folders.MODEL}
+    return TrainResult(**result | paths)
 
 
 def _card(session: Session, metrics: Mapping[str, Any]) -> Card:

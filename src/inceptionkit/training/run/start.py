@@ -30,12 +30,12 @@ from inceptionkit.training.recipe import LIMITS, MODERN, Recipe
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import Record, read_record, same_run
-from inceptionkit.training.run.request import Asked
+from inceptionkit.training.run.request import TrainRequest, resolve_budget, resolve_recipe
 from inceptionkit.training.run.session import Session
 
 
 def start_run(
-    asked: Asked, out: Path | None, group: Processes, listener: Listener, start_time: float
+    request: TrainRequest, out: Path | None, group: Processes, listener: Listener, start_time: float
 ) -> Session:
     """Read the images, decide what is open, write it down.
 
@@ -44,11 +44,12 @@ def start_run(
             met.
         RunError: the run folder cannot be written.
     """
-    opened = open_and_split(asked.data, seed=asked.seed)
-    choice, start, preprocessing = _choose_net(asked, opened, group, listener)
-    recipe, adapted = choose_recipe(opened, choice.net, asked.settings, asked.recipe.recipe)
+    asked = resolve_recipe(request)
+    opened = open_and_split(request.data, seed=request.seed)
+    choice, start, preprocessing = _choose_net(request, opened, group, listener)
+    recipe, adapted = choose_recipe(opened, choice.net, request.overrides, asked.recipe)
     preprocessing, recipe, kept = choose_preprocessing(preprocessing, start, recipe)
-    reasons = (*choice.reasons, *asked.recipe.says(), *adapted, *kept)
+    reasons = (*choice.reasons, *asked.says(), *adapted, *kept)
     listener.say(f"{opened.dataset.address}: {counts(opened)}")
     listener.say(f"sets: {opened.sets.rule}")
     histogram = class_histogram(opened.dataset.classes, train_counts(opened))
@@ -60,9 +61,9 @@ def start_run(
     opened, ready = load_grouped(
         opened,
         preprocessing,
-        seed=asked.seed,
-        workers=asked.workers,
-        strict=asked.strict,
+        seed=request.seed,
+        workers=request.decoding_threads,
+        strict=request.strict,
         listener=listener,
     )
     check_processes(recipe, len(ready.train), group)
@@ -71,16 +72,16 @@ def start_run(
         net=choice.net,
         preprocessing=preprocessing,
         recipe=recipe,
-        seed=asked.seed,
-        budget=asked.budget or Epochs(recipe.epochs),
+        seed=request.seed,
+        budget=resolve_budget(request) or Epochs(recipe.epochs),
         threads=torch.get_num_threads(),
-        device=asked.device,
-        precision=asked.precision,
+        device=request.device_name,
+        precision=request.precision,
         reasons=(f"sets: {opened.sets.rule}", *reasons),
         start=start,
-        find_lr=asked.find_lr,
-        track=asked.track,
-        strict=asked.strict,
+        find_lr=request.find_lr,
+        track=request.track,
+        strict=request.strict,
         processes=group.count,
     )
     session = Session(Path(), record, opened.dataset, ready, listener, start_time, group)
@@ -173,39 +174,39 @@ def settle(session: Session, out: Path | None, address: str) -> None:
 
 
 def _choose_net(
-    asked: Asked, opened: SplitDataset, group: Processes, listener: Listener
+    request: TrainRequest, opened: SplitDataset, group: Processes, listener: Listener
 ) -> tuple[NetChoice, InitialWeights | None, Preprocessing]:
     """The network for these images, the model that it starts from, and its preprocessing."""
     classes, short_side = opened.dataset.classes, opened.sizes.median
-    if asked.model is not None:
+    if request.from_ is not None:
         return choose_start(
-            asked.model,
-            asked.input,
-            asked.exits,
+            request.from_,
+            request.input_size,
+            request.exit_names,
             classes=classes,
-            pooled_exits=asked.pooled_exits,
+            pooled_exits=request.pooled_exits,
         )
-    if asked.costs:
+    if request.costs:
         choice = choose_scaled(
-            asked.costs,
-            asked.architecture,
-            asked.input,
-            asked.exits,
+            request.costs,
+            request.architecture,
+            request.input_size,
+            request.exit_names,
             classes=len(classes),
             short_side=short_side,
-            device=asked.device,
+            device=request.device_name,
             listener=listener,
         )  # a time differs from process to process: what the first one measured counts
         choice = replace(choice, net=from_json(group.broadcast_json(to_json(choice.net))))
     else:
         choice = choose_net(
-            asked.architecture,
-            asked.input,
-            asked.exits,
+            request.architecture,
+            request.input_size,
+            request.exit_names,
             classes=len(classes),
             short_side=short_side,
-            gpu=asked.device.startswith("cuda"),
-            pooled_exits=asked.pooled_exits,
+            gpu=request.device_name.startswith("cuda"),
+            pooled_exits=request.pooled_exits,
         )
     return choice, None, Preprocessing(size=choice.net.image[1])
 
