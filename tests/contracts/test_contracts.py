@@ -123,6 +123,12 @@ def test_a_file_has_at_most_400_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
 
 
+@pytest.mark.parametrize("path", sorted((SOURCE / "api").glob("*.py")), ids=place)
+def test_a_verb_is_short(path: Path) -> None:
+    """It has a request, joins the layers below, and has a result."""
+    assert len(path.read_text().splitlines()) <= 150
+
+
 @pytest.mark.parametrize("path", FILES, ids=place)
 def test_only_the_program_prints(path: Path) -> None:
     calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
