@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from inceptionkit.derive import tensors
 from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.spec import Net, with_input
 from inceptionkit.training.freezing import check_frozen
-from inceptionkit.training.recipe import MODERN, Recipe, override
+from inceptionkit.training.recipe import MODERN, Recipe, Suited, override
 from inceptionkit.training.recipes import OURS
 from inceptionkit.training.state import SMALL_CROP
 
@@ -22,10 +21,6 @@ SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop the
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
 SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
-
-Suited: TypeAlias = Literal[
-    "mirror", "area_low", "crop_side", "small_crops", "balance", "batch", "mixup"
-]  # what of a recipe suits some images and not others
 
 
 def choose_recipe(

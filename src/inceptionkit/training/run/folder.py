@@ -16,6 +16,7 @@ from typing import Any
 from inceptionkit.data import Unusable
 from inceptionkit.errors import RunError, WriteError
 from inceptionkit.files import part_of, write_whole
+from inceptionkit.machine import launched
 
 CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
@@ -23,8 +24,6 @@ LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "pre
 
 def resuming(folder: Path) -> str:
     """What goes on with a run that was interrupted: as many processes, for the same bytes."""
-    from inceptionkit.training.distributed import launched
-
     return "the same torchrun command" if launched() else resume_command(folder)
 
 
