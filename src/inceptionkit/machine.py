@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,11 @@ ROOT = Path("/")  # where `proc` and `sys` are
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def launched(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether torchrun, or something like it, started several processes."""
+    return int(environment.get("WORLD_SIZE", "1")) > 1 and "RANK" in environment
 
 
 def facts() -> dict[str, str | int | None]:

@@ -54,6 +54,10 @@ def test_an_exported_model_and_a_trained_one_predict_without_torch(
     ("words", "verb"),
     [
         (("evaluate", "MODEL", "digits"), "evaluate"),
+        (("train", "digits"), "train"),
+        (("resume", "MODEL"), "resume"),
+        (("bench", "MODEL"), "bench"),
+        (("export", "MODEL"), "export"),
     ],
 )
 def test_what_needs_torch_says_in_one_line_what_to_install(

@@ -23,8 +23,8 @@ MODULES = sorted(
 TORCHLESS = ("errors", "files", "spec", "catalog", "derive", "preprocess", "model", "convert")
 DEPLOYED = (
     "cli.predict", "api.predict", "api.load", "deployment.load", "deployment.predict",
-    "deployment.files", "deployment.in_memory",
-    "deployment.servers", "deployment.resize", "deployment.runtime",
+    "deployment.files", "deployment.load",
+    "deployment.engines", "deployment.servers", "deployment.resize",
 )  # fmt: skip
 STANDARD = ("errors", "files", "options", "results", "spec", "catalog", "derive")
 HEAVY = ("torch", "numpy", "PIL", "safetensors", "rich", "typer", "jinja2", "pyarrow")

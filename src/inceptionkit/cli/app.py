@@ -28,7 +28,7 @@ from inceptionkit.cli import (
 )
 from inceptionkit.cli.command import filled_in
 from inceptionkit.cli.console import complain
-from inceptionkit.errors import InceptionError, Interrupted
+from inceptionkit.errors import InceptionError, Interrupted, torch_needed
 
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
 DEBUG = "--debug"
@@ -100,10 +100,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     given = filled_in(sys.argv[1:] if argv is None else argv, COMMANDS)
     debug = DEBUG in given
+    words = [arg for arg in given if arg != DEBUG]
     try:
-        code = app(
-            [arg for arg in given if arg != DEBUG], prog_name="inceptionkit", standalone_mode=False
-        )
+        with torch_needed(words[0] if words else "this"):
+            code = app(words, prog_name="inceptionkit", standalone_mode=False)
     except Interrupted as stop:
         complain(str(stop))
         return INTERRUPTED

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 from inceptionkit.data import Dataset, decode_sample
 from inceptionkit.derive import cost
 from inceptionkit.errors import InceptionError
-from inceptionkit.evaluation.classifier import Classifier, load
-from inceptionkit.evaluation.explain.explanation import explain_images
-from inceptionkit.evaluation.explain.overlays import overlay
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.report import content as shown
 from inceptionkit.report.confusion import FEW
+
+if TYPE_CHECKING:
+    from inceptionkit.evaluation.classifier import Classifier
 
 SUSPECTS = 12  # pictures whose label may be wrong
 PICTURES = 24  # of other mistakes, and of examples
@@ -32,7 +33,11 @@ Rows: TypeAlias = Sequence[Mapping[str, str]]  # of predictions.csv
 
 
 def eyes(folder: Path) -> Classifier | None:
-    """The model, to see where it looked; None where it is gone or damaged."""
+    """The model, to see where it looked; None where it is gone or damaged, or torch is missing."""
+    if find_spec("torch") is None:
+        return None
+    from inceptionkit.evaluation.classifier import load
+
     try:
         return load(folder)
     except InceptionError:
@@ -118,6 +123,9 @@ class Album:
         """Lay over each picture what spoke for the guess, of as many as can be had quickly."""
         if self.model is None or not pictures:
             return list(pictures)
+        from inceptionkit.evaluation.explain.explanation import explain_images
+        from inceptionkit.evaluation.explain.overlays import overlay
+
         card = self.model.card
         most = max(1, int(LOOKED_AT // max(1, cost(card.architecture).answer.macs)))
         some = pictures[:most]

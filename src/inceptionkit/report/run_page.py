@@ -24,7 +24,6 @@ from inceptionkit.report.html import render
 from inceptionkit.spec import Net, with_exits
 from inceptionkit.training import recipe as recipes
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
-from inceptionkit.training.defaults import AdaptedKey
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
@@ -252,7 +251,9 @@ def repeat(folder: Path, record: Record) -> str:
 def settings(record: Record, base: recipes.Recipe) -> list[str]:
     """What turns `base` into the recipe of a run, whatever would be chosen for the images."""
     recipe = record.recipe
-    same = [key for key in get_args(AdaptedKey) if getattr(recipe, key) == getattr(base, key)]
+    same = [
+        key for key in get_args(recipes.AdaptedKey) if getattr(recipe, key) == getattr(base, key)
+    ]
     said = [*recipes.settings(recipe, base), *(f"{key}={getattr(recipe, key)}" for key in same)]
     refused = {*(OF_CROPS if recipe.padding else ()), *(OF_THE_MODEL if record.start else ())}
     return [setting for setting in said if setting.partition("=")[0] not in refused]

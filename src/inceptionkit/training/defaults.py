@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ from inceptionkit.spec import (
     with_pooled_exits,
 )
 from inceptionkit.training.freezing import check_frozen
-from inceptionkit.training.recipe import MODERN, Recipe, override
+from inceptionkit.training.recipe import MODERN, AdaptedKey, Recipe, override
 from inceptionkit.training.recipes import OURS
 from inceptionkit.training.state import SMALL_CROP
 
@@ -39,10 +38,6 @@ SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop the
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
 SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
-
-AdaptedKey: TypeAlias = Literal[
-    "mirror", "area_low", "crop_side", "small_crops", "balance", "batch", "mixup"
-]  # what of a recipe suits some images and not others
 
 
 @dataclass(frozen=True, slots=True)

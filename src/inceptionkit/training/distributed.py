@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from inceptionkit.errors import RecipeError, TrainingError
+from inceptionkit.machine import launched
 from inceptionkit.network import InceptionNet
 from inceptionkit.network.layers import BatchNormWithoutGamma
 
@@ -153,11 +154,6 @@ def warm_up(wrapped: nn.Module, model: InceptionNet) -> None:
 
 
 SINGLE_PROCESS = Processes()
-
-
-def launched(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether torchrun, or something like it, started several processes."""
-    return int(environment.get("WORLD_SIZE", "1")) > 1 and "RANK" in environment
 
 
 def take_gpu(device: str) -> None:

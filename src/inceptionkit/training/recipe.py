@@ -23,6 +23,9 @@ from inceptionkit.training.settings import from_plain, parse, shown, written
 
 Augment = Literal["none", "inception", "trivial", "rand"]
 Optimiser = Literal["nesterov", "sgd", "rmsprop", "rmsprop_tf", "adamw"]
+AdaptedKey = Literal[
+    "mirror", "area_low", "crop_side", "small_crops", "balance", "batch", "mixup"
+]  # what of a recipe suits some images and not others
 Decay = Literal["cosine", "linear", "exponential", "step", "constant"]
 
 

@@ -6,7 +6,6 @@ import csv
 import io
 import itertools
 import json
-import os
 import re
 import shlex
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 from inceptionkit.data import Unusable
 from inceptionkit.errors import RunError, WriteError
 from inceptionkit.files import part_of, write_whole
+from inceptionkit.machine import launched
 
 CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
@@ -24,8 +24,7 @@ LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "pre
 
 def how_to_resume(folder: Path) -> str:
     """The command that resumes a run: with as many processes, for the same bytes."""
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
-    return "the same torchrun command" if several else resume_command(folder)
+    return "the same torchrun command" if launched() else resume_command(folder)
 
 
 def resume_command(folder: Path) -> str:
