@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from inceptionkit.data.rng import sample_keys, step_seed
+from inceptionkit.data.rng import CounterRng, sample_keys, step_seed
 from inceptionkit.data.transforms.augmentation import Mixing
 from inceptionkit.data.transforms.mixup import Mixture, draw_mixture, mix
 from inceptionkit.data.transforms.pipeline import augment
@@ -231,7 +231,8 @@ def batch_of(job: Job, indices: NDArray[np.int64], epoch: int) -> tuple[Tensor, 
     """Augmented, normalised images (batch, 3, side, side) and labels, on the device."""
     cropping = job.cropping(epoch)
     crops, labels = job.train.crops(indices, cropping, job.execution.device)
-    images = augment(crops, cropping.how, job.preprocessing, cropping.rng(indices))
+    rng = CounterRng(cropping.seed, cropping.epoch, indices)
+    images = augment(crops, cropping.how, job.preprocessing, rng)
     images = images.to(job.execution.dtype).contiguous(memory_format=job.execution.layout)
     return images, labels.to(job.execution.device)
 
