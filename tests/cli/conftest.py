@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 from inceptionkit.cli import main
 from inceptionkit.timing import TimingBudget
@@ -146,3 +147,11 @@ def photo(tmp_path: Path) -> Path:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 52, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     return tmp_path / "photo.png"
+
+
+@pytest.fixture(scope="session")
+def theirs(state_of: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of torchvision's: GoogLeNet for five classes, with its auxiliary classifiers."""
+    path = tmp_path_factory.mktemp("theirs") / "flowers.safetensors"
+    save_file(state_of(), path)
+    return path

@@ -7,21 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from inceptionkit.convert.formats import pytorch
 from inceptionkit.model import read_model
 
 PREPROCESSING = "short side to 256 px, bilinear; middle 224x224; mean 0.5 0.5 0.5, std 0.5 0.5 0.5"
 NAMES = "daisy\ndandelion\nrose\nsunflower\ntulip\n"
-
-
-@pytest.fixture(scope="module")
-def theirs(state_of: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of torchvision's: GoogLeNet for five classes, with its auxiliary classifiers."""
-    path = tmp_path_factory.mktemp("theirs") / "flowers.safetensors"
-    save_file(state_of(), path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inceptionkit.api.export import ExportOptions, export
+from inceptionkit.api.export import export
 
 BLOCKED = "import sys; sys.modules['torch'] = None; from inceptionkit.cli import main; "
 
@@ -22,7 +22,7 @@ def typed(*words: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def exported(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported") / "onnx"
-    export(tiny_model, folder, options=ExportOptions(kind="onnx"))
+    export(tiny_model, out=folder, to="onnx")
     return folder
 
 
