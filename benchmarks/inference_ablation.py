@@ -39,7 +39,7 @@ REST: Mapping[str, Mapping[str, Any]] = {
 
 def pools_first(model: Model) -> ov.Model:
     """Average pools stay before the 1x1 convolutions behind them, as the network has them."""
-    with patch.object(onnx, "_may_change_places", lambda *_: False):
+    with patch.object(onnx, "averages_then_projects", lambda *_: False):
         return shipped(model)
 
 

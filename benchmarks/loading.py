@@ -93,7 +93,7 @@ def ours(case: Case, *, distorted: bool) -> Callable[[], Tensor]:
         turn = next(turns)
         indices = np.array(turn, np.int64)
         crops, _ = crops_from_encoded([case.raws[i] for i in turn], cropping, indices)
-        rng = cropping.rng(indices)
+        rng = CounterRng(cropping.seed, cropping.epoch, indices)
         return augment(torch.from_numpy(crops).permute(0, 3, 1, 2), how, PREPROCESSING, rng)
 
     return step

@@ -68,7 +68,7 @@ def batch_of(job: TrainConfig) -> Batch:
     """The batch that every bare update computes, on its device and in its layout."""
     side = job.net.image[1]
     pixels, how = job.train.pixels[: job.batch, :, :side, :side], job.preprocessing
-    images = normalize(pixels, how.scale, how.shift)
+    images = normalize(pixels, how.mean, how.std)
     on_device = images.to(job.execution.device, memory_format=job.execution.layout)
     return on_device, job.train.labels[: job.batch].to(job.execution.device)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inceptionkit.data.rng import CounterRng, permutation, step_seed, uniform
-from inceptionkit.data.transforms.augmentation import Augmentation
-from inceptionkit.data.transforms.random_crop import Boxes, draw_boxes, draw_flips, draw_resamplers
+from inceptionkit.data.transforms.augmentation import Augmentation, Mirror
+from inceptionkit.data.transforms.random_crop import Boxes, draw_boxes, draw_resamplers
 
 seeds = st.integers(0, 2**63)
 epochs = st.integers(0, 10_000)
@@ -87,6 +87,10 @@ def test_order_changes_with_seed_and_epoch() -> None:
 def test_step_seed_is_one_that_torch_takes(seed: int, step: int) -> None:
     assert 0 <= step_seed(seed, step) < 2**63
     assert step_seed(seed, step) != step_seed(seed, step + 1)
+
+
+def draw_flips(mirror: Mirror, rng: CounterRng) -> np.ndarray:
+    return draw_boxes(Augmentation(mirror=mirror), np.ones(len(rng.indices)), rng).mirrored
 
 
 def crops(how: Augmentation, shape: float, count: int = MANY) -> Boxes:

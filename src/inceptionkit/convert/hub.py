@@ -10,14 +10,14 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from inceptionkit.convert.torchvision import IMAGENET_MEAN, IMAGENET_STD, resized
 from inceptionkit.errors import UnknownNameError, WeightsError, did_you_mean
 from inceptionkit.files import sha256_of
 from inceptionkit.preprocess import Preprocessing
+from inceptionkit.preprocess.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 _TIMEOUT = 30.0  # seconds without an answer
 _OWNERS = ("torchvision", "timm")
@@ -55,8 +55,8 @@ class HubFile:
 Release = TorchFile | HubFile
 
 _TORCHVISION = "https://download.pytorch.org/models/"
-_TIMM = resized(299, 341, interpolation="bicubic")  # crop_pct 0.875: 341.7, which timm rounds down
-_GLUON = resized(299, 341, IMAGENET_MEAN, IMAGENET_STD, "bicubic")
+_TIMM = Preprocessing(size=299, crop=299 / 341, interpolation="bicubic")  # 341.7, rounded down
+_GLUON = replace(_TIMM, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 RELEASES: Mapping[str, Release] = MappingProxyType(
     {

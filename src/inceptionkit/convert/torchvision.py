@@ -22,7 +22,7 @@ from inceptionkit.convert.rename import (
 from inceptionkit.derive import tensors as tensors_of
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Interpolation, Preprocessing
-from inceptionkit.preprocess.preprocessing import Triple
+from inceptionkit.preprocess.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Triple
 from inceptionkit.spec import Net, classes_of, with_classes
 
 _WRAPPED = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
@@ -114,8 +114,6 @@ RULES: Mapping[tuple[str, str], Rules] = MappingProxyType(
 )  # (whose, our architecture) -> rules
 
 _MINUS_1_TO_1: Triple = (0.5, 0.5, 0.5)  # as mean and as standard deviation
-IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
-IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 
 
 def resized(

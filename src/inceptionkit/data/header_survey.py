@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from inceptionkit.data.types import Dataset
 from inceptionkit.errors import DataError
-from inceptionkit.preprocess import ImageHeader, UnusableImage, header
+from inceptionkit.preprocess import UnusableImage, header
 
-_BLOCK = 16  # neighbours that are looked at together: they tend to lie together
+_NEIGHBOURS = 16  # samples that are read together: they tend to lie together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,17 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
         DataError: none of them is an image.
     """
     chosen = _sample(len(dataset.samples), limit)
-    sizes = [size for index in chosen.tolist() if (size := _look(dataset, index)) is not None]
+    sizes = []
+    for index in chosen.tolist():
+        try:
+            raw = dataset.read(index)
+            if isinstance(raw, np.ndarray):
+                sizes.append((raw.shape[0], raw.shape[1], raw.ndim == 2))
+            else:
+                image = header(raw)
+                sizes.append((image.height, image.width, image.grey))
+        except UnusableImage:
+            continue
     if not sizes:
         msg = (
             f"{dataset.address}: none of {len(chosen)} images could be opened; "
@@ -56,18 +66,6 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
 def _sample(count: int, limit: int) -> NDArray[np.int64]:
     if count <= limit:
         return np.arange(count)
-    blocks = np.random.default_rng(0).permutation(count // _BLOCK)[: max(1, limit // _BLOCK)]
-    starts = np.sort(blocks) * _BLOCK
-    return (starts[:, None] + np.arange(_BLOCK)).ravel()[:limit]
-
-
-def _look(dataset: Dataset, index: int) -> tuple[int, int, bool] | None:
-    """Height and width of one image and whether it is grey; None if it is none."""
-    try:
-        raw = dataset.read(index)
-        if isinstance(raw, np.ndarray):
-            return raw.shape[0], raw.shape[1], raw.ndim == 2
-        seen: ImageHeader = header(raw)
-    except UnusableImage:
-        return None
-    return seen.height, seen.width, seen.grey
+    blocks = np.random.default_rng(0).permutation(count // _NEIGHBOURS)
+    starts = np.sort(blocks[: max(1, limit // _NEIGHBOURS)]) * _NEIGHBOURS
+    return (starts[:, None] + np.arange(_NEIGHBOURS)).ravel()[:limit]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
@@ -107,7 +107,10 @@ def _drawn(
     takes = np.stack([_take(counts, share) for share in shares])
     most = np.maximum(1, (counts - takes.sum(axis=0)) // 2)
     leaders, kept = _leaders(dataset, pool, duplicate_groups, most)
-    hashes = _hashes((samples.names[index] for index in pool.tolist()), seed)
+    salt = f"{seed}\0".encode()
+    keys = (samples.names[index].encode("utf-8", "surrogatepass") for index in pool.tolist())
+    digests = (blake2b(salt + key, digest_size=8).digest() for key in keys)
+    hashes = np.frombuffer(b"".join(digests), np.uint64)
     order = np.lexsort((hashes, leaders, hashes[leaders], kept, labels))
     val = _front(order, leaders, kept, labels, takes[0])
     rest = order[~np.isin(order, val)]
@@ -201,12 +204,3 @@ def _take(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
     return np.where(
         counts < MIN_CLASS_IMAGES, 0, np.minimum(np.maximum(whole, 1), (counts - 1) // 2)
     )
-
-
-def _hashes(names: Iterable[str], seed: int) -> NDArray[np.uint64]:
-    salt = f"{seed}\0".encode()
-    digests = (
-        hashlib.blake2b(salt + name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        for name in names
-    )
-    return np.frombuffer(b"".join(digests), np.uint64)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.preprocess import as_rgb, decode
+from inceptionkit.preprocess import as_rgb
 
 SetName: TypeAlias = Literal["train", "val", "test"]
 Raw: TypeAlias = bytes | Path | NDArray[np.uint8]
@@ -24,7 +24,7 @@ SETS: tuple[SetName, ...] = ("train", "val", "test")
 class Sample:
     """One labelled image of a dataset."""
 
-    name: str  # its place below the source's address, printable: "rose/1.jpg", "train.parquet#17"
+    name: str  # its place below the dataset's address, printable: "rose/1.jpg", "train.parquet#17"
     label: int  # index into the source's classes
     set: SetName | None  # None where the dataset is not divided
 
@@ -111,7 +111,7 @@ class Dataset(Protocol):
 
 
 BUILT_IN: tuple[str, ...] = ("digits",)
-"""Words that are sources by themselves."""
+"""Addresses that are words: datasets of the package."""
 
 
 def decode_sample(dataset: Dataset, index: int) -> NDArray[np.uint8]:
@@ -123,12 +123,7 @@ def decode_sample(dataset: Dataset, index: int) -> NDArray[np.uint8]:
     Raises:
         UnusableImage: it cannot be used.
     """
-    return _decode_raw(dataset.read(index))
-
-
-def _decode_raw(raw: Raw) -> NDArray[np.uint8]:
-    """Decode what a dataset gave."""
-    return as_rgb(raw) if isinstance(raw, np.ndarray) else decode(raw)
+    return as_rgb(dataset.read(index))
 
 
 def flippable(classes: Sequence[str]) -> bool:

@@ -27,8 +27,10 @@ from inceptionkit.spec import (
     Net,
     Pool,
     Step,
+    adaptive_windows,
+    averages_then_projects,
     blocks,
-    border,
+    borders,
 )
 
 IMAGE, FEATURES = "image", "features"  # names of a graph's input
@@ -152,7 +154,7 @@ class NetworkBuilder(OnnxBuilder):
             return self.put("Concat", paths, block.at, axis=1)
         match block.parts:
             case [Step(op=Pool() as pool) as first, Step(op=Conv() as conv) as last] if (
-                _may_change_places(first, last)
+                averages_then_projects(first, last)
             ):
                 return self.averaged_last((first, pool), (last, conv), x)
         for part in block.parts:
@@ -269,34 +271,17 @@ class NetworkBuilder(OnnxBuilder):
         )
 
 
-def _may_change_places(pool: Step, pointwise: Step) -> bool:
-    """Whether it is an average pool, window by window, and a 1x1 convolution to fewer channels."""
-    match pool.op, pointwise.op:
-        case Pool("avg", stride=1), Conv(kernel=(1, 1), stride=1, groups=1) as conv:
-            same_grid = pool.x.size == pool.y.size == pointwise.y.size
-            return same_grid and conv.out < pool.x.channels
-        case _:
-            return False
-
-
 def _pads(step: Step, op: Conv | Pool) -> list[int]:
     """Cells padded above, left, below and right, such that every window lies on the grid."""
-    before: list[int] = []
-    after: list[int] = []
-    for n, k, out in zip(step.x.size, op.kernel, step.y.size, strict=True):
-        first, last = border(n, k, op.stride, op.padding)
-        over = (out - 1) * op.stride + k - n - first  # what windows need: ceil mode made explicit
-        before.append(first)
-        after.append(max(over, 0) if op.padding == "ceil" else last)
-    return before + after
+    (above, below), (left, right) = borders(step, op, hanging=True)
+    return [above, left, below, right]
 
 
 def _averaging(n: int, out: int) -> Array:
     """Matrix (out, n) that averages `n` cells onto the `out` windows of `AdaptivePool`."""
     matrix = np.zeros((out, n), np.float32)
-    for i in range(out):
-        start, stop = i * n // out, -(-(i + 1) * n // out)
-        matrix[i, start:stop] = 1 / (stop - start)
+    for row, (start, stop) in zip(matrix, adaptive_windows(n, out), strict=True):
+        row[start:stop] = 1 / (stop - start)
     return matrix
 
 

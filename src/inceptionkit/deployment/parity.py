@@ -220,7 +220,7 @@ def _first_difference(
 ) -> str:
     """Say which block is the first whose output differs, and by how much."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-    trained = _block_outputs(model, normalize(pixels, preprocessing.scale, preprocessing.shift))
+    trained = _block_outputs(model, normalize(pixels, preprocessing.mean, preprocessing.std))
     graph = traced(model.spec, tensors, preprocessing).SerializeToString()
     name = "onnxruntime" if own_engine(exported.kind) == "onnxruntime" else "openvino"
     size, precision = preprocessing.size, exported.precision

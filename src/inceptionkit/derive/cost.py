@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 
-from inceptionkit.spec import (
-    AdaptivePool,
-    Block,
-    Conv,
-    Dropout,
-    Exit,
-    GlobalPool,
-    Linear,
-    LocalNorm,
-    Net,
-    Pool,
-    Signal,
-    Step,
-    blocks,
-)
+from inceptionkit.derive.tensors import STATISTICS, shapes
+from inceptionkit.spec import Block, Dropout, Exit, Net, Signal, Step, blocks
 
 BYTES_PER_CELL = 4  # float32
 
@@ -38,30 +26,15 @@ class Cost:
 
 def weights(step: Step) -> int:
     """Scalars in the weight tensor of a convolution or linear layer; no biases, no norms."""
-    match step.op:
-        case Conv() as conv:
-            fan_in = step.x.channels // conv.groups_of(step.x.channels)
-            return conv.kernel[0] * conv.kernel[1] * fan_in * conv.out
-        case Linear(out):
-            return step.x.cells * out
-        case _:
-            return 0
+    return next((prod(shape) for _, shape in shapes(step)), 0)
 
 
 def price(step: Step) -> Cost:
     """Price one operator. Norms, ReLU, pooling and biases cost no MACs."""
-    match step.op:
-        case Conv() as conv:
-            norm = (1 + conv.norm.gamma) if conv.norm else 0
-            extra = conv.out * (norm + conv.bias)
-            height, width = step.y.size
-            return Cost(weights(step) + extra, weights(step) * height * width, step.y.cells)
-        case Linear(out):
-            return Cost(weights(step) + out, weights(step), out)
-        case Pool() | AdaptivePool() | GlobalPool() | LocalNorm():
-            return Cost(cells=step.y.cells)
-        case Dropout():
-            return Cost()
+    if isinstance(step.op, Dropout):
+        return Cost()
+    learned = (prod(shape) for name, shape in shapes(step) if not name.endswith(STATISTICS))
+    return Cost(sum(learned), weights(step) * prod(step.y.size), step.y.cells)
 
 
 def bill(run: Iterable[Step]) -> Cost:

@@ -14,10 +14,31 @@ from inceptionkit.spec import (
     LocalNorm,
     Net,
     Pool,
+    Step,
     steps,
 )
 
 Shape: TypeAlias = tuple[int, ...]
+STATISTICS = ("running_mean", "running_var")  # of batch norm: stored, not learned
+
+
+def shapes(step: Step) -> Iterator[tuple[str, Shape]]:
+    """Yield name and shape of every tensor of one operator, the weight first."""
+    match step.op:
+        case Conv() as conv:
+            fan_in = step.x.channels // conv.groups_of(step.x.channels)
+            yield "conv.weight", (conv.out, fan_in, *conv.kernel)
+            if conv.bias:
+                yield "conv.bias", (conv.out,)
+            if conv.norm:
+                gamma = ("weight",) if conv.norm.gamma else ()
+                for part in (*gamma, "bias", *STATISTICS):
+                    yield f"bn.{part}", (conv.out,)
+        case Linear(out):
+            yield "fc.weight", (out, step.x.cells)
+            yield "fc.bias", (out,)
+        case Pool() | AdaptivePool() | GlobalPool() | LocalNorm() | Dropout():
+            pass
 
 
 def tensors(net: Net) -> Iterator[tuple[str, Shape]]:
@@ -26,21 +47,8 @@ def tensors(net: Net) -> Iterator[tuple[str, Shape]]:
     They are the entries of the built module's state dict, less batch norm's counter of batches.
     """
     for step in steps(net):
-        match step.op:
-            case Conv() as conv:
-                fan_in = step.x.channels // conv.groups_of(step.x.channels)
-                yield f"{step.at}.conv.weight", (conv.out, fan_in, *conv.kernel)
-                if conv.bias:
-                    yield f"{step.at}.conv.bias", (conv.out,)
-                if conv.norm:
-                    gamma = ("weight",) if conv.norm.gamma else ()
-                    for part in (*gamma, "bias", "running_mean", "running_var"):
-                        yield f"{step.at}.bn.{part}", (conv.out,)
-            case Linear(out):
-                yield f"{step.at}.fc.weight", (out, step.x.cells)
-                yield f"{step.at}.fc.bias", (out,)
-            case Pool() | AdaptivePool() | GlobalPool() | LocalNorm() | Dropout():
-                pass
+        for name, shape in shapes(step):
+            yield f"{step.at}.{name}", shape
 
 
 def misfits(net: Net, found: Mapping[str, Shape]) -> list[str]:

@@ -108,5 +108,5 @@ def network_input(model: InceptionNet, preprocessing: Preprocessing, pixels: Ten
     """Normalize a batch, (images, 3, size, size) uint8, on the model's device, channels last."""
     weight = next(model.parameters())
     pixels = pixels.to(weight.device)
-    images = normalize(pixels, preprocessing.scale, preprocessing.shift)
+    images = normalize(pixels, preprocessing.mean, preprocessing.std)
     return images.to(weight.dtype).contiguous(memory_format=torch.channels_last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +43,13 @@ def card_from_json(data: Mapping[str, Any]) -> tuple[Card, dict[str, str]]:
     """
     plain = {key: value for key, value in data.items() if key not in {"format", "files"}}
     card = records.from_json(Card, plain, at="", error=WeightsError)
-    _check_classes(card.architecture, card.classes)
+    if len(set(card.classes)) < len(card.classes):
+        msg = "two classes have the same name"
+        raise WeightsError(msg)
+    for step in steps(card.architecture):
+        if is_classifier(step.op) and step.y.channels != len(card.classes):
+            msg = f"{step.at}: {step.y.channels} outputs and {len(card.classes)} classes"
+            raise WeightsError(msg)
     if card.exit_policy is not None:
         card.exit_policy.check(card.architecture)
     if card.exported is not None:
@@ -53,13 +59,3 @@ def card_from_json(data: Mapping[str, Any]) -> tuple[Card, dict[str, str]]:
         msg = f"files must be an object, got {sums!r:.80}"
         raise WeightsError(msg)
     return card, sums
-
-
-def _check_classes(net: Net, names: Sequence[str]) -> None:
-    if len(set(names)) < len(names):
-        msg = "two classes have the same name"
-        raise WeightsError(msg)
-    for step in steps(net):
-        if is_classifier(step.op) and step.y.channels != len(names):
-            msg = f"{step.at}: {step.y.channels} outputs and {len(names)} classes"
-            raise WeightsError(msg)

@@ -30,11 +30,11 @@ from inceptionkit.spec import (
     LocalNorm,
     Net,
     Node,
-    Pair,
     Pool,
     Split,
     Step,
-    border,
+    averages_then_projects,
+    borders,
     steps,
     windows,
 )
@@ -124,18 +124,14 @@ def module(at: str, node: Node, plan: Mapping[str, Step]) -> nn.Module:
             return Concat({name: module(f"{at}.{name}", path, plan) for name, path in paths})
         case tuple():
             parts = (module(f"{at}.{i}", child, plan) for i, child in enumerate(node))
-            return (ProjectedAverage if averages_first(node) else nn.Sequential)(*parts)
+            match node:
+                case (Pool(), Conv(bias=False), *_) if averages_then_projects(
+                    plan[f"{at}.0"], plan[f"{at}.1"]
+                ):
+                    return ProjectedAverage(*parts)
+            return nn.Sequential(*parts)
         case _:
             return operator(plan[at])
-
-
-def averages_first(path: tuple[Node, ...]) -> bool:
-    """Whether a path begins with an average pool and a projection, which may change places."""
-    match path:
-        case (Pool("avg", stride=1), Conv(kernel=(1, 1), stride=1, padding="same", bias=False), *_):
-            return True
-        case _:
-            return False
 
 
 def operator(step: Step) -> nn.Module:
@@ -172,7 +168,7 @@ def weightless(op: AdaptivePool | GlobalPool | LocalNorm | Dropout) -> nn.Module
 
 def convolution(op: Conv, step: Step) -> nn.Sequential:
     """Convolution, norm and ReLU under the names conv, bn and relu; before them uneven padding."""
-    rows, columns = borders(op, step)
+    rows, columns = borders(step, op)
     even = rows[0] == rows[1] and columns[0] == columns[1]
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     if not even:
@@ -196,7 +192,7 @@ def convolution(op: Conv, step: Step) -> nn.Sequential:
 
 def pool(op: Pool, step: Step) -> nn.Module:
     """Pooling; uneven padding is a module of its own, or a window that hangs over, where it can."""
-    rows, columns = borders(op, step)
+    rows, columns = borders(step, op)
     even = rows[0] == rows[1] and columns[0] == columns[1]
     hangs = rows[0] == columns[0] == 0 and step.y.size == tuple(
         windows(n, k, op.stride, "ceil") for n, k in zip(step.x.size, op.kernel, strict=True)
@@ -220,11 +216,3 @@ def pool(op: Pool, step: Step) -> nn.Module:
         ceil_mode=op.padding == "ceil",
         count_include_pad=op.count_padding,
     )
-
-
-def borders(op: Conv | Pool, step: Step) -> tuple[Pair, Pair]:
-    """Cells padded (above, below) and (left, right)."""
-    above, left = (
-        border(n, k, op.stride, op.padding) for n, k in zip(step.x.size, op.kernel, strict=True)
-    )
-    return above, left

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from inceptionkit.spec import adaptive_windows
+
 
 class Concat(nn.ModuleDict):
     """Run every path on the same input and join the results on channels.
@@ -142,8 +144,7 @@ class AdaptiveAverage(nn.Module):
 
 def averaged(x: Tensor, axis: int, out: int) -> Tensor:
     """Mean over `out` windows along `axis`, which overlap where its length is no multiple."""
-    n = x.shape[axis]
-    bounds = [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
+    bounds = adaptive_windows(x.shape[axis], out)
     parts = [x.narrow(axis, a, b - a).mean(axis, keepdim=True) for a, b in bounds]
     return torch.cat(parts, axis)
 

@@ -8,20 +8,21 @@ import torch
 from torch import Tensor
 
 
-def normalize(pixels: Tensor, scale: Sequence[float], shift: Sequence[float]) -> Tensor:
-    """Scale and shift each channel, as float32.
+def normalize(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Each channel as (pixel / 255 - mean) / std, float32.
 
     Where channels are innermost in memory, whole rows are scaled at once: that is twice as fast.
 
     Args:
         pixels: (batch, 3, height, width), 0 to 255.
-        scale: of each channel, as `Preprocessing` states it.
-        shift: of each channel, added after scaling.
+        mean: of each channel, on the scale from 0 to 1.
+        std: of each channel, on the scale from 0 to 1.
 
     Returns:
         The same shape and layout.
     """
-    factors, offsets = (torch.tensor(values, device=pixels.device) for values in (scale, shift))
+    factors = torch.tensor([1 / (255 * s) for s in std], device=pixels.device)
+    offsets = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=pixels.device)
     rows = pixels.permute(0, 2, 3, 1)
     if not pixels.is_contiguous() and rows.is_contiguous():
         width = pixels.shape[3]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
@@ -156,8 +156,7 @@ def as_rgb(image: object) -> Pixels:
     if isinstance(image, str | Path | bytes):
         return decode(Path(image) if isinstance(image, str) else image)
     if isinstance(image, Image.Image):
-        with _usable_or_reason(image):
-            _refuse_bomb(image.size)
+        with open_image(image):
             image.load()
             return rgb(image)
     if isinstance(image, np.ndarray):
@@ -211,20 +210,20 @@ def image_files(path: Path) -> list[Path]:
 
 
 @contextmanager
-def open_image(source: bytes | Path) -> Iterator[Image.Image]:
-    """The image of `source`, its header read and its size accepted."""
-    with _usable_or_reason(source), _stream(source) as stream:
-        image = _identified(stream)
-        _refuse_bomb(image.size)
-        yield image
+def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
+    """The image of `source`, its header read and its size accepted.
 
-
-@contextmanager
-def _usable_or_reason(source: object) -> Iterator[None]:
-    """Turn whatever goes wrong inside into an `UnusableImage`, named if `source` is a file."""
+    Raises:
+        UnusableImage: whatever goes wrong, also while the caller uses the image.
+    """
     try:
-        with suppress_pillow_output:
-            yield
+        with suppress_pillow_output(), ExitStack() as stack:
+            if isinstance(source, Image.Image):
+                image = source
+            else:
+                image = _identified(stack.enter_context(_stream(source)))
+            _refuse_bomb(image.size)
+            yield image
     except Exception as error:  # hostile bytes make a decoder raise anything
         where = printable(str(source)) if isinstance(source, Path) else None
         if isinstance(error, UnusableImage):

@@ -5,50 +5,53 @@ from __future__ import annotations
 import ctypes
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from threading import Lock
-from types import TracebackType
 
 
-class _Suppress:
-    """Pillow's warnings and log lines, and libtiff's, are dropped while any thread is inside.
+@dataclass(slots=True)
+class _Inside:
+    """How many threads are inside, and what the last of them restores."""
+
+    threads: int = 0
+    lock: Lock = field(default_factory=Lock)
+    handler: logging.NullHandler = field(default_factory=logging.NullHandler)
+    saved: warnings.catch_warnings[None] = field(default_factory=warnings.catch_warnings)
+    printer: int | None = None
+
+
+_INSIDE = _Inside()
+
+
+@contextmanager
+def suppress_pillow_output() -> Iterator[None]:
+    """Drop Pillow's warnings and log lines, and libtiff's, while any thread is inside.
 
     `warnings.catch_warnings` by itself is not safe between threads: it restores whatever list it
-    found, also when another thread has left or entered since. Here the first to enter saves, and
-    the last to leave restores. Warnings of other modules pass through.
+    met, also when another thread has left or entered since. Here the first to enter saves, and the
+    last to leave restores. Warnings of other modules pass through.
     """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._inside = 0
-        self._handler = logging.NullHandler()
-        self._saved = warnings.catch_warnings()
-        self._printer: int | None = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._saved = warnings.catch_warnings()
-                self._saved.__enter__()
-                warnings.filterwarnings("ignore", module=r"PIL\b")
-                logging.getLogger("PIL").addHandler(self._handler)
-                self._printer = _libtiff_printer()(None)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                _libtiff_printer()(self._printer)
-                logging.getLogger("PIL").removeHandler(self._handler)
-                self._saved.__exit__(None, None, None)
+    with _INSIDE.lock:
+        _INSIDE.threads += 1
+        if _INSIDE.threads == 1:
+            _INSIDE.saved = warnings.catch_warnings()
+            _INSIDE.saved.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\b")
+            logging.getLogger("PIL").addHandler(_INSIDE.handler)
+            _INSIDE.printer = _libtiff_printer()(None)
+    try:
+        yield
+    finally:
+        with _INSIDE.lock:
+            _INSIDE.threads -= 1
+            if _INSIDE.threads == 0:
+                _libtiff_printer()(_INSIDE.printer)
+                logging.getLogger("PIL").removeHandler(_INSIDE.handler)
+                _INSIDE.saved.__exit__(None, None, None)
 
 
 @cache
@@ -66,6 +69,3 @@ def _libtiff_printer() -> Callable[[int | None], int | None]:
     replace.restype = ctypes.c_void_p
     setter: Callable[[int | None], int | None] = replace
     return setter
-
-
-suppress_pillow_output = _Suppress()

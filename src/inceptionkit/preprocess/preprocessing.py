@@ -17,6 +17,9 @@ from inceptionkit.errors import DataError, UnknownNameError, did_you_mean
 Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Triple: TypeAlias = tuple[float, float, float]
 
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+
 INTERPOLATIONS: Mapping[str, Image.Resampling] = MappingProxyType(
     {
         "nearest": Image.Resampling.NEAREST,
@@ -46,25 +49,22 @@ class Preprocessing:
     colour: Literal["RGB"] = "RGB"  # a network trained on BGR has its first kernels reversed
 
     def __post_init__(self) -> None:
-        """Refuse values that no image could be prepared with."""
         if str(self.interpolation) not in INTERPOLATIONS:
             advice = did_you_mean(str(self.interpolation), tuple(INTERPOLATIONS))
             msg = f"no interpolation {self.interpolation!r}; {advice}"
             raise UnknownNameError(msg)
-        for name, right, wanted in self._demands():
+        whole = type(self.size) is int
+        wanted = {
+            "size": (whole and 1 <= self.size <= 16_384, "a whole number from 1 to 16384"),
+            "crop": (_numbers((self.crop,), 1) and 0 < self.crop <= 1, "above 0 and at most 1"),
+            "mean": (_numbers(self.mean, 3), "three numbers"),
+            "std": (_numbers(self.std, 3) and min(self.std) > 0, "three numbers above 0"),
+            "colour": (self.colour == "RGB", "'RGB'"),
+        }
+        for name, (right, what) in wanted.items():
             if not right:
-                msg = f"{name} must be {wanted}, got {getattr(self, name)!r}"
+                msg = f"{name} must be {what}, got {getattr(self, name)!r}"
                 raise DataError(msg)
-
-    def _demands(self) -> tuple[tuple[str, bool, str], ...]:
-        whole = isinstance(self.size, int) and not isinstance(self.size, bool)
-        return (
-            ("size", whole and 1 <= self.size <= 16_384, "a whole number from 1 to 16384"),
-            ("crop", _number(self.crop) and 0 < self.crop <= 1, "above 0 and at most 1"),
-            ("mean", _triple(self.mean), "three numbers"),
-            ("std", _triple(self.std) and min(self.std) > 0, "three numbers above 0"),
-            ("colour", self.colour == "RGB", "'RGB'"),
-        )
 
     @property
     def short_side(self) -> int:
@@ -145,9 +145,10 @@ class Preprocessing:
         return planes
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _triple(values: object) -> bool:
-    return isinstance(values, tuple) and len(values) == 3 and all(map(_number, values))
+def _numbers(values: object, count: int) -> bool:
+    return (
+        isinstance(values, tuple)
+        and len(values) == count
+        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        and all(map(math.isfinite, values))
+    )

@@ -208,13 +208,47 @@ def border(n: int, k: int, stride: int, padding: Padding) -> Pair:
             return (padding, padding)
 
 
+def borders(step: Step, op: Conv | Pool, *, hanging: bool = False) -> tuple[Pair, Pair]:
+    """Cells added (above, below) and (left, right) of the grid that `op` slides over.
+
+    Args:
+        step: of the walk.
+        op: that of the step.
+        hanging: count what windows of "ceil" hang over, too.
+    """
+    rows, columns = (
+        (before, max((out - 1) * op.stride + k - n, 0) if hanging and op.padding == "ceil" else end)
+        for n, k, out in zip(step.x.size, op.kernel, step.y.size, strict=True)
+        for before, end in [border(n, k, op.stride, op.padding)]
+    )
+    return rows, columns
+
+
+def averages_then_projects(pool: Step, conv: Step) -> bool:
+    """Whether these two may change places, and the average then has fewer channels to go over.
+
+    It is an average of every window and a 1x1 convolution: one is linear on the grid, the other on
+    channels. What the convolution adds must stay last.
+    """
+    match pool.op, conv.op:
+        case Pool("avg", stride=1), Conv(out, kernel=(1, 1), stride=1, groups=1):
+            return pool.x.size == pool.y.size == conv.y.size and out < pool.x.channels
+        case _:
+            return False
+
+
+def adaptive_windows(n: int, out: int) -> list[Pair]:
+    """Start and stop of the `out` windows of an adaptive pool of `n` cells; they may overlap."""
+    return [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
+
+
 def adapt(x: Signal, grid: Pair) -> Signal:
     """Average onto a grid of a given size; the field is that of the largest window.
 
     Distances between uneven windows are rounded up.
     """
     largest = [
-        max(-(-(i + 1) * n // out) - i * n // out for i in range(out))
+        max(stop - start for start, stop in adaptive_windows(n, out))
         for n, out in zip(x.size, grid, strict=True)
     ]
     (vh, vw), (jh, jw) = x.view, x.jump

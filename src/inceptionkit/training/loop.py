@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from inceptionkit.data.rng import sample_keys, step_seed
+from inceptionkit.data.rng import CounterRng, sample_keys, step_seed
 from inceptionkit.data.transforms.augmentation import Cropping, Mixing
 from inceptionkit.data.transforms.mixup import Mixture, draw_mixture, mix
 from inceptionkit.data.transforms.pipeline import augment
@@ -191,7 +191,12 @@ def load_batch(
     """Augmented, normalized images (batch, 3, side, side) and labels, on the device."""
     execution = config.execution
     crops, labels = config.train.crops(indices, cropping, execution.device)
-    images = augment(crops, cropping.how, config.preprocessing, cropping.rng(indices))
+    images = augment(
+        crops,
+        cropping.how,
+        config.preprocessing,
+        CounterRng(cropping.seed, cropping.epoch, indices),
+    )
     images = images.to(execution.dtype).contiguous(memory_format=execution.layout)
     return images, labels.to(execution.device)
 

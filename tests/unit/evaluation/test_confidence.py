@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from inceptionkit.errors import DataError
 from inceptionkit.evaluation.confidence import bootstrap, mcnemar, paired, wilson
@@ -27,8 +28,6 @@ def test_the_interval_is_wilsons(right: int, images: int, low: float, high: floa
 
 @pytest.mark.parametrize("kind", ["right", "costs"])
 def test_scipy_draws_the_same_interval(kind: str) -> None:
-    from scipy import stats
-
     random = np.random.default_rng(1)
     values = random.random(300) < 0.8 if kind == "right" else random.gamma(2.0, 3.0, 300)
     found = bootstrap(values)
@@ -56,10 +55,8 @@ def test_equal_values_leave_no_doubt() -> None:
 
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_scipy_agrees_on_mcnemar(only_first: int, only_second: int) -> None:
-    from scipy.stats import binomtest
-
     both = only_first + only_second
-    expected = binomtest(only_first, both).pvalue if both else 1.0
+    expected = stats.binomtest(only_first, both).pvalue if both else 1.0
 
     assert mcnemar(only_first, only_second) == pytest.approx(expected)
 

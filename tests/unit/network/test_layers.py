@@ -238,7 +238,7 @@ def test_an_average_may_come_after_the_projection(count: bool) -> None:
 
 def test_a_bias_stays_behind_its_average() -> None:
     """At the border a padded average would shrink it."""
-    path = operator((Pool("avg"), Conv(3, norm=None, bias=True)), 6)
+    path = operator((Pool("avg"), Conv(3, norm=None, bias=True)), 6, channels=7)
 
     assert not isinstance(path, ProjectedAverage)
 

@@ -16,7 +16,7 @@ def test_channels_innermost_or_outermost(dtype: torch.dtype, size: tuple[int, in
     inner = pixels.contiguous(memory_format=torch.channels_last)
     before = inner.clone()
 
-    found, wanted = (normalize(x, ODD.scale, ODD.shift) for x in (inner, pixels))
+    found, wanted = (normalize(x, ODD.mean, ODD.std) for x in (inner, pixels))
 
     assert torch.equal(found, wanted)
     assert torch.equal(inner, before)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data.loading.read import DecodedSamples
-from inceptionkit.data.rng import permutation
+from inceptionkit.data.rng import CounterRng, permutation
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.data.transforms.random_crop import draw_boxes, draw_resamplers
 from inceptionkit.data.transforms.resize import crop_resize
@@ -81,13 +81,13 @@ class Images:
     def crops(
         self, indices: NDArray[np.int64], cropping: Cropping, device: str
     ) -> tuple[Tensor, Tensor]:
-        at = indices % len(self)
+        at = indices % len(self.labels)
         picked = torch.from_numpy(at)
         rows = self.pixels.permute(0, 2, 3, 1)  # as they lie in memory: whole images are copied
         pixels = rows.index_select(0, picked).permute(0, 3, 1, 2).to(device)
-        how, rng = cropping.how, cropping.rng(indices)
-        boxes = draw_boxes(how, self.shape[at], rng)
-        crops = crop_resize(pixels, boxes, cropping.side, draw_resamplers(how, rng))
+        how, rng = cropping.how, CounterRng(cropping.seed, cropping.epoch, indices)
+        resamplers, boxes = draw_resamplers(how, rng), draw_boxes(how, self.shape[at], rng)
+        crops = crop_resize(pixels, boxes, cropping.side, resamplers)
         return crops, self.labels[picked]
 
     def unusable(self) -> tuple[Unusable, ...]:

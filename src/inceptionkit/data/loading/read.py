@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ _CHUNK = 64  # images per task: enough to hide what a task costs, few enough for
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedSamples:
-    """Images in memory, and those that could not be used."""
+    """Decoded images, and those that could not be used."""
 
     pixels: NDArray[np.uint8]  # (k, height, width, 3), RGB
     indices: NDArray[np.int64]  # (k,), into the source's samples, in the order asked for
@@ -39,7 +39,7 @@ def decode_samples(
 
     Args:
         dataset: where they are.
-        indices: which of its samples; read in the source's order, returned in this one.
+        indices: which of its samples; read in the dataset's order, returned in this one.
         shape: takes (height, width, 3) of any size, gives (h, w, 3) of one size; called from
             several threads at once.
         threads: how many decode at once.
@@ -54,74 +54,60 @@ def decode_samples(
     asked = np.asarray(indices, np.int64)
     order = np.argsort(asked, kind="stable")
     target = _Target(dataset, asked, shape)
-    # until the first usable image has told the size there is nothing to write into
-    ahead = next(
-        (n + 1 for n, place in enumerate(order.tolist()) if target.load(place)), len(order)
-    )
+    done = 0
+    while done < len(order) and not len(target.pixels):  # the first image says how large all are
+        done += target.load(order[done : done + 1])
     if progress:
-        progress(ahead)
-    chunks = [order[start : start + _CHUNK] for start in range(ahead, len(order), _CHUNK)]
+        progress(done)
+    chunks = [order[start : start + _CHUNK] for start in range(done, len(order), _CHUNK)]
     pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
     try:
-        for done in _counted(pool.map(target.load_all, chunks), ahead):
+        for count in pool.map(target.load, chunks):
+            done += count
             if progress:
                 progress(done)
     finally:
         pool.shutdown(cancel_futures=True)
-    return target.loaded()
+    return target.decoded()
 
 
-def _counted(sizes: Iterator[int], done: int) -> Iterator[int]:
-    for size in sizes:
-        done += size
-        yield done
-
-
+@dataclass(slots=True, eq=False)
 class _Target:
     """The array that threads write into, each at its own places."""
 
-    def __init__(self, dataset: Dataset, asked: NDArray[np.int64], shape: Shape) -> None:
-        self.dataset = dataset
-        self.asked = asked
-        self.shape = shape
-        self.pixels = np.empty((0, 1, 1, 3), np.uint8)
-        self.sizes = np.zeros((len(asked), 2), np.int32)
-        self.reasons: dict[int, str] = {}  # place -> why it is not usable
+    dataset: Dataset
+    asked: NDArray[np.int64]
+    shape: Shape
+    pixels: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 1, 1, 3), np.uint8))
+    sizes: dict[int, tuple[int, ...]] = field(default_factory=dict)  # place -> height and width
+    reasons: dict[int, str] = field(default_factory=dict)  # place -> why it is not usable
 
-    def load(self, place: int) -> bool:
-        """Decode one image to its place; False if it cannot be used."""
-        try:
-            original = decode_sample(self.dataset, int(self.asked[place]))
-            image = self.shape(original)
-        except UnusableImage as error:
-            self.reasons[place] = error.reason
-            return False
-        if not len(self.pixels):
-            self.pixels = np.empty((len(self.asked), *image.shape), np.uint8)
-        if image.shape != self.pixels.shape[1:]:
-            msg = f"shape must give one size, got {image.shape} after {self.pixels.shape[1:]}"
-            raise ValueError(msg)
-        self.pixels[place] = image
-        self.sizes[place] = original.shape[:2]
-        return True
-
-    def load_all(self, places: NDArray[np.int64]) -> int:
-        """Decode some images; how many were tried."""
+    def load(self, places: NDArray[np.int64]) -> int:
         for place in places.tolist():
-            self.load(place)
+            try:
+                original = decode_sample(self.dataset, int(self.asked[place]))
+                image = self.shape(original)
+            except UnusableImage as error:
+                self.reasons[place] = error.reason
+                continue
+            if not len(self.pixels):
+                self.pixels = np.empty((len(self.asked), *image.shape), np.uint8)
+            if image.shape != self.pixels.shape[1:]:
+                msg = f"shape must give one size, got {image.shape} after {self.pixels.shape[1:]}"
+                raise ValueError(msg)
+            self.pixels[place] = image
+            self.sizes[place] = original.shape[:2]
         return len(places)
 
-    def loaded(self) -> DecodedSamples:
-        """What is there now, gaps closed in place so that memory is not needed twice."""
-        good = [place for place in range(len(self.asked)) if place not in self.reasons]
-        for to, place in enumerate(good):
+    def decoded(self) -> DecodedSamples:
+        good = sorted(self.sizes)
+        for to, place in enumerate(good):  # gaps are closed in place: memory is not needed twice
             if to != place:
                 self.pixels[to] = self.pixels[place]
+        sizes = np.array([self.sizes[place] for place in good], np.int32).reshape(-1, 2)
         names = self.dataset.samples.names
         unusable = tuple(
             Unusable(names[int(self.asked[place])], reason)
             for place, reason in sorted(self.reasons.items())
         )
-        return DecodedSamples(
-            self.pixels[: len(good)], self.asked[good], self.sizes[good], unusable
-        )
+        return DecodedSamples(self.pixels[: len(good)], self.asked[good], sizes, unusable)

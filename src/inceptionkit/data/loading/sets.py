@@ -39,7 +39,7 @@ class SplitDataset:
     dataset: Dataset
     sets: Sets
     sizes: Survey
-    address: str  # absolute, or a built-in word
+    address: str  # absolute, remote, or a built-in word
     duplicate_groups: DuplicateGroups = ()  # near-duplicates that were kept in one set
 
 
@@ -72,23 +72,17 @@ def open_and_split(
         DataError: nothing is there, or it is no labelled set of images that can be trained on.
     """
     dataset = open_dataset(data)
-    checks.require_every_class(dataset)
     sets = split_dataset(dataset, seed, duplicate_groups=duplicate_groups)
     checks.require_trainable(dataset, sets)
+    path = Path(data).expanduser()
+    elsewhere = "://" in str(data) or (str(data) in BUILT_IN and not path.exists())
     return SplitDataset(
         dataset=dataset,
         sets=sets,
         sizes=survey(dataset),
-        address=_absolute_address(data),
+        address=str(data) if elsewhere else str(path.resolve()),
         duplicate_groups=duplicate_groups,
     )
-
-
-def _absolute_address(data: str | Path) -> str:
-    """The address of a dataset as it is understood from any folder."""
-    path = Path(data).expanduser()
-    elsewhere = "://" in str(data) or (str(data) in BUILT_IN and not path.exists())
-    return str(data) if elsewhere else str(path.resolve())
 
 
 def load_sets(

@@ -61,13 +61,14 @@ def inspect_image(dataset: Dataset, index: int, row: np.void) -> None:
     row["pixels"] = _hash(pixels)
     row["low"], row["high"], row["spread"] = low, high, _spread(small)
     row["softness"] = softness(grey) if min(pixels.shape[:2]) >= _SHARP_FROM else 0.0
-    row["thumbnail"] = _thumbnail(image)
+    row["thumbnail"] = thumbnail(pixels)
     row["usable"] = True
 
 
 def thumbnail(pixels: Pixels) -> Pixels:
     """Squeeze an image of any shape into (16, 16, 3)."""
-    return _thumbnail(Image.fromarray(pixels))
+    image, side = Image.fromarray(pixels), (THUMBNAIL, THUMBNAIL)
+    return np.asarray(image.resize(side, Image.Resampling.BOX, reducing_gap=2.0))
 
 
 def thumbnails(pixels: Pixels, threads: int = 1) -> Pixels:
@@ -141,11 +142,6 @@ def _seen(raw: Raw) -> tuple[ImageHeader, Pixels]:
     mode = "L" if raw.ndim == 2 else "RGB"
     seen = ImageHeader(width=width, height=height, mode=mode, format="pixels", orientation=1)
     return seen, as_rgb(raw)
-
-
-def _thumbnail(image: Image.Image) -> Pixels:
-    side = (THUMBNAIL, THUMBNAIL)
-    return np.asarray(image.resize(side, Image.Resampling.BOX, reducing_gap=2.0))
 
 
 def _brightness(grey: Image.Image) -> tuple[int, int]:

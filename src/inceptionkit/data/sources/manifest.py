@@ -21,7 +21,7 @@ from inceptionkit.text import printable
 TABLES = (".csv", ".tsv")
 _LINES = (".jsonl", ".ndjson")
 _NEEDED = ("path", "label")
-_COLUMNS = (*_NEEDED, "split")  # others are passed over
+_COLUMNS = (*_NEEDED, "split")  # others are skipped
 
 
 class _Line(NamedTuple):

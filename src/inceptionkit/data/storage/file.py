@@ -134,7 +134,7 @@ class _Stream(io.RawIOBase):
 def each_shard(
     files: Sequence[File], look: Callable[[File], T]
 ) -> tuple[list[T], tuple[Unusable, ...]]:
-    """Look into each shard; one that is missing or damaged is noted by name and passed over.
+    """Look into each shard; one that is missing or damaged is noted by name and skipped.
 
     Raises:
         UnreadableShard: not one of them can be read.

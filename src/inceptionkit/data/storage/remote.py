@@ -136,7 +136,7 @@ class Remote:
         """What the file system says of it.
 
         Raises:
-            OSError: it is not there, or its size is not told.
+            OSError: it is not there, or the server does not report its size.
         """
         if self.known is None:
             details: dict[str, Any] = _tried(lambda: self.files.info(self.where))

@@ -51,7 +51,7 @@ class Container(Protocol):
 
         `wanted` is asked with the path and the bytes of each.
 
-        Links, folders and devices are passed over.
+        Links, folders and devices are skipped.
 
         Raises:
             One of `_DAMAGE`: it is damaged from there on.

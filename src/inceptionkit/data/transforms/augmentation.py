@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inceptionkit.data.rng import CounterRng
 from inceptionkit.preprocess import Resampler
 
 Balance: TypeAlias = Literal["none", "loss", "sample"]
@@ -74,10 +70,6 @@ class Cropping:
     side: int  # pixels
     seed: int  # of the run
     epoch: int  # counted from 0
-
-    def rng(self, indices: NDArray[np.int64]) -> CounterRng:
-        """The draws of some images, (batch,)."""
-        return CounterRng(self.seed, self.epoch, indices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

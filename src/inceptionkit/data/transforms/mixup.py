@@ -20,38 +20,28 @@ class Mixture:
 
 
 def draw_mixture(how: Mixing, side: int, *, seed: int, step: int) -> Mixture | None:
-    """Draw for one update how its images are mixed; None without mixing.
+    """Draw for one step how its images are mixed; None without mixing.
+
+    Mixup blends with the partner, and the larger share is always the image's own. CutMix shows the
+    partner in a square, which is cut where it reaches beyond the border.
 
     Args:
         how: the distributions.
         side: of the images, pixels.
         seed: of the run.
-        step: updates done.
+        step: steps done.
+
+    Sources:
+        Zhang et al. 2018, arXiv:1710.09412, section 2. Yun et al. 2019, arXiv:1905.04899, section
+        3.1 and algorithm A1.
     """
     if not how.mixup and not how.cutmix:
         return None
     random = np.random.default_rng(step_seed(seed, step))
-    cut = not how.mixup or (how.cutmix > 0 and uniform_scalar(seed, step, "mixture") < 0.5)
-    return _draw_cutmix(how.cutmix, side, random) if cut else _draw_mixup(how.mixup, random)
-
-
-def _draw_mixup(alpha: float, random: np.random.Generator) -> Mixture:
-    """Blend with the partner; the larger share is always the image's own.
-
-    Sources:
-        Zhang et al. 2018, arXiv:1710.09412, section 2.
-    """
-    drawn = random.beta(alpha, alpha)
-    return Mixture(float(max(drawn, 1.0 - drawn)))
-
-
-def _draw_cutmix(alpha: float, side: int, random: np.random.Generator) -> Mixture:
-    """Show the partner in a square, which is cut where it reaches beyond the border.
-
-    Sources:
-        Yun et al. 2019, arXiv:1905.04899, section 3.1 and algorithm A1.
-    """
-    half = side * np.sqrt(1.0 - random.beta(alpha, alpha)) / 2
+    if how.mixup and (not how.cutmix or uniform_scalar(seed, step, "mixture") >= 0.5):
+        drawn = random.beta(how.mixup, how.mixup)
+        return Mixture(float(max(drawn, 1.0 - drawn)))
+    half = side * np.sqrt(1.0 - random.beta(how.cutmix, how.cutmix)) / 2
     centre = random.uniform(0, side, 2)
     top, left = (int(v) for v in np.rint(np.clip(centre - half, 0, side)))
     bottom, right = (int(v) for v in np.rint(np.clip(centre + half, 0, side)))

@@ -34,5 +34,5 @@ def augment(
         crops = apply(how.policy, crops.float(), rng)
     if how.photometric:
         crops = distort(crops.float(), how.photometric, rng)
-    crops = normalize(crops, preprocessing.scale, preprocessing.shift)
+    crops = normalize(crops, preprocessing.mean, preprocessing.std)
     return erase(crops, how.erasing, rng) if how.erasing else crops

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, Mirror
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.data.types import Raw
 from inceptionkit.preprocess import (
     RESAMPLERS,
@@ -69,7 +69,13 @@ def draw_boxes(how: Augmentation, shape: NDArray[np.float64], rng: CounterRng) -
         rectangles = (1.0 - height) / 2, (1.0 - width) / 2, height, width
     else:
         rectangles = draw_rectangles(how.area, how.aspect, shape, rng, name="crop")
-    return Boxes(*rectangles, draw_flips(how.mirror, rng))
+    mirrored = np.zeros(len(shape), np.bool_)
+    if how.mirror == "random":
+        mirrored = rng.uniform("mirror") < 0.5
+    elif how.mirror == "alternating":
+        in_even_epochs = replace(rng, epoch=0).uniform("mirror") < 0.5
+        mirrored = in_even_epochs ^ (rng.epoch % 2 == 1)
+    return Boxes(*rectangles, mirrored)
 
 
 def draw_rectangles(
@@ -101,18 +107,6 @@ def draw_rectangles(
     return top, left, height, width
 
 
-def draw_flips(how: Mirror, rng: CounterRng) -> NDArray[np.bool_]:
-    """Which images to flip left to right in this epoch."""
-    match how:
-        case "none":
-            return np.zeros(len(rng.indices), np.bool_)
-        case "random":
-            return rng.uniform("mirror") < 0.5
-        case "alternating":
-            first = replace(rng, epoch=0).uniform("mirror") < 0.5
-            return first ^ (rng.epoch % 2 == 1)
-
-
 def draw_resamplers(how: Augmentation, rng: CounterRng) -> list[Resampler]:
     """By which interpolation each image is resized."""
     if how.interpolation != "random":
@@ -136,8 +130,8 @@ def crops_from_encoded(
         places are not filled, place -> why.
     """
     shape = np.array([_aspect(raw) for raw in raws])
-    how, side, rng = cropping.how, cropping.side, cropping.rng(indices)
-    boxes, names = draw_boxes(how, shape, rng), draw_resamplers(how, rng)
+    how, side, rng = cropping.how, cropping.side, CounterRng(cropping.seed, cropping.epoch, indices)
+    names, boxes = draw_resamplers(how, rng), draw_boxes(how, shape, rng)
     crops, reasons = np.empty((len(raws), side, side, 3), np.uint8), dict[int, str]()
     for place, (raw, name) in enumerate(zip(raws, names, strict=True)):
         flip = bool(boxes.mirrored[place])

@@ -46,17 +46,16 @@ def crop_resize(
     mirrored_cols = (torch.where(mirrored, part.flip(1), part) for part in cols)
     together = PIXELS_PER_PASS // images.shape[1:].numel() if images.is_cpu else len(images)
     wholes = (images, *mirrored_cols, *rows)
-    parts = zip(*(torch.split(whole, max(1, together)) for whole in wholes), strict=True)
-    resized = torch.cat([_resampled(part, taps[:2], taps[2:]) for part, *taps in parts])
-    resized = resized.permute(0, 3, 1, 2)
-    return resized.clamp_(0, 255) if "bicubic" in resamplers else resized
-
-
-def _resampled(images: Tensor, cols: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
-    """Columns summed, then rows of that: (batch, 3, height, width) -> (batch, side, side, 3)."""
-    columns = images.permute(0, 3, 2, 1).to(torch.float32, memory_format=torch.contiguous_format)
-    narrow = _summed(columns, *cols)  # (batch, side, height, 3)
-    return _summed(narrow.transpose(1, 2), *rows)
+    resized = []
+    for part, *taps in zip(
+        *(torch.split(whole, max(1, together)) for whole in wholes), strict=True
+    ):
+        columns = part.permute(0, 3, 2, 1)
+        columns = columns.to(torch.float32, memory_format=torch.contiguous_format)
+        narrow = _summed(columns, *taps[:2])  # (batch, side, height, 3)
+        resized.append(_summed(narrow.transpose(1, 2), *taps[2:]))
+    crops = torch.cat(resized).permute(0, 3, 1, 2)
+    return crops.clamp_(0, 255) if "bicubic" in resamplers else crops
 
 
 def _summed(lines: Tensor, places: Tensor, weights: Tensor) -> Tensor:
