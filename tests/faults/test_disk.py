@@ -173,7 +173,7 @@ def test_no_space_left_at_any_flush(
 
     assert "\n" not in str(caught.value)
     if saved := checkpoints(out / "checkpoints"):
-        there = f"go on from {saved[0].name}, which is whole: inceptionkit resume {out}"
+        there = f"resume from {saved[0].name}, which is whole: inceptionkit resume {out}"
         assert str(caught.value).endswith(f"; free space, then {there}")
     if (out / "run.json").exists():
         inceptionkit.resume(out)

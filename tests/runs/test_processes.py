@@ -281,7 +281,9 @@ def test_parts_cover_everything_once_in_whole_pieces() -> None:
     for count in (0, 1, 7, 128, 129, 1000):
         for processes in (1, 2, 3, 5):
             for whole in (1, 128):
-                parts = [Processes(r, processes).part(count, whole=whole) for r in range(processes)]
+                parts = [
+                    Processes(r, processes).shard(count, whole=whole) for r in range(processes)
+                ]
 
                 assert [i for part in parts for i in range(count)[part]] == list(range(count))
                 assert all(part.start % whole == 0 or part.start == count for part in parts)

@@ -93,10 +93,10 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Lets the next commands believe that they are the first of so many processes."""
 
     def launch(count: int) -> None:
-        for verb in ("train", "resume"):
-            monkeypatch.setattr(
-                f"inceptionkit.api.{verb}.processes", lambda _: nullcontext(Processes(0, count))
-            )
+        monkeypatch.setattr(
+            "inceptionkit.training.distributed.processes",
+            lambda _: nullcontext(Processes(0, count)),
+        )
 
     return launch
 
@@ -148,7 +148,7 @@ def test_a_strict_run_stays_strict(falls: Callable, record: Callable, tmp_path: 
     cut = falls("plan_run", strict=True)
     broken = min((tmp_path / "photos").rglob("*.png"))
     broken.write_bytes(broken.read_bytes()[:40])
-    with pytest.raises(DataError, match="go without --strict"):
+    with pytest.raises(DataError, match="run without --strict"):
         inceptionkit.resume(cut, allow_changed=True)
 
     assert record(cut)["strict"]

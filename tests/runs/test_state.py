@@ -14,7 +14,7 @@ from inceptionkit.errors import Interrupted, RecipeError, RunError, TrainingErro
 from inceptionkit.model import read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
-from inceptionkit.training import loop
+from inceptionkit.training import loop, validation
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import warm_up
 from inceptionkit.training.loop import EpochEnded, StepEnded, train
@@ -76,7 +76,7 @@ def test_updates_that_are_read_late_give_the_same_run(
 ) -> None:
     """As on a GPU; a checkpoint waits until all that it holds was read."""
     whole = start("whole", *EVERYTHING)
-    monkeypatch.setattr(Execution, "late", property(lambda _: True))
+    monkeypatch.setattr(Execution, "is_asynchronous", property(lambda _: True))
     late = start("late", *EVERYTHING)
     cuts(8)
     with pytest.raises(Interrupted) as caught:
@@ -148,7 +148,7 @@ def test_a_rate_that_a_sweep_found_is_written_before_it_is_used(
     told = record(start("run", settings=("batch=8",), find_lr=True, epochs=1))
 
     assert told["recipe"]["lr"] != 3.0
-    assert any("a sweep of" in reason for reason in told["reasons"])
+    assert any("a range test of" in reason for reason in told["reasons"])
 
 
 def test_the_scale_of_the_loss_in_fp16_is_remembered(job: TrainConfig, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_patience_ends_the_run_and_keeps_the_best(
     job: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([3.0, 2.0, 2.5, 2.0, 1.0])
-    monkeypatch.setattr(loop, "log_loss", lambda *_: next(losses))
+    monkeypatch.setattr(validation, "log_loss", lambda *_: next(losses))
     job = replace(job, recipe=override(job.recipe, ["patience=2"]))
     state = new_state(job)
     best: dict[str, torch.Tensor] = {}
@@ -276,7 +276,7 @@ def test_a_run_cut_after_its_best_epoch_stops_where_the_other_did(
         rows.append(losses[len(rows)])
         return rows[-1]
 
-    monkeypatch.setattr(loop, "log_loss", scripted)
+    monkeypatch.setattr(validation, "log_loss", scripted)
     whole = start("whole", "patience=2", epochs=10)
     rows.clear()
     cuts(15)
@@ -340,7 +340,7 @@ def test_weights_that_overflow_with_the_last_update_are_not_kept(
         return watched
 
     monkeypatch.setattr(loop, "train_step", overflown)
-    with pytest.raises(TrainingError, match=r"^trunk.conv1.conv.weight is not finite after upd"):
+    with pytest.raises(TrainingError, match=r"^trunk.conv1.conv.weight is not finite after step"):
         list(train(job, planned(new_state(job), 10)))
 
 
@@ -466,7 +466,7 @@ def test_a_budget_of_work_is_a_number_of_updates(start: Callable, record: Callab
     assert told["plans"][0]["steps"] == 13
     assert told["plans"][0]["seconds_left"] is None
     with pytest.raises(
-        RecipeError, match=r"is too small for one epoch of .*; the smallest that"
+        RecipeError, match=r"is too small for one epoch of .*; the smallest possible budget is"
     ) as e:
         start("none", epochs=None, budget=f"{5.9 * update:.0f}flop")
     least = float(str(e.value).rpartition(" is ")[2].removesuffix("flop"))

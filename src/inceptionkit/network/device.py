@@ -8,7 +8,7 @@ from inceptionkit.errors import RecipeError, did_you_mean
 
 
 def default_device() -> str:
-    """The first GPU if torch sees one, else the CPU."""
+    """The first GPU that torch sees (default: the CPU)."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

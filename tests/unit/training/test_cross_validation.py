@@ -131,5 +131,5 @@ def test_too_few_images_are_refused(photos: Folder) -> None:
 
     assert str(caught.value) == (
         f"{folder}: 4 usable images of 2 classes are too few for 5 folds; "
-        "add images, or go without --folds"
+        "add images, or leave out --folds"
     )
