@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from inceptionkit.arguments import INPUT_SIZE, POOLED_EXITS
-from inceptionkit.catalog import CATALOG, architecture
+from inceptionkit.catalog import CATALOG, architecture, sentences
 from inceptionkit.catalog.files import find
-from inceptionkit.derive import cost
 from inceptionkit.derive.describe import (
     Description,
     description,
     paper_to_json,
     paths_to_json,
     rules_to_json,
+    totals,
 )
 from inceptionkit.derive.diagram import draw
 from inceptionkit.errors import OptionError
@@ -53,7 +53,12 @@ class ArchitecturesResult(Result):
 @verb(ArchitecturesRequest)
 def architectures(_: ArchitecturesRequest) -> ArchitecturesResult:
     """List the architectures with their sizes and costs."""
-    return ArchitecturesResult(_listing())
+    return ArchitecturesResult(
+        [
+            totals(architecture(name)) | {"name": name, "says": says}
+            for name, says in sentences().items()
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -136,24 +141,3 @@ def describe(request: DescribeRequest) -> DescribeResult:
 def _beside_paper(net: Net) -> dict[str, Any]:
     stem, _, dialect = net.name.partition(":")
     return paper_to_json(net, architecture(stem), CATALOG[stem].dialects.get(dialect))
-
-
-def _listing() -> list[dict[str, Any]]:
-    rows = []
-    for name, entry in CATALOG.items():
-        for dialect, says in (entry.dialects or {"": ""}).items():
-            first = dialect == next(iter(entry.dialects), "")
-            full = name if first else f"{name}:{dialect}"
-            net = architecture(full)
-            priced = cost(net)
-            rows.append(
-                {
-                    "name": full,
-                    "input": net.image[1],
-                    "params": priced.answer.params,
-                    "macs": priced.answer.macs,
-                    "exits": [e.name for e in net.exits],
-                    "says": entry.says if first else says,
-                }
-            )
-    return rows

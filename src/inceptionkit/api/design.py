@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,37 +74,7 @@ class DesignResult(Result):
 
     def to_json(self) -> dict[str, Any]:
         """What `design --json` prints."""
-        from inceptionkit.spec import classes_of
-
-        made, priced = self.design, self.design.cost
-        return {
-            "file": str(self.file),
-            "name": made.net.name,
-            "family": made.family.name,
-            "input": made.net.image[1],
-            "classes": classes_of(made.net),
-            "params": priced.answer.params,
-            "macs": priced.answer.macs,
-            "activation_bytes": priced.activation_bytes,
-            "budgets": [
-                {
-                    "asked": budget.text,
-                    "quantity": budget.quantity,
-                    "most": budget.most,
-                    "takes": made.taken(budget),
-                    "share": made.taken(budget) / budget.most,
-                }
-                for budget in made.budgets
-            ],
-            "timing": None if made.timing is None else asdict(made.timing),
-            "width": made.chosen.width,
-            "depth": made.chosen.shape.depth,
-            "grid": made.chosen.shape.grid,
-            "reasons": list(made.reasons),
-            "rules_broken": [
-                {"rule": f.rule.name, "at": f.at, "says": f.says} for f in made.broken
-            ],
-        }
+        return {"file": str(self.file)} | self.design.to_json()
 
     def _repr_html_(self) -> str:
         from inceptionkit.derive.diagram import draw

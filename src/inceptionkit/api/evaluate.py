@@ -11,14 +11,13 @@ from inceptionkit.arguments import DATA, EARLY_EXIT, LISTENER, several
 from inceptionkit.errors import OptionError
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener
-from inceptionkit.results import Result, table
+from inceptionkit.results import Result
 
 if TYPE_CHECKING:
     from inceptionkit.evaluation.crop_table import CropStudy
     from inceptionkit.evaluation.early_exit import AnyPolicy
     from inceptionkit.evaluation.evaluate import Evaluation
     from inceptionkit.evaluation.exits.study import ExitStudy
-
 
 GOAL: Final = "-0.2%"
 MEASURE: Final = "probability"  # of `exits`, unless others are given
@@ -30,10 +29,7 @@ class EvaluateRequest:
 
     models: Annotated[
         Sequence[str | Path] | Path,
-        Argument(
-            "Folders of runs or models; several are also evaluated together.",
-            "MODEL...",
-        ),
+        Argument("Folders of runs or models; several are also evaluated together.", "MODEL..."),
     ]
     data: Annotated[str | Path, DATA]
     _: KW_ONLY
@@ -68,18 +64,19 @@ class EvaluateRequest:
             "--exits": self.exits,
             "--crops or several models": self.crops is not None or len(several(self.models)) > 1,
         }
-        if len(asked := [name for name, given in modes.items() if given]) > 1:
+        of_exits = {
+            "--goal": self.goal is not None,
+            "--confidence-measure": self.confidence_measure is not None,
+            "--store": self.store,
+        }
+        asked = [name for name, given in modes.items() if given]
+        stray = [name for name, given in of_exits.items() if given and not self.exits]
+        if len(asked) > 1:
             msg = f"{asked[0]} cannot be combined with {asked[1]}"
             raise OptionError(msg)
-        of_exits = {
-            "--goal": self.goal,
-            "--confidence-measure": self.confidence_measure,
-            "--store": self.store or None,
-        }
-        for name, given in of_exits.items():
-            if given is not None and not self.exits:
-                msg = f"{name} only applies with --exits"
-                raise OptionError(msg)
+        if stray:
+            msg = f"{stray[0]} only applies with --exits"
+            raise OptionError(msg)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -110,9 +107,7 @@ class EvaluateResult(Result):
         return self.evaluation.result
 
     def _repr_html_(self) -> str:
-        heads = ("class", "images", "precision", "recall", "F1")
-        rows = [(r.name, r.images, r.precision, r.recall, r.f1) for r in self.evaluation.classes]
-        return table(heads, rows)
+        return self.evaluation.table()
 
 
 @verb(EvaluateRequest)

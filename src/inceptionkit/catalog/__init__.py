@@ -108,6 +108,16 @@ CATALOG: Mapping[str, Entry] = MappingProxyType(
 )
 
 
+def sentences() -> dict[str, str]:
+    """What each architecture is, and how each further dialect differs, by full name."""
+    found = {}
+    for name, entry in CATALOG.items():
+        found[name] = entry.says
+        _, *others = entry.dialects.items() or [("", "")]
+        found |= {f"{name}:{dialect}": says for dialect, says in others}
+    return found
+
+
 def architecture(
     name: str,
     *,
@@ -146,4 +156,4 @@ def architecture(
     return net if classes is None else with_classes(net, classes)
 
 
-__all__ = ["CATALOG", "Entry", "architecture"]
+__all__ = ["CATALOG", "Entry", "architecture", "sentences"]

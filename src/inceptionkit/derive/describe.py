@@ -116,6 +116,18 @@ def description(own: Net, net: Net) -> Description:
     )
 
 
+def totals(net: Net) -> dict[str, Any]:
+    """What a list of networks shows of one."""
+    answer = cost(net).answer
+    return {
+        "name": net.name,
+        "input": net.image[1],
+        "params": answer.params,
+        "macs": answer.macs,
+        "exits": [exit_.name for exit_ in net.exits],
+    }
+
+
 def left_out(own: Net, net: Net) -> str:
     """Say which exits of `own` the same network at another input has no room for; "" if none."""
     kept = {exit_.name for exit_ in net.exits}

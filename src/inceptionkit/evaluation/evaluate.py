@@ -21,6 +21,7 @@ from inceptionkit.evaluation.held_out import load_scored, scored_samples
 from inceptionkit.evaluation.inference import Answers, predict_all_exits, predict_with_early_exit
 from inceptionkit.evaluation.metrics import ClassScore, class_scores, confusion, log_loss, top_k
 from inceptionkit.progress import Listener, Progress, Silence
+from inceptionkit.results import table
 from inceptionkit.spec import Net
 
 
@@ -31,6 +32,11 @@ class Evaluation:
     result: dict[str, Any]  # the keys that `evaluate --json` promises, and more
     classes: tuple[ClassScore, ...]
     confusion: NDArray[np.int64]  # (classes, classes), rows true
+
+    def table(self) -> str:
+        """The classes, as HTML."""
+        heads = ("class", "images", "precision", "recall", "F1")
+        return table(heads, ((r.name, r.images, r.precision, r.recall, r.f1) for r in self.classes))
 
 
 def evaluate(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import inf
+from typing import Any
 
 from inceptionkit.derive.cost import NetCost, cost
 from inceptionkit.derive.design.budget import Counted, RunBudget, Timing, amount
@@ -30,7 +31,16 @@ from inceptionkit.derive.design.scale import (
 )
 from inceptionkit.derive.rules import OURS, Finding, review
 from inceptionkit.errors import SpecError
-from inceptionkit.spec import Conv, Net, Pool, fits, steps, with_classes, with_pooled_exits
+from inceptionkit.spec import (
+    Conv,
+    Net,
+    Pool,
+    classes_of,
+    fits,
+    steps,
+    with_classes,
+    with_pooled_exits,
+)
 from inceptionkit.text import percent
 
 DEPTHS = (0.0, 0.25, 0.34, 0.5, 0.67, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # times its modules
@@ -81,6 +91,37 @@ class Design:
     def reasons(self) -> tuple[str, ...]:
         """What was chosen and why, a sentence each."""
         return tuple(reasons(self))
+
+    def to_json(self) -> dict[str, Any]:
+        """What `design --json` prints."""
+        priced = self.cost
+        return {
+            "name": self.net.name,
+            "family": self.family.name,
+            "input": self.net.image[1],
+            "classes": classes_of(self.net),
+            "params": priced.answer.params,
+            "macs": priced.answer.macs,
+            "activation_bytes": priced.activation_bytes,
+            "budgets": [
+                {
+                    "asked": budget.text,
+                    "quantity": budget.quantity,
+                    "most": budget.most,
+                    "takes": self.taken(budget),
+                    "share": self.taken(budget) / budget.most,
+                }
+                for budget in self.budgets
+            ],
+            "timing": None if self.timing is None else asdict(self.timing),
+            "width": self.chosen.width,
+            "depth": self.chosen.shape.depth,
+            "grid": self.chosen.shape.grid,
+            "reasons": list(self.reasons),
+            "rules_broken": [
+                {"rule": f.rule.name, "at": f.at, "says": f.says} for f in self.broken
+            ],
+        }
 
 
 @dataclass(frozen=True, slots=True)
