@@ -10,8 +10,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from inceptionkit.catalog import architecture
-from inceptionkit.derive.cost import cost
 from inceptionkit.errors import InceptionError, torch_needed
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from inceptionkit.api.report import report
     from inceptionkit.api.resume import resume
     from inceptionkit.api.train import train
+    from inceptionkit.catalog import architecture
+    from inceptionkit.derive.cost import cost
     from inceptionkit.evaluation.classifier import Classifier
     from inceptionkit.evaluation.early_exit import RunToTheEnd, StopAsStored, StopWhenSure
     from inceptionkit.evaluation.predictor import Prediction
@@ -76,9 +76,11 @@ _HOMES = {
     "RunToTheEnd": "evaluation.early_exit",
     "StopAsStored": "evaluation.early_exit",
     "StopWhenSure": "evaluation.early_exit",
+    "architecture": "catalog",
     "architectures": "api.describe",
     "build": "network",
-}  # all other names are verbs; they are imported when first used, for torch takes a second
+    "cost": "derive.cost",
+}  # all other names are verbs; each is imported when first used, for torch takes a second
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
