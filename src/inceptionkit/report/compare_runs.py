@@ -15,7 +15,7 @@ from inceptionkit.evaluation.confidence import paired
 from inceptionkit.report import scores
 from inceptionkit.report.comparison import AgainstFirst, Comparison, Difference, RunRow
 from inceptionkit.report.run_page import ended, epochs, moment
-from inceptionkit.training import recipe as recipes
+from inceptionkit.settings import values
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.record import Record
 
@@ -105,7 +105,7 @@ def settings(record: Record) -> dict[str, str]:
         "architecture": record.net.name,
         "exits": ", ".join(f"{e.name} after {e.after}" for e in record.net.exits) or "none",
         "input": f"{record.net.image[1]}",
-        **{key: str(value) for key, value in recipes.to_json(record.recipe).items()},
+        **values(record.recipe),
         "budget": ", ".join(f"{v:g} {k}" for k, v in asdict(record.budget).items()),
         "seed": f"{record.seed}",
         "arithmetic": "" if execution is None else str(execution),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from inceptionkit.network import InceptionNet
-from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipe import EMA, FixedEMA, Polyak, Recipe
 
 
 def _float_tensors(model: nn.Module) -> list[Tensor]:
@@ -26,7 +26,7 @@ def update_ema(average: nn.Module, model: nn.Module, weight: float) -> None:
 def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
     """The steps that the average is to take in now, counted from 0; none if it is to wait.
 
-    It moves after every `average_every` steps of the run, and at the end of each epoch.
+    It moves after every `ema_every` steps of the run, and at the end of each epoch.
 
     Args:
         recipe: says how often.
@@ -34,7 +34,9 @@ def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
         done: steps, of the run.
         last: whether the epoch, or the run, ends here.
     """
-    every = recipe.average_every
+    if recipe.average is None:
+        return range(done - 1, done) if last else range(0)
+    every = recipe.average.ema_every
     begun = max(first, (done - 1) // every * every)
     return range(begun, done) if last or done % every == 0 else range(0)
 
@@ -57,12 +59,15 @@ def ema_weight(recipe: Recipe, due: Iterable[int], *, steps: int) -> float:
 
 def step_weight(recipe: Recipe, *, step: int, steps: int) -> float:
     """The same for the one step after `step` others."""
-    if recipe.polyak is not None:
-        return polyak(step, begin=round((1.0 - recipe.polyak) * steps))
-    decay = recipe.ema_decay
-    if decay is None:
-        decay = 1.0 - 1.0 / max(1.0, (recipe.ema or 0.0) * steps)
-    return moving(step, decay=decay)
+    match recipe.average:
+        case None:
+            return 1.0
+        case EMA(ema_horizon=share):
+            return moving(step, decay=1.0 - 1.0 / max(1.0, share * steps))
+        case FixedEMA(ema_decay=decay):
+            return moving(step, decay=decay)
+        case Polyak(polyak_share=share):
+            return polyak(step, begin=round((1.0 - share) * steps))
 
 
 def moving(step: int, *, decay: float) -> float:

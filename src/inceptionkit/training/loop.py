@@ -30,6 +30,7 @@ from inceptionkit.training.ema import ema_weight, steps_due, update_ema
 from inceptionkit.training.health import PendingStep, check_step, gradient_norm
 from inceptionkit.training.loss import deep_supervision_loss
 from inceptionkit.training.optim import set_lr
+from inceptionkit.training.recipe import TrainedNorms
 from inceptionkit.training.schedule import active_plan, learning_rate, progress
 from inceptionkit.training.state import TrainConfig, TrainState, epochs_since_best
 from inceptionkit.training.validation import validate
@@ -147,8 +148,8 @@ def train_step(
         losses.append(loss.detach())
     scaler.unscale_(state.optimizer)
     norm = gradient_norm(state.model)
-    if recipe.clip is not None:
-        nn.utils.clip_grads_with_norm_(state.model.parameters(), recipe.clip, norm)
+    if (largest := recipe.optimizer.clip_grad_norm) is not None:
+        nn.utils.clip_grads_with_norm_(state.model.parameters(), largest, norm)
     set_lr(state.optimizer, lr)
     scaler.step(state.optimizer)
     scaler.update()
@@ -168,7 +169,7 @@ def micro_batches(config: TrainConfig, indices: NDArray[np.int64]) -> list[Micro
     """The parts of the batch `indices` in this process, as equal as they can be."""
     shard = config.processes.shard(len(indices))
     size = shard.stop - shard.start
-    count = min(config.recipe.accumulate, size)
+    count = min(config.recipe.grad_accum, size)
     bounds = [shard.start + size * part // count for part in range(count + 1)]
     whole = count == 1 and size == len(indices)
     before = 0 if whole or config.recipe.mixing == Mixing() else 1
@@ -241,7 +242,7 @@ def _supervised(
         logits,
         labels,
         weights=config.exit_weights,
-        smoothing=config.recipe.smoothing,
+        smoothing=config.recipe.loss.label_smoothing,
         class_weights=weights,
     )
     if weights is None or len(labels) == len(indices):
@@ -253,7 +254,9 @@ def _supervised(
 def _norm_batches(config: TrainConfig, state: TrainState) -> Iterator[Tensor]:
     """The first batches of the epoch that ended, for batch norm statistics of the average."""
     epoch = (state.step - 1) // config.steps_per_epoch
-    count = min(config.recipe.norm_batches, config.steps_per_epoch)
+    norms = config.recipe.norms
+    batches = norms.norm_batches if isinstance(norms, TrainedNorms) else 0
+    count = min(batches, config.steps_per_epoch)
     cropping = config.cropping(epoch)
     chosen = config.train.order(config.seed, epoch)[: count * config.batch].reshape(count, -1)
     config.train.expect(list(chosen), cropping)

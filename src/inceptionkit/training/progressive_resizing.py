@@ -13,7 +13,7 @@ from inceptionkit.training.state import TrainConfig
 
 def relative_step_cost(config: TrainConfig, share: float) -> float:
     """Cost of a step after a `share` of the schedule; 1 at the end of the run."""
-    if share >= config.recipe.small_crops:
+    if share >= config.recipe.resizing.small_crops:
         return 1.0
     small, large = (
         cost(with_input(config.net, config.at(share).crop_side)).everything.macs
@@ -24,7 +24,7 @@ def relative_step_cost(config: TrainConfig, share: float) -> float:
 
 def mean_step_cost(config: TrainConfig, share: float) -> float:
     """Mean cost of the steps that are left after a `share` of the schedule."""
-    if share >= config.recipe.small_crops:
+    if share >= config.recipe.resizing.small_crops:
         return 1.0
-    small = (config.recipe.small_crops - share) / (1.0 - share)
+    small = (config.recipe.resizing.small_crops - share) / (1.0 - share)
     return small * relative_step_cost(config, share) + 1.0 - small

@@ -100,13 +100,13 @@ class TrainConfig:
     @cached_property
     def crop_side(self) -> int:
         """Side of a training crop, pixels."""
-        share = self.recipe.crop_side * (SMALL_CROP if self.small_crops else 1.0)
+        share = self.recipe.resizing.crop_side * (SMALL_CROP if self.small_crops else 1.0)
         return max(1, round(self.net.image[1] * share))
 
     @cached_property
     def exit_weights(self) -> dict[str, float]:
         """Exit name -> weight of its loss."""
-        weight = self.recipe.exit_weight
+        weight = self.recipe.loss.exit_weight
         return {e.name: e.loss_weight if weight is None else weight for e in self.net.exits}
 
     def cropping(self, epoch: int) -> Cropping:
@@ -116,7 +116,7 @@ class TrainConfig:
 
     def at(self, progress: float) -> TrainConfig:
         """The configuration at a share of the schedule, with the crops that it then has."""
-        return replace(self, small_crops=progress < self.recipe.small_crops)
+        return replace(self, small_crops=progress < self.recipe.resizing.small_crops)
 
 
 @dataclass(slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.augmentation import Augmentation
-from inceptionkit.data.transforms.color import distort
+from inceptionkit.data.transforms.augmentation import Augmentation, PaddedCrop
 from inceptionkit.data.transforms.erasing import erase
 from inceptionkit.data.transforms.pad import padded_crop
 from inceptionkit.data.transforms.policies import apply
@@ -28,11 +27,9 @@ def augment(
     Returns:
         (batch, 3, side, side) float32, normalized.
     """
-    if how.padding:
-        crops = padded_crop(crops, how.padding, rng)
+    if isinstance(how.crop, PaddedCrop):
+        crops = padded_crop(crops, how.crop.padding, rng)
     if how.policy is not None:
         crops = apply(how.policy, crops.float(), rng)
-    if how.photometric:
-        crops = distort(crops.float(), how.photometric, rng)
     crops = normalize(crops, preprocessing.mean, preprocessing.std)
     return erase(crops, how.erasing, rng) if how.erasing else crops

@@ -26,7 +26,7 @@ from inceptionkit.training.defaults import (
     train_counts,
 )
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.recipe import LIMITS, MODERN, Recipe
+from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import Record, read_record, same_run
@@ -223,8 +223,7 @@ def choose_preprocessing(
     wanted = recipe.pixel_std
     if start is None:
         return replace(own, std=(wanted,) * 3), recipe, ()
-    low, high = LIMITS["pixel_std"]
-    if low <= min(own.std) == max(own.std) <= high:
+    if PIXEL_STD.low <= min(own.std) == max(own.std) <= PIXEL_STD.high:
         recipe = replace(recipe, pixel_std=own.std[0])
     if wanted == MODERN.pixel_std or own.std == (wanted,) * 3:
         return own, recipe, ()
