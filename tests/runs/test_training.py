@@ -16,7 +16,7 @@ from inceptionkit.errors import RecipeError, TrainingError
 from inceptionkit.spec import Net
 from inceptionkit.timing import TimingBudget
 from inceptionkit.training import autotune, loop
-from inceptionkit.training.autotune import Trial
+from inceptionkit.training.execution import Trial
 from inceptionkit.training.run import planning
 from inceptionkit.training.run.finish import TrainResult
 

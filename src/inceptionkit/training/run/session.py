@@ -20,6 +20,7 @@ from inceptionkit.progress import Listener, Progress
 from inceptionkit.training.autotune import autotune, candidates, fastest
 from inceptionkit.training.checkpoint import restore, save_state
 from inceptionkit.training.distributed import Processes
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
@@ -28,12 +29,7 @@ from inceptionkit.training.run.record import Record
 from inceptionkit.training.run.signals import catch_stop_signals, stopped
 from inceptionkit.training.run.tensorboard import EventWriter
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import (
-    Execution,
-    TrainConfig,
-    TrainState,
-    load_initial_weights,
-)
+from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights
 
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 PROGRESS_SECONDS = 0.2  # between reports of progress
