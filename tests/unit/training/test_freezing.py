@@ -20,7 +20,7 @@ from inceptionkit.training.budget import (
 )
 from inceptionkit.training.ema import moving, update_ema
 from inceptionkit.training.execution import Execution, Trial
-from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.loop import deep_supervision_loss
 from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import MODERN, override
 

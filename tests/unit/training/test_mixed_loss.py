@@ -14,8 +14,7 @@ from inceptionkit.network import Logits
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.loop import load_batch, train
-from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.loop import deep_supervision_loss, load_batch, train
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, new_state
