@@ -79,9 +79,9 @@ def test_scoring_again_gives_the_score_of_the_run(trained: TrainResult) -> None:
 
     assert found.top1 == found.to_json()["top1"] == trained.top1
     assert found.to_json()["images"] == trained.images
-    assert found.evaluation.confusion.sum() == trained.images
-    right = np.trace(found.evaluation.confusion)
-    assert right / found.evaluation.confusion.sum() == trained.top1
+    assert found.evaluation.scores.confusion.sum() == trained.images
+    right = np.trace(found.evaluation.scores.confusion)
+    assert right / found.evaluation.scores.confusion.sum() == trained.top1
 
 
 @pytest.mark.usefixtures("pinned")
