@@ -30,14 +30,14 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     from inceptionkit.data import open_dataset
     from inceptionkit.deployment.quantize import channels_last
     from inceptionkit.evaluation.early_exit import RunToTheEnd
-    from inceptionkit.evaluation.exits.goals import Lose
+    from inceptionkit.evaluation.exits.goals import MaxTop1Drop
     from inceptionkit.evaluation.exits.study import evaluate_exits
     from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_scored
     from inceptionkit.progress import Silence
 
     model, dataset = inceptionkit.load(run, engine="openvino"), open_dataset(data)
     stored = model.card.exit_policy
-    policy = stored or evaluate_exits(run, data, goal=Lose(LOST)).policy
+    policy = stored or evaluate_exits(run, data, goal=MaxTop1Drop(LOST)).policy
     _, scoring = choosing_samples(model.card, dataset)
     some = np.linspace(0, len(scoring.indices) - 1, IMAGES).astype(int)
     scored = load_scored(model.card, dataset, Drawn(scoring.indices[some], "test"), Silence())

@@ -23,8 +23,8 @@ from hardware import RESULTS, hardware, quartiles, table, write
 from trained import GOOGLENET, INCEPTION_V3, Subject, everything, job_of
 from turns import WARM_UP
 
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.process_settings import keep_memory
-from inceptionkit.training.state import Execution
 
 COMPACT = Subject("compact", None, 32, 128)
 SUBJECTS = {subject.name: subject for subject in (GOOGLENET, INCEPTION_V3, COMPACT)}

@@ -55,7 +55,7 @@ import sys
 from inceptionkit.cli import main
 from inceptionkit.training import autotune, loop
 from inceptionkit.training.run import finish, session
-from inceptionkit.training.state import Execution
+from inceptionkit.training.execution import Execution
 from inceptionkit.data.loading import sets as prepare
 
 def telling(place, name, phase):

@@ -37,10 +37,11 @@ from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, Ph
 from inceptionkit.data.transforms.pipeline import augment
 from inceptionkit.data.transforms.random_crop import crops_from_encoded, draw_boxes
 from inceptionkit.preprocess import Box, Preprocessing, crop_from_encoded, decode
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import load_batch, train_step
 from inceptionkit.training.process_settings import keep_memory
 from inceptionkit.training.recipe import MODERN, override
-from inceptionkit.training.state import Execution, TrainConfig, new_state
+from inceptionkit.training.state import TrainConfig, new_state
 
 SIDE = 224
 GPU = 4_000  # images per second that a GPU may train at

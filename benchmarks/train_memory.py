@@ -29,8 +29,9 @@ from trained import (
     usual_sgd,
 )
 
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.process_settings import keep_memory
-from inceptionkit.training.state import Execution, TrainConfig
+from inceptionkit.training.state import TrainConfig
 
 UPDATES = 3  # the first one makes the optimiser's state
 SIDES = ("bare", "loop", "default", "best")

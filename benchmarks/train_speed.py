@@ -37,9 +37,10 @@ from trained import (
 from turns import WARM_UP, Side, measure
 
 from inceptionkit.training.autotune import candidates, fastest, time_steps
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.process_settings import keep_memory
 from inceptionkit.training.recipe import Recipe
-from inceptionkit.training.state import Execution, TrainConfig
+from inceptionkit.training.state import TrainConfig
 
 SUBJECTS = {"googlenet": GOOGLENET, "inception_v3": INCEPTION_V3}
 NAMES = {

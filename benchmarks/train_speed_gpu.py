@@ -35,7 +35,8 @@ from turns import Side, measure, synchronise
 
 from inceptionkit import cost
 from inceptionkit.catalog import architecture
-from inceptionkit.training.state import Execution, TrainConfig
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.state import TrainConfig
 
 SUBJECTS = {
     "googlenet": replace(GOOGLENET, batch=256),

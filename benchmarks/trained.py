@@ -21,10 +21,11 @@ from inceptionkit.network import build
 from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training import loop
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import Execution, TrainConfig, TrainState, new_state
+from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 3, side, side) float32, normalised; labels
 

@@ -28,8 +28,7 @@ from inceptionkit.data.transforms.augmentation import (
 )
 from inceptionkit.data.transforms.mixup import Mixture, mix
 from inceptionkit.data.transforms.pipeline import augment
-from inceptionkit.data.transforms.random_crop import Boxes, draw_boxes, draw_resamplers
-from inceptionkit.data.transforms.resize import crop_resize
+from inceptionkit.data.transforms.random_crop import Boxes, crop_resize, draw_boxes, draw_resamplers
 from inceptionkit.preprocess import RESAMPLERS, Preprocessing
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inceptionkit.evaluation.exits.study import CAUTIOUS, SURE
+from inceptionkit.evaluation.exits.study import DEFAULT_GOAL, DEFAULT_MEASURE
 
 QUICK = ("--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet", "batch=64")
 
@@ -30,9 +30,9 @@ def test_a_policy_is_chosen_on_val_and_measured_on_test(inceptionkit: Callable, 
     assert "val, not trained on" in said.err
     assert told["mean_macs"] == pytest.approx(sum(r["macs"] * r["share"] for r in rows))
     assert told["mean_macs"] < told["main"]["macs"]
-    assert told["bound"]["top1"] >= max(told["top1"], told["main_top1"])
+    assert told["oracle"]["top1"] >= max(told["top1"], told["main"]["top1"])
     assert told["against_main"]["difference"]["mean"] == pytest.approx(
-        told["top1"] - told["main_top1"]
+        told["top1"] - told["main"]["top1"]
     )
     assert all(point.keys() >= {"top1", "mean_macs", "thresholds"} for point in told["curve"])
     assert all(row["ms"] > 0 for row in (*rows, told["main"]))
@@ -42,8 +42,8 @@ def test_a_policy_is_chosen_on_val_and_measured_on_test(inceptionkit: Callable, 
 def test_what_is_taken_unless_it_is_said_is_what_the_help_says(shell: Callable) -> None:
     said = " ".join(shell("evaluate", "--help").out.replace("│", " ").split())
 
-    assert f"[default: (-{CAUTIOUS.share:.1%})]" in said
-    assert f"[default: ({SURE})]" in said
+    assert f"[default: (-{DEFAULT_GOAL.share:.1%})]" in said
+    assert f"[default: ({DEFAULT_MEASURE})]" in said
 
 
 def test_a_stored_policy_is_used_when_asked_for(

@@ -1,5 +1,6 @@
 """torch is needed to train, and by nothing that a deployed model needs."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,16 @@ def test_what_trains_nothing_runs_without_torch(words: tuple[str, ...]) -> None:
     done = typed(*words)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_pages_of_runs_are_written_without_torch(
+    digits_run: Path, other_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(digits_run, tmp_path / "run"))
+    for words in (("report", run), ("compare", run, other_run, "--out", tmp_path / "c.html")):
+        done = typed(*words)
+
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_exported_model_and_a_trained_one_predict_without_torch(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inceptionkit.network import Logits
-from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.loop import deep_supervision_loss
 
 GOLDEN = json.loads(Path(__file__).with_name("numbers.json").read_text())["label_smoothing"]
 SIX_DIGITS = 1e-6  # the goldens are given to six digits after the point

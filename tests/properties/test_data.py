@@ -57,6 +57,15 @@ def test_each_class_gives_its_share(dataset: Named, seed: int) -> None:
             assert taken == (0 if count < 3 else max(1, count // 10))
 
 
+def test_another_seed_draws_other_images() -> None:
+    names = [f"{n}.jpg" for n in range(90)]
+    samples = SampleTable(names, np.zeros(90, np.int32), np.full(90, -1, np.int8))
+    drawn = [split_dataset(Named(samples), seed).test.tolist() for seed in (0, 1, 0)]
+
+    assert drawn[0] != drawn[1]
+    assert drawn[0] == drawn[2]
+
+
 @given(dataset=sources(), seed=st.integers(0, 2**63), shuffle=st.randoms())
 def test_the_order_of_files_does_not_count(dataset: Named, seed: int, shuffle: object) -> None:
     order = list(range(len(dataset.samples)))

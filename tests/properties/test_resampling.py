@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inceptionkit.data.transforms.random_crop import Boxes
-from inceptionkit.data.transforms.resize import crop_resize
+from inceptionkit.data.transforms.random_crop import Boxes, crop_resize
 from inceptionkit.preprocess import RESAMPLERS, Resampler
 
 ROUNDING = 1.01  # grey levels: Pillow rounds to bytes after rows and again after columns
@@ -145,7 +144,7 @@ def test_an_image_is_cropped_to_the_same_bits_in_any_batch(
     together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many cells the others' crops need: parts of a batch are those of the whole."""
-    monkeypatch.setattr("inceptionkit.data.transforms.resize.PIXELS_PER_PASS", together)
+    monkeypatch.setattr("inceptionkit.data.transforms.random_crop.PIXELS_PER_PASS", together)
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(0, 256, (6, 3, 41, 37), np.uint8))
     length, shares = random.uniform(0.1, 1.0, (2, 6)), random.uniform(0.0, 1.0, (2, 6))

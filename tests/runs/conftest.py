@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inceptionkit.training.state import Execution
+from inceptionkit.training.execution import Execution
 
 MEASURED = ("images_per_second", "evaluation_seconds", "seconds")
 

@@ -15,7 +15,7 @@ from inceptionkit.data.loading import sets as prepare
 from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.errors import DataError, Interrupted
 from inceptionkit.spec import Net
-from inceptionkit.training.state import Execution
+from inceptionkit.training.execution import Execution
 
 pytestmark = pytest.mark.run
 

@@ -6,7 +6,7 @@ import torch
 from inceptionkit.catalog import CATALOG, architecture
 from inceptionkit.network import build, stages
 from inceptionkit.spec import smallest_input
-from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.loop import deep_supervision_loss
 
 pytestmark = pytest.mark.run
 

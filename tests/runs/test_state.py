@@ -17,13 +17,14 @@ from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
 from inceptionkit.training import loop, validation
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import warm_up
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import EpochEnded, StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.memory import USABLE, update_bytes
 from inceptionkit.training.optim import moments
 from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import Execution, TrainConfig, TrainState, new_state
+from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
 pytestmark = pytest.mark.usefixtures("pinned")
 DROPPING = (GlobalPool(), Dropout(0.3), Linear(3, classifier=True))

@@ -16,7 +16,7 @@ from inceptionkit.errors import RecipeError, TrainingError
 from inceptionkit.spec import Net
 from inceptionkit.timing import TimingBudget
 from inceptionkit.training import autotune, loop
-from inceptionkit.training.autotune import Trial
+from inceptionkit.training.execution import Trial
 from inceptionkit.training.run import planning
 from inceptionkit.training.run.finish import TrainResult
 
@@ -80,9 +80,9 @@ def test_scoring_again_gives_the_score_of_the_run(trained: TrainResult) -> None:
 
     assert found.top1 == found.to_json()["top1"] == trained.top1
     assert found.to_json()["images"] == trained.images
-    assert found.evaluation.confusion.sum() == trained.images
-    right = np.trace(found.evaluation.confusion)
-    assert right / found.evaluation.confusion.sum() == trained.top1
+    assert found.evaluation.scores.confusion.sum() == trained.images
+    right = np.trace(found.evaluation.scores.confusion)
+    assert right / found.evaluation.scores.confusion.sum() == trained.top1
 
 
 @pytest.mark.usefixtures("pinned")

@@ -9,9 +9,9 @@ from typing import Any
 import inceptionkit
 from inceptionkit.data.loading import sets as prepare
 from inceptionkit.spec import Net
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import StepEnded
 from inceptionkit.training.run import session
-from inceptionkit.training.state import Execution
 
 
 def one_way(device: str, threads: int, precision: str = "auto") -> list[Execution]:

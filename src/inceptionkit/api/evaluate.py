@@ -100,11 +100,11 @@ class EvaluateResult(Result):
     @property
     def top1(self) -> float:
         """Accuracy, from 0 to 1."""
-        return float(self.evaluation.result["top1"])
+        return self.evaluation.scores.top1
 
     def to_json(self) -> dict[str, Any]:
         """What `evaluate --json` prints."""
-        return self.evaluation.result
+        return (self.exits or self.crops or self.evaluation).to_json()
 
     def _repr_html_(self) -> str:
         return self.evaluation.table()

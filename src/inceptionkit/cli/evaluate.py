@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inceptionkit.api.evaluate import EvaluateResult, evaluate
 from inceptionkit.cli.command import Command
@@ -10,6 +10,7 @@ from inceptionkit.cli.console import console, print_table
 from inceptionkit.text import duration, percent, points, quantity, significant, whole_percent
 
 if TYPE_CHECKING:
+    from inceptionkit.evaluation.confidence import Paired
     from inceptionkit.evaluation.crop_table import CropStudy
     from inceptionkit.evaluation.evaluate import Evaluation
     from inceptionkit.evaluation.exits.study import ExitStudy
@@ -26,32 +27,47 @@ def print_evaluation(result: EvaluateResult) -> None:
     print_summary(result.evaluation)
 
 
-def print_exits_used(found: Evaluation) -> None:
+def print_exits_used(evaluation: Evaluation) -> None:
     """Print how every exit fares."""
     print_table(
         ("exit", "top-1", "MACs", "share of the images"),
         [
-            (name, percent(row["top1"]), quantity(row["macs"]), whole_percent(row["share"]))
-            for name, row in found.result["exits"].items()
+            (name, percent(use.top1), quantity(use.macs), whole_percent(use.share))
+            for name, use in evaluation.exits.items()
         ],
     )
 
 
 def print_policy(study: ExitStudy, model: str, data: str) -> None:
     """Print the policy, what it saves, and what else could have been chosen."""
-    told = study.evaluation.result
     print_table(
         ("exit", "answers from", "share of the images", "top-1 there", "MACs", "ms"),
-        [exit_row(name, row) for name, row in told["exits"].items()],
+        [
+            (
+                name,
+                "the rest" if use.confidence is None else f"{use.confidence:.3f}",
+                percent(use.share),
+                percent(use.top1),
+                quantity(use.macs),
+                significant(use.ms),
+            )
+            for name, use in study.exits.items()
+        ],
     )
-    print_savings(told)
-    print_curve(told)
-    difference = told["against_main"]["difference"]
+    print_savings(study)
+    print_table(
+        ("the curve: mean MACs", "top-1", "times fewer"),
+        [
+            (
+                quantity(point.mean_macs),
+                percent(point.top1),
+                f"{study.main.macs / point.mean_macs:.2f}",
+            )
+            for point in study.curve
+        ],
+    )
     out = console()
-    out.print(
-        f"against main on the same images: {points(difference['mean'])} points of top-1, "
-        f"95 % interval {points(difference['low'])} to {points(difference['high'])}"
-    )
+    out.print(f"against main on the same images: {difference(study.against_main)}")
     if study.stored:
         out.print(f"stored  {study.stored}", markup=False)
         out.print(f"next    inceptionkit predict {model} IMAGE... --early-exit", markup=False)
@@ -59,13 +75,13 @@ def print_policy(study: ExitStudy, model: str, data: str) -> None:
         out.print(f"next    inceptionkit evaluate {model} {data} --exits --store", markup=False)
 
 
-def print_savings(told: dict[str, Any]) -> None:
+def print_savings(study: ExitStudy) -> None:
     """Print a policy beside main, and the most that is possible."""
-    main, bound = told["main"], told["bound"]
+    main, oracle, scores = study.main, study.oracle, study.evaluation.scores
     rows = [
-        ("this policy", told["top1"], told["mean_macs"], told["ms"], told["ms_alone"]),
-        ("main alone", told["main_top1"], main["macs"], main["ms"], main["ms_alone"]),
-        ("bound: an oracle", bound["top1"], bound["mean_macs"], None, None),
+        ("this policy", scores.top1, study.evaluation.mean_macs, study.ms, study.ms_alone),
+        ("main alone", main.top1, main.macs, main.ms, main.ms_alone),
+        ("bound: an oracle", oracle.top1, oracle.mean_macs, None, None),
     ]
     print_table(
         ("", "top-1", "mean MACs", "times fewer", "ms in a batch", "ms alone"),
@@ -74,7 +90,7 @@ def print_savings(told: dict[str, Any]) -> None:
                 name,
                 percent(top1),
                 quantity(macs),
-                f"{main['macs'] / macs:.2f}",
+                f"{main.macs / macs:.2f}",
                 *("" if ms is None else significant(ms) for ms in times),
             )
             for name, top1, macs, *times in rows
@@ -82,31 +98,12 @@ def print_savings(told: dict[str, Any]) -> None:
     )
 
 
-def print_curve(told: dict[str, Any]) -> None:
-    """Print other policies, the cheapest first."""
-    print_table(
-        ("the curve: mean MACs", "top-1", "times fewer"),
-        [
-            (
-                quantity(point["mean_macs"]),
-                percent(point["top1"]),
-                f"{told['main']['macs'] / point['mean_macs']:.2f}",
-            )
-            for point in told["curve"]
-        ],
-    )
-
-
-def exit_row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
-    """One exit of a policy."""
-    sure = "the rest" if row["confidence"] is None else f"{row['confidence']:.3f}"
+def difference(paired: Paired) -> str:
+    """How much better the second of two models is, in words."""
+    gain = paired.difference
     return (
-        name,
-        sure,
-        percent(row["share"]),
-        percent(row["top1"]),
-        quantity(row["macs"]),
-        significant(row["ms"]),
+        f"{points(gain.mean)} points of top-1, 95 % interval {points(gain.low)} to "
+        f"{points(gain.high)}"
     )
 
 
@@ -126,18 +123,15 @@ def print_rows(study: CropStudy) -> None:
             for row in study.rows
         ],
     )
-    for other in study.evaluation.result["against_first"] if several else []:
-        difference = other["difference"]
+    for other in study.against_first if several else ():
         console().print(
-            f"{other['model']} against {study.rows[0].models[0]}: "
-            f"{points(difference['mean'])} points of top-1, 95 % interval "
-            f"{points(difference['low'])} to {points(difference['high'])}; "
-            f"McNemar p = {other['p_value']:.2g}",
+            f"{other.model} against {study.rows[0].models[0]}: {difference(other.paired)}; "
+            f"McNemar p = {other.paired.p_value:.2g}",
             markup=False,
         )
 
 
-def print_summary(found: Evaluation) -> None:
+def print_summary(evaluation: Evaluation) -> None:
     """Print the classes, and the whole in two lines."""
     print_table(
         ("class", "images", "precision", "recall", "F1"),
@@ -149,21 +143,21 @@ def print_summary(found: Evaluation) -> None:
                 percent(row.recall),
                 percent(row.f1),
             )
-            for row in found.classes
+            for row in evaluation.scores.classes
         ],
     )
-    told = found.result
-    five = "" if told["top5"] is None else f", top-5 {percent(told['top5'])}"
-    low, high = map(percent, told["top1_interval"])
+    scores = evaluation.scores
+    five = "" if scores.top5 is None else f", top-5 {percent(scores.top5)}"
+    low, high = map(percent, scores.top1_interval)
     out = console()
     out.print(
-        f"top-1 {percent(told['top1'])}{five} on {told['images']:,} images, "
-        f"{quantity(told['mean_macs'])} MACs an image, {duration(told['seconds'])}"
+        f"top-1 {percent(scores.top1)}{five} on {scores.images:,} images, "
+        f"{quantity(evaluation.mean_macs)} MACs an image, {duration(evaluation.seconds)}"
     )
     out.print(
         f"95 % interval of top-1 {low} to {high}; calibration error "
-        f"{percent(told['calibration_error'])}, log loss {told['log_loss']:.3f}, "
-        f"Brier score {told['brier']:.3f}"
+        f"{percent(scores.calibration_error)}, log loss {scores.log_loss:.3f}, "
+        f"Brier score {scores.brier:.3f}"
     )
 
 

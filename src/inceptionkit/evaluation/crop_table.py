@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inceptionkit import records
 from inceptionkit.data import Dataset, decode_samples, open_dataset
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.classifier import Classifier, load
-from inceptionkit.evaluation.confidence import paired
+from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.evaluation.early_exit import RunToTheEnd
-from inceptionkit.evaluation.evaluate import Evaluation, evaluation, quality
+from inceptionkit.evaluation.evaluate import Evaluation, score
 from inceptionkit.evaluation.held_out import class_numbers, none_usable, scored_samples
 from inceptionkit.evaluation.inference import predict_with_early_exit
 from inceptionkit.evaluation.multi_crop import AS_IN_USE, Protocol, cut
@@ -29,7 +30,7 @@ AT_ONCE = 2**27  # bytes of crops that are held at once
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CropRow:
     """One line of the table."""
 
     models: tuple[str, ...]  # whose probabilities are averaged
@@ -40,12 +41,26 @@ class Row:
     cost: float  # in single crops of the first model
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelComparison:
+    """A model beside the first one, image by image."""
+
+    model: str
+    paired: Paired  # the first model is the first of the two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CropStudy:
     """Models and crops on the same images."""
 
     evaluation: Evaluation  # of all models together, with the last protocol
-    rows: tuple[Row, ...]
+    rows: tuple[CropRow, ...]
+    against_first: tuple[ModelComparison, ...]  # the other models, each with the last protocol
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys that `evaluate --crops --json` promises."""
+        more = {"rows": self.rows, "against_first": self.against_first}
+        return self.evaluation.to_json() | cast(dict[str, Any], records.to_json(more))
 
 
 def evaluate_crops(
@@ -59,7 +74,7 @@ def evaluate_crops(
 
     Args:
         models: folders of models or runs, all with the same classes.
-        data: labelled images, as `evaluate` takes them; which are scored is the first's to say.
+        data: labeled images, as `evaluate` takes them; which are scored is the first's to say.
         crops: protocols.
         listener: hears how far it is.
 
@@ -79,18 +94,19 @@ def evaluate_crops(
         for number in range(len(classifiers)):
             table.score(number, protocol, drawn.indices)
     classes = classifiers[0].card.classes
-    result = {
-        "images": len(table.labels),
-        "which": drawn.why,
-        "unusable": len(drawn.indices) - len(table.labels),
-        **quality(table.together(crops[-1]), table.labels),
-        "mean_macs": sum(table.macs) * crops[-1].count,
-        "rows": [asdict(row) for row in table.rows(crops)],
-        "against_first": table.against_first(crops[-1]),
-        "seconds": monotonic() - began,
-    }
-    found = evaluation(result, table.together(crops[-1]), table.labels, classes)
-    return CropStudy(found, tuple(table.rows(crops)))
+    evaluation = Evaluation(
+        scores=score(table.together(crops[-1]), table.labels, classes),
+        which=drawn.why,
+        unusable=len(drawn.indices) - len(table.labels),
+        exits={},
+        mean_macs=sum(table.macs) * crops[-1].count,
+        seconds=monotonic() - began,
+    )
+    return CropStudy(
+        evaluation=evaluation,
+        rows=tuple(table.rows(crops)),
+        against_first=table.against_first(crops[-1]),
+    )
 
 
 def same_classes(classifiers: Sequence[Classifier], names: Sequence[str]) -> None:
@@ -165,35 +181,36 @@ class Table:
         found: NDArray[np.float32] = every.mean(0)
         return found
 
-    def rows(self, crops: Sequence[Protocol]) -> list[Row]:
+    def rows(self, crops: Sequence[Protocol]) -> list[CropRow]:
         """Each model alone, then all together, with each protocol."""
         alone: list[Sequence[int]] = [(number,) for number in range(len(self.names))]
         groups = alone if len(self.names) == 1 else [*alone, range(len(self.names))]
         return [self.row(group, protocol) for group in groups for protocol in crops]
 
-    def row(self, models: Sequence[int], protocol: Protocol) -> Row:
+    def row(self, models: Sequence[int], protocol: Protocol) -> CropRow:
         """One line."""
-        scores = quality(self.mean(models, protocol), self.labels)
+        classes = self.classifiers[0].card.classes
+        scores = score(self.mean(models, protocol), self.labels, classes)
         work = sum(self.macs[number] for number in models) * protocol.count
-        return Row(
+        return CropRow(
             models=tuple(self.names[number] for number in models),
             crops=protocol.name,
             crop_count=protocol.count,
-            top1_error=1 - scores["top1"],
-            top5_error=None if scores["top5"] is None else 1 - scores["top5"],
+            top1_error=1 - scores.top1,
+            top5_error=None if scores.top5 is None else 1 - scores.top5,
             cost=work / self.macs[0],
         )
 
-    def against_first(self, protocol: Protocol) -> list[dict[str, Any]]:
+    def against_first(self, protocol: Protocol) -> tuple[ModelComparison, ...]:
         """Every other model beside the first, image by image."""
         right = [
             self.said[number, protocol.name].argmax(1) == self.labels
             for number in range(len(self.names))
         ]
-        return [
-            {"model": name, **asdict(paired(right[0], other))}
+        return tuple(
+            ModelComparison(model=name, paired=paired(right[0], other))
             for name, other in zip(self.names[1:], right[1:], strict=True)
-        ]
+        )
 
 
 def cropped(

@@ -1,15 +1,17 @@
-"""`evaluate`: a model on labelled images."""
+"""`evaluate`: a model on labeled images."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit import records
 from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.derive import cost
@@ -25,18 +27,53 @@ from inceptionkit.results import table
 from inceptionkit.spec import Net
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scores:
+    """How often answers are right, and how well they know it. Shares are from 0 to 1."""
+
+    images: int
+    top1: float
+    top1_interval: tuple[float, float]  # of 95 %
+    top5: float | None  # None with five classes or fewer
+    log_loss: float  # nats
+    brier: float
+    calibration_error: float
+    classes: tuple[ClassScore, ...]
+    confusion: NDArray[np.int64]  # (classes, classes), rows true
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitUse:
+    """How one exit was used."""
+
+    top1: float | None  # of the images it answered; without a policy, of all
+    macs: int  # spent on an image that it answers
+    share: float  # of the images
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
     """What a model is worth on some images."""
 
-    result: dict[str, Any]  # the keys that `evaluate --json` promises, and more
-    classes: tuple[ClassScore, ...]
-    confusion: NDArray[np.int64]  # (classes, classes), rows true
+    scores: Scores
+    which: str  # images these are
+    unusable: int  # images that could not be read
+    exits: Mapping[str, ExitUse]  # trunk order, main last; empty where many crops are averaged
+    mean_macs: float  # of an image
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys that `evaluate --json` promises."""
+        parts = [(self.scores, f) for f in fields(Scores)] + [(self, f) for f in fields(self)]
+        hidden = ("scores", "confusion")
+        told = {f.name: getattr(of, f.name) for of, f in parts if f.name not in hidden}
+        return cast(dict[str, Any], records.to_json(told))
 
     def table(self) -> str:
         """The classes, as HTML."""
         heads = ("class", "images", "precision", "recall", "F1")
-        return table(heads, ((r.name, r.images, r.precision, r.recall, r.f1) for r in self.classes))
+        classes = self.scores.classes
+        return table(heads, ((r.name, r.images, r.precision, r.recall, r.f1) for r in classes))
 
 
 def evaluate(
@@ -50,7 +87,7 @@ def evaluate(
 
     Args:
         model: folder of a model or of a run.
-        data: labelled images; their classes are matched to the model's by name.
+        data: labeled images; their classes are matched to the model's by name.
         policy: when to stop at an exit. The result is then that of early exit; without it that of
             the main classifier, with every exit's beside it.
         listener: hears how far it is.
@@ -68,93 +105,82 @@ def evaluate(
     drawn = scored_samples(classifier.card, dataset)
     listener.say(f"scoring {len(drawn.indices):,} images: {drawn.why}")
     scored = load_scored(classifier.card, dataset, drawn, listener)
-    found = run(classifier, scored, asked, listener)
-    unusable = len(drawn.indices) - len(scored)
-    result = {
-        "images": len(scored),
-        "which": drawn.why,
-        "unusable": unusable,
-        **quality(found.answers, scored.labels.numpy()),
-        "exits": {name: asdict(used) for name, used in found.exits.items()},
-        "mean_macs": sum(used.macs * used.share for used in found.exits.values()),
-        "seconds": monotonic() - began,
-    }
-    return evaluation(result, found.answers, scored.labels.numpy(), classifier.card.classes)
+    probabilities, exits = run(classifier, scored, asked, listener)
+    return Evaluation(
+        scores=score(probabilities, scored.labels.numpy(), classifier.card.classes),
+        which=drawn.why,
+        unusable=len(drawn.indices) - len(scored),
+        exits=exits,
+        mean_macs=sum(used.macs * used.share for used in exits.values()),
+        seconds=monotonic() - began,
+    )
 
 
-def evaluation(
-    result: dict[str, Any],
-    probabilities: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    classes: tuple[str, ...],
-) -> Evaluation:
-    """Add the classes, one by one, to a result."""
+def score(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]
+) -> Scores:
+    """Score answers as a whole and class by class.
+
+    Args:
+        probabilities: (images, classes).
+        labels: (images,) class numbers.
+        classes: their names.
+
+    Raises:
+        DataError: there are no images.
+    """
     matrix = confusion(probabilities.argmax(1), labels, len(classes))
-    rows = class_scores(matrix, classes)
-    return Evaluation(result | {"classes": [asdict(row) for row in rows]}, rows, matrix)
+    top1 = float(np.trace(matrix)) / max(1, len(labels))
+    return Scores(
+        images=len(labels),
+        top1=top1,
+        top1_interval=wilson(top1, len(labels)),
+        top5=top_k(probabilities, labels, 5) if len(classes) > 5 else None,
+        log_loss=cast(float, log_loss(probabilities, labels)),
+        brier=cast(float, brier_score(probabilities, labels)),
+        calibration_error=cast(float, calibration_error(reliability(probabilities, labels))),
+        classes=class_scores(matrix, classes),
+        confusion=matrix,
+    )
 
 
-def quality(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
-    """How often answers are right, and how well they know it."""
-    right = probabilities.argmax(1) == labels
-    return {
-        "top1": top_k(probabilities, labels, 1),
-        "top1_interval": list(wilson(float(right.mean()) if len(right) else 0.0, len(right))),
-        "top5": top_k(probabilities, labels, 5) if probabilities.shape[1] > 5 else None,
-        "log_loss": log_loss(probabilities, labels),
-        "brier": brier_score(probabilities, labels),
-        "calibration_error": calibration_error(reliability(probabilities, labels)),
-    }
+def run(
+    classifier: Classifier, scored: Images, policy: Policy | None, listener: Listener
+) -> tuple[NDArray[np.float32], dict[str, ExitUse]]:
+    """Run every exit on every image or, with a policy, each image only as far as it needs.
 
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """How one exit was used."""
-
-    top1: float | None  # of the images it answered; without a policy, of all
-    macs: int  # spent on an image that it answers
-    share: float  # of the images
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What running the model gave."""
-
-    answers: NDArray[np.float32]  # (images, classes)
-    exits: dict[str, Used]  # trunk order, main last
-
-
-def run(classifier: Classifier, scored: Images, policy: Policy | None, listener: Listener) -> Found:
-    """Run every exit on every image or, with a policy, each image only as far as it needs."""
+    Returns:
+        (images, classes) probabilities of the answers, and the use of each exit.
+    """
     labels, net = scored.labels.numpy(), classifier.card.architecture
     if policy is not None:
-        given = predict_with_early_exit(
+        early = predict_with_early_exit(
             classifier.model, scored.pixels, classifier.card.preprocessing, policy
         )
-        return Found(given.probabilities, used_exits(net, given, labels))
-    priced = cost(net)
-    macs = {row.exit.name: row.macs_to_here for row in priced.exits} | {"main": priced.answer.macs}
+        return early.probabilities, exit_uses(net, early, labels)
+    net_cost = cost(net)
+    macs = {row.exit.name: row.macs_to_here for row in net_cost.exits}
+    macs["main"] = net_cost.answer.macs
 
     def tick(done: int) -> None:
         listener.progress(Progress(what="scoring", done=done, total=len(scored)))
 
-    found = predict_all_exits(
+    of_exits = predict_all_exits(
         classifier.model, scored.pixels, classifier.card.preprocessing, tick=tick
     )
-    rows = {
-        name: Used(top_k(p, labels, 1), macs[name], float(name == "main"))
-        for name, p in found.items()
+    return of_exits["main"], {
+        name: ExitUse(top1=top_k(p, labels, 1), macs=macs[name], share=float(name == "main"))
+        for name, p in of_exits.items()
     }
-    return Found(found["main"], rows)
 
 
-def used_exits(net: Net, given: Answers, labels: NDArray[np.int64]) -> dict[str, Used]:
+def exit_uses(net: Net, early: Answers, labels: NDArray[np.int64]) -> dict[str, ExitUse]:
     """How a policy used each exit that it computes."""
     macs = ExitMacs.of(cost(net))
-    spent = dict(zip((*macs.names, "main"), macs.spent(given.names).tolist(), strict=True))
-    rows = {}
-    for number, name in enumerate(given.names):
-        own = given.exits == number
-        top1 = top_k(given.probabilities[own], labels[own], 1)
-        rows[name] = Used(top1, spent[name], given.shares[name])
-    return rows
+    spent = dict(zip((*macs.names, "main"), macs.spent(early.names).tolist(), strict=True))
+    uses = {}
+    for number, name in enumerate(early.names):
+        own = early.exits == number
+        top1 = top_k(early.probabilities[own], labels[own], 1)
+        uses[name] = ExitUse(top1=top1, macs=spent[name], share=early.shares[name])
+    return uses

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from statistics import median
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -16,23 +16,13 @@ from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.spec import with_input
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 from inceptionkit.training.ema import update_ema
+from inceptionkit.training.execution import Execution, Precision, Trial, trial_from_json
 from inceptionkit.training.loop import train_step
 from inceptionkit.training.memory import free_bytes, parts_that_fit
-from inceptionkit.training.state import Execution, Precision, TrainConfig, TrainState, new_state
+from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
 PROBE_BUDGET = TimingBudget(least=2, most=8, seconds=3.0)  # the call before builds kernels
 BF16_SPEEDUP = 1.1  # bf16 rounds: it must be this much faster than the best fp32
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What the probe measured for one candidate."""
-
-    execution: Execution
-    step_seconds: float  # median of a step
-
-    def __str__(self) -> str:
-        return f"{self.execution} {1e3 * self.step_seconds:.0f} ms"
 
 
 def check_precision(name: str, device: str) -> None:
@@ -147,8 +137,3 @@ def time_evaluation(config: TrainConfig, state: TrainState) -> float:
     score = partial(predict_all_exits, state.average, pixels, config.preprocessing, batch=64)
     once = TimingBudget(least=1, most=1)
     return time_interleaved({"score": score}, once)["score"][0] / count
-
-
-def trial_from_json(data: dict[str, Any]) -> Trial:
-    """Read what `asdict` wrote."""
-    return Trial(Execution(**data["execution"]), data["step_seconds"])

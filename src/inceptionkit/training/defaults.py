@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,20 +13,13 @@ from inceptionkit.data.loading.sampling import choose_balance, class_counts
 from inceptionkit.data.loading.sets import SplitDataset
 from inceptionkit.data.transforms.augmentation import PaddedCrop
 from inceptionkit.derive import tensors
-from inceptionkit.derive.describe import left_out
 from inceptionkit.derive.design.timed import scaled
 from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.evaluation.latency import Clock
 from inceptionkit.progress import Listener
-from inceptionkit.spec import (
-    Net,
-    classes_of,
-    with_classes,
-    with_exits,
-    with_input,
-    with_pooled_exits,
-)
+from inceptionkit.spec import Net, with_input
 from inceptionkit.training.freezing import check_frozen
+from inceptionkit.training.net_choice import NetChoice, refit, with_chosen_exits
 from inceptionkit.training.recipe import MODERN, AdaptedKey, Recipe, override
 from inceptionkit.training.recipes import OURS
 from inceptionkit.training.state import SMALL_CROP
@@ -39,14 +31,6 @@ SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop the
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
 SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
-
-
-@dataclass(frozen=True, slots=True)
-class NetChoice:
-    """A network and why it was chosen."""
-
-    net: Net
-    reasons: tuple[str, ...] = ()
 
 
 def choose_net(  # noqa: PLR0913 - what is asked, what is known
@@ -116,35 +100,6 @@ def choose_scaled(  # noqa: PLR0913 - what is asked, what is known, who hears
     design = scaled(member, costs, side=side, classes=classes, clock=clock)
     takes = [f"scaled from {design.family.name}: {sentence}" for sentence in design.takes]
     return with_chosen_exits(design.net, design.net, exits, [*reasons, *takes, *design.reasons])
-
-
-def refit(net: Net, side: int | None, classes: int, *, pooled: bool) -> Net:
-    """The network for other classes and, where they are asked for, another input and exits."""
-    net = with_classes(with_pooled_exits(net) if pooled else net, classes)
-    return net if side is None or net.image[1:] == (side, side) else with_input(net, side)
-
-
-def with_chosen_exits(
-    net: Net, own: Net, exits: Sequence[str] | None, reasons: Sequence[str] = ()
-) -> NetChoice:
-    """The choice of `net`, which is `own` refitted, with other exits where they were asked for.
-
-    Raises:
-        SpecError: it does not take square RGB images, or has no classifier.
-    """
-    if exits is not None:
-        net = with_exits(net, exits)
-    elif missing := left_out(own, net):
-        reasons = [*reasons, missing]
-    channels, height, width = net.image
-    if channels != 3 or height != width:
-        msg = (
-            f"{net.name}: reads {channels}x{height}x{width}, but images come square and RGB; "
-            "choose another architecture"
-        )
-        raise SpecError(msg)
-    classes_of(net)
-    return NetChoice(net, tuple(reasons))
 
 
 def input_side(name: str, short_side: int) -> int:

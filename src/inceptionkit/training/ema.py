@@ -23,24 +23,6 @@ def update_ema(average: nn.Module, model: nn.Module, weight: float) -> None:
     torch._foreach_lerp_(_float_tensors(average), _float_tensors(model), weight)
 
 
-def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
-    """The steps that the average is to take in now, counted from 0; none if it is to wait.
-
-    It moves after every `ema_every` steps of the run, and at the end of each epoch.
-
-    Args:
-        recipe: says how often.
-        first: step of the epoch.
-        done: steps, of the run.
-        last: whether the epoch, or the run, ends here.
-    """
-    if recipe.average is None:
-        return range(done - 1, done) if last else range(0)
-    every = recipe.average.ema_every
-    begun = max(first, (done - 1) // every * every)
-    return range(begun, done) if last or done % every == 0 else range(0)
-
-
 def ema_weight(recipe: Recipe, due: Iterable[int], *, steps: int) -> float:
     """By which share of its way the average moves to the weights, for several steps at once.
 

@@ -43,20 +43,6 @@ class StepResult:
     norm: float
 
 
-def gradient_norm(model: nn.Module) -> Tensor:
-    """Norm of the whole gradient, not yet read.
-
-    On a CPU BLAS multiplies each part by itself, with all threads; torch's norms use one.
-    """
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    if not all(gradient.is_cpu for gradient in gradients):
-        return nn.utils.get_total_norm(gradients)
-    vectors = [  # in the order in which they lie in memory, whichever layout they have
-        g.flatten() if g.is_contiguous() else g.movedim(1, -1).flatten() for g in gradients
-    ]
-    return torch.stack([vector.dot(vector) for vector in vectors]).sum().sqrt()
-
-
 def check_step(pending: PendingStep, config: TrainConfig, state: TrainState) -> StepResult:
     """Read the numbers of a step, and check that the run can go on.
 
@@ -64,7 +50,8 @@ def check_step(pending: PendingStep, config: TrainConfig, state: TrainState) -> 
         TrainingError: the loss or the gradient is infinite or not a number, or the gradient is ten
             thousand times as long as usual and nothing clips it.
     """
-    loss, norm = float(config.processes.all_reduce(pending.loss)), float(pending.norm)
+    group, norm = config.processes, float(pending.norm)
+    loss = float(pending.loss if group.count == 1 else group.all_reduce(pending.loss))
     if not np.isfinite(loss):
         raise TrainingError(_advice("the loss is not finite", pending, config))
     usual = state.usual_norm

@@ -18,19 +18,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
 
 from inceptionkit.data.rng import CounterRng, sample_keys, step_seed
 from inceptionkit.data.transforms.augmentation import Cropping, Mixing
-from inceptionkit.data.transforms.mixup import Mixture, draw_mixture, mix
+from inceptionkit.data.transforms.mixup import draw_mixture, mix
 from inceptionkit.data.transforms.pipeline import augment
 from inceptionkit.network import Logits
 from inceptionkit.network.layers import SampleDropout
-from inceptionkit.training.ema import ema_weight, steps_due, update_ema
-from inceptionkit.training.health import PendingStep, check_step, gradient_norm
-from inceptionkit.training.loss import deep_supervision_loss
-from inceptionkit.training.optim import set_lr
-from inceptionkit.training.recipe import TrainedNorms
+from inceptionkit.training.ema import ema_weight, update_ema
+from inceptionkit.training.health import PendingStep, check_step
+from inceptionkit.training.recipe import Recipe, TrainedNorms
 from inceptionkit.training.schedule import active_plan, learning_rate, progress
 from inceptionkit.training.state import TrainConfig, TrainState, epochs_since_best
 from inceptionkit.training.validation import validate
@@ -105,10 +105,10 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
         pending.append(
             train_step(config, state, indices, cropping, lr=_lr(config, state, state.step + 0.5))
         )
-        planned = active_plan(state.plans, state.step).steps
         state.step += 1
         last = state.step in {first + per_epoch, state.plans[-1].steps}
         if due := steps_due(config.recipe, first=first, done=state.step, last=last):
+            planned = active_plan(state.plans, state.step - 1).steps
             weight = ema_weight(config.recipe, due, steps=planned)
             update_ema(state.average, state.model, weight)
         while len(pending) > (reads_late and not last and not state.hold):
@@ -117,6 +117,24 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
             logged = done.step % max(1, per_epoch // LOGGED_PER_EPOCH) == 0
             whole = not pending and not last
             yield StepEnded(done.step, done.loss, done.lr, done.norm, logged, whole)
+
+
+def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
+    """The steps that the average is to take in now, counted from 0; none if it is to wait.
+
+    It moves after every `ema_every` steps of the run, and at the end of each epoch.
+
+    Args:
+        recipe: says how often.
+        first: step of the epoch.
+        done: steps, of the run.
+        last: whether the epoch, or the run, ends here.
+    """
+    if recipe.average is None:
+        return range(done - 1, done) if last else range(0)
+    every = recipe.average.ema_every
+    begun = max(first, (done - 1) // every * every)
+    return range(begun, done) if last or done % every == 0 else range(0)
 
 
 def _lr(config: TrainConfig, state: TrainState, step: float) -> float:
@@ -136,14 +154,13 @@ def train_step(
     """Update the weights once; loss and norm are not read yet."""
     recipe, scaler, seed, network = config.recipe, state.scaler, config.seed, state.network
     torch.manual_seed(step_seed(seed, state.step))
-    mixture = draw_mixture(recipe.mixing, cropping.side, seed=seed, step=state.step)
     state.optimizer.zero_grad(set_to_none=True)
     losses, parts = [], micro_batches(config, indices)
     for part in parts:
         # between processes gradients are summed once, in the last part
         summed = part is parts[-1] or not isinstance(network, DistributedDataParallel)
         with nullcontext() if summed else cast(DistributedDataParallel, network).no_sync():
-            loss = _part_loss(config, state, indices, part, cropping, mixture)
+            loss = _part_loss(config, state, indices, part, cropping)
             torch.autograd.backward(scaler.scale(loss * config.processes.count))
         losses.append(loss.detach())
     scaler.unscale_(state.optimizer)
@@ -167,7 +184,8 @@ class MicroBatch:
 
 def micro_batches(config: TrainConfig, indices: NDArray[np.int64]) -> list[MicroBatch]:
     """The parts of the batch `indices` in this process, as equal as they can be."""
-    shard = config.processes.shard(len(indices))
+    group, every = config.processes, slice(0, len(indices))
+    shard = every if group.count == 1 else group.shard(len(indices))
     size = shard.stop - shard.start
     count = min(config.recipe.grad_accum, size)
     bounds = [shard.start + size * part // count for part in range(count + 1)]
@@ -208,7 +226,6 @@ def _part_loss(
     indices: NDArray[np.int64],
     part: MicroBatch,
     cropping: Cropping,
-    mixture: Mixture | None,
 ) -> Tensor:
     """What a part of the batch `indices` adds to its loss, not yet read.
 
@@ -216,6 +233,9 @@ def _part_loss(
     with. It may belong to another part, or to another process.
     """
     images, labels = load_batch(config, part.reads, cropping)
+    mixture = draw_mixture(
+        config.recipe.mixing, cropping.side, seed=config.seed, step=state.step
+    )  # the same in all parts
     partners = labels
     if mixture is not None and part.whole:
         images, partners = mix(images, images.roll(1, 0), mixture), labels.roll(1)
@@ -249,6 +269,64 @@ def _supervised(
         return loss * (len(labels) / len(indices))
     batch_labels = config.train.labels[torch.from_numpy(indices)].to(labels.device)
     return loss * float(weights[labels].sum() / weights[batch_labels].sum())
+
+
+def deep_supervision_loss(
+    logits: Logits,
+    labels: Tensor,
+    *,
+    weights: Mapping[str, float],
+    smoothing: float,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of the main classifier plus that of every exit, weighted.
+
+    Args:
+        logits: main and exits, each (batch, classes), scores before softmax.
+        labels: (batch,) int64, in [0, classes).
+        weights: exit name -> weight of its loss; GoogLeNet uses 0.3 for both.
+        smoothing: share of the target spread evenly over all classes, in [0, 1).
+        class_weights: (classes,) float32, or float64 for such scores; the mean over the batch is
+            then weighted. None for 1.
+
+    Returns:
+        Scalar, mean over the batch, in nats.
+
+    Raises:
+        KeyError: an exit has no weight.
+
+    Sources:
+        Exits: arXiv:1409.4842 section 5. Smoothing: arXiv:1512.00567 section 7.
+    """
+
+    def mean(scores: Tensor) -> Tensor:
+        exact = scores.float() if scores.dtype.itemsize < 4 else scores  # low precision rounds
+        return cross_entropy(exact, labels, class_weights, label_smoothing=smoothing)
+
+    loss = mean(logits.main)
+    for name, scores in logits.exits.items():
+        loss = loss + weights[name] * mean(scores)
+    return loss
+
+
+def gradient_norm(model: nn.Module) -> Tensor:
+    """Norm of the whole gradient, not yet read.
+
+    On a CPU BLAS multiplies each part by itself, with all threads; torch's norms use one.
+    """
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    if not all(gradient.is_cpu for gradient in gradients):
+        return nn.utils.get_total_norm(gradients)
+    vectors = [  # in the order in which they lie in memory, whichever layout they have
+        g.flatten() if g.is_contiguous() else g.movedim(1, -1).flatten() for g in gradients
+    ]
+    return torch.stack([vector.dot(vector) for vector in vectors]).sum().sqrt()
+
+
+def set_lr(optimizer: Optimizer, lr: float) -> None:
+    """Give every group its share of the learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["share"]
 
 
 def _norm_batches(config: TrainConfig, state: TrainState) -> Iterator[Tensor]:

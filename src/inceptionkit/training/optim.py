@@ -62,12 +62,6 @@ def _parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any
     ]
 
 
-def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Give every group its share of the learning rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr * group["share"]
-
-
 def moments(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
     """State of the optimizer: "momentum_buffer.NAME" and so on."""
     return {

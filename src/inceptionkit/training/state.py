@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -20,56 +19,13 @@ from inceptionkit.network import InceptionNet, build
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.freezing import freeze, set_norm_decay, train_mode
 from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.schedule import Plan
 
 SMALL_CROP = 2 / 3  # of the side that crops have later
-
-Precision = Literal["fp32", "bf16", "fp16", "fp64"]
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}  # of the forward pass alone
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """Pinned in run.json: a resumed run computes the same way or not at all."""
-
-    precision: Precision = "fp32"
-    channels_last: bool = True
-    device: str = "cpu"
-    threads: int = 1
-
-    @cached_property
-    def layout(self) -> torch.memory_format:
-        """Memory format of 4-d tensors."""
-        return torch.channels_last if self.channels_last else torch.contiguous_format
-
-    @cached_property
-    def dtype(self) -> torch.dtype:
-        """Of weights and images."""
-        return torch.float64 if self.precision == "fp64" else torch.float32
-
-    @cached_property
-    def is_asynchronous(self) -> bool:
-        """Whether the device computes on its own, so that a step is best read a step late."""
-        return torch.device(self.device).type != "cpu"
-
-    @cached_property
-    def autocast(self) -> Callable[[], AbstractContextManager[Any]]:
-        """Makes the context in which the forward pass runs."""
-        low = _AUTOCAST.get(self.precision)
-        kind = torch.device(self.device).type
-        return partial(torch.autocast, kind, low or torch.bfloat16, enabled=low is not None)
-
-    def place(self, model: nn.Module) -> nn.Module:
-        """Move a model to the device, number format and layout."""
-        return model.to(self.device, self.dtype, memory_format=self.layout)  # type: ignore[call-overload, no-any-return]
-
-    def __str__(self) -> str:
-        layout = "channels_last" if self.channels_last else "channels_first"
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{self.precision}, {layout}" + ("" if self.device != "cpu" else f", {threads}")
 
 
 @dataclass(frozen=True, kw_only=True)

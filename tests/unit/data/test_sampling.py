@@ -16,7 +16,7 @@ from inceptionkit.data.loading.sampling import (
 from inceptionkit.data.loading.sets import Balanced
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.network import Logits
-from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.loop import deep_supervision_loss
 
 
 def images(labels: list[int]) -> Images:

@@ -168,3 +168,12 @@ def test_running_stages_answers_where_the_confidences_say(
     assert number.tolist() == expected.tolist()
     assert np.array_equal(found, np.stack([table[names[n]][i] for i, n in enumerate(expected)]))
     assert all(x == np.flatnonzero(expected >= names.index(n)).tolist() for n, x in seen.items())
+
+
+def test_the_threshold_itself_is_enough() -> None:
+    sure = np.array([[0.75, 0.25]], np.float32)
+    runs = dict.fromkeys(("first", "main"), lambda x, _: (sure, x))
+    policy = ExitPolicy(gates=(Gate(exit="first", confidence=0.75),))
+
+    assert run_stages(runs, np.arange(1), policy)[1].tolist() == [0]
+    assert exit_index(sure.max(1)[None], (0.75,)).tolist() == [0]

@@ -17,9 +17,9 @@ from inceptionkit.training.ema import (
     polyak,
     renew_norms,
     step_weight,
-    steps_due,
     update_ema,
 )
+from inceptionkit.training.loop import steps_due
 from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.recipes import RECIPES
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from inceptionkit.training.health import gradient_norm
+from inceptionkit.training.loop import gradient_norm
 
 
 class Parts(nn.Module):

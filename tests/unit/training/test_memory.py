@@ -7,7 +7,7 @@ from inceptionkit.catalog import architecture
 from inceptionkit.derive import cost
 from inceptionkit.network import build
 from inceptionkit.spec import Net
-from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.loop import deep_supervision_loss
 from inceptionkit.training.memory import (
     COPIES,
     free_bytes,

@@ -14,11 +14,11 @@ from inceptionkit.data.transforms.mixup import draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
-from inceptionkit.training.loop import load_batch, train
-from inceptionkit.training.loss import deep_supervision_loss
+from inceptionkit.training.execution import Execution
+from inceptionkit.training.loop import deep_supervision_loss, load_batch, train
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import Execution, TrainConfig, new_state
+from inceptionkit.training.state import TrainConfig, new_state
 
 OWN = 0.7  # share of an image that is its own
 

@@ -9,7 +9,8 @@ from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.spec import Net
-from inceptionkit.training.optim import make_optimizer, moments, set_lr, set_moments
+from inceptionkit.training.loop import set_lr
+from inceptionkit.training.optim import make_optimizer, moments, set_moments
 from inceptionkit.training.recipe import MODERN, Recipe, override
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 

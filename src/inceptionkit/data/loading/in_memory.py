@@ -14,8 +14,7 @@ from torch import Tensor
 from inceptionkit.data.loading.read import DecodedSamples
 from inceptionkit.data.rng import CounterRng, permutation
 from inceptionkit.data.transforms.augmentation import Cropping
-from inceptionkit.data.transforms.random_crop import draw_boxes, draw_resamplers
-from inceptionkit.data.transforms.resize import crop_resize
+from inceptionkit.data.transforms.random_crop import crop_resize, draw_boxes, draw_resamplers
 from inceptionkit.data.types import Dataset, Unusable
 
 

@@ -1,15 +1,19 @@
-"""Random crops: drawn before any pixel is decoded, and cut out of encoded images. No torch."""
+"""Random crops: drawn before any pixel is decoded, and cut out of encoded or decoded images."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, PaddedCrop
@@ -29,6 +33,11 @@ Undecoded: TypeAlias = Raw | UnusableImage
 """What a dataset gave of an image, or why it gave nothing."""
 
 _ATTEMPTS = 10  # draws of a crop before it is cut to the image, as in the published pipelines
+PIXELS_PER_PASS = 2**20  # pixel values resized at once on a CPU: 4 MiB, which its cache holds
+
+_Weights: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+_Taps: TypeAlias = tuple[Tensor, Tensor]
+"""Which lines make up each line of a result, (batch, side, taps) int64, and their weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +176,120 @@ def _or_raise(raw: bytes | Path | UnusableImage) -> bytes | Path:
     if isinstance(raw, UnusableImage):
         raise raw
     return raw
+
+
+def crop_resize(
+    images: Tensor, boxes: Boxes, side: int, resamplers: Sequence[Resampler] = ("bilinear",)
+) -> Tensor:
+    """Cut each image to its box and resize it, antialiased: columns first, then rows.
+
+    Args:
+        images: (batch, 3, height, width) uint8.
+        boxes: a crop per image.
+        side: of the result, pixels.
+        resamplers: how to resize each image, or one for all; "nearest" does not antialias.
+
+    Returns:
+        (batch, 3, side, side) float32, 0 to 255, channels innermost in memory.
+    """
+    _, _, height, width = images.shape
+    rows = _filter_taps(boxes.top * height, boxes.height * height, height, side, resamplers)
+    cols = _filter_taps(boxes.left * width, boxes.width * width, width, side, resamplers)
+    mirrored = torch.from_numpy(boxes.mirrored)[:, None, None]
+    mirrored_cols = (torch.where(mirrored, part.flip(1), part) for part in cols)
+    together = PIXELS_PER_PASS // images.shape[1:].numel() if images.is_cpu else len(images)
+    wholes = (images, *mirrored_cols, *rows)
+    resized = []
+    for part, *taps in zip(
+        *(torch.split(whole, max(1, together)) for whole in wholes), strict=True
+    ):
+        columns = part.permute(0, 3, 2, 1)
+        columns = columns.to(torch.float32, memory_format=torch.contiguous_format)
+        narrow = _summed(columns, *taps[:2])  # (batch, side, height, 3)
+        resized.append(_summed(narrow.transpose(1, 2), *taps[2:]))
+    crops = torch.cat(resized).permute(0, 3, 1, 2)
+    return crops.clamp_(0, 255) if "bicubic" in resamplers else crops
+
+
+def _summed(lines: Tensor, places: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of a few lines each: (batch, lines, ...) float32 -> (batch, side, ...).
+
+    What `embedding_bag` was made for; a matrix product would multiply mostly by zeros.
+    """
+    batch, count, *line = lines.shape
+    places, weights = (part.to(lines.device) for part in (places, weights))
+    places = places + count * torch.arange(batch, device=lines.device)[:, None, None]
+    table = lines.reshape(batch * count, -1)
+    sums = embedding_bag(
+        places.flatten(0, 1), table, per_sample_weights=weights.flatten(0, 1), mode="sum"
+    )
+    return sums.view(batch, -1, *line)
+
+
+def _filter_taps(
+    start: NDArray[np.float64],
+    length: NDArray[np.float64],
+    cells: int,
+    side: int,
+    resamplers: Sequence[Resampler],
+) -> _Taps:
+    """Cells that make up each pixel of a crop, and their weights, which add up to one.
+
+    The supports are those of Pillow's filters: so many output pixels when shrinking, so many
+    input pixels when enlarging. Beyond the image nothing is read.
+    """
+    begin = torch.from_numpy(start.astype(np.float32))[:, None, None]
+    scale = torch.from_numpy((length / side).astype(np.float32))[:, None, None]
+    centre = begin + (torch.arange(side)[None, :, None] + 0.5) * scale
+    centre = centre.clamp_max(float(np.nextafter(np.float32(cells), np.float32(0))))
+    kinds = sorted(set(resamplers))
+    reach = scale.clamp_min(1.0) * max(_REACH[kind] for kind in kinds)
+    count = min(cells, math.ceil(2 * float(reach.max())) + 1)
+    first = (centre - reach).floor().clamp(0, cells - count)
+    place = first + torch.arange(count) + 0.5
+    if len(kinds) == 1:
+        weight = _FILTERS[kinds[0]](place, centre, scale)
+    else:
+        weight = torch.empty_like(place)
+        for kind in kinds:
+            chosen = torch.tensor([name == kind for name in resamplers])
+            weight[chosen] = _FILTERS[kind](place[chosen], centre[chosen], scale[chosen])
+    total = weight.cumsum(2)[:, :, -1:]  # in order: zeros, of which a batch may need more, add none
+    return place.long(), weight / total
+
+
+def triangle(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+    """Weights of the cells at `place` for a pixel at `centre`, falling linearly."""
+    return (1 - (place - centre).abs() / scale.clamp_min(1.0)).clamp_min(0.0)
+
+
+def mean(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+    """The same weight for all cells within a pixel: their mean."""
+    distance = (place - centre) / scale.clamp_min(1.0)
+    return ((distance > -0.5) & (distance <= 0.5)).float()
+
+
+def _pick(place: Tensor, centre: Tensor, _: Tensor) -> Tensor:
+    """All weight on the cell that `centre` lies in."""
+    return (place == centre.floor() + 0.5).float()
+
+
+def cubic(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+    """Piecewise cubic weights, some below zero: Keys' with a = -1/2, as Pillow has them.
+
+    Sources:
+        Keys 1981, doi:10.1109/TASSP.1981.1163711.
+    """
+    x = (place - centre).abs() / scale.clamp_min(1.0)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
+
+
+_FILTERS: Mapping[Resampler, _Weights] = MappingProxyType(
+    {"bilinear": triangle, "area": mean, "nearest": _pick, "bicubic": cubic}
+)
+_REACH: Mapping[Resampler, float] = MappingProxyType(
+    {"bilinear": 1.0, "area": 0.5, "nearest": 0.5, "bicubic": 2.0}
+)
+"""How far a filter sees from its centre: in pixels of the result, or of the image if larger."""

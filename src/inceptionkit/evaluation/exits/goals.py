@@ -16,27 +16,27 @@ ROUNDING = 1e-12  # of shares that are sums of the same counts
 
 
 @dataclass(frozen=True, slots=True)
-class TopOne:
+class MinTop1:
     """Spend as little as possible for at least this top-1."""
 
     share: float
 
 
 @dataclass(frozen=True, slots=True)
-class Lose:
+class MaxTop1Drop:
     """Spend as little as possible, and lose at most this much of main's top-1."""
 
     share: float
 
 
 @dataclass(frozen=True, slots=True)
-class MeanMacs:
+class MaxMeanMacs:
     """Get as many right as possible for at most so many MACs an image."""
 
     most: float
 
 
-Goal: TypeAlias = TopOne | Lose | MeanMacs
+Goal: TypeAlias = MinTop1 | MaxTop1Drop | MaxMeanMacs
 
 
 def choose(points: Sequence[Point], goal: Goal, main: Point) -> Point:
@@ -51,11 +51,11 @@ def choose(points: Sequence[Point], goal: Goal, main: Point) -> Point:
         RecipeError: none meets it; the best that there is is told.
     """
     match goal:
-        case MeanMacs(most):
+        case MaxMeanMacs(most):
             return most_accurate(points, most)
-        case TopOne(share):
+        case MinTop1(share):
             return cheapest(points, share, main)
-        case Lose(share):
+        case MaxTop1Drop(share):
             return cheapest(points, main.expected - share, main)
 
 
@@ -97,7 +97,7 @@ def parse_goal(text: str) -> Goal:
     """Read what a policy is wanted for.
 
     >>> parse_goal("97.5%"), parse_goal("-0.2%"), parse_goal("12MMAC")
-    (TopOne(share=0.975), Lose(share=0.002), MeanMacs(most=12000000.0))
+    (MinTop1(share=0.975), MaxTop1Drop(share=0.002), MaxMeanMacs(most=12000000.0))
 
     Raises:
         RecipeError: it is none of these.
@@ -105,7 +105,7 @@ def parse_goal(text: str) -> Goal:
     found = re.fullmatch(r"\s*(-?)([0-9]+(?:\.[0-9]+)?)\s*%\s*", text)
     if found and float(found[2]) <= 100:
         share = round(float(found[2]) / 100, 12)
-        return Lose(share) if found[1] else TopOne(share)
+        return MaxTop1Drop(share) if found[1] else MinTop1(share)
     try:
         budget = parse(text)
     except SpecError:
@@ -116,4 +116,4 @@ def parse_goal(text: str) -> Goal:
             f"like 12MMAC, got {text!r}"
         )
         raise RecipeError(msg)
-    return MeanMacs(budget.most)
+    return MaxMeanMacs(budget.most)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,43 +21,97 @@ from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.classifier import Classifier, load
-from inceptionkit.evaluation.confidence import paired
+from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.evaluation.early_exit import Policy, RunToTheEnd
-from inceptionkit.evaluation.evaluate import Evaluation, evaluation, quality, used_exits
+from inceptionkit.evaluation.evaluate import Evaluation, ExitUse, exit_uses, score
 from inceptionkit.evaluation.exits import tuning as tune
-from inceptionkit.evaluation.exits.goals import Goal, Lose, choose
-from inceptionkit.evaluation.exits.tuning import Judged, Point
+from inceptionkit.evaluation.exits.goals import Goal, MaxTop1Drop, choose
+from inceptionkit.evaluation.exits.tuning import ExitStatistics, Point
 from inceptionkit.evaluation.held_out import choosing_samples, load_scored
-from inceptionkit.evaluation.inference import Answers, predict_all_exits, predict_with_early_exit
+from inceptionkit.evaluation.inference import predict_all_exits, predict_with_early_exit
 from inceptionkit.model import ExitPolicy, Gate, write_policy
 from inceptionkit.model.exit_policy import Measure
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.timing import TimingBudget, time_interleaved
 
-TIMED = 128  # images whose answers are timed together
-ALONE = 32  # images that are timed one by one
+TIMED_IMAGES = 128  # images whose answers are timed together
+TIMED_ALONE = 32  # images that are timed one by one
 TURNS = TimingBudget(least=1, most=7, seconds=8.0)
-CURVE = 16  # points of the curve that are kept, of those that were found
-CAUTIOUS = Lose(0.002)  # the goal unless another is given
-SURE: Measure = "probability"  # what sure means unless it is said
+CURVE_POINTS = 16  # points of the curve that are kept, of those that were found
+DEFAULT_GOAL = MaxTop1Drop(0.002)  # the goal unless another is given
+DEFAULT_MEASURE: Measure = "probability"  # of confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyExit(ExitUse):
+    """How a policy used one exit."""
+
+    confidence: float | None  # from which it answers; None of main
+    temperature: float
+    ms: float  # an image, in a batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainCost:
+    """Running every image to the end."""
+
+    top1: float
+    macs: int  # an image
+    ms: float  # an image, in a batch
+    ms_alone: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oracle:
+    """The most that the exits could save: each image leaves at the first exit that is right."""
+
+    top1: float
+    mean_macs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """Another policy, on the scored images and on those that chose."""
+
+    top1: float
+    mean_macs: float
+    thresholds: Mapping[str, float | None]  # None where the exit is not computed
+    tuning_top1: float
+    tuning_mean_macs: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExitStudy:
-    """A policy, and what it does."""
+    """A policy, and what it does on images that did not choose it."""
 
-    evaluation: Evaluation  # of the policy, on images that did not choose it
+    evaluation: Evaluation
     policy: ExitPolicy
-    stored: Path | None  # the `model.json` that now holds it
+    exits: Mapping[str, PolicyExit]
+    main: MainCost
+    ms: float  # of an image, in a batch
+    ms_alone: float
+    against_main: Paired  # main is the first of the two
+    oracle: Oracle
+    curve: tuple[CurvePoint, ...]  # the cheapest first
+    stored: Path | None  # the `model.json` that now holds the policy
     gains: NDArray[np.int64]  # (images,) 1 where the policy alone is right, -1 where main alone is
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys that `evaluate --exits --json` promises."""
+        hidden = {"evaluation", "stored", "gains"}
+        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
+        told["times_fewer_macs"] = self.main.macs / self.evaluation.mean_macs
+        told["times_faster"] = self.main.ms / self.ms
+        told["times_faster_alone"] = self.main.ms_alone / self.ms_alone
+        return self.evaluation.to_json() | cast(dict[str, Any], records.to_json(told))
 
 
 def evaluate_exits(
     model: str | Path,
     data: str | Path,
     *,
-    goal: Goal = CAUTIOUS,
-    measure: Measure = SURE,
+    goal: Goal = DEFAULT_GOAL,
+    measure: Measure = DEFAULT_MEASURE,
     store: bool = False,
     listener: Listener | None = None,
 ) -> ExitStudy:
@@ -65,10 +119,10 @@ def evaluate_exits(
 
     Args:
         model: folder of a model or of a run.
-        data: labelled images. Val chooses and test scores; where there is one set alone, one half
+        data: labeled images. Val chooses and test scores; where there is one set alone, one half
             chooses and the other scores.
         goal: what the policy is wanted for.
-        measure: what sure means.
+        measure: of confidence.
         store: whether to keep the policy in the model's `model.json`.
         listener: hears how far it is.
 
@@ -79,34 +133,50 @@ def evaluate_exits(
     """
     listener = listener or Silence()
     began = monotonic()
-    sure = ExitPolicy(measure=measure).measure  # refuses a measure that there is not
+    ExitPolicy(measure=measure)  # refuses an unknown measure
     classifier = load(model)
     need_exits(classifier, str(model))
     dataset = open_dataset(data)
     choosing, scoring = choosing_samples(classifier.card, dataset)
     listener.say(f"choosing on {len(choosing.indices):,} images: {choosing.why}")
     chooser = load_scored(classifier.card, dataset, choosing, listener)
-    choice = chosen(heard(classifier, chooser, sure), goal, sure, choosing.why)
+    choice = choose_policy(statistics_of(classifier, chooser, measure), goal, measure, choosing.why)
+    policy = choice.policy
     listener.say(f"scoring {len(scoring.indices):,} images: {scoring.why}")
     scored = load_scored(classifier.card, dataset, scoring, listener)
-    result = {
-        "images": len(scored),
-        "which": scoring.why,
-        "unusable": len(scoring.indices) - len(scored),
-    }
     labels, how = scored.labels.numpy(), classifier.card.preprocessing
-    early = predict_with_early_exit(classifier.model, scored.pixels, how, choice.policy)
+    early = predict_with_early_exit(classifier.model, scored.pixels, how, policy)
     late = predict_with_early_exit(classifier.model, scored.pixels, how, RunToTheEnd())
-    result |= quality(early.probabilities, labels)
-    result |= savings(classifier, scored, choice.policy, early)
-    result |= against_main(early, late, labels)
-    result |= curve(choice, heard(classifier, scored, sure, choice.temperatures))
-    result |= {"policy": records.to_json(choice.policy), "seconds": monotonic() - began}
+    right = early.probabilities.argmax(1) == labels
+    main_right = late.probabilities.argmax(1) == labels
+    statistics = statistics_of(classifier, scored, measure, choice.temperatures)
+    ms, ms_alone = milliseconds(classifier, scored, policy)
+    exits = policy_exits(exit_uses(classifier.card.architecture, early, labels), policy, ms)
+    best = tune.oracle(statistics)
     return ExitStudy(
-        evaluation=evaluation(result, early.probabilities, labels, classifier.card.classes),
-        policy=choice.policy,
-        stored=write_policy(Path(model), choice.policy) if store else None,
-        gains=gains(early, late, labels),
+        evaluation=Evaluation(
+            scores=score(early.probabilities, labels, classifier.card.classes),
+            which=scoring.why,
+            unusable=len(scoring.indices) - len(scored),
+            exits=exits,
+            mean_macs=sum(use.macs * use.share for use in exits.values()),
+            seconds=monotonic() - began,
+        ),
+        policy=policy,
+        exits=exits,
+        main=MainCost(
+            top1=float(main_right.mean()),
+            macs=cost(classifier.card.architecture).answer.macs,
+            ms=ms["main"],
+            ms_alone=ms_alone["main"],
+        ),
+        ms=ms["policy"],
+        ms_alone=ms_alone["policy"],
+        against_main=paired(main_right, right),
+        oracle=Oracle(top1=best.top1, mean_macs=best.mean_macs),
+        curve=curve(choice, statistics),
+        stored=write_policy(Path(model), policy) if store else None,
+        gains=right.astype(np.int64) - main_right.astype(np.int64),
     )
 
 
@@ -119,32 +189,32 @@ class Choice:
     temperatures: tuple[float, ...]  # of all exits and main, whether the policy uses them or not
 
 
-def chosen(judged: Judged, goal: Goal, measure: Measure, which: str) -> Choice:
+def choose_policy(statistics: ExitStatistics, goal: Goal, measure: Measure, which: str) -> Choice:
     """Choose the policy that meets a goal best.
 
     Args:
-        judged: what every exit says of the images that choose.
+        statistics: what every exit says of the images that choose.
         goal: what is wanted.
-        measure: that `judged` was made with.
+        measure: that they were made with.
         which: what images these are, for the policy's origin.
 
     Raises:
         RecipeError: no policy meets the goal.
     """
-    points = tune.frontier(judged)
-    main = tune.outcome(judged, (None,) * len(judged.macs.names))
+    points = tune.frontier(statistics)
+    main = tune.outcome(statistics, (None,) * len(statistics.macs.names))
     best = choose(points, goal, main)
     origin = {
         "goal": {type(goal).__name__: next(iter(asdict(goal).values()))},
         "which": which,
-        "images": judged.right.shape[1],
+        "images": statistics.right.shape[1],
         "top1": best.top1,
         "expected_top1": best.expected,
         "mean_macs": best.mean_macs,
         "main_top1": main.top1,
     }
-    policy = replace(tune.policy(judged, best, measure), origin=origin)
-    return Choice(policy=policy, points=points, temperatures=judged.temperatures)
+    policy = replace(tune.policy(statistics, best, measure), origin=origin)
+    return Choice(policy=policy, points=points, temperatures=statistics.temperatures)
 
 
 def need_exits(classifier: Classifier, model: str) -> None:
@@ -160,58 +230,31 @@ def need_exits(classifier: Classifier, model: str) -> None:
         raise WeightsError(msg)
 
 
-def heard(
+def statistics_of(
     classifier: Classifier,
     images: Images,
     measure: Measure,
     temperatures: Sequence[float] | None = None,
-) -> Judged:
+) -> ExitStatistics:
     """What every exit says of some images."""
-    found = predict_all_exits(classifier.model, images.pixels, classifier.card.preprocessing)
-    priced = cost(classifier.card.architecture)
-    return tune.judge(found, images.labels.numpy(), priced, measure, temperatures)
+    of_exits = predict_all_exits(classifier.model, images.pixels, classifier.card.preprocessing)
+    net_cost = cost(classifier.card.architecture)
+    return tune.collect(of_exits, images.labels.numpy(), net_cost, measure, temperatures)
 
 
-def gains(early: Answers, late: Answers, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(images,) 1 where the policy alone is right, -1 where main alone is, else 0."""
-    right = [(found.probabilities.argmax(1) == labels).astype(np.int64) for found in (early, late)]
-    difference: NDArray[np.int64] = right[0] - right[1]
-    return difference
-
-
-def against_main(early: Answers, late: Answers, labels: NDArray[np.int64]) -> dict[str, Any]:
-    """The policy beside main, image by image."""
-    first, second = (found.probabilities.argmax(1) == labels for found in (late, early))
-    return {"main_top1": float(first.mean()), "against_main": asdict(paired(first, second))}
-
-
-def savings(
-    classifier: Classifier, scored: Images, policy: ExitPolicy, early: Answers
-) -> dict[str, Any]:
-    """Where images leave, and what a policy spends beside main: work and measured time."""
-    net, labels = classifier.card.architecture, scored.labels.numpy()
-    ms, alone = milliseconds(classifier, scored, policy)
+def policy_exits(
+    uses: Mapping[str, ExitUse], policy: ExitPolicy, ms: Mapping[str, float]
+) -> dict[str, PolicyExit]:
+    """Add each exit's threshold, temperature and time to its use."""
     gates = {gate.exit: gate for gate in policy.gates}
-    rows = used_exits(net, early, labels)
-    macs = cost(net).answer.macs
-    mean_macs = sum(row.macs * row.share for row in rows.values())
     return {
-        "exits": {
-            name: asdict(row)
-            | {
-                "ms": ms[name],
-                "confidence": gates[name].confidence if name in gates else None,
-                "temperature": gates[name].temperature if name in gates else policy.temperature,
-            }
-            for name, row in rows.items()
-        },
-        "mean_macs": mean_macs,
-        "times_fewer_macs": macs / mean_macs,
-        "ms": ms["policy"],
-        "ms_alone": alone["policy"],
-        "times_faster": ms["main"] / ms["policy"],
-        "times_faster_alone": alone["main"] / alone["policy"],
-        "main": {"macs": macs, "ms": ms["main"], "ms_alone": alone["main"]},
+        name: PolicyExit(
+            **asdict(use),
+            confidence=gates[name].confidence if name in gates else None,
+            temperature=gates[name].temperature if name in gates else policy.temperature,
+            ms=ms[name],
+        )
+        for name, use in uses.items()
     }
 
 
@@ -222,9 +265,9 @@ def milliseconds(
     ways: dict[str, Policy] = {"policy": policy, "main": RunToTheEnd()}
     for gate in policy.gates:
         ways[gate.exit] = ExitPolicy(gates=(Gate(exit=gate.exit, confidence=0.0),))
-    together = timed(classifier, spread(scored.pixels, TIMED), ways, batch=TIMED)
+    together = timed(classifier, spread(scored.pixels, TIMED_IMAGES), ways, batch=TIMED_IMAGES)
     two = {name: ways[name] for name in ("policy", "main")}
-    return together, timed(classifier, spread(scored.pixels, ALONE), two, batch=1)
+    return together, timed(classifier, spread(scored.pixels, TIMED_ALONE), two, batch=1)
 
 
 def timed(
@@ -249,32 +292,31 @@ def spread(pixels: Tensor, most: int) -> Tensor:
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
-    """At most `CURVE` points, the first and the last among them, about evenly far in cost."""
-    if len(points) <= CURVE:
+    """At most `CURVE_POINTS` points, first and last among them, evenly far in cost."""
+    if len(points) <= CURVE_POINTS:
         return list(points)
     low, high = points[0].mean_macs, points[-1].mean_macs
     kept = [points[0]]
-    for number in range(1, CURVE):
-        wanted = low + (high - low) * number / (CURVE - 1)
+    for number in range(1, CURVE_POINTS):
+        wanted = low + (high - low) * number / (CURVE_POINTS - 1)
         nearest = min(points, key=lambda p: abs(p.mean_macs - wanted))
         if nearest is not kept[-1]:
             kept.append(nearest)
     return kept
 
 
-def curve(choice: Choice, judged: Judged) -> dict[str, Any]:
-    """What the policies of the frontier do on the scored images, and the most that is possible."""
-    best = tune.bound(judged)
-    rows: list[dict[str, Any]] = []
+def curve(choice: Choice, statistics: ExitStatistics) -> tuple[CurvePoint, ...]:
+    """What the policies of the frontier do on the scored images."""
+    points = []
     for point in thinned(choice.points):
-        found = tune.outcome(judged, point.thresholds)
-        rows.append(
-            {
-                "top1": found.top1,
-                "mean_macs": found.mean_macs,
-                "thresholds": dict(zip(judged.macs.names, point.thresholds, strict=True)),
-                "chosen_on": {"top1": point.top1, "mean_macs": point.mean_macs},
-            }
+        here = tune.outcome(statistics, point.thresholds)
+        points.append(
+            CurvePoint(
+                top1=here.top1,
+                mean_macs=here.mean_macs,
+                thresholds=dict(zip(statistics.macs.names, point.thresholds, strict=True)),
+                tuning_top1=point.top1,
+                tuning_mean_macs=point.mean_macs,
+            )
         )
-    rows.sort(key=lambda row: (row["mean_macs"], row["top1"]))
-    return {"bound": {"top1": best.top1, "mean_macs": best.mean_macs}, "curve": rows}
+    return tuple(sorted(points, key=lambda point: (point.mean_macs, point.top1)))

@@ -23,8 +23,8 @@ Thresholds: TypeAlias = tuple[float | None, ...]  # of each exit; None where it 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Judged:
-    """What every exit says of the images that choose, and what it costs to hear it."""
+class ExitStatistics:
+    """What every exit says of some images, and what its answer costs."""
 
     right: NDArray[np.bool_]  # (exits + 1, images), main last
     expected: NDArray[np.float64]  # (exits + 1, images) how likely each is right, 0 to 1
@@ -43,74 +43,78 @@ class Point:
     mean_macs: float
 
 
-def judge(
-    found: Mapping[str, NDArray[np.float32]],
+def collect(
+    probabilities: Mapping[str, NDArray[np.float32]],
     labels: NDArray[np.int64],
-    priced: NetCost,
+    net_cost: NetCost,
     measure: Measure,
     temperatures: Sequence[float] | None = None,
-) -> Judged:
+) -> ExitStatistics:
     """Gather what policies are judged by.
 
     How likely an answer is right is half what was counted and half its calibrated probability:
     counts alone would reward thresholds that fit these very images.
 
     Args:
-        found: exit name -> (images, classes) probabilities, in trunk order, "main" last.
+        probabilities: exit name -> (images, classes), in trunk order, "main" last.
         labels: (images,) class numbers.
-        priced: cost of the network.
+        net_cost: cost of the network.
         measure: of confidence.
         temperatures: of the exits and main; fitted on these images if None.
     """
     enough = len(labels) >= FEWEST
     if temperatures is None:
-        temperatures = [fit_temperature(p, labels) if enough else 1.0 for p in found.values()]
-    warmed = [tempered(p, t) for p, t in zip(found.values(), temperatures, strict=True)]
-    sure = [confidence(p, measure) for p in warmed[:-1]]
-    right = np.stack([p.argmax(1) == labels for p in warmed])
-    promised = np.stack([p.max(1) for p in warmed]) if enough else right
-    return Judged(
+        temperatures = [
+            fit_temperature(p, labels) if enough else 1.0 for p in probabilities.values()
+        ]
+    scaled = [tempered(p, t) for p, t in zip(probabilities.values(), temperatures, strict=True)]
+    sure = [confidence(p, measure) for p in scaled[:-1]]
+    right = np.stack([p.argmax(1) == labels for p in scaled])
+    promised = np.stack([p.max(1) for p in scaled]) if enough else right
+    return ExitStatistics(
         right=right,
         expected=(right + promised.astype(np.float64)) / 2,
-        confidence=np.array(sure, np.float64).reshape(len(found) - 1, len(labels)),
+        confidence=np.array(sure, np.float64).reshape(len(probabilities) - 1, len(labels)),
         temperatures=tuple(temperatures),
-        macs=ExitMacs.of(priced),
+        macs=ExitMacs.of(net_cost),
     )
 
 
-def spent(judged: Judged, thresholds: Thresholds) -> NDArray[np.int64]:
+def macs_per_image(statistics: ExitStatistics, thresholds: Thresholds) -> NDArray[np.int64]:
     """(exits + 1,) MACs of an image that leaves there."""
-    rows = zip(judged.macs.names, thresholds, strict=True)
-    return judged.macs.spent([name for name, threshold in rows if threshold is not None])
+    rows = zip(statistics.macs.names, thresholds, strict=True)
+    return statistics.macs.spent([name for name, threshold in rows if threshold is not None])
 
 
-def outcome(judged: Judged, thresholds: Thresholds) -> Point:
+def outcome(statistics: ExitStatistics, thresholds: Thresholds) -> Point:
     """What a policy gets right and what it spends."""
-    out = exit_index(judged.confidence, thresholds)
+    out = exit_index(statistics.confidence, thresholds)
     images = np.arange(len(out))
     return Point(
         thresholds=thresholds,
-        top1=float(judged.right[out, images].mean()),
-        expected=float(judged.expected[out, images].mean()),
-        mean_macs=float(spent(judged, thresholds)[out].mean()),
+        top1=float(statistics.right[out, images].mean()),
+        expected=float(statistics.expected[out, images].mean()),
+        mean_macs=float(macs_per_image(statistics, thresholds)[out].mean()),
     )
 
 
-def bound(judged: Judged) -> Point:
+def oracle(statistics: ExitStatistics) -> Point:
     """The most that these exits could save: an oracle sends each image to the first right exit.
 
     It pays for no head but the one that answers; an image that nobody gets right leaves first.
     """
-    first = judged.right.argmax(0)
-    macs = (judged.macs.reach + judged.macs.head)[first]
-    top1 = float(judged.right.any(0).mean())
+    first = statistics.right.argmax(0)
+    macs = (statistics.macs.reach + statistics.macs.head)[first]
+    top1 = float(statistics.right.any(0).mean())
     return Point(thresholds=(), top1=top1, expected=top1, mean_macs=float(macs.mean()))
 
 
-def frontier(judged: Judged) -> tuple[Point, ...]:
+def frontier(statistics: ExitStatistics) -> tuple[Point, ...]:
     """Policies that no other beats in both expected top-1 and mean MACs, the cheapest first."""
-    first = best(outcome(judged, thresholds) for thresholds in candidates(judged))
-    around = (outcome(judged, moved) for point in first for moved in neighbours(judged, point))
+    first = best(outcome(statistics, thresholds) for thresholds in candidates(statistics))
+    around = (
+        outcome(statistics, moved) for point in first for moved in neighbours(statistics, point)
+    )
     return best([*first, *around])
 
 
@@ -123,40 +127,40 @@ def best(points: Iterable[Point]) -> tuple[Point, ...]:
     return tuple(kept)
 
 
-def candidates(judged: Judged) -> Iterator[Thresholds]:
+def candidates(statistics: ExitStatistics) -> Iterator[Thresholds]:
     """Policies worth a look: no exit, all exits alike, and the best for many prices."""
-    exits = len(judged.macs.names)
+    exits = len(statistics.macs.names)
     nothing: Thresholds = (None,) * exits
     yield nothing
     if not exits:
         return
-    for alike in np.quantile(judged.confidence, np.linspace(0, 1, SHARED)).tolist():
+    for alike in np.quantile(statistics.confidence, np.linspace(0, 1, SHARED)).tolist():
         yield (alike,) * exits
-    main = float(judged.macs.reach[-1])
+    main = float(statistics.macs.reach[-1])
     for worth in [0.0, *np.geomspace(main / 10, main * 1e4, WORTHS).tolist()]:
-        yield improved(judged, nothing, worth)
-        yield improved(judged, (1.0,) * exits, worth)
+        yield improved(statistics, nothing, worth)
+        yield improved(statistics, (1.0,) * exits, worth)
 
 
-def neighbours(judged: Judged, point: Point) -> Iterator[Thresholds]:
+def neighbours(statistics: ExitStatistics, point: Point) -> Iterator[Thresholds]:
     """Policies in which one exit has another threshold, or is not computed."""
-    for number, own in enumerate(judged.confidence):
+    for number, own in enumerate(statistics.confidence):
         for other in (None, *np.quantile(own, np.linspace(0, 1, SHARED)).tolist()):
             yield (*point.thresholds[:number], other, *point.thresholds[number + 1 :])
 
 
-def improved(judged: Judged, thresholds: Thresholds, worth: float) -> Thresholds:
+def improved(statistics: ExitStatistics, thresholds: Thresholds, worth: float) -> Thresholds:
     """Move one threshold after the other to its best place, until none moves.
 
     Args:
-        judged: what is known.
+        statistics: what is known.
         thresholds: where to start.
         worth: MACs that a right answer may cost.
     """
     for _ in range(SWEEPS):
         before = thresholds
         for number in reversed(range(len(thresholds))):
-            moved = best_threshold(judged, thresholds, number, worth)
+            moved = best_threshold(statistics, thresholds, number, worth)
             thresholds = (*thresholds[:number], moved, *thresholds[number + 1 :])
         if thresholds == before:
             break
@@ -164,7 +168,7 @@ def improved(judged: Judged, thresholds: Thresholds, worth: float) -> Thresholds
 
 
 def best_threshold(
-    judged: Judged, thresholds: Thresholds, number: int, worth: float
+    statistics: ExitStatistics, thresholds: Thresholds, number: int, worth: float
 ) -> float | None:
     """The best threshold of one exit, the others as they are; None if it is best not computed.
 
@@ -172,32 +176,32 @@ def best_threshold(
     every image that comes by pays for the head.
     """
     without = (*thresholds[:number], None, *thresholds[number + 1 :])
-    out = exit_index(judged.confidence, without)
+    out = exit_index(statistics.confidence, without)
     here = out > number
     if not here.any():
         return None
-    sure, later = judged.confidence[number][here], out[here]
+    sure, later = statistics.confidence[number][here], out[here]
     images = np.flatnonzero(here)
-    macs = spent(judged, without)
-    better = judged.expected[number][here] - judged.expected[later, images]
+    macs = macs_per_image(statistics, without)
+    better = statistics.expected[number][here] - statistics.expected[later, images]
     gain = worth * better + macs[later] - macs[number]
     order = np.argsort(-sure, kind="stable")
     total = np.cumsum(gain[order])
     last = np.append(sure[order][1:] != sure[order][:-1], True)  # equals leave together
     total = np.where(last, total, -np.inf)
     end = int(total.argmax())
-    if total[end] <= judged.macs.head[number] * len(images):
+    if total[end] <= statistics.macs.head[number] * len(images):
         return None
     below = sure[order][end + 1] if end + 1 < len(order) else 0.0
     return float((sure[order][end] + below) / 2)
 
 
-def policy(judged: Judged, point: Point, measure: Measure) -> ExitPolicy:
+def policy(statistics: ExitStatistics, point: Point, measure: Measure) -> ExitPolicy:
     """A point as gates."""
-    rows = zip(judged.macs.names, point.thresholds, judged.temperatures, strict=False)
+    rows = zip(statistics.macs.names, point.thresholds, statistics.temperatures, strict=False)
     gates = tuple(
         Gate(exit=name, confidence=threshold, temperature=temperature)
         for name, threshold, temperature in rows
         if threshold is not None
     )
-    return ExitPolicy(measure=measure, gates=gates, temperature=judged.temperatures[-1])
+    return ExitPolicy(measure=measure, gates=gates, temperature=statistics.temperatures[-1])

@@ -16,7 +16,7 @@ from inceptionkit.model import Card
 from inceptionkit.model.folder import TENSORS, model_folder, read_card
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, classifiers
-from inceptionkit.training.defaults import NetChoice, refit, with_chosen_exits
+from inceptionkit.training.net_choice import NetChoice, refit, with_chosen_exits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

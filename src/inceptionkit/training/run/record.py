@@ -17,12 +17,11 @@ from inceptionkit.files import write_json
 from inceptionkit.machine import facts
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, from_json, to_json
-from inceptionkit.training.autotune import Trial, trial_from_json
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
+from inceptionkit.training.execution import Execution, Trial, trial_from_json
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import Execution
 
 FORMAT = 1
 FILE = "run.json"

@@ -20,6 +20,7 @@ from inceptionkit.progress import Listener, Progress
 from inceptionkit.training.autotune import autotune, candidates, fastest
 from inceptionkit.training.checkpoint import restore, save_state
 from inceptionkit.training.distributed import Processes
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
@@ -28,12 +29,7 @@ from inceptionkit.training.run.record import Record
 from inceptionkit.training.run.signals import catch_stop_signals, stopped
 from inceptionkit.training.run.tensorboard import EventWriter
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import (
-    Execution,
-    TrainConfig,
-    TrainState,
-    load_initial_weights,
-)
+from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights
 
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 PROGRESS_SECONDS = 0.2  # between reports of progress
@@ -185,19 +181,20 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
     """
     tracked = session.record.track and session.processes.first
     last_epoch = state.rows[-1]["step"] if state.rows else 0
-    report, saved = _progress_reporter(session, config, state), monotonic()
+    report, saved, group = _step_reporter(session, config, state), monotonic(), session.processes
     with (
         closing(EventWriter(session.folder, last_epoch)) if tracked else nullcontext() as events,
         catch_stop_signals() as request,
     ):
         for event in train(config, state):
             if isinstance(event, StepEnded):
-                _log_step(session, event)
                 report(event)
             else:
                 _end_epoch(session, config, state, events)
+            stop = request.stop_requested
             due = not isinstance(event, StepEnded) or monotonic() - saved > SAVE_SECONDS
-            stop, due = session.processes.any(request.stop_requested, due)
+            if group.count > 1:
+                stop, due = group.any(stop, due)
             if not (stop or due):
                 continue
             if isinstance(event, StepEnded) and not event.whole:
@@ -212,13 +209,6 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
             f"stopped after {len(state.rows)} epochs: val loss has not fallen for "
             f"{config.recipe.patience}; the best epoch's average is kept"
         )
-
-
-def _log_step(session: Session, event: StepEnded) -> None:
-    if event.logged and session.processes.first:
-        line = {"step": event.step, "loss": event.loss, "lr": event.lr}
-        norm = {"gradient_norm": event.norm} if isfinite(event.norm) else {}
-        folders.add_step(session.folder, line | norm)
 
 
 def _end_epoch(
@@ -249,14 +239,18 @@ def _save(session: Session, state: TrainState) -> None:
     state.hold = False
 
 
-def _progress_reporter(
+def _step_reporter(
     session: Session, config: TrainConfig, state: TrainState
 ) -> Callable[[StepEnded], None]:
-    """Reports progress to the listener, not too often."""
-    reported, start, first = 0.0, 0.0, 0
+    """Writes steps to log.jsonl, and reports progress to the listener, not too often."""
+    reported, start, first, writes = 0.0, 0.0, 0, session.processes.first
 
     def report(event: StepEnded) -> None:
         nonlocal reported, start, first
+        if event.logged and writes:
+            line = {"step": event.step, "loss": event.loss, "lr": event.lr}
+            norm = {"gradient_norm": event.norm} if isfinite(event.norm) else {}
+            folders.add_step(session.folder, line | norm)
         now = monotonic()
         if not first:
             start, first = now, event.step

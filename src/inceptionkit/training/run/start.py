@@ -19,13 +19,13 @@ from inceptionkit.progress import Listener
 from inceptionkit.spec import from_json, to_json
 from inceptionkit.training.budget import Epochs
 from inceptionkit.training.defaults import (
-    NetChoice,
     choose_net,
     choose_recipe,
     choose_scaled,
     train_counts,
 )
 from inceptionkit.training.distributed import Processes
+from inceptionkit.training.net_choice import NetChoice
 from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start

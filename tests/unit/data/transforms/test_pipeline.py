@@ -17,8 +17,7 @@ from inceptionkit.data.transforms.augmentation import (
     TrivialAugment,
 )
 from inceptionkit.data.transforms.pipeline import augment
-from inceptionkit.data.transforms.random_crop import draw_boxes, draw_resamplers
-from inceptionkit.data.transforms.resize import crop_resize
+from inceptionkit.data.transforms.random_crop import crop_resize, draw_boxes, draw_resamplers
 from inceptionkit.preprocess import Preprocessing
 
 NOTHING = Augmentation(crop=RandomCrop(area_low=1.0, aspect=1.0), flip="none")

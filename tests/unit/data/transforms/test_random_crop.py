@@ -9,8 +9,12 @@ from PIL import Image
 
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, PaddedCrop
-from inceptionkit.data.transforms.random_crop import crops_from_encoded, draw_boxes, draw_resamplers
-from inceptionkit.data.transforms.resize import crop_resize
+from inceptionkit.data.transforms.random_crop import (
+    crop_resize,
+    crops_from_encoded,
+    draw_boxes,
+    draw_resamplers,
+)
 from inceptionkit.preprocess import UnusableImage
 
 HOWS = [

@@ -12,14 +12,20 @@ from inceptionkit.errors import RecipeError
 from inceptionkit.evaluation.calibration import tempered
 from inceptionkit.evaluation.early_exit import ExitMacs, exit_index
 from inceptionkit.evaluation.exits import tuning as tune
-from inceptionkit.evaluation.exits.goals import Lose, MeanMacs, TopOne, choose, parse_goal
+from inceptionkit.evaluation.exits.goals import (
+    MaxMeanMacs,
+    MaxTop1Drop,
+    MinTop1,
+    choose,
+    parse_goal,
+)
 from inceptionkit.evaluation.exits.tuning import (
-    Judged,
-    bound,
+    ExitStatistics,
     frontier,
     improved,
+    macs_per_image,
+    oracle,
     outcome,
-    spent,
 )
 from inceptionkit.spec import Net
 from inceptionkit.text import percent, quantity
@@ -27,10 +33,10 @@ from inceptionkit.text import percent, quantity
 COSTS = ExitMacs(("first", "second"), np.array([100, 200, 400]), np.array([10, 20, 0]))
 
 
-def by_hand(right: list[list[int]], confidence: list[list[float]]) -> Judged:
+def by_hand(right: list[list[int]], confidence: list[list[float]]) -> ExitStatistics:
     """Two exits and main; what is expected is what was counted."""
     flags = np.array(right, bool)
-    return Judged(
+    return ExitStatistics(
         right=flags,
         expected=flags.astype(float),
         confidence=np.array(confidence),
@@ -45,7 +51,7 @@ EASY_TO_HARD = by_hand(
 )
 
 
-def drawn(seed: int, images: int = 60) -> Judged:
+def drawn(seed: int, images: int = 60) -> ExitStatistics:
     """Exits that are right the more often the surer they are, and the later they come."""
     random = np.random.default_rng(seed)
     confidence = random.random((2, images)).round(2)
@@ -60,18 +66,18 @@ def test_who_leaves_where_and_what_it_costs() -> None:
     point = outcome(EASY_TO_HARD, (0.8, 0.5))
 
     assert exit_index(EASY_TO_HARD.confidence, (0.8, 0.5)).tolist() == [0, 0, 1, 2]
-    assert spent(EASY_TO_HARD, (0.8, 0.5)).tolist() == [110, 230, 430]
+    assert macs_per_image(EASY_TO_HARD, (0.8, 0.5)).tolist() == [110, 230, 430]
     assert (point.top1, point.mean_macs) == (1.0, (110 + 110 + 230 + 430) / 4)
 
 
 def test_an_exit_without_threshold_costs_nothing() -> None:
     assert exit_index(EASY_TO_HARD.confidence, (None, 0.5)).tolist() == [1, 1, 1, 2]
-    assert spent(EASY_TO_HARD, (None, 0.5)).tolist() == [100, 220, 420]
+    assert macs_per_image(EASY_TO_HARD, (None, 0.5)).tolist() == [100, 220, 420]
     assert outcome(EASY_TO_HARD, (None, None)).mean_macs == 400
 
 
 def test_the_oracle_leaves_at_the_first_right_exit() -> None:
-    found = bound(EASY_TO_HARD)
+    found = oracle(EASY_TO_HARD)
 
     assert (found.top1, found.mean_macs) == (1.0, (110 + 110 + 220 + 400) / 4)
 
@@ -79,7 +85,7 @@ def test_the_oracle_leaves_at_the_first_right_exit() -> None:
 def test_nothing_that_is_hopeless_is_sent_on_by_the_oracle() -> None:
     hopeless = by_hand([[0, 1], [0, 1], [0, 1]], [[0.5, 0.5], [0.5, 0.5]])
 
-    assert bound(hopeless).mean_macs == 110
+    assert oracle(hopeless).mean_macs == 110
 
 
 @settings(max_examples=40, deadline=None)
@@ -116,12 +122,12 @@ def test_the_frontier_is_near_the_best_of_all_policies(seed: int) -> None:
 def test_the_frontier_rises(seed: int) -> None:
     judged = drawn(seed)
     points = frontier(judged)
-    oracle = bound(judged)
+    best = oracle(judged)
 
     assert [p.mean_macs for p in points] == sorted(p.mean_macs for p in points)
     assert [p.expected for p in points] == sorted({p.expected for p in points})
     assert points[0].mean_macs >= 100
-    assert max(p.top1 for p in points) <= oracle.top1 + 1e-9
+    assert max(p.top1 for p in points) <= best.top1 + 1e-9
 
 
 @settings(max_examples=25, deadline=None)
@@ -129,21 +135,21 @@ def test_the_frontier_rises(seed: int) -> None:
 def test_goals_are_met_as_cheaply_or_as_well_as_the_frontier_can(seed: int, share: float) -> None:
     judged = drawn(seed)
     points, main = frontier(judged), outcome(judged, (None, None))
-    lost = choose(points, Lose(share), main)
-    cheap = choose(points, MeanMacs(points[0].mean_macs + 50), main)
+    lost = choose(points, MaxTop1Drop(share), main)
+    cheap = choose(points, MaxMeanMacs(points[0].mean_macs + 50), main)
 
     assert lost.expected >= main.expected - share - 1e-9
     assert lost.mean_macs <= main.mean_macs + 1e-9
     assert cheap.mean_macs <= points[0].mean_macs + 50
-    assert choose(points, TopOne(lost.expected), main) == lost
+    assert choose(points, MinTop1(lost.expected), main) == lost
 
 
 def test_a_goal_out_of_reach_says_the_best_there_is() -> None:
     points, main = frontier(drawn(0)), outcome(drawn(0), (None, None))
     with pytest.raises(RecipeError) as accuracy:
-        choose(points, TopOne(1.0), main)
+        choose(points, MinTop1(1.0), main)
     with pytest.raises(RecipeError) as work:
-        choose(points, MeanMacs(5), main)
+        choose(points, MaxMeanMacs(5), main)
 
     assert str(accuracy.value) == (
         f"no policy can be expected to get 100 % right; the best gets "
@@ -170,8 +176,8 @@ def test_costs_are_those_of_the_cost_table(tiny: Net) -> None:
         for name in ("first", "second", "main")
     }
     labels = random.integers(0, 10, 60)
-    judged = tune.judge(found, labels, priced, "probability")
-    both = spent(judged, (0.5, 0.5)).tolist()
+    judged = tune.collect(found, labels, priced, "probability")
+    both = macs_per_image(judged, (0.5, 0.5)).tolist()
 
     assert (judged.macs.reach + judged.macs.head).tolist() == [
         *(row.macs_to_here for row in priced.exits), priced.answer.macs,
@@ -185,7 +191,7 @@ def test_expected_is_half_counted_and_half_promised(tiny: Net) -> None:
     one = random.dirichlet(np.ones(10), 60).astype(np.float32)
     labels = random.integers(0, 10, 60)
     found = {"first": one, "second": one, "main": one}
-    judged = tune.judge(found, labels, cost(tiny), "margin", (1.0, 2.0, 3.0))
+    judged = tune.collect(found, labels, cost(tiny), "margin", (1.0, 2.0, 3.0))
 
     for number, temperature in enumerate((1.0, 2.0, 3.0)):
         promised = tempered(one, temperature).max(1)
@@ -196,7 +202,7 @@ def test_expected_is_half_counted_and_half_promised(tiny: Net) -> None:
 def test_few_images_fit_no_temperature(tiny: Net) -> None:
     one = np.random.default_rng(1).dirichlet(np.ones(10), 20).astype(np.float32)
     found = {"first": one, "second": one, "main": one}
-    judged = tune.judge(found, np.zeros(20, np.int64), cost(tiny), "entropy")
+    judged = tune.collect(found, np.zeros(20, np.int64), cost(tiny), "entropy")
 
     assert judged.temperatures == (1.0, 1.0, 1.0)
     assert (judged.expected == judged.right).all()
