@@ -176,10 +176,10 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 
 def draw(folders: Sequence[Path], place: Path) -> None:
     """Draw the curves of some runs, and those of the exits of the first that has some."""
-    from inceptionkit.api import compare
     from inceptionkit.report import charts as figures
+    from inceptionkit.report.finished_run import read_run
 
-    runs = [replace(compare.row(compare.read(folder)), name=folder.name) for folder in folders]
+    runs = [replace(read_run(folder), folder=Path(folder.name)) for folder in folders]
     drawn = {
         "convergence-top1": figures.runs_top1(runs),
         "convergence-loss": figures.runs_loss(runs),

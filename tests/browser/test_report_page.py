@@ -7,20 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import MARKS, dom
+from made_up import MadeUpImages, exit_result, made_up_run, made_up_scan, picture
 
+from inceptionkit.data import Unusable
+from inceptionkit.data.quality.findings import Finding
+from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.evaluation.calibration import Bin
-from inceptionkit.report import check_page
-from inceptionkit.report.content import (
-    Cell,
-    ClassRow,
-    Command,
-    CurvePoint,
-    DataRow,
-    ExitRow,
-    Picture,
-    RunContent,
-)
-from inceptionkit.report.html import render
+from inceptionkit.report import check_page, run_page
+from inceptionkit.report.pictures import Album, embedded
 
 MEASURE = """
 <iframe src="page.html" style="width:390px;height:2000px;border:0"></iframe>
@@ -63,38 +57,23 @@ pytestmark = MARKS
 
 
 @pytest.fixture
-def run() -> RunContent:
+def page() -> str:
     """A small run with names that tempt the layout."""
     names = ("z" * 80, "a", "<b>bold</b>")
-    pixels = np.zeros((8, 8, 3), np.uint8)
-    shown = Picture(pixels=pixels, name="x" * 200, truth=names[0], guess="a", probability=1.0)
-    return RunContent(
-        title="t" * 120,
-        subtitle="A run.",
-        made_at="2026-01-31 14:05 UTC",
-        scored_set="test",
-        top1=0.9,
-        top5=None,
-        params=1,
-        macs=1,
-        training_seconds=1.0,
-        images_per_second=1.0,
-        peak_bytes=1,
-        images={"test": 30},
+    shown = replace(picture(8, 0, names[0], "a"), name="x" * 200, probability=1.0)
+    bright = replace(shown, evidence=embedded(np.zeros((192, 192, 3), np.uint8)).address)
+    run = made_up_run(
+        3,
+        data={"address": "t" * 300},
         classes=names,
-        scores=tuple(
-            ClassRow(name=name, images=10, precision=0.5, recall=0.5, f1=0.5) for name in names
-        ),
         confusion=np.array([[8, 1, 1], [0, 10, 0], [0, 1, 9]]),
-        confidences=(Bin(low=0.0, high=1.0, images=30, confidence=0.7, top1=0.9),),
-        curve=(CurvePoint(macs=1, top1=0.8), CurvePoint(macs=2, top1=0.9)),
-        exits=(ExitRow(name="main", after="b", macs=2, share_of_macs=1.0, top1=0.9),),
-        cells=(Cell(truth=0, guess=1, pictures=(shown, shown)),),
-        diagram='<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
-        data=(DataRow(name=names[0], images={"train": 4, "test": 2}),),
-        mistakes=(shown, replace(shown, evidence=np.zeros((192, 192, 3), np.uint8))),
-        commands=(Command(purpose="Repeat", line="inceptionkit train " + "x" * 300),),
+        bins=(Bin(low=0.0, high=1.0, images=30, confidence=0.7, top1=0.9),),
+        curve=((1.0, 0.8), (2.0, 0.9)),
+        exits=(exit_result("main", macs=2, share_of_macs=1.0, top1=0.9),),
+        epochs=(),
     )
+    album = Album(cells={(0, 1): (shown, shown)}, mistakes=(shown, bright))
+    return run_page.render(run, album, {names[0]: {"train": 4, "test": 2}})
 
 
 def on_a_phone(page: str, measure: str, folder: Path) -> str:
@@ -107,42 +86,33 @@ def on_a_phone(page: str, measure: str, folder: Path) -> str:
     return title[1]
 
 
-def test_the_page_fits_a_phone_and_its_script_works(run: RunContent, tmp_path: Path) -> None:
-    title = on_a_phone(render(run), MEASURE, tmp_path)
+def test_the_page_fits_a_phone_and_its_script_works(page: str, tmp_path: Path) -> None:
+    title = on_a_phone(page, MEASURE, tmp_path)
 
     assert title == (
-        f"wide=390 copy=1 unseen=0 hidden=0 first={'z' * 80} sorted=&lt;b&gt;bold&lt;/b&gt; "
+        f"wide=390 copy=6 unseen=0 hidden=0 first={'z' * 80} sorted=&lt;b&gt;bold&lt;/b&gt; "
         "opened=true closed=0"
     )
 
 
 def test_the_page_of_a_check_fits_a_phone_and_shows_its_pictures(tmp_path: Path) -> None:
-    picture = check_page.Picture(
-        pixels=np.zeros((90, 300, 3), np.uint8), name="x" * 200, lines=("y" * 90,)
+    images = MadeUpImages(
+        names=("x" * 200,) * 19,
+        labels=(0,) * 9 + (1,) * 10,
+        sets=(0,) * 17 + (1, 2),
+        classes=("z" * 80, "a"),
+        address="t" * 120,
+        size=(90, 300),
+        skipped=(Unusable("x" * 200, "truncated"),),
     )
-    found = check_page.FindingRow(
-        severity="error", says="s" * 300, advice="a" * 300, anchor="copies"
+    copies = Group(members=tuple(range(9)), exact=True, mirrored=False)
+    findings = tuple(
+        Finding(severity="error", kind=kind, says="s" * 300, advice="a" * 300, images=members)
+        for kind, members in (("copies", copies.members), ("dark", (1, 2, 3, 4, 5)))
     )
-    section = check_page.Section(
-        anchor="copies",
-        title="Copies",
-        lead="The same.",
-        clusters=(check_page.Cluster(says="same", pictures=(picture,) * 3),),
-        pictures=(picture,) * 5,
+    html = check_page.render(
+        made_up_scan(images), (copies,), findings, (), made_at="2026-01-31 14:05 UTC"
     )
-    content = check_page.CheckContent(
-        title="t" * 120,
-        subtitle="Images.",
-        made_at="2026-01-31 14:05 UTC",
-        verdict="1 error, 2 warnings, 3 notes",
-        facts={"images": "1,234,567"},
-        findings=(found,),
-        sets=("train", "val", "test"),
-        classes=(("z" * 80, (9, 1, 1)), ("a", (9, 9, 9))),
-        sections=(section,),
-        tables={"format": {"PNG": 3}},
-        unusable=(("x" * 200, "truncated"),),
-    )
-    title = on_a_phone(check_page.render(content), MEASURE_CHECK, tmp_path)
+    title = on_a_phone(html, MEASURE_CHECK, tmp_path)
 
     assert title == "wide=390 unseen=0 first=a"

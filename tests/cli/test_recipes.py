@@ -18,12 +18,12 @@ from inceptionkit.data.transforms.augmentation import Mixing
 from inceptionkit.derive import tensors
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.report.run_page import network, repeat
 from inceptionkit.spec import Net, with_exits
 from inceptionkit.training.recipe import LABELS, Polyak
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.run.record import SAME, read_record
+from inceptionkit.training.run.repeat import network, repeat
 from inceptionkit.training.run.start import choose_preprocessing
 
 QUICK = ("train", "digits", "--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")

@@ -75,7 +75,7 @@ class CheckResult(Result):
 
         return {
             **summary(self.scan, self.groups, self.findings),
-            "doubts": [one.as_json(self.scan.dataset) for one in self.doubts],
+            "doubts": [one.to_json(self.scan.dataset) for one in self.doubts],
             "remembered": self.scan.remembered,
             "page": str(self.page),
             "seconds": self.seconds,
@@ -114,7 +114,7 @@ def check(request: CheckRequest) -> CheckResult:
     from inceptionkit.data.quality.findings import find
     from inceptionkit.data.quality.scan import scan
     from inceptionkit.machine import cores
-    from inceptionkit.report.check_content import page_place, write_page
+    from inceptionkit.report.check_page import page_place, write_page
 
     began, listener = monotonic(), request.listener or Silence()
     dataset = open_dataset(request.data)

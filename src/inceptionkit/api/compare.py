@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result, table
+from inceptionkit.text import duration, percent, quantity
 
 if TYPE_CHECKING:
-    from inceptionkit.report.comparison import Comparison
+    from inceptionkit.report.compare_page import Comparison
 
 
 @dataclass(frozen=True)
@@ -31,28 +32,44 @@ class CompareResult(Result):
 
     Attributes:
         page: the page that shows them.
-        content: what is on it.
+        comparison: the runs, and what differs between them.
     """
 
     page: Path
-    content: Comparison
+    comparison: Comparison
 
     def to_json(self) -> dict[str, Any]:
         """What `compare --json` prints."""
         return {
             "page": str(self.page),
             "runs": [
-                {"run": r.name, "top1": r.top1, "params": r.params, "macs": r.macs}
-                | {"seconds": r.seconds}
-                for r in self.content.runs
+                {
+                    "run": str(run.folder),
+                    "top1": run.result["top1"],
+                    "params": run.cost.answer.params,
+                    "macs": run.cost.answer.macs,
+                    "seconds": run.result["seconds"],
+                }
+                for run in self.comparison.runs
             ],
-            "differences": {row.name: list(row.values) for row in self.content.differences},
-            "against_first": [asdict(row) for row in self.content.against_first],
+            "differences": {name: list(row) for name, row in self.comparison.differences.items()},
+            "against_first": [
+                {"run": name, **asdict(row)} for name, row in self.comparison.against_first.items()
+            ],
         }
 
     def _repr_html_(self) -> str:
-        rows = self.to_json()["runs"]
-        return table([*rows[0]], [row.values() for row in rows])
+        rows = [
+            (
+                run.folder,
+                percent(run.result["top1"]),
+                quantity(run.cost.answer.params),
+                quantity(run.cost.answer.macs, "MAC"),
+                duration(run.result["seconds"]),
+            )
+            for run in self.comparison.runs
+        ]
+        return table(("run", "top-1", "params", "work per image", "training"), rows)
 
 
 @verb(CompareRequest)
@@ -64,9 +81,8 @@ def compare(request: CompareRequest) -> CompareResult:
             written.
     """
     from inceptionkit.files import write_whole
-    from inceptionkit.report.compare_page import render
-    from inceptionkit.report.compare_runs import comparison
+    from inceptionkit.report.compare_page import compare_runs, render
 
-    content, page = comparison([Path(run) for run in request.runs]), Path(request.out)
-    write_whole(page, render(content))
-    return CompareResult(page, content)
+    comparison, page = compare_runs([Path(run) for run in request.runs]), Path(request.out)
+    write_whole(page, render(comparison))
+    return CompareResult(page, comparison)

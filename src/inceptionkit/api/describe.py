@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import INPUT_SIZE, POOLED_EXITS
-from inceptionkit.catalog import CATALOG, architecture, sentences
-from inceptionkit.catalog.files import find
-from inceptionkit.derive.describe import (
-    Description,
-    description,
-    paper_to_json,
-    paths_to_json,
-    rules_to_json,
-    totals,
-)
-from inceptionkit.derive.diagram import draw
 from inceptionkit.errors import OptionError
 from inceptionkit.files import write_whole
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result, table
-from inceptionkit.spec import Net
+
+if TYPE_CHECKING:
+    from inceptionkit.derive.describe import Description
+    from inceptionkit.spec import Net
 
 
 @dataclass(frozen=True)
@@ -53,6 +45,9 @@ class ArchitecturesResult(Result):
 @verb(ArchitecturesRequest)
 def architectures(_: ArchitecturesRequest) -> ArchitecturesResult:
     """List the architectures with their sizes and costs."""
+    from inceptionkit.catalog import architecture, sentences
+    from inceptionkit.derive.describe import totals
+
     return ArchitecturesResult(
         [
             totals(architecture(name)) | {"name": name, "says": says}
@@ -107,6 +102,8 @@ class DescribeResult(Result):
         return told | {key: value for key, value in more.items() if value is not None}
 
     def _repr_html_(self) -> str:
+        from inceptionkit.derive.diagram import draw
+
         return draw(self.description.cost.net)
 
 
@@ -119,6 +116,10 @@ def describe(request: DescribeRequest) -> DescribeResult:
         SpecError: the file is no architecture, or the network does not fit the input.
         RunError: the diagram cannot be written.
     """
+    from inceptionkit.catalog.files import find
+    from inceptionkit.derive.describe import description, paths_to_json, rules_to_json
+    from inceptionkit.derive.diagram import draw
+
     if request.paths and request.draw is None:
         msg = "--paths only applies with --draw FILE.svg"
         raise OptionError(msg)
@@ -139,5 +140,8 @@ def describe(request: DescribeRequest) -> DescribeResult:
 
 
 def _beside_paper(net: Net) -> dict[str, Any]:
+    from inceptionkit.catalog import CATALOG, architecture
+    from inceptionkit.derive.describe import paper_to_json
+
     stem, _, dialect = net.name.partition(":")
     return paper_to_json(net, architecture(stem), CATALOG[stem].dialects.get(dialect))

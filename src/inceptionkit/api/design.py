@@ -12,11 +12,11 @@ from inceptionkit.errors import SpecError
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result
-from inceptionkit.spec import Net
 
 if TYPE_CHECKING:
     from inceptionkit.derive.design.search import Design
     from inceptionkit.derive.design.timed import Clock
+    from inceptionkit.spec import Net
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def design(request: DesignRequest) -> DesignResult:
     from inceptionkit.catalog.files import SUFFIX, family_member
     from inceptionkit.derive.design.timed import scaled
     from inceptionkit.files import write_json
-    from inceptionkit.spec import classes_of, to_json
+    from inceptionkit.spec import Net, classes_of, to_json
 
     out = None if request.out is None else Path(request.out)
     if out is not None and out.suffix != SUFFIX:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from inceptionkit.arguments import LISTENER, MODEL
 from inceptionkit.errors import OptionError
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result, table
+
+if TYPE_CHECKING:
+    from inceptionkit.deployment.export import WrittenExport
+    from inceptionkit.deployment.variants import Variants
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class ExportRequest:
             msg = "--variants cannot be combined with --fastest"
             raise OptionError(msg)
         if (self.variants or self.fastest) and (self.to, self.precision) != ("openvino", "fp32"):
-            msg = "--variants and --fastest try all precisions with openvino; leave --to and "
-            raise OptionError(msg + "--precision out")
+            msg = "--variants and --fastest use openvino; leave --to and --precision out"
+            raise OptionError(msg)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -72,21 +75,32 @@ class ExportResult(Result):
     """An exported model.
 
     Attributes:
-        folder: of the model, or of its variants.
         model: the folder that `predict` takes.
-        details: the graph, its agreement and its bytes, or a row for each precision.
+        written: its files, and their agreement with the trained model; None of all variants.
+        variants: every precision; None unless they were measured.
+        why: reason for which the fastest was chosen; None unless it was asked for.
     """
 
-    folder: Path
     model: Path
-    details: Mapping[str, Any]
+    written: WrittenExport | None = None
+    variants: Variants | None = None
+    why: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the model, or of its variants."""
+        return self.model.parent if self.written is None else self.model
 
     def to_json(self) -> dict[str, Any]:
         """What `export --json` prints."""
-        return dict(self.details)
+        parts: dict[str, Any] = {} if self.why is None else {"why": self.why}
+        if self.variants is not None:
+            parts |= self.variants.to_json(None if self.written else self.folder)
+        return parts if self.written is None else parts | self.written.to_json()
 
     def _repr_html_(self) -> str:
-        rows = self.details.get("rows", [self.details])
+        told = self.to_json()
+        rows = told.get("rows", [told])
         return table([*rows[0]], [row.values() for row in rows])
 
 
@@ -97,23 +111,17 @@ def export(request: ExportRequest) -> ExportResult:
     Raises:
         WeightsError: there is no model, or it is damaged.
         UnknownNameError: no released weights have that id.
-        DeploymentError: an engine is missing, or the export disagrees with the trained model; then
-            nothing is written.
+        DeploymentError: an engine is missing, or the export disagrees with the trained model.
         DataError: no image to compare on, or none to quantize with.
         RunError: something else than an exported model stands at `out`, or it cannot be written.
     """
     from inceptionkit.convert.registry import beside, read_weights
+    from inceptionkit.deployment import export as graphs
     from inceptionkit.deployment import variants
-    from inceptionkit.deployment.export import (
-        check_export,
-        make_export,
-        parse_export_options,
-        write_export,
-    )
     from inceptionkit.deployment.files import free_place
     from inceptionkit.deployment.parity import parity_images
 
-    options = parse_export_options(
+    options = graphs.parse_export_options(
         request.to,
         request.precision,
         exits=request.exits,
@@ -125,16 +133,18 @@ def export(request: ExportRequest) -> ExportResult:
     place = Path(request.out or beside(model, "variants" if request.variants else request.to))
     if request.variants:
         variants.free_places(place)
-        found = variants.make_variants(model, data, options, images, listener)
-        details = variants.write_variants(found, place)
-        return ExportResult(folder=place, model=place / "fp32", details=details)
+        every = variants.make_variants(model, data, options, images, listener)
+        variants.write_variants(every, place)
+        return ExportResult(model=place / "fp32", variants=every)
     free_place(place)
     if request.fastest:
-        found = variants.make_variants(model, data, options, images, listener)
-        details = variants.write_fastest(found, options.max_drop, place)
-    else:
-        card, tensors = read_weights(model)
-        compared = parity_images(card, images)
-        made = make_export(card, tensors, options, data, listener)
-        details = write_export(check_export(made, tensors, compared, listener), place)
-    return ExportResult(folder=place, model=place, details=details)
+        every = variants.make_variants(model, data, options, images, listener)
+        best = every.fastest(options.max_drop)
+        why = variants.reason_for(every, best, options.max_drop)
+        written = graphs.write_export(best.export, place)
+        return ExportResult(model=place, written=written, variants=every, why=why)
+    card, tensors = read_weights(model)
+    compared = parity_images(card, images)
+    made = graphs.make_export(card, tensors, options, data, listener)
+    checked = graphs.check_export(made, tensors, compared, listener)
+    return ExportResult(model=place, written=graphs.write_export(checked, place))

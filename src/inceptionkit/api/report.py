@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,10 @@ class ReportResult(Result):
         """What `report --json` prints."""
         return {"page": str(self.page)}
 
+    def _repr_html_(self) -> str:
+        page = escape(self.page.read_text(encoding="utf-8"))
+        return f'<iframe srcdoc="{page}" width="100%" height="800"></iframe>'
+
 
 @verb(ReportRequest)
 def report(request: ReportRequest) -> ReportResult:
@@ -43,4 +48,4 @@ def report(request: ReportRequest) -> ReportResult:
     """
     from inceptionkit.report.run_page import report as write
 
-    return ReportResult(write(request.run))
+    return ReportResult(write(Path(request.run)))

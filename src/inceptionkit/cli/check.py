@@ -22,7 +22,7 @@ BAR = 24  # columns of the longest bar
 
 def print_checked(checked: CheckResult) -> None:
     """Print the findings, the classes, and what was written."""
-    from inceptionkit.report.check_content import verdict
+    from inceptionkit.data.quality.findings import verdict
 
     result, out = checked.to_json(), console()
     print_findings(checked.findings)

@@ -6,7 +6,6 @@ import typer
 
 from inceptionkit.api.convert import ConvertResult, convert
 from inceptionkit.cli.command import Command
-from inceptionkit.derive import cost
 from inceptionkit.text import quantity
 
 WHENCE = {
@@ -45,6 +44,8 @@ def print_converted(result: ConvertResult) -> None:
 def print_network(result: ConvertResult, where: str) -> None:
     """Print the architecture and its size."""
     net = result.card.architecture
+    from inceptionkit.derive import cost
+
     priced = cost(net)
     exits = " ".join(e.name for e in net.exits)
     typer.echo(

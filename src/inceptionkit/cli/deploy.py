@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from operator import itemgetter
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from inceptionkit.api.bench import BenchResult, bench
 from inceptionkit.api.export import ExportResult, export
@@ -12,65 +11,72 @@ from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import console, print_table, print_text
 from inceptionkit.text import percent, points, significant, size
 
-RowJson: TypeAlias = Mapping[str, Any]
+if TYPE_CHECKING:
+    from inceptionkit.deployment.backends import LeftOut
+    from inceptionkit.deployment.benchmark import BenchmarkRow
+    from inceptionkit.deployment.variants import Variants
 
 MIB = 2**20
 
 
-def print_bench(found: BenchResult) -> None:
+def print_bench(result: BenchResult) -> None:
     """Print every way to run it, the gains, and what could not be measured."""
-    told = found.to_json()
-    threads = "1 thread" if found.threads == 1 else f"{found.threads} threads"
-    print_text(f"{found.model} with {threads} of {found.processor}")
-    print_speeds(told["rows"])
-    print_text(legend(told, against=found.against))
-    for sentence in (*gains(told["rows"]), *left_out(told["left_out"])):
+    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
+    print_text(f"{result.model} with {threads} of {result.processor}")
+    print_speeds(result.rows)
+    print_text(legend(result, result.rows, against=result.against))
+    for sentence in (*gains(result.rows), *left_out(result.left_out)):
         print_text(sentence)
 
 
 def print_export(result: ExportResult) -> None:
     """Print what was measured, where the model is, and what to type next."""
-    details, page = result.details, console()
-    if "rows" in details:
-        print_variants(details)
-    if "why" in details:
-        page.print(details["why"], markup=False)
-    said = f" ({size(details['bytes'])})" if "bytes" in details else ""
-    page.print(f"model   {result.folder}{said}", markup=False)
+    page = console()
+    if result.variants is not None:
+        print_variants(result.variants)
+    if result.why is not None:
+        page.print(result.why, markup=False)
+    of_bytes = "" if result.written is None else f" ({size(result.written.bytes)})"
+    page.print(f"model   {result.folder}{of_bytes}", markup=False)
     page.print(f"next    inceptionkit predict {result.model} IMAGE...", markup=False)
 
 
-def print_variants(told: RowJson) -> None:
+def print_variants(variants: Variants) -> None:
     """Print every precision, what it changes, and what could not be made."""
-    print_speeds(told["rows"])
-    print_text(legend(told, against="the trained model"))
-    for row in told["rows"]:
-        change = row["change"]["difference"]
+    rows = [variant.row for variant in variants.variants]
+    print_speeds(rows)
+    print_text(legend(variants, rows, against="the trained model"))
+    for variant in variants.variants:
+        change = variant.change.difference
         print_text(
-            f"{row['precision']} changes top-1 by {points(change['mean'])} points "
-            f"({points(change['low'])} to {points(change['high'])}) on "
-            f"{row['change']['images']:,} images: {told['chosen_on']}"
+            f"{variant.row.precision} changes top-1 by {points(change.mean)} points "
+            f"({points(change.low)} to {points(change.high)}) on "
+            f"{variant.change.images:,} images: {variants.chosen_on}"
         )
-    for sentence in left_out(told["left_out"]):
+    for sentence in left_out(variants.left_out):
         print_text(sentence)
 
 
-def print_speeds(rows: Sequence[RowJson]) -> None:
+def print_speeds(rows: Sequence[BenchmarkRow]) -> None:
     """Print a table of speeds; a column that no row fills is not there."""
-    shares = {"top-1": "top1", "agrees": "agreement"}
-    shown = {head: key for head, key in shares.items() if any(r[key] is not None for r in rows)}
+    scored, compared = is_scored(rows), is_compared(rows)
     print_table(
-        ("engine", "precision", "ms", "p95", "images/s", "at", "MiB", *shown),
+        (
+            *("engine", "precision", "ms", "p95", "images/s", "at", "MiB"),
+            *(("top-1",) if scored else ()),
+            *(("agrees",) if compared else ()),
+        ),
         [
             (
-                row["engine"].replace("inceptionkit+", "ours, "),
-                row["precision"],
-                significant(row["median_ms"]),
-                significant(row["p95_ms"]),
-                significant(row["images_per_second"]),
-                str(row["batch"]),
-                significant(row["bytes"] / MIB),
-                *(share_said(row[key]) for key in shown.values()),
+                row.engine.replace("inceptionkit+", "ours, "),
+                row.precision,
+                significant(row.median_ms),
+                significant(row.p95_ms),
+                significant(row.images_per_second),
+                str(row.batch),
+                significant(row.bytes / MIB),
+                *((short_percent(row.top1),) if scored else ()),
+                *((short_percent(row.agreement),) if compared else ()),
             )
             for row in rows
         ],
@@ -78,55 +84,63 @@ def print_speeds(rows: Sequence[RowJson]) -> None:
     )
 
 
-def share_said(share: float | None) -> str:
+def is_scored(rows: Sequence[BenchmarkRow]) -> bool:
+    """Whether a row has a top-1."""
+    return any(row.top1 is not None for row in rows)
+
+
+def is_compared(rows: Sequence[BenchmarkRow]) -> bool:
+    """Whether a row has an agreement."""
+    return any(row.agreement is not None for row in rows)
+
+
+def short_percent(share: float | None) -> str:
     """A share as narrow as it can be: all is "100 %"."""
     return "100 %" if share == 1 else percent(share)
 
 
-def legend(told: RowJson, *, against: str) -> str:
+def legend(result: BenchResult | Variants, rows: Sequence[BenchmarkRow], *, against: str) -> str:
     """What the columns mean, and what was shown."""
-    scored = any(row["top1"] is not None for row in told["rows"])
-    compared = any(row["agreement"] is not None for row in told["rows"])
     what = [
         "ms and p95: median and 95th percentile of single images, without decoding and resize",
         "images/s: at that batch, which does best",
     ]
-    if compared:
+    if is_compared(rows):
         what.append(f"agrees: names the image as {against} does")
-    on = f" ({told['images']:,} images: {told['which']})" if scored or compared else ""
-    return "; ".join(what) + on
+    shown = is_scored(rows) or is_compared(rows)
+    return "; ".join(what) + (f" ({result.images:,} images: {result.which})" if shown else "")
 
 
-def gains(rows: Sequence[RowJson]) -> Iterator[str]:
+def gains(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
     """How much faster the fastest of ours is than others, and stopping early than not."""
-    ours = [row for row in rows if row["ours"] and not row["to_the_end"]]
-    others = [row for row in rows if not row["ours"]]
+    ours = [row for row in rows if row.ours and not row.to_the_end]
+    others = [row for row in rows if not row.ours]
     if ours and others:
-        first, second = (min(some, key=lambda row: row["median_ms"]) for some in (ours, others))
+        first, second = (min(some, key=lambda row: row.median_ms) for some in (ours, others))
         yield (
-            f"the fastest of ours, {named(first)}, takes {significant(first['median_ms'])} ms, of "
-            f"the others, {named(second)}, {significant(second['median_ms'])} ms: "
-            f"{second['median_ms'] / first['median_ms']:.2f} times as long"
+            f"the fastest of ours, {named(first)}, takes {significant(first.median_ms)} ms, of "
+            f"the others, {named(second)}, {significant(second.median_ms)} ms: "
+            f"{second.median_ms / first.median_ms:.2f} times as long"
         )
-    for row in filter(itemgetter("to_the_end"), rows):
-        key = (row["to_the_end"], row["precision"])
-        whole = next(one for one in rows if (one["engine"], one["precision"]) == key)
+    for row in (row for row in rows if row.to_the_end):
+        key = (row.to_the_end, row.precision)
+        whole = next(one for one in rows if (one.engine, one.precision) == key)
         yield (
-            f"stopping at exits as the stored policy says takes {significant(row['mean_ms'])} ms "
-            f"in the mean, running to the end {significant(whole['mean_ms'])} ms: "
-            f"{whole['mean_ms'] / row['mean_ms']:.2f} times as long"
+            f"stopping at exits as the stored policy says takes {significant(row.mean_ms)} ms "
+            f"in the mean, running to the end {significant(whole.mean_ms)} ms: "
+            f"{whole.mean_ms / row.mean_ms:.2f} times as long"
         )
 
 
-def left_out(rows: Sequence[RowJson]) -> Iterator[str]:
+def left_out(rows: Sequence[LeftOut]) -> Iterator[str]:
     """What is not in the table, and why."""
     for row in rows:
-        yield f"left out: {named(row)}: {row['reason']}"
+        yield f"left out: {named(row)}: {row.reason}"
 
 
-def named(row: RowJson) -> str:
+def named(row: BenchmarkRow | LeftOut) -> str:
     """Engine and precision."""
-    return f"{row['engine']} in {row['precision']}"
+    return f"{row.engine} in {row.precision}"
 
 
 BENCH = Command(

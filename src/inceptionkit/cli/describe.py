@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from inceptionkit.api import describe as api
 from inceptionkit.cli import readings
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_table, print_text
-from inceptionkit.derive import NetCost
-from inceptionkit.derive.describe import Description
-from inceptionkit.spec import Net
 from inceptionkit.text import percent, quantity, size
+
+if TYPE_CHECKING:
+    from inceptionkit.derive import NetCost
+    from inceptionkit.derive.describe import Description
+    from inceptionkit.spec import Net
 
 
 def print_architectures(result: api.ArchitecturesResult) -> None:

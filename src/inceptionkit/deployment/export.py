@@ -143,7 +143,7 @@ def make_export(
         card: what its folder says of it.
         tensors: its weights.
         options: what to export.
-        data: the labelled images that it was trained on, or images alone; for int8 only.
+        data: the labeled images that it was trained on, or images alone; for int8 only.
         listener: is told what int8 costs, and what this processor lacks.
 
     Raises:
@@ -208,8 +208,22 @@ def _in_words(agreement: Agreement, images: ParityImages) -> str:
     )
 
 
-def write_export(export: Export, out: Path) -> dict[str, Any]:
-    """Write an exported model with what its server reads; what `export --json` prints.
+@dataclass(frozen=True, slots=True)
+class WrittenExport:
+    """An exported model in a folder, and the bytes of its files."""
+
+    folder: Path
+    exported: ExportInfo
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """What `export --json` prints."""
+        told: dict[str, Any] = records.to_json(self.exported)
+        return {"folder": str(self.folder), **told, "bytes": self.bytes}
+
+
+def write_export(export: Export, out: Path) -> WrittenExport:
+    """Write an exported model with what its server reads.
 
     Raises:
         RunError: something else than an exported model stands at `out`, or it cannot be written.
@@ -220,8 +234,7 @@ def write_export(export: Export, out: Path) -> dict[str, Any]:
         own = server_files(exported.server, place.name, final.card, exported.precision)
         files = {**files, **own}
     write_files(place, final.card, files)
-    size = sum(map(len, files.values()))
-    return {"folder": str(out), **records.to_json(exported), "bytes": size}
+    return WrittenExport(out, exported, sum(map(len, files.values())))
 
 
 def main_alone(card: Card, tensors: Tensors) -> InceptionNet:

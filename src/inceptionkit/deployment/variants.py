@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from inceptionkit import records
 from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.backends import (
     LeftOut,
@@ -77,15 +78,14 @@ class Variants:
         good = [one for one in self.variants if one.row.precision == "fp32" or one.lost <= max_drop]
         return min(good, key=lambda one: one.row.median_ms)
 
-    def to_json(self) -> dict[str, Any]:
-        """What `export --variants --json` prints."""
-        return {
-            "rows": [asdict(one.row) | {"change": asdict(one.change)} for one in self.variants],
-            "left_out": [asdict(one) for one in self.left_out],
-            "images": self.images,
-            "which": self.which,
-            "chosen_on": self.chosen_on,
-        }
+    def to_json(self, out: Path | None = None) -> dict[str, Any]:
+        """The keys that `export --variants --json` promises; `out` holds all folders."""
+        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "variants"}
+        rows = [{**asdict(one.row), "change": asdict(one.change)} for one in self.variants]
+        if out is not None:
+            rows = [{**row, "folder": str(out / row["precision"])} for row in rows]
+            told["folder"] = str(out)
+        return {"rows": rows, **cast(dict[str, Any], records.to_json(told))}
 
 
 def make_variants(
@@ -99,7 +99,7 @@ def make_variants(
 
     Args:
         model: folder of a model or of a run, a weights file, or the id of released weights.
-        data: the labelled images that it was trained on. The validation set judges and the test set
+        data: the labeled images that it was trained on. The validation set judges and the test set
             scores; where there is one set alone, one half judges and the other scores.
         options: whether it is cut at its exits or resizes, and what int8 may lose; the precision is
             all of them. No resize is timed or scored.
@@ -188,20 +188,7 @@ def free_places(out: Path) -> None:
         free_place(out / precision)
 
 
-def write_variants(variants: Variants, out: Path) -> dict[str, Any]:
-    """Write every variant as a folder in `out`; what `export --variants --json` prints."""
-    folders = [
-        write_export(one.export, out / one.row.precision)["folder"] for one in variants.variants
-    ]
-    table = variants.to_json()
-    table["rows"] = [
-        row | {"folder": folder} for row, folder in zip(table["rows"], folders, strict=True)
-    ]
-    return table | {"folder": str(out)}
-
-
-def write_fastest(variants: Variants, max_drop: float, out: Path) -> dict[str, Any]:
-    """Write the fastest variant; what `export --fastest --json` prints."""
-    chosen = variants.fastest(max_drop)
-    reason = reason_for(variants, chosen, max_drop)
-    return variants.to_json() | write_export(chosen.export, out) | {"why": reason}
+def write_variants(variants: Variants, out: Path) -> None:
+    """Write every variant as a folder in `out`, named after its precision."""
+    for one in variants.variants:
+        write_export(one.export, out / one.row.precision)

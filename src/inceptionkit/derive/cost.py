@@ -20,6 +20,11 @@ class Cost:
     macs: int = 0  # multiply-accumulates of convolution and linear layers, batch 1
     cells: int = 0  # output scalars: what training keeps, in elements
 
+    @property
+    def output_bytes(self) -> int:
+        """What the outputs take for one image, in float32."""
+        return self.cells * BYTES_PER_CELL
+
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.params + other.params, self.macs + other.macs, self.cells + other.cells)
 
@@ -59,7 +64,7 @@ class BlockCost:
     @property
     def training_bytes(self) -> int:
         """What training keeps of this block for one image, in float32."""
-        return self.cost.cells * BYTES_PER_CELL
+        return self.cost.output_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class NetCost:
     @property
     def training_bytes(self) -> int:
         """What the outputs of all operators take for one image in training, in float32."""
-        return self.everything.cells * BYTES_PER_CELL
+        return self.everything.output_bytes
 
 
 def cost(net: Net) -> NetCost:

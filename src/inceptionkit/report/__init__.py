@@ -1,5 +1,1 @@
-"""The self-contained HTML page of a run.
-
-`content` says what a page shows, as plain data without torch; `page.render` turns it into one file.
-Only `page` and what it imports need jinja2 and Pillow, so import it where a report is made.
-"""
+"""The self-contained HTML pages of a run, of several runs and of a check of images."""

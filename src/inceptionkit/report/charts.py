@@ -1,13 +1,14 @@
-"""The curves of a run as SVG: loss, top-1 of each exit, learning rate."""
+"""Curves over epochs as SVG: loss, top-1 of each exit, learning rate."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from inceptionkit import svg
-from inceptionkit.report.comparison import RunRow
-from inceptionkit.report.content import EpochRow
+from inceptionkit.report.finished_run import Epoch, FinishedRun
 from inceptionkit.svg import INKS, Axes, escape, number
 from inceptionkit.text import (
     DASH,
@@ -22,8 +23,8 @@ from inceptionkit.text import (
 )
 
 MARKED = 24  # up to so many points a line shows each of them
+_EXIT = "val_top1_"  # how columns of log.csv begin that hold an exit's
 HINTS = 120  # at most so many places that say their numbers when pointed at
-Curves = Callable[[Sequence[EpochRow]], "Figure | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def exit_ink(name: str, exits: Sequence[str]) -> int:
     return 0 if name == "main" or name not in early else early.index(name) % (INKS - 1) + 1
 
 
-def loss_curves(epochs: Sequence[EpochRow]) -> Figure | None:
+def loss_curves(epochs: Sequence[Epoch]) -> Figure | None:
     """Training and validation loss over epochs; None where no loss was recorded."""
     return _chart(
         "loss",
@@ -84,13 +85,14 @@ def loss_curves(epochs: Sequence[EpochRow]) -> Figure | None:
     )
 
 
-def top1_curves(epochs: Sequence[EpochRow]) -> Figure | None:
+def top1_curves(epochs: Sequence[Epoch]) -> Figure | None:
     """Top-1 on val of each exit over epochs; None where there is no val."""
-    names = list(dict.fromkeys(name for row in epochs for name in row.exits_val_top1))
+    keys = dict.fromkeys(key for row in epochs for key in row if key.startswith(_EXIT))
+    names = [key.removeprefix(_EXIT) for key in keys]
     early = (
         Line(
             name=name,
-            points=tuple((row.epoch, row.exits_val_top1.get(name)) for row in epochs),
+            points=_points(epochs, f"{_EXIT}{name}"),
             ink=exit_ink(name, names),
             dashed=True,
         )
@@ -100,7 +102,7 @@ def top1_curves(epochs: Sequence[EpochRow]) -> Figure | None:
     return _chart("top1", "Top-1 on val", (*early, main), say=percent, tick=whole_percent, most=1.0)
 
 
-def rate_curve(epochs: Sequence[EpochRow]) -> Figure | None:
+def rate_curve(epochs: Sequence[Epoch]) -> Figure | None:
     """The learning rate over epochs."""
     points = _points(epochs, "lr")
     return _chart(
@@ -108,12 +110,12 @@ def rate_curve(epochs: Sequence[EpochRow]) -> Figure | None:
     )
 
 
-def runs_top1(runs: Sequence[RunRow]) -> Figure | None:
+def runs_top1(runs: Sequence[FinishedRun]) -> Figure | None:
     """Top-1 of main on val over epochs, a line for each run."""
     return _runs("runs-top1", "Top-1 on val", runs, "val_top1", percent, whole_percent)
 
 
-def runs_loss(runs: Sequence[RunRow]) -> Figure | None:
+def runs_loss(runs: Sequence[FinishedRun]) -> Figure | None:
     """Loss on val over epochs, a line for each run."""
     return _runs("runs-loss", "Loss on val", runs, "val_loss", loss)
 
@@ -121,20 +123,20 @@ def runs_loss(runs: Sequence[RunRow]) -> Figure | None:
 def _runs(
     name: str,
     title: str,
-    runs: Sequence[RunRow],
-    field: str,
+    runs: Sequence[FinishedRun],
+    key: str,
     say: Formatter,
     tick: Formatter | None = None,
 ) -> Figure | None:
     lines = tuple(
-        Line(name=run.name, points=_points(run.epochs, field), ink=k % INKS, dashed=k >= INKS)
+        Line(name=str(run.folder), points=_points(run.epochs, key), ink=k % INKS, dashed=k >= INKS)
         for k, run in enumerate(runs)
     )
     return _chart(name, title, lines, say, tick, 1.0 if tick is not None else None)
 
 
-def _points(epochs: Iterable[EpochRow], field: str) -> tuple[tuple[float, float | None], ...]:
-    return tuple((row.epoch, getattr(row, field)) for row in epochs)
+def _points(epochs: Iterable[Epoch], key: str) -> tuple[tuple[float, float | None], ...]:
+    return tuple((row["epoch"], row.get(key)) for row in epochs)
 
 
 def _chart(

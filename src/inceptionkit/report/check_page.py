@@ -2,107 +2,251 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from inceptionkit.data import BUILT_IN, SETS
+from inceptionkit.data.quality.findings import Finding, across, class_counts, verdict
+from inceptionkit.data.quality.near_duplicates import Group
+from inceptionkit.data.quality.scan import Scan, stored
+from inceptionkit.data.sources.index_cache import cache_folder
+from inceptionkit.data.types import decode_sample
+from inceptionkit.errors import RunError
+from inceptionkit.files import write_whole
+from inceptionkit.preprocess import UnusableImage
+from inceptionkit.report.html import Link, fill
 from inceptionkit.report.pictures import Embedded, embedded
-from inceptionkit.report.template import Link, fill
+from inceptionkit.text import percent, printable
+from inceptionkit.training.run.folder import clean
 
-SHOWN_ROWS = 500  # of unusable files; the rest is counted
+if TYPE_CHECKING:
+    from inceptionkit.training.cross_validation import Doubt
+
+CLUSTERS, COPIES, PICTURES = 40, 4, 24  # shown: groups of a kind, members of one, odd images
+DOUBTED = 48
+SHOWN_UNUSABLE = 500  # rows; the rest is counted
+SIDES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # pixels: limits of the table of sizes
+TITLES = {
+    "across-sets": ("Across sets", "Copies of which one set has some and another set others."),
+    "across-classes": ("Across classes", "Copies that are labelled differently."),
+    "copies": ("Copies", "Images that show the same picture, in one class and one set."),
+    "blank": ("Blank", "Hardly anything but one colour."),
+    "dark": ("Very dark", "At least 95 % of the pixels are nearly black."),
+    "blown": ("Blown", "At least 95 % of the pixels are nearly white."),
+    "blurred": ("Blurred", "Far softer than the other images."),
+    "rotated": ("Turned by EXIF", "As they are read: upright."),
+    "deep": ("16 bit", "As they are read: scaled to 8 bits."),
+    "animated": ("Animated", "As they are read: the first frame, or page."),
+    "colours": ("Other colours", "As they are read: RGB, with transparency on white."),
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """One image and what is said of it."""
 
-    pixels: NDArray[np.uint8]  # (height, width, 3) RGB
+    image: Embedded
     name: str
     lines: tuple[str, ...]  # below the picture: class, set, ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Cluster:
-    """Copies of one picture, side by side."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """Images side by side: copies of one picture, or all of one finding."""
 
-    says: str  # "same pixels", "one is mirrored"
     pictures: tuple[Picture, ...]
-    more: int = 0  # copies that are not shown
+    caption: str = ""  # "the same pixels, one mirrored"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Pictures of one finding; single ones, or clusters of copies."""
+    """Pictures of one finding."""
 
     anchor: str
     title: str
     lead: str
-    pictures: tuple[Picture, ...] = ()
-    clusters: tuple[Cluster, ...] = ()
-    more: int = 0  # pictures or clusters that are not shown
+    galleries: tuple[Gallery, ...]
+    more: int  # pictures, or copied pictures, that are not shown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingRow:
-    """One finding as the page lists it."""
+def page_place(address: str, out: Path | None) -> Path:
+    """Where the page goes; never among the images.
 
-    severity: str  # "error", "warning", "note"
-    says: str
-    advice: str
-    anchor: str | None  # of the section that shows it
+    Args:
+        address: of the images.
+        out: as the user wishes; None for the next free name under `runs/` or, where that would lie
+            among the images, in the cache folder.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckContent:
-    """Everything the page shows."""
-
-    title: str
-    subtitle: str
-    made_at: str  # given, so that equal data make equal pages
-    verdict: str  # a few words: "2 errors, 3 warnings"
-    facts: Mapping[str, str]
-    findings: tuple[FindingRow, ...]
-    sets: tuple[str, ...]  # names of the sets that there are
-    classes: tuple[tuple[str, tuple[int, ...]], ...]  # name, usable images in each of `sets`
-    sections: tuple[Section, ...]
-    tables: Mapping[str, Mapping[str, int]]  # "stored as" -> "RGB" -> images
-    unusable: tuple[tuple[str, str], ...]  # path, reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A picture as the template needs it."""
-
-    image: Embedded
-    name: str
-    lines: tuple[str, ...]
+    Raises:
+        RunError: it would lie among the images, or is not called .html.
+    """
+    root = None if address in BUILT_IN else Path(address).expanduser()
+    if out is not None:
+        if out.suffix.lower() != ".html":
+            msg = f"{out}: the page must be called .html; choose another --out"
+            raise RunError(msg)
+        if root is not None and _among(out, root):
+            msg = f"{out}: lies among the images, which are never written to; choose another --out"
+            raise RunError(msg)
+        return out
+    runs = Path("runs")
+    folder = cache_folder() / "pages" if root is not None and _among(runs, root) else runs
+    stem = f"check-{clean(Path(address).name)}"
+    return next(
+        place
+        for number in itertools.count(1)
+        if not (place := folder / f"{stem}-{number:03d}.html").exists()
+    )
 
 
-def render(content: CheckContent) -> str:
-    """The page as one HTML document; equal content gives equal bytes."""
+def _among(place: Path, root: Path) -> bool:
+    """Whether `place` lies in the folder `root`."""
+    return root.is_dir() and place.resolve().is_relative_to(root.resolve())
+
+
+def write_page(
+    place: Path,
+    scan: Scan,
+    groups: Sequence[Group],
+    findings: Sequence[Finding],
+    doubts: Sequence[Doubt],
+) -> None:
+    """Write the page.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    made_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    page = render(scan, groups, findings, doubts, made_at=made_at)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{place.parent}: cannot be made ({error.strerror}); choose another --out"
+        raise RunError(msg) from error
+    write_whole(place, page)
+
+
+def render(
+    scan: Scan,
+    groups: Sequence[Group],
+    findings: Sequence[Finding],
+    doubts: Sequence[Doubt],
+    *,
+    made_at: str,
+) -> str:
+    """The page as one HTML document; equal data and `made_at` give equal bytes."""
+    dataset, counts = scan.dataset, class_counts(scan)
+    present = np.flatnonzero(counts.sum(axis=1))
+    sections = list(_sections(scan, groups, findings, doubts))
     links = [
         Link(anchor="findings", title="Findings"),
         Link(anchor="classes", title="Classes"),
-        *(Link(anchor=one.anchor, title=one.title) for one in content.sections),
+        *(Link(anchor=one.anchor, title=one.title) for one in sections),
         Link(anchor="stored", title="Sizes and colours"),
         Link(anchor="unusable", title="Unusable files"),
     ]
     return fill(
         "check.html.j2",
-        title=content.title,
-        made_at=content.made_at,
+        title=f"Check of {printable(Path(dataset.address).name or dataset.address)}",
+        made_at=made_at,
         sections=links,
-        check=content,
-        most=max((sum(counts) for _, counts in content.classes), default=0),
-        shown_rows=SHOWN_ROWS,
-        shown=shown,
+        shown=sections,
+        anchors={link.anchor for link in links},
+        scan=scan,
+        usable=len(scan.usable),
+        copied=len(groups),
+        verdict=verdict(findings),
+        findings=findings,
+        sets=[(*SETS, "all")[number] for number in present],
+        classes=list(zip(dataset.classes, counts[present].T.tolist(), strict=True)),
+        most=int(counts.sum(axis=0).max(initial=0)),
+        tables=_tables(scan),
+        shown_unusable=SHOWN_UNUSABLE,
     )
 
 
-def shown(pictures: Sequence[Picture]) -> tuple[Shown, ...]:
-    """Pictures as the template needs them."""
-    return tuple(
-        Shown(image=embedded(one.pixels), name=one.name, lines=one.lines) for one in pictures
-    )
+def _sections(
+    scan: Scan, groups: Sequence[Group], findings: Sequence[Finding], doubts: Sequence[Doubt]
+) -> Iterator[Section]:
+    if doubts:
+        yield Section(
+            anchor="doubts",
+            title="Suspected label errors",
+            lead="Models that were trained without these images predict another class. "
+            "The least likely label comes first; look, and decide.",
+            galleries=(Gallery(pictures=tuple(_doubted(scan, doubts[:DOUBTED]))),),
+            more=max(0, len(doubts) - DOUBTED),
+        )
+    for one in findings:
+        if one.kind not in TITLES:
+            continue
+        title, lead = TITLES[one.kind]
+        if one.kind in {"across-sets", "across-classes", "copies"}:
+            members = set(one.images)
+            copied = [group for group in groups if members.issuperset(group.members)]
+            galleries = tuple(_copies(scan, group) for group in copied[:CLUSTERS])
+            more = len(copied) - len(galleries)
+        else:
+            galleries = (Gallery(pictures=tuple(_pictures(scan, one.images[:PICTURES]))),)
+            more = max(0, len(one.images) - PICTURES)
+        yield Section(anchor=one.kind, title=title, lead=lead, galleries=galleries, more=more)
+
+
+def _copies(scan: Scan, group: Group) -> Gallery:
+    """Some members of a group, of different sets and classes first."""
+    samples = scan.dataset.samples
+    kinds: dict[tuple[int, int], list[int]] = {}
+    for member in group.members:
+        kind = int(samples.sets[member]), int(samples.labels[member])
+        kinds.setdefault(kind, []).append(member)
+    turns = itertools.zip_longest(*kinds.values())
+    members = [one for turn in turns for one in turn if one is not None][:COPIES]
+    sets, labels = across(scan, group)
+    caption = ["the same pixels" if group.exact else "the same picture"]
+    caption += ["one mirrored"] if group.mirrored else []
+    caption += [f"{len(sets)} sets"] if len(sets) > 1 else []
+    caption += [f"{len(labels)} classes"] if len(labels) > 1 else []
+    caption += [f"{more:,} more"] if (more := len(group.members) - len(members)) else []
+    return Gallery(pictures=tuple(_pictures(scan, members)), caption=", ".join(caption))
+
+
+def _pictures(scan: Scan, images: Iterable[int]) -> Iterator[Picture]:
+    """Images with class and set; one that vanished since is skipped."""
+    for index in images:
+        sample = scan.dataset.samples[index]
+        line = scan.dataset.classes[sample.label] + (f", {sample.set}" if sample.set else "")
+        yield from _picture(scan, index, line)
+
+
+def _doubted(scan: Scan, doubts: Iterable[Doubt]) -> Iterator[Picture]:
+    classes = scan.dataset.classes
+    for one in doubts:
+        guess = f"rather {classes[one.guess]}, {percent(one.probability)}"
+        yield from _picture(scan, one.index, f"labelled {classes[one.label]}", guess)
+
+
+def _picture(scan: Scan, index: int, *lines: str) -> Iterator[Picture]:
+    try:
+        image = embedded(decode_sample(scan.dataset, index))
+    except UnusableImage:
+        return
+    yield Picture(image=image, name=scan.dataset.samples.names[index], lines=lines)
+
+
+def _tables(scan: Scan) -> dict[str, dict[str, int]]:
+    stats = scan.stats[scan.usable]
+    sides = np.minimum(stats["height"], stats["width"])
+    names = [f"under {SIDES[0]} px", *(f"from {side} px" for side in SIDES)]
+    place = np.searchsorted(SIDES, sides, side="right")
+    counts = np.bincount(place, minlength=len(names)).tolist()
+    return {
+        "short side": {name: n for name, n in zip(names, counts, strict=True) if n},
+        "stored as": stored(scan, "mode"),
+        "format": stored(scan, "format"),
+    }

@@ -1,16 +1,23 @@
-"""The page of several runs: what differs between them, and what came of it."""
+"""The page of several runs: what differs between them, and who is better."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from inceptionkit import svg
-from inceptionkit.evaluation.confidence import wilson
-from inceptionkit.report import charts as figures
-from inceptionkit.report.charts import Figure
-from inceptionkit.report.comparison import Comparison, RunRow
-from inceptionkit.report.cost_axes import HEIGHT, cost_axes
-from inceptionkit.report.template import Link, fill
-from inceptionkit.svg import INKS, escape, number
-from inceptionkit.text import is_measured, percent, quantity
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inceptionkit.errors import RunError
+from inceptionkit.evaluation.confidence import Paired, paired
+from inceptionkit.report import charts
+from inceptionkit.report.cost_charts import runs_against_cost
+from inceptionkit.report.finished_run import FinishedRun, read_run
+from inceptionkit.report.html import Link, fill
+from inceptionkit.settings import values as texts
+from inceptionkit.svg import INKS
+from inceptionkit.text import is_measured
+from inceptionkit.training.run.record import Record
 
 SECTIONS = (
     Link(anchor="results", title="Results"),
@@ -21,58 +28,96 @@ SECTIONS = (
 )
 
 
-def render(content: Comparison) -> str:
-    """The page as one HTML document that asks nothing of the network."""
-    curves = (figures.runs_top1(content.runs), figures.runs_loss(content.runs))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """Several finished runs, and what differs between them."""
+
+    runs: tuple[FinishedRun, ...]
+    differences: Mapping[str, tuple[str | None, ...]]  # setting -> value in each run, if any
+    against_first: Mapping[str, Paired]  # folder of each run that scored the same images as it
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those that are in all runs."""
+        first, *others = (run.classes for run in self.runs)
+        return tuple(name for name in first if all(name in other for other in others))
+
+
+def compare_runs(folders: Sequence[Path]) -> Comparison:
+    """Read several finished runs and compare them.
+
+    Raises:
+        RunError: there are fewer than two, or one is none or has not ended.
+    """
+    if len(folders) < 2:
+        msg = f"a comparison needs at least two runs, got {len(folders)}; "
+        msg += "`inceptionkit report` shows one"
+        raise RunError(msg)
+    first, *others = runs = [read_run(folder) for folder in folders]
+    return Comparison(
+        runs=tuple(runs),
+        differences=_differences([run.record for run in runs]),
+        against_first={
+            str(other.folder): _paired(first, other)
+            for other in others
+            if first.predictions and _labels(first) == _labels(other)
+        },
+    )
+
+
+def _differences(records: Sequence[Record]) -> dict[str, tuple[str | None, ...]]:
+    """Every setting that is not the same in all runs."""
+    tables = [_settings(record) for record in records]
+    names = dict.fromkeys(name for table in tables for name in table)
+    rows = {name: tuple(table.get(name) for table in tables) for name in names}
+    return {name: values for name, values in rows.items() if len(set(values)) > 1}
+
+
+def _settings(record: Record) -> dict[str, str]:
+    """Everything that decides a run, as text."""
+    data = record.data
+    return {
+        "data": str(data["address"]),
+        "fingerprint": str(data["fingerprint"])[:12],
+        **{f"{name} images": f"{count:,}" for name, count in data["sets"].items()},
+        "architecture": record.net.name,
+        "exits": ", ".join(f"{e.name} after {e.after}" for e in record.net.exits) or "none",
+        "input": f"{record.net.image[1]}",
+        **texts(record.recipe),
+        "budget": ", ".join(f"{v:g} {k}" for k, v in asdict(record.budget).items()),
+        "seed": f"{record.seed}",
+        "precision": str(record.execution or ""),
+        **{f"version of {name}": version for name, version in record.versions.items()},
+        "processor": str(record.machine.get("processor", "")),
+    }
+
+
+def _labels(run: FinishedRun) -> dict[str, str]:
+    """Class of each scored image."""
+    return {row["path"]: row["truth"] for row in run.predictions}
+
+
+def _paired(first: FinishedRun, other: FinishedRun) -> Paired:
+    """A run beside the first, image by image."""
+    right = {row["path"]: row["truth"] == row["guess"] for row in other.predictions}
+    before = np.array([row["truth"] == row["guess"] for row in first.predictions])
+    return paired(before, np.array([right[row["path"]] for row in first.predictions]))
+
+
+def render(comparison: Comparison) -> str:
+    """The page as one HTML document; equal runs give equal bytes."""
+    runs, classes = comparison.runs, comparison.classes
+    curves = (charts.runs_top1(runs), charts.runs_loss(runs))
+    recalls = [{score.name: score.recall for score in run.class_scores} for run in runs]
     return fill(
         "compare.html.j2",
-        title=content.title,
-        made_at=content.made_at,
+        title=f"{len(runs)} runs compared",
+        made_at=max(run.began_at for run in runs),
         sections=SECTIONS,
-        comparison=content,
-        best=max((r.top1 for r in content.runs if is_measured(r.top1)), default=None),
-        intervals=[interval(run) for run in content.runs],
-        inks=[number_ % INKS for number_ in range(len(content.runs))],
-        against_cost=runs_against_cost(content.runs),
+        comparison=comparison,
+        best=max((r.result["top1"] for r in runs if is_measured(r.result["top1"])), default=None),
+        inks=[k % INKS for k in range(len(runs))],
+        against_cost=runs_against_cost(runs),
         curves=[figure for figure in curves if figure is not None],
+        recalls={name: [table[name] for table in recalls] for name in classes},
     )
-
-
-def interval(run: RunRow) -> tuple[float, float] | None:
-    """95 % interval of the top-1; None where nothing was scored."""
-    if not is_measured(run.top1) or not run.scored_images:
-        return None
-    return wilson(run.top1, run.scored_images)
-
-
-def _top1_for(top1: float | None, macs: int) -> str:
-    return f"{percent(top1)} for {quantity(macs, 'MAC')}"
-
-
-def runs_against_cost(runs: Sequence[RunRow]) -> Figure | None:
-    """Top-1 of every exit of every run against its cost: one line for each run."""
-    rows = [[(exit_, exit_.top1) for exit_ in run.exits if is_measured(exit_.top1)] for run in runs]
-    every = [top1 for row in rows for _, top1 in row]
-    if not every:
-        return None
-    axes = cost_axes(every, max(exit_.macs for row in rows for exit_, _ in row))
-    parts = []
-    for k, (run, row) in enumerate(zip(runs, rows, strict=True)):
-        places = [axes.place(e.macs, top1) for e, top1 in row]
-        line = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in places)
-        dots = "".join(
-            f'<circle class="dot" cx="{number(x)}" cy="{number(y)}" r="5"><title>'
-            f"{escape(f'{run.name}, {e.name}: {_top1_for(top1, e.macs)}')}</title></circle>"
-            for (x, y), (e, top1) in zip(places, row, strict=True)
-        )
-        path = f'<path class="line ink{k % INKS}" d="{line}"/>' if len(places) > 1 else ""
-        parts.append(f'{path}<g class="ink{k % INKS}">{dots}</g>')
-    said = "; ".join(f"{run.name}: {_top1_for(run.top1, run.macs)}" for run in runs)
-    drawing = svg.figure(
-        "runs-cost",
-        title="Top-1 of every exit of every run against its cost",
-        description=f"{said}.",
-        body=axes.drawn() + "".join(parts),
-        size=(svg.WIDTH, HEIGHT),
-    )
-    return Figure(title="Top-1 against cost, every exit", drawing=drawing)

@@ -1,22 +1,52 @@
 """The confusion matrix as SVG: every cell for a few classes, a shrunken map for many."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit import svg
-from inceptionkit.report.pictures import address
+from inceptionkit.report.pictures import FEW, address
 from inceptionkit.svg import escape, number
 from inceptionkit.text import cells, plural, shorten, whole_percent
 
-FEW = 30  # up to so many classes each cell is drawn with its number
 MAP_CELLS = 250  # a map of more classes has at most so many cells a side
 RIGHT_RGB, WRONG_RGB = (47, 127, 193), (213, 94, 0)  # both readable on light and on dark
 LETTER = 6.9  # units, the width of a letter in labels
 LABEL = 18  # longest label, in letters
 MAP_SIDE = 420  # units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Images of one class that were taken for another."""
+
+    truth: str
+    guess: str
+    images: int
+    share_of_truth: float  # of all images of the class
+
+
+def confused_pairs(
+    confusion: NDArray[np.int64], classes: tuple[str, ...], *, limit: int
+) -> tuple[Pair, ...]:
+    """The pairs confused most often, most images first, then in class order."""
+    wrong = np.array(confusion, dtype=np.int64)
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    per_class = confusion.sum(axis=1)
+    return tuple(
+        Pair(
+            truth=classes[row],
+            guess=classes[column],
+            images=int(wrong[row, column]),
+            share_of_truth=float(wrong[row, column] / per_class[row]),
+        )
+        for row, column in (divmod(int(flat), len(classes)) for flat in order)
+        if wrong[row, column] > 0
+    )
 
 
 def natural_width(classes: int) -> int:

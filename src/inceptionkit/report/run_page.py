@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Mapping
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
-from inceptionkit.catalog.files import find
 from inceptionkit.data import Dataset, open_dataset, split_dataset
-from inceptionkit.derive import cost
 from inceptionkit.derive.diagram import draw
-from inceptionkit.errors import InceptionError, RunError, SpecError
+from inceptionkit.errors import InceptionError
+from inceptionkit.evaluation.calibration import calibration_error
+from inceptionkit.evaluation.metrics import ClassScore
 from inceptionkit.files import write_whole
-from inceptionkit.report import content as shown
-from inceptionkit.report import scores
-from inceptionkit.report.album import Album, eyes
-from inceptionkit.report.html import render
-from inceptionkit.settings import values
-from inceptionkit.spec import Net, with_exits
-from inceptionkit.training import recipe as recipes
-from inceptionkit.training.budget import Budget, Epochs, Time, Work
-from inceptionkit.training.recipes import RECIPES
+from inceptionkit.report import charts
+from inceptionkit.report.confusion import anchor, confused_pairs, matrix, natural_width
+from inceptionkit.report.cost_charts import exits_against_cost, reliability_diagram
+from inceptionkit.report.finished_run import Epoch, FinishedRun, finished_run, read_run
+from inceptionkit.report.html import Link, fill
+from inceptionkit.report.pictures import FEW, Album, load_for_evidence, make_album, svg_address
+from inceptionkit.text import (
+    duration,
+    is_measured,
+    learning_rate,
+    listing,
+    loss,
+    percent,
+    plural,
+    points,
+    whole_percent,
+)
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
-from inceptionkit.training.run.record import FILE, Record, read_record
+from inceptionkit.training.run.record import Record
+from inceptionkit.training.run.repeat import repeat
+
+SHOWN_UNUSABLE = 200  # rows; `unusable.csv` has them all
+SHOWN_PAIRS, SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `FEW` classes
+SMALL_GAP = 0.02  # between mean confidence and top-1: not worth a word
+SECTIONS = (
+    Link(anchor="decisions", title="Decisions"),
+    Link(anchor="learning", title="Learning"),
+    Link(anchor="exits", title="Exits"),
+    Link(anchor="classes", title="Classes"),
+    Link(anchor="confidence", title="Confidence"),
+    Link(anchor="labels", title="Labels"),
+    Link(anchor="mistakes", title="Mistakes"),
+    Link(anchor="examples", title="Examples"),
+    Link(anchor="cost", title="Cost"),
+    Link(anchor="data", title="Data"),
+    Link(anchor="unusable", title="Unusable files"),
+    Link(anchor="repeat", title="Repeat"),
+    Link(anchor="machine", title="Machine"),
+)
 
 
-def report(run: str | Path) -> Path:
-    """Write the page of a finished run anew.
+def report(folder: Path) -> Path:
+    """Write the page of a finished run again.
 
     The pictures come from the images themselves; where those are gone the page goes without.
 
@@ -42,256 +68,211 @@ def report(run: str | Path) -> Path:
     Raises:
         RunError: there is no run, or it has not ended.
     """
-    folder = Path(run)
-    record, result = ended(folder)
+    run = read_run(folder)
     try:
-        dataset: Dataset | None = open_dataset(record.data["address"])
+        dataset: Dataset | None = open_dataset(run.record.data["address"])
     except InceptionError:
         dataset = None
-    return write_report(folder, record, result, dataset)
+    return _write(run, dataset)
 
 
-def write_report(
-    folder: Path, record: Record, result: Mapping[str, Any], dataset: Dataset | None
-) -> Path:
-    """Write report.html of the run in `folder`."""
-    page = folder / folders.PAGE
-    write_whole(page, render(content(folder, record, result, dataset)))
+def write_report(folder: Path, record: Record, result: Mapping[str, Any], dataset: Dataset) -> Path:
+    """Write report.html of a run that has just been scored."""
+    return _write(finished_run(folder, record, result), dataset)
+
+
+def _write(run: FinishedRun, dataset: Dataset | None) -> Path:
+    album = make_album(
+        run.predictions,
+        dataset,
+        load_for_evidence(run.folder / folders.MODEL),
+        classes=run.classes,
+        exits=[exit_.name for exit_ in run.record.net.exits],
+    )
+    page = run.folder / folders.PAGE
+    write_whole(page, render(run, album, _class_images(run.record, dataset)))
     return page
 
 
-def ended(folder: Path) -> tuple[Record, Mapping[str, Any]]:
-    """The record of a run, and its result.
-
-    Raises:
-        RunError: there is no run, or it has not ended.
-    """
-    record = read_record(folder)
-    if record.result is None:
-        msg = f"{folder}: the run has not ended; finish it with `{folders.how_to_resume(folder)}`"
-        raise RunError(msg)
-    return record, record.result
-
-
-def content(
-    folder: Path, record: Record, result: Mapping[str, Any], dataset: Dataset | None
-) -> shown.RunContent:
-    """Everything the page shows."""
-    priced = cost(record.net)
-    classes = tuple(record.data["classes"])
-    rows = folders.read_rows(folder / folders.PREDICTIONS)
-    matrix = scores.confusion_of(rows, classes)
-    album = Album(dataset, eyes(folder / folders.MODEL))
-    name = Path(record.data["address"]).name
-    side, exits = record.preprocessing.size, [exit_.name for exit_ in record.net.exits]
-    return shown.RunContent(
-        title=f"{name} with {record.net.name}",
-        subtitle=f"{record.net.name} at {side}x{side} pixels, {len(classes)} classes, "
-        f"trained from {beginning(record)} on {name}.",
-        made_at=moment(record),
-        scored_set=result["set"],
-        top1=result["top1"],
-        top5=result["top5"],
-        params=priced.answer.params,
-        macs=priced.answer.macs,
-        training_seconds=result["seconds"],
-        images_per_second=result["images_per_second"],
-        peak_bytes=result["peak_bytes"],
-        images=record.data["sets"],
-        decisions=tuple(decisions(record)),
-        plans=tuple(plans(record)),
-        epochs=tuple(epochs(folder)),
-        exits=tuple(scores.exits(priced, result)),
-        curve=scores.curve(priced, rows),
-        classes=classes,
-        scores=tuple(scores.class_rows(matrix, classes)),
-        confusion=matrix,
-        confidences=scores.confidences(rows),
-        cells=album.cells(rows, classes),
-        suspects=album.suspects(rows, exits),
-        mistakes=album.mistakes(rows, exits),
-        examples=album.examples(rows),
-        cost=tuple(scores.cost_rows(priced)),
-        diagram=draw(record.net),
-        data=data_rows(record, dataset),
-        data_facts=data_facts(record),
-        cost_totals=shown.CostTotals(
-            params=priced.answer.params,
-            macs=priced.answer.macs,
-            params_with_exits=priced.everything.params,
-            macs_with_exits=priced.everything.macs,
-            activation_bytes=priced.activation_bytes,
-        ),
-        unusable=tuple(
-            shown.UnusableRow(path=row["path"], reason=row["reason"])
-            for row in folders.read_rows(folder / folders.UNUSABLE)
-        ),
-        commands=tuple(commands(folder, record)),
-        machine={k: str(v) for k, v in {**record.machine, **record.versions}.items()},
-    )
-
-
-def beginning(record: Record) -> str:
-    """What a run began with."""
-    return "scratch" if record.start is None else f"the weights of {record.start.model}"
-
-
-def moment(record: Record) -> str:
-    """When a run began."""
-    return f"{datetime.fromisoformat(record.made_at):%Y-%m-%d %H:%M} UTC"
-
-
-def data_rows(record: Record, dataset: Dataset | None) -> tuple[shown.DataRow, ...]:
-    """Images of every class in every set; none where the data is gone or has changed."""
+def _class_images(record: Record, dataset: Dataset | None) -> dict[str, dict[str, int]]:
+    """Images of every class in every set; nothing where the data is gone or has changed."""
     if dataset is None or dataset.fingerprint() != record.data["fingerprint"]:
-        return ()
+        return {}
     sets = split_dataset(
         dataset, record.seed, duplicate_groups=record.data.get("duplicate_groups", ())
     )
     labels, count = dataset.samples.labels, len(dataset.classes)
-    parts = {
-        name: np.bincount(labels[indices], minlength=count)
+    counts = {
+        name: np.bincount(labels[indices], minlength=count).tolist()
         for name, indices in (("train", sets.train), ("val", sets.val), ("test", sets.test))
         if len(indices)
     }
-    return tuple(
-        shown.DataRow(name=name, images={part: int(n[i]) for part, n in parts.items()})
-        for i, name in enumerate(dataset.classes)
-    )
-
-
-def data_facts(record: Record) -> dict[str, str]:
-    """Where the images are, and how they were divided."""
-    data = record.data
     return {
-        "address": str(data["address"]),
-        "sets": str(data["rule"]),
-        "unusable": f"{data['unusable']:,}",
-        "fingerprint": str(data["fingerprint"]),
+        name: {part: images[i] for part, images in counts.items()}
+        for i, name in enumerate(dataset.classes)
     }
 
 
-def decisions(record: Record) -> list[str]:
-    """What was chosen, and why."""
-    return [*record.reasons, record.describe_execution()]
+def render(run: FinishedRun, album: Album, class_images: Mapping[str, Mapping[str, int]]) -> str:
+    """The page as one HTML document; equal runs give equal bytes.
 
-
-def plans(record: Record) -> list[shown.PlanRow]:
-    """The plans of a run with a time budget."""
-    images = record.data["sets"]["train"]
-    per_epoch = max(1, images // min(images, record.recipe.batch))
-    return [
-        shown.PlanRow(
-            at_epoch=plan.step / per_epoch,
-            planned_epochs=plan.steps / per_epoch,
-            seconds_left=plan.seconds_left,
-            why=plan.why,
-        )
-        for plan in record.plans
-        if plan.seconds_left is not None
+    Args:
+        run: what it is about.
+        album: pictures.
+        class_images: class -> set -> images, "train" first; nothing where they are not known.
+    """
+    many, names = len(run.classes) > FEW, [row.name for row in run.exits]
+    limit = SHOWN_PAIRS_OF_MANY if many else SHOWN_PAIRS
+    curves = [
+        curve(run.epochs) for curve in (charts.loss_curves, charts.top1_curves, charts.rate_curve)
     ]
+    return fill(
+        "run.html.j2",
+        title=run.title,
+        made_at=run.began_at,
+        sections=SECTIONS,
+        run=run,
+        album=album,
+        few=FEW,
+        anchor=anchor,
+        in_short=in_short(run),
+        set_sizes=set_sizes(run.record.data["sets"]),
+        plans=[plan for plan in run.record.plans if plan.seconds_left is not None],
+        steps_per_epoch=_steps_per_epoch(run.record),
+        curves=[figure for figure in curves if figure is not None],
+        has_val=any("val_loss" in row for row in run.epochs),
+        learning_facts=learning_facts(run.epochs),
+        exits_figure=exits_against_cost(run.exits, run.images, run.curve),
+        inks={name: charts.exit_ink(name, names) for name in names},
+        matrix=matrix(run.confusion, run.classes, album.cells) if run.images else None,
+        matrix_width=natural_width(len(run.classes)),
+        pairs=confused_pairs(run.confusion, run.classes, limit=limit),
+        class_scores=weakest_first(run.class_scores),
+        reliability=reliability_diagram(run.bins),
+        calibration_error=calibration_error(run.bins),
+        calibration=calibration(run),
+        diagram=svg_address(draw(run.record.net)),
+        most_macs=max(row.cost.macs for row in run.cost.blocks),
+        class_images=class_images,
+        most_images=max((sum(row.values()) for row in class_images.values()), default=0),
+        shown_unusable=SHOWN_UNUSABLE,
+        commands=commands(run.folder, run.record),
+    )
 
 
-def epochs(folder: Path) -> list[shown.EpochRow]:
-    """The rows of log.csv."""
-    found = []
-    for row in folders.read_rows(folder / folders.LOG):
-        number = {key: float(value) if value else None for key, value in row.items()}
-        found.append(
-            shown.EpochRow(
-                epoch=float(row["epoch"]),
-                seconds=float(row["seconds"]),
-                lr=float(row["lr"]),
-                train_loss=number["train_loss"],
-                val_loss=number["val_loss"],
-                val_top1=number["val_top1"],
-                exits_val_top1={
-                    key.removeprefix("val_top1_"): value
-                    for key, value in number.items()
-                    if key.startswith("val_top1_")
-                },
-            )
-        )
-    return found
+def weakest_first(scores: Sequence[ClassScore]) -> list[ClassScore]:
+    """Classes by F1, those without one last; equals keep their order."""
+    return sorted(scores, key=lambda row: (row.f1 is None, row.f1 or 0.0))
 
 
-def commands(folder: Path, record: Record) -> list[shown.Command]:
-    """What to type next, and to do it again."""
+def _steps_per_epoch(record: Record) -> int:
+    images: int = record.data["sets"]["train"]
+    return max(1, images // min(images, record.recipe.batch))
+
+
+def in_short(run: FinishedRun) -> tuple[str, ...]:
+    """The run in at most three sentences: the exits, the weakest class, what was left out."""
+    sentences = (_best_exit(run), _mistakes(run), _skipped(run))
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _best_exit(run: FinishedRun) -> str:
+    scored = [(row, row.top1) for row in run.exits if is_measured(row.top1)]
+    if len(scored) < 2:
+        return ""
+    *early, (main, main_top1) = scored
+    best, top1 = max(early, key=lambda pair: (pair[1], -pair[0].macs))
+    gap = points(abs(main_top1 - top1)).removeprefix("+")
+    side = "below" if top1 < main_top1 else "above"
+    relation = "level with" if gap == "0.0" else f"{gap} points {side}"
+    return (
+        f"Exit {best.name} reaches {percent(top1)} top-1 at {whole_percent(best.share_of_macs)} "
+        f"of the compute, {relation} {main.name}."
+    )
+
+
+def _mistakes(run: FinishedRun) -> str:
+    if not run.images:
+        return ""
+    pairs = confused_pairs(run.confusion, run.classes, limit=1)
+    if not pairs:
+        images = plural(run.images, "image")
+        return f"None of the {images} of the {run.result['set']} set was misread."
+    pair, wrong = pairs[0], plural(run.misread, "image")
+    sentence = f"{wrong} of {run.images:,} {_was(run.misread)} misread"
+    if run.misread == pair.images:
+        return f"{sentence}: {pair.truth} taken for {pair.guess}."
+    images = plural(pair.images, "image")
+    return f"{sentence}; most often {pair.truth} taken for {pair.guess} ({images})."
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _skipped(run: FinishedRun) -> str:
+    files = len(run.unusable)
+    return f"{plural(files, 'file')} could not be used and {_was(files)} left out." if files else ""
+
+
+def set_sizes(images: Mapping[str, int]) -> str:
+    """The sets and their images.
+
+    >>> set_sizes({"train": 1293, "val": 144, "test": 360})
+    '1,293 train, 144 val and 360 test images'
+    """
+    return f"{listing([f'{count:,} {name}' for name, count in images.items()])} images"
+
+
+def learning_facts(epochs: tuple[Epoch, ...]) -> dict[str, str]:
+    """What is worth a line beside the learning curves; nothing without an epoch."""
+    if not epochs:
+        return {}
+
+    def at_epoch(key: str, *, best: Epoch, value: str) -> str:
+        return f"{value} at epoch {best['epoch']:g}" if key in best else value
+
+    last = epochs[-1]
+    best = max(epochs, key=lambda row: row.get("val_top1", -1.0))
+    low = min(epochs, key=lambda row: row.get("val_loss", math.inf))
+    return {
+        "epochs": f"{last['epoch']:g}",
+        "time per epoch": duration(last["seconds"] / last["epoch"] if last["epoch"] else None),
+        "best top-1 on val": at_epoch("val_top1", best=best, value=percent(best.get("val_top1"))),
+        "lowest loss on val": at_epoch("val_loss", best=low, value=loss(low.get("val_loss"))),
+        "highest learning rate": learning_rate(max(row["lr"] for row in epochs)),
+        "last learning rate": learning_rate(last["lr"]),
+    }
+
+
+def calibration(run: FinishedRun) -> str:
+    """Whether the answers are right as often as they promise, in one sentence."""
+    if not run.images:
+        return ""
+    confidence = sum(row.images * row.confidence for row in run.bins) / run.images
+    top1 = sum(row.images * row.top1 for row in run.bins) / run.images
+    verdict = (
+        "well calibrated"
+        if abs(confidence - top1) < SMALL_GAP
+        else "over-confident"
+        if confidence > top1
+        else "under-confident"
+    )
+    return (
+        f"Mean confidence is {percent(confidence)} and accuracy {percent(top1)}: "
+        f"the model is {verdict}."
+    )
+
+
+def commands(folder: Path, record: Record) -> dict[str, str]:
+    """What to type next, and to do it again: purpose -> command."""
     run, data = shlex.quote(str(folder)), shlex.quote(record.data["address"])
-    return [
-        shown.Command(purpose="Repeat this run", line=repeat(folder, record)),
-        shown.Command(purpose="Classify images", line=f"inceptionkit predict {run} IMAGE..."),
-        shown.Command(purpose="Score it again", line=f"inceptionkit evaluate {run} {data}"),
-        *early_exit_commands(run, data, record),
-        shown.Command(purpose="See where it looks", line=f"inceptionkit explain {run} IMAGE..."),
-        shown.Command(purpose="Write this page again", line=f"inceptionkit report {run}"),
-    ]
-
-
-def early_exit_commands(run: str, data: str, record: Record) -> list[shown.Command]:
-    """How to choose when to stop; nothing for a network without exits."""
-    if not record.net.exits:
-        return []
-    line = f"inceptionkit evaluate {run} {data} --exits --store"
-    return [shown.Command(purpose="Choose when to stop at an exit, and keep it", line=line)]
-
-
-def repeat(folder: Path, record: Record) -> str:
-    """The command that makes the same run: what was chosen is spelt out."""
-    name = record.recipe.name if record.recipe.name in RECIPES else recipes.MODERN.name
-    words = ["inceptionkit", "train", record.data["address"], *settings(record, RECIPES[name])]
-    words += ["--recipe", name, *limit(record.budget)]
-    words += ["--input", str(record.net.image[1]), *network(folder, record)]
-    words += [] if record.precision == "auto" else ["--precision", record.precision]
-    return shlex.join([*words, "--seed", str(record.seed)])
-
-
-def settings(record: Record, base: recipes.Recipe) -> list[str]:
-    """What turns `base` into the recipe of a run, whatever would be chosen for the images."""
-    recipe = record.recipe
-    ours, theirs = values(recipe), values(base)
-    adapted = [key for key in get_args(recipes.AdaptedKey) if key in ours]
-    same = [f"{key}={ours[key]}" for key in adapted if ours[key] == theirs.get(key)]
-    brought = "pixel_std=" if record.start else "="  # by the model that it starts from
-    words = [*recipes.settings(recipe, base), *same]
-    return [word for word in words if not word.startswith(brought)]
-
-
-def network(folder: Path, record: Record) -> list[str]:
-    """The options that give the network of a run: its name, or its record where that says less."""
-    net = record.net
-    after = [exit_.after for exit_ in net.exits]
-    exits = ["--exits", ",".join(after) or "none"]
-    if record.start is not None:
-        classes = tuple(record.data["classes"])
-        return ["--from", record.start.model, *exits, *pooled(record.start, net, classes)]
-    with suppress(InceptionError):  # no such name, or no such block in the network of that name
-        own = find(net.name, classes=len(record.data["classes"]), side=net.image[1])
-        if own == net:
-            return ["--arch", net.name]
-        if with_exits(own, after) == net:
-            return ["--arch", net.name, *exits]
-    return ["--arch", str(folder / FILE)]
-
-
-def pooled(start: InitialWeights, net: Net, classes: tuple[str, ...]) -> list[str]:
-    """The option that lets exits average over the whole grid, where those of the model did not."""
-    after = [exit_.after for exit_ in net.exits]
-    try:
-        one, _, _ = choose_start(start.model, net.image[1], after, classes=classes)
-    except SpecError:  # such exits have no room at this input
-        return ["--pooled-exits"]
-    except InceptionError:  # the model is gone, and the command with it
-        return []
-    return [] if one.net == net else ["--pooled-exits"]
-
-
-def limit(budget: Budget) -> list[str]:
-    """The option that gives this budget."""
-    match budget:
-        case Time(seconds):
-            return ["--budget", f"{seconds:g}s"]
-        case Work(flop):
-            return ["--budget", f"{flop:.17g}flop"]
-        case Epochs(epochs):
-            return ["--epochs", str(epochs)]
+    exits = f"inceptionkit evaluate {run} {data} --exits --store"
+    return {
+        "Repeat this run": repeat(folder, record),
+        "Classify images": f"inceptionkit predict {run} IMAGE...",
+        "Score it again": f"inceptionkit evaluate {run} {data}",
+        **({"Choose when to stop at an exit, and keep it": exits} if record.net.exits else {}),
+        "See where it looks": f"inceptionkit explain {run} IMAGE...",
+        "Write this page again": f"inceptionkit report {run}",
+    }

@@ -44,7 +44,7 @@ class Doubt:
     probability: float  # of the guess
     label_probability: float
 
-    def as_json(self, dataset: Dataset) -> dict[str, Any]:
+    def to_json(self, dataset: Dataset) -> dict[str, Any]:
         """As `check --json` prints it."""
         return {
             "path": dataset.samples.names[self.index],

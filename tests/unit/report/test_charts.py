@@ -4,20 +4,19 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from made_up import exit_result, made_up_run
 from PIL import Image
 
-from inceptionkit.report.against_cost import exits_against_cost
 from inceptionkit.report.charts import exit_ink, loss_curves, rate_curve, top1_curves
 from inceptionkit.report.confusion import MAP_CELLS, RIGHT_RGB, WRONG_RGB, matrix, shades
-from inceptionkit.report.content import EpochRow, ExitRow, RunContent
+from inceptionkit.report.cost_charts import exits_against_cost
+from inceptionkit.report.finished_run import ExitResult
 from inceptionkit.svg import round_range, round_steps
 
-MakeRun = Callable[..., RunContent]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -27,12 +26,12 @@ def texts(drawing: str, tag: str = "text") -> list[str]:
     return ["".join(element.itertext()) for element in root.iter(SVG + tag)]
 
 
-def exit_row(name: str, macs: int, top1: float | None) -> ExitRow:
-    return ExitRow(name=name, after="b", macs=macs, share_of_macs=0.5, top1=top1)
+def exit_row(name: str, macs: int, top1: float | None) -> ExitResult:
+    return exit_result(name, macs=macs, share_of_macs=0.5, top1=top1)
 
 
-def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(make_run: MakeRun) -> None:
-    run = make_run()
+def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it() -> None:
+    run = made_up_run()
     figures = [draw(run.epochs) for draw in (loss_curves, top1_curves, rate_curve)]
     drawings = [f.drawing for f in [*figures, exits_against_cost(run.exits, 93)] if f is not None]
 
@@ -45,18 +44,17 @@ def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(make_run: Ma
     assert texts(drawings[0], "desc") == ["train from 2.000 to 0.667; val from 1.500 to 0.500."]
 
 
-def test_figures_take_their_colours_from_the_page(make_run: MakeRun) -> None:
-    run = make_run()
+def test_figures_take_their_colours_from_the_page() -> None:
+    run = made_up_run()
     curves, confusion = top1_curves(run.epochs), run.confusion
 
     assert curves is not None
-    assert confusion is not None
     assert not re.search(r'(fill|stroke)="|#[0-9a-f]{3}|style=', curves.drawing)
     assert not re.search(r'(fill|stroke)="|#[0-9a-f]{3}|style=', matrix(confusion, run.classes))
 
 
-def test_a_higher_top1_is_drawn_higher(make_run: MakeRun) -> None:
-    figure = top1_curves(make_run().epochs)
+def test_a_higher_top1_is_drawn_higher() -> None:
+    figure = top1_curves(made_up_run().epochs)
 
     assert figure is not None
     path = re.search(r'class="line ink0" d="M([^"]+)"', figure.drawing)
@@ -67,7 +65,7 @@ def test_a_higher_top1_is_drawn_higher(make_run: MakeRun) -> None:
 
 def test_an_epoch_without_val_leaves_a_gap_not_a_zero() -> None:
     rows = tuple(
-        EpochRow(epoch=k, seconds=1.0, lr=0.1, train_loss=2.0, val_loss=val)
+        {"epoch": k, "train_loss": 2.0, **({"val_loss": val} if val else {})}
         for k, val in enumerate([1.0, None, 0.5])
     )
     figure = loss_curves(rows)
@@ -81,7 +79,7 @@ def test_an_epoch_without_val_leaves_a_gap_not_a_zero() -> None:
 
 
 def test_what_was_never_measured_is_not_drawn() -> None:
-    row = EpochRow(epoch=1, seconds=1.0, lr=0.1, train_loss=None)
+    row = {"epoch": 1.0, "seconds": 1.0, "lr": 0.1}
 
     assert (loss_curves((row,)), top1_curves((row,)), rate_curve(())) == (None, None, None)
     assert exits_against_cost((exit_row("main", 5, None),), 10) is None
@@ -89,7 +87,7 @@ def test_what_was_never_measured_is_not_drawn() -> None:
 
 def test_a_thousand_epochs_stay_small() -> None:
     rows = tuple(
-        EpochRow(epoch=k, seconds=k, lr=0.1, train_loss=1 / k, val_loss=1 / k, val_top1=0.5)
+        {"epoch": k, "train_loss": 1 / k, "val_loss": 1 / k, "val_top1": 0.5}
         for k in range(1, 1001)
     )
     figure = loss_curves(rows)

@@ -4,50 +4,33 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import numpy as np
-import pytest
+from made_up import MadeUpImages, made_up_scan
 
-from inceptionkit.report.check_page import (
-    CheckContent,
-    Cluster,
-    FindingRow,
-    Picture,
-    Section,
-    render,
-)
+from inceptionkit.data import Unusable
+from inceptionkit.data.quality.findings import Finding
+from inceptionkit.data.quality.near_duplicates import Group
+from inceptionkit.report.check_page import render
 
 NASTY = "<script>alert(1)</script>\udce9.jpg"
+IMAGES = MadeUpImages(
+    names=(NASTY,) * 11,
+    labels=(0,) * 11,
+    sets=(0,) * 8 + (2,) * 3,
+    classes=("<b>rose</b>", NASTY),
+    address=NASTY,
+    skipped=(Unusable(NASTY, "truncated"),),
+)
+COPIES = Group(members=tuple(range(8)), exact=False, mirrored=True)
+FINDINGS = (
+    Finding(severity="error", kind="copies", says="copies", advice="remove", images=COPIES.members),
+    Finding(severity="note", kind="few", says=NASTY, advice="nothing"),
+    Finding(severity="note", kind="dark", says="dark", advice="look", images=(9,) * 1258),
+)
 
 
-@pytest.fixture
-def content() -> CheckContent:
-    small = Picture(pixels=np.zeros((8, 8, 3), np.uint8), name=NASTY, lines=("<b>rose</b>",))
-    large = replace(small, pixels=np.zeros((90, 300, 3), np.uint8))
-    return CheckContent(
-        title=NASTY,
-        subtitle="3 usable images.",
-        made_at="2026-01-31 14:05 UTC",
-        verdict="1 error",
-        facts={"images": "3"},
-        findings=(
-            FindingRow(severity="error", says="copies", advice="remove", anchor="copies"),
-            FindingRow(severity="note", says=NASTY, advice="nothing", anchor=None),
-        ),
-        sets=("train", "test"),
-        classes=(("rose", (2, 1)), (NASTY, (0, 0))),
-        sections=(
-            Section(
-                anchor="copies",
-                title="Copies",
-                lead="The same.",
-                clusters=(Cluster(says="one mirrored", pictures=(small, large), more=7),),
-                more=1234,
-            ),
-            Section(anchor="dark", title="Dark", lead="Black.", pictures=(small,)),
-        ),
-        tables={"format": {"PNG": 3}},
-        unusable=((NASTY, "truncated"),),
-    )
+def page(images: MadeUpImages = IMAGES, findings: tuple[Finding, ...] = FINDINGS) -> str:
+    made_at = "2026-01-31 14:05 UTC"
+    return render(made_up_scan(images), (COPIES,), findings, (), made_at=made_at)
 
 
 class Tags(HTMLParser):
@@ -69,9 +52,9 @@ class Tags(HTMLParser):
                 self.loads.append((value or "")[:5])
 
 
-def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(content: CheckContent) -> None:
+def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere() -> None:
     tags = Tags()
-    tags.feed(render(content))
+    tags.feed(page())
 
     assert len(set(tags.ids)) == len(tags.ids)
     assert set(tags.targets) <= set(tags.ids)
@@ -79,33 +62,33 @@ def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(content: Chec
     assert "copies" in tags.targets
 
 
-def test_names_of_any_bytes_are_shown_and_do_nothing(content: CheckContent) -> None:
-    page = render(content)
+def test_names_of_any_bytes_are_shown_and_do_nothing() -> None:
+    html = page()
 
-    page.encode()
-    assert page.count("<script>") == 1
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\xe9.jpg" in page
-    assert "<b>rose" not in page
-
-
-def test_what_is_not_shown_is_counted(content: CheckContent) -> None:
-    many = replace(content, unusable=(("x.jpg", "truncated"),) * 501)
-    page = re.sub(r"\s+", " ", render(many))
-
-    assert "1,234 more are not shown." in page
-    assert "one mirrored, 7 more" in page
-    assert "501 files cannot be used" in page
-    assert "The first 500 are listed." in page
+    html.encode()
+    assert html.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\xe9.jpg" in html
+    assert "<b>rose" not in html
 
 
-def test_equal_content_gives_equal_pages(content: CheckContent) -> None:
-    assert render(content) == render(content)
+def test_what_is_not_shown_is_counted() -> None:
+    many = replace(IMAGES, skipped=(Unusable("x.jpg", "truncated"),) * 501)
+    html = re.sub(r"\s+", " ", page(many))
+
+    assert "1,234 more are not shown." in html
+    assert "one mirrored, 4 more" in html
+    assert "501 files cannot be used" in html
+    assert "The first 500 are listed." in html
 
 
-def test_a_page_without_findings_says_so(content: CheckContent) -> None:
-    clean = replace(content, findings=(), sections=(), unusable=(), sets=("all",))
-    page = render(replace(clean, classes=(("rose", (2,)), ("empty", (0,)))))
+def test_equal_content_gives_equal_pages() -> None:
+    assert page() == page()
 
-    assert "Nothing: no copies, no odd images, and enough of every class." in page
-    assert "None: every file that was found could be used." in page
-    assert '<th scope="col" class="num">all</th>' not in page
+
+def test_a_page_without_findings_says_so() -> None:
+    clean = replace(IMAGES, sets=(-1,) * 11, skipped=())
+    html = page(clean, ())
+
+    assert "Nothing: no copies, no odd images, and enough of every class." in html
+    assert "None: every file that was found could be used." in html
+    assert '<th scope="col" class="num">all</th>' not in html

@@ -1,17 +1,18 @@
-"""The numbers of a run's page, from rows of predictions.csv."""
+"""A run read from its folder, and the pictures of its page."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from made_up import made_up_record
 
 from inceptionkit.data import open_dataset
 from inceptionkit.derive import cost
-from inceptionkit.report.album import Album
-from inceptionkit.report.scores import confidences, curve
+from inceptionkit.report.finished_run import early_exit_curve, finished_run
+from inceptionkit.report.pictures import Album, make_album
 from inceptionkit.spec import Net
+from inceptionkit.training.run.folder import write_rows
 
 Folder = Callable[..., Path]
 
@@ -34,28 +35,40 @@ def rows() -> list[dict[str, str]]:
 
 def test_the_curve_goes_from_the_first_exit_to_main(tiny: Net) -> None:
     priced = cost(tiny)
-    found = curve(priced, rows())
+    found = early_exit_curve(priced, rows())
 
-    assert found[0].macs == priced.exits[0].macs_to_here
-    assert found[0].top1 == 0.5
-    assert found[-1].macs == priced.everything.macs
-    assert found[-1].top1 == 0.75
-    assert [p.macs for p in found] == sorted(p.macs for p in found)
-    assert max(p.top1 for p in found) == 1.0
+    assert found[0] == (priced.exits[0].macs_to_here, 0.5)
+    assert found[-1] == (priced.everything.macs, 0.75)
+    assert [macs for macs, _ in found] == sorted(macs for macs, _ in found)
+    assert max(top1 for _, top1 in found) == 1.0
 
 
 def test_there_is_no_curve_without_exits_rows_or_probabilities(tiny: Net) -> None:
     old = [{k: v for k, v in row.items() if k != "first_probability"} for row in rows()]
 
-    assert curve(cost(tiny), []) == curve(cost(tiny), old) == ()
+    assert early_exit_curve(cost(tiny), []) == early_exit_curve(cost(tiny), old) == ()
 
 
-def test_groups_of_equally_sure_answers() -> None:
-    groups = confidences(rows())
+def test_a_run_is_read_from_its_folder(tiny: Net, tmp_path: Path) -> None:
+    record = replace(made_up_record(("a", "b")), net=tiny)
+    half = {"top1": 0.5, "top5": None}
+    result = {"top1": 0.75, "top5": None, "exits": {"first": half, "second": half}}
+    empty = finished_run(tmp_path, record, result)
+    write_rows(tmp_path / "predictions.csv", rows())
+    write_rows(tmp_path / "log.csv", [{"epoch": 1, "lr": 0.5, "val_loss": ""}])
+    run = finished_run(tmp_path, record, result)
 
-    assert [(g.images, g.top1) for g in groups] == [(1, 0.0), (1, 1.0), (2, 1.0)]
-    assert groups[-1].confidence == pytest.approx(0.98)
-    assert confidences([]) == ()
+    assert run.confusion.tolist() == [[2, 0], [1, 1]]
+    assert (run.images, run.misread, run.classes) == (4, 1, ("a", "b"))
+    assert [(group.images, group.top1) for group in run.bins] == [(1, 0.0), (1, 1.0), (2, 1.0)]
+    assert run.bins[-1].confidence == pytest.approx(0.98)
+    assert [(e.name, e.after, e.top1) for e in run.exits] == [
+        ("first", "conv1", 0.5), ("second", "inception2", 0.5), ("main", "inception3", 0.75)
+    ]  # fmt: skip
+    assert run.exits[-1].share_of_macs == 1
+    assert run.epochs == ({"epoch": 1.0, "lr": 0.5},)
+    assert run.interval == pytest.approx((0.3006, 0.9544), abs=1e-4)
+    assert (empty.images, empty.bins, empty.curve, empty.interval) == (0, (), (), None)
 
 
 def test_pictures_of_cells_suspects_mistakes_and_examples(photos: Folder) -> None:
@@ -66,16 +79,30 @@ def test_pictures_of_cells_suspects_mistakes_and_examples(photos: Folder) -> Non
         {"path": name, "truth": truth, "guess": "a", "probability": f"{0.9 - i / 100}", "e": "a"}
         for i, (name, truth) in enumerate(zip(names, truths, strict=True))
     ]
-    album = Album(dataset, None)
-    cells = album.cells(said, ("a", "b"))
-    suspects = album.suspects(said, ["e"])
-    gone: Callable[..., NDArray[np.uint8] | None] = Album(None, None).image
+    classes = ("a", "b")
+    album = make_album(said, dataset, None, classes=classes, exits=["e"])
+    alone = make_album(said, dataset, None, classes=classes, exits=[])
+    many = make_album(said, dataset, None, classes=tuple(map(str, range(31))), exits=["e"])
+    suspects = album.suspects
 
-    assert [(c.truth, c.guess, len(c.pictures)) for c in cells] == [(1, 0, 8), (0, 0, 8)]
+    assert [(place, len(some)) for place, some in album.cells.items()] == [((1, 0), 8), ((0, 0), 8)]
     assert [p.truth for p in suspects] == ["b"] * 12
     assert [p.probability for p in suspects] == sorted(p.probability for p in suspects)[::-1]
-    assert album.mistakes(said, ["e"]) == album.suspects(said, []) == ()
-    assert [p.name for p in album.mistakes(said, [])] == [p.name for p in suspects]
-    assert {p.truth for p in album.examples(said)} == {"a"}
-    assert album.cells(said, tuple(map(str, range(31)))) == ()
-    assert gone(names[0]) is None
+    assert album.mistakes == alone.suspects == ()
+    assert [p.name for p in alone.mistakes] == [p.name for p in suspects]
+    assert (album.mistake_count, alone.mistake_count) == (0, 12)
+    assert {p.truth for p in album.examples} == {"a"}
+    assert many.cells == {}
+    assert make_album(said, None, None, classes=classes, exits=["e"]) == Album()
+
+
+def test_images_that_are_gone_are_left_out(photos: Folder) -> None:
+    folder = photos(("a", "b"), each=2)
+    dataset = open_dataset(folder)
+    names = [*dataset.samples.names, "never there"]
+    said = [{"path": n, "truth": "a", "guess": "a", "probability": "0.9"} for n in names]
+    (folder / names[0]).unlink()
+
+    album = make_album(said, dataset, None, classes=("a", "b"), exits=[])
+
+    assert [picture.name for picture in album.examples] == names[1:-1]

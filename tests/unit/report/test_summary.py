@@ -1,18 +1,16 @@
 """What the page concludes by itself."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
+from made_up import exit_result, made_up_run
 
-from inceptionkit.report.content import ExitRow, RunContent
-from inceptionkit.report.summary import confused_pairs, in_short, learning_facts
+from inceptionkit.report.confusion import confused_pairs
+from inceptionkit.report.finished_run import ExitResult
+from inceptionkit.report.run_page import in_short, learning_facts
 
-MakeRun = Callable[..., RunContent]
 
-
-def exit_row(name: str, macs: int, top1: float) -> ExitRow:
-    return ExitRow(name=name, after="b", macs=macs, share_of_macs=macs / 100, top1=top1)
+def exit_row(name: str, macs: int, top1: float) -> ExitResult:
+    return exit_result(name, macs=macs, share_of_macs=macs / 100, top1=top1)
 
 
 def test_pairs_are_counted_in_the_direction_of_the_mistake() -> None:
@@ -33,30 +31,28 @@ def test_a_perfect_matrix_has_no_pairs() -> None:
     ("top1", "relation"),
     [(0.88, "2.0 points below main"), (0.9, "level with main"), (0.915, "1.5 points above main")],
 )
-def test_the_best_early_exit_is_compared_with_main(
-    make_run: MakeRun, top1: float, relation: str
-) -> None:
+def test_the_best_early_exit_is_compared_with_main(top1: float, relation: str) -> None:
     exits = (exit_row("aux1", 20, 0.5), exit_row("aux2", 60, top1), exit_row("main", 100, 0.9))
 
-    assert in_short(make_run(exits=exits))[0].endswith(f"of the compute, {relation}.")
-    assert in_short(make_run(exits=exits))[0].startswith("Exit aux2 reaches")
+    assert in_short(made_up_run(exits=exits))[0].endswith(f"of the compute, {relation}.")
+    assert in_short(made_up_run(exits=exits))[0].startswith("Exit aux2 reaches")
 
 
-def test_the_most_frequent_mistake_is_named(make_run: MakeRun) -> None:
+def test_the_most_frequent_mistake_is_named() -> None:
     confusion = np.array([[8, 2], [1, 9]])
-    said = in_short(make_run(2, confusion=confusion))[1]
+    said = in_short(made_up_run(2, confusion=confusion))[1]
 
     assert said == "3 images of 20 were misread; most often class 0 taken for class 1 (2 images)."
 
 
-def test_a_network_without_exits_is_not_compared(make_run: MakeRun) -> None:
-    said = in_short(make_run(exits=(exit_row("main", 100, 0.9),), unusable=()))
+def test_a_network_without_exits_is_not_compared() -> None:
+    said = in_short(made_up_run(exits=(exit_row("main", 100, 0.9),), unusable=()))
 
     assert len(said) == 1
 
 
-def test_the_best_epoch_is_named_with_its_number(make_run: MakeRun) -> None:
-    facts = dict(learning_facts(make_run()))
+def test_the_best_epoch_is_named_with_its_number() -> None:
+    facts = learning_facts(made_up_run().epochs)
 
     assert facts["best top-1 on val"].endswith("at epoch 3")
     assert facts["time per epoch"] == "2.0 s"

@@ -15,6 +15,7 @@ from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.split import MIN_CLASS_IMAGES
 from inceptionkit.data.types import SETS
+from inceptionkit.text import plural
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
@@ -50,6 +51,16 @@ def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
         *_odd(scan),
     ]
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """How bad it is, in a few words.
+
+    >>> verdict([])
+    'nothing to repair'
+    """
+    counts = {one: sum(f.severity == one for f in findings) for one in SEVERITIES}
+    return ", ".join(plural(n, one) for one, n in counts.items() if n) or "nothing to repair"
 
 
 def class_counts(scan: Scan) -> NDArray[np.int64]:
@@ -138,7 +149,7 @@ def _unusable(scan: Scan) -> Iterator[Finding]:
         yield Finding(
             severity="warning",
             kind="unusable",
-            says=f"{_count(len(bad), 'file')} cannot be used; the first is {bad[0].name} "
+            says=f"{plural(len(bad), 'file')} cannot be used; the first is {bad[0].name} "
             f"({bad[0].reason})",
             advice="repair or delete them; training skips them",
             images=tuple(sorted(scan.reasons)),
@@ -155,21 +166,21 @@ def _copies(scan: Scan, groups: Sequence[Group]) -> Iterator[Finding]:
         yield _copy_finding(
             leaks,
             "across-sets",
-            f"{_count(len(leaks), 'picture')} in more than one set",
+            f"{plural(len(leaks), 'picture')} in more than one set",
             "remove the copies from train: the score would count images that were memorized",
         )
     if doubts:
         yield _copy_finding(
             doubts,
             "across-classes",
-            f"{_count(len(doubts), 'picture')} in more than one class",
+            f"{plural(len(doubts), 'picture')} in more than one class",
             "keep it in one class: as it stands, the model is trained on both labels",
         )
     if plain:
         yield _copy_finding(
             plain,
             "copies",
-            f"{_count(len(plain), 'picture')} more than once in the same class",
+            f"{plural(len(plain), 'picture')} more than once in the same class",
             "remove the copies; where training divides the images, it keeps them in one set",
         )
 
@@ -177,7 +188,7 @@ def _copies(scan: Scan, groups: Sequence[Group]) -> Iterator[Finding]:
 def _copy_finding(groups: Sequence[Group], kind: str, says: str, advice: str) -> Finding:
     images = tuple(member for group in groups for member in group.members)
     exact = sum(group.exact for group in groups)
-    how = _count(len(images), "image") + (f"; {exact:,} pixel for pixel" if exact else "")
+    how = plural(len(images), "image") + (f"; {exact:,} pixel for pixel" if exact else "")
     return Finding(
         severity="warning" if kind == "copies" else "error",
         kind=kind,
@@ -216,11 +227,7 @@ def _odd(scan: Scan) -> Iterator[Finding]:
             yield Finding(
                 severity=severity,
                 kind=kind,
-                says=f"{_count(len(images), 'image')} {'is' if len(images) == 1 else 'are'} {says}",
+                says=f"{plural(len(images), 'image')} {'is' if len(images) == 1 else 'are'} {says}",
                 advice=advice,
                 images=tuple(images.tolist()),
             )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

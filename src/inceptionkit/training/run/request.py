@@ -16,14 +16,13 @@ from inceptionkit.arguments import (
     WORKERS,
     several,
 )
-from inceptionkit.derive.design.budget import parse as parse_cost
 from inceptionkit.errors import RecipeError
 from inceptionkit.machine import cores
 from inceptionkit.options import Argument, Option
 from inceptionkit.progress import Listener
-from inceptionkit.spec import Net
 
 if TYPE_CHECKING:
+    from inceptionkit.spec import Net
     from inceptionkit.training.budget import Budget
     from inceptionkit.training.recipe import Recipe
     from inceptionkit.training.recipes import Found
@@ -158,6 +157,7 @@ def check_request(request: TrainRequest) -> None:
     Raises:
         RecipeError, UnknownNameError, SpecError: so it is.
     """
+    from inceptionkit.derive.design.budget import parse as parse_cost
     from inceptionkit.training.recipe import override
 
     if not 0 <= request.seed < 2**63:
