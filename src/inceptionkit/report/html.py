@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import jinja2
 from markupsafe import Markup
@@ -58,6 +59,7 @@ def fill(template: str, **values: object) -> str:
     )
 
 
+@cache
 def _templates() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("inceptionkit.report", "templates"),
