@@ -96,6 +96,12 @@ def test_what_a_deployed_model_needs_imports_without_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_pages_import_without_torch() -> None:
+    done = blocked(below("report"), ("torch",))
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_language_and_the_catalog_need_the_standard_library_alone() -> None:
     done = blocked(below(*STANDARD), HEAVY)
 

@@ -16,8 +16,8 @@ from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import FILE, Record
 
-OF_CROPS = ("area_low", "area_high", "aspect")  # `train` refuses them beside padding
-OF_THE_MODEL = ("pixel_std",)  # ... and beside a model to start from, which brings its own
+_OF_CROPS = ("area_low", "area_high", "aspect")  # `train` refuses them beside padding
+_OF_THE_MODEL = ("pixel_std",)  # ... and beside a model to start from, which brings its own
 
 
 def repeat(folder: Path, record: Record) -> str:
@@ -37,7 +37,7 @@ def _settings(record: Record, base: recipes.Recipe) -> list[str]:
         key for key in get_args(recipes.AdaptedKey) if getattr(recipe, key) == getattr(base, key)
     ]
     said = [*recipes.settings(recipe, base), *(f"{key}={getattr(recipe, key)}" for key in same)]
-    refused = {*(OF_CROPS if recipe.padding else ()), *(OF_THE_MODEL if record.start else ())}
+    refused = {*(_OF_CROPS if recipe.padding else ()), *(_OF_THE_MODEL if record.start else ())}
     return [setting for setting in said if setting.partition("=")[0] not in refused]
 
 
