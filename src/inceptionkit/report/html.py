@@ -21,6 +21,7 @@ from inceptionkit.text import (
     duration,
     learning_rate,
     loss,
+    p_value,
     percent,
     plural,
     points,
@@ -33,7 +34,7 @@ from inceptionkit.text import (
 
 _FORMATTERS: tuple[Callable[..., str], ...] = (
     percent, whole_percent, count, quantity, size, significant, loss, learning_rate, duration,
-    plural, points,
+    plural, points, p_value,
 )  # fmt: skip
 _UNIT = r"%|[µm]?s|min|h|d|[kMGT]|[kMGT]?MAC|(?:[KMGT]i)?B"
 _BEFORE_A_UNIT = re.compile(rf"(?<=\d) (?=(?:{_UNIT})(?!\w))")
