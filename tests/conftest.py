@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow do
 os.environ["no_proxy"] = "127.0.0.1,localhost"  # the servers of tests are on this machine
 os.environ.update(FORCE_COLOR="", GITHUB_ACTIONS="", PY_COLORS="", TTY_COMPATIBLE="")  # no terminal
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,18 @@ from inceptionkit.derive import tensors
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named
+from inceptionkit.timing import TimingBudget
 
 Folder = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def brief_probe() -> Iterator[None]:
+    """The probe takes as few updates as it can: which way it finds fastest decides no test."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = TimingBudget(least=1, most=1)
+        patch.setattr("inceptionkit.training.autotune.PROBE_BUDGET", once)
+        yield
 
 
 def answer(classes: int) -> tuple[GlobalPool, Linear]:

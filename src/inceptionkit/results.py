@@ -19,8 +19,12 @@ class Result:
         """What `--json` prints."""
         raise NotImplementedError
 
+    def summary(self) -> dict[str, Any]:
+        """What `repr` shows: all of `to_json`, where a result does not choose."""
+        return self.to_json()
+
     def __repr__(self) -> str:
-        rows = [f"{key}: {brief(value)}" for key, value in self.to_json().items()]
+        rows = [f"{key}: {brief(value)}" for key, value in self.summary().items()]
         more = [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
         return "\n    ".join([type(self).__name__, *rows[:LINES], *more])
 

@@ -146,6 +146,12 @@ def learning_rate(number: float) -> str:
 
 
 @_or_dash
+def p_value(number: float) -> str:
+    """The p of a test: 0.065, 1.2e-07."""
+    return f"{number:.2g}"
+
+
+@_or_dash
 def duration(seconds: float) -> str:
     """Seconds in the units that suit them.
 

@@ -5,7 +5,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from inceptionkit.cli import main
-from inceptionkit.timing import TimingBudget
 
 Folder = Callable[..., Path]
 
@@ -70,17 +69,6 @@ def shell() -> Type:
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run without --out lands in the test's own folder."""
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def brief_probe() -> Iterator[None]:
-    """The probe takes as few updates as it can: which way it finds fastest decides no test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "inceptionkit.training.autotune.PROBE_BUDGET",
-            TimingBudget(least=2, most=8, seconds=0.0),
-        )
-        yield
 
 
 QUICK = ("--arch", "compact", "--input", "8", "--epochs", "1", "--precision", "fp32")

@@ -2,6 +2,7 @@
 
 import csv
 import multiprocessing
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,9 +38,25 @@ def net(tiny: Net) -> Net:
     return replace(tiny, image=(3, 12, 12), head=head)
 
 
+@pytest.fixture(scope="session")
+def images(paint: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return paint(tmp_path_factory.mktemp("images") / "photos", CLASSES, each=EACH)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each test finds its copies: a run knows the path of its images."""
+    return tmp_path_factory.mktemp("place")
+
+
+def put(source: Path, at: Path) -> Path:
+    shutil.rmtree(at, ignore_errors=True)
+    return Path(shutil.copytree(source, at))
+
+
 @pytest.fixture
-def data(photos: Callable) -> Path:
-    return photos(CLASSES, each=EACH)
+def data(images: Path, place: Path) -> Path:
+    return put(images, place / "photos")
 
 
 @pytest.fixture
@@ -54,9 +71,9 @@ def start(net: Net, data: Path, tmp_path: Path) -> Callable[..., Path]:
     return run
 
 
-@pytest.fixture
-def cut(start: Callable, tmp_path: Path) -> Path:
-    """A run that fell after its second epoch, with two checkpoints."""
+@pytest.fixture(scope="session")
+def fall(net: Net) -> Callable[[Path, Path], Path]:
+    """Makes a run that falls after its second epoch, with two checkpoints."""
 
     class Falls(Collects):
         epochs = 0
@@ -67,30 +84,46 @@ def cut(start: Callable, tmp_path: Path) -> Path:
             if self.epochs == 3:
                 raise ConnectionError
 
-    with pytest.raises(ConnectionError):
-        start("cut", listener=Falls())
-    assert len(checkpoints(tmp_path / "cut" / "checkpoints")) == 2
-    return tmp_path / "cut"
+    def run(photos: Path, out: Path) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            pin(patch)
+            with pytest.raises(ConnectionError):
+                inceptionkit.train(photos, architecture=net, out=out, listener=Falls(), **OPTIONS)
+        assert len(checkpoints(out / "checkpoints")) == 2
+        return out
+
+    return run
 
 
 @pytest.fixture(scope="session")
-def whole(net: Net, paint: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fallen(
+    fall: Callable, images: Path, place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return fall(put(images, place / "photos"), tmp_path_factory.mktemp("fallen") / "cut")
+
+
+@pytest.fixture
+def cut(fallen: Path, data: Path, place: Path) -> Path:
+    """A run that fell after its second epoch, and whose images lie where they did."""
+    assert data.is_dir()
+    return put(fallen, place / "cut")
+
+
+@pytest.fixture(scope="session")
+def whole(net: Net, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that nothing happened to, on the same images."""
-    folder = tmp_path_factory.mktemp("whole")
+    out = tmp_path_factory.mktemp("whole") / "run"
     with pytest.MonkeyPatch.context() as patch:
         pin(patch)
-        images = paint(folder / "photos", CLASSES, each=EACH)
-        inceptionkit.train(images, architecture=net, out=folder / "run", **OPTIONS)
-    return folder / "run"
+        inceptionkit.train(images, architecture=net, out=out, **OPTIONS)
+    return out
 
 
 @pytest.fixture(scope="session")
 def forks() -> ForkServerContext:
-    """Starts processes that have imported torch already."""
+    """Starts processes that have imported already what a training imports."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["inceptionkit.report.run_page", "inceptionkit.training.run.start"]
-    )
+    context.set_forkserver_preload(["inceptionkit.training.run.session", "torch._dynamo", "victim"])
     return context
 
 

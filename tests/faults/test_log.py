@@ -49,9 +49,10 @@ def flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 def test_a_power_cut_takes_no_line_that_a_checkpoint_counts_on(
-    whole: Path, same: Callable, flushed: dict[str, int], cut: Path
+    whole: Path, same: Callable, fall: Callable, data: Path, tmp_path: Path, flushed: dict[str, int]
 ) -> None:
     """What was written and not flushed is lost, as the system may do it."""
+    cut = fall(data, tmp_path / "cut")
     os.truncate(cut / "log.jsonl", flushed["log.jsonl"])
     inceptionkit.resume(cut)
 

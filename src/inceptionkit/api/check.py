@@ -81,6 +81,13 @@ class CheckResult(Result):
             "seconds": self.seconds,
         }
 
+    def summary(self) -> dict[str, Any]:
+        """The findings, and how many images there are."""
+        found = {f"{one.severity}, {one.kind}": one.says for one in self.findings}
+        usable, unusable = len(self.scan.usable), len(self.scan.unusable)
+        images = {"images": usable + unusable, "usable": usable}
+        return images | found | {"doubts": len(self.doubts), "page": str(self.page)}
+
     def _repr_html_(self) -> str:
         rows = [(one.severity, one.says, one.advice) for one in self.findings]
         return table(("severity", "finding", "advice"), rows)
@@ -134,13 +141,9 @@ def check(request: CheckRequest) -> CheckResult:
         doubts = suspected(found, groups, folds=request.folds, seed=request.seed, listener=listener)
     write_page(page, found, groups, findings, doubts)
     result = CheckResult(
-        page=page,
-        findings=findings,
-        scan=found,
-        groups=groups,
-        doubts=doubts,
+        page=page, findings=findings, scan=found, groups=groups, doubts=doubts,
         seconds=monotonic() - began,
-    )
+    )  # fmt: skip
     if request.strict and result.faults:
         raise CheckError(result)
     return result

@@ -58,6 +58,11 @@ class CompareResult(Result):
             ],
         }
 
+    def summary(self) -> dict[str, Any]:
+        """The top-1 of each run, and what differs."""
+        scores = {str(run.folder): percent(run.result["top1"]) for run in self.comparison.runs}
+        return scores | {"differences": [*self.comparison.differences], "page": str(self.page)}
+
     def _repr_html_(self) -> str:
         rows = [
             (

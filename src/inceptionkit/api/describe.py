@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from inceptionkit import records
 from inceptionkit.arguments import INPUT_SIZE, POOLED_EXITS
 from inceptionkit.errors import OptionError
 from inceptionkit.files import write_whole
@@ -14,8 +14,8 @@ from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
-    from inceptionkit.derive.describe import Description
-    from inceptionkit.spec import Net
+    from inceptionkit.derive import Finding, PathCost
+    from inceptionkit.derive.describe import Description, ListedNetwork, PaperTable
 
 
 @dataclass(frozen=True)
@@ -28,31 +28,29 @@ class ArchitecturesResult(Result):
     """The catalog.
 
     Attributes:
-        rows: name, input, params, macs, exits and a sentence of each architecture and dialect.
+        rows: a line for each architecture and dialect.
     """
 
-    rows: Sequence[Mapping[str, Any]]
+    rows: tuple[ListedNetwork, ...]
 
     def to_json(self) -> dict[str, Any]:
         """What `architectures --json` prints."""
-        return {"architectures": list(self.rows)}
+        return {"architectures": records.to_json(self.rows)}
 
     def _repr_html_(self) -> str:
         heads = ("name", "input", "params", "macs", "says")
-        return table(heads, ([row[head] for head in heads] for row in self.rows))
+        return table(heads, ([getattr(row, head) for head in heads] for row in self.rows))
 
 
 @verb(ArchitecturesRequest)
 def architectures(_: ArchitecturesRequest) -> ArchitecturesResult:
     """List the architectures with their sizes and costs."""
     from inceptionkit.catalog import architecture, sentences
-    from inceptionkit.derive.describe import totals
+    from inceptionkit.derive.describe import listed
 
+    named = sentences().items()
     return ArchitecturesResult(
-        [
-            totals(architecture(name)) | {"name": name, "says": says}
-            for name, says in sentences().items()
-        ]
+        tuple(listed(name, architecture(name), says) for name, says in named)
     )
 
 
@@ -89,17 +87,23 @@ class DescribeResult(Result):
     """
 
     description: Description
-    paper: Mapping[str, Any] | None = None
-    paths: Sequence[Mapping[str, Any]] | None = None
-    rules: Sequence[Mapping[str, Any]] | None = None
+    paper: PaperTable | None = None
+    paths: tuple[PathCost, ...] | None = None
+    rules: tuple[Finding, ...] | None = None
     drawing: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What `describe --json` prints."""
-        more: dict[str, Any] = {"paper": self.paper, "paths": self.paths, "rules": self.rules}
-        more |= {"drawing": self.drawing and str(self.drawing)}
-        told = self.description.to_json()
-        return told | {key: value for key, value in more.items() if value is not None}
+        from inceptionkit.derive.describe import paths_to_json, rules_to_json
+
+        more = {
+            "paper": records.to_json(self.paper),
+            "paths": None if self.paths is None else paths_to_json(self.paths),
+            "rules": None if self.rules is None else rules_to_json(self.rules),
+            "drawing": self.drawing and str(self.drawing),
+        }
+        asked = {key: value for key, value in more.items() if value is not None}
+        return self.description.to_json() | asked
 
     def _repr_html_(self) -> str:
         from inceptionkit.derive.diagram import draw
@@ -116,8 +120,10 @@ def describe(request: DescribeRequest) -> DescribeResult:
         SpecError: the file is no architecture, or the network does not fit the input.
         RunError: the diagram cannot be written.
     """
+    from inceptionkit.catalog import CATALOG, architecture
     from inceptionkit.catalog.files import find
-    from inceptionkit.derive.describe import description, paths_to_json, rules_to_json
+    from inceptionkit.derive import per_path, review
+    from inceptionkit.derive.describe import description, paper_table
     from inceptionkit.derive.diagram import draw
 
     if request.paths and request.draw is None:
@@ -126,22 +132,17 @@ def describe(request: DescribeRequest) -> DescribeResult:
     name, pooled = request.architecture, request.pooled_exits
     own = find(name, pooled_exits=pooled)
     net = find(name, classes=request.classes, side=request.input_size, pooled_exits=pooled)
-    found = description(own, net)
+    paper = None
+    if request.paper:
+        stem, _, dialect = net.name.partition(":")
+        paper = paper_table(net, architecture(stem), CATALOG[stem].dialects.get(dialect))
     file = None if request.draw is None else Path(request.draw)
     if file is not None:
         write_whole(file, draw(net, paths=request.paths))
     return DescribeResult(
-        description=found,
-        paper=_beside_paper(net) if request.paper else None,
-        paths=paths_to_json(net) if request.per_path else None,
-        rules=rules_to_json(net) if request.rules else None,
+        description=description(own, net),
+        paper=paper,
+        paths=tuple(per_path(net)) if request.per_path else None,
+        rules=review(net) if request.rules else None,
         drawing=file,
     )
-
-
-def _beside_paper(net: Net) -> dict[str, Any]:
-    from inceptionkit.catalog import CATALOG, architecture
-    from inceptionkit.derive.describe import paper_to_json
-
-    stem, _, dialect = net.name.partition(":")
-    return paper_to_json(net, architecture(stem), CATALOG[stem].dialects.get(dialect))

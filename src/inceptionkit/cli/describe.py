@@ -22,12 +22,12 @@ def print_architectures(result: api.ArchitecturesResult) -> None:
         ("architecture", "input", "params", "MACs", "exits", "what it is"),
         [
             (
-                row["name"],
-                f"{row['input']}",
-                quantity(row["params"]),
-                quantity(row["macs"]),
-                f"{len(row['exits'])}" if row["exits"] else "",
-                row["says"],
+                row.name,
+                f"{row.input}",
+                quantity(row.params),
+                quantity(row.macs),
+                f"{len(row.exits)}" if row.exits else "",
+                row.says,
             )
             for row in result.rows
         ],

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from inceptionkit.api.evaluate import EvaluateResult, evaluate
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import console, print_table
-from inceptionkit.text import duration, percent, points, quantity, significant, whole_percent
+from inceptionkit.text import (
+    duration,
+    p_value,
+    percent,
+    points,
+    quantity,
+    significant,
+    whole_percent,
+)
 
 if TYPE_CHECKING:
     from inceptionkit.evaluation.confidence import Paired
@@ -126,7 +134,7 @@ def print_rows(study: CropStudy) -> None:
     for other in study.against_first if several else ():
         console().print(
             f"{other.model} against {study.rows[0].models[0]}: {difference(other.paired)}; "
-            f"McNemar p = {other.paired.p_value:.2g}",
+            f"McNemar p = {p_value(other.paired.p_value)}",
             markup=False,
         )
 

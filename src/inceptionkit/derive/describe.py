@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inceptionkit.derive import Compared, NetCost, beside_paper, cost, per_path, review
+from inceptionkit.derive import Compared, Finding, NetCost, PathCost, beside_paper, cost
 from inceptionkit.spec import (
     LARGEST_INPUT,
     Net,
@@ -116,16 +116,29 @@ def description(own: Net, net: Net) -> Description:
     )
 
 
-def totals(net: Net) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedNetwork:
+    """A line of the catalog."""
+
+    name: str
+    input: int  # side, pixels
+    params: int  # without exits, as the next
+    macs: int
+    exits: tuple[str, ...]
+    says: str  # what it is
+
+
+def listed(name: str, net: Net, says: str) -> ListedNetwork:
     """What a list of networks shows of one."""
     answer = cost(net).answer
-    return {
-        "name": net.name,
-        "input": net.image[1],
-        "params": answer.params,
-        "macs": answer.macs,
-        "exits": [exit_.name for exit_ in net.exits],
-    }
+    return ListedNetwork(
+        name=name,
+        input=net.image[1],
+        params=answer.params,
+        macs=answer.macs,
+        exits=tuple(exit_.name for exit_ in net.exits),
+        says=says,
+    )
 
 
 def left_out(own: Net, net: Net) -> str:
@@ -135,7 +148,7 @@ def left_out(own: Net, net: Net) -> str:
     return missing and f"without {missing}, which {net.image[1]} px images are too small for"
 
 
-def rules_to_json(net: Net) -> list[dict[str, Any]]:
+def rules_to_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """A row per finding."""
     return [
         {
@@ -145,11 +158,11 @@ def rules_to_json(net: Net) -> list[dict[str, Any]]:
             "reason": finding.rule.reason,
             "source": finding.rule.source,
         }
-        for finding in review(net)
+        for finding in findings
     ]
 
 
-def paths_to_json(net: Net) -> list[dict[str, Any]]:
+def paths_to_json(paths: Iterable[PathCost]) -> list[dict[str, Any]]:
     """A row per path of each block that splits."""
     return [
         {
@@ -162,36 +175,59 @@ def paths_to_json(net: Net) -> list[dict[str, Any]]:
             "macs_share": path.macs_share,
             "width_share": path.width_share,
         }
-        for path in per_path(net)
+        for path in paths
     ]
 
 
-def paper_to_json(net: Net, published: Net, dialect: str | None) -> dict[str, Any]:
-    """The paper's table beside our rows, in the paper's notation.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperRow:
+    """A row of a paper's table beside ours, in the paper's notation."""
+
+    name: str
+    blocks: tuple[str, ...]
+    ours: Mapping[str, str | int]  # by column
+    printed: Mapping[str, str]  # by column; a column that the row does not print is missing
+    differs: tuple[str, ...]  # columns
+    agrees: bool
+    note: str  # why it differs; "" where it agrees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperTable:
+    """A paper's table beside our network."""
+
+    source: str
+    notes: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[PaperRow, ...]
+
+
+def paper_table(net: Net, published: Net, dialect: str | None) -> PaperTable:
+    """The paper's table beside our rows.
 
     Args:
         net: whose rows are shown.
         published: the network as the paper has it.
         dialect: how `net` differs from it, in words; None where nothing is known.
     """
-    found, paper = beside_paper(net), beside_paper(published)
-    return {
-        "source": found.table.source,
-        "notes": list(found.table.notes),
-        "columns": [column.name for column in found.table.columns],
-        "rows": [
-            {
-                "name": line.row.name,
-                "blocks": list(line.row.blocks),
-                "ours": dict(line.ours),
-                "printed": dict(line.row.printed),
-                "differs": list(line.differs),
-                "agrees": line.agrees,
-                "note": _why(net, line, own, dialect),
-            }
-            for line, own in zip(found.rows, paper.rows, strict=True)
-        ],
-    }
+    comparison, paper = beside_paper(net), beside_paper(published)
+    return PaperTable(
+        source=comparison.table.source,
+        notes=tuple(comparison.table.notes),
+        columns=tuple(column.name for column in comparison.table.columns),
+        rows=tuple(
+            PaperRow(
+                name=line.row.name,
+                blocks=tuple(line.row.blocks),
+                ours=dict(line.ours),
+                printed=dict(line.row.printed),
+                differs=tuple(line.differs),
+                agrees=line.agrees,
+                note=_why(net, line, own, dialect),
+            )
+            for line, own in zip(comparison.rows, paper.rows, strict=True)
+        ),
+    )
 
 
 def _why(net: Net, line: Compared, paper: Compared, dialect: str | None) -> str:

@@ -22,13 +22,13 @@ from inceptionkit.text import (
     whole_percent,
 )
 
-MARKED = 24  # up to so many points a line shows each of them
+_MARKED = 24  # up to so many points a line shows each of them
 _EXIT = "val_top1_"  # how columns of log.csv begin that hold an exit's
-HINTS = 120  # at most so many places that say their numbers when pointed at
+_HINTS = 120  # at most so many places that say their numbers when pointed at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class _Line:
     """One line of a chart: (x, y) points, y None where nothing was measured."""
 
     name: str
@@ -48,7 +48,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class _Entry:
     """One line of a legend."""
 
     name: str
@@ -63,7 +63,7 @@ class Figure:
 
     title: str
     drawing: str  # SVG
-    legend: tuple[Entry, ...] = ()
+    legend: tuple[_Entry, ...] = ()
 
 
 def exit_ink(name: str, exits: Sequence[str]) -> int:
@@ -78,8 +78,8 @@ def loss_curves(epochs: Sequence[Epoch]) -> Figure | None:
         "loss",
         "Loss",
         (
-            Line(name="train", points=_points(epochs, "train_loss"), ink=1, dashed=True),
-            Line(name="val", points=_points(epochs, "val_loss"), ink=0),
+            _Line(name="train", points=_points(epochs, "train_loss"), ink=1, dashed=True),
+            _Line(name="val", points=_points(epochs, "val_loss"), ink=0),
         ),
         say=loss,
     )
@@ -90,7 +90,7 @@ def top1_curves(epochs: Sequence[Epoch]) -> Figure | None:
     keys = dict.fromkeys(key for row in epochs for key in row if key.startswith(_EXIT))
     names = [key.removeprefix(_EXIT) for key in keys]
     early = (
-        Line(
+        _Line(
             name=name,
             points=_points(epochs, f"{_EXIT}{name}"),
             ink=exit_ink(name, names),
@@ -98,7 +98,7 @@ def top1_curves(epochs: Sequence[Epoch]) -> Figure | None:
         )
         for name in names
     )
-    main = Line(name="main", points=_points(epochs, "val_top1"), ink=0)
+    main = _Line(name="main", points=_points(epochs, "val_top1"), ink=0)
     return _chart("top1", "Top-1 on val", (*early, main), say=percent, tick=whole_percent, most=1.0)
 
 
@@ -106,7 +106,7 @@ def rate_curve(epochs: Sequence[Epoch]) -> Figure | None:
     """The learning rate over epochs."""
     points = _points(epochs, "lr")
     return _chart(
-        "lr", "Learning rate", (Line(name="learning rate", points=points, ink=0),), learning_rate
+        "lr", "Learning rate", (_Line(name="learning rate", points=points, ink=0),), learning_rate
     )
 
 
@@ -129,7 +129,7 @@ def _runs(
     tick: Formatter | None = None,
 ) -> Figure | None:
     lines = tuple(
-        Line(name=str(run.folder), points=_points(run.epochs, key), ink=k % INKS, dashed=k >= INKS)
+        _Line(name=str(run.folder), points=_points(run.epochs, key), ink=k % INKS, dashed=k >= INKS)
         for k, run in enumerate(runs)
     )
     return _chart(name, title, lines, say, tick, 1.0 if tick is not None else None)
@@ -142,7 +142,7 @@ def _points(epochs: Iterable[Epoch], key: str) -> tuple[tuple[float, float | Non
 def _chart(
     name: str,
     title: str,
-    lines: tuple[Line, ...],
+    lines: tuple[_Line, ...],
     say: Formatter,
     tick: Formatter | None = None,
     most: float | None = None,
@@ -162,22 +162,22 @@ def _chart(
         + "".join(_drawn(frame, line) for line in drawn)
         + _hints(frame, drawn, say)
     )
-    said = "; ".join(f"{line.name} {_course(line, say)}" for line in drawn)
+    description = "; ".join(f"{line.name} {_course(line, say)}" for line in drawn)
     drawing = svg.figure(
         name,
         title=f"{title} over {plural(math.ceil(last_epoch), 'epoch')}",
-        description=f"{said}.",
+        description=f"{description}.",
         body=body,
         size=(svg.WIDTH, 264),
     )
     legend = tuple(
-        Entry(name=line.name, ink=line.ink, dashed=line.dashed, last=say(line.last))
+        _Entry(name=line.name, ink=line.ink, dashed=line.dashed, last=say(line.last))
         for line in reversed(drawn)
     )
     return Figure(title=title, drawing=drawing, legend=legend)
 
 
-def _course(line: Line, say: Formatter) -> str:
+def _course(line: _Line, say: Formatter) -> str:
     first, last = line.measured[0][1], line.measured[-1][1]
     return f"from {say(first)} to {say(last)}" if len(line.measured) > 1 else say(last)
 
@@ -186,10 +186,10 @@ def _at(frame: Axes, x: float, y: float) -> str:
     return f"{number(frame.x(x))} {number(frame.y(y))}"
 
 
-def _drawn(frame: Axes, line: Line) -> str:
+def _drawn(frame: Axes, line: _Line) -> str:
     style = f"line ink{line.ink}" + (" dashed" if line.dashed else "")
     path = "M" + "L".join(_at(frame, x, y) for x, y in line.measured)
-    marked = line.measured if len(line.measured) <= MARKED else line.measured[-1:]
+    marked = line.measured if len(line.measured) <= _MARKED else line.measured[-1:]
     dots = "".join(
         f'<circle class="dot ink{line.ink}" cx="{number(frame.x(x))}" cy="{number(frame.y(y))}" '
         f'r="{3 if len(line.measured) > 1 else 5}"/>'
@@ -198,13 +198,13 @@ def _drawn(frame: Axes, line: Line) -> str:
     return (f'<path class="{style}" d="{path}"/>' if len(line.measured) > 1 else "") + dots
 
 
-def _hints(frame: Axes, lines: Sequence[Line], say: Formatter) -> str:
+def _hints(frame: Axes, lines: Sequence[_Line], say: Formatter) -> str:
     """Strips that say the numbers of their epoch when pointed at."""
     table: dict[float, Mapping[str, float]] = {}
     for line in lines:
         for x, y in line.measured:
             table[x] = {**table.get(x, {}), line.name: y}
-    places = sorted(table)[:: max(1, math.ceil(len(table) / HINTS))]
+    places = sorted(table)[:: max(1, math.ceil(len(table) / _HINTS))]
     edges = [
         frame.left,
         *((frame.x(a) + frame.x(b)) / 2 for a, b in pairwise(places)),
@@ -212,12 +212,12 @@ def _hints(frame: Axes, lines: Sequence[Line], say: Formatter) -> str:
     ]
     strips = []
     for (start, end), x in zip(pairwise(edges), places, strict=True):
-        said = ", ".join(
+        values = ", ".join(
             f"{name} {say(y) if y is not None else DASH}" for name, y in table[x].items()
         )
         strips.append(
             f'<path class="hint" d="M{number(start)} {number(frame.top)}H{number(end)}'
-            f'V{number(frame.bottom)}H{number(start)}z"><title>{escape(f"epoch {x:g}: {said}")}'
+            f'V{number(frame.bottom)}H{number(start)}z"><title>{escape(f"epoch {x:g}: {values}")}'
             "</title></path>"
         )
     return "".join(strips)

@@ -28,11 +28,11 @@ from inceptionkit.training.run.folder import clean
 if TYPE_CHECKING:
     from inceptionkit.training.cross_validation import Doubt
 
-CLUSTERS, COPIES, PICTURES = 40, 4, 24  # shown: groups of a kind, members of one, odd images
-DOUBTED = 48
-SHOWN_UNUSABLE = 500  # rows; the rest is counted
-SIDES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # pixels: limits of the table of sizes
-TITLES = {
+_CLUSTERS, _COPIES, _PICTURES = 40, 4, 24  # shown: groups of a kind, members of one, odd images
+_DOUBTED = 48
+_SHOWN_UNUSABLE = 500  # rows; the rest is counted
+_SIDES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # pixels: limits of the table of sizes
+_TITLES = {
     "across-sets": ("Across sets", "Copies of which one set has some and another set others."),
     "across-classes": ("Across classes", "Copies that are labelled differently."),
     "copies": ("Copies", "Images that show the same picture, in one class and one set."),
@@ -48,8 +48,8 @@ TITLES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One image and what is said of it."""
+class _Picture:
+    """One image and its caption."""
 
     image: Embedded
     name: str
@@ -57,21 +57,21 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gallery:
+class _Gallery:
     """Images side by side: copies of one picture, or all of one finding."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[_Picture, ...]
     caption: str = ""  # "the same pixels, one mirrored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class _Section:
     """Pictures of one finding."""
 
     anchor: str
     title: str
     lead: str
-    galleries: tuple[Gallery, ...]
+    galleries: tuple[_Gallery, ...]
     more: int  # pictures, or copied pictures, that are not shown
 
 
@@ -167,38 +167,38 @@ def render(
         classes=list(zip(dataset.classes, counts[present].T.tolist(), strict=True)),
         most=int(counts.sum(axis=0).max(initial=0)),
         tables=_tables(scan),
-        shown_unusable=SHOWN_UNUSABLE,
+        shown_unusable=_SHOWN_UNUSABLE,
     )
 
 
 def _sections(
     scan: Scan, groups: Sequence[Group], findings: Sequence[Finding], doubts: Sequence[Doubt]
-) -> Iterator[Section]:
+) -> Iterator[_Section]:
     if doubts:
-        yield Section(
+        yield _Section(
             anchor="doubts",
             title="Suspected label errors",
             lead="Models that were trained without these images predict another class. "
             "The least likely label comes first; look, and decide.",
-            galleries=(Gallery(pictures=tuple(_doubted(scan, doubts[:DOUBTED]))),),
-            more=max(0, len(doubts) - DOUBTED),
+            galleries=(_Gallery(pictures=tuple(_doubted(scan, doubts[:_DOUBTED]))),),
+            more=max(0, len(doubts) - _DOUBTED),
         )
     for one in findings:
-        if one.kind not in TITLES:
+        if one.kind not in _TITLES:
             continue
-        title, lead = TITLES[one.kind]
+        title, lead = _TITLES[one.kind]
         if one.kind in {"across-sets", "across-classes", "copies"}:
             members = set(one.images)
             copied = [group for group in groups if members.issuperset(group.members)]
-            galleries = tuple(_copies(scan, group) for group in copied[:CLUSTERS])
+            galleries = tuple(_copies(scan, group) for group in copied[:_CLUSTERS])
             more = len(copied) - len(galleries)
         else:
-            galleries = (Gallery(pictures=tuple(_pictures(scan, one.images[:PICTURES]))),)
-            more = max(0, len(one.images) - PICTURES)
-        yield Section(anchor=one.kind, title=title, lead=lead, galleries=galleries, more=more)
+            galleries = (_Gallery(pictures=tuple(_pictures(scan, one.images[:_PICTURES]))),)
+            more = max(0, len(one.images) - _PICTURES)
+        yield _Section(anchor=one.kind, title=title, lead=lead, galleries=galleries, more=more)
 
 
-def _copies(scan: Scan, group: Group) -> Gallery:
+def _copies(scan: Scan, group: Group) -> _Gallery:
     """Some members of a group, of different sets and classes first."""
     samples = scan.dataset.samples
     kinds: dict[tuple[int, int], list[int]] = {}
@@ -206,17 +206,17 @@ def _copies(scan: Scan, group: Group) -> Gallery:
         kind = int(samples.sets[member]), int(samples.labels[member])
         kinds.setdefault(kind, []).append(member)
     turns = itertools.zip_longest(*kinds.values())
-    members = [one for turn in turns for one in turn if one is not None][:COPIES]
+    members = [one for turn in turns for one in turn if one is not None][:_COPIES]
     sets, labels = across(scan, group)
     caption = ["the same pixels" if group.exact else "the same picture"]
     caption += ["one mirrored"] if group.mirrored else []
     caption += [f"{len(sets)} sets"] if len(sets) > 1 else []
     caption += [f"{len(labels)} classes"] if len(labels) > 1 else []
     caption += [f"{more:,} more"] if (more := len(group.members) - len(members)) else []
-    return Gallery(pictures=tuple(_pictures(scan, members)), caption=", ".join(caption))
+    return _Gallery(pictures=tuple(_pictures(scan, members)), caption=", ".join(caption))
 
 
-def _pictures(scan: Scan, images: Iterable[int]) -> Iterator[Picture]:
+def _pictures(scan: Scan, images: Iterable[int]) -> Iterator[_Picture]:
     """Images with class and set; one that vanished since is skipped."""
     for index in images:
         sample = scan.dataset.samples[index]
@@ -224,26 +224,26 @@ def _pictures(scan: Scan, images: Iterable[int]) -> Iterator[Picture]:
         yield from _picture(scan, index, line)
 
 
-def _doubted(scan: Scan, doubts: Iterable[Doubt]) -> Iterator[Picture]:
+def _doubted(scan: Scan, doubts: Iterable[Doubt]) -> Iterator[_Picture]:
     classes = scan.dataset.classes
     for one in doubts:
         guess = f"rather {classes[one.guess]}, {percent(one.probability)}"
         yield from _picture(scan, one.index, f"labelled {classes[one.label]}", guess)
 
 
-def _picture(scan: Scan, index: int, *lines: str) -> Iterator[Picture]:
+def _picture(scan: Scan, index: int, *lines: str) -> Iterator[_Picture]:
     try:
         image = embedded(decode_sample(scan.dataset, index))
     except UnusableImage:
         return
-    yield Picture(image=image, name=scan.dataset.samples.names[index], lines=lines)
+    yield _Picture(image=image, name=scan.dataset.samples.names[index], lines=lines)
 
 
 def _tables(scan: Scan) -> dict[str, dict[str, int]]:
     stats = scan.stats[scan.usable]
     sides = np.minimum(stats["height"], stats["width"])
-    names = [f"under {SIDES[0]} px", *(f"from {side} px" for side in SIDES)]
-    place = np.searchsorted(SIDES, sides, side="right")
+    names = [f"under {_SIDES[0]} px", *(f"from {side} px" for side in _SIDES)]
+    place = np.searchsorted(_SIDES, sides, side="right")
     counts = np.bincount(place, minlength=len(names)).tolist()
     return {
         "short side": {name: n for name, n in zip(names, counts, strict=True) if n},

@@ -19,7 +19,7 @@ from inceptionkit.svg import INKS
 from inceptionkit.text import is_measured
 from inceptionkit.training.run.record import Record
 
-SECTIONS = (
+_SECTIONS = (
     Link(anchor="results", title="Results"),
     Link(anchor="differences", title="Differences"),
     Link(anchor="learning", title="Learning"),
@@ -113,7 +113,7 @@ def render(comparison: Comparison) -> str:
         "compare.html.j2",
         title=f"{len(runs)} runs compared",
         made_at=max(run.began_at for run in runs),
-        sections=SECTIONS,
+        sections=_SECTIONS,
         comparison=comparison,
         best=max((r.result["top1"] for r in runs if is_measured(r.result["top1"])), default=None),
         inks=[k % INKS for k in range(len(runs))],

@@ -14,9 +14,9 @@ from inceptionkit.text import cells, plural, shorten, whole_percent
 
 MAP_CELLS = 250  # a map of more classes has at most so many cells a side
 RIGHT_RGB, WRONG_RGB = (47, 127, 193), (213, 94, 0)  # both readable on light and on dark
-LETTER = 6.9  # units, the width of a letter in labels
-LABEL = 18  # longest label, in letters
-MAP_SIDE = 420  # units
+_LETTER = 6.9  # units, the width of a letter in labels
+_LABEL = 18  # longest label, in letters
+_MAP_SIDE = 420  # units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +95,8 @@ def _numbered(
     linked: Collection[tuple[int, int]],
 ) -> tuple[str, tuple[float, float]]:
     side = _cell(len(classes))
-    labels = [shorten(name, LABEL) for name in classes]
-    longest = max(map(cells, labels)) * LETTER
+    labels = [shorten(name, _LABEL) for name in classes]
+    longest = max(map(cells, labels)) * _LETTER
     upright = longest > side - 6  # columns: labels stand where they would overlap lying
     left, top = longest + 34, (longest if upright else 14) + 36
     extent = side * len(classes)
@@ -184,14 +184,14 @@ def _shrunken(
         f"{-(-len(classes) // MAP_CELLS)} classes"
     )  # fmt: skip
     body = (
-        _axis_names(left + MAP_SIDE / 2, 20, top + MAP_SIDE / 2)
-        + f'<rect class="field" x="{left:g}" y="{top:g}" width="{MAP_SIDE}" height="{MAP_SIDE}"/>'
-        f'<image class="crisp" href="{picture}" x="{left:g}" y="{top:g}" width="{MAP_SIDE}" '
-        f'height="{MAP_SIDE}" preserveAspectRatio="none"/>'
-        f'<text class="tick mid" x="{number(left + MAP_SIDE / 2)}" '
-        f'y="{number(top + MAP_SIDE + 18)}">{escape(note)}</text>'
+        _axis_names(left + _MAP_SIDE / 2, 20, top + _MAP_SIDE / 2)
+        + f'<rect class="field" x="{left:g}" y="{top:g}" width="{_MAP_SIDE}" height="{_MAP_SIDE}"/>'
+        f'<image class="crisp" href="{picture}" x="{left:g}" y="{top:g}" width="{_MAP_SIDE}" '
+        f'height="{_MAP_SIDE}" preserveAspectRatio="none"/>'
+        f'<text class="tick mid" x="{number(left + _MAP_SIDE / 2)}" '
+        f'y="{number(top + _MAP_SIDE + 18)}">{escape(note)}</text>'
     )
-    return body, (left + MAP_SIDE + 8, top + MAP_SIDE + (26 if note else 8))
+    return body, (left + _MAP_SIDE + 8, top + _MAP_SIDE + (26 if note else 8))
 
 
 def shades(confusion: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -14,10 +14,10 @@ from inceptionkit.report.finished_run import Curve, ExitResult, FinishedRun
 from inceptionkit.svg import INKS, Axes, escape, number
 from inceptionkit.text import cells, is_measured, percent, plural, quantity, shorten, whole_percent
 
-HEIGHT, RELIABILITY_HEIGHT = 300, 330  # units
-MAC_UNITS = (("GMAC", 1e9), ("MMAC", 1e6), ("kMAC", 1e3), ("MAC", 1))
-LETTER = 7.6  # units, the width of a letter in labels, where phones enlarge them
-SMALLEST, LARGEST = 3.0, 13.0  # radius of a dot of the reliability diagram, units
+_HEIGHT, _RELIABILITY_HEIGHT = 300, 330  # units
+_MAC_UNITS = (("GMAC", 1e9), ("MMAC", 1e6), ("kMAC", 1e3), ("MAC", 1))
+_LETTER = 7.6  # units, the width of a letter in labels, where phones enlarge them
+_SMALLEST, _LARGEST = 3.0, 13.0  # radius of a dot of the reliability diagram, units
 
 
 def exits_against_cost(
@@ -48,7 +48,7 @@ def exits_against_cost(
         _exit_mark(row, place, end, label, spot, ink=exit_ink(row.name, names))
         for (row, _), place, end, label, spot in zip(rows, places, ends, labels, spots, strict=True)
     )
-    said = "; ".join(
+    description = "; ".join(
         f"{row.name}: {percent(top1)} at {quantity(row.macs, 'MAC')}" for row, top1 in rows
     )
     link = f'<path class="link" d="{_polyline(places)}"/>'
@@ -56,9 +56,9 @@ def exits_against_cost(
     drawing = svg.figure(
         "exits",
         title="Top-1 of each exit against its cost",
-        description=f"{said}.",
+        description=f"{description}.",
         body=body,
-        size=(svg.WIDTH, HEIGHT),
+        size=(svg.WIDTH, _HEIGHT),
     )
     return Figure(title="Top-1 against cost", drawing=drawing)
 
@@ -80,15 +80,15 @@ def runs_against_cost(runs: Sequence[FinishedRun]) -> Figure | None:
         )
         line = f'<path class="line ink{k % INKS}" d="{_polyline(places)}"/>'
         parts.append(f'{line * (len(places) > 1)}<g class="ink{k % INKS}">{dots}</g>')
-    said = "; ".join(
+    description = "; ".join(
         f"{run.folder}: {_top1_for(run.result['top1'], run.cost.answer.macs)}" for run in runs
     )
     drawing = svg.figure(
         "runs-cost",
         title="Top-1 of every exit of every run against its cost",
-        description=f"{said}.",
+        description=f"{description}.",
         body=axes.drawn() + "".join(parts),
-        size=(svg.WIDTH, HEIGHT),
+        size=(svg.WIDTH, _HEIGHT),
     )
     return Figure(title="Top-1 against cost, every exit", drawing=drawing)
 
@@ -105,7 +105,7 @@ def reliability_diagram(rows: Sequence[Bin]) -> Figure | None:
     if not rows:
         return None
     low = 0.0 if min(min(r.confidence, r.top1) for r in rows) < 0.5 else 0.5
-    frame = svg.axes((low, 1.0), (low, 1.0), height=RELIABILITY_HEIGHT, left=58)
+    frame = svg.axes((low, 1.0), (low, 1.0), height=_RELIABILITY_HEIGHT, left=58)
     ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if low == 0 else [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
     most = max(row.images for row in rows)
     diagonal = (
@@ -122,7 +122,7 @@ def reliability_diagram(rows: Sequence[Bin]) -> Figure | None:
         title="Accuracy of answers by their confidence",
         description=f"{'; '.join(map(_calibration, rows))}.",
         body=body,
-        size=(svg.WIDTH, RELIABILITY_HEIGHT),
+        size=(svg.WIDTH, _RELIABILITY_HEIGHT),
     )
     return Figure(title="Accuracy by confidence", drawing=drawing)
 
@@ -136,7 +136,7 @@ def _dot(frame: svg.Axes, row: Bin, most: int, low: float) -> str:
     ends = (frame.y(max(low, end)) for end in wilson(row.top1, row.images))
     bottom, top = map(number, ends)
     x, y = number(frame.x(max(low, row.confidence))), number(frame.y(max(low, row.top1)))
-    radius = max(SMALLEST, LARGEST * (row.images / most) ** 0.5)
+    radius = max(_SMALLEST, _LARGEST * (row.images / most) ** 0.5)
     return (
         f'<g class="ink0"><title>{escape(_calibration(row))}</title>'
         f'<path class="whisker" d="M{x} {bottom}V{top}"/>'
@@ -169,8 +169,8 @@ class _CostAxes:
 def _cost_axes(shares: Collection[float], most_macs: float) -> _CostAxes:
     """Axes with room for all `shares`, and for up to so many MACs."""
     ticks, low, high = svg.round_range(min(shares), max(shares), most=1.0)
-    unit, unit_macs = next((u for u in MAC_UNITS if most_macs >= u[1]), MAC_UNITS[-1])
-    frame = svg.axes((0, most_macs / unit_macs * 1.08), (low, high), height=HEIGHT, left=58)
+    unit, unit_macs = next((u for u in _MAC_UNITS if most_macs >= u[1]), _MAC_UNITS[-1])
+    frame = svg.axes((0, most_macs / unit_macs * 1.08), (low, high), height=_HEIGHT, left=58)
     return _CostAxes(frame, ticks, unit, unit_macs)
 
 
@@ -201,7 +201,7 @@ def _label_spots(
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in _dense(line)]
     spots: dict[int, tuple[float, float]] = {}
     for k in reversed(range(len(labels))):
-        half = cells(labels[k]) * LETTER / 2
+        half = cells(labels[k]) * _LETTER / 2
         x = min(max(places[k][0], frame.left + half + 4), frame.right - half)
         low, high = ends[k]
         tries = [y for step in range(4) for y in (high - 9 - 18 * step, low + 19 + 18 * step)]

@@ -22,7 +22,7 @@ from inceptionkit.text import is_measured
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.record import Record, read_record
 
-POINTS = 40  # of the curve
+_POINTS = 40  # of the curve
 
 Epoch: TypeAlias = Mapping[str, float]  # a row of log.csv; what was not measured is not in it
 Rows: TypeAlias = Sequence[Mapping[str, str]]  # of predictions.csv
@@ -129,7 +129,7 @@ def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> Fin
             {key: float(value) for key, value in row.items() if value}
             for row in folders.read_rows(folder / folders.LOG)
         ),
-        exits=exit_results(priced, result),
+        exits=_exit_results(priced, result),
         curve=early_exit_curve(priced, rows),
         predictions=rows,
         confusion=confusion(guesses, labels, len(classes)),
@@ -141,7 +141,7 @@ def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> Fin
     )
 
 
-def exit_results(priced: NetCost, result: Mapping[str, Any]) -> tuple[ExitResult, ...]:
+def _exit_results(priced: NetCost, result: Mapping[str, Any]) -> tuple[ExitResult, ...]:
     """Accuracy and cost of every exit, main last."""
     answers = [(row.exit.name, row.exit.after, row.macs_to_here) for row in priced.exits]
     answers.append(("main", priced.net.trunk[-1][0], priced.answer.macs))
@@ -171,7 +171,7 @@ def early_exit_curve(priced: NetCost, rows: Rows) -> Curve:
     right = np.array([[row[name] == row["truth"] for row in rows] for name in (*names, "guess")])
     macs, images = ExitMacs.of(priced).spent(), np.arange(len(rows))
     points = []
-    for threshold in [*np.quantile(confidences, np.linspace(0, 1, POINTS)).tolist(), 2.0]:
+    for threshold in [*np.quantile(confidences, np.linspace(0, 1, _POINTS)).tolist(), 2.0]:
         stops = exit_index(confidences, [threshold] * len(names))
         points.append((float(macs[stops].mean()), float(right[stops, images].mean())))
     return tuple(dict.fromkeys(points))

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import jinja2
 from markupsafe import Markup
@@ -20,6 +21,7 @@ from inceptionkit.text import (
     duration,
     learning_rate,
     loss,
+    p_value,
     percent,
     plural,
     points,
@@ -30,12 +32,12 @@ from inceptionkit.text import (
     whole_percent,
 )  # fmt: skip
 
-FORMATTERS: tuple[Callable[..., str], ...] = (
+_FORMATTERS: tuple[Callable[..., str], ...] = (
     percent, whole_percent, count, quantity, size, significant, loss, learning_rate, duration,
-    plural, points,
+    plural, points, p_value,
 )  # fmt: skip
-UNIT = r"%|[µm]?s|min|h|d|[kMGT]|[kMGT]?MAC|(?:[KMGT]i)?B"
-BEFORE_A_UNIT = re.compile(rf"(?<=\d) (?=(?:{UNIT})(?!\w))")
+_UNIT = r"%|[µm]?s|min|h|d|[kMGT]|[kMGT]?MAC|(?:[KMGT]i)?B"
+_BEFORE_A_UNIT = re.compile(rf"(?<=\d) (?=(?:{_UNIT})(?!\w))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ def fill(template: str, **values: object) -> str:
     )
 
 
+@cache
 def _templates() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("inceptionkit.report", "templates"),
@@ -67,7 +70,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update({say.__name__: say for say in FORMATTERS})
+    templates.filters.update({say.__name__: say for say in _FORMATTERS})
     return templates
 
 
@@ -77,7 +80,7 @@ def _finalized(value: object) -> object:
         return DASH
     if isinstance(value, Markup):
         return value
-    return BEFORE_A_UNIT.sub("\N{NO-BREAK SPACE}", printable(str(value), lines=True))
+    return _BEFORE_A_UNIT.sub("\N{NO-BREAK SPACE}", printable(str(value), lines=True))
 
 
 def _policy_hash(script: str) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit.data import Dataset, decode_sample
+from inceptionkit.derive import cost
 from inceptionkit.errors import InceptionError
 from inceptionkit.preprocess import UnusableImage
 
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
     from inceptionkit.evaluation.classifier import Classifier
     from inceptionkit.report.finished_run import Rows
 
-PIXEL_ART = 64  # up to this side a picture is kept exactly and enlarged in hard squares
-PHOTO = 192  # longest side of a photo on the page, for dense screens more than is shown
-WEBP_QUALITY = 78
+_PIXEL_ART = 64  # up to this side a picture is kept exactly and enlarged in hard squares
+_PHOTO = 192  # longest side of a photo on the page, for dense screens more than is shown
+_WEBP_QUALITY = 78
 FEW = 30  # up to so many classes a cell of the confusion matrix has a number, and pictures
-SUSPECTS = 12  # pictures whose label may be wrong
-PICTURES = 24  # of other mistakes, and of examples
-IN_A_CELL = 8  # pictures of one cell of the confusion matrix
-IN_CELLS = 240  # pictures of all cells
-CELL_PIXELS = 200e6  # of the originals of these: large photos take long to decode
-MACS_FOR_EVIDENCE = 20e9  # that may be spent on showing where the model looked
+_SUSPECTS = 12  # pictures whose label may be wrong
+_PICTURES = 24  # of other mistakes, and of examples
+_IN_A_CELL = 8  # pictures of one cell of the confusion matrix
+_IN_CELLS = 240  # pictures of all cells
+_CELL_PIXELS = 200e6  # of the originals of these: large photos take long to decode
+_MACS_FOR_EVIDENCE = 20e9  # that may be spent on showing where the model looked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Picture:
 class Album:
     """The scored images that a page shows, the most confident first."""
 
-    suspects: tuple[Picture, ...] = ()  # mistakes that all exits make alike: is the label wrong?
+    suspects: tuple[Picture, ...] = ()  # mistakes on which all exits agree: is the label wrong?
     mistakes: tuple[Picture, ...] = ()  # the others
     mistake_count: int = 0  # of the others, shown or not
     examples: tuple[Picture, ...] = ()  # answered correctly
@@ -77,16 +78,16 @@ def embedded(pixels: NDArray[np.uint8]) -> Embedded:
     """
     height, width = pixels.shape[:2]
     return Embedded(
-        address=data_uri(pixels), is_pixel_art=_is_pixel_art(pixels), width=width, height=height
+        address=_data_uri(pixels), is_pixel_art=_is_pixel_art(pixels), width=width, height=height
     )
 
 
 def _is_pixel_art(pixels: NDArray[np.uint8]) -> bool:
     """Whether the page should enlarge the picture in hard squares."""
-    return bool(max(pixels.shape[:2]) <= PIXEL_ART)
+    return bool(max(pixels.shape[:2]) <= _PIXEL_ART)
 
 
-def data_uri(pixels: NDArray[np.uint8]) -> str:
+def _data_uri(pixels: NDArray[np.uint8]) -> str:
     """The picture as a `data:` address; PNG where it is small, else WebP.
 
     Args:
@@ -95,7 +96,7 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     if _is_pixel_art(pixels):
         return address(picture, "PNG")
-    picture.thumbnail((PHOTO, PHOTO), Image.Resampling.LANCZOS, reducing_gap=None)
+    picture.thumbnail((_PHOTO, _PHOTO), Image.Resampling.LANCZOS, reducing_gap=None)
     return address(picture, "WEBP")
 
 
@@ -105,7 +106,7 @@ def address(picture: Image.Image, kind: str) -> str:
     if kind == "PNG":
         picture.save(file, "PNG", optimize=True)
     else:
-        picture.save(file, "WEBP", quality=WEBP_QUALITY, method=4)
+        picture.save(file, "WEBP", quality=_WEBP_QUALITY, method=4)
     encoded = base64.b64encode(file.getvalue()).decode("ascii")
     return f"data:image/{kind.lower()};base64,{encoded}"
 
@@ -144,10 +145,10 @@ def make_album(
             agree = bool(exits) and all(row.get(name) == row["guess"] for name in exits)
             (alike if agree else others).append(row)
     return Album(
-        suspects=_with_evidence(images.pictures(alike, SUSPECTS), images, model),
-        mistakes=_with_evidence(images.pictures(others, PICTURES), images, model),
+        suspects=_with_evidence(images.pictures(alike, _SUSPECTS), images, model),
+        mistakes=_with_evidence(images.pictures(others, _PICTURES), images, model),
         mistake_count=len(others),
-        examples=images.pictures(_spread(right), PICTURES),
+        examples=images.pictures(_spread(right), _PICTURES),
         cells=dict(_cells(ranked, classes, images)),
     )
 
@@ -212,11 +213,11 @@ def _cells(
     places: dict[tuple[int, int], list[Mapping[str, str]]] = {}
     for row in rows:
         places.setdefault((number[row["truth"]], number[row["guess"]]), []).append(row)
-    left, pixels_left = IN_CELLS, CELL_PIXELS
+    left, pixels_left = _IN_CELLS, _CELL_PIXELS
     for place in sorted(places, key=lambda place: (place[0] == place[1], place)):
         if left <= 0 or pixels_left <= 0:
             return
-        if pictures := images.pictures(places[place], min(left, IN_A_CELL)):
+        if pictures := images.pictures(places[place], min(left, _IN_A_CELL)):
             left -= len(pictures)
             pixels_left -= sum(one.image.width * one.image.height for one in pictures)
             yield place, pictures
@@ -228,17 +229,17 @@ def _with_evidence(
     """Lay over each picture what spoke for the guess, for as many as that takes little time."""
     if model is None or not pictures:
         return pictures
-    from inceptionkit.derive import cost
     from inceptionkit.evaluation.explain.explanation import explain_images
     from inceptionkit.evaluation.explain.overlays import overlay
 
     card = model.card
-    some = pictures[: max(1, int(MACS_FOR_EVIDENCE // max(1, cost(card.architecture).answer.macs)))]
+    macs = max(1, cost(card.architecture).answer.macs)
+    some = pictures[: max(1, int(_MACS_FOR_EVIDENCE // macs))]
     fitted = [(one.name, card.preprocessing.fit(images.pixels(one.name))) for one in some]
     guesses = [card.classes.index(one.guess) for one in some]
     explained = explain_images(model, fitted, ("main",), classes=guesses)
     bright = (
-        replace(one, evidence=data_uri(overlay(image, explanation.exits["main"].map)))
+        replace(one, evidence=_data_uri(overlay(image, explanation.exits["main"].map)))
         for one, (_, image), explanation in zip(some, fitted, explained, strict=True)
     )
     return (*bright, *pictures[len(some) :])
@@ -251,5 +252,5 @@ def _spread(rows: Rows) -> list[Mapping[str, str]]:
     for row in rows:
         ranked.append((turn[row["truth"]], row["truth"], row))
         turn[row["truth"]] += 1
-    some = [row for _, _, row in sorted(ranked, key=lambda item: item[:2])][:PICTURES]
+    some = [row for _, _, row in sorted(ranked, key=lambda item: item[:2])][:_PICTURES]
     return sorted(some, key=lambda row: -float(row["probability"]))

@@ -37,10 +37,10 @@ from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.record import Record
 from inceptionkit.training.run.repeat import repeat
 
-SHOWN_UNUSABLE = 200  # rows; `unusable.csv` has them all
-SHOWN_PAIRS, SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `FEW` classes
-SMALL_GAP = 0.02  # between mean confidence and top-1: not worth a word
-SECTIONS = (
+_SHOWN_UNUSABLE = 200  # rows; `unusable.csv` has them all
+_SHOWN_PAIRS, _SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `FEW` classes
+_SMALL_GAP = 0.02  # between mean confidence and top-1: not worth a word
+_SECTIONS = (
     Link(anchor="decisions", title="Decisions"),
     Link(anchor="learning", title="Learning"),
     Link(anchor="exits", title="Exits"),
@@ -122,21 +122,22 @@ def render(run: FinishedRun, album: Album, class_images: Mapping[str, Mapping[st
         class_images: class -> set -> images, "train" first; nothing where they are not known.
     """
     many, names = len(run.classes) > FEW, [row.name for row in run.exits]
-    limit = SHOWN_PAIRS_OF_MANY if many else SHOWN_PAIRS
+    limit = _SHOWN_PAIRS_OF_MANY if many else _SHOWN_PAIRS
     curves = [
         curve(run.epochs) for curve in (charts.loss_curves, charts.top1_curves, charts.rate_curve)
     ]
+    costs = [row.cost for row in run.cost.blocks] + [row.own for row in run.cost.exits]
     return fill(
         "run.html.j2",
         title=run.title,
         made_at=run.began_at,
-        sections=SECTIONS,
+        sections=_SECTIONS,
         run=run,
         album=album,
         few=FEW,
         anchor=anchor,
         in_short=in_short(run),
-        set_sizes=set_sizes(run.record.data["sets"]),
+        set_sizes=_set_sizes(run.record.data["sets"]),
         plans=[plan for plan in run.record.plans if plan.seconds_left is not None],
         steps_per_epoch=_steps_per_epoch(run.record),
         curves=[figure for figure in curves if figure is not None],
@@ -152,11 +153,11 @@ def render(run: FinishedRun, album: Album, class_images: Mapping[str, Mapping[st
         calibration_error=calibration_error(run.bins),
         calibration=calibration(run),
         diagram=svg_address(draw(run.record.net)),
-        most_macs=max(row.cost.macs for row in run.cost.blocks),
+        most_macs=max(1, *(line.macs for line in costs)),
         class_images=class_images,
         most_images=max((sum(row.values()) for row in class_images.values()), default=0),
-        shown_unusable=SHOWN_UNUSABLE,
-        commands=commands(run.folder, run.record),
+        shown_unusable=_SHOWN_UNUSABLE,
+        commands=_commands(run.folder, run.record),
     )
 
 
@@ -215,10 +216,10 @@ def _skipped(run: FinishedRun) -> str:
     return f"{plural(files, 'file')} could not be used and {_was(files)} left out." if files else ""
 
 
-def set_sizes(images: Mapping[str, int]) -> str:
+def _set_sizes(images: Mapping[str, int]) -> str:
     """The sets and their images.
 
-    >>> set_sizes({"train": 1293, "val": 144, "test": 360})
+    >>> _set_sizes({"train": 1293, "val": 144, "test": 360})
     '1,293 train, 144 val and 360 test images'
     """
     return f"{listing([f'{count:,} {name}' for name, count in images.items()])} images"
@@ -253,7 +254,7 @@ def calibration(run: FinishedRun) -> str:
     top1 = sum(row.images * row.top1 for row in run.bins) / run.images
     verdict = (
         "well calibrated"
-        if abs(confidence - top1) < SMALL_GAP
+        if abs(confidence - top1) < _SMALL_GAP
         else "over-confident"
         if confidence > top1
         else "under-confident"
@@ -264,7 +265,7 @@ def calibration(run: FinishedRun) -> str:
     )
 
 
-def commands(folder: Path, record: Record) -> dict[str, str]:
+def _commands(folder: Path, record: Record) -> dict[str, str]:
     """What to type next, and to do it again: purpose -> command."""
     run, data = shlex.quote(str(folder)), shlex.quote(record.data["address"])
     exits = f"inceptionkit evaluate {run} {data} --exits --store"
