@@ -62,7 +62,7 @@ def executed(run: Path, data: str, policy: Policy) -> float:
     """Mean MACs an image that are executed on the scored images."""
     from inceptionkit.data import open_dataset
     from inceptionkit.evaluation.classifier import load
-    from inceptionkit.evaluation.held_out import tuning_and_test_samples, load_scored
+    from inceptionkit.evaluation.held_out import load_scored, tuning_and_test_samples
     from inceptionkit.evaluation.inference import predict_with_early_exit
     from inceptionkit.progress import Silence
 

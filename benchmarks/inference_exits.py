@@ -32,7 +32,7 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     from inceptionkit.evaluation.early_exit import RunToTheEnd
     from inceptionkit.evaluation.exits.goals import MaxTop1Drop
     from inceptionkit.evaluation.exits.study import evaluate_exits
-    from inceptionkit.evaluation.held_out import Selection, tuning_and_test_samples, load_scored
+    from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_test_samples
     from inceptionkit.progress import Silence
 
     model, dataset = inceptionkit.load(run, engine="openvino"), open_dataset(data)
