@@ -6,6 +6,7 @@ union of dataclasses have a `TAG`, which JSON keeps under "type".
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -36,6 +37,7 @@ TYPE = "type"  # the key of a tag
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 DEEPEST = 64  # levels of nesting
 LARGEST = 2**63  # of numbers
+SEVERAL = {tuple, list, Sequence}  # the types of a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def _value(hint: Hint, data: Json, place: _Place, base: object = None) -> object
     origin = _origin(hint)
     if origin in {Union, UnionType}:
         return _one_of(get_args(hint), data, place, base, limits)
-    if origin in {tuple, list}:
+    if origin in SEVERAL:
         return _several(hint, data, place)
     return _plain(hint, data, place, limits)
 
@@ -179,7 +181,7 @@ def _several(hint: Hint, data: Json, place: _Place) -> object:
     if not isinstance(data, list):
         place.fail(f"must be a list, got {data!r:.80}")
     args: Sequence[Hint] = get_args(hint)
-    if _origin(hint) is list or args[-1] is Ellipsis:
+    if _origin(hint) is not tuple or args[-1] is Ellipsis:
         args = [args[0]] * len(data)
     elif len(data) != len(args):
         place.fail(f"must be a list of {len(args)}, got {data!r:.80}")
@@ -223,7 +225,7 @@ def _fits(kind: Hint, data: Json, owner: type) -> bool:
     kind, _ = _bare(kind, owner)
     if _origin(kind) is Literal:
         return isinstance(data, str) and data in get_args(kind)
-    if _origin(kind) is tuple:
+    if _origin(kind) in SEVERAL:
         return isinstance(data, list)
     if is_dataclass(kind):
         return isinstance(data, Mapping) and not hasattr(kind, "TAG")
@@ -235,7 +237,7 @@ def _fits(kind: Hint, data: Json, owner: type) -> bool:
 def _wanted(kind: Hint) -> str:
     if _origin(kind) is Literal:
         return " or ".join(get_args(kind))
-    if _origin(kind) is tuple:
+    if _origin(kind) in SEVERAL:
         return "a list"
     return str(getattr(kind, "TAG", WORDS.get(kind, "an object")))
 
@@ -255,10 +257,22 @@ def _origin(hint: Hint) -> Any:  # noqa: ANN401 - a type
     return get_origin(hint)
 
 
+class Names(dict[str, Any]):
+    """Names of a module; one that only type checkers import stands for a type of that name."""
+
+    def __init__(self, module: str) -> None:
+        super().__init__(vars(sys.modules[module]))
+
+    def __missing__(self, name: str) -> type:
+        if hasattr(builtins, name):
+            raise KeyError(name)
+        return type(name, (), {"__module__": "builtins"})
+
+
 @cache
 def types_of(kind: type) -> Mapping[str, Hint]:
     """Field -> its type, with limits."""
-    hints = get_type_hints(kind, include_extras=True)
+    hints = get_type_hints(kind, None, Names(kind.__module__), include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind)}
 
 

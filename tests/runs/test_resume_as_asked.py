@@ -109,7 +109,7 @@ def test_more_processes_than_an_update_has_images_are_refused(
     settings = (f"batch={batch}",)
     cut = falls("plan_run", settings=settings)
     launched(images + 1)
-    said = f"{images + 1} processes cannot share an update of {images} images; "
+    said = f"{images + 1} processes cannot share a step of {images} images; "
     said += f"start {images} at most"
     with pytest.raises(RecipeError, match=said):
         inceptionkit.resume(cut)
@@ -151,12 +151,13 @@ def test_a_strict_run_stays_strict(falls: Callable, record: Callable, tmp_path: 
     with pytest.raises(DataError, match="run without --strict"):
         inceptionkit.resume(cut, allow_changed=True)
 
-    assert record(cut)["strict"]
+    assert record(cut)["request"]["strict"]
 
 
 def test_a_device_that_is_gone_is_named(falls: Callable, record: Callable) -> None:
     cut = falls("plan_run")
-    facts = record(cut) | {"device": "cuda:7"}
+    facts = record(cut)
+    facts["request"]["device"] = "cuda:7"
     (cut / "run.json").write_text(json.dumps(facts))
     with pytest.raises(RecipeError, match="no device 'cuda:7'"):
         inceptionkit.resume(cut)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from statistics import median
 from typing import get_args
@@ -11,12 +11,13 @@ from typing import get_args
 import numpy as np
 import torch
 
-from inceptionkit.errors import RecipeError, did_you_mean
+from inceptionkit.errors import RecipeError, RunError, did_you_mean
 from inceptionkit.evaluation.inference import predict_all_exits
+from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import with_input
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 from inceptionkit.training.ema import update_ema
-from inceptionkit.training.execution import Execution, Precision, Trial, trial_from_json
+from inceptionkit.training.execution import Execution, Precision, Trial
 from inceptionkit.training.loop import train_step
 from inceptionkit.training.memory import free_bytes, parts_that_fit
 from inceptionkit.training.state import TrainConfig, TrainState, new_state
@@ -95,8 +96,8 @@ def autotune(config: TrainConfig, executions: Sequence[Execution]) -> tuple[int,
         except torch.OutOfMemoryError:
             trials = []
         if not any(group.any(not trials)):  # one may have less memory than the others
-            told = group.broadcast_json([asdict(trial) for trial in trials])
-            return parts, tuple(map(trial_from_json, told))
+            heard = group.broadcast_json(list(map(to_json, trials)))
+            return parts, tuple(from_json(Trial, one, at="", error=RunError) for one in heard)
         parts *= 2
         if parts > config.recipe.batch:
             msg = f"one image does not fit into the memory of {first.device}; "

@@ -124,6 +124,27 @@ class TrainRequest:
         return self.device or default_device()
 
     @property
+    def stored(self) -> TrainRequest:
+        """What run.json keeps: names in place of a network and a recipe, which stand beside it."""
+        from inceptionkit.spec import Net
+        from inceptionkit.training.recipe import Recipe
+
+        net, recipe = self.architecture, self.recipe
+        return replace(
+            self,
+            data=str(self.data),
+            settings=several(self.settings),
+            architecture=net.name if isinstance(net, Net) else net,
+            from_=None if self.from_ is None else str(self.from_),
+            cost=self.costs,
+            exits=self.exit_names,
+            recipe=recipe.name if isinstance(recipe, Recipe) else recipe,
+            out=None if self.out is None else str(self.out),
+            device=self.device_name,
+            listener=None,
+        )
+
+    @property
     def costs(self) -> tuple[str, ...]:
         """The limits of what one image may cost."""
         return several(self.cost)
