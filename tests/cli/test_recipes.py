@@ -12,8 +12,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from inceptionkit.catalog import architecture
-from inceptionkit.catalog.files import find
+from inceptionkit.catalog import architecture, find
 from inceptionkit.derive import tensors
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
@@ -23,7 +22,7 @@ from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.run.record import SAME, read_record
 from inceptionkit.training.run.repeat import network, repeat
-from inceptionkit.training.run.start import choose_preprocessing
+from inceptionkit.training.run.start import keep_preprocessing
 
 QUICK = ("train", "digits", "--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
 
@@ -115,7 +114,7 @@ def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
 def test_a_std_that_no_recipe_can_say_is_a_reason_alone(std: tuple[float, float, float]) -> None:
     start = InitialWeights(model="theirs", sha256="", same_classes=True)
     own = Preprocessing(size=16, std=std)
-    kept, recipe, (why,) = choose_preprocessing(own, start, RECIPES["googlenet_2014"])
+    kept, recipe, (why,) = keep_preprocessing(own, start, RECIPES["googlenet_2014"])
 
     assert (kept, recipe) == (own, RECIPES["googlenet_2014"])
     assert why.startswith(f"std={', '.join(f'{one:g}' for one in std)}: theirs brings its ")

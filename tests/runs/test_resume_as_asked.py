@@ -109,7 +109,7 @@ def test_more_processes_than_an_update_has_images_are_refused(
     settings = (f"batch={batch}",)
     cut = falls("plan_run", settings=settings)
     launched(images + 1)
-    said = f"{images + 1} processes cannot share an update of {images} images; "
+    said = f"{images + 1} processes cannot share a step of {images} images; "
     said += f"start {images} at most"
     with pytest.raises(RecipeError, match=said):
         inceptionkit.resume(cut)

@@ -15,12 +15,12 @@ from inceptionkit.model import read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
 from inceptionkit.training import loop, validation
+from inceptionkit.training.autotune import USABLE, update_bytes
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import warm_up
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import EpochEnded, StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
-from inceptionkit.training.memory import USABLE, update_bytes
 from inceptionkit.training.optim import moments
 from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.schedule import Plan

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.catalog.files import find
+from inceptionkit.catalog import find
 from inceptionkit.data import Unusable
 from inceptionkit.data.quality.inspect import STATS_DTYPE
 from inceptionkit.data.quality.scan import Scan

@@ -52,22 +52,14 @@ def frozen_parts(model: InceptionNet, recipe: Recipe) -> Iterator[nn.Module]:
 
 
 def freeze(model: InceptionNet, recipe: Recipe) -> None:
-    """Give the parameters that stay as they are no gradient."""
+    """Let a network in training leave parts as they are, their running statistics too."""
     for part in frozen_parts(model, recipe):
         part.requires_grad_(requires_grad=False)
-
-
-def train_mode(model: InceptionNet, recipe: Recipe) -> None:
-    """Put the network into training, but for what is frozen: its statistics stay too."""
-    model.train()
-    for part in frozen_parts(model, recipe):
         part.eval()
 
 
-def set_norm_decay(model: nn.Module, recipe: Recipe) -> None:
+def set_norm_decay(model: nn.Module, decay: float) -> None:
     """Set how much of its running statistics each batch norm keeps at a step."""
-    if recipe.norm_decay is None:
-        return
     for part in model.modules():
         if isinstance(part, NORMS):
-            part.momentum = 1.0 - recipe.norm_decay
+            part.momentum = 1.0 - decay

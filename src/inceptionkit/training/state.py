@@ -20,7 +20,7 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.freezing import freeze, set_norm_decay, train_mode
+from inceptionkit.training.freezing import freeze, set_norm_decay
 from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.schedule import Plan
@@ -101,16 +101,18 @@ class TrainState:
 
 def new_state(config: TrainConfig) -> TrainState:
     """First weights, from the seed."""
-    model = build(config.net, seed=config.seed)
-    freeze(model, config.recipe)
-    set_norm_decay(model, config.recipe)
+    model, recipe = build(config.net, seed=config.seed), config.recipe
+    if recipe.norm_decay is not None:
+        set_norm_decay(model, recipe.norm_decay)
     config.execution.place(model)
     average = copy.deepcopy(model).eval()
-    train_mode(model, config.recipe)
+    model.train()
+    if recipe.frozen is not None or recipe.frozen_norms:
+        freeze(model, recipe)
     scaler = torch.amp.GradScaler(  # small gradients would vanish in fp16
         torch.device(config.execution.device).type, enabled=config.execution.precision == "fp16"
     )
-    return TrainState(model, average, make_optimizer(model, config.recipe), scaler, network=model)
+    return TrainState(model, average, make_optimizer(model, recipe), scaler, network=model)
 
 
 @torch.no_grad()
