@@ -28,9 +28,9 @@ FLOOR = 0.75  # top-1 on test that the paper's network has to pass, with exits a
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 RECIPE = (  # of GoogLeNet: its own, with what makes few epochs enough
     "--recipe", "googlenet_2014", "--precision", "bf16",
-    "optimiser=adamw", "lr=0.001", "lr_batch=64", "batch=64", "weight_decay=0.05", "clip=5",
-    "warmup=0.1", "decay=linear", "decay_factor=none", "decay_epochs=none",
-    "polyak=none", "ema=0.05", "photometric=0", "area_low=0.5", "crop_side=0.75",
+    "optimizer=adamw", "lr=0.001", "lr_batch=64", "batch=64", "weight_decay=0.05",
+    "clip_grad_norm=5", "schedule=linear", "warmup=0.1", "average=ema", "ema_horizon=0.05",
+    "policy=none", "area_low=0.5", "crop_side=0.75",
 )  # fmt: skip
 MODERN = ("--precision", "bf16", "batch=64", "area_low=0.5")  # of Inception-v3: the default
 LINE = 20  # units of a drawing that a line of its legend takes

@@ -62,12 +62,12 @@ def executed(run: Path, data: str, policy: Policy) -> float:
     """Mean MACs an image that are executed on the scored images."""
     from inceptionkit.data import open_dataset
     from inceptionkit.evaluation.classifier import load
-    from inceptionkit.evaluation.held_out import choosing_samples, load_scored
+    from inceptionkit.evaluation.held_out import load_scored, tuning_and_test_samples
     from inceptionkit.evaluation.inference import predict_with_early_exit
     from inceptionkit.progress import Silence
 
     classifier, dataset = load(run), open_dataset(data)
-    _, scoring = choosing_samples(classifier.card, dataset)
+    _, scoring = tuning_and_test_samples(classifier.card, dataset)
     scored = load_scored(classifier.card, dataset, scoring, Silence())
     counter = ExecutedMacs(classifier.model)
     predict_with_early_exit(classifier.model, scored.pixels, classifier.card.preprocessing, policy)

@@ -32,15 +32,15 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     from inceptionkit.evaluation.early_exit import RunToTheEnd
     from inceptionkit.evaluation.exits.goals import MaxTop1Drop
     from inceptionkit.evaluation.exits.study import evaluate_exits
-    from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_scored
+    from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_test_samples
     from inceptionkit.progress import Silence
 
     model, dataset = inceptionkit.load(run, engine="openvino"), open_dataset(data)
     stored = model.card.exit_policy
     policy = stored or evaluate_exits(run, data, goal=MaxTop1Drop(LOST)).policy
-    _, scoring = choosing_samples(model.card, dataset)
+    _, scoring = tuning_and_test_samples(model.card, dataset)
     some = np.linspace(0, len(scoring.indices) - 1, IMAGES).astype(int)
-    scored = load_scored(model.card, dataset, Drawn(scoring.indices[some], "test"), Silence())
+    scored = load_scored(model.card, dataset, Selection(scoring.indices[some], "test"), Silence())
     images, labels = channels_last(scored), scored.labels.numpy()
     ways = {"main": RunToTheEnd(), "exits": policy}
     answered = {name: answers(model.answers, images, way) for name, way in ways.items()}

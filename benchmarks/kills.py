@@ -37,7 +37,10 @@ from torch import Tensor
 from inceptionkit.training.checkpoint import DIGEST, checkpoints
 
 MEASURED = {"images_per_second", "evaluation_seconds", "seconds", "peak_bytes", "run", "model"}
-SETTINGS = ("batch=32", "accumulate=2", "clip=1", "mixup=0.2", "photometric=0.2", "norm_batches=2")
+SETTINGS = (
+    "batch=32", "grad_accum=2", "clip_grad_norm=1", "mixup=0.2", "policy=photometric",
+    "strength=0.2", "norm_batches=2",
+)  # fmt: skip
 EPOCHS = 6
 TRAIN = ("train", "digits", "--arch", "compact", "--input", "16", "--device", "cpu")
 WAYS = {  # precision, workers that read; 0: in memory

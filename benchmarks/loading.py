@@ -33,7 +33,7 @@ from turns import Side, measure
 from inceptionkit.catalog import architecture
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, Photometric
 from inceptionkit.data.transforms.pipeline import augment
 from inceptionkit.data.transforms.random_crop import crops_from_encoded, draw_boxes
 from inceptionkit.preprocess import Box, Preprocessing, crop_from_encoded, decode
@@ -59,10 +59,15 @@ USUALLY = ("crops", "crops, mixup", "padding=4")  # what is held to it
 SMALL = {
     "crops": ("area_low=0.5",),
     "crops, mixup": ("area_low=0.5", "mixup=0.2"),
-    "padding=4": ("padding=4",),
-    "augment=trivial erasing=0.25 padding=4": ("augment=trivial", "erasing=0.25", "padding=4"),
-    "augment=inception interpolation=random": (
-        "augment=inception",
+    "padding=4": ("crop=padded", "padding=4"),
+    "policy=trivial erasing=0.25 padding=4": (
+        "policy=trivial",
+        "erasing=0.25",
+        "crop=padded",
+        "padding=4",
+    ),
+    "policy=inception interpolation=random": (
+        "policy=inception",
         "interpolation=random",
         "area_low=0.5",
     ),
@@ -86,7 +91,7 @@ class Encoded(Dataset[tuple[Tensor, int]]):
 
 def ours(case: Case, *, distorted: bool) -> Callable[[], Tensor]:
     """Our batches, one after the other."""
-    how = Augmentation(mirror="random", photometric=STRENGTH if distorted else 0.0)
+    how = Augmentation(flip="random", policy=Photometric(STRENGTH) if distorted else None)
     cropping = Cropping(how=how, side=SIDE, seed=0, epoch=0)
     turns = case.turns()
 

@@ -57,7 +57,7 @@ LOOP_AT_MOST = 0.02  # share of an update outside forward, loss, backward and op
 def probed(subject: Subject, given: argparse.Namespace) -> TrainConfig:
     """A run of ours, computed as the probe finds best."""
     threads = torch.get_num_threads()
-    updates = WARM_UP + max(2 * given.rounds, Recipe().average_every * LOOP_ROUNDS)
+    updates = WARM_UP + max(2 * given.rounds, Recipe().average.ema_every * LOOP_ROUNDS)
     job = job_of(subject, Execution(threads=threads), classes=given.classes, updates=updates)
     ways = candidates("cpu", threads, given.precision)
     return replace(job, execution=fastest(time_steps(job, ways)).execution)

@@ -105,10 +105,10 @@ def our_sgd(model: nn.Module, recipe: Recipe) -> SGD:
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [
-        {"params": weights, "weight_decay": recipe.weight_decay},
+        {"params": weights, "weight_decay": recipe.optimizer.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=True, fused=True)
+    return SGD(groups, lr=recipe.lr, momentum=recipe.optimizer.momentum, nesterov=True, fused=True)
 
 
 def bare(
@@ -193,7 +193,7 @@ def loop_shares(job: TrainConfig, rounds: int, warm_up: int) -> Sequence[float]:
             update()
         for _ in range(rounds):
             watch.seconds, began = 0.0, perf_counter()
-            for _ in range(job.recipe.average_every):
+            for _ in range(job.recipe.average.ema_every):
                 update()
             shares.append(1.0 - watch.seconds / (perf_counter() - began))
     return shares

@@ -20,7 +20,10 @@ from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
     InceptionColors,
+    PaddedCrop,
+    Photometric,
     RandAugment,
+    RandomCrop,
     TrivialAugment,
 )
 from inceptionkit.data.transforms.pipeline import Mixture, augment, mix
@@ -31,8 +34,8 @@ HERE = Path(__file__).parent
 WIDE, TALL, SIDE, SAMPLES, GAP = 256, 224, 112, 6, 6  # pixels, but for the count
 FINE = 4  # times larger the scenes are painted
 UNCHANGED = Preprocessing(size=SIDE, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-STILL = Augmentation(area=(1.0, 1.0), aspect=(1.0, 1.0), mirror="none")
-CROPS = Augmentation(mirror="none")
+STILL = Augmentation(crop=RandomCrop(area_low=1.0, aspect=1.0), flip="none")
+CROPS = Augmentation(flip="none")
 
 
 def scene(*, sea: bool) -> Image.Image:
@@ -124,9 +127,9 @@ def interpolations() -> Tensor:
     return crop_resize(tensor(SEA, len(one)), flag, SIDE, tuple(RESAMPLERS)) / 255
 
 
-def mirrors() -> Tensor:
+def flips() -> Tensor:
     """Three images in two epochs."""
-    how = replace(STILL, mirror="alternating")
+    how = replace(STILL, flip="alternating")
     return torch.cat([samples(how, epoch=epoch, first=2)[:3] for epoch in (0, 1)])
 
 
@@ -145,10 +148,10 @@ STRIPS: Mapping[str, Callable[[], Tensor]] = MappingProxyType(
     {
         "crops": lambda: samples(CROPS),
         "interpolation": interpolations,
-        "mirror": mirrors,
-        "padding": lambda: samples(replace(STILL, padding=14)),
-        "photometric": lambda: samples(replace(STILL, photometric=0.4)),
-        "inceptionkit": lambda: samples(replace(STILL, policy=InceptionColors())),
+        "flip": flips,
+        "padding": lambda: samples(replace(STILL, crop=PaddedCrop(padding=14))),
+        "photometric": lambda: samples(replace(STILL, policy=Photometric(0.4))),
+        "inception": lambda: samples(replace(STILL, policy=InceptionColors())),
         "trivial": lambda: samples(replace(STILL, policy=TrivialAugment()), first=76),
         "rand": lambda: samples(replace(STILL, policy=RandAugment())),
         "erasing": lambda: grey(samples(ERASED)),

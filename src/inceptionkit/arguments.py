@@ -12,7 +12,7 @@ MODEL = Argument(
 )
 DATA = Argument("Labeled images, as `train` takes them.", "DATA")
 IMAGES = Argument("Images, and folders of images.", "PATH...")
-SETTINGS = Argument("Settings of the recipe, such as lr=0.05 mirror=none.", "[KEY=VALUE]...")
+SETTINGS = Argument("Settings of the recipe, such as lr=0.05 flip=none.", "[KEY=VALUE]...")
 DEVICE = Option("Device: cpu, cuda, cuda:1, ...", default="a GPU if there is one")
 THREADS = Option("Number of threads of every engine.", default="one per CPU core", min=1)
 WORKERS = Option("Number of decoding threads.", default="one per CPU core", min=1)

@@ -136,12 +136,19 @@ def _number(text: str) -> int | float | str:
 
 def settings(record: T, base: T) -> list[str]:
     """What turns `base` into `record`, as `override` takes it."""
+    return [f"{key}={text}" for key, text in _texts(record, to_json(base)).items()]
+
+
+def values(record: object) -> dict[str, str]:
+    """Every setting of a record as text, by its shortest key."""
+    return _texts(record, {})
+
+
+def _texts(record: object, base: Json) -> dict[str, str]:
     known = settings_of(cast(type, type(record)))
     short = {setting.dotted: key for key, setting in known.items()}  # the last key is the shortest
-    return [
-        f"{short.get(path, path)}={_written(value)}"
-        for path, value in _differences(to_json(record), to_json(base), "")
-    ]
+    found = _differences(to_json(record), base, "")
+    return {short.get(path, path): _written(value) for path, value in found}
 
 
 def _differences(ours: Json, theirs: Json, at: str) -> Iterator[tuple[str, Json]]:
@@ -165,6 +172,6 @@ def _written(value: Json) -> str:
         case bool():
             return str(value).lower()
         case list():
-            return ",".join(f"{part:g}" for part in value)
+            return ",".join(map(str, value))
         case _:
             return str(value)

@@ -120,14 +120,14 @@ def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
         ),
         (
             ("train", "digits", "epoch=3"),
-            "a recipe has no key 'epoch'; did you mean 'epochs'?",
+            "there is no setting 'epoch'; did you mean 'epochs'?",
         ),
         (
             ("train", "digits", "lr=fast"),
             "lr must be a number, got 'fast'",
         ),
         (
-            ("train", "digits", "decay=cosinus"),
+            ("train", "digits", "schedule=cosinus"),
             "decay must be cosine or linear or exponential or step or constant, got 'cosinus'",
         ),
         (
@@ -415,5 +415,5 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(
 
     assert said.code == 2
     assert said.err.startswith("inceptionkit: the loss is not finite at step ")
-    assert "start again with lr=3.3e+02 or clip=1" in said.err
+    assert "start again with lr=3.3e+02 or clip_grad_norm=1" in said.err
     assert said.err.count("\n") == 1

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from inceptionkit.catalog import architecture, find
+from inceptionkit.data.transforms.augmentation import Mixing
 from inceptionkit.derive import tensors
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, with_exits
-from inceptionkit.training.recipe import TOLD
+from inceptionkit.training.recipe import LABELS, Polyak
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.run.record import SAME, read_record
@@ -47,8 +48,9 @@ def test_what_is_printed_is_read_back_changed_and_trained_with(inceptionkit: Cal
 
     assert (said.code, said.err) == (0, "")
     recipe = record.recipe
-    assert (recipe.lr, recipe.batch, recipe.polyak, recipe.mixup) == (0.04, 200, 0.5, 0.0)
-    assert recipe.mirror == "none", "a mirrored digit means something else"
+    assert (recipe.lr, recipe.batch, recipe.mixing) == (0.04, 200, Mixing())
+    assert recipe.average == Polyak(polyak_share=0.5, ema_every=1)
+    assert recipe.augmentation.flip == "none", "a mirrored digit means something else"
     assert record.preprocessing.std == (1 / 255,) * 3
     again = shlex.split(repeat(Path("run"), record))
     assert again[again.index("--recipe") + 1] == "googlenet_2014"
@@ -124,8 +126,8 @@ def test_a_std_that_no_recipe_can_say_is_a_reason_alone(std: tuple[float, float,
     "words",
     [
         ("--cost", "400kMAC", "--exits", "reduce4"),  # scaled: its name is in no catalog
-        ("--arch", "compact", "batch=128", "mixup=0", "mirror=alternating"),
-        ("--arch", "compact", "--recipe", "mine.json", "padding=1"),
+        ("--arch", "compact", "batch=128", "mixup=0", "flip=alternating"),
+        ("--arch", "compact", "--recipe", "mine.json", "crop=padded", "padding=1"),
         ("--from", "coarse"),
         ("--from", "coarse", "--recipe", "mine.json"),
     ],
@@ -134,15 +136,14 @@ def test_a_std_that_no_recipe_can_say_is_a_reason_alone(std: tuple[float, float,
 def test_the_command_on_the_page_makes_the_same_run(
     inceptionkit: Callable, words: tuple[str, ...]
 ) -> None:
-    recipe = {"batch": 200, "pixel_std": 0.3, "area_low": 0.7}
+    recipe = {"batch": 200, "pixel_std": 0.3, "augmentation": {"crop": {"area_low": 0.7}}}
     Path("mine.json").write_text(json.dumps(recipe))
     first = inceptionkit(*QUICK, *words, "--out", "first")
     line = shlex.split(repeat(Path("first"), read_record(Path("first"))))
     again = inceptionkit(*line[1:], "--out", "again", "--quiet")
     one, other = (read_record(Path(run)).to_json() for run in ("first", "again"))
-    told = (*TOLD, "area_low") if "padding=1" in words else TOLD  # which has no use with padding
     for record in (one, other):
-        record["recipe"] = {k: v for k, v in record["recipe"].items() if k not in told}
+        record["recipe"] = {k: v for k, v in record["recipe"].items() if k not in LABELS}
 
     assert (first.code, again.code) == (0, 0), again.err
     assert shlex.join(line) in unescape(Path("first", "report.html").read_text())
@@ -189,7 +190,7 @@ def test_exits_that_came_to_average_over_the_grid_are_told(
     ("words", "said"),
     [
         (("recipes", "modrn"), "no recipe is called 'modrn'; did you mean 'modern'?"),
-        (("recipes", "modern", "lrr=1"), "a recipe has no key 'lrr'; did you mean 'lr'?"),
+        (("recipes", "modern", "lrr=1"), "there is no setting 'lrr'; did you mean 'lr'?"),
         (("train", "digits", "--recipe", "modrn"), "no recipe is called 'modrn'; did you mean "),
         (("train", "digits", "--recipe", "no.json"), "no.json: cannot be read (No such file or "),
         (("train", "digits", "--from", "gone"), "gone: no such model; give a model folder or a "),

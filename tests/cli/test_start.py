@@ -33,6 +33,15 @@ def test_a_misspelt_architecture_needs_no_torch_either(shell: Callable) -> None:
     assert said.err.endswith("imported:\n")
 
 
+@pytest.mark.parametrize("module", ["inceptionkit", "inceptionkit.cli.app"])
+def test_what_a_verb_reads_is_imported_when_the_verb_runs(shell: Callable, module: str) -> None:
+    late = ("inceptionkit.spec", "inceptionkit.catalog", "inceptionkit.derive")
+    code = f"import sys, {module}; print([name for name in {late!r} if name in sys.modules])"
+    said = shell(entry=("-c", code))
+
+    assert (said.code, said.out) == (0, "[]\n"), said.err
+
+
 @pytest.mark.parametrize(
     "code",
     [

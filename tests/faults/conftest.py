@@ -20,7 +20,7 @@ from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
 from inceptionkit.training.checkpoint import checkpoints
 
 CLASSES, EACH = ("dark", "grey", "light"), 20
-OPTIONS = {"epochs": 3, "settings": ("batch=8", "ema=0.3")}
+OPTIONS = {"epochs": 3, "settings": ("batch=8", "ema_horizon=0.3")}
 
 
 def pin(patch: pytest.MonkeyPatch) -> None:

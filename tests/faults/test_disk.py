@@ -223,7 +223,7 @@ def test_a_disk_that_is_really_full_during_a_checkpoint(
     monkeypatch.setattr("inceptionkit.training.run.start.choose_net", chosen(net))
     capfd.readouterr()
     words = ["train", str(data), "--out", str(out), "--epochs", "3", "--quiet"]
-    code = main([*words, "batch=8", "ema=0.3"])
+    code = main([*words, "batch=8", "ema_horizon=0.3"])
     said = capfd.readouterr().err
 
     assert code == 2

@@ -20,7 +20,8 @@ EVERYTHING = {
     "precision": "bf16",
     "workers": 2,
     "settings": (
-        "batch=8", "ema=0.3", "accumulate=2", "clip=1", "mixup=0.2", "photometric=0.2",
+        "batch=8", "ema_horizon=0.3", "grad_accum=2", "clip_grad_norm=1", "mixup=0.2",
+        "policy=photometric", "strength=0.2",
     ),
 }  # fmt: skip
 

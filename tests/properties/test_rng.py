@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inceptionkit.data.rng import CounterRng, permutation, step_seed, uniform
-from inceptionkit.data.transforms.augmentation import Augmentation, Mirror
+from inceptionkit.data.transforms.augmentation import Augmentation, Flip, PaddedCrop, RandomCrop
 from inceptionkit.data.transforms.random_crop import Boxes, draw_boxes, draw_resamplers
 
 seeds = st.integers(0, 2**63)
@@ -89,8 +89,8 @@ def test_step_seed_is_one_that_torch_takes(seed: int, step: int) -> None:
     assert step_seed(seed, step) != step_seed(seed, step + 1)
 
 
-def draw_flips(mirror: Mirror, rng: CounterRng) -> np.ndarray:
-    return draw_boxes(Augmentation(mirror=mirror), np.ones(len(rng.indices)), rng).mirrored
+def draw_flips(flip: Flip, rng: CounterRng) -> np.ndarray:
+    return draw_boxes(Augmentation(flip=flip), np.ones(len(rng.indices)), rng).mirrored
 
 
 def crops(how: Augmentation, shape: float, count: int = MANY) -> Boxes:
@@ -100,7 +100,7 @@ def crops(how: Augmentation, shape: float, count: int = MANY) -> Boxes:
 
 def test_area_is_uniform_and_aspect_log_uniform_where_every_draw_fits() -> None:
     """Crops of at most a quarter fit whatever their aspect, so nothing is drawn again."""
-    boxes = crops(Augmentation(area=(0.05, 0.25), aspect=(3 / 4, 4 / 3)), 1.0)
+    boxes = crops(Augmentation(crop=RandomCrop(area_low=0.05, area_high=0.25)), 1.0)
     area = boxes.width * boxes.height
     stretch = np.log(boxes.width / boxes.height) / math.log(4 / 3)
 
@@ -122,7 +122,9 @@ def test_area_is_uniform_and_aspect_log_uniform_where_every_draw_fits() -> None:
 def test_a_crop_lies_in_its_image(
     low: float, more: float, aspect: float, shape: float, seed: int
 ) -> None:
-    how = Augmentation(area=(low, low + more), aspect=(1 / aspect, aspect), mirror="none")
+    how = Augmentation(
+        crop=RandomCrop(area_low=low, area_high=low + more, aspect=aspect), flip="none"
+    )
     boxes = draw_boxes(how, np.full(40, shape), CounterRng(seed, 3, np.arange(40)))
 
     for start, length in ((boxes.top, boxes.height), (boxes.left, boxes.width)):
@@ -135,13 +137,13 @@ def test_a_crop_lies_in_its_image(
 
 def test_aspect_is_that_of_pixels_not_of_shares() -> None:
     """On an image twice as wide as high, a square crop is half as wide in shares."""
-    boxes = crops(Augmentation(area=(0.01, 0.2), aspect=(1.0, 1.0)), 2.0, 100)
+    boxes = crops(Augmentation(crop=RandomCrop(area_low=0.01, area_high=0.2, aspect=1.0)), 2.0, 100)
 
     assert boxes.width / boxes.height == pytest.approx(0.5)
 
 
 def test_the_whole_image_is_drawn_where_the_recipe_says_so() -> None:
-    boxes = crops(Augmentation(area=(1.0, 1.0), aspect=(1.0, 1.0)), 1.0, 10)
+    boxes = crops(Augmentation(crop=RandomCrop(area_low=1.0, aspect=1.0)), 1.0, 10)
 
     assert (boxes.top == 0).all()
     assert (boxes.width == 1).all()
@@ -177,7 +179,9 @@ def test_an_interpolation_at_random_is_each_of_four_as_often() -> None:
 
 def test_with_a_padding_the_central_square_is_shown() -> None:
     boxes = draw_boxes(
-        Augmentation(padding=4), np.array([2.0, 1.0, 0.5]), CounterRng(0, 0, np.arange(3))
+        Augmentation(crop=PaddedCrop(padding=4)),
+        np.array([2.0, 1.0, 0.5]),
+        CounterRng(0, 0, np.arange(3)),
     )
 
     assert boxes.width.tolist() == [0.5, 1.0, 1.0]

@@ -18,7 +18,15 @@ from inceptionkit.training.budget import (
     next_plan,
     parse_budget,
 )
-from inceptionkit.training.recipe import MODERN
+from inceptionkit.training.recipe import (
+    MODERN,
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    Schedule,
+    Step,
+)
 from inceptionkit.training.schedule import Plan, learning_rate, progress
 
 ROUNDING = 1e-9
@@ -61,8 +69,8 @@ def test_progress_never_jumps_never_falls_and_ends_at_one(plans: list[Plan]) -> 
 
 
 recipes = st.builds(
-    lambda decay, warmup, lr: replace(MODERN, decay=decay, warmup=warmup, lr=lr),
-    st.sampled_from(["cosine", "linear"]),
+    lambda kind, warmup, lr: replace(MODERN, schedule=kind(warmup=warmup), lr=lr),
+    st.sampled_from([Cosine, Linear]),
     st.sampled_from([0.0, 0.05, 0.3, 0.9]),
     st.floats(1e-3, 10),
 )
@@ -79,14 +87,14 @@ def test_the_rate_climbs_to_its_peak_and_ends_at_zero(plans: list[Plan], recipe:
     assert all(a + ROUNDING >= b for a, b in pairwise(rates[top:]))
 
 
-@pytest.mark.parametrize("decay", ["cosine", "linear"])
-def test_the_rate_on_the_way(decay: str) -> None:
-    recipe = replace(MODERN, decay=decay, warmup=0.2, lr=1.0)
+@pytest.mark.parametrize("kind", [Cosine, Linear])
+def test_the_rate_on_the_way(kind: type[Cosine | Linear]) -> None:
+    recipe = replace(MODERN, schedule=kind(warmup=0.2), lr=1.0)
     shares = [0.0, 0.1, 0.2, 0.6, 1.0]
 
     assert [learning_rate(recipe, s) for s in shares] == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
     assert learning_rate(recipe, 0.4) == pytest.approx(
-        0.75 if decay == "linear" else 0.5 + 0.5 * math.cos(math.pi / 4)
+        0.75 if kind is Linear else 0.5 + 0.5 * math.cos(math.pi / 4)
     )
 
 
@@ -98,27 +106,34 @@ def test_the_rate_on_the_way(decay: str) -> None:
 )
 def test_decays_by_epochs(share: float, factor: float, every: float, epochs: int) -> None:
     """In the recipe's epochs, whatever the length of the run; a step is never above the slope."""
-    smooth = replace(
-        MODERN, decay="exponential", decay_factor=factor, decay_epochs=every, warmup=0.0,
-        epochs=epochs, lr=2.0,
-    )  # fmt: skip
-    rate = learning_rate(smooth, share)
-    stairs = learning_rate(replace(smooth, decay="step"), share)
+
+    def rate_of(schedule: Schedule) -> float:
+        return learning_rate(replace(MODERN, schedule=schedule, epochs=epochs, lr=2.0), share)
+
+    rate = rate_of(Exponential(factor=factor, decay_epochs=every, warmup=0.0))
+    stairs = rate_of(Step(factor=factor, decay_epochs=every, warmup=0.0))
 
     assert rate == pytest.approx(2.0 * factor ** (share * epochs / every))
     below_exact = sys.float_info.min  # numbers smaller than this have fewer digits
     assert rate * (1 - ROUNDING) <= stairs <= rate / factor * (1 + ROUNDING) + below_exact
-    assert learning_rate(replace(smooth, decay="constant"), share) == 2.0
+    assert rate_of(Constant(warmup=0.0)) == 2.0
 
 
-@pytest.mark.parametrize("decay", ["exponential", "step", "constant"])
-def test_every_decay_may_begin_with_a_climb(decay: str) -> None:
-    recipe = replace(
-        MODERN, decay=decay, decay_factor=0.5, decay_epochs=10.0, warmup=0.2, epochs=10, lr=1.0
-    )
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Exponential(factor=0.5, decay_epochs=10.0, warmup=0.2),
+        Step(factor=0.5, decay_epochs=10.0, warmup=0.2),
+        Constant(warmup=0.2),
+    ],
+)
+def test_every_schedule_may_begin_with_a_climb(schedule: Schedule) -> None:
+    recipe = replace(MODERN, schedule=schedule, epochs=10, lr=1.0)
 
     assert [learning_rate(recipe, share) for share in (0.0, 0.05, 0.1)] == [0.0, 0.25, 0.5]
-    assert learning_rate(recipe, 0.2) == pytest.approx(0.5**0.2 if decay == "exponential" else 1.0)
+    assert learning_rate(recipe, 0.2) == pytest.approx(
+        0.5**0.2 if isinstance(schedule, Exponential) else 1.0
+    )
 
 
 speeds = st.builds(

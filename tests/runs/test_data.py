@@ -33,7 +33,7 @@ def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tiny: Net, tmp_path: Path) -> Callable[..., Path]:
     def train(data: Path, name: str, **options: Any) -> Path:
         net = replace(tiny, image=(3, 12, 12))
-        usual = {"architecture": net, "epochs": 2, "settings": ("batch=8", "mirror=none")}
+        usual = {"architecture": net, "epochs": 2, "settings": ("batch=8", "flip=none")}
         inceptionkit.train(data, out=tmp_path / name, **usual | options)
         return tmp_path / name
 
@@ -69,7 +69,7 @@ def test_what_parts_take_is_read_ahead_and_once(
 ) -> None:
     """A part needs the partner of its first image, which another part shows."""
     data = tarred(photos(("dark", "grey", "light"), each=20), tmp_path / "shards")
-    settings = ("batch=8", "mirror=none", "accumulate=3", "mixup=0.2", "cutmix=1", "norm_batches=2")
+    settings = ("batch=8", "flip=none", "grad_accum=3", "mixup=0.2", "cutmix=1", "norm_batches=2")
     late, crops = [], Stream.crops
 
     def noted(self: Stream, indices: Any, *rest: Any) -> Any:

@@ -97,7 +97,7 @@ def test_two_processes_compute_what_one_does(plain: Path, photos: Callable, tmp_
     for path in sorted((data / "dark").iterdir())[:20]:
         path.unlink()
     usual = ("--precision", "fp64", "--epochs", "7", "batch=7", "lr=0.2", "lr_batch=7", "mixup=0.2")
-    more = ("cutmix=1.0", "balance=loss", "accumulate=2", "clip=1", "crop_side=1")
+    more = ("cutmix=1.0", "balance=loss", "grad_accum=2", "clip_grad_norm=1", "crop_side=1")
     command = words(data, plain, *usual, *more)
     run(ALONE, [*command, "--out", "one"], tmp_path)
     run(TWO, [*command, "--out", "two"], tmp_path)

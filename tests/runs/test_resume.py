@@ -20,7 +20,7 @@ from inceptionkit.training.schedule import Plan, progress
 EPOCHS, PER_EPOCH = 3, 6
 DROPPING = (GlobalPool(), Dropout(0.3), Linear(10, classifier=True))  # its masks are drawn anew
 CLASSES = ("dark", "grey", "light")
-SETTINGS = ("batch=8", "lr=3", "ema=0.3", "clip=2", "small_crops=0.5")
+SETTINGS = ("batch=8", "lr=3", "ema_horizon=0.3", "clip_grad_norm=2", "small_crops=0.5")
 USUAL = {"epochs": EPOCHS, "settings": SETTINGS}
 
 pytestmark = pytest.mark.usefixtures("pinned")
@@ -101,9 +101,9 @@ def test_stopped_by_a_signal_after_any_update(
 @pytest.mark.parametrize(
     "augmentation",
     [
-        "augment=trivial interpolation=random erasing=0.5",
-        "augment=rand padding=2",
-        "augment=inception",
+        "policy=trivial interpolation=random erasing=0.5",
+        "policy=rand crop=padded padding=2",
+        "policy=inception",
     ],
 )
 def test_stopped_with_images_that_vary_in_every_way(
@@ -228,7 +228,11 @@ def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_a
 
     monkeypatch.setattr(planning, "first_plan", fixed)
     monkeypatch.setattr(planning, "next_plan", replanned)
-    budget = {"epochs": None, "budget": "10min", "settings": ("batch=8", "lr=3", "ema=0.05")}
+    budget = {
+        "epochs": None,
+        "budget": "10min",
+        "settings": ("batch=8", "lr=3", "ema_horizon=0.05"),
+    }
     whole = start("whole", **budget)
     with pytest.raises(ConnectionError):
         start("cut", listener=Epochs(2), **budget)

@@ -21,7 +21,8 @@ from inceptionkit.training.run import planning
 from inceptionkit.training.run.finish import TrainResult
 
 SETTINGS = (
-    "batch=32", "lr=1.6", "decay=linear", "warmup=0.1", "smoothing=0", "ema=0.1", "area_low=0.5",
+    "batch=32", "lr=1.6", "schedule=linear", "warmup=0.1", "label_smoothing=0", "ema_horizon=0.1",
+    "area_low=0.5",
 )  # fmt: skip
 
 

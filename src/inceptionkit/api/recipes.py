@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from inceptionkit import records
 from inceptionkit.arguments import SETTINGS
 from inceptionkit.options import Argument, verb
 from inceptionkit.results import Result, table
@@ -38,9 +39,7 @@ class RecipesResult(Result):
 
     def to_json(self) -> dict[str, Any]:
         """What `recipes --json` prints: the list, or the one recipe as `train` reads it."""
-        from inceptionkit.training.recipe import to_json
-
-        rows = [to_json(recipe) for recipe in self.recipes]
+        rows = [records.to_json(recipe) for recipe in self.recipes]
         return {"recipes": rows} if self.listed else rows[0]
 
     def _repr_html_(self) -> str:

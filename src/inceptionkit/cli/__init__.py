@@ -1,4 +1,4 @@
-"""The command line: parse, call a workflow function, print. One thin file per verb."""
+"""The command line: one thin file per verb, which prints its result."""
 
 from inceptionkit.cli.app import main
 

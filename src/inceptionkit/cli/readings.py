@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from inceptionkit.cli.console import print_table, print_text
-from inceptionkit.derive import Finding, PathCost
-from inceptionkit.derive.describe import PaperRow, PaperTable
 from inceptionkit.text import percent
+
+if TYPE_CHECKING:
+    from inceptionkit.derive import Finding, PathCost
+    from inceptionkit.derive.describe import PaperRow, PaperTable
 
 COUNTS = ("weights", "MACs")  # columns of large numbers, which papers round
 ALWAYS = ("window", "input", "output", *COUNTS)  # columns that are shown though nothing differs

@@ -18,11 +18,20 @@ def print_recipes(result: RecipesResult) -> None:
         sys.stdout.write(json.dumps(result.to_json(), indent=1) + "\n")
         return
     rows = [
-        (r.name, r.optimiser, f"{r.lr:g} of {r.lr_batch}", r.decay, str(r.epochs), str(r.batch))
+        (
+            r.name,
+            r.optimizer.TAG,
+            f"{r.lr:g} of {r.lr_batch}",
+            r.schedule.TAG,
+            str(r.epochs),
+            str(r.batch),
+        )
         for r in result.recipes
     ]
     print_table(
-        ("recipe", "optimizer", "learning rate", "decay", "epochs", "batch"), rows, left=(0, 1, 3)
+        ("recipe", "optimizer", "learning rate", "schedule", "epochs", "batch"),
+        rows,
+        left=(0, 1, 3),
     )
     for recipe in result.recipes:
         typer.echo(f"{recipe.name}: {recipe.source}")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from inceptionkit.data import open_dataset
 from inceptionkit.deployment.parity import parity_images
 from inceptionkit.deployment.quantize import channels_last
-from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_scored
+from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_test_samples
 from inceptionkit.model import Card
 from inceptionkit.model.export_info import Precision
 from inceptionkit.progress import Listener
@@ -102,11 +102,11 @@ def tuning_and_test_images(
     """
     dataset = open_dataset(data)
 
-    def load(drawn: Drawn) -> BenchmarkImages:
-        images = load_scored(card, dataset, drawn, listener)
-        return BenchmarkImages(channels_last(images), drawn.why, images.labels.numpy())
+    def load(selection: Selection) -> BenchmarkImages:
+        images = load_scored(card, dataset, selection, listener)
+        return BenchmarkImages(channels_last(images), selection.why, images.labels.numpy())
 
-    choosing, scored = choosing_samples(card, dataset)
+    choosing, scored = tuning_and_test_samples(card, dataset)
     return load(choosing), load(scored)
 
 

@@ -21,7 +21,7 @@ from inceptionkit.deployment.engines import OpenVino, library, signal_stack_kept
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.confidence import Paired, paired
-from inceptionkit.evaluation.held_out import Drawn, choosing_samples, load_scored
+from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_test_samples
 from inceptionkit.machine import cores
 from inceptionkit.model import Card
 from inceptionkit.progress import Listener
@@ -80,7 +80,7 @@ def to_int8(
     if isinstance(data, np.ndarray):
         return {name: quantize(model, data) for name, model in stages.items()}
     dataset = open_dataset(data)
-    judging, scoring = choosing_samples(card, dataset)
+    judging, scoring = tuning_and_test_samples(card, dataset)
     others = calibration_samples(len(dataset.samples), judging, scoring)
     count = min(len(others), CALIBRATION_IMAGES)
     chosen = others[np.linspace(0, len(others) - 1, count).astype(int)]
@@ -91,7 +91,7 @@ def to_int8(
             "bf16"
         )
         raise DataError(msg)
-    calibration = load_scored(card, dataset, Drawn(chosen, "calibration"), listener)
+    calibration = load_scored(card, dataset, Selection(chosen, "calibration"), listener)
     judges = load_scored(card, dataset, judging, listener)
     held_out = ValidationSet(channels_last(judges), judges.labels.numpy())
     quantized = quantize_stages(
@@ -107,7 +107,7 @@ def to_int8(
     return {stage.name: stage.model for stage in quantized}
 
 
-def calibration_samples(count: int, judging: Drawn, scoring: Drawn) -> NDArray[np.int64]:
+def calibration_samples(count: int, judging: Selection, scoring: Selection) -> NDArray[np.int64]:
     """Which of `count` samples may set ranges: none that judge, and none that score.
 
     Images that are not divided either judge or score; then those that score must set the ranges.

@@ -20,7 +20,7 @@ from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.evaluation.early_exit import RunToTheEnd
 from inceptionkit.evaluation.evaluate import Evaluation, score
-from inceptionkit.evaluation.held_out import class_numbers, none_usable, scored_samples
+from inceptionkit.evaluation.held_out import class_numbers, none_usable, test_samples
 from inceptionkit.evaluation.inference import predict_with_early_exit
 from inceptionkit.evaluation.multi_crop import AS_IN_USE, Protocol, cut
 from inceptionkit.machine import cores
@@ -87,17 +87,17 @@ def evaluate_crops(
     classifiers = [load(model) for model in models]
     same_classes(classifiers, [str(model) for model in models])
     dataset = open_dataset(data)
-    drawn = scored_samples(classifiers[0].card, dataset)
-    listener.say(f"scoring {len(drawn.indices):,} images: {drawn.why}")
+    selection = test_samples(classifiers[0].card, dataset)
+    listener.say(f"scoring {len(selection.indices):,} images: {selection.why}")
     table = Table(classifiers, [str(model) for model in models], dataset, listener)
     for protocol in crops:
         for number in range(len(classifiers)):
-            table.score(number, protocol, drawn.indices)
+            table.score(number, protocol, selection.indices)
     classes = classifiers[0].card.classes
     evaluation = Evaluation(
         scores=score(table.together(crops[-1]), table.labels, classes),
-        which=drawn.why,
-        unusable=len(drawn.indices) - len(table.labels),
+        which=selection.why,
+        unusable=len(selection.indices) - len(table.labels),
         exits={},
         mean_macs=sum(table.macs) * crops[-1].count,
         seconds=monotonic() - began,
@@ -142,7 +142,7 @@ class Table:
         self.listener = listener
         self.macs = [cost(c.card.architecture).answer.macs for c in classifiers]
         self.labels = np.zeros(0, np.int64)  # (images,), as the first model numbers them
-        self.said: dict[tuple[int, str], NDArray[np.float32]] = {}
+        self.probabilities: dict[tuple[int, str], NDArray[np.float32]] = {}
 
     def score(self, number: int, protocol: Protocol, indices: NDArray[np.int64]) -> None:
         """Average the crops of every image: (images, classes) in the first model's order.
@@ -169,7 +169,7 @@ class Table:
             raise none_usable(self.dataset, len(indices))
         numbers = class_numbers(self.classifiers[0].card, self.dataset).numpy()
         self.labels = numbers[self.dataset.samples.labels[used]]
-        self.said[number, protocol.name] = np.concatenate(found)
+        self.probabilities[number, protocol.name] = np.concatenate(found)
 
     def together(self, protocol: Protocol) -> NDArray[np.float32]:
         """Mean probabilities of all models."""
@@ -177,7 +177,7 @@ class Table:
 
     def mean(self, models: Sequence[int], protocol: Protocol) -> NDArray[np.float32]:
         """Mean probabilities of some models."""
-        every = np.stack([self.said[number, protocol.name] for number in models])
+        every = np.stack([self.probabilities[number, protocol.name] for number in models])
         found: NDArray[np.float32] = every.mean(0)
         return found
 
@@ -204,7 +204,7 @@ class Table:
     def against_first(self, protocol: Protocol) -> tuple[ModelComparison, ...]:
         """Every other model beside the first, image by image."""
         right = [
-            self.said[number, protocol.name].argmax(1) == self.labels
+            self.probabilities[number, protocol.name].argmax(1) == self.labels
             for number in range(len(self.names))
         ]
         return tuple(
@@ -226,5 +226,5 @@ def cropped(
     if not len(loaded.indices):
         return np.zeros((0, len(classifier.card.classes)), np.float32), loaded.indices
     views = torch.from_numpy(loaded.pixels.reshape(-1, how.size, how.size, 3)).permute(0, 3, 1, 2)
-    said = predict_with_early_exit(classifier.model, views, how, RunToTheEnd()).probabilities
-    return said.reshape(len(loaded.indices), protocol.count, -1).mean(1), loaded.indices
+    of_views = predict_with_early_exit(classifier.model, views, how, RunToTheEnd()).probabilities
+    return of_views.reshape(len(loaded.indices), protocol.count, -1).mean(1), loaded.indices

@@ -19,7 +19,7 @@ from inceptionkit.evaluation.calibration import brier_score, calibration_error, 
 from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.evaluation.early_exit import AnyPolicy, ExitMacs, Policy, of_model
-from inceptionkit.evaluation.held_out import load_scored, scored_samples
+from inceptionkit.evaluation.held_out import load_scored, test_samples
 from inceptionkit.evaluation.inference import Answers, predict_all_exits, predict_with_early_exit
 from inceptionkit.evaluation.metrics import ClassScore, class_scores, confusion, log_loss, top_k
 from inceptionkit.progress import Listener, Progress, Silence
@@ -66,8 +66,8 @@ class Evaluation:
         """The keys that `evaluate --json` promises."""
         parts = [(self.scores, f) for f in fields(Scores)] + [(self, f) for f in fields(self)]
         hidden = ("scores", "confusion")
-        told = {f.name: getattr(of, f.name) for of, f in parts if f.name not in hidden}
-        return cast(dict[str, Any], records.to_json(told))
+        values = {f.name: getattr(of, f.name) for of, f in parts if f.name not in hidden}
+        return cast(dict[str, Any], records.to_json(values))
 
     def table(self) -> str:
         """The classes, as HTML."""
@@ -100,16 +100,16 @@ def evaluate(
     listener = listener or Silence()
     began = monotonic()
     classifier = load(model)
-    asked = None if policy is None else of_model(policy, classifier.card, str(model))
+    resolved = None if policy is None else of_model(policy, classifier.card, str(model))
     dataset = open_dataset(data)
-    drawn = scored_samples(classifier.card, dataset)
-    listener.say(f"scoring {len(drawn.indices):,} images: {drawn.why}")
-    scored = load_scored(classifier.card, dataset, drawn, listener)
-    probabilities, exits = run(classifier, scored, asked, listener)
+    selection = test_samples(classifier.card, dataset)
+    listener.say(f"scoring {len(selection.indices):,} images: {selection.why}")
+    scored = load_scored(classifier.card, dataset, selection, listener)
+    probabilities, exits = run(classifier, scored, resolved, listener)
     return Evaluation(
         scores=score(probabilities, scored.labels.numpy(), classifier.card.classes),
-        which=drawn.why,
-        unusable=len(drawn.indices) - len(scored),
+        which=selection.why,
+        unusable=len(selection.indices) - len(scored),
         exits=exits,
         mean_macs=sum(used.macs * used.share for used in exits.values()),
         seconds=monotonic() - began,
@@ -177,10 +177,10 @@ def run(
 def exit_uses(net: Net, early: Answers, labels: NDArray[np.int64]) -> dict[str, ExitUse]:
     """How a policy used each exit that it computes."""
     macs = ExitMacs.of(cost(net))
-    spent = dict(zip((*macs.names, "main"), macs.spent(early.names).tolist(), strict=True))
+    macs_at = dict(zip((*macs.names, "main"), macs.spent(early.names).tolist(), strict=True))
     uses = {}
     for number, name in enumerate(early.names):
         own = early.exits == number
         top1 = top_k(early.probabilities[own], labels[own], 1)
-        uses[name] = ExitUse(top1=top1, macs=spent[name], share=early.shares[name])
+        uses[name] = ExitUse(top1=top1, macs=macs_at[name], share=early.shares[name])
     return uses

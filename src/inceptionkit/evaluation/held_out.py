@@ -19,54 +19,54 @@ from inceptionkit.progress import Listener, Progress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class Selection:
     """Samples of a dataset, and why these."""
 
     indices: NDArray[np.int64]
     why: str
 
 
-def scored_samples(card: Card, dataset: Dataset) -> Drawn:
+def test_samples(card: Card, dataset: Dataset) -> Selection:
     """Which samples to score.
 
     Of the images that the model was trained on, those that were held out; of others, the test set
     if there is one, else all.
     """
-    given = dataset.samples.sets
+    sets = dataset.samples.sets
     if trained_on(card, dataset):
-        sets = divided(card, dataset)
-        if len(sets.test):
-            return Drawn(sets.test, "test, held out when the model was trained")
-        return Drawn(sets.val, "val, not trained on")
+        division = divided(card, dataset)
+        if len(division.test):
+            return Selection(division.test, "test, held out when the model was trained")
+        return Selection(division.val, "val, not trained on")
     for number in (SETS.index("test"), SETS.index("val")):
-        if (given == number).any():
-            return Drawn(np.flatnonzero(given == number), f"{SETS[number]}, as given")
-    return Drawn(np.arange(len(given)), "all there are")
+        if (sets == number).any():
+            return Selection(np.flatnonzero(sets == number), f"{SETS[number]}, as given")
+    return Selection(np.arange(len(sets)), "all there are")
 
 
-def choosing_samples(card: Card, dataset: Dataset) -> tuple[Drawn, Drawn]:
+def tuning_and_test_samples(card: Card, dataset: Dataset) -> tuple[Selection, Selection]:
     """Which samples may choose thresholds, and which score what was chosen: never the same.
 
     Raises:
         DataError: there are fewer than two images to divide.
     """
-    scored = scored_samples(card, dataset)
-    given = dataset.samples.sets
+    scored = test_samples(card, dataset)
+    sets = dataset.samples.sets
     if trained_on(card, dataset) and not scored.why.startswith("val"):
-        sets = divided(card, dataset)
-        return Drawn(sets.val, "val, not trained on"), scored
-    if scored.why.startswith("test") and (given == SETS.index("val")).any():
-        return Drawn(np.flatnonzero(given == SETS.index("val")), "val, as given"), scored
+        division = divided(card, dataset)
+        return Selection(division.val, "val, not trained on"), scored
+    if scored.why.startswith("test") and (sets == SETS.index("val")).any():
+        return Selection(np.flatnonzero(sets == SETS.index("val")), "val, as given"), scored
     return halves(dataset, scored)
 
 
-def halves(dataset: Dataset, drawn: Drawn) -> tuple[Drawn, Drawn]:
+def halves(dataset: Dataset, selection: Selection) -> tuple[Selection, Selection]:
     """Divide samples in two by a hash of their names: the same names always fall alike.
 
     Raises:
         DataError: one half is empty.
     """
-    names = (dataset.samples.names[i] for i in drawn.indices.tolist())
+    names = (dataset.samples.names[i] for i in selection.indices.tolist())
     bits = [blake2b(n.encode("utf-8", "surrogatepass")).digest()[0] & 1 for n in names]
     first = np.array(bits, bool)
     if not first.any() or first.all():
@@ -75,8 +75,9 @@ def halves(dataset: Dataset, drawn: Drawn) -> tuple[Drawn, Drawn]:
             "give more images"
         )
         raise DataError(msg)
-    said = f"half of {drawn.why}, by the hash of the name"
-    return Drawn(drawn.indices[first], said), Drawn(drawn.indices[~first], f"the other {said}")
+    why = f"half of {selection.why}, by the hash of the name"
+    chosen, rest = selection.indices[first], selection.indices[~first]
+    return Selection(chosen, why), Selection(rest, f"the other {why}")
 
 
 def trained_on(card: Card, dataset: Dataset) -> bool:
@@ -90,7 +91,7 @@ def divided(card: Card, dataset: Dataset) -> Sets:
     return split_dataset(dataset, int(card.origin["seed"]), duplicate_groups=duplicate_groups)
 
 
-def load_scored(card: Card, dataset: Dataset, drawn: Drawn, listener: Listener) -> Images:
+def load_scored(card: Card, dataset: Dataset, selection: Selection, listener: Listener) -> Images:
     """Decode the images and number their classes as the model does.
 
     Raises:
@@ -99,11 +100,11 @@ def load_scored(card: Card, dataset: Dataset, drawn: Drawn, listener: Listener) 
     number = class_numbers(card, dataset)
 
     def tick(count: int) -> None:
-        listener.progress(Progress(what="reading images", done=count, total=len(drawn.indices)))
+        listener.progress(Progress(what="reading images", done=count, total=len(selection.indices)))
 
-    loaded = decode_samples(dataset, drawn.indices, card.preprocessing.fit, cores(), tick)
+    loaded = decode_samples(dataset, selection.indices, card.preprocessing.fit, cores(), tick)
     if not len(loaded.indices):
-        raise none_usable(dataset, len(drawn.indices))
+        raise none_usable(dataset, len(selection.indices))
     found = image_set(dataset, loaded, card.preprocessing.size)
     return Images(found.pixels, number[found.labels], found.shape, found.names)
 

@@ -57,14 +57,14 @@ def confusion(guesses: Labels, labels: Labels, classes: int) -> NDArray[np.int64
 
 def class_scores(matrix: NDArray[np.int64], names: tuple[str, ...]) -> tuple[ClassScore, ...]:
     """Precision, recall and F1 of each class, from the confusion matrix."""
-    hits, truly, said = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    hits, actual, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
     return tuple(
         ClassScore(
             name=name,
-            images=int(truly[i]),
-            precision=share(hits[i], said[i]),
-            recall=share(hits[i], truly[i]),
-            f1=share(2 * hits[i], truly[i] + said[i]),
+            images=int(actual[i]),
+            precision=share(hits[i], predicted[i]),
+            recall=share(hits[i], actual[i]),
+            f1=share(2 * hits[i], actual[i] + predicted[i]),
         )
         for i, name in enumerate(names)
     )

@@ -14,9 +14,9 @@ from inceptionkit.report import charts
 from inceptionkit.report.cost_charts import runs_against_cost
 from inceptionkit.report.finished_run import FinishedRun, read_run
 from inceptionkit.report.html import Link, fill
+from inceptionkit.settings import values as texts
 from inceptionkit.svg import INKS
 from inceptionkit.text import is_measured
-from inceptionkit.training import recipe as recipes
 from inceptionkit.training.run.record import Record
 
 _SECTIONS = (
@@ -83,7 +83,7 @@ def _settings(record: Record) -> dict[str, str]:
         "architecture": record.net.name,
         "exits": ", ".join(f"{e.name} after {e.after}" for e in record.net.exits) or "none",
         "input": f"{record.net.image[1]}",
-        **{key: str(value) for key, value in recipes.to_json(record.recipe).items()},
+        **texts(record.recipe),
         "budget": ", ".join(f"{v:g} {k}" for k, v in asdict(record.budget).items()),
         "seed": f"{record.seed}",
         "precision": str(record.execution or ""),

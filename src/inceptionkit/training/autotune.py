@@ -94,11 +94,11 @@ def autotune(config: TrainConfig, executions: Sequence[Execution]) -> tuple[int,
         with_input(config.net, config.crop_side),
         -(-config.batch // group.count),
         itemsize=first.dtype.itemsize,
-        at_least=config.recipe.accumulate,
+        at_least=config.recipe.grad_accum,
         free_bytes=2 * free if first.is_asynchronous else free,  # it is tried, perhaps in bf16
     )
     while True:
-        config = replace(config, recipe=replace(config.recipe, accumulate=parts))
+        config = replace(config, recipe=replace(config.recipe, grad_accum=parts))
         try:
             trials = time_steps(config, executions)
         except torch.OutOfMemoryError:
@@ -177,9 +177,10 @@ def time_steps(config: TrainConfig, executions: Sequence[Execution]) -> list[Tri
         calls["step", number] = partial(_step, each, state)
         calls["average", number] = partial(update_ema, state.average, state.model, 0.9)
     seconds = {key: median(each) for key, each in time_interleaved(calls, PROBE_BUDGET).items()}
-    every = config.recipe.average_every
+    average = config.recipe.average
+    share = 0.0 if average is None else 1.0 / average.ema_every
     return [
-        Trial(execution, seconds["step", number] + seconds["average", number] / every)
+        Trial(execution, seconds["step", number] + share * seconds["average", number])
         for number, execution in enumerate(executions)
     ]
 

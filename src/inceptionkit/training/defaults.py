@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.catalog import family_member, find
 from inceptionkit.data.loading.sets import SplitDataset
-from inceptionkit.data.transforms.augmentation import Balance
+from inceptionkit.data.transforms.augmentation import Balance, PaddedCrop
 from inceptionkit.derive import tensors
 from inceptionkit.derive.design.timed import scaled
 from inceptionkit.errors import RecipeError, SpecError
@@ -136,7 +136,7 @@ def choose_recipe(
         opened: the images.
         net: the network.
         settings: key=value.
-        base: the recipe. One that is not ours stays as it is but for mirroring, where a mirrored
+        base: the recipe. One that is not ours stays as it is but for flips, where a flipped
             image means something else.
 
     Returns:
@@ -146,7 +146,8 @@ def choose_recipe(
         RecipeError: as `override` raises, training crops of that side do not fit the network or
             their padding, or it freezes up to a block which the network does not have.
     """
-    given, own = {setting.partition("=")[0] for setting in settings}, override(base, settings)
+    given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
+    own = override(base, settings)
     adapted = {
         key: found
         for key, found in adapt_recipe(opened, net).items()
@@ -156,13 +157,13 @@ def choose_recipe(
         adapted = {
             key: found
             for key, found in adapted.items()
-            if key == "mirror" and base.mirror != "none"
+            if key == "flip" and base.augmentation.flip != "none"
         }
     changes = [f"{key}={value}" for key, (value, _) in adapted.items()]
     reasons = tuple(f"{key}={value}: {why}" for key, (value, why) in adapted.items())
     recipe = override(base, [*changes, *settings])
     _check_crops(net, recipe)
-    if recipe.frozen is not None:
+    if recipe.freezing.frozen is not None:
         check_frozen(net, recipe)
     return recipe, reasons
 
@@ -181,7 +182,7 @@ def adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[str, 
     found: dict[AdaptedKey, tuple[str, str]] = {}
     side = net.image[1]
     if not opened.dataset.allows_flip:
-        found["mirror"] = ("none", "flipping would change the meaning of these classes")
+        found["flip"] = ("none", "flipping would change the meaning of these classes")
     if side <= SMALL:
         found["area_low"] = (f"{SMALL_AREA}", f"a smaller part of {side} px shows too little")
     elif side >= ENOUGH and same_weights(net, CROP_SIDE):
@@ -215,17 +216,18 @@ def _check_crops(net: Net, recipe: Recipe) -> None:
     Raises:
         RecipeError: they do not fit.
     """
-    if recipe.crop_side != 1 and not same_weights(net, recipe.crop_side):
-        msg = f"crop_side={recipe.crop_side:g}: {net.name} has other weights at that side; use 1"
+    smallest, small_crops = recipe.resizing.crop_side, recipe.resizing.small_crops
+    if smallest != 1 and not same_weights(net, smallest):
+        msg = f"crop_side={smallest:g}: {net.name} has other weights at that side; use 1"
         raise RecipeError(msg)
-    smallest = recipe.crop_side
-    if recipe.small_crops:
+    if small_crops:
         smallest *= SMALL_CROP
         if not same_weights(net, smallest):
-            msg = f"small_crops={recipe.small_crops:g}: {net.name} has other weights at two thirds "
+            msg = f"small_crops={small_crops:g}: {net.name} has other weights at two thirds "
             raise RecipeError(msg + "of its side; use 0")
-    if recipe.padding > (most := round(net.image[1] * smallest) // 2):
-        msg = f"padding={recipe.padding}: crops of {2 * most} px are moved by at most {most}"
+    crop, most = recipe.augmentation.crop, round(net.image[1] * smallest) // 2
+    if isinstance(crop, PaddedCrop) and crop.padding > most:
+        msg = f"padding={crop.padding}: crops of {2 * most} px are moved by at most {most}"
         raise RecipeError(msg)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from inceptionkit.network import InceptionNet
-from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipe import EMA, FixedEMA, Polyak, Recipe
 
 
 @torch.no_grad()
@@ -38,12 +38,15 @@ def ema_weight(recipe: Recipe, due: Iterable[int], *, steps: int) -> float:
 
 def step_weight(recipe: Recipe, *, step: int, steps: int) -> float:
     """The same for the one step after `step` others."""
-    if recipe.polyak is not None:
-        return polyak(step, begin=round((1.0 - recipe.polyak) * steps))
-    decay = recipe.ema_decay
-    if decay is None:
-        decay = 1.0 - 1.0 / max(1.0, (recipe.ema or 0.0) * steps)
-    return moving(step, decay=decay)
+    match recipe.average:
+        case None:
+            return 1.0
+        case EMA(ema_horizon=share):
+            return moving(step, decay=1.0 - 1.0 / max(1.0, share * steps))
+        case FixedEMA(ema_decay=decay):
+            return moving(step, decay=decay)
+        case Polyak(polyak_share=share):
+            return polyak(step, begin=round((1.0 - share) * steps))
 
 
 def moving(step: int, *, decay: float) -> float:

@@ -9,7 +9,7 @@ from torch import nn
 from inceptionkit.errors import RecipeError, did_you_mean
 from inceptionkit.network import InceptionNet
 from inceptionkit.spec import Net
-from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipe import FrozenNorms, Recipe
 
 TRUNK = "trunk"  # the word for all of its blocks
 NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the second where several GPUs compute the run
@@ -18,9 +18,9 @@ NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the second where several GPUs comp
 def check_frozen(net: Net, recipe: Recipe) -> None:
     """Refuse a recipe that freezes up to a block which the network does not have."""
     names = [name for name, _ in net.trunk]
-    if recipe.frozen not in {None, TRUNK, *names}:
-        hint = did_you_mean(str(recipe.frozen), (TRUNK, *names))
-        msg = f"frozen: {net.name} has no block {recipe.frozen!r}; {hint}"
+    if recipe.freezing.frozen not in {None, TRUNK, *names}:
+        hint = did_you_mean(str(recipe.freezing.frozen), (TRUNK, *names))
+        msg = f"frozen: {net.name} has no block {recipe.freezing.frozen!r}; {hint}"
         raise RecipeError(msg)
 
 
@@ -31,7 +31,9 @@ def rate_shares(model: InceptionNet, recipe: Recipe) -> dict[str, float]:
     `layer_decay` of what the next one takes.
     """
     blocks = list(model.trunk)
-    share = {name: recipe.layer_decay**depth for depth, name in enumerate(reversed(blocks))}
+    share = {
+        name: recipe.freezing.layer_decay**depth for depth, name in enumerate(reversed(blocks))
+    }
 
     def of(name: str) -> float:
         part, _, rest = name.partition(".")
@@ -42,12 +44,12 @@ def rate_shares(model: InceptionNet, recipe: Recipe) -> dict[str, float]:
 
 def frozen_parts(model: InceptionNet, recipe: Recipe) -> Iterator[nn.Module]:
     """Modules that stay as they are."""
-    if recipe.frozen is not None:
+    if recipe.freezing.frozen is not None:
         for name, block in model.trunk.items():
             yield block
-            if name == recipe.frozen:
+            if name == recipe.freezing.frozen:
                 break
-    if recipe.frozen_norms:
+    if isinstance(recipe.norms, FrozenNorms):
         yield from (m for m in model.modules() if isinstance(m, NORMS))
 
 

@@ -29,7 +29,7 @@ from inceptionkit.network import Logits
 from inceptionkit.network.layers import SampleDropout
 from inceptionkit.training.ema import ema_weight, update_ema
 from inceptionkit.training.health import PendingStep, check_step
-from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipe import Recipe, TrainedNorms
 from inceptionkit.training.schedule import active_plan, learning_rate, progress
 from inceptionkit.training.state import TrainConfig, TrainState, epochs_since_best
 from inceptionkit.training.validation import validate
@@ -121,7 +121,7 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
 def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
     """The steps that the average is to take in now, counted from 0; none if it is to wait.
 
-    It moves after every `average_every` steps of the run, and at the end of each epoch.
+    It moves after every `ema_every` steps of the run, and at the end of each epoch.
 
     Args:
         recipe: says how often.
@@ -129,7 +129,9 @@ def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
         done: steps, of the run.
         last: whether the epoch, or the run, ends here.
     """
-    every = recipe.average_every
+    if recipe.average is None:
+        return range(done - 1, done) if last else range(0)
+    every = recipe.average.ema_every
     begun = max(first, (done - 1) // every * every)
     return range(begun, done) if last or done % every == 0 else range(0)
 
@@ -162,8 +164,8 @@ def train_step(
         losses.append(loss.detach())
     scaler.unscale_(state.optimizer)
     norm = gradient_norm(state.model)
-    if recipe.clip is not None:
-        nn.utils.clip_grads_with_norm_(state.model.parameters(), recipe.clip, norm)
+    if (largest := recipe.optimizer.clip_grad_norm) is not None:
+        nn.utils.clip_grads_with_norm_(state.model.parameters(), largest, norm)
     set_lr(state.optimizer, lr)
     scaler.step(state.optimizer)
     scaler.update()
@@ -184,7 +186,7 @@ def micro_batches(config: TrainConfig, indices: NDArray[np.int64]) -> list[Micro
     group, every = config.processes, slice(0, len(indices))
     shard = every if group.count == 1 else group.shard(len(indices))
     size = shard.stop - shard.start
-    count = min(config.recipe.accumulate, size)
+    count = min(config.recipe.grad_accum, size)
     bounds = [shard.start + size * part // count for part in range(count + 1)]
     whole = count == 1 and size == len(indices)
     before = 0 if whole or config.recipe.mixing == Mixing() else 1
@@ -259,7 +261,7 @@ def _supervised(
         logits,
         labels,
         weights=config.exit_weights,
-        smoothing=config.recipe.smoothing,
+        smoothing=config.recipe.loss.label_smoothing,
         class_weights=weights,
     )
     if weights is None or len(labels) == len(indices):
@@ -328,7 +330,9 @@ def set_lr(optimizer: Optimizer, lr: float) -> None:
 def _norm_batches(config: TrainConfig, state: TrainState) -> Iterator[Tensor]:
     """The first batches of the epoch that ended, for batch norm statistics of the average."""
     epoch = (state.step - 1) // config.steps_per_epoch
-    count = min(config.recipe.norm_batches, config.steps_per_epoch)
+    norms = config.recipe.norms
+    batches = norms.norm_batches if isinstance(norms, TrainedNorms) else 0
+    count = min(batches, config.steps_per_epoch)
     cropping = config.cropping(epoch)
     chosen = config.train.order(config.seed, epoch)[: count * config.batch].reshape(count, -1)
     config.train.expect(list(chosen), cropping)

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer, RMSprop
+from torch.optim import Optimizer
 
 from inceptionkit.network import InceptionNet
 from inceptionkit.training.freezing import rate_shares
-from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipe import SGD, AdamW, Recipe, RMSProp, RMSPropTF
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 
 
@@ -21,27 +21,24 @@ def make_optimizer(model: InceptionNet, recipe: Recipe) -> Optimizer:
     Weights are the parameters of two dimensions or more: biases, gammas and betas do not decay.
     """
     groups = _parameter_groups(model, recipe)
-    lr, momentum = recipe.lr, recipe.momentum
-    match recipe.optimiser:
-        case "nesterov" | "sgd":
-            nesterov = recipe.optimiser == "nesterov" and momentum > 0
-            return _with_momenta(
-                SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+    lr = recipe.lr
+    match recipe.optimizer:
+        case SGD(momentum=momentum, nesterov=nesterov):
+            nesterov = nesterov and momentum > 0
+            made = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+            return _with_momenta(made)
+        case RMSProp(momentum=momentum, alpha=alpha, eps=eps):
+            return torch.optim.RMSprop(
+                groups, lr=lr, momentum=momentum, alpha=alpha, eps=eps, foreach=True
             )
-        case "rmsprop":
-            own = _given(alpha=recipe.square_decay, eps=recipe.epsilon)
-            return RMSprop(groups, lr=lr, momentum=momentum, foreach=True, **own)
-        case "rmsprop_tf":
-            own = _given(decay=recipe.square_decay, epsilon=recipe.epsilon)
-            return RMSPropTensorFlow(groups, lr=lr, momentum=momentum, **own)
-        case "adamw":
-            second = 0.999 if recipe.square_decay is None else recipe.square_decay
-            own = _given(eps=recipe.epsilon)
-            return AdamW(groups, lr=lr, betas=(momentum, second), foreach=True, **own)
+        case RMSPropTF(momentum=momentum, alpha=alpha, eps=eps):
+            return RMSPropTensorFlow(groups, lr=lr, momentum=momentum, alpha=alpha, eps=eps)
+        case AdamW(beta1=beta1, beta2=beta2, eps=eps):
+            return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), eps=eps, foreach=True)
 
 
-def _with_momenta(made: SGD) -> SGD:
-    """Give SGD its momenta, zero, before the first update.
+def _with_momenta(made: torch.optim.SGD) -> torch.optim.SGD:
+    """Give SGD its momenta, zero, before the first step.
 
     torch's fused one makes them in its first step, and leaves them unset where a scaler skips that
     step.
@@ -52,20 +49,15 @@ def _with_momenta(made: SGD) -> SGD:
     return made
 
 
-def _given(**options: float | None) -> dict[str, Any]:
-    """Those options that are not None: for the others the optimizer has its own value."""
-    return {key: value for key, value in options.items() if value is not None}
-
-
 def _parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any]]:
     """Parameters by weight decay and by share of the learning rate, in a fixed order."""
-    shares = {} if recipe.layer_decay == 1 else rate_shares(model, recipe)
+    shares = {} if recipe.freezing.layer_decay == 1 else rate_shares(model, recipe)
     groups: dict[tuple[float, bool], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             groups.setdefault((shares.get(name, 1.0), parameter.ndim > 1), []).append(parameter)
     return [
-        {"params": found, "share": share, "weight_decay": recipe.weight_decay * decays}
+        {"params": found, "share": share, "weight_decay": recipe.optimizer.weight_decay * decays}
         for (share, decays), found in sorted(groups.items(), key=lambda item: item[0], reverse=True)
     ]
 

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from inceptionkit.data.transforms.augmentation import (
+    Augmentation,
+    InceptionColors,
+    Photometric,
+    RandomCrop,
+)
 from inceptionkit.errors import RecipeError, UnknownNameError, did_you_mean
-from inceptionkit.training.recipe import MODERN, Recipe, from_json, to_json
+from inceptionkit.records import TYPE, Json, from_json, to_json
+from inceptionkit.training.recipe import (
+    MODERN,
+    SGD,
+    FixedEMA,
+    Freezing,
+    Loss,
+    MultiStep,
+    Polyak,
+    Recipe,
+    RMSPropTF,
+    Step,
+    TrainedNorms,
+)
 
 SUFFIX = ".json"
 LARGEST_FILE = 2**20  # bytes; a recipe has 2 KiB
@@ -21,13 +40,13 @@ FINETUNE = replace(
     departs=(),
     epochs=15,
     lr=0.1,
-    layer_decay=0.9,
-    area_low=0.25,
+    freezing=Freezing(layer_decay=0.9),
+    augmentation=Augmentation(crop=RandomCrop(area_low=0.25)),
 )
 
-AS_PUBLISHED = replace(  # what the papers' recipes have in common: nothing that came later
-    MODERN, optimiser="sgd", warmup=0.0, smoothing=0.0, mirror="random", ema=None, ema_decay=0.0
-)
+# What the papers' recipes have in common: nothing that came later.
+AS_PUBLISHED = replace(MODERN, loss=Loss(label_smoothing=0.0), average=None)
+WHOLE_IMAGE = RandomCrop(area_low=1.0, aspect=1.0)
 
 NIN_2013 = replace(
     AS_PUBLISHED,
@@ -43,12 +62,9 @@ NIN_2013 = replace(
     batch=128,
     lr=0.1,
     lr_batch=128,
-    decay="step",
-    decay_factor=0.1,
-    decay_at=(200.0, 230.0),
-    weight_decay=1e-4,
-    area_low=1.0,
-    aspect=1.0,
+    schedule=MultiStep(warmup=0.0, factor=0.1, milestones=(200.0, 230.0)),
+    optimizer=SGD(nesterov=False, weight_decay=1e-4),
+    augmentation=Augmentation(crop=WHOLE_IMAGE, flip="random"),
 )
 
 GOOGLENET_2014 = replace(
@@ -66,17 +82,14 @@ GOOGLENET_2014 = replace(
     batch=32,
     lr=0.01,
     lr_batch=32,
-    decay="step",
-    decay_factor=0.96,
-    decay_epochs=8.0,
-    weight_decay=2e-4,
-    exit_weight=0.3,
-    ema_decay=None,
-    polyak=0.5,
-    average_every=1,
+    schedule=Step(warmup=0.0, factor=0.96, decay_epochs=8.0),
+    optimizer=SGD(nesterov=False, weight_decay=2e-4),
+    loss=Loss(label_smoothing=0.0, exit_weight=0.3),
+    average=Polyak(polyak_share=0.5, ema_every=1),
     pixel_std=1 / 255,
-    interpolation="random",
-    photometric=0.5,
+    augmentation=Augmentation(
+        interpolation="random", flip="random", policy=Photometric(strength=0.5)
+    ),
 )
 
 KERAS_GOOGLENET = replace(
@@ -86,21 +99,16 @@ KERAS_GOOGLENET = replace(
     "rate 0.01 * 0.96^floor((1 + epoch) / 8), loss weights 1, 0.3, 0.3",
     departs=(
         "the tutorial's 5x5 paths have 3x3 kernels (`--arch googlenet:torchvision` has them too)",
-        "the tutorial overwrites its labels with images and never scales val; both are mended",
+        "the tutorial overwrites its labels with images and never scales val; both are fixed",
     ),
     epochs=25,
     batch=256,
     lr=0.01,
     lr_batch=256,
-    decay="step",
-    decay_factor=0.96,
-    decay_epochs=8.0,
-    decay_shift=1.0,
-    weight_decay=0.0,
-    exit_weight=0.3,
-    area_low=1.0,
-    aspect=1.0,
-    mirror="none",
+    schedule=Step(warmup=0.0, factor=0.96, decay_epochs=8.0, shift_epochs=1.0),
+    optimizer=SGD(nesterov=False, weight_decay=0.0),
+    loss=Loss(label_smoothing=0.0, exit_weight=0.3),
+    augmentation=Augmentation(crop=WHOLE_IMAGE, flip="none"),
 )
 
 INCEPTION_V3_2015 = replace(
@@ -116,23 +124,17 @@ INCEPTION_V3_2015 = replace(
     batch=32,
     lr=0.045,
     lr_batch=32,
-    decay="step",
-    decay_factor=0.94,
-    decay_epochs=2.0,
-    optimiser="rmsprop_tf",
-    momentum=0.9,
-    square_decay=0.9,
-    epsilon=1.0,
-    weight_decay=4e-5,
-    smoothing=0.1,
-    exit_weight=0.4,
-    ema_decay=0.9999,
-    average_every=1,
-    norm_decay=0.9997,
-    clip=2.0,
-    area_low=0.05,
-    interpolation="random",
-    augment="inception",
+    schedule=Step(warmup=0.0, factor=0.94, decay_epochs=2.0),
+    optimizer=RMSPropTF(momentum=0.9, alpha=0.9, eps=1.0, weight_decay=4e-5, clip_grad_norm=2.0),
+    loss=Loss(label_smoothing=0.1, exit_weight=0.4),
+    average=FixedEMA(ema_decay=0.9999, ema_every=1),
+    norms=TrainedNorms(norm_decay=0.9997),
+    augmentation=Augmentation(
+        crop=RandomCrop(area_low=0.05),
+        interpolation="random",
+        flip="random",
+        policy=InceptionColors(),
+    ),
 )
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -200,17 +202,21 @@ def read(path: Path) -> Found:
     if not isinstance(data, dict):
         msg = f"{path}: must be a JSON object; `inceptionkit recipes NAME` prints a recipe"
         raise RecipeError(msg)
-    known = [field.name for field in fields(Recipe)]
-    for key in data:
-        if key not in known:
-            msg = f"{path}: a recipe has no key {key!r}; {did_you_mean(key, known)}"
-            raise RecipeError(msg)
     own = {"name": path.stem, "source": str(path), "departs": []} | data
     if own["name"] in {recipe.name for recipe in OURS}:  # which are suited to the images
         own["name"] = path.name
     try:
-        recipe = from_json(to_json(MODERN) | own)
+        recipe = from_json(Recipe, own, at="", error=RecipeError, base=MODERN)
     except RecipeError as error:
         msg = f"{path}: {error}"
         raise RecipeError(msg) from error
-    return Found(recipe, tuple(key for key in known if key not in own))
+    return Found(recipe, tuple(_missing(to_json(recipe), own)))
+
+
+def _missing(whole: Mapping[str, Json], given: Mapping[str, Json], at: str = "") -> Iterator[str]:
+    """Keys of a whole recipe that a file leaves out."""
+    for key, value in whole.items():
+        if key not in given and key != TYPE:
+            yield f"{at}{key}"
+        elif isinstance(value, Mapping) and isinstance(given.get(key), Mapping):
+            yield from _missing(value, given[key], f"{at}{key}.")

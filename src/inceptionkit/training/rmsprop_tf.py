@@ -13,18 +13,18 @@ foreach_add = torch._foreach_add  # noqa: SLF001 - torch's only name for it
 
 
 class RMSPropTensorFlow(Optimizer):
-    """RMSProp whose mean square starts at one and whose epsilon is inside the root.
+    """RMSProp whose mean square starts at one and whose eps is inside the root.
 
-    For a gradient g: s = d s + (1 - d) g^2; m = momentum m + lr g / sqrt(s + epsilon); w = w - m.
-    `torch.optim.RMSprop` starts s at zero, adds epsilon to the root, and multiplies m by the rate
-    of the day. With an epsilon of one these are very different optimisers.
+    For a gradient g: s = alpha s + (1 - alpha) g^2; m = momentum m + lr g / sqrt(s + eps);
+    w = w - m. `torch.optim.RMSprop` starts s at zero, adds eps to the root, and multiplies m by the
+    current learning rate. With an eps of one these are very different optimizers.
 
     Args:
         params: groups of parameters, or parameters.
         lr: learning rate.
-        decay: of the mean square.
+        alpha: decay of the mean square.
         momentum: of the step, in which past learning rates are remembered.
-        epsilon: added to the mean square.
+        eps: added to the mean square.
         weight_decay: times the weights, added to their gradient.
 
     Sources:
@@ -36,16 +36,16 @@ class RMSPropTensorFlow(Optimizer):
         params: Iterable[Any],
         *,
         lr: float,
-        decay: float = 0.9,
+        alpha: float = 0.9,
         momentum: float = 0.0,
-        epsilon: float = 1e-10,
+        eps: float = 1e-10,
         weight_decay: float = 0.0,
     ) -> None:
         usual = {
             "lr": lr,
-            "decay": decay,
+            "alpha": alpha,
             "momentum": momentum,
-            "epsilon": epsilon,
+            "eps": eps,
             "weight_decay": weight_decay,
         }
         super().__init__(params, usual)
@@ -75,9 +75,9 @@ def update(params: list[Tensor], states: list[dict[str, Tensor]], group: dict[st
     buffers = [state["momentum_buffer"] for state in states]
     if group["weight_decay"]:
         gradients = list(foreach_add(gradients, params, alpha=group["weight_decay"]))
-    torch._foreach_mul_(squares, group["decay"])
-    torch._foreach_addcmul_(squares, gradients, gradients, 1.0 - group["decay"])
-    roots = foreach_add(squares, group["epsilon"])
+    torch._foreach_mul_(squares, group["alpha"])
+    torch._foreach_addcmul_(squares, gradients, gradients, 1.0 - group["alpha"])
+    roots = foreach_add(squares, group["eps"])
     torch._foreach_sqrt_(roots)
     torch._foreach_mul_(buffers, group["momentum"])
     torch._foreach_addcdiv_(buffers, gradients, roots, group["lr"])

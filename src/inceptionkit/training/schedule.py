@@ -6,7 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipe import (
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    MultiStep,
+    Recipe,
+    Schedule,
+    Step,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,29 +48,30 @@ def progress(plans: Sequence[Plan], step: float) -> float:
 
 
 def learning_rate(recipe: Recipe, share: float) -> float:
-    """Learning rate after a `share` of the schedule: a linear climb, then the recipe's decay.
+    """Learning rate after a `share` of the schedule: a linear climb, then the recipe's schedule.
 
-    Decays that count epochs count those of the recipe: however long the run is, it comes as far as
-    a run of `recipe.epochs` would.
+    Schedules that count epochs count those of the recipe: however long the run is, it comes as far
+    as a run of `recipe.epochs` would.
     """
-    if share < recipe.warmup:
-        return recipe.lr * share / recipe.warmup
-    fall = (share - recipe.warmup) / (1.0 - recipe.warmup)
-    match recipe.decay:
-        case "linear":
-            return recipe.lr * (1.0 - fall)
-        case "cosine":
-            return recipe.lr * 0.5 * (1.0 + math.cos(math.pi * fall))
-        case "exponential" | "step":
-            factor = recipe.decay_factor or 1.0
-            return recipe.lr * math.pow(factor, _decay_count(recipe, share * recipe.epochs))
-        case "constant":
-            return recipe.lr
+    schedule = recipe.schedule
+    if share < schedule.warmup:
+        return recipe.lr * share / schedule.warmup
+    fall = (share - schedule.warmup) / (1.0 - schedule.warmup)
+    return recipe.lr * _scale(schedule, fall, share * recipe.epochs)
 
 
-def _decay_count(recipe: Recipe, epoch: float) -> float:
-    """How often the rate was multiplied by its factor until `epoch`, which may be in the middle."""
-    if recipe.decay_at:
-        return sum(epoch >= at for at in recipe.decay_at)
-    turns = (epoch + recipe.decay_shift) / (recipe.decay_epochs or 1.0)
-    return math.floor(turns) if recipe.decay == "step" else turns
+def _scale(schedule: Schedule, fall: float, epoch: float) -> float:
+    """Learning rate after a share of the fall, at an epoch of the recipe; the peak is 1."""
+    match schedule:
+        case Constant():
+            return 1.0
+        case Linear():
+            return 1.0 - fall
+        case Cosine():
+            return 0.5 * (1.0 + math.cos(math.pi * fall))
+        case Exponential(factor=factor, decay_epochs=every):
+            return math.pow(factor, epoch / every)
+        case Step(factor=factor, decay_epochs=every, shift_epochs=shift):
+            return math.pow(factor, math.floor((epoch + shift) / every))
+        case MultiStep(factor=factor, milestones=milestones):
+            return math.pow(factor, sum(epoch >= at for at in milestones))

@@ -22,7 +22,7 @@ from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.freezing import freeze, set_norm_decay
 from inceptionkit.training.optim import make_optimizer
-from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipe import FrozenNorms, Recipe, TrainedNorms
 from inceptionkit.training.schedule import Plan
 
 SMALL_CROP = 2 / 3  # of the side that crops have later
@@ -56,13 +56,13 @@ class TrainConfig:
     @cached_property
     def crop_side(self) -> int:
         """Side of a training crop, pixels."""
-        share = self.recipe.crop_side * (SMALL_CROP if self.small_crops else 1.0)
+        share = self.recipe.resizing.crop_side * (SMALL_CROP if self.small_crops else 1.0)
         return max(1, round(self.net.image[1] * share))
 
     @cached_property
     def exit_weights(self) -> dict[str, float]:
         """Exit name -> weight of its loss."""
-        weight = self.recipe.exit_weight
+        weight = self.recipe.loss.exit_weight
         return {e.name: e.loss_weight if weight is None else weight for e in self.net.exits}
 
     def cropping(self, epoch: int) -> Cropping:
@@ -72,7 +72,7 @@ class TrainConfig:
 
     def at(self, progress: float) -> TrainConfig:
         """The configuration at a share of the schedule, with the crops that it then has."""
-        return replace(self, small_crops=progress < self.recipe.small_crops)
+        return replace(self, small_crops=progress < self.recipe.resizing.small_crops)
 
 
 @dataclass(slots=True)
@@ -102,12 +102,13 @@ class TrainState:
 def new_state(config: TrainConfig) -> TrainState:
     """First weights, from the seed."""
     model, recipe = build(config.net, seed=config.seed), config.recipe
-    if recipe.norm_decay is not None:
-        set_norm_decay(model, recipe.norm_decay)
+    norms = recipe.norms
+    if isinstance(norms, TrainedNorms) and norms.norm_decay is not None:
+        set_norm_decay(model, norms.norm_decay)
     config.execution.place(model)
     average = copy.deepcopy(model).eval()
     model.train()
-    if recipe.frozen is not None or recipe.frozen_norms:
+    if recipe.freezing.frozen is not None or isinstance(norms, FrozenNorms):
         freeze(model, recipe)
     scaler = torch.amp.GradScaler(  # small gradients would vanish in fp16
         torch.device(config.execution.device).type, enabled=config.execution.precision == "fp16"

@@ -18,6 +18,7 @@ from inceptionkit.spec import steps
 from inceptionkit.training.ema import renew_norms
 from inceptionkit.training.freezing import frozen_parts
 from inceptionkit.training.health import check_weights, dead_share
+from inceptionkit.training.recipe import TrainedNorms
 from inceptionkit.training.state import TrainConfig, TrainState
 
 SCORED_AT_ONCE = 128  # images: no batch is cut, so that any number of processes computes the same
@@ -47,7 +48,8 @@ def validate(
     start = perf_counter()
     check_weights(config, state)
     config.processes.broadcast_tensors(list(state.average.buffers()))
-    if config.recipe.norm_batches:
+    norms = config.recipe.norms
+    if isinstance(norms, TrainedNorms) and norms.norm_batches:
         frozen = list(frozen_parts(state.average, config.recipe))
         renew_norms(state.average, norm_batches, still=frozen)
     labels = config.val.labels.numpy()

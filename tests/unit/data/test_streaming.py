@@ -16,10 +16,12 @@ from PIL import Image
 from inceptionkit.data import Dataset, SampleTable, Unusable, decode_samples, open_dataset
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.loading.streaming import BATCHES_AHEAD, Stream
-from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, PaddedCrop
 from inceptionkit.data.types import Blocks
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import UnusableImage
+
+ODD = Augmentation(interpolation="random", crop=PaddedCrop(padding=2))
 
 
 @dataclass
@@ -96,7 +98,7 @@ def pictures(folder: Path, count: int) -> Dataset:
     return open_dataset(folder)
 
 
-@pytest.mark.parametrize("how", [Augmentation(), Augmentation(interpolation="random", padding=2)])
+@pytest.mark.parametrize("how", [Augmentation(), ODD])
 def test_it_gives_the_crops_that_memory_would_give(tmp_path: Path, how: Augmentation) -> None:
     """But for rounding, and to any index of an image: one beyond the count is another draw."""
     dataset, every = pictures(tmp_path, 24), np.arange(24)

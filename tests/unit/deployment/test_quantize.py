@@ -17,7 +17,7 @@ from inceptionkit.deployment.quantize import (
 )
 from inceptionkit.errors import DeploymentError
 from inceptionkit.evaluation.confidence import paired
-from inceptionkit.evaluation.held_out import Drawn
+from inceptionkit.evaluation.held_out import Selection
 
 
 class Names:
@@ -125,8 +125,8 @@ def test_what_loses_too_much_is_tried_with_care_and_then_refused(
     assert coarse[1][1][0] is held
 
 
-def drawn(*indices: int) -> Drawn:
-    return Drawn(np.array(indices, np.int64), "drawn here")
+def drawn(*indices: int) -> Selection:
+    return Selection(np.array(indices, np.int64), "drawn here")
 
 
 def test_neither_what_judges_nor_what_scores_sets_ranges() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from inceptionkit.data import open_dataset, split_dataset
 from inceptionkit.errors import DataError
-from inceptionkit.evaluation.held_out import choosing_samples, scored_samples
+from inceptionkit.evaluation import held_out
 from inceptionkit.model import Card
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
@@ -42,7 +42,7 @@ def test_of_the_images_trained_on_val_chooses_and_test_is_scored(
 ) -> None:
     dataset = open_dataset(photos(each=20))
     sets = split_dataset(dataset, 3)
-    choosing, scoring = choosing_samples(card(dataset.fingerprint()), dataset)
+    choosing, scoring = held_out.tuning_and_test_samples(card(dataset.fingerprint()), dataset)
 
     assert choosing.indices.tolist() == sets.val.tolist()
     assert scoring.indices.tolist() == sets.test.tolist()
@@ -51,7 +51,7 @@ def test_of_the_images_trained_on_val_chooses_and_test_is_scored(
 
 def test_of_images_given_in_sets_val_chooses(card: Callable[..., Card], photos: Folder) -> None:
     dataset = open_dataset(divided(photos(), "train", "val", "test"))
-    choosing, scoring = choosing_samples(card(), dataset)
+    choosing, scoring = held_out.tuning_and_test_samples(card(), dataset)
 
     assert set(dataset.samples.sets[choosing.indices].tolist()) == {1}
     assert set(dataset.samples.sets[scoring.indices].tolist()) == {2}
@@ -63,8 +63,8 @@ def test_one_set_alone_is_divided_in_two(
 ) -> None:
     dataset = open_dataset(divided(photos(each=30), "train", "val"))
     known = card(dataset.fingerprint() if trained else "")
-    choosing, scoring = choosing_samples(known, dataset)
-    whole = scored_samples(known, dataset)
+    choosing, scoring = held_out.tuning_and_test_samples(known, dataset)
+    whole = held_out.test_samples(known, dataset)
     both = np.concatenate([choosing.indices, scoring.indices])
 
     assert sorted(both.tolist()) == sorted(whole.indices.tolist())
@@ -78,7 +78,9 @@ def test_an_image_falls_alike_whatever_stands_beside_it(
     card: Callable[..., Card], photos: Folder
 ) -> None:
     few, many = (open_dataset(photos(each=n, at=f"p{n}")) for n in (8, 16))
-    first, second = (choosing_samples(card(), dataset)[0] for dataset in (few, many))
+    first, second = (
+        held_out.tuning_and_test_samples(card(), dataset)[0] for dataset in (few, many)
+    )
     chosen = {few.samples.names[i] for i in first.indices.tolist()}
 
     assert chosen <= {many.samples.names[i] for i in second.indices.tolist()}
@@ -88,10 +90,10 @@ def test_too_few_images_to_divide(card: Callable[..., Card], photos: Folder) -> 
     folder = photos(each=2)
     names = [file.relative_to(folder) for file in folder.rglob("*.png")]
     dataset = open_dataset(folder)
-    halves = choosing_samples(card(), dataset)
+    halves = held_out.tuning_and_test_samples(card(), dataset)
     first = {dataset.samples.names[i] for i in halves[0].indices.tolist()}
     for name in names:
         if str(name) in first:
             (folder / name).unlink()
     with pytest.raises(DataError, match=r"some images must choose and others score, got "):
-        choosing_samples(card(), open_dataset(folder))
+        held_out.tuning_and_test_samples(card(), open_dataset(folder))

@@ -4,6 +4,7 @@ import pytest
 
 from inceptionkit.catalog import architecture
 from inceptionkit.data.loading.sets import open_and_split
+from inceptionkit.data.transforms.augmentation import Augmentation, PaddedCrop, RandomCrop
 from inceptionkit.errors import RecipeError
 from inceptionkit.training.defaults import choose_recipe, same_weights
 from inceptionkit.training.recipe import MODERN
@@ -14,10 +15,13 @@ def test_the_recipe_suits_few_small_images_whose_mirror_means_something_else() -
 
     recipe, reasons = choose_recipe(opened, architecture("compact", input=32), [])
 
-    assert (recipe.mirror, recipe.area_low, recipe.batch) == ("none", 0.5, 64)
-    assert recipe.crop_side == 1.0
+    assert (recipe.augmentation, recipe.batch) == (
+        Augmentation(flip="none", crop=RandomCrop(area_low=0.5)),
+        64,
+    )
+    assert recipe.resizing.crop_side == 1.0
     assert [reason.partition(":")[0] for reason in reasons] == [
-        "mirror=none",
+        "flip=none",
         "area_low=0.5",
         "batch=64",
         "mixup=0.2",
@@ -28,31 +32,32 @@ def test_what_the_user_sets_is_not_chosen_for_them() -> None:
     opened = open_and_split("digits", seed=0)
 
     recipe, reasons = choose_recipe(
-        opened, architecture("compact", input=128), ["mirror=random", "batch=16", "crop_side=1"]
+        opened, architecture("compact", input=128), ["flip=random", "batch=16", "crop_side=1"]
     )
 
-    assert (recipe.mirror, recipe.batch, recipe.crop_side) == ("random", 16, 1.0)
+    assert (recipe.augmentation.flip, recipe.batch) == ("random", 16)
+    assert recipe.resizing.crop_side == 1.0
     assert [reason.partition(":")[0] for reason in reasons] == ["small_crops=0.55", "mixup=0.2"]
 
 
 def test_where_the_whole_image_is_shown_no_crops_are_chosen() -> None:
     opened, net = open_and_split("digits", seed=0), architecture("compact", input=32)
 
-    padded, reasons = choose_recipe(opened, net, ["padding=4"])
-    plain, _ = choose_recipe(opened, net, ["padding=0"])
+    padded, reasons = choose_recipe(opened, net, ["crop=padded", "padding=4"])
+    plain, _ = choose_recipe(opened, net, ["crop=random"])
 
-    assert (padded.padding, padded.area_low) == (4, MODERN.area_low)
+    assert padded.augmentation.crop == PaddedCrop(padding=4)
     assert not any("area_low" in reason for reason in reasons)
-    assert plain.area_low == 0.5
+    assert plain.augmentation.crop == RandomCrop(area_low=0.5)
 
 
-@pytest.mark.parametrize("setting", ["area_high=0.3", "accumulate=100"])
+@pytest.mark.parametrize("setting", ["area_high=0.3", "grad_accum=100"])
 def test_what_suits_gives_way_to_what_excludes_it(setting: str) -> None:
     """Half of the image at least, and 64 images in an update, would suit these."""
     opened, net = open_and_split("digits", seed=0), architecture("compact", input=32)
     recipe, reasons = choose_recipe(opened, net, [setting])
 
-    assert (recipe.area_low, recipe.batch) in {(MODERN.area_low, 64), (0.5, MODERN.batch)}
+    assert (recipe.augmentation.crop.area_low, recipe.batch) in {(0.08, 64), (0.5, MODERN.batch)}
     assert len(reasons) == 3
 
 
@@ -60,10 +65,10 @@ def test_images_are_moved_by_at_most_half_their_side() -> None:
     opened, net = open_and_split("digits", seed=0), architecture("compact", input=32)
 
     with pytest.raises(RecipeError) as caught:
-        choose_recipe(opened, net, ["padding=17"])
+        choose_recipe(opened, net, ["crop=padded", "padding=17"])
 
     assert str(caught.value) == "padding=17: crops of 32 px are moved by at most 16"
-    assert choose_recipe(opened, net, ["padding=16"])[0].padding == 16
+    choose_recipe(opened, net, ["crop=padded", "padding=16"])
 
 
 def test_crops_may_be_smaller_only_where_the_weights_stay_the_same() -> None:

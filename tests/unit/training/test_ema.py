@@ -43,14 +43,14 @@ def test_polyaks_average_is_the_mean_from_its_beginning_on() -> None:
 
 @pytest.mark.parametrize(("share", "begin"), [(0.5, 100), (1.0, 0), (0.0, 200), (0.25, 150)])
 def test_a_recipe_says_where_polyaks_average_begins(share: float, begin: int) -> None:
-    recipe = override(MODERN, [f"polyak={share}", "ema=none"])
+    recipe = override(MODERN, ["average=polyak", f"polyak_share={share}"])
     shares = [step_weight(recipe, step=step, steps=200) for step in range(200)]
 
     assert shares == [polyak(step, begin=begin) for step in range(200)]
 
 
 def test_a_fixed_decay_does_not_depend_on_the_length_of_the_run() -> None:
-    recipe = override(MODERN, ["ema_decay=0.9999", "ema=none"])
+    recipe = override(MODERN, ["average=fixed_ema", "ema_decay=0.9999"])
 
     for steps in (10, 10**6):
         assert step_weight(recipe, step=5, steps=steps) == pytest.approx(1 - 6 / 15)
@@ -58,8 +58,11 @@ def test_a_fixed_decay_does_not_depend_on_the_length_of_the_run() -> None:
 
 
 def test_a_horizon_is_a_share_of_the_run() -> None:
-    assert step_weight(override(MODERN, ["ema=0.1"]), step=10**6, steps=1000) == pytest.approx(0.01)
-    assert step_weight(override(MODERN, ["ema=0"]), step=50, steps=1000) == 1.0
+    def weight(word: str, step: int) -> float:
+        return step_weight(override(MODERN, [word]), step=step, steps=1000)
+
+    assert weight("ema_horizon=0.1", step=10**6) == pytest.approx(0.01)
+    assert weight("ema_horizon=0", step=50) == weight("average=none", step=50) == 1.0
     assert moving(0, decay=0.5) == 0.9
 
 
@@ -67,13 +70,14 @@ def test_a_horizon_is_a_share_of_the_run() -> None:
     every=st.integers(1, 12),
     per_epoch=st.integers(1, 30),
     steps=st.integers(1, 80),
-    average=st.sampled_from(["ema=0.05", "ema_decay=0.99", "polyak=0.5"]),
+    average=st.sampled_from(
+        ["ema_horizon=0.05", "average=fixed_ema ema_decay=0.99", "average=polyak"]
+    ),
 )
 def test_every_update_is_taken_in_once_and_an_epoch_ends_with_all_of_its_own(
     every: int, per_epoch: int, steps: int, average: str
 ) -> None:
-    unset = [] if average.startswith("ema=") else ["ema=none"]
-    recipe = override(MODERN, [average, f"average_every={every}", *unset])
+    recipe = override(MODERN, [*average.split(), f"ema_every={every}"])
     taken: list[int] = []
     kept = 1.0
     for done in range(1, steps + 1):
@@ -91,7 +95,7 @@ def test_every_update_is_taken_in_once_and_an_epoch_ends_with_all_of_its_own(
 
 
 def test_weights_that_stand_still_are_averaged_alike_however_often() -> None:
-    recipe = override(MODERN, ["ema_decay=0.9", "ema=none"])
+    recipe = override(MODERN, ["average=fixed_ema", "ema_decay=0.9"])
     single = [step_weight(recipe, step=step, steps=16) for step in range(16)]
     jointly = [ema_weight(recipe, range(at, at + 8), steps=16) for at in (0, 8)]
 
@@ -99,11 +103,13 @@ def test_weights_that_stand_still_are_averaged_alike_however_often() -> None:
 
 
 def test_papers_average_after_every_update() -> None:
-    assert {name: recipe.average_every for name, recipe in RECIPES.items()} == {
+    assert {
+        name: recipe.average and recipe.average.ema_every for name, recipe in RECIPES.items()
+    } == {
         "modern": 8,
         "finetune": 8,
-        "nin_2013": 8,  # has no average
-        "keras_googlenet": 8,  # neither
+        "nin_2013": None,
+        "keras_googlenet": None,
         "googlenet_2014": 1,
         "inception_v3_2015": 1,
     }

@@ -51,7 +51,7 @@ def test_weight_decay_is_on_weights_alone(tiny: Net) -> None:
     assert decay == {}
     for name, value in found.items():
         expected = name.endswith(("conv.weight", "fc.weight"))
-        assert value == (MODERN.weight_decay if expected else 0.0), name
+        assert value == (MODERN.optimizer.weight_decay if expected else 0.0), name
     assert all(g["nesterov"] and g["momentum"] == 0.9 for g in made.param_groups)
     assert not make_optimizer(model, override(MODERN, ["momentum=0"])).param_groups[0]["nesterov"]
 

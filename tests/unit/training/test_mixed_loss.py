@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.rng import permutation
+from inceptionkit.data.transforms.augmentation import Mixing
 from inceptionkit.data.transforms.pipeline import draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.preprocess import Preprocessing
@@ -57,7 +58,7 @@ def test_an_update_learns_the_classes_of_both_images_in_their_shares(
     )
     job = TrainConfig(
         net=replace(tiny, exits=()),
-        recipe=replace(MODERN, batch=8, **mixing),
+        recipe=replace(MODERN, batch=8, mixing=Mixing(**mixing)),
         execution=Execution(precision="fp32", threads=1),
         preprocessing=Preprocessing(size=16),
         train=images,

@@ -10,7 +10,7 @@ from inceptionkit.catalog import architecture
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.recipe import MODERN
+from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.run.planning import mean_step_cost, relative_step_cost
 from inceptionkit.training.state import TrainConfig
 
@@ -25,7 +25,7 @@ def job() -> TrainConfig:
     )
     return TrainConfig(
         net=architecture("compact", input=128),
-        recipe=replace(MODERN, crop_side=0.75, small_crops=0.55),
+        recipe=override(MODERN, ["crop_side=0.75", "small_crops=0.55"]),
         execution=Execution(),
         preprocessing=Preprocessing(size=128),
         train=images,
@@ -41,7 +41,7 @@ def test_crops_have_two_thirds_of_their_side_until_the_share_is_reached(job: Tra
 
 
 def test_without_small_crops_nothing_changes(job: TrainConfig) -> None:
-    plain = replace(job, recipe=replace(job.recipe, small_crops=0.0))
+    plain = replace(job, recipe=override(job.recipe, ["small_crops=0"]))
 
     assert plain.at(0.0) == plain
     assert (relative_step_cost(plain, 0.0), mean_step_cost(plain, 0.0)) == (1.0, 1.0)

@@ -8,8 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from inceptionkit.data.rng import CounterRng, step_seed, uniform_scalar
-from inceptionkit.data.transforms.augmentation import Augmentation, Mixing
-from inceptionkit.data.transforms.color import distort
+from inceptionkit.data.transforms.augmentation import Augmentation, Mixing, PaddedCrop
 from inceptionkit.data.transforms.erasing import erase
 from inceptionkit.data.transforms.pad import padded_crop
 from inceptionkit.data.transforms.policies import apply
@@ -31,12 +30,10 @@ def augment(
     Returns:
         (batch, 3, side, side) float32, normalized.
     """
-    if how.padding:
-        crops = padded_crop(crops, how.padding, rng)
+    if isinstance(how.crop, PaddedCrop):
+        crops = padded_crop(crops, how.crop.padding, rng)
     if how.policy is not None:
         crops = apply(how.policy, crops.float(), rng)
-    if how.photometric:
-        crops = distort(crops.float(), how.photometric, rng)
     crops = normalize(crops, preprocessing.mean, preprocessing.std)
     return erase(crops, how.erasing, rng) if how.erasing else crops
 

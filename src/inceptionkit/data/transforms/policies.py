@@ -15,11 +15,12 @@ from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms import photometric as levels
 from inceptionkit.data.transforms.augmentation import (
     InceptionColors,
+    Photometric,
     Policy,
     RandAugment,
     TrivialAugment,
 )
-from inceptionkit.data.transforms.color import inception_colors, per_image
+from inceptionkit.data.transforms.color import distort, inception_colors, per_image
 from inceptionkit.data.transforms.geometry import WARPS, warp
 
 
@@ -99,6 +100,8 @@ def apply(policy: Policy, pixels: Tensor, rng: CounterRng) -> Tensor:
         The same shape and range.
     """
     match policy:
+        case Photometric(strength):
+            return distort(pixels, strength, rng)
         case InceptionColors():
             return inception_colors(pixels, rng)
         case TrivialAugment():

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, PaddedCrop
 from inceptionkit.data.types import Raw
 from inceptionkit.preprocess import (
     RESAMPLERS,
@@ -70,18 +70,20 @@ def draw_boxes(how: Augmentation, shape: NDArray[np.float64], rng: CounterRng) -
         rng: of the samples; the same sample gets the same crop in any batch.
 
     Returns:
-        Crops inside the image: area uniform in `how.area`, aspect log-uniform in `how.aspect`; the
-        central square where `how` has a padding.
+        Crops inside the image: area and the logarithm of the aspect are uniform; the central
+        square where it is moved later.
     """
-    if how.padding:
+    crop = how.crop
+    if isinstance(crop, PaddedCrop):
         height, width = np.minimum(1.0, shape), np.minimum(1.0, 1.0 / shape)
         rectangles = (1.0 - height) / 2, (1.0 - width) / 2, height, width
     else:
-        rectangles = draw_rectangles(how.area, how.aspect, shape, rng, name="crop")
+        area, aspect = (crop.area_low, crop.area_high), (1 / crop.aspect, crop.aspect)
+        rectangles = draw_rectangles(area, aspect, shape, rng, name="crop")
     mirrored = np.zeros(len(shape), np.bool_)
-    if how.mirror == "random":
+    if how.flip == "random":
         mirrored = rng.uniform("mirror") < 0.5
-    elif how.mirror == "alternating":
+    elif how.flip == "alternating":
         in_even_epochs = replace(rng, epoch=0).uniform("mirror") < 0.5
         mirrored = in_even_epochs ^ (rng.epoch % 2 == 1)
     return Boxes(*rectangles, mirrored)

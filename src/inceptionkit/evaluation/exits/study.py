@@ -27,7 +27,7 @@ from inceptionkit.evaluation.evaluate import Evaluation, ExitUse, exit_uses, sco
 from inceptionkit.evaluation.exits import tuning as tune
 from inceptionkit.evaluation.exits.goals import Goal, MaxTop1Drop, choose
 from inceptionkit.evaluation.exits.tuning import ExitStatistics, Point
-from inceptionkit.evaluation.held_out import choosing_samples, load_scored
+from inceptionkit.evaluation.held_out import load_scored, tuning_and_test_samples
 from inceptionkit.evaluation.inference import predict_all_exits, predict_with_early_exit
 from inceptionkit.model import ExitPolicy, Gate, write_policy
 from inceptionkit.model.exit_policy import Measure
@@ -99,11 +99,11 @@ class ExitStudy:
     def to_json(self) -> dict[str, Any]:
         """The keys that `evaluate --exits --json` promises."""
         hidden = {"evaluation", "stored", "gains"}
-        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
-        told["times_fewer_macs"] = self.main.macs / self.evaluation.mean_macs
-        told["times_faster"] = self.main.ms / self.ms
-        told["times_faster_alone"] = self.main.ms_alone / self.ms_alone
-        return self.evaluation.to_json() | cast(dict[str, Any], records.to_json(told))
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
+        values["times_fewer_macs"] = self.main.macs / self.evaluation.mean_macs
+        values["times_faster"] = self.main.ms / self.ms
+        values["times_faster_alone"] = self.main.ms_alone / self.ms_alone
+        return self.evaluation.to_json() | cast(dict[str, Any], records.to_json(values))
 
 
 def evaluate_exits(
@@ -129,7 +129,7 @@ def evaluate_exits(
     Raises:
         WeightsError: there is no model, it has no exits, or there is no such measure.
         DataError: as `evaluate` raises.
-        RecipeError: no policy meets the goal; the best there is is told.
+        RecipeError: no policy meets the goal; the message says which is best.
     """
     listener = listener or Silence()
     began = monotonic()
@@ -137,10 +137,10 @@ def evaluate_exits(
     classifier = load(model)
     need_exits(classifier, str(model))
     dataset = open_dataset(data)
-    choosing, scoring = choosing_samples(classifier.card, dataset)
-    listener.say(f"choosing on {len(choosing.indices):,} images: {choosing.why}")
-    chooser = load_scored(classifier.card, dataset, choosing, listener)
-    choice = choose_policy(statistics_of(classifier, chooser, measure), goal, measure, choosing.why)
+    tuning, scoring = tuning_and_test_samples(classifier.card, dataset)
+    listener.say(f"choosing on {len(tuning.indices):,} images: {tuning.why}")
+    chooser = load_scored(classifier.card, dataset, tuning, listener)
+    choice = choose_policy(statistics_of(classifier, chooser, measure), goal, measure, tuning.why)
     policy = choice.policy
     listener.say(f"scoring {len(scoring.indices):,} images: {scoring.why}")
     scored = load_scored(classifier.card, dataset, scoring, listener)
@@ -262,26 +262,26 @@ def milliseconds(
     classifier: Classifier, scored: Images, policy: ExitPolicy
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Milliseconds an image of the policy, of each exit, and of main: in a batch, and alone."""
-    ways: dict[str, Policy] = {"policy": policy, "main": RunToTheEnd()}
+    policies: dict[str, Policy] = {"policy": policy, "main": RunToTheEnd()}
     for gate in policy.gates:
-        ways[gate.exit] = ExitPolicy(gates=(Gate(exit=gate.exit, confidence=0.0),))
-    together = timed(classifier, spread(scored.pixels, TIMED_IMAGES), ways, batch=TIMED_IMAGES)
-    two = {name: ways[name] for name in ("policy", "main")}
+        policies[gate.exit] = ExitPolicy(gates=(Gate(exit=gate.exit, confidence=0.0),))
+    together = timed(classifier, spread(scored.pixels, TIMED_IMAGES), policies, batch=TIMED_IMAGES)
+    two = {name: policies[name] for name in ("policy", "main")}
     return together, timed(classifier, spread(scored.pixels, TIMED_ALONE), two, batch=1)
 
 
 def timed(
-    classifier: Classifier, pixels: Tensor, ways: dict[str, Policy], batch: int
+    classifier: Classifier, pixels: Tensor, policies: dict[str, Policy], batch: int
 ) -> dict[str, float]:
-    """Milliseconds an image of each way."""
+    """Milliseconds an image of each policy."""
     how = classifier.card.preprocessing
 
-    def answered(way: Policy) -> None:
-        predict_with_early_exit(classifier.model, pixels, how, way, batch=batch)
+    def run(policy: Policy) -> None:
+        predict_with_early_exit(classifier.model, pixels, how, policy, batch=batch)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
-    seconds = time_interleaved({name: partial(answered, ways[name]) for name in ways}, TURNS)
+    seconds = time_interleaved({name: partial(run, policies[name]) for name in policies}, TURNS)
     return {name: 1e3 * median(each) / len(pixels) for name, each in seconds.items()}
 
 

@@ -68,13 +68,13 @@ def collect(
             fit_temperature(p, labels) if enough else 1.0 for p in probabilities.values()
         ]
     scaled = [tempered(p, t) for p, t in zip(probabilities.values(), temperatures, strict=True)]
-    sure = [confidence(p, measure) for p in scaled[:-1]]
+    confidences = [confidence(p, measure) for p in scaled[:-1]]
     right = np.stack([p.argmax(1) == labels for p in scaled])
     promised = np.stack([p.max(1) for p in scaled]) if enough else right
     return ExitStatistics(
         right=right,
         expected=(right + promised.astype(np.float64)) / 2,
-        confidence=np.array(sure, np.float64).reshape(len(probabilities) - 1, len(labels)),
+        confidence=np.array(confidences, np.float64).reshape(len(probabilities) - 1, len(labels)),
         temperatures=tuple(temperatures),
         macs=ExitMacs.of(net_cost),
     )
@@ -180,20 +180,20 @@ def best_threshold(
     here = out > number
     if not here.any():
         return None
-    sure, later = statistics.confidence[number][here], out[here]
+    own, later = statistics.confidence[number][here], out[here]
     images = np.flatnonzero(here)
     macs = macs_per_image(statistics, without)
     better = statistics.expected[number][here] - statistics.expected[later, images]
     gain = worth * better + macs[later] - macs[number]
-    order = np.argsort(-sure, kind="stable")
+    order = np.argsort(-own, kind="stable")
     total = np.cumsum(gain[order])
-    last = np.append(sure[order][1:] != sure[order][:-1], True)  # equals leave together
+    last = np.append(own[order][1:] != own[order][:-1], True)  # equals leave together
     total = np.where(last, total, -np.inf)
     end = int(total.argmax())
     if total[end] <= statistics.macs.head[number] * len(images):
         return None
-    below = sure[order][end + 1] if end + 1 < len(order) else 0.0
-    return float((sure[order][end] + below) / 2)
+    below = own[order][end + 1] if end + 1 < len(order) else 0.0
+    return float((own[order][end] + below) / 2)
 
 
 def policy(statistics: ExitStatistics, point: Point, measure: Measure) -> ExitPolicy:

@@ -17,7 +17,6 @@ from inceptionkit.files import write_json
 from inceptionkit.machine import facts
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, from_json, to_json
-from inceptionkit.training import recipe as recipes
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
 from inceptionkit.training.execution import Execution, Trial, trial_from_json
 from inceptionkit.training.recipe import Recipe
@@ -96,7 +95,7 @@ class Record:
             "made_at": self.made_at,
             "data": self.data,
             "reasons": list(self.reasons),
-            "recipe": recipes.to_json(self.recipe),
+            "recipe": records.to_json(self.recipe),
             "seed": self.seed,
             "budget": asdict(self.budget),
             "threads": self.threads,
@@ -160,7 +159,7 @@ def same_run(folder: Path, record: Record) -> bool:
         there = read_record(folder)
     except RunError:
         return False
-    recipe = replace(record.recipe, accumulate=there.recipe.accumulate)  # the probe may raise it
+    recipe = replace(record.recipe, grad_accum=there.recipe.grad_accum)  # the probe may raise it
     if record.find_lr:  # and the range test has set the rate, or will
         recipe = replace(recipe, lr=there.recipe.lr)
     record = replace(record, recipe=recipe)
@@ -177,7 +176,7 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
         preprocessing=records.from_json(
             Preprocessing, data["preprocessing"], at="preprocessing", error=RunError
         ),
-        recipe=recipes.from_json(data["recipe"]),
+        recipe=records.from_json(Recipe, data["recipe"], at="recipe", error=RunError),
         seed=data["seed"],
         budget=budget_from_json(data["budget"]),
         threads=data["threads"],

@@ -9,15 +9,13 @@ from typing import get_args
 
 from inceptionkit.catalog import find
 from inceptionkit.errors import InceptionError, SpecError
+from inceptionkit.settings import values
 from inceptionkit.spec import Net, with_exits
 from inceptionkit.training import recipe as recipes
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import FILE, Record
-
-_OF_CROPS = ("area_low", "area_high", "aspect")  # `train` refuses them beside padding
-_OF_THE_MODEL = ("pixel_std",)  # ... and beside a model to start from, which brings its own
 
 
 def repeat(folder: Path, record: Record) -> str:
@@ -33,12 +31,12 @@ def repeat(folder: Path, record: Record) -> str:
 def _settings(record: Record, base: recipes.Recipe) -> list[str]:
     """What turns `base` into the recipe of a run, whatever would be chosen for the images."""
     recipe = record.recipe
-    same = [
-        key for key in get_args(recipes.AdaptedKey) if getattr(recipe, key) == getattr(base, key)
-    ]
-    said = [*recipes.settings(recipe, base), *(f"{key}={getattr(recipe, key)}" for key in same)]
-    refused = {*(_OF_CROPS if recipe.padding else ()), *(_OF_THE_MODEL if record.start else ())}
-    return [setting for setting in said if setting.partition("=")[0] not in refused]
+    ours, theirs = values(recipe), values(base)
+    adapted = [key for key in get_args(recipes.AdaptedKey) if key in ours]
+    same = [f"{key}={ours[key]}" for key in adapted if ours[key] == theirs.get(key)]
+    brought = "pixel_std=" if record.start else "="  # by the model that it starts from
+    words = [*recipes.settings(recipe, base), *same]
+    return [word for word in words if not word.startswith(brought)]
 
 
 def network(folder: Path, record: Record) -> list[str]:

@@ -127,11 +127,11 @@ def decide_execution(session: Session) -> None:
     executions = candidates(record.device, record.threads, record.precision)
     parts, trials = autotune(session.config(executions[0]), executions)
     reasons = []
-    if parts != record.recipe.accumulate:
-        reasons.append(f"accumulate={parts}: a larger part of the batch does not fit into memory")
+    if parts != record.recipe.grad_accum:
+        reasons.append(f"grad_accum={parts}: a larger part of the batch does not fit into memory")
     record = replace(
         record,
-        recipe=replace(record.recipe, accumulate=parts),
+        recipe=replace(record.recipe, grad_accum=parts),
         reasons=(*record.reasons, *reasons),
         probe=trials,
         execution=fastest(trials).execution,

@@ -27,7 +27,7 @@ from inceptionkit.training.defaults import (
 )
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.net_choice import NetChoice
-from inceptionkit.training.recipe import LIMITS, MODERN, Recipe
+from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import Record, read_record, same_run
@@ -242,8 +242,7 @@ def keep_preprocessing(
         why it is not what the recipe wanted, where it wanted something special.
     """
     wanted = recipe.pixel_std
-    low, high = LIMITS["pixel_std"]
-    if low <= min(own.std) == max(own.std) <= high:
+    if PIXEL_STD.low <= min(own.std) == max(own.std) <= PIXEL_STD.high:
         recipe = replace(recipe, pixel_std=own.std[0])
     if wanted == MODERN.pixel_std or own.std == (wanted,) * 3:
         return own, recipe, ()

@@ -10,20 +10,23 @@ from inceptionkit.data.rng import CounterRng
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
     InceptionColors,
+    PaddedCrop,
+    Photometric,
     RandAugment,
+    RandomCrop,
     TrivialAugment,
 )
 from inceptionkit.data.transforms.pipeline import augment
 from inceptionkit.data.transforms.random_crop import crop_resize, draw_boxes, draw_resamplers
 from inceptionkit.preprocess import Preprocessing
 
-NOTHING = Augmentation(area=(1.0, 1.0), aspect=(1.0, 1.0), mirror="none")
+NOTHING = Augmentation(crop=RandomCrop(area_low=1.0, aspect=1.0), flip="none")
 HOWS = {
     "crops": Augmentation(),
-    "of random interpolation": Augmentation(interpolation="random", photometric=0.4),
+    "of random interpolation": Augmentation(interpolation="random", policy=Photometric(0.4)),
     "inception": Augmentation(policy=InceptionColors(), interpolation="bicubic"),
     "trivial": Augmentation(policy=TrivialAugment(), erasing=0.5),
-    "rand": Augmentation(policy=RandAugment(), padding=3),
+    "rand": Augmentation(policy=RandAugment(), crop=PaddedCrop(padding=3)),
 }
 PREPROCESSING = Preprocessing(size=8)
 
@@ -83,7 +86,7 @@ def test_degenerate_images_become_images(name: str, size: tuple[int, int], side:
 
 
 def test_erased_pixels_are_the_mean_and_nothing_is_drawn_over_them() -> None:
-    how = replace(HOWS["crops"], erasing=1.0, photometric=0.9)
+    how = replace(HOWS["crops"], erasing=1.0, policy=Photometric(0.9))
     found = run(torch.full((40, 3, 8, 8), 255, dtype=torch.uint8), how, np.arange(40))
 
     assert ((found == 0).all(1).flatten(1).sum(1) > 0).float().mean() > 0.9
@@ -93,7 +96,7 @@ def test_with_a_padding_the_middle_of_an_image_is_always_seen() -> None:
     """The central square of 12 x 8 is moved by at most 2: its own middle stays in sight."""
     pixels = torch.zeros(200, 3, 12, 8, dtype=torch.uint8)
     pixels[:, :, 5:7, 3:5] = 255
-    how = replace(NOTHING, padding=2)
+    how = replace(NOTHING, crop=PaddedCrop(padding=2))
 
     found = run(pixels, how, np.arange(200))
     places = torch.stack([(image[0] > 0).nonzero().min(0).values for image in found])

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
+from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, PaddedCrop
 from inceptionkit.data.transforms.random_crop import (
     crop_resize,
     crops_from_encoded,
@@ -18,9 +18,9 @@ from inceptionkit.data.transforms.random_crop import (
 from inceptionkit.preprocess import UnusableImage
 
 HOWS = [
-    Augmentation(mirror="random"),
-    Augmentation(mirror="random", interpolation="random"),
-    Augmentation(mirror="none", padding=4),
+    Augmentation(flip="random"),
+    Augmentation(flip="random", interpolation="random"),
+    Augmentation(flip="none", crop=PaddedCrop(padding=4)),
 ]
 
 
