@@ -24,7 +24,7 @@ from trained import GOOGLENET, INCEPTION_V3, Subject, everything, job_of
 from turns import WARM_UP
 
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.process_settings import keep_memory
+from inceptionkit.training.run.process import keep_memory
 
 COMPACT = Subject("compact", None, 32, 128)
 SUBJECTS = {subject.name: subject for subject in (GOOGLENET, INCEPTION_V3, COMPACT)}

@@ -39,8 +39,8 @@ from inceptionkit.data.transforms.random_crop import crops_from_encoded, draw_bo
 from inceptionkit.preprocess import Box, Preprocessing, crop_from_encoded, decode
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import load_batch, train_step
-from inceptionkit.training.process_settings import keep_memory
 from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.run.process import keep_memory
 from inceptionkit.training.state import TrainConfig, new_state
 
 SIDE = 224

@@ -30,7 +30,7 @@ from trained import (
 )
 
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.process_settings import keep_memory
+from inceptionkit.training.run.process import keep_memory
 from inceptionkit.training.state import TrainConfig
 
 UPDATES = 3  # the first one makes the optimiser's state

@@ -38,8 +38,8 @@ from turns import WARM_UP, Side, measure
 
 from inceptionkit.training.autotune import candidates, fastest, time_steps
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.process_settings import keep_memory
 from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.run.process import keep_memory
 from inceptionkit.training.state import TrainConfig
 
 SUBJECTS = {"googlenet": GOOGLENET, "inception_v3": INCEPTION_V3}

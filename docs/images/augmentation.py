@@ -26,8 +26,7 @@ from inceptionkit.data.transforms.augmentation import (
     RandomCrop,
     TrivialAugment,
 )
-from inceptionkit.data.transforms.mixup import Mixture, mix
-from inceptionkit.data.transforms.pipeline import augment
+from inceptionkit.data.transforms.pipeline import Mixture, augment, mix
 from inceptionkit.data.transforms.random_crop import Boxes, crop_resize, draw_boxes, draw_resamplers
 from inceptionkit.preprocess import RESAMPLERS, Preprocessing
 

@@ -62,7 +62,14 @@ def free_bytes(root: Path = ROOT) -> float:
     """
     available = _line(root / "proc/meminfo", "MemAvailable")
     free = 1024.0 * int(available.split()[0]) if available else inf
-    return min(free, *(_left_in(group, files) for group, files in _groups(root)), inf)
+    for group, files in _groups(root):
+        limit = _text(group / files.limit).strip()
+        if limit.isdigit():
+            pairs = (line.split() for line in _text(group / "memory.stat").splitlines())
+            cached = sum(int(count) for name, count in pairs if name in files.cached)
+            left = int(limit) - int(_text(group / files.used) or 0) + cached
+            free = min(free, max(0.0, float(left)))
+    return free
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +108,6 @@ def _groups(root: Path) -> Iterator[tuple[Path, _Files]]:
             if files.controller in controllers.split(","):
                 for group in (inner, *inner.parents):
                     yield root / files.mount / group, files
-
-
-def _left_in(group: Path, files: _Files) -> float:
-    limit = _text(group / files.limit).strip()
-    if not limit.isdigit():
-        return inf
-    pairs = (line.split() for line in _text(group / "memory.stat").splitlines())
-    cached = sum(int(count) for name, count in pairs if name in files.cached)
-    return max(0.0, float(int(limit) - int(_text(group / files.used) or 0) + cached))
 
 
 def _line(path: Path, key: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from math import inf
@@ -53,7 +53,10 @@ def time_interleaved(
     seconds: dict[Name, list[float]] = {name: [] for name in calls}
     work = {name: cycle([own] if callable(own) else own) for name, own in calls.items()}
     for own in work.values():
-        _warm_up(own, budget, clock)
+        began, done = clock(), 0
+        while done < budget.warm_up or clock() - began < budget.warm_up_seconds:
+            next(own)()
+            done += 1
     order, began = deque(calls), clock()
     for done in range(budget.most):
         if done >= budget.least and clock() - began > budget.seconds:
@@ -63,20 +66,9 @@ def time_interleaved(
             if budget.settle:
                 sleep(_PAUSE)
                 turn[0]()
-            seconds[name] += [timed(call, clock) for call in turn]
+            for call in turn:
+                start = clock()
+                call()
+                seconds[name].append(clock() - start)
         order.rotate(-1)
     return seconds
-
-
-def _warm_up(calls: Iterator[Call], budget: TimingBudget, clock: Clock) -> None:
-    began, done = clock(), 0
-    while done < budget.warm_up or clock() - began < budget.warm_up_seconds:
-        next(calls)()
-        done += 1
-
-
-def timed(call: Call, clock: Clock = perf_counter) -> float:
-    """Seconds of one call."""
-    began = clock()
-    call()
-    return clock() - began

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inceptionkit.catalog.files import find
+from inceptionkit.catalog import find
 from inceptionkit.cli import main
 from inceptionkit.spec import Conv, GlobalPool, Linear, Net, named, to_json
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inceptionkit.catalog.files import find
+from inceptionkit.catalog import find
 from inceptionkit.cli import main
 from inceptionkit.derive import cost
 from inceptionkit.derive.design.budget import Timing

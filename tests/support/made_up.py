@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.catalog.files import find
+from inceptionkit.catalog import find
 from inceptionkit.data import Unusable
 from inceptionkit.data.quality.inspect import STATS_DTYPE
 from inceptionkit.data.quality.scan import Scan
@@ -52,7 +52,7 @@ def made_up_record(classes: Sequence[str]) -> Record:
             "rule": "as the folders say",
             "unusable": 1,
         },
-        request=TrainRequest("shapes/", budget="112s", device="cpu").stored,
+        request=TrainRequest("shapes/", budget="112s").stored("cpu"),
         architecture=find("compact", classes=10, side=32),
         preprocessing=Preprocessing(size=32),
         recipe=replace(MODERN, batch=100),

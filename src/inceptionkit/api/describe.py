@@ -120,8 +120,7 @@ def describe(request: DescribeRequest) -> DescribeResult:
         SpecError: the file is no architecture, or the network does not fit the input.
         RunError: the diagram cannot be written.
     """
-    from inceptionkit.catalog import CATALOG, architecture
-    from inceptionkit.catalog.files import find
+    from inceptionkit.catalog import CATALOG, architecture, find
     from inceptionkit.derive import per_path, review
     from inceptionkit.derive.describe import description, paper_table
     from inceptionkit.derive.diagram import draw

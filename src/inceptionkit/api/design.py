@@ -92,7 +92,7 @@ def design(request: DesignRequest) -> DesignResult:
             file does not end in .json.
         RunError: the file cannot be written.
     """
-    from inceptionkit.catalog.files import SUFFIX, family_member
+    from inceptionkit.catalog import SUFFIX, family_member
     from inceptionkit.derive.design.timed import scaled
     from inceptionkit.files import write_json
     from inceptionkit.spec import Net, classes_of, to_json

@@ -45,7 +45,7 @@ def resume(request: ResumeRequest) -> TrainResult:
     start_time = monotonic()  # a time budget covers the whole command
     from inceptionkit.api.train import run_to_the_end
     from inceptionkit.data.loading.sets import open_and_split
-    from inceptionkit.machine import cores
+    from inceptionkit.machine import cores, launched
     from inceptionkit.network.device import check_device
     from inceptionkit.training.distributed import processes, take_gpu
     from inceptionkit.training.run.record import read_record
@@ -56,12 +56,13 @@ def resume(request: ResumeRequest) -> TrainResult:
     record = read_record(folder)
     if record.request.track:
         check_tracking()
-    take_gpu(record.device)
+    if launched():
+        take_gpu(record.device)
     check_device(record.device)
     opened = open_and_split(record.data["address"], seed=record.request.seed)
     check_changed(folder, record, opened.dataset, allowed=request.allow_changed)
     with processes(record.device) as group:
-        listener = (request.listener or Silence()) if group.first else Silence()
+        listener = (request.listener or Silence()) if group.rank == 0 else Silence()
         count = request.workers or cores()
         session = resume_run(folder, record, opened, group, listener, start_time, workers=count)
         return run_to_the_end(session)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inceptionkit.errors import RecipeError
 from inceptionkit.options import verb
 from inceptionkit.progress import Silence
-from inceptionkit.training.run.request import TrainRequest, check_request
+from inceptionkit.training.run.request import TrainRequest, resolve
 
 if TYPE_CHECKING:
     from inceptionkit.training.run.finish import TrainResult
@@ -31,29 +31,33 @@ def train(request: TrainRequest) -> TrainResult:
         Interrupted: asked to stop; the state is saved.
     """
     start_time = monotonic()  # a time budget covers the whole command
-    from inceptionkit.network.device import check_device
+    from inceptionkit.machine import launched
+    from inceptionkit.network.device import check_device, default_device
     from inceptionkit.training.autotune import check_precision
     from inceptionkit.training.distributed import processes, take_gpu
     from inceptionkit.training.run import folder as folders
     from inceptionkit.training.run.start import start_run
     from inceptionkit.training.run.tensorboard import check_tracking
 
-    device = request.device_name
-    take_gpu(device)
-    check_device(device)
-    check_precision(request.precision, device)
+    device = request.device or default_device()
+    if launched():
+        take_gpu(device)
+    if request.device is not None:
+        check_device(device)
+    if request.precision != "auto":
+        check_precision(request.precision, device)
     if request.track:
         check_tracking()
-    check_request(request)
+    asked = resolve(request, device)
     folder = None if request.out is None else Path(request.out)
     new = folder is None or not folder.exists()
     with processes(device) as group:
-        listener = (request.listener or Silence()) if group.first else Silence()
-        session = start_run(request, folder, group, listener, start_time)
+        listener = (request.listener or Silence()) if group.rank == 0 else Silence()
+        session = start_run(request, asked, group, listener, start_time)
         try:
             return run_to_the_end(session)
         except RecipeError:  # a budget too small for one epoch: nothing is worth keeping
-            if group.first and not session.record.plans:
+            if group.rank == 0 and not session.record.plans:
                 folders.empty(session.folder)
                 if new:
                     session.folder.rmdir()
@@ -68,14 +72,13 @@ def run_to_the_end(session: Session) -> TrainResult:
         RunError: a file cannot be written; what was saved is whole.
     """
     from inceptionkit.report.run_page import write_report
-    from inceptionkit.training.process_settings import fast_cpu_settings
     from inceptionkit.training.run.finish import end, finish
+    from inceptionkit.training.run.process import explain_how_to_resume, fast_cpu_settings
     from inceptionkit.training.run.session import run_training
-    from inceptionkit.training.run.signals import explain_how_to_resume
 
     with fast_cpu_settings(), explain_how_to_resume(session.folder):
         config, state = run_training(session)
         result = finish(session, config, state)
-        if session.processes.first:
+        if session.processes.rank == 0:
             write_report(session.folder, session.record, result, session.dataset)
         return end(session, result)

@@ -45,10 +45,7 @@ def compact(side: int = 32) -> Net:
             )
         )
 
-    def exit_(name: str, after: str) -> Exit:
-        head = (GlobalPool(), Linear(10, classifier=True))
-        return Exit(name=name, after=after, head=head, loss_weight=0.3)
-
+    head = (GlobalPool(), Linear(10, classifier=True))
     return Net(
         name="compact",
         source="this project",
@@ -64,6 +61,9 @@ def compact(side: int = 32) -> Net:
             inception5a=row(96, (96, 128), (64, 96)),
             inception5b=row(96, (96, 128), (64, 96)),
         ),
-        head=(GlobalPool(), Linear(10, classifier=True)),
-        exits=(exit_("exit1", "inception4a"), exit_("exit2", "reduce4")),
+        head=head,
+        exits=(
+            Exit(name="exit1", after="inception4a", head=head, loss_weight=0.3),
+            Exit(name="exit2", after="reduce4", head=head, loss_weight=0.3),
+        ),
     )

@@ -3,8 +3,7 @@
 Everything named here needs numpy and Pillow alone, and pyarrow only once a Parquet file is opened.
 """
 
-from inceptionkit.data.header_survey import Survey, survey
-from inceptionkit.data.loading.read import DecodedSamples, Shape, decode_samples
+from inceptionkit.data.loading.read import DecodedSamples, Shape, Survey, decode_samples, survey
 from inceptionkit.data.open import open_dataset
 from inceptionkit.data.split import Sets, split_dataset
 from inceptionkit.data.types import (

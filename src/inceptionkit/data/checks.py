@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.split import Sets
 from inceptionkit.data.types import BUILT_IN, SETS, Dataset, Unusable
 from inceptionkit.errors import DataError, did_you_mean
 from inceptionkit.text import printable
@@ -82,32 +81,13 @@ def require_every_class(dataset: Dataset) -> None:
     counts = np.stack([_counts(dataset, dataset.samples.sets == number) for number in given])
     somewhere = counts.any(axis=0)
     faults = [
-        f"{SETS[number]} lacks {_names(dataset, somewhere & (row == 0))}"
+        f"{SETS[number]} lacks {class_names(dataset, somewhere & (row == 0))}"
         for number, row in zip(given, counts, strict=True)
         if (somewhere & (row == 0)).any()
     ]
     if faults:
         advice = "add images of every class to every set, or spell the names alike"
         raise data_error(dataset.address, "; ".join(faults), advice)
-
-
-def require_trainable(dataset: Dataset, sets: Sets) -> None:
-    """There is something to learn, and something to measure it with.
-
-    Raises:
-        DataError: a single class, a class that train has no image of, or no val.
-    """
-    if len(dataset.classes) < 2:
-        only = ", ".join(map(repr, dataset.classes))
-        wrong = f"there is only one class, {only}"
-        raise data_error(dataset.address, wrong, "add a folder of images of something else")
-    missing = _counts(dataset, sets.train) == 0
-    if missing.any():
-        wrong = f"train has no image of {_names(dataset, missing)}"
-        raise data_error(dataset.address, wrong, "add images, or remove the class")
-    if not len(sets.val):
-        wrong = "no class has the three images needed to set one aside for validation"
-        raise data_error(dataset.address, wrong, "add images")
 
 
 def require_usable(
@@ -127,7 +107,7 @@ def require_usable(
     names = dataset.samples.names
     of_class = {names[i] for i in asked.tolist() if missing[dataset.samples.labels[i]]}
     first = next(image for image in unusable if image.name in of_class)
-    wrong = f"no usable image of {_names(dataset, missing)} ({first.name}: {first.reason})"
+    wrong = f"no usable image of {class_names(dataset, missing)} ({first.name}: {first.reason})"
     raise data_error(dataset.address, wrong, "replace its images, or remove the class")
 
 
@@ -136,7 +116,8 @@ def _counts(dataset: Dataset, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> 
     return np.bincount(dataset.samples.labels[chosen], minlength=len(dataset.classes))
 
 
-def _names(dataset: Dataset, marked: NDArray[np.bool_]) -> str:
+def class_names(dataset: Dataset, marked: NDArray[np.bool_]) -> str:
+    """The names of the classes that are marked."""
     return quoted(dataset.classes[i] for i in np.flatnonzero(marked))
 
 

@@ -27,15 +27,15 @@ def open_dataset(address: str | Path) -> Dataset:
         DataError: nothing is there, nothing in it is an image, its layout is not clear, or a set
             lacks a class that another has.
     """
-    dataset = _opened(str(address))
+    path = Path(address := str(address)).expanduser()
+    if address in BUILT_IN and not os.path.lexists(path):
+        return digits.digits()
+    dataset = _opened(address, path)
     checks.require_every_class(dataset)
     return dataset
 
 
-def _opened(address: str) -> Dataset:
-    path = Path(address).expanduser()
-    if address in BUILT_IN and not os.path.lexists(path):
-        return digits.digits()
+def _opened(address: str, path: Path) -> Dataset:
     if not is_pattern(address):
         checks.require_exists(path, address)
         if manifest.is_manifest(path):

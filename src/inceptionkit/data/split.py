@@ -104,9 +104,15 @@ def _drawn(
     samples = dataset.samples
     labels = samples.labels[pool].astype(np.int64)
     counts = np.bincount(labels, minlength=len(dataset.classes))
-    takes = np.stack([_take(counts, share) for share in shares])
+    takes = np.zeros((2, len(counts)), np.int64)  # of each class, for val and for test
+    for take, share in zip(takes, shares, strict=True):
+        whole = np.maximum(1, np.floor(counts * share + 1e-9).astype(np.int64))
+        if share:
+            take[:] = np.where(counts < MIN_CLASS_IMAGES, 0, np.minimum(whole, (counts - 1) // 2))
     most = np.maximum(1, (counts - takes.sum(axis=0)) // 2)
-    leaders, kept = _leaders(dataset, pool, duplicate_groups, most)
+    leaders, kept = np.arange(len(pool)), np.zeros(len(pool), np.bool_)
+    if duplicate_groups:
+        _lead(leaders, kept, dataset, pool, duplicate_groups, most)
     salt = f"{seed}\0".encode()
     keys = (samples.names[index].encode("utf-8", "surrogatepass") for index in pool.tolist())
     digests = (blake2b(salt + key, digest_size=8).digest() for key in keys)
@@ -149,24 +155,24 @@ def _front(
     return np.sort(order[drawn])
 
 
-def _leaders(
+def _lead(
+    leaders: NDArray[np.int64],
+    kept: NDArray[np.bool_],
     dataset: Dataset,
     pool: NDArray[np.int64],
     duplicate_groups: DuplicateGroups,
     most: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """For each place in `pool` the first of its group, or itself; and which stay in train.
+) -> None:
+    """Let the images of each group follow its first one.
 
     Args:
+        leaders: for each place in `pool` the first of its group, or itself; changed in place.
+        kept: which stay in train; changed in place.
         dataset: whose samples are divided.
         pool: indices of the samples that are.
         duplicate_groups: groups, by number in the order of names.
         most: images of each class that a group may hold to be drawn.
     """
-    leaders = np.arange(len(pool))
-    kept = np.zeros(len(pool), np.bool_)
-    if not duplicate_groups:
-        return leaders, kept
     place = np.full(len(dataset.samples), -1)
     place[pool] = np.arange(len(pool))
     order = _by_name(dataset)
@@ -178,7 +184,6 @@ def _leaders(
         labels = dataset.samples.labels[pool[members]]
         leaders[members] = members[0]
         kept[members] = (labels != labels[0]).any() or len(members) > most[labels[0]]
-    return leaders, kept
 
 
 def groups_by_name(dataset: Dataset, groups: Iterable[Sequence[int]]) -> list[list[int]]:
@@ -194,13 +199,3 @@ def groups_by_name(dataset: Dataset, groups: Iterable[Sequence[int]]) -> list[li
 def _by_name(dataset: Dataset) -> NDArray[np.int64]:
     names = dataset.samples.names
     return np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
-
-
-def _take(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
-    """How many images of each class a set takes."""
-    if not share:
-        return np.zeros_like(counts)
-    whole = np.floor(counts * share + 1e-9).astype(np.int64)
-    return np.where(
-        counts < MIN_CLASS_IMAGES, 0, np.minimum(np.maximum(whole, 1), (counts - 1) // 2)
-    )

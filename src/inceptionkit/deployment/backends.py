@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from inceptionkit.catalog.files import SUFFIX, find
+from inceptionkit.catalog import SUFFIX, find
 from inceptionkit.convert.registry import numbered_classes, read_weights
 from inceptionkit.deployment.baselines import BaselineBackends
 from inceptionkit.deployment.benchmark import Backend

@@ -20,7 +20,7 @@ from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_
 from inceptionkit.model import Card
 from inceptionkit.model.export_info import Precision
 from inceptionkit.progress import Listener
-from inceptionkit.timing import Call, Clock, TimingBudget, time_interleaved, timed
+from inceptionkit.timing import Call, Clock, TimingBudget, time_interleaved
 
 _SINGLE = TimingBudget(least=11, most=40, seconds=12.0, calls=3, warm_up=0, settle=True)
 _LARGE = TimingBudget(least=3, most=5, seconds=12.0, warm_up=0, settle=True)
@@ -199,7 +199,10 @@ def good_batch(call: Callable[[int], Call], clock: Clock = perf_counter) -> int:
     for batch in _BATCHES:
         work = call(batch)
         work()
-        now = batch / min(timed(work, clock) for _ in range(_TRIALS))
+        found = time_interleaved(
+            {"work": work}, TimingBudget(least=_TRIALS, most=_TRIALS, warm_up=0), clock
+        )
+        now = batch / min(found["work"])
         if now > rate:
             best, rate = batch, now
         elif now < _WORSE * rate:

@@ -29,22 +29,19 @@ class Cost:
         return Cost(self.params + other.params, self.macs + other.macs, self.cells + other.cells)
 
 
-def weights(step: Step) -> int:
-    """Scalars in the weight tensor of a convolution or linear layer; no biases, no norms."""
-    return next((prod(shape) for _, shape in shapes(step)), 0)
-
-
 def price(step: Step) -> Cost:
     """Price one operator. Norms, ReLU, pooling and biases cost no MACs."""
     if isinstance(step.op, Dropout):
         return Cost()
-    learned = (prod(shape) for name, shape in shapes(step) if not name.endswith(STATISTICS))
-    return Cost(sum(learned), weights(step) * prod(step.y.size), step.y.cells)
+    learned = [prod(shape) for name, shape in shapes(step) if not name.endswith(STATISTICS)]
+    weights = learned[0] if learned else 0
+    return Cost(sum(learned), weights * prod(step.y.size), step.y.cells)
 
 
 def bill(run: Iterable[Step]) -> Cost:
     """Add up the price of some steps."""
-    return sum(map(price, run), Cost())
+    prices = [price(step) for step in run]
+    return Cost(*(sum(getattr(one, key) for one in prices) for key in ("params", "macs", "cells")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from inceptionkit.spec import (
     Net,
     classes_of,
     fitting_inputs,
+    left_out,
     smallest_for_exit,
     smallest_input,
 )
@@ -139,13 +140,6 @@ def listed(name: str, net: Net, says: str) -> ListedNetwork:
         exits=tuple(exit_.name for exit_ in net.exits),
         says=says,
     )
-
-
-def left_out(own: Net, net: Net) -> str:
-    """Say which exits of `own` the same network at another input has no room for; "" if none."""
-    kept = {exit_.name for exit_ in net.exits}
-    missing = " and ".join(exit_.name for exit_ in own.exits if exit_.name not in kept)
-    return missing and f"without {missing}, which {net.image[1]} px images are too small for"
 
 
 def rules_to_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:

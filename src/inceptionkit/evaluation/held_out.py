@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.data import SETS, Dataset, Sets, checks, decode_samples, split_dataset
-from inceptionkit.data.loading.in_memory import Images, image_set
+from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.sets import image_set
 from inceptionkit.errors import DataError
 from inceptionkit.machine import cores
 from inceptionkit.model import Card

@@ -1,15 +1,20 @@
-"""From spec to module: input widths come from the walk, addresses are the spec's addresses."""
+"""From spec to module, with first weights as a function of a seed.
+
+Input widths come from the walk, addresses are the spec's addresses.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
-from typing import NamedTuple, assert_never
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple, assert_never
 
-from torch import Tensor, nn
+import torch
+from torch import Generator, Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from inceptionkit.errors import UnknownNameError, did_you_mean
-from inceptionkit.network.initialize import Undrawn, initialise
 from inceptionkit.network.layers import (
     AdaptiveAverage,
     BatchNormWithoutGamma,
@@ -26,10 +31,12 @@ from inceptionkit.spec import (
     Conv,
     Dropout,
     GlobalPool,
+    Init,
     Linear,
     LocalNorm,
     Net,
     Node,
+    Op,
     Pool,
     Split,
     Step,
@@ -38,6 +45,10 @@ from inceptionkit.spec import (
     steps,
     windows,
 )
+
+HE = Init()  # keeps the variance through ReLUs
+SMALL = Init(std=0.01)  # of classifiers: the first predictions are nearly uniform
+TORCH_DRAWS = (nn.init.kaiming_uniform_, nn.init.uniform_)  # of weights and biases
 
 
 class Logits(NamedTuple):
@@ -64,9 +75,9 @@ class InceptionNet(nn.Module):
         self.exit_after = {exit_.name: exit_.after for exit_ in net.exits}
         self.trunk = nn.ModuleDict({n: module(f"trunk.{n}", node, plan) for n, node in net.trunk})
         self.exits = nn.ModuleDict(
-            {e.name: classifier(f"exits.{e.name}", e.head, plan) for e in net.exits}
+            {e.name: module(f"exits.{e.name}", e.head, plan, scores=True) for e in net.exits}
         )
-        self.head = classifier("head", net.head, plan)
+        self.head = module("head", net.head, plan, scores=True)
 
     def forward(self, images: Tensor, exits: Collection[str] = ()) -> Logits:
         """Scores before softmax, of the head and of the exits asked for.
@@ -93,6 +104,26 @@ class InceptionNet(nn.Module):
         return Logits(self.head(x), early)
 
 
+class Undrawn(TorchFunctionMode):
+    """Within it, layers are made without first weights: ours are drawn later, or others follow.
+
+    torch's meta device would do it too, but imports sympy when it is left: 0.6 s.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - what `func` gives
+        """Call `func`, unless it is one of those with which torch's layers draw."""
+        del types
+        if func in TORCH_DRAWS:  # the layers do not look at what these return
+            return None
+        return func(*args, **(kwargs or {}))
+
+
 def build(net: Net, *, seed: int = 0, weights_follow: bool = False) -> InceptionNet:
     """Build the module of `net`.
 
@@ -110,20 +141,22 @@ def build(net: Net, *, seed: int = 0, weights_follow: bool = False) -> Inception
     return model
 
 
-def classifier(at: str, node: Node, plan: Mapping[str, Step]) -> nn.Module:
-    """Build the head that lives at address `at`: like `module`, but it gives (batch, classes)."""
-    if isinstance(node, tuple):
-        return Scores(*(module(f"{at}.{i}", child, plan) for i, child in enumerate(node)))
-    return module(at, node, plan)
+def module(at: str, node: Node, plan: Mapping[str, Step], *, scores: bool = False) -> nn.Module:
+    """Build the module that lives at address `at`.
 
-
-def module(at: str, node: Node, plan: Mapping[str, Step]) -> nn.Module:
-    """Build the module that lives at address `at`."""
+    Args:
+        at: its address.
+        node: what it is.
+        plan: the steps of the network by their addresses.
+        scores: whether it is a classifier, which gives (batch, classes).
+    """
     match node:
         case Split(paths):
             return Concat({name: module(f"{at}.{name}", path, plan) for name, path in paths})
         case tuple():
             parts = (module(f"{at}.{i}", child, plan) for i, child in enumerate(node))
+            if scores:
+                return Scores(*parts)
             match node:
                 case (Pool(), Conv(bias=False), *_) if averages_then_projects(
                     plan[f"{at}.0"], plan[f"{at}.1"]
@@ -131,15 +164,15 @@ def module(at: str, node: Node, plan: Mapping[str, Step]) -> nn.Module:
                     return ProjectedAverage(*parts)
             return nn.Sequential(*parts)
         case _:
-            return operator(plan[at])
+            return operator(node, plan[at])
 
 
-def operator(step: Step) -> nn.Module:
+def operator(op: Op, step: Step) -> nn.Module:  # noqa: C901, PLR0911 - a case for each kind
     """Build one operator, with the input width the walk found for it."""
-    match step.op:
-        case Conv() as op:
+    match op:
+        case Conv():
             return convolution(op, step)
-        case Pool() as op:
+        case Pool():
             return pool(op, step)
         case Linear(out, relu):
             fc = nn.Linear(step.x.cells, out)
@@ -147,13 +180,6 @@ def operator(step: Step) -> nn.Module:
             if relu:
                 tail["relu"] = nn.ReLU(inplace=True)
             return nn.Sequential(tail)
-        case _:
-            return weightless(step.op)
-
-
-def weightless(op: AdaptivePool | GlobalPool | LocalNorm | Dropout) -> nn.Module:
-    """Build an operator that does not depend on its input and has nothing to learn."""
-    match op:
         case AdaptivePool(grid):
             return AdaptiveAverage(grid)
         case GlobalPool():
@@ -216,3 +242,52 @@ def pool(op: Pool, step: Step) -> nn.Module:
         ceil_mode=op.padding == "ceil",
         count_include_pad=op.count_padding,
     )
+
+
+def initialise(model: nn.Module, net: Net, seed: int | None) -> None:
+    """Draw the weights of every convolution and linear layer of `model`, built from `net`.
+
+    Each operator's `init` says how. Where it says nothing, operators that a ReLU follows get normal
+    weights of variance 2 / fan-in, the others, which are classifiers, a standard deviation of 0.01;
+    biases become 0.
+
+    Args:
+        model: the module.
+        net: what it was built from.
+        seed: of the draws; None sets every weight and bias to 0.
+
+    Sources:
+        He et al. 2015, arXiv:1502.01852, section 2.2. Small classifiers: Caffe's and TF-slim's
+        Inception files.
+    """
+    generator = None if seed is None else Generator().manual_seed(seed)
+    operators = {step.at: step.op for step in steps(net)}
+    with torch.no_grad():
+        for at, part in model.named_modules():
+            op = operators.get(at)
+            if not isinstance(op, Conv | Linear):
+                continue
+            layer = part.get_submodule("conv" if isinstance(op, Conv) else "fc")
+            init = op.init or (HE if op.relu else SMALL)
+            for name, tensor in layer.named_parameters():
+                if generator is None:
+                    tensor.zero_()
+                elif name == "bias":
+                    tensor.fill_(init.bias)
+                else:
+                    draw(tensor, init, generator)
+
+
+def draw(weight: Tensor, init: Init, generator: Generator) -> None:
+    """Fill `weight`, (out, in, ...), with random numbers."""
+    fan_in = weight[0].numel()
+    std = init.std if init.std is not None else (init.gain / fan_in) ** 0.5
+    match init.distribution:
+        case "normal":
+            weight.normal_(0.0, std, generator=generator)
+        case "uniform":
+            weight.uniform_(-std * 3**0.5, std * 3**0.5, generator=generator)
+        case "truncated":  # by the inverse of the distribution function: no rejection, no loop
+            inside = math.erf(2.0 / 2**0.5)
+            weight.uniform_(-inside, inside, generator=generator).erfinv_()
+            weight.mul_(std * 2**0.5).clamp_(-2.0 * std, 2.0 * std)

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, orientation, rgb, upright
+from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, orientation, rgb
 from inceptionkit.preprocess.pillow_warnings import suppress_pillow_output
 from inceptionkit.text import printable
 
@@ -184,7 +184,7 @@ def _from_array(pixels: np.ndarray) -> Pixels:
         raise UnusableImage(reason)
     if pixels.shape[2] == 4:
         return rgb(Image.fromarray(np.ascontiguousarray(pixels)))
-    return upright(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), 1)
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
 def _channels_first(pixels: np.ndarray) -> bool:

@@ -63,9 +63,13 @@ def rewrite(node: Node, change: Callable[[Op], Op]) -> Node:
 def with_input(net: Net, side: int) -> Net:
     """Give `net` square images of `side` pixels; an exit that does not fit there is left out.
 
+    A network that takes this side already stays as it is.
+
     Raises:
         SpecError: the trunk or the head does not fit; the nearest sides that do are named.
     """
+    if net.image[1:] == (side, side):
+        return net
     plain = at_side(replace(net, exits=()), side)
     if not fits(plain):
         smallest = smallest_input(replace(net, exits=()))
@@ -79,6 +83,13 @@ def with_input(net: Net, side: int) -> Net:
         raise SpecError(msg)
     kept = tuple(e for e in net.exits if fits(replace(plain, exits=(e,))))
     return replace(plain, exits=kept)
+
+
+def left_out(own: Net, net: Net) -> str:
+    """Say which exits of `own` the same network at another input has no room for; "" if none."""
+    kept = {exit_.name for exit_ in net.exits}
+    missing = " and ".join(exit_.name for exit_ in own.exits if exit_.name not in kept)
+    return missing and f"without {missing}, which {net.image[1]} px images are too small for"
 
 
 def at_side(net: Net, side: int) -> Net:

@@ -15,19 +15,15 @@ ConvPadding: TypeAlias = Literal["same", "valid", "tensorflow"] | int
 Padding: TypeAlias = ConvPadding | Literal["ceil"]
 
 
-def positive(op: object, **counts: int) -> None:
-    """Refuse an operator whose counts make no sense."""
+def check_counts(op: object, padding: Padding = 0, **counts: int) -> None:
+    """Refuse an operator whose counts make no sense, or that pads less than nothing."""
+    if isinstance(padding, int):
+        counts["padding"] = padding + 1
     for name, count in counts.items():
         if count < 1:
-            msg = f"{type(op).__name__}: {name} must be at least 1, got {count}"
+            least, got = (0, count - 1) if name == "padding" else (1, count)
+            msg = f"{type(op).__name__}: {name} must be at least {least}, got {got}"
             raise SpecError(msg)
-
-
-def not_negative(op: object, padding: Padding) -> None:
-    """Refuse to pad less than nothing."""
-    if isinstance(padding, int) and padding < 0:
-        msg = f"{type(op).__name__}: padding must be at least 0, got {padding}"
-        raise SpecError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +79,9 @@ class Conv:
 
     def __post_init__(self) -> None:
         height, width = self.kernel
-        positive(self, out=self.out, height=height, width=width, stride=self.stride)
-        if self.groups != "each":
-            positive(self, groups=self.groups)
-        not_negative(self, self.padding)
+        groups = 1 if self.groups == "each" else self.groups
+        counts = {"out": self.out, "height": height, "width": width, "stride": self.stride}
+        check_counts(self, self.padding, **counts, groups=groups)
 
     def groups_of(self, channels: int) -> int:
         """Number of groups when the input has `channels` channels."""
@@ -111,8 +106,7 @@ class Pool:
 
     def __post_init__(self) -> None:
         height, width = self.kernel
-        positive(self, height=height, width=width, stride=self.stride)
-        not_negative(self, self.padding)
+        check_counts(self, self.padding, height=height, width=width, stride=self.stride)
         if isinstance(self.padding, int) and self.padding > min(self.kernel) // 2:
             msg = f"Pool: padding must be at most half the window, got {self.padding}"
             raise SpecError(msg)
@@ -130,7 +124,7 @@ class AdaptivePool:
     grid: Pair
 
     def __post_init__(self) -> None:
-        positive(self, height=self.grid[0], width=self.grid[1])
+        check_counts(self, height=self.grid[0], width=self.grid[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +170,7 @@ class Linear:
     init: Init | None = None
 
     def __post_init__(self) -> None:
-        positive(self, out=self.out)
+        check_counts(self, out=self.out)
 
 
 @dataclass(frozen=True, slots=True)

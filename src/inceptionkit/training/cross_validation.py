@@ -23,9 +23,9 @@ from inceptionkit.network.device import default_device
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.training.autotune import candidates, fastest, time_evaluation, time_steps
-from inceptionkit.training.defaults import choose_net, choose_recipe, input_side
+from inceptionkit.training.defaults import choose_net, choose_recipe, compact_side
 from inceptionkit.training.loop import train
-from inceptionkit.training.process_settings import fast_cpu_settings
+from inceptionkit.training.run.process import fast_cpu_settings
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, new_state
 
@@ -148,7 +148,7 @@ def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> Trai
     sets = Sets(train=usable, val=usable, test=usable[:0], rule="every image is held out once")
     sizes = survey(dataset)
     opened = SplitDataset(dataset=dataset, sets=sets, sizes=sizes, address=dataset.address)
-    side = min(SIDE, input_side("compact", sizes.median))
+    side = min(SIDE, compact_side(sizes.median))
     choice = choose_net(
         "compact", side, classes=len(dataset.classes), short_side=sizes.median, gpu=False
     )

@@ -8,10 +8,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.catalog.files import family_member, find
-from inceptionkit.data.loading.sampling import choose_balance, class_counts
+from inceptionkit.catalog import family_member, find
 from inceptionkit.data.loading.sets import SplitDataset
-from inceptionkit.data.transforms.augmentation import PaddedCrop
+from inceptionkit.data.transforms.augmentation import Balance, PaddedCrop
 from inceptionkit.derive import tensors
 from inceptionkit.derive.design.timed import scaled
 from inceptionkit.errors import RecipeError, SpecError
@@ -31,6 +30,7 @@ SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop the
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
 SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
+_UNBALANCED = 3.0  # times as many images in the largest class as in the smallest: worth balancing
 
 
 def choose_net(  # noqa: PLR0913 - what is asked, what is known
@@ -102,10 +102,8 @@ def choose_scaled(  # noqa: PLR0913 - what is asked, what is known, who hears
     return with_chosen_exits(design.net, design.net, exits, [*reasons, *takes, *design.reasons])
 
 
-def input_side(name: str, short_side: int) -> int:
-    """The architecture's own input; of the compact network the nearest of its sides."""
-    if name != "compact":
-        return find(name).image[1]
+def compact_side(short_side: int) -> int:
+    """Of the inputs of the compact network the nearest to the images' short side."""
     return min(SIDES, key=lambda side: (abs(side - short_side), side))
 
 
@@ -124,7 +122,7 @@ def _default_net(
             why = "made for 32 to 128 px, and without a GPU a larger input is slow"
         reasons.append(f"architecture {name}: {why}")
     if side is None:
-        side = input_side(name, short_side)
+        side = compact_side(short_side) if name == "compact" else find(name).image[1]
         reasons.append(f"input {side}x{side}: the images are {short_side} px (median short side)")
     return name, side, reasons
 
@@ -165,7 +163,8 @@ def choose_recipe(
     reasons = tuple(f"{key}={value}: {why}" for key, (value, why) in adapted.items())
     recipe = override(base, [*changes, *settings])
     _check_crops(net, recipe)
-    check_frozen(net, recipe)
+    if recipe.freezing.frozen is not None:
+        check_frozen(net, recipe)
     return recipe, reasons
 
 
@@ -192,7 +191,7 @@ def adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[str, 
         if same_weights(net, CROP_SIDE * SMALL_CROP):
             why = "crops of two thirds the side are as good early on, and more than twice as fast"
             found["small_crops"] = (f"{SMALL_CROPS}", why)
-    how, why = choose_balance(train_counts(opened))
+    how, why = choose_balance(opened.train_counts)
     if how != "none":
         found["balance"] = (how, why)
     if len(opened.sets.train) < FEW:
@@ -202,6 +201,15 @@ def adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[str, 
     return found
 
 
+def choose_balance(counts: NDArray[np.int64]) -> tuple[Balance, str]:
+    """What suits classes of these sizes, and why."""
+    ratio = counts.max() / max(1, counts.min())
+    times = f"the largest class has {ratio:.1f} times the images of the smallest"
+    if ratio < _UNBALANCED:
+        return "none", f"{times}, which needs no balancing"
+    return "sample", f"{times}, so that each comes equally often"
+
+
 def _check_crops(net: Net, recipe: Recipe) -> None:
     """Refuse training crops of a side that the network, or their padding, does not fit.
 
@@ -209,7 +217,7 @@ def _check_crops(net: Net, recipe: Recipe) -> None:
         RecipeError: they do not fit.
     """
     smallest, small_crops = recipe.resizing.crop_side, recipe.resizing.small_crops
-    if not same_weights(net, smallest):
+    if smallest != 1 and not same_weights(net, smallest):
         msg = f"crop_side={smallest:g}: {net.name} has other weights at that side; use 1"
         raise RecipeError(msg)
     if small_crops:
@@ -221,12 +229,6 @@ def _check_crops(net: Net, recipe: Recipe) -> None:
     if isinstance(crop, PaddedCrop) and crop.padding > most:
         msg = f"padding={crop.padding}: crops of {2 * most} px are moved by at most {most}"
         raise RecipeError(msg)
-
-
-def train_counts(opened: SplitDataset) -> NDArray[np.int64]:
-    """Training images of each class."""
-    labels = opened.dataset.samples.labels[opened.sets.train]
-    return class_counts(labels, len(opened.dataset.classes))
 
 
 def same_weights(net: Net, share: float) -> bool:

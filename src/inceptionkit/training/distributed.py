@@ -29,13 +29,8 @@ from inceptionkit.network.layers import BatchNormWithoutGamma
 class Processes:
     """This process among those of the run. On its own it is the first of one."""
 
-    rank: int = 0
+    rank: int = 0  # 0 for the one that decides, writes and speaks
     count: int = 1
-
-    @property
-    def first(self) -> bool:
-        """Whether this one decides, writes and speaks."""
-        return self.rank == 0
 
     def shard(self, count: int, *, whole: int = 1) -> slice:
         """This process's share of `count` things, kept together in pieces of `whole`."""
@@ -105,8 +100,6 @@ class Processes:
         On GPUs batch norms use the statistics of the whole batch. torch has no such norm for CPUs:
         there each process normalises by its part, and the first one's running statistics count.
         """
-        if self.count == 1:
-            return model
         if torch.device(device).type == "cuda":
             synchronize_norms(model)
         wrapped = DistributedDataParallel(model)
@@ -157,12 +150,12 @@ SINGLE_PROCESS = Processes()
 
 
 def take_gpu(device: str) -> None:
-    """Let each process that torchrun started on GPUs touch one only.
+    """Let this process, one of those that torchrun started, touch one GPU only.
 
     Raises:
         RecipeError: the run is on GPUs, and this machine has fewer than processes.
     """
-    if not (launched() and device.startswith("cuda")):
+    if not device.startswith("cuda"):
         return
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if local >= torch.cuda.device_count():

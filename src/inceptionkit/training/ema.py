@@ -12,15 +12,12 @@ from inceptionkit.network import InceptionNet
 from inceptionkit.training.recipe import EMA, FixedEMA, Polyak, Recipe
 
 
-def _float_tensors(model: nn.Module) -> list[Tensor]:
-    state = model.state_dict(keep_vars=True).values()
-    return [value.detach() for value in state if value.is_floating_point()]
-
-
 @torch.no_grad()
 def update_ema(average: nn.Module, model: nn.Module, weight: float) -> None:
     """Move `average` by a share `weight` of its way to `model`, running statistics included."""
-    torch._foreach_lerp_(_float_tensors(average), _float_tensors(model), weight)
+    states = (each.state_dict(keep_vars=True).values() for each in (average, model))
+    own, new = ([v.detach() for v in state if v.is_floating_point()] for state in states)
+    torch._foreach_lerp_(own, new, weight)
 
 
 def ema_weight(recipe: Recipe, due: Iterable[int], *, steps: int) -> float:

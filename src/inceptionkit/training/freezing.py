@@ -9,7 +9,7 @@ from torch import nn
 from inceptionkit.errors import RecipeError, did_you_mean
 from inceptionkit.network import InceptionNet
 from inceptionkit.spec import Net
-from inceptionkit.training.recipe import FrozenNorms, Recipe, TrainedNorms
+from inceptionkit.training.recipe import FrozenNorms, Recipe
 
 TRUNK = "trunk"  # the word for all of its blocks
 NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the second where several GPUs compute the run
@@ -54,23 +54,14 @@ def frozen_parts(model: InceptionNet, recipe: Recipe) -> Iterator[nn.Module]:
 
 
 def freeze(model: InceptionNet, recipe: Recipe) -> None:
-    """Give the parameters that stay as they are no gradient."""
+    """Let a network in training leave parts as they are, their running statistics too."""
     for part in frozen_parts(model, recipe):
         part.requires_grad_(requires_grad=False)
-
-
-def train_mode(model: InceptionNet, recipe: Recipe) -> None:
-    """Put the network into training, but for what is frozen: its statistics stay too."""
-    model.train()
-    for part in frozen_parts(model, recipe):
         part.eval()
 
 
-def set_norm_decay(model: nn.Module, recipe: Recipe) -> None:
+def set_norm_decay(model: nn.Module, decay: float) -> None:
     """Set how much of its running statistics each batch norm keeps at a step."""
-    norms = recipe.norms
-    if not isinstance(norms, TrainedNorms) or norms.norm_decay is None:
-        return
     for part in model.modules():
         if isinstance(part, NORMS):
-            part.momentum = 1.0 - norms.norm_decay
+            part.momentum = 1.0 - decay

@@ -24,8 +24,7 @@ from torch.optim import Optimizer
 
 from inceptionkit.data.rng import CounterRng, sample_keys, step_seed
 from inceptionkit.data.transforms.augmentation import Cropping, Mixing
-from inceptionkit.data.transforms.mixup import draw_mixture, mix
-from inceptionkit.data.transforms.pipeline import augment
+from inceptionkit.data.transforms.pipeline import augment, draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.network.layers import SampleDropout
 from inceptionkit.training.ema import ema_weight, update_ema
@@ -298,14 +297,13 @@ def deep_supervision_loss(
     Sources:
         Exits: arXiv:1409.4842 section 5. Smoothing: arXiv:1512.00567 section 7.
     """
-
-    def mean(scores: Tensor) -> Tensor:
+    losses: dict[str, Tensor] = {}
+    for name, scores in {"main": logits.main, **logits.exits}.items():
         exact = scores.float() if scores.dtype.itemsize < 4 else scores  # low precision rounds
-        return cross_entropy(exact, labels, class_weights, label_smoothing=smoothing)
-
-    loss = mean(logits.main)
-    for name, scores in logits.exits.items():
-        loss = loss + weights[name] * mean(scores)
+        losses[name] = cross_entropy(exact, labels, class_weights, label_smoothing=smoothing)
+    loss = losses.pop("main")
+    for name, of_exit in losses.items():
+        loss = loss + weights[name] * of_exit
     return loss
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inceptionkit.derive.describe import left_out
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import (
     Net,
     classes_of,
+    left_out,
     with_classes,
     with_exits,
     with_input,
@@ -28,7 +28,7 @@ class NetChoice:
 def refit(net: Net, side: int | None, classes: int, *, pooled: bool) -> Net:
     """The network for other classes and, where they are asked for, another input and exits."""
     net = with_classes(with_pooled_exits(net) if pooled else net, classes)
-    return net if side is None or net.image[1:] == (side, side) else with_input(net, side)
+    return net if side is None else with_input(net, side)
 
 
 def with_chosen_exits(
@@ -41,8 +41,8 @@ def with_chosen_exits(
     """
     if exits is not None:
         net = with_exits(net, exits)
-    elif missing := left_out(own, net):
-        reasons = [*reasons, missing]
+    elif len(net.exits) < len(own.exits):
+        reasons = [*reasons, left_out(own, net)]
     channels, height, width = net.image
     if channels != 3 or height != width:
         msg = (

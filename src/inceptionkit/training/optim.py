@@ -51,11 +51,11 @@ def _with_momenta(made: torch.optim.SGD) -> torch.optim.SGD:
 
 def _parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any]]:
     """Parameters by weight decay and by share of the learning rate, in a fixed order."""
-    shares = rate_shares(model, recipe)
+    shares = {} if recipe.freezing.layer_decay == 1 else rate_shares(model, recipe)
     groups: dict[tuple[float, bool], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((shares[name], parameter.ndim > 1), []).append(parameter)
+            groups.setdefault((shares.get(name, 1.0), parameter.ndim > 1), []).append(parameter)
     return [
         {"params": found, "share": share, "weight_decay": recipe.optimizer.weight_decay * decays}
         for (share, decays), found in sorted(groups.items(), key=lambda item: item[0], reverse=True)

@@ -20,9 +20,9 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.freezing import freeze, set_norm_decay, train_mode
+from inceptionkit.training.freezing import freeze, set_norm_decay
 from inceptionkit.training.optim import make_optimizer
-from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipe import FrozenNorms, Recipe, TrainedNorms
 from inceptionkit.training.schedule import Plan
 
 SMALL_CROP = 2 / 3  # of the side that crops have later
@@ -101,16 +101,19 @@ class TrainState:
 
 def new_state(config: TrainConfig) -> TrainState:
     """First weights, from the seed."""
-    model = build(config.net, seed=config.seed)
-    freeze(model, config.recipe)
-    set_norm_decay(model, config.recipe)
+    model, recipe = build(config.net, seed=config.seed), config.recipe
+    norms = recipe.norms
+    if isinstance(norms, TrainedNorms) and norms.norm_decay is not None:
+        set_norm_decay(model, norms.norm_decay)
     config.execution.place(model)
     average = copy.deepcopy(model).eval()
-    train_mode(model, config.recipe)
+    model.train()
+    if recipe.freezing.frozen is not None or isinstance(norms, FrozenNorms):
+        freeze(model, recipe)
     scaler = torch.amp.GradScaler(  # small gradients would vanish in fp16
         torch.device(config.execution.device).type, enabled=config.execution.precision == "fp16"
     )
-    return TrainState(model, average, make_optimizer(model, config.recipe), scaler, network=model)
+    return TrainState(model, average, make_optimizer(model, recipe), scaler, network=model)
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ from inceptionkit.data import (
     split_dataset,
     survey,
 )
+from inceptionkit.data.loading.sets import require_trainable
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 
@@ -209,13 +210,13 @@ def test_training_needs_two_classes_each_in_train_and_a_val() -> None:
     tiny = Grey([0, 1, 0, 1])
     absent = Grey([0, 0, 0, 2, 2, 2])
 
-    assert said(checks.require_trainable, single, split_dataset(single, 0)) == (
+    assert said(require_trainable, single, split_dataset(single, 0)) == (
         "grey: there is only one class, 'a'; add a folder of images of something else"
     )
-    assert said(checks.require_trainable, absent, split_dataset(absent, 0)) == (
+    assert said(require_trainable, absent, split_dataset(absent, 0)) == (
         "grey: train has no image of 'b'; add images, or remove the class"
     )
-    assert said(checks.require_trainable, tiny, split_dataset(tiny, 0)) == (
+    assert said(require_trainable, tiny, split_dataset(tiny, 0)) == (
         "grey: no class has the three images needed to set one aside for validation; add images"
     )
 

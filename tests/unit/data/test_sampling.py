@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.loading.sampling import (
     balanced_order,
-    choose_balance,
-    class_histogram,
     class_weights,
 )
 from inceptionkit.data.loading.sets import Balanced
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping
 from inceptionkit.network import Logits
+from inceptionkit.training.defaults import choose_balance
 from inceptionkit.training.loop import deep_supervision_loss
+from inceptionkit.training.run.start import class_histogram
 
 
 def images(labels: list[int]) -> Images:

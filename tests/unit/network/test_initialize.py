@@ -8,7 +8,7 @@ import torch
 
 from inceptionkit.catalog import architecture
 from inceptionkit.network import build
-from inceptionkit.network.initialize import draw
+from inceptionkit.network.build import draw
 from inceptionkit.spec import Conv, Init, Linear, steps
 
 

@@ -7,14 +7,13 @@ from inceptionkit.catalog import architecture
 from inceptionkit.derive import cost
 from inceptionkit.network import build
 from inceptionkit.spec import Net
-from inceptionkit.training.loop import deep_supervision_loss
-from inceptionkit.training.memory import (
+from inceptionkit.training.autotune import (
     COPIES,
     free_bytes,
     parts_that_fit,
-    shared,
     update_bytes,
 )
+from inceptionkit.training.loop import deep_supervision_loss
 
 
 def kept_bytes(net: Net, images: int, dtype: torch.dtype) -> int:
@@ -61,13 +60,17 @@ def test_parts_are_doubled_until_one_fits(tiny: Net) -> None:
     assert parts(0) == 32, "it is tried all the same"
 
 
-def test_processes_of_one_machine_share_its_memory() -> None:
-    assert shared(12.0, {"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}) == 3.0
-    assert shared(12.0, {}) == 12.0
+def test_processes_of_one_machine_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inceptionkit.training.autotune.free_memory", lambda: 12.0)
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert free_bytes("cpu") == 3.0
+    monkeypatch.delenv("LOCAL_WORLD_SIZE")
+    assert free_bytes("cpu") == 12.0
 
 
 def test_on_a_cpu_what_the_machine_has_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    monkeypatch.setattr("inceptionkit.machine.free_bytes", lambda: 4096.0)
+    monkeypatch.setattr("inceptionkit.training.autotune.free_memory", lambda: 4096.0)
 
     assert free_bytes("cpu") == 2048.0

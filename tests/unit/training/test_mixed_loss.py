@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.rng import permutation
 from inceptionkit.data.transforms.augmentation import Mixing
-from inceptionkit.data.transforms.mixup import draw_mixture, mix
+from inceptionkit.data.transforms.pipeline import draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net

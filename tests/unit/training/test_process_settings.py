@@ -1,20 +1,21 @@
 """Memory that training keeps is given back when it ends; vanishing values are dropped till then."""
 
 import json
+import platform
 import subprocess
 import sys
 
 import pytest
 
-from inceptionkit.training import process_settings as tuning
-from inceptionkit.training.process_settings import fast_cpu_settings
+from inceptionkit.training.run import process as tuning
+from inceptionkit.training.run.process import fast_cpu_settings
 
 BLOCK = 8 * 2**20  # bytes, each less than glibc gives pages of their own
 COUNT = 40
 CODE = f"""
 import ctypes, json, os
 from pathlib import Path
-from inceptionkit.training.process_settings import fast_cpu_settings
+from inceptionkit.training.run.process import fast_cpu_settings
 
 library = ctypes.CDLL(None)
 library.malloc.restype = ctypes.c_void_p
@@ -50,7 +51,7 @@ print(json.dumps([during, after, later, failed]))
 """  # bare blocks, in a process of its own: a small one that is left above them would hold the heap
 
 
-@pytest.mark.skipif(tuning.glibc() is None, reason="there is no glibc here")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is no glibc here")
 def test_what_is_freed_is_kept_while_training_and_given_back_after() -> None:
     done = subprocess.run(
         [sys.executable, "-c", CODE], stdout=subprocess.PIPE, text=True, check=True
@@ -66,7 +67,7 @@ def test_what_is_freed_is_kept_while_training_and_given_back_after() -> None:
 VANISHING = """
 import json
 import numpy as np, torch
-from inceptionkit.training.process_settings import fast_cpu_settings
+from inceptionkit.training.run.process import fast_cpu_settings
 
 torch.set_num_threads(2)
 few, many = (torch.from_numpy(np.full(count, 1e-40, np.float32)) for count in (2**4, 2**20))
@@ -98,4 +99,4 @@ def test_an_error_gives_back_the_arithmetic() -> None:
 def test_without_glibc_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with fast_cpu_settings():
-        assert tuning.glibc() is None
+        assert tuning.keep_memory() is None

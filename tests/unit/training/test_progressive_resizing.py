@@ -10,8 +10,8 @@ from inceptionkit.catalog import architecture
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.progressive_resizing import mean_step_cost, relative_step_cost
 from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.run.planning import mean_step_cost, relative_step_cost
 from inceptionkit.training.state import TrainConfig
 
 

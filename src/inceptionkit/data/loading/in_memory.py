@@ -11,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.data.loading.read import DecodedSamples
 from inceptionkit.data.rng import CounterRng, permutation
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.data.transforms.random_crop import crop_resize, draw_boxes, draw_resamplers
-from inceptionkit.data.types import Dataset, Unusable
+from inceptionkit.data.types import Unusable
 
 
 class Lookup(Protocol):
@@ -91,19 +90,3 @@ class Images:
 
     def unusable(self) -> tuple[Unusable, ...]:
         return ()
-
-
-def image_set(dataset: Dataset, loaded: DecodedSamples, side: int) -> Images:
-    """Turn what was read into a set."""
-    pixels = torch.from_numpy(loaded.pixels).permute(0, 3, 1, 2)
-    if not len(loaded.indices):
-        pixels = torch.zeros((0, 3, side, side), dtype=torch.uint8)
-    labels = dataset.samples.labels[loaded.indices].astype(np.int64)
-    shape = loaded.sizes[:, 1] / np.maximum(1, loaded.sizes[:, 0])
-    names = dataset.samples.names
-    return Images(
-        pixels,
-        torch.from_numpy(labels),
-        shape.astype(np.float64),
-        tuple(names[i] for i in loaded.indices.tolist()),
-    )

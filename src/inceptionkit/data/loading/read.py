@@ -1,4 +1,4 @@
-"""Decoding many images into one array."""
+"""Reading many images: their headers, or all of them into one array."""
 
 from __future__ import annotations
 
@@ -10,12 +10,66 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.types import Dataset, Unusable, decode_sample
-from inceptionkit.preprocess import UnusableImage
+from inceptionkit.data.types import Dataset, Unusable
+from inceptionkit.errors import DataError
+from inceptionkit.preprocess import UnusableImage, as_rgb, header
 
 Shape: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
+_NEIGHBOURS = 16  # samples whose headers are read together: they tend to lie together
 _CHUNK = 64  # images per task: enough to hide what a task costs, few enough for a smooth progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a sample of the images looks like."""
+
+    images: int  # looked at and usable as far as their header tells
+    median: int  # short side, upright, in pixels
+    smallest: int  # short side
+    largest: int  # short side
+    uniform: tuple[int, int] | None  # height and width, where all have the same
+    grey: float  # share that is stored without colour
+
+
+def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
+    """Read the headers of at most `limit` images, always the same ones; no pixel is decoded.
+
+    Raises:
+        DataError: none of them is an image.
+    """
+    chosen, sizes = np.arange(len(dataset.samples.labels)), []
+    if len(chosen) > limit:
+        blocks = np.random.default_rng(0).permutation(len(chosen) // _NEIGHBOURS)
+        starts = np.sort(blocks[: max(1, limit // _NEIGHBOURS)]) * _NEIGHBOURS
+        chosen = (starts[:, None] + np.arange(_NEIGHBOURS)).ravel()[:limit]
+    for index in chosen.tolist():
+        try:
+            raw = dataset.read(index)
+            if isinstance(raw, np.ndarray):
+                sizes.append((raw.shape[0], raw.shape[1], raw.ndim == 2))
+            else:
+                image = header(raw)
+                sizes.append((image.height, image.width, image.grey))
+        except UnusableImage:
+            continue
+    if not sizes:
+        msg = (
+            f"{dataset.address}: none of {len(chosen)} images could be opened; "
+            "check that they are image files"
+        )
+        raise DataError(msg)
+    heights, widths, grey = np.array(sizes).T
+    sides = np.minimum(heights, widths)
+    same = len(set(heights.tolist())) == len(set(widths.tolist())) == 1
+    return Survey(
+        images=len(sizes),
+        median=int(np.median(sides)),
+        smallest=int(sides.min()),
+        largest=int(sides.max()),
+        uniform=(int(heights[0]), int(widths[0])) if same else None,
+        grey=float(grey.mean()),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +122,17 @@ def decode_samples(
                 progress(done)
     finally:
         pool.shutdown(cancel_futures=True)
-    return target.decoded()
+    good = sorted(target.sizes)
+    for to, place in enumerate(good):  # gaps are closed in place: memory is not needed twice
+        if to != place:
+            target.pixels[to] = target.pixels[place]
+    sizes = np.array([target.sizes[place] for place in good], np.int32).reshape(-1, 2)
+    names = dataset.samples.names
+    unusable = tuple(
+        Unusable(names[int(asked[place])], reason)
+        for place, reason in sorted(target.reasons.items())
+    )
+    return DecodedSamples(target.pixels[: len(good)], asked[good], sizes, unusable)
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +149,7 @@ class _Target:
     def load(self, places: NDArray[np.int64]) -> int:
         for place in places.tolist():
             try:
-                original = decode_sample(self.dataset, int(self.asked[place]))
+                original = as_rgb(self.dataset.read(int(self.asked[place])))
                 image = self.shape(original)
             except UnusableImage as error:
                 self.reasons[place] = error.reason
@@ -98,16 +162,3 @@ class _Target:
             self.pixels[place] = image
             self.sizes[place] = original.shape[:2]
         return len(places)
-
-    def decoded(self) -> DecodedSamples:
-        good = sorted(self.sizes)
-        for to, place in enumerate(good):  # gaps are closed in place: memory is not needed twice
-            if to != place:
-                self.pixels[to] = self.pixels[place]
-        sizes = np.array([self.sizes[place] for place in good], np.int32).reshape(-1, 2)
-        names = self.dataset.samples.names
-        unusable = tuple(
-            Unusable(names[int(self.asked[place])], reason)
-            for place, reason in sorted(self.reasons.items())
-        )
-        return DecodedSamples(self.pixels[: len(good)], self.asked[good], sizes, unusable)

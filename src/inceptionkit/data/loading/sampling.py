@@ -6,19 +6,15 @@ middle of a shard continues with the next sample.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.rng import permutation, random_bits
-from inceptionkit.data.transforms.augmentation import Balance
 from inceptionkit.data.types import Blocks
 
 WINDOW_BYTES = 2**28  # encoded images that are in memory at once to be read in a random order
-_UNBALANCED = 3.0  # times as many images in the largest class as in the smallest: worth balancing
-_CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters
 
 
 def epoch_order(
@@ -78,20 +74,6 @@ def shard(order: NDArray[np.int64], info: WorkerInfo, *, done: int = 0) -> NDArr
     return order[count * number // workers + done : count * (number + 1) // workers]
 
 
-def class_counts(labels: NDArray[np.integer], classes: int) -> NDArray[np.int64]:
-    """How many images each class has."""
-    return np.bincount(labels, minlength=classes)
-
-
-def choose_balance(counts: NDArray[np.int64]) -> tuple[Balance, str]:
-    """What suits classes of these sizes, and why."""
-    ratio = counts.max() / max(1, counts.min())
-    times = f"the largest class has {ratio:.1f} times the images of the smallest"
-    if ratio < _UNBALANCED:
-        return "none", f"{times}, which needs no balancing"
-    return "sample", f"{times}, so that each comes equally often"
-
-
 def class_weights(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Weight of each class in the loss: inverse to its size, 1 for the mean image.
 
@@ -143,29 +125,3 @@ def _next_of_class(
         picked[turn == number] = shuffled[place[turn == number]]
     numbers: NDArray[np.int64] = picked + count * (turn - turn[:1])
     return numbers
-
-
-def class_histogram(classes: Sequence[str], counts: NDArray[np.int64]) -> str:
-    """Sizes of the classes as bars, the largest first; of many, the largest and the smallest.
-
-    >>> print(class_histogram(["ape", "bee"], np.array([2, 40])))
-    bee  ########################################  40
-    ape  ##                                         2
-    """
-
-    def bar(count: int) -> str:
-        length = round(_BAR_WIDTH * count / max(1, int(counts.max())))
-        return "#" * max(int(count > 0), length)
-
-    order = np.argsort(-counts, kind="stable").tolist()
-    gap = len(order) - _CLASSES_SHOWN
-    shown = order if gap <= 0 else [*order[: _CLASSES_SHOWN // 2], *order[-_CLASSES_SHOWN // 2 :]]
-    name = min(_NAME_WIDTH, max(len(classes[at]) for at in shown))
-    digits = max(len(f"{counts[at]:,}") for at in shown)
-    lines = [
-        f"{classes[at][:_NAME_WIDTH]:{name}}  {bar(n):{_BAR_WIDTH}}  {n:>{digits},}"
-        for at, n in zip(shown, counts[shown].tolist(), strict=True)
-    ]
-    if gap > 0:
-        lines.insert(_CLASSES_SHOWN // 2, f"... {gap:,} classes between ...")
-    return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from inceptionkit.data import checks
-from inceptionkit.data.header_survey import Survey, survey
-from inceptionkit.data.loading.in_memory import Images, TrainImages, image_set
-from inceptionkit.data.loading.read import Shape, decode_samples
-from inceptionkit.data.loading.sampling import balanced_order, class_counts, class_weights
+from inceptionkit.data.loading.in_memory import Images, TrainImages
+from inceptionkit.data.loading.read import DecodedSamples, Shape, Survey, decode_samples, survey
+from inceptionkit.data.loading.sampling import balanced_order, class_weights
 from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.open import open_dataset
 from inceptionkit.data.split import DuplicateGroups, Sets, split_dataset
@@ -41,6 +41,12 @@ class SplitDataset:
     sizes: Survey
     address: str  # absolute, remote, or a built-in word
     duplicate_groups: DuplicateGroups = ()  # near-duplicates that were kept in one set
+
+    @property
+    def train_counts(self) -> NDArray[np.int64]:
+        """Training images of each class."""
+        labels = self.dataset.samples.labels[self.sets.train]
+        return np.bincount(labels, minlength=len(self.dataset.classes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +79,7 @@ def open_and_split(
     """
     dataset = open_dataset(data)
     sets = split_dataset(dataset, seed, duplicate_groups=duplicate_groups)
-    checks.require_trainable(dataset, sets)
+    require_trainable(dataset, sets)
     path = Path(data).expanduser()
     elsewhere = "://" in str(data) or (str(data) in BUILT_IN and not path.exists())
     return SplitDataset(
@@ -83,6 +89,26 @@ def open_and_split(
         address=str(data) if elsewhere else str(path.resolve()),
         duplicate_groups=duplicate_groups,
     )
+
+
+def require_trainable(dataset: Dataset, sets: Sets) -> None:
+    """There is something to learn, and something to measure it with.
+
+    Raises:
+        DataError: a single class, a class that train has no image of, or no val.
+    """
+    if len(dataset.classes) < 2:
+        only = ", ".join(map(repr, dataset.classes))
+        wrong = f"there is only one class, {only}"
+        raise checks.data_error(dataset.address, wrong, "add a folder of images of something else")
+    labels = dataset.samples.labels[sets.train]
+    missing = np.bincount(labels, minlength=len(dataset.classes)) == 0
+    if missing.any():
+        wrong = f"train has no image of {checks.class_names(dataset, missing)}"
+        raise checks.data_error(dataset.address, wrong, "add images, or remove the class")
+    if not len(sets.val):
+        wrong = "no class has the three images needed to set one aside for validation"
+        raise checks.data_error(dataset.address, wrong, "add images")
 
 
 def load_sets(
@@ -106,7 +132,8 @@ def load_sets(
         more = f"; and {len(unusable) - 5:,} more" if len(unusable) > 5 else ""
         shown = "; ".join(f"{skipped.name} ({skipped.reason})" for skipped in unusable[:5])
         listener.say(f"skipped: {shown}{more}")
-    _refuse_unusable(dataset, unusable, strict=strict)
+    if strict and unusable:
+        raise _unusable_error(dataset, unusable)
     stored = stored_size(opened, preprocessing.size)
     total = len(sets.val) + len(sets.test) + (len(sets.train) if stored.in_memory else 0)
     done = 0
@@ -117,14 +144,15 @@ def load_sets(
 
         nonlocal done
         decoded = decode_samples(dataset, indices, shape, workers, tick)
-        checks.require_usable(dataset, indices, decoded.indices, decoded.unusable)
         done += len(indices)
-        unusable.extend(decoded.unusable)
+        if decoded.unusable:
+            checks.require_usable(dataset, indices, decoded.indices, decoded.unusable)
+            unusable.extend(decoded.unusable)
         return image_set(dataset, decoded, preprocessing.size)
 
     train: Images | Stream
     if stored.in_memory:
-        train = in_memory(sets.train, resize_to(stored.height, stored.width))
+        train = in_memory(sets.train, partial(resized, height=stored.height, width=stored.width))
     else:
         count, needed = len(sets.train), 3 * len(sets.train) * stored.height * stored.width
         listener.say(
@@ -134,18 +162,33 @@ def load_sets(
         )
         train = Stream(dataset, sets.train, workers=workers, strict=strict)
     val, test = (in_memory(indices, preprocessing.fit) for indices in (sets.val, sets.test))
-    _refuse_unusable(dataset, unusable, strict=strict)
+    if strict and unusable:
+        raise _unusable_error(dataset, unusable)
     return LoadedSets(train=train, val=val, test=test, unusable=tuple(unusable))
 
 
-def _refuse_unusable(dataset: Dataset, unusable: Sequence[Unusable], *, strict: bool) -> None:
-    if strict and unusable:
-        first = unusable[0]
-        msg = (
-            f"{dataset.address}: {len(unusable)} images are not usable, the first is "
-            f"{first.name} ({first.reason}); repair or delete them, or run without --strict"
-        )
-        raise DataError(msg)
+def _unusable_error(dataset: Dataset, unusable: Sequence[Unusable]) -> DataError:
+    first = unusable[0]
+    return DataError(
+        f"{dataset.address}: {len(unusable)} images are not usable, the first is "
+        f"{first.name} ({first.reason}); repair or delete them, or run without --strict"
+    )
+
+
+def image_set(dataset: Dataset, loaded: DecodedSamples, side: int) -> Images:
+    """Turn what was read into a set."""
+    pixels = torch.from_numpy(loaded.pixels).permute(0, 3, 1, 2)
+    if not len(loaded.indices):
+        pixels = torch.zeros((0, 3, side, side), dtype=torch.uint8)
+    labels = dataset.samples.labels[loaded.indices].astype(np.int64)
+    shape = loaded.sizes[:, 1] / np.maximum(1, loaded.sizes[:, 0])
+    names = dataset.samples.names
+    return Images(
+        pixels,
+        torch.from_numpy(labels),
+        shape.astype(np.float64),
+        tuple(names[i] for i in loaded.indices.tolist()),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,16 +216,12 @@ def stored_size(opened: SplitDataset, side: int) -> StoredSize:
     return StoredSize(height=height, width=width, in_memory=True)
 
 
-def resize_to(height: int, width: int) -> Shape:
+def resized(image: NDArray[np.uint8], *, height: int, width: int) -> NDArray[np.uint8]:
     """Resize to exactly this size, whatever the aspect; an image that has it stays as it is."""
-
-    def shape(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if image.shape[:2] == (height, width):
-            return image
-        small = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(small)
-
-    return shape
+    if image.shape[:2] == (height, width):
+        return image
+    small = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(small)
 
 
 class Balanced:
@@ -224,7 +263,7 @@ def balance(
         case "none":
             return train, None
         case "loss":
-            counts = class_counts(train.labels.numpy(), classes)
+            counts = np.bincount(train.labels.numpy(), minlength=classes)
             return train, torch.from_numpy(class_weights(counts))
         case "sample":
             return Balanced(train), None

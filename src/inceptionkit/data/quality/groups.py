@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inceptionkit.data.loading.in_memory import Images, image_set
+from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.loading.read import Shape, decode_samples
 from inceptionkit.data.loading.sets import (
     LoadedSets,
     SplitDataset,
+    image_set,
     load_sets,
-    resize_to,
+    resized,
     stored_size,
 )
 from inceptionkit.data.quality.findings import find_in_classes
@@ -160,7 +162,7 @@ def _settled(
     kept = stored_size(opened, side)
     return replace(
         ready,
-        train=settled("train", resize_to(kept.height, kept.width)),
+        train=settled("train", partial(resized, height=kept.height, width=kept.width)),
         val=settled("val", preprocessing.fit),
         test=settled("test", preprocessing.fit),
     )

@@ -35,7 +35,7 @@ class Digits:
 
     def fingerprint(self) -> str:
         """SHA-256 over names, labels and sizes."""
-        return digest(self, [self.images[0].nbytes] * len(self.samples))
+        return digest(self, [self.images[0].nbytes] * len(self.images))
 
 
 @cache

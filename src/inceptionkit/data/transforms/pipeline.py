@@ -1,11 +1,14 @@
-"""Everything that is done to a batch of crops, in its order."""
+"""Everything that is done to a batch of crops, in its order; at last images are mixed in pairs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 from torch import Tensor
 
-from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.augmentation import Augmentation, PaddedCrop
+from inceptionkit.data.rng import CounterRng, step_seed, uniform_scalar
+from inceptionkit.data.transforms.augmentation import Augmentation, Mixing, PaddedCrop
 from inceptionkit.data.transforms.erasing import erase
 from inceptionkit.data.transforms.pad import padded_crop
 from inceptionkit.data.transforms.policies import apply
@@ -33,3 +36,63 @@ def augment(
         crops = apply(how.policy, crops.float(), rng)
     crops = normalize(crops, preprocessing.mean, preprocessing.std)
     return erase(crops, how.erasing, rng) if how.erasing else crops
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How the images of one update are mixed with their partners."""
+
+    kept: float  # share of each image, and of its class; the rest is the partner's
+    box: tuple[int, int, int, int] | None = None  # top, left, bottom, right where partners show
+
+
+def draw_mixture(how: Mixing, side: int, *, seed: int, step: int) -> Mixture | None:
+    """Draw for one step how its images are mixed; None without mixing.
+
+    Mixup blends with the partner, and the larger share is always the image's own. CutMix shows the
+    partner in a square, which is cut where it reaches beyond the border.
+
+    Args:
+        how: the distributions.
+        side: of the images, pixels.
+        seed: of the run.
+        step: steps done.
+
+    Sources:
+        Zhang et al. 2018, arXiv:1710.09412, section 2. Yun et al. 2019, arXiv:1905.04899, section
+        3.1 and algorithm A1.
+    """
+    if not how.mixup and not how.cutmix:
+        return None
+    random = np.random.default_rng(step_seed(seed, step))
+    if how.mixup and (not how.cutmix or uniform_scalar(seed, step, "mixture") >= 0.5):
+        drawn = random.beta(how.mixup, how.mixup)
+        return Mixture(float(max(drawn, 1.0 - drawn)))
+    half = side * np.sqrt(1.0 - random.beta(how.cutmix, how.cutmix)) / 2
+    centre = random.uniform(0, side, 2)
+    top, left = (int(v) for v in np.rint(np.clip(centre - half, 0, side)))
+    bottom, right = (int(v) for v in np.rint(np.clip(centre + half, 0, side)))
+    kept = 1.0 - (bottom - top) * (right - left) / side**2
+    return Mixture(kept, (top, left, bottom, right))
+
+
+def mix(images: Tensor, partners: Tensor, mixture: Mixture) -> Tensor:
+    """Mix images with their partners.
+
+    The partner of an image is the one before it in its update, that of the first the last one: the
+    order of an update's images is random, and does not depend on how many processes share it.
+
+    Args:
+        images: (batch, channels, height, width).
+        partners: of the same shape.
+        mixture: how.
+
+    Returns:
+        The same shape.
+    """
+    if mixture.box is None:
+        return images.lerp(partners, 1.0 - mixture.kept)
+    top, left, bottom, right = mixture.box
+    pasted = images.clone()
+    pasted[:, :, top:bottom, left:right] = partners[:, :, top:bottom, left:right]
+    return pasted

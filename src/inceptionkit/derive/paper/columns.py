@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import TypeAlias
 
 from inceptionkit.derive.cost import bill
-from inceptionkit.derive.cost import weights as weights_of
+from inceptionkit.derive.tensors import shapes
 from inceptionkit.spec import Block, Conv, Net, Pool, Signal, Step, blocks
 
 Part: TypeAlias = Block | Step
@@ -54,7 +55,8 @@ def anything(ours: Value, printed: str) -> bool:
 
 def weights(parts: Parts) -> int:
     """Weights of convolution and linear layers; no biases, no norms."""
-    return sum(map(weights_of, steps_of(parts)))
+    shapes_of = (next(shapes(step), None) for step in steps_of(parts))
+    return sum(prod(found[1]) for found in shapes_of if found)
 
 
 def macs(parts: Parts) -> int:

@@ -78,7 +78,7 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> dict[str
 
     found = score(config, state.kept, scored.pixels, tick)
     metrics = {"set": name, "images": len(scored)} | _scores(found, scored.labels.numpy())
-    if session.processes.first:
+    if session.processes.rank == 0:
         write_model(folder / folders.MODEL, _card(session, metrics), _tensors(state))
         rows = _predictions(found, scored, session.dataset.classes)
         folders.write_rows(folder / folders.PREDICTIONS, rows)

@@ -1,10 +1,17 @@
-"""Planning a run: how many steps its budget allows, before the first and after each epoch."""
+"""Planning a run: how many steps its budget allows, before the first and after each epoch.
+
+With small crops first, a step costs less at the beginning of a run than at its end.
+
+Sources:
+    Tan & Le 2021, arXiv:2104.00298, section 4 (progressive learning).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
 
+from inceptionkit.derive import cost
 from inceptionkit.spec import with_input
 from inceptionkit.training.autotune import time_evaluation
 from inceptionkit.training.budget import (
@@ -18,7 +25,6 @@ from inceptionkit.training.budget import (
     next_plan,
     work_plan,
 )
-from inceptionkit.training.progressive_resizing import mean_step_cost, relative_step_cost
 from inceptionkit.training.run.record import Record
 from inceptionkit.training.schedule import Plan, progress
 from inceptionkit.training.state import TrainConfig, TrainState
@@ -43,7 +49,9 @@ def plan_run(
         seconds: that the run took so far.
         scored: images that are scored at its end.
     """
-    mean, group = mean_step_cost(config, 0.0), config.processes
+    mean, group = 1.0, config.processes
+    if config.recipe.resizing.small_crops:
+        mean = mean_step_cost(config, 0.0)
     step = mean * min(t.step_seconds for t in record.probe if t.execution == config.execution)
     match record.budget:
         case Time() as budget:
@@ -112,3 +120,22 @@ def _speed(config: TrainConfig, step: float, per_image: float, *, scored: int) -
         evaluation=per_image * len(config.val),
         ending=ENDING + per_image * scored,
     )
+
+
+def relative_step_cost(config: TrainConfig, share: float) -> float:
+    """Cost of a step after a `share` of the schedule; 1 at the end of the run."""
+    if share >= config.recipe.resizing.small_crops:
+        return 1.0
+    small, large = (
+        cost(with_input(config.net, config.at(share).crop_side)).everything.macs
+        for share in (0.0, 1.0)
+    )
+    return small / large
+
+
+def mean_step_cost(config: TrainConfig, share: float) -> float:
+    """Mean cost of the steps that are left after a `share` of the schedule."""
+    if share >= config.recipe.resizing.small_crops:
+        return 1.0
+    small = (config.recipe.resizing.small_crops - share) / (1.0 - share)
+    return small * relative_step_cost(config, share) + 1.0 - small

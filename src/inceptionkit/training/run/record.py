@@ -17,11 +17,11 @@ from inceptionkit.machine import facts
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import Net
-from inceptionkit.training.budget import Budget, Epochs
+from inceptionkit.training.budget import Budget, Epochs, parse_budget
 from inceptionkit.training.execution import Execution, Trial
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.run.initial_weights import InitialWeights
-from inceptionkit.training.run.request import TrainRequest, resolve_budget
+from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.schedule import Plan
 
 FORMAT = 1
@@ -73,7 +73,9 @@ class Record:
     @property
     def budget(self) -> Budget:
         """How long the run may be."""
-        return resolve_budget(self.request) or Epochs(self.recipe.epochs)
+        if self.request.budget is not None:
+            return parse_budget(self.request.budget)
+        return Epochs(self.request.epochs or self.recipe.epochs)
 
     @property
     def device(self) -> str:

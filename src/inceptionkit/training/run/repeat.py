@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
-from inceptionkit.catalog.files import find
+from inceptionkit.catalog import find
 from inceptionkit.errors import InceptionError, SpecError
 from inceptionkit.settings import values
 from inceptionkit.spec import Net, with_exits

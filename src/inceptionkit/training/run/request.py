@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,7 +17,6 @@ from inceptionkit.arguments import (
     several,
 )
 from inceptionkit.errors import RecipeError
-from inceptionkit.machine import cores
 from inceptionkit.options import Argument, Option
 from inceptionkit.progress import Listener
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from inceptionkit.spec import Net
     from inceptionkit.training.budget import Budget
     from inceptionkit.training.recipe import Recipe
-    from inceptionkit.training.recipes import Found
 
 
 @dataclass(frozen=True)
@@ -116,114 +114,95 @@ class TrainRequest:
     track: Annotated[bool, Option("Also write TensorBoard events into the run.")] = False
     listener: Annotated[Listener | None, LISTENER] = None
 
-    @property
-    def device_name(self) -> str:
-        """The device to train on."""
-        from inceptionkit.network.device import default_device
-
-        return self.device or default_device()
-
-    @property
-    def stored(self) -> TrainRequest:
+    def stored(self, device: str) -> TrainRequest:
         """What run.json keeps: names in place of a network and a recipe, which stand beside it."""
         from inceptionkit.spec import Net
         from inceptionkit.training.recipe import Recipe
 
-        net, recipe = self.architecture, self.recipe
+        net, recipe, exits = self.architecture, self.recipe, self.exits
         return replace(
             self,
             data=str(self.data),
             settings=several(self.settings),
             architecture=net.name if isinstance(net, Net) else net,
             from_=None if self.from_ is None else str(self.from_),
-            cost=self.costs,
-            exits=self.exit_names,
+            cost=several(self.cost),
+            exits=exits if exits is None or isinstance(exits, str) else tuple(exits),
             recipe=recipe.name if isinstance(recipe, Recipe) else recipe,
             out=None if self.out is None else str(self.out),
-            device=self.device_name,
+            device=device,
             listener=None,
         )
 
-    @property
-    def costs(self) -> tuple[str, ...]:
-        """The limits of what one image may cost."""
-        return several(self.cost)
 
-    @property
-    def decoding_threads(self) -> int:
-        """Number of images that are decoded at once."""
-        return self.workers or cores()
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """What a request asks for, checked and spelled out."""
 
-    @property
-    def exit_names(self) -> tuple[str, ...] | None:
-        """Blocks to attach exits to; None for the architecture's own."""
-        if self.exits is None or not isinstance(self.exits, str):
-            return None if self.exits is None else tuple(self.exits)
-        names = () if self.exits == "none" else self.exits.split(",")
-        return tuple(name.strip() for name in names)
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """Settings of the recipe, `batch` and `balance` among them."""
-        batch = () if self.batch is None else (f"batch={self.batch}",)
-        balance = () if self.balance == "auto" else (f"balance={self.balance}",)
-        return (*several(self.settings), *batch, *balance)
+    recipe: Recipe  # as it was found
+    settings: tuple[str, ...]  # on top of it, `batch` and `balance` among them
+    reasons: tuple[str, ...]  # what of the recipe a user may not expect
+    budget: Budget | None  # None for the recipe's epochs
+    costs: tuple[str, ...]  # limits of what one image may cost
+    exits: tuple[str, ...] | None  # blocks to attach exits to; None for the architecture's own
+    device: str
 
 
-def check_request(request: TrainRequest) -> None:
-    """Refuse misspelt settings, costs that are none, and options that exclude each other.
-
-    No image was read yet.
+def resolve(request: TrainRequest, device: str) -> Resolved:
+    """Spell out a request. No image was read yet.
 
     Raises:
-        RecipeError, UnknownNameError, SpecError: so it is.
+        RecipeError, UnknownNameError, SpecError: a setting is misspelt, a cost or a budget is none,
+            or options exclude each other.
     """
     from inceptionkit.derive.design.budget import parse as parse_cost
-    from inceptionkit.training.recipe import override
+    from inceptionkit.training import recipes
+    from inceptionkit.training.budget import Epochs, parse_budget
+    from inceptionkit.training.recipe import Recipe, override
 
     if not 0 <= request.seed < 2**63:
         msg = f"a seed must lie between 0 and 2^63 - 1, got {request.seed}"
         raise RecipeError(msg)
-    resolve_budget(request)
-    override(resolve_recipe(request).recipe, request.overrides)
-    for text in request.costs:
+    budget, epochs, exits = request.budget, request.epochs, request.exits
+    if budget is not None and epochs is not None:
+        msg = f"a run has one budget, got --budget {budget} and --epochs {epochs}; choose one"
+        raise RecipeError(msg)
+    if isinstance(request.recipe, Recipe):
+        found = recipes.Found(request.recipe)
+    else:
+        default = "modern" if request.from_ is None else "finetune"
+        found = recipes.find(request.recipe or default)
+    batch = () if request.batch is None else (f"batch={request.batch}",)
+    balance = () if request.balance == "auto" else (f"balance={request.balance}",)
+    if isinstance(exits, str):
+        exits = [] if exits == "none" else [name.strip() for name in exits.split(",")]
+    resolved = Resolved(
+        recipe=found.recipe,
+        settings=(*several(request.settings), *batch, *balance),
+        reasons=found.says(),
+        budget=Epochs(epochs) if epochs else None if budget is None else parse_budget(budget),
+        costs=several(request.cost),
+        exits=None if exits is None else tuple(exits),
+        device=device,
+    )
+    override(resolved.recipe, resolved.settings)
+    for text in resolved.costs:
         parse_cost(text)
-    keys = {setting.partition("=")[0] for setting in request.overrides}
+    keys = {setting.partition("=")[0] for setting in resolved.settings}
     if request.find_lr and "lr" in keys:
         msg = "lr and --find-lr both decide the learning rate; leave one out"
         raise RecipeError(msg)
     if request.from_ is not None:
-        for option, given in (("--arch", request.architecture), ("--cost", request.costs)):
-            if given:
-                msg = f"--from {request.from_} brings its architecture; leave {option} out"
-                raise RecipeError(msg)
-        if "pixel_std" in keys:
-            msg = f"--from {request.from_} brings its preprocessing; leave pixel_std out"
+        _check_start(request, resolved, keys)
+    return resolved
+
+
+def _check_start(request: TrainRequest, resolved: Resolved, keys: Collection[str]) -> None:
+    """Refuse what a model that the run starts from brings along."""
+    for option, given in (("--arch", request.architecture), ("--cost", resolved.costs)):
+        if given:
+            msg = f"--from {request.from_} brings its architecture; leave {option} out"
             raise RecipeError(msg)
-
-
-def resolve_recipe(request: TrainRequest) -> Found:
-    """The recipe, however it was given."""
-    from inceptionkit.training import recipes
-    from inceptionkit.training.recipe import Recipe
-
-    if isinstance(request.recipe, Recipe):
-        return recipes.Found(request.recipe)
-    return recipes.find(request.recipe or ("modern" if request.from_ is None else "finetune"))
-
-
-def resolve_budget(request: TrainRequest) -> Budget | None:
-    """The budget, however it was given; None for the recipe's epochs.
-
-    Raises:
-        RecipeError: it was given twice, or is none.
-    """
-    from inceptionkit.training.budget import parse_budget
-
-    budget, epochs = request.budget, request.epochs
-    if budget is not None and epochs is not None:
-        msg = f"a run has one budget, got --budget {budget} and --epochs {epochs}; choose one"
+    if "pixel_std" in keys:
+        msg = f"--from {request.from_} brings its preprocessing; leave pixel_std out"
         raise RecipeError(msg)
-    if epochs is not None:
-        return parse_budget(f"{epochs}epochs")
-    return None if budget is None else parse_budget(budget)

@@ -12,6 +12,7 @@ from time import monotonic
 import torch
 
 from inceptionkit.data import Dataset
+from inceptionkit.data.loading.in_memory import TrainImages
 from inceptionkit.data.loading.sets import LoadedSets, balance
 from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RunError
@@ -25,11 +26,11 @@ from inceptionkit.training.loop import StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.planning import plan_run, replan
+from inceptionkit.training.run.process import catch_stop_signals, stopped
 from inceptionkit.training.run.record import Record
-from inceptionkit.training.run.signals import catch_stop_signals, stopped
 from inceptionkit.training.run.tensorboard import EventWriter
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights
+from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights, new_state
 
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 PROGRESS_SECONDS = 0.2  # between reports of progress
@@ -53,7 +54,7 @@ class Session:
 
     def decide(self, record: Record, *reasons: str) -> None:
         """Write a decision to run.json, from then on follow it, and say why."""
-        if self.processes.first:
+        if self.processes.rank == 0:
             record.write(self.folder)
         self.record = record
         for reason in reasons:
@@ -62,11 +63,12 @@ class Session:
     def config(self, execution: Execution) -> TrainConfig:
         """What the run computes."""
         record = self.record
-        images, weights = balance(
-            record.recipe.balance, self.ready.train, len(self.dataset.classes)
-        )
-        if weights is not None:
-            weights = weights.to(record.device, execution.dtype)
+        images: TrainImages = self.ready.train
+        weights = None
+        if record.recipe.balance != "none":
+            images, weights = balance(
+                record.recipe.balance, self.ready.train, len(self.dataset.classes)
+            )
         return TrainConfig(
             net=record.architecture,
             recipe=record.recipe,
@@ -91,23 +93,29 @@ def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
         Interrupted: asked to stop; the state is saved.
         WriteError: a file cannot be written; what was saved is whole.
     """
+    resumed = bool(session.record.plans)  # a plan is written down before the first step
     if session.record.execution is None:
         decide_execution(session)
     execution = session.record.execution or Execution()
     torch.set_num_threads(execution.threads)
     config = session.config(execution)
-    state = _restored(session, config)
+    state = _restored(session, config) if resumed else None
+    if state is None:
+        state = new_state(config)
+        if session.record.start is not None:
+            load_initial_weights(state, session.record.start.tensors(config.net))
     session.start_time -= state.seconds
-    state.network = session.processes.wrap(state.model, execution.device)
+    if session.processes.count > 1:
+        state.network = session.processes.wrap(state.model, execution.device)
     if session.record.request.find_lr and session.record.found_lr is None:
         decide_lr(session, config, state)
         config = replace(config, recipe=session.record.recipe)
     state.plans.extend(session.record.plans)
     if not state.plans:
-        scored = len(session.ready.scored)
+        scored = len(session.ready.test) or len(session.ready.val)
         plan = plan_run(session.record, config, state, session.seconds, scored=scored)
         add_plan(session, config, state, plan)
-    if session.processes.first:
+    if resumed and session.processes.rank == 0:
         folders.keep_steps(session.folder, state.step)
     _train_and_save(session, config, state)
     return config, state
@@ -151,8 +159,8 @@ def add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Pla
     state.plans.append(plan)
 
 
-def _restored(session: Session, config: TrainConfig) -> TrainState:
-    """The state of the newest checkpoint; where there is none, the first one of the run.
+def _restored(session: Session, config: TrainConfig) -> TrainState | None:
+    """The state of the newest checkpoint; None where there is none.
 
     Raises:
         RunError: there is none, and the run has ended: it would be computed again.
@@ -166,11 +174,8 @@ def _restored(session: Session, config: TrainConfig) -> TrainState:
     if record.result is not None:
         msg = f"{folder}: the run has ended, and no checkpoint is left to score; its model and "
         raise RunError(msg + "report are as they were, or train again in another folder")
-    if record.plans:
-        session.listener.say("no checkpoint was saved: the run begins again")
-    if record.start is not None:
-        load_initial_weights(restored.state, record.start.tensors(config.net))
-    return restored.state
+    session.listener.say("no checkpoint was saved: the run begins again")
+    return None
 
 
 def _train_and_save(session: Session, config: TrainConfig, state: TrainState) -> None:
@@ -179,7 +184,7 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
-    tracked = session.record.request.track and session.processes.first
+    tracked = session.record.request.track and session.processes.rank == 0
     last_epoch = state.rows[-1]["step"] if state.rows else 0
     report, saved, group = _step_reporter(session, config, state), monotonic(), session.processes
     with (
@@ -221,7 +226,7 @@ def _end_epoch(
     plan = replan(session.record.budget, config, state, seconds=seconds, scored=scored)
     if plan is not None:
         add_plan(session, config, state, plan)
-    if session.processes.first:
+    if session.processes.rank == 0:
         folders.write_rows(session.folder / folders.LOG, state.rows)
     session.listener.epoch(state.rows[-1])
     if events is not None:
@@ -232,7 +237,7 @@ def _save(session: Session, state: TrainState) -> None:
     """Write a checkpoint; it does not depend on the number of processes."""
     state.seconds = session.seconds()
     found = session.processes.gather_json([asdict(one) for one in session.ready.train.unusable()])
-    if session.processes.first:
+    if session.processes.rank == 0:
         folders.add_unusable(session.folder, [Unusable(**one) for one in found])
         flush(session.folder / folders.STEPS)  # the checkpoint counts on its lines
         save_state(session.folder / folders.CHECKPOINTS, state)
@@ -243,7 +248,7 @@ def _step_reporter(
     session: Session, config: TrainConfig, state: TrainState
 ) -> Callable[[StepEnded], None]:
     """Writes steps to log.jsonl, and reports progress to the listener, not too often."""
-    reported, start, first, writes = 0.0, 0.0, 0, session.processes.first
+    reported, start, first, writes = 0.0, 0.0, 0, session.processes.rank == 0
 
     def report(event: StepEnded) -> None:
         nonlocal reported, start, first

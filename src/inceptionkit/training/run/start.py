@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from inceptionkit.data import Dataset, split_dataset
-from inceptionkit.data.loading.sampling import class_histogram
+from inceptionkit.data import BUILT_IN, Dataset, split_dataset
 from inceptionkit.data.loading.sets import LoadedSets, SplitDataset, load_sets, open_and_split
 from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.errors import RecipeError, RunError
+from inceptionkit.machine import cores
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 from inceptionkit.spec import from_json, to_json
@@ -21,7 +23,6 @@ from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
     choose_scaled,
-    train_counts,
 )
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.net_choice import NetChoice
@@ -29,12 +30,14 @@ from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import Record, read_record, same_run
-from inceptionkit.training.run.request import TrainRequest, resolve_recipe
+from inceptionkit.training.run.request import Resolved, TrainRequest
 from inceptionkit.training.run.session import Session
+
+_CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters
 
 
 def start_run(
-    request: TrainRequest, out: Path | None, group: Processes, listener: Listener, start_time: float
+    request: TrainRequest, asked: Resolved, group: Processes, listener: Listener, start_time: float
 ) -> Session:
     """Read the images, decide what is open, write it down.
 
@@ -43,31 +46,42 @@ def start_run(
             met.
         RunError: the run folder cannot be written.
     """
-    asked = resolve_recipe(request)
+    out = None if request.out is None else Path(request.out)
     opened = open_and_split(request.data, seed=request.seed)
-    choice, start, preprocessing = _choose_net(request, opened, group, listener)
-    recipe, adapted = choose_recipe(opened, choice.net, request.overrides, asked.recipe)
-    preprocessing, recipe, kept = choose_preprocessing(preprocessing, start, recipe)
-    reasons = (*choice.reasons, *asked.says(), *adapted, *kept)
-    listener.say(f"{opened.dataset.address}: {counts(opened)}")
-    listener.say(f"sets: {opened.sets.rule}")
-    histogram = class_histogram(opened.dataset.classes, train_counts(opened))
-    listener.say(f"training images:\n{histogram}")
-    for reason in reasons:
-        listener.say(reason)
+    choice, start, preprocessing = _choose_net(request, asked, opened, group, listener)
+    recipe, adapted = choose_recipe(opened, choice.net, asked.settings, asked.recipe)
+    kept: Sequence[str] = ()
+    if start is None:
+        preprocessing = replace(preprocessing, std=(recipe.pixel_std,) * 3)
+    else:
+        preprocessing, recipe, kept = keep_preprocessing(preprocessing, start, recipe)
+    reasons = (*choice.reasons, *asked.reasons, *adapted, *kept)
+    histogram = class_histogram(opened.dataset.classes, opened.train_counts)
+    for sentence in (
+        f"{opened.dataset.address}: {counts(opened)}",
+        f"sets: {opened.sets.rule}",
+        f"training images:\n{histogram}",
+        *reasons,
+    ):
+        listener.say(sentence)
     if group.count == 1:
         folders.require_empty(out)
-    opened, ready = load_grouped(
-        opened,
-        preprocessing,
-        seed=request.seed,
-        workers=request.decoding_threads,
-        strict=request.strict,
-        listener=listener,
-    )
-    check_processes(recipe, len(ready.train), group)
+    workers, strict = request.workers or cores(), request.strict
+    if opened.address in BUILT_IN:  # without near-duplicates
+        ready = load_sets(opened, preprocessing, workers=workers, strict=strict, listener=listener)
+    else:
+        opened, ready = load_grouped(
+            opened,
+            preprocessing,
+            seed=request.seed,
+            workers=workers,
+            strict=strict,
+            listener=listener,
+        )
+    if group.count > 1:
+        check_processes(recipe, len(ready.train), group)
     record = Record(
-        request=request.stored,
+        request=request.stored(asked.device),
         data=facts(opened, ready),
         architecture=choice.net,
         preprocessing=preprocessing,
@@ -147,34 +161,40 @@ def settle(session: Session, out: Path | None, address: str) -> None:
         RunError: it cannot be made, in every process.
     """
     group, record = session.processes, session.record
-    net = record.architecture.name
-    existing = folders.existing_runs(out, address, net) if group.count > 1 else []
-    same = [str(folder) for folder in existing if same_run(folder, record)]
-    if known := group.broadcast_json(same):
-        session.folder = Path(known[0])
-        there = read_record(session.folder)
-        request = replace(there.request, track=record.request.track)
-        session.record = replace(there, request=request)
-        session.listener.say(f"resumes {session.folder}")
-        return
-    refusal = ""
-    if group.first:
+    if group.count > 1:
+        existing = folders.existing_runs(out, address, record.architecture.name)
+        same = [str(folder) for folder in existing if same_run(folder, record)]
+        if known := group.broadcast_json(same):
+            session.folder = Path(known[0])
+            there = read_record(session.folder)
+            request = replace(there.request, track=record.request.track)
+            session.record = replace(there, request=request)
+            session.listener.say(f"resumes {session.folder}")
+            return
+    refusal = None
+    if group.rank == 0:
         try:
-            session.folder = folders.new_folder(out, address, net)
+            session.folder = folders.new_folder(out, address, record.architecture.name)
             folders.write_unusable(session.folder, session.ready.unusable)
             record.write(session.folder)
         except RunError as error:
-            refusal = str(error)
-    if refusal := group.broadcast_json(refusal):
-        raise RunError(refusal)
-    session.folder = Path(group.broadcast_json(str(session.folder)))
+            refusal = error
+    if group.count > 1:
+        told = group.broadcast_json([str(session.folder), refusal and str(refusal)])
+        session.folder, refusal = Path(told[0]), told[1] and RunError(told[1])
+    if refusal is not None:
+        raise refusal
     if count := len(session.ready.unusable):
         unusable = session.folder / folders.UNUSABLE
         session.listener.say(f"{count} images cannot be used: {unusable}")
 
 
 def _choose_net(
-    request: TrainRequest, opened: SplitDataset, group: Processes, listener: Listener
+    request: TrainRequest,
+    asked: Resolved,
+    opened: SplitDataset,
+    group: Processes,
+    listener: Listener,
 ) -> tuple[NetChoice, InitialWeights | None, Preprocessing]:
     """The network for these images, the model that it starts from, and its preprocessing."""
     classes, short_side = opened.dataset.classes, opened.sizes.median
@@ -182,19 +202,19 @@ def _choose_net(
         return choose_start(
             request.from_,
             request.input_size,
-            request.exit_names,
+            asked.exits,
             classes=classes,
             pooled_exits=request.pooled_exits,
         )
-    if request.costs:
+    if asked.costs:
         choice = choose_scaled(
-            request.costs,
+            asked.costs,
             request.architecture,
             request.input_size,
-            request.exit_names,
+            asked.exits,
             classes=len(classes),
             short_side=short_side,
-            device=request.device_name,
+            device=asked.device,
             listener=listener,
         )  # a time differs from process to process: what the first one measured counts
         choice = replace(choice, net=from_json(group.broadcast_json(to_json(choice.net))))
@@ -202,27 +222,25 @@ def _choose_net(
         choice = choose_net(
             request.architecture,
             request.input_size,
-            request.exit_names,
+            asked.exits,
             classes=len(classes),
             short_side=short_side,
-            gpu=request.device_name.startswith("cuda"),
+            gpu=asked.device.startswith("cuda"),
             pooled_exits=request.pooled_exits,
         )
     return choice, None, Preprocessing(size=choice.net.image[1])
 
 
-def choose_preprocessing(
-    own: Preprocessing, start: InitialWeights | None, recipe: Recipe
+def keep_preprocessing(
+    own: Preprocessing, start: InitialWeights, recipe: Recipe
 ) -> tuple[Preprocessing, Recipe, Sequence[str]]:
-    """How pixels become the input, as the recipe says or a model that the run starts from.
+    """How pixels become the input of a model that the run starts from.
 
     Returns:
-        The preprocessing; the recipe, with the model's `pixel_std` where one number says it; and
+        The model's preprocessing; the recipe, with its `pixel_std` where one number says it; and
         why it is not what the recipe wanted, where it wanted something special.
     """
     wanted = recipe.pixel_std
-    if start is None:
-        return replace(own, std=(wanted,) * 3), recipe, ()
     if PIXEL_STD.low <= min(own.std) == max(own.std) <= PIXEL_STD.high:
         recipe = replace(recipe, pixel_std=own.std[0])
     if wanted == MODERN.pixel_std or own.std == (wanted,) * 3:
@@ -246,9 +264,32 @@ def counts(opened: SplitDataset) -> str:
     """Images and classes in words."""
     sets = opened.sets
     return (
-        f"{len(opened.dataset.samples):,} images in {len(opened.dataset.classes)} classes; "
+        f"{len(opened.dataset.samples.labels):,} images in {len(opened.dataset.classes)} classes; "
         f"train {len(sets.train):,}, val {len(sets.val):,}, test {len(sets.test):,}"
     )
+
+
+def class_histogram(classes: Sequence[str], counts: NDArray[np.int64]) -> str:
+    """Sizes of the classes as bars, the largest first; of many, the largest and the smallest.
+
+    >>> print(class_histogram(["ape", "bee"], np.array([2, 40])))
+    bee  ########################################  40
+    ape  ##                                         2
+    """
+    order = np.argsort(-counts, kind="stable").tolist()
+    gap = len(order) - _CLASSES_SHOWN
+    shown = order if gap <= 0 else [*order[: _CLASSES_SHOWN // 2], *order[-_CLASSES_SHOWN // 2 :]]
+    name = min(_NAME_WIDTH, max(len(classes[at]) for at in shown))
+    digits = max(len(f"{counts[at]:,}") for at in shown)
+    unit = _BAR_WIDTH / max(1, int(counts.max()))
+    lines = [
+        f"{classes[at][:_NAME_WIDTH]:{name}}  "
+        f"{'#' * max(int(n > 0), round(n * unit)):{_BAR_WIDTH}}  {n:>{digits},}"
+        for at, n in zip(shown, counts[shown].tolist(), strict=True)
+    ]
+    if gap > 0:
+        lines.insert(_CLASSES_SHOWN // 2, f"... {gap:,} classes between ...")
+    return "\n".join(lines)
 
 
 def facts(opened: SplitDataset, ready: LoadedSets) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from inceptionkit.data import BUILT_IN
 from inceptionkit.data.loading.sets import LoadedSets, load_sets, open_and_split
 from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.preprocess import Preprocessing
@@ -99,3 +100,12 @@ def test_copies_across_given_sets_are_told_and_left_where_they_are(
     load_grouped(plain, Preprocessing(size=16), seed=0, workers=1, strict=False, listener=heard)
 
     assert "1 of them in more than one set as given" in heard.said[0]
+
+
+def test_the_built_in_dataset_has_no_near_duplicates_so_that_training_need_not_look() -> None:
+    opened = open_and_split("digits", seed=0)
+    heard = Heard()
+    load_grouped(opened, Preprocessing(size=32), seed=0, workers=2, strict=False, listener=heard)
+
+    assert opened.address in BUILT_IN
+    assert heard.said == ["checked: no near-duplicates"]

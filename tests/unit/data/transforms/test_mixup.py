@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inceptionkit.data.transforms.augmentation import Mixing
-from inceptionkit.data.transforms.mixup import Mixture, draw_mixture, mix
+from inceptionkit.data.transforms.pipeline import Mixture, draw_mixture, mix
 
 MANY = 4_000
 SIDE = 32

@@ -30,7 +30,7 @@ from inceptionkit.training.state import Execution
 @pytest.fixture
 def record(tiny: Net) -> Record:
     return Record(
-        request=TrainRequest("photos", epochs=1, device="cpu").stored,
+        request=TrainRequest("photos", epochs=1).stored("cpu"),
         data={"address": "photos"},
         architecture=tiny,
         preprocessing=Preprocessing(size=32),
@@ -147,11 +147,9 @@ def test_a_record_survives_its_file(record: Record, tmp_path: Path) -> None:
 
 
 def test_a_network_and_a_recipe_given_as_values_are_stored_by_name(tiny: Net) -> None:
-    request = TrainRequest(
-        Path("photos"), "lr=0.1", architecture=tiny, recipe=MODERN, exits="none", device="cpu"
-    )
-    stored = request.stored
+    request = TrainRequest(Path("photos"), "lr=0.1", architecture=tiny, recipe=MODERN, exits=["a"])
+    stored = request.stored("cpu")
 
-    assert (stored.data, stored.settings, stored.exits) == ("photos", ("lr=0.1",), ())
+    assert (stored.data, stored.settings, stored.exits) == ("photos", ("lr=0.1",), ("a",))
     assert (stored.architecture, stored.recipe) == (tiny.name, "modern")
     assert from_json(TrainRequest, to_json(stored), at="", error=RunError) == stored

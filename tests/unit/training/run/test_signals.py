@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inceptionkit.errors import Interrupted
-from inceptionkit.training.run.signals import catch_stop_signals, explain_how_to_resume
+from inceptionkit.training.run.process import catch_stop_signals, explain_how_to_resume
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
