@@ -1,5 +1,6 @@
 """What several tests need: one thread each, a network that trains in a second, small folders."""
 
+import gc
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tests are too small for more, and
@@ -25,6 +26,11 @@ from inceptionkit.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, 
 from inceptionkit.timing import TimingBudget
 
 Folder = Callable[..., Path]
+
+
+def pytest_collection_finish() -> None:
+    """What the modules and the tests themselves consist of is not searched for garbage again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

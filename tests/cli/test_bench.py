@@ -236,10 +236,22 @@ def test_the_fastest_that_loses_little_enough_is_written_and_says_why(
     assert told["why"] in plain.out.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("exits", "stages"),
+    [
+        ((), ("main",)),
+        pytest.param(("--exits",), ("first", "second", "main"), marks=pytest.mark.slow),
+    ],
+    ids=["whole", "cut at its exits"],
+)
 def test_variants_that_resize_are_written_with_their_resize_and_judged_without(
-    inceptionkit: Callable, model: Path, tmp_path: Path
+    inceptionkit: Callable,
+    model: Path,
+    tmp_path: Path,
+    exits: tuple[str, ...],
+    stages: tuple[str, ...],
 ) -> None:
-    asked = ("--variants", "--resize", "--exits", "--data", "digits", "--max-drop", "100")
+    asked = ("--variants", "--resize", *exits, "--data", "digits", "--max-drop", "100")
     said = inceptionkit("export", model, *asked, "--out", tmp_path / "out", "--json")
 
     assert said.code == 0, said.err
@@ -248,7 +260,7 @@ def test_variants_that_resize_are_written_with_their_resize_and_judged_without(
     for row in told["rows"]:
         card, sums = read_card(Path(row["folder"]))
         assert card.exported.resize["images"] == 32
-        assert card.exported.stages == ("first", "second", "main")
+        assert card.exported.stages == stages
         assert row["bytes"] == sum((Path(row["folder"]) / name).stat().st_size for name in sums)
 
 

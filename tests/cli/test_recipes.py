@@ -25,7 +25,8 @@ from inceptionkit.training.run.record import SAME, read_record
 from inceptionkit.training.run.repeat import network, repeat
 from inceptionkit.training.run.start import keep_preprocessing
 
-QUICK = ("train", "digits", "--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
+BRIEF = ("--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
+QUICK = ("train", "digits", *BRIEF)
 
 
 def test_the_list_names_each_with_its_source(inceptionkit: Callable) -> None:
@@ -72,14 +73,22 @@ def test_a_model_is_fine_tuned_with_other_exits(inceptionkit: Callable, digits_r
     assert f"trained from the weights of {record.start.model} on digits." in page
 
 
-def test_a_file_is_none_of_ours_whatever_it_says(inceptionkit: Callable) -> None:
+def test_a_file_is_none_of_ours_whatever_it_says(
+    inceptionkit: Callable, few: tuple[str, ...]
+) -> None:
     """What is printed of `modern` stays as it is; the name itself is suited to the images."""
     Path("mine.json").write_text(inceptionkit("recipes", "modern").out)
-    said = inceptionkit(*QUICK, "--recipe", "mine.json", "--out", "run")
+    said = inceptionkit(*few, "--recipe", "mine.json", "--out", "run")
     record = read_record(Path("run"))
 
     assert said.code == 0
     assert (record.recipe.name, record.recipe.batch) == ("mine.json", RECIPES["modern"].batch)
+
+
+@pytest.fixture
+def few(photos: Callable) -> tuple[str, ...]:
+    """Trains with a hundred images of the digits' classes."""
+    return ("train", str(photos(tuple("0123456789"), each=10)), *BRIEF)
 
 
 @pytest.fixture
@@ -96,10 +105,14 @@ def coarse(digits_run: Path) -> Path:
     ("recipe", "wanted"), [({}, 0.5), ({"pixel_std": 0.3}, 0.3), ({"pixel_std": 0.25}, 0.25)]
 )
 def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
-    inceptionkit: Callable, coarse: Path, recipe: dict[str, float], wanted: float
+    inceptionkit: Callable,
+    few: tuple[str, ...],
+    coarse: Path,
+    recipe: dict[str, float],
+    wanted: float,
 ) -> None:
     Path("mine.json").write_text(json.dumps({"batch": 200, **recipe}))
-    said = inceptionkit(*QUICK, "--from", coarse, "--recipe", "mine.json", "--out", "run")
+    said = inceptionkit(*few, "--from", coarse, "--recipe", "mine.json", "--out", "run")
     record = read_record(Path("run"))
     why = (
         f"std=0.25, 0.25, 0.25: {coarse.resolve()} brings its preprocessing, so "
@@ -134,11 +147,11 @@ def test_a_std_that_no_recipe_can_say_is_a_reason_alone(std: tuple[float, float,
 )
 @pytest.mark.usefixtures("coarse")
 def test_the_command_on_the_page_makes_the_same_run(
-    inceptionkit: Callable, words: tuple[str, ...]
+    inceptionkit: Callable, few: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     recipe = {"batch": 200, "pixel_std": 0.3, "augmentation": {"crop": {"area_low": 0.7}}}
     Path("mine.json").write_text(json.dumps(recipe))
-    first = inceptionkit(*QUICK, *words, "--out", "first")
+    first = inceptionkit(*few, *words, "--out", "first")
     line = shlex.split(repeat(Path("first"), read_record(Path("first"))))
     again = inceptionkit(*line[1:], "--out", "again", "--quiet")
     one, other = (read_record(Path(run)).to_json() for run in ("first", "again"))
@@ -195,7 +208,10 @@ def test_exits_that_came_to_average_over_the_grid_are_told(
         (("train", "digits", "--recipe", "no.json"), "no.json: cannot be read (No such file or "),
         (("train", "digits", "--from", "gone"), "gone: no such model; give a model folder or a "),
         (("train", "digits", "--exits", "pool9"), "compact: no block is called 'pool9'; "),
-        (("train", "digits", "--budget", "1e3flop"), "the budget of 1000flop is too small for "),
+        (
+            ("train", "digits", "--input", "8", "--budget", "1e3flop"),
+            "the budget of 1000flop is too small for ",
+        ),
         (("train", "digits", "--precision", "fp16", "--device", "cpu"), "fp16 is for GPUs, and "),
     ],
 )

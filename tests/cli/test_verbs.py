@@ -301,7 +301,8 @@ def test_train_json_is_alone_on_standard_output(
     folder = photos(("left", "right", "up"), each=10)
     work = tmp_path / "work"
     work.mkdir()
-    said = shell("train", folder, "--epochs", 1, "--input", 8, "--json", cwd=work)
+    quick = ("--epochs", 1, "--input", 8, "--precision", "fp32")
+    said = shell("train", folder, *quick, "--json", cwd=work)
     result = json.loads(said.out)
 
     assert said.code == 0, said.err

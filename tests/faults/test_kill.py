@@ -101,7 +101,11 @@ def test_killed_before_it_began_the_same_command_begins_it(
     same(whole, start(cut.name))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
+    ids=["SIGTERM", "SIGINT"],
+)
 def test_a_signal_ends_with_130_and_the_command_that_goes_on(
     data: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -22,6 +22,13 @@ NAMES = [
     for dialect in entry.dialects or {"": ""}
 ]
 
+DIALECTS = [  # that are scaled much as the first of their entry
+    pytest.param(f"{name}:{dialect}", marks=pytest.mark.slow)
+    for name, entry in CATALOG.items()
+    for dialect in list(entry.dialects)[1:]
+]
+FIRST = [name for name in NAMES if name not in {one.values[0] for one in DIALECTS}]
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_entry_is_drawn_with_no_operator_unknown(name: str) -> None:
@@ -42,7 +49,7 @@ def test_every_entry_is_reviewed_and_its_paths_share_their_block(name: str) -> N
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*FIRST, *DIALECTS])
 def test_every_entry_can_be_scaled_to_a_third_of_its_work(name: str) -> None:
     net = architecture(name)
     budget = Counted("macs", cost(net).answer.macs / 3, "third")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -105,7 +106,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data[:cut] if draw(st.booleans()) else data)
 
 
-@settings(max_examples=1_500, deadline=2_000)
+@settings(max_examples=300, deadline=2_000)
 @given(data=damaged())
 def test_any_bytes_are_an_image_or_unusable(data: bytes) -> None:
     """Nothing but pixels or `UnusableImage` comes out, and no time is lost."""
@@ -124,6 +125,13 @@ def test_any_bytes_are_an_image_or_unusable(data: bytes) -> None:
         assert seen.short_side >= 1
 
     assert all(0 < len(reason) < 80 for reason in reasons)
+
+
+@pytest.mark.slow
+@settings(max_examples=3_000, deadline=2_000)
+@given(data=damaged())
+def test_any_of_many_bytes_are_an_image_or_unusable(data: bytes) -> None:
+    test_any_bytes_are_an_image_or_unusable.hypothesis.inner_test(data)
 
 
 @given(

@@ -72,11 +72,17 @@ def same(weights: Callable, rows: Callable, steps: Callable) -> Callable[[Path, 
     return check
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+CUTS = (1, PER_EPOCH - 1, PER_EPOCH, PER_EPOCH + 3, 2 * PER_EPOCH, EPOCHS * PER_EPOCH)
+
+
 @pytest.mark.parametrize(
-    "step",
-    [1, PER_EPOCH - 1, PER_EPOCH, PER_EPOCH + 3, 2 * PER_EPOCH, EPOCHS * PER_EPOCH],
-    ids=lambda step: f"after {step}",
+    ("step", "precision"),
+    [
+        *((step, "fp32") for step in CUTS),
+        (PER_EPOCH + 3, "bf16"),
+        (EPOCHS * PER_EPOCH, "bf16"),
+        *(pytest.param(step, "bf16", marks=pytest.mark.slow) for step in (*CUTS[:3], CUTS[4])),
+    ],
 )
 def test_stopped_by_a_signal_after_any_update(
     start: Callable,

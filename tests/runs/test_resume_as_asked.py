@@ -52,6 +52,13 @@ def falls(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     return run
 
 
+@pytest.fixture
+def brief_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep of fewer rates finds one too."""
+    monkeypatch.setattr("inceptionkit.training.lr_finder.SWEEP", 40)
+
+
+@pytest.mark.usefixtures("brief_sweep")
 @pytest.mark.parametrize("stage", ["autotune", "find_lr", "plan_run"])
 def test_a_run_that_fell_before_its_plan_takes_the_rate_that_a_sweep_finds(
     start: Callable, falls: Callable, record: Callable, weights: Callable, stage: str
@@ -66,6 +73,7 @@ def test_a_run_that_fell_before_its_plan_takes_the_rate_that_a_sweep_finds(
     assert weights(cut) == weights(whole)
 
 
+@pytest.mark.usefixtures("brief_sweep")
 def test_a_rate_that_was_found_is_not_looked_for_again(
     falls: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,18 +50,33 @@ EVERYTHING = (
 )  # fmt: skip
 
 
+VARIED = {
+    "everything": EVERYTHING,
+    "rmsprop_tf": (
+        "optimizer=rmsprop_tf",
+        "eps=1",
+        "lr=0.3",
+        "average=fixed_ema",
+        "ema_decay=0.99",
+    ),
+    "rmsprop polyak": ("optimizer=rmsprop", "lr=0.01", "average=polyak", "polyak_share=0.6"),
+    "adamw patience": ("optimizer=adamw", "lr=0.01", "patience=2"),
+    "frozen": ("frozen=conv1", "norms=frozen", "layer_decay=0.5"),
+}
+
+
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "precision"),
     [
-        EVERYTHING,
-        ("optimizer=rmsprop_tf", "eps=1", "lr=0.3", "average=fixed_ema", "ema_decay=0.99"),
-        ("optimizer=rmsprop", "lr=0.01", "average=polyak", "polyak_share=0.6"),
-        ("optimizer=adamw", "lr=0.01", "patience=2"),
-        ("frozen=conv1", "norms=frozen", "layer_decay=0.5"),
+        *(pytest.param(own, "fp32", id=f"{name} fp32") for name, own in VARIED.items()),
+        pytest.param(EVERYTHING, "bf16", id="everything bf16"),
+        *(
+            pytest.param(own, "bf16", id=f"{name} bf16", marks=pytest.mark.slow)
+            for name, own in VARIED.items()
+            if own != EVERYTHING
+        ),
     ],
-    ids=["everything", "rmsprop_tf", "rmsprop polyak", "adamw patience", "frozen"],
 )
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_run_that_was_cut_ends_with_the_bytes_of_one_that_was_not(
     start: Callable, cuts: Callable, tmp_path: Path, settings: tuple[str, ...], precision: str
 ) -> None:
