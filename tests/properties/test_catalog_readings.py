@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inceptionkit.catalog import CATALOG, architecture
-from inceptionkit.derive import cost, per_path, review
+from inceptionkit.derive import cost
 from inceptionkit.derive.design.budget import Counted, parse
 from inceptionkit.derive.design.search import design
 from inceptionkit.derive.diagram import draw
+from inceptionkit.derive.paths import per_path
+from inceptionkit.derive.rules import review
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import from_json, smallest_input, to_json
 

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from inceptionkit.derive import cost, per_path, review
+from inceptionkit.derive import cost
 from inceptionkit.derive.design.budget import Counted
 from inceptionkit.derive.design.search import design
 from inceptionkit.derive.diagram import draw
 from inceptionkit.derive.diagram.rows import sheet
 from inceptionkit.derive.diagram.shapes import Box
+from inceptionkit.derive.paths import per_path
+from inceptionkit.derive.rules import review
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import (
     Conv,

@@ -14,8 +14,9 @@ from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
-    from inceptionkit.derive import Finding, PathCost
     from inceptionkit.derive.describe import Description, ListedNetwork, PaperTable
+    from inceptionkit.derive.paths import PathCost
+    from inceptionkit.derive.rules import Finding
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,10 @@ def describe(request: DescribeRequest) -> DescribeResult:
         RunError: the diagram cannot be written.
     """
     from inceptionkit.catalog import CATALOG, architecture, find
-    from inceptionkit.derive import per_path, review
     from inceptionkit.derive.describe import description, paper_table
     from inceptionkit.derive.diagram import draw
+    from inceptionkit.derive.paths import per_path
+    from inceptionkit.derive.rules import review
 
     if request.paths and request.draw is None:
         msg = "--paths only applies with --draw FILE.svg"

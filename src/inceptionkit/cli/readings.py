@@ -9,8 +9,9 @@ from inceptionkit.cli.console import print_table, print_text
 from inceptionkit.text import percent
 
 if TYPE_CHECKING:
-    from inceptionkit.derive import Finding, PathCost
     from inceptionkit.derive.describe import PaperRow, PaperTable
+    from inceptionkit.derive.paths import PathCost
+    from inceptionkit.derive.rules import Finding
 
 COUNTS = ("weights", "MACs")  # columns of large numbers, which papers round
 ALWAYS = ("window", "input", "output", *COUNTS)  # columns that are shown though nothing differs

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inceptionkit.derive import Compared, Finding, NetCost, PathCost, beside_paper, cost
+from inceptionkit.derive import NetCost, cost
+from inceptionkit.derive.paper import Compared, beside_paper
+from inceptionkit.derive.paths import PathCost
+from inceptionkit.derive.rules import Finding
 from inceptionkit.spec import (
     LARGEST_INPUT,
     Net,

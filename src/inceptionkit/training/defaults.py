@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.catalog import family_member, find
 from inceptionkit.data.loading.sets import SplitDataset
-from inceptionkit.data.transforms.augmentation import Balance, PaddedCrop
+from inceptionkit.data.transforms.augmentation import Balance, PaddedCrop, RandomCrop
 from inceptionkit.derive import tensors
 from inceptionkit.derive.design.timed import scaled
 from inceptionkit.errors import RecipeError, SpecError
@@ -30,6 +33,15 @@ SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop the
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
 SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
+PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
+    {
+        "flip": "augmentation",
+        "area_low": "augmentation",
+        "crop_side": "resizing",
+        "small_crops": "resizing",
+        "mixup": "mixing",
+    }
+)  # of a recipe
 _UNBALANCED = 3.0  # times as many images in the largest class as in the smallest: worth balancing
 
 
@@ -147,57 +159,55 @@ def choose_recipe(
             their padding, or it freezes up to a block which the network does not have.
     """
     given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
-    own = override(base, settings)
-    adapted = {
-        key: found
-        for key, found in adapt_recipe(opened, net).items()
-        if key not in given and _is_compatible(own, f"{key}={found[0]}")
-    }
-    if base not in OURS:
-        adapted = {
-            key: found
-            for key, found in adapted.items()
-            if key == "flip" and base.augmentation.flip != "none"
-        }
-    changes = [f"{key}={value}" for key, (value, _) in adapted.items()]
-    reasons = tuple(f"{key}={value}: {why}" for key, (value, why) in adapted.items())
-    recipe = override(base, [*changes, *settings])
+    recipe, reasons = override(base, settings), []
+    for key, (value, why) in adapt_recipe(opened, net).items():
+        ours = base in OURS or (key == "flip" and base.augmentation.flip != "none")
+        if ours and key not in given and (adapted := _adapted(recipe, key, value)) is not None:
+            recipe = adapted
+            reasons.append(f"{key}={value}: {why}")
     _check_crops(net, recipe)
     if recipe.freezing.frozen is not None:
         check_frozen(net, recipe)
-    return recipe, reasons
+    return recipe, tuple(reasons)
 
 
-def _is_compatible(recipe: Recipe, setting: str) -> bool:
-    """Whether a recipe may have a setting: what was asked for may leave it no room."""
+def _adapted(recipe: Recipe, key: AdaptedKey, value: Any) -> Recipe | None:  # noqa: ANN401 - of a field
+    """A recipe with one setting; None if what was asked for leaves it no room."""
+    part, crop = PART_OF.get(key), recipe.augmentation.crop
     try:
-        override(recipe, [setting])
+        if part is None:
+            return replace(recipe, **{key: value})
+        changed: dict[str, Any] = {key: value}
+        if key == "area_low":
+            if not isinstance(crop, RandomCrop):
+                return None
+            changed = {"crop": replace(crop, area_low=value)}
+        return replace(recipe, **{part: replace(getattr(recipe, part), **changed)})
     except RecipeError:
-        return False
-    return True
+        return None
 
 
-def adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[str, str]]:
+def adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[float | str, str]]:
     """Settings that suit the images: key -> value and why."""
-    found: dict[AdaptedKey, tuple[str, str]] = {}
+    found: dict[AdaptedKey, tuple[float | str, str]] = {}
     side = net.image[1]
     if not opened.dataset.allows_flip:
         found["flip"] = ("none", "flipping would change the meaning of these classes")
     if side <= SMALL:
-        found["area_low"] = (f"{SMALL_AREA}", f"a smaller part of {side} px shows too little")
+        found["area_low"] = (SMALL_AREA, f"a smaller part of {side} px shows too little")
     elif side >= ENOUGH and same_weights(net, CROP_SIDE):
         why = "crops enlarge what they show, so that in training a smaller side does"
-        found["crop_side"] = (f"{CROP_SIDE}", why)
+        found["crop_side"] = (CROP_SIDE, why)
         if same_weights(net, CROP_SIDE * SMALL_CROP):
             why = "crops of two thirds the side are as good early on, and more than twice as fast"
-            found["small_crops"] = (f"{SMALL_CROPS}", why)
+            found["small_crops"] = (SMALL_CROPS, why)
     how, why = choose_balance(opened.train_counts)
     if how != "none":
         found["balance"] = (how, why)
     if len(opened.sets.train) < FEW:
         why = f"there are fewer than {FEW:,} images to train on"
-        found["batch"] = (f"{FEW_BATCH}", why)
-        found["mixup"] = (f"{FEW_MIXUP}", why)
+        found["batch"] = (FEW_BATCH, why)
+        found["mixup"] = (FEW_MIXUP, why)
     return found
 
 

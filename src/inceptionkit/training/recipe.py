@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from inceptionkit import settings as texts
+import inceptionkit.settings as texts
 from inceptionkit.data.transforms.augmentation import Augmentation, Balance, Mixing
 from inceptionkit.errors import RecipeError
 from inceptionkit.records import Between
@@ -307,6 +307,8 @@ def override(recipe: Recipe, words: Sequence[str]) -> Recipe:
         RecipeError: no "=", an unknown key, a value of the wrong type or outside its limits, or a
             key that applies only with another choice.
     """
+    if not words:
+        return recipe
     return texts.override(recipe, words, fixed=LABELS, error=RecipeError)
 
 

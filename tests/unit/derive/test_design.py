@@ -3,10 +3,11 @@
 import pytest
 
 from inceptionkit.catalog import architecture
-from inceptionkit.derive import cost, review
+from inceptionkit.derive import cost
 from inceptionkit.derive.design.budget import amount, parse
 from inceptionkit.derive.design.fit import greatest
 from inceptionkit.derive.design.search import Design, design, original
+from inceptionkit.derive.rules import review
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import Conv, GlobalPool, Linear, Net, named, smallest_input, steps
 

@@ -3,8 +3,7 @@
 import pytest
 
 from inceptionkit.catalog import architecture
-from inceptionkit.derive import beside_paper
-from inceptionkit.derive.paper import TABLES
+from inceptionkit.derive.paper import TABLES, beside_paper
 from inceptionkit.derive.paper.columns import counted
 from inceptionkit.errors import SpecError, UnknownNameError
 from inceptionkit.spec import Net

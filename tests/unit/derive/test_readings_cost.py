@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from inceptionkit.derive import cost, per_path
+from inceptionkit.derive import cost
+from inceptionkit.derive.paths import per_path
 from inceptionkit.spec import Net
 
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inceptionkit.derive import RULES, review
-from inceptionkit.derive.rules import layers, stacked
+from inceptionkit.derive.rules import RULES, layers, review, stacked
 from inceptionkit.spec import (
     BatchNorm,
     Conv,
