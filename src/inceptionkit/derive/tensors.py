@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import TypeAlias
 
 from inceptionkit.spec import (
@@ -15,6 +16,7 @@ from inceptionkit.spec import (
     Net,
     Pool,
     Step,
+    groups_of,
     steps,
 )
 
@@ -26,7 +28,7 @@ def shapes(step: Step) -> Iterator[tuple[str, Shape]]:
     """Yield name and shape of every tensor of one operator, the weight first."""
     match step.op:
         case Conv() as conv:
-            fan_in = step.x.channels // conv.groups_of(step.x.channels)
+            fan_in = step.x.channels // groups_of(conv, step.x.channels)
             yield "conv.weight", (conv.out, fan_in, *conv.kernel)
             if conv.bias:
                 yield "conv.bias", (conv.out,)
@@ -35,7 +37,7 @@ def shapes(step: Step) -> Iterator[tuple[str, Shape]]:
                 for part in (*gamma, "bias", *STATISTICS):
                     yield f"bn.{part}", (conv.out,)
         case Linear(out):
-            yield "fc.weight", (out, step.x.cells)
+            yield "fc.weight", (out, prod((step.x.channels, *step.x.size)))
             yield "fc.bias", (out,)
         case Pool() | AdaptivePool() | GlobalPool() | LocalNorm() | Dropout():
             pass

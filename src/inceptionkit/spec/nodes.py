@@ -15,14 +15,11 @@ ConvPadding: TypeAlias = Literal["same", "valid", "tensorflow"] | int
 Padding: TypeAlias = ConvPadding | Literal["ceil"]
 
 
-def check_counts(op: object, padding: Padding = 0, **counts: int) -> None:
-    """Refuse an operator whose counts make no sense, or that pads less than nothing."""
-    if isinstance(padding, int):
-        counts["padding"] = padding + 1
+def _refuse_below(least: int, op: object, **counts: int | str) -> None:
+    """Refuse an operator whose counts make no sense; words stand for counts that do."""
     for name, count in counts.items():
-        if count < 1:
-            least, got = (0, count - 1) if name == "padding" else (1, count)
-            msg = f"{type(op).__name__}: {name} must be at least {least}, got {got}"
+        if isinstance(count, int) and count < least:
+            msg = f"{type(op).__name__}: {name} must be at least {least}, got {count}"
             raise SpecError(msg)
 
 
@@ -79,13 +76,9 @@ class Conv:
 
     def __post_init__(self) -> None:
         height, width = self.kernel
-        groups = 1 if self.groups == "each" else self.groups
-        counts = {"out": self.out, "height": height, "width": width, "stride": self.stride}
-        check_counts(self, self.padding, **counts, groups=groups)
-
-    def groups_of(self, channels: int) -> int:
-        """Number of groups when the input has `channels` channels."""
-        return channels if self.groups == "each" else self.groups
+        _refuse_below(1, self, out=self.out, height=height, width=width, stride=self.stride)
+        _refuse_below(1, self, groups=self.groups)
+        _refuse_below(0, self, padding=self.padding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +99,8 @@ class Pool:
 
     def __post_init__(self) -> None:
         height, width = self.kernel
-        check_counts(self, self.padding, height=height, width=width, stride=self.stride)
+        _refuse_below(1, self, height=height, width=width, stride=self.stride)
+        _refuse_below(0, self, padding=self.padding)
         if isinstance(self.padding, int) and self.padding > min(self.kernel) // 2:
             msg = f"Pool: padding must be at most half the window, got {self.padding}"
             raise SpecError(msg)
@@ -124,7 +118,7 @@ class AdaptivePool:
     grid: Pair
 
     def __post_init__(self) -> None:
-        check_counts(self, height=self.grid[0], width=self.grid[1])
+        _refuse_below(1, self, height=self.grid[0], width=self.grid[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +164,7 @@ class Linear:
     init: Init | None = None
 
     def __post_init__(self) -> None:
-        check_counts(self, out=self.out)
+        _refuse_below(1, self, out=self.out)
 
 
 @dataclass(frozen=True, slots=True)
