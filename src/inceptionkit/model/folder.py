@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 
 from inceptionkit import records
 from inceptionkit.derive import misfits
-from inceptionkit.derive import tensors as tensors_of
+from inceptionkit.derive import tensors as shapes
 from inceptionkit.errors import InceptionError, WeightsError, WriteError
 from inceptionkit.files import replace_folder, write_json, write_whole
 from inceptionkit.model.card import FORMAT, Card, card_to_json
@@ -41,7 +41,8 @@ def write_model(folder: Path, card: Card, tensors: Tensors) -> None:
         WeightsError: the tensors do not fit the architecture.
         RunError: the folder cannot be written.
     """
-    fit_or_raise(folder, card.architecture, tensors)
+    if {name: value.shape for name, value in tensors.items()} != dict(shapes(card.architecture)):
+        raise misfit(folder, card.architecture, tensors)
     data = save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
     write_files(folder, card, {TENSORS: data})
 
@@ -95,7 +96,8 @@ def read_tensors(folder: Path, card: Card, sums: Mapping[str, str]) -> dict[str,
     except SafetensorError as error:
         msg = f"{folder / TENSORS}: not a safetensors file ({error}); copy the model folder again"
         raise WeightsError(msg) from error
-    fit_or_raise(folder, card.architecture, tensors)
+    if {name: value.shape for name, value in tensors.items()} != dict(shapes(card.architecture)):
+        raise misfit(folder, card.architecture, tensors)
     return tensors
 
 
@@ -194,11 +196,8 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
     return card, sums
 
 
-def fit_or_raise(folder: Path, net: Net, tensors: Tensors) -> None:
-    """Refuse tensors that are not exactly those of `net`, naming the first few misfits."""
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    if found != dict(tensors_of(net)):
-        wrong = misfits(net, found)
-        shown = "; ".join(wrong[:3]) + ("; ..." if len(wrong) > 3 else "")
-        msg = f"{folder}: {len(wrong)} tensors do not fit {net.name}: {shown}"
-        raise WeightsError(msg)
+def misfit(where: Path, net: Net, tensors: Tensors) -> WeightsError:
+    """Tensors that are not exactly those of `net`, naming the first few misfits."""
+    wrong = misfits(net, {name: tuple(value.shape) for name, value in tensors.items()})
+    shown = "; ".join(wrong[:3]) + ("; ..." if len(wrong) > 3 else "")
+    return WeightsError(f"{where}: {len(wrong)} tensors do not fit {net.name}: {shown}")

@@ -140,10 +140,7 @@ def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
     """
     try:
         with suppress_pillow_output(), ExitStack() as stack:
-            if isinstance(source, Image.Image):
-                image = source
-            else:
-                image = _identified(stack.enter_context(_stream(source)))
+            image = source if isinstance(source, Image.Image) else _opened(source, stack)
             width, height = image.size
             too_large = width * height > PIXEL_LIMIT
             if too_large or min(width, height) < 1:
@@ -186,30 +183,26 @@ def suppress_pillow_output() -> Iterator[None]:
                 _INSIDE.saved.__exit__(None, None, None)
 
 
-def _stream(source: bytes | Path) -> BinaryIO:
-    if isinstance(source, Path):
-        try:
-            status = source.stat()
-            if status.st_size and stat.S_ISREG(status.st_mode):
-                return source.open("rb")
-            # never opened: a pipe would wait for ever
-            reason = "empty file" if stat.S_ISREG(status.st_mode) else "not a file"
-        except OSError as error:
-            reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
-            raise UnusableImage(reason) from error
-    elif source:
-        return BytesIO(source)
-    else:
-        reason = "empty file"
-    raise UnusableImage(reason)
-
-
-def _identified(stream: BinaryIO) -> Image.Image:
-    """Open the image by its first bytes; a file's extension says nothing.
+def _opened(source: bytes | Path, stack: ExitStack) -> Image.Image:
+    """Open an image by its first bytes, until `stack` ends; a file's extension says nothing.
 
     `PIL.Image.open` is not used: it refuses large sizes by a global limit without reporting the
     size, and calls every damaged header no image.
     """
+    reason = "empty file"
+    stream: BinaryIO | None = BytesIO(source) if isinstance(source, bytes) and source else None
+    if isinstance(source, Path):
+        try:
+            status = source.stat()
+            if not stat.S_ISREG(status.st_mode):
+                reason = "not a file"  # never opened: a pipe would wait for ever
+            elif status.st_size:
+                stream = stack.enter_context(source.open("rb"))
+        except OSError as error:
+            reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+            raise UnusableImage(reason) from error
+    if stream is None:
+        raise UnusableImage(reason)
     prefix = stream.read(16)
     stream.seek(0)
     format_ = next((f for f in _FORMATS if f.signature.match(prefix)), None)
