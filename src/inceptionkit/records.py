@@ -133,8 +133,11 @@ class _Names(dict[str, Any]):
 @cache
 def types_of(kind: type) -> Mapping[str, Hint]:
     """Field -> its type, with limits."""
-    names = _Names(vars(sys.modules[kind.__module__]))
-    hints = get_type_hints(kind, None, names, include_extras=True)
+    try:
+        hints = get_type_hints(kind, include_extras=True)
+    except NameError:
+        names = _Names(vars(sys.modules[kind.__module__]))
+        hints = get_type_hints(kind, None, names, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
