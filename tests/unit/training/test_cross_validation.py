@@ -70,7 +70,7 @@ def test_a_wrong_label_comes_first(photos: Folder, monkeypatch: pytest.MonkeyPat
     (folder / "dark" / "3.png").rename(folder / "light" / "wrong.png")
     found = seen(folder)
     (doubt,) = suspected(found, (), folds=4, seed=0, listener=Silence())
-    said = doubt.as_json(found.dataset)
+    said = doubt.to_json(found.dataset)
 
     assert (said["path"], said["label"], said["guess"]) == ("light/wrong.png", "light", "dark")
     assert said["probability"] > 0.9
