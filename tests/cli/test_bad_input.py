@@ -365,7 +365,7 @@ def test_a_defect_of_ours_ends_with_1_and_says_so(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a test's")
 
-    monkeypatch.setattr("inceptionkit.api.describe.description", broken)
+    monkeypatch.setattr("inceptionkit.derive.describe.description", broken)
     said = inceptionkit("describe", "compact")
 
     assert said.code == 1
@@ -381,7 +381,7 @@ def test_ctrl_c_within_a_verb_is_told(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("inceptionkit.api.describe.description", stopped)
+    monkeypatch.setattr("inceptionkit.derive.describe.description", stopped)
     said = inceptionkit("describe", "compact")
 
     assert (said.code, said.err) == (130, "inceptionkit: interrupted\n")
