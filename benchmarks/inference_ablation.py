@@ -17,8 +17,8 @@ from inference_graphs import Model, Subject, graph_of, model_of
 from inference_sides import LATENCY, Side
 
 from inceptionkit.deployment import onnx
-from inceptionkit.deployment.engines import library, openvino_model
-from inceptionkit.deployment.onnx import IMAGE
+from inceptionkit.deployment.engines import openvino_model
+from inceptionkit.deployment.onnx import IMAGE, library
 from inceptionkit.deployment.quantize import one_by_one, quantize
 from inceptionkit.model.export_info import Precision
 from inceptionkit.spec import Conv, Linear, Step
@@ -89,10 +89,7 @@ def channels_last(model: Model) -> ov.Model:
     how = model.preprocessing
 
     def normalize(graph: onnx.NetworkBuilder, _: object) -> str:
-        scale, shift = (
-            graph.constant(f"normalized.{name}", np.array(values, np.float32))
-            for name, values in (("scale", how.scale), ("shift", how.shift))
-        )
+        scale, shift = np.array(how.affine, np.float32)
         pixels = graph.put("Cast", [IMAGE], "normalized.pixels", to=onnx.FLOAT)
         scaled = graph.put("Mul", [pixels, scale], "normalized.scaled")
         shifted = graph.put("Add", [scaled, shift], "normalized.shifted")
@@ -110,8 +107,7 @@ def folded(model: Model) -> ov.Model:
     how, fold = model.preprocessing, onnx.NetworkBuilder.folded
 
     def normalize(graph: onnx.NetworkBuilder, _: object) -> str:
-        pads = graph.constant("normalized.pads", np.array([0, 0, 0, 0, 0, 0, 0, 1]))
-        level = graph.constant("normalized.level", np.array(255, np.uint8))
+        pads, level = np.array([0, 0, 0, 0, 0, 0, 0, 1]), np.array(255, np.uint8)
         four = graph.put("Pad", [IMAGE, pads, level], "normalized.four")
         planes = graph.put("Transpose", [four], "normalized.planes", perm=[0, 3, 1, 2])
         return graph.put("Cast", [planes], "normalized", to=onnx.FLOAT)
@@ -122,7 +118,7 @@ def folded(model: Model) -> ov.Model:
         weight, bias = fold(graph, step, op)
         if step.x.channels != 3:
             return weight, bias
-        scale, shift = (np.reshape(values, (1, 3, 1, 1)) for values in (how.scale, how.shift))
+        scale, shift = (np.reshape(values, (1, 3, 1, 1)) for values in how.affine)
         shifts = (weight * shift).sum(1, keepdims=True) / 255
         return np.concatenate([weight * scale, shifts], 1).astype(np.float32), bias
 
@@ -141,8 +137,7 @@ def classifier_as_convolution(model: Model) -> ov.Model:
         if not isinstance(step.op, Linear):
             return write(graph, step, x)
         weight, bias = (graph.tensors[f"{step.at}.fc.{part}"] for part in ("weight", "bias"))
-        weights = (np.ascontiguousarray(weight[:, :, None, None]), bias)
-        return graph.convolution(x, step.at, weights, relu=step.op.relu)
+        return graph.put("Conv", [x, weight[:, :, None, None], bias], step.at, relu=step.op.relu)
 
     with patch.object(onnx.NetworkBuilder, "operator", operator):
         return shipped(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
@@ -29,10 +30,10 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     import inceptionkit
     from inceptionkit.data import open_dataset
     from inceptionkit.deployment.quantize import channels_last
-    from inceptionkit.evaluation.early_exit import RunToTheEnd
     from inceptionkit.evaluation.exits.goals import MaxTop1Drop
     from inceptionkit.evaluation.exits.study import evaluate_exits
     from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_test_samples
+    from inceptionkit.evaluation.predictor import run_stages
     from inceptionkit.progress import Silence
 
     model, dataset = inceptionkit.load(run, engine="openvino"), open_dataset(data)
@@ -42,16 +43,20 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     some = np.linspace(0, len(scoring.indices) - 1, IMAGES).astype(int)
     scored = load_scored(model.card, dataset, Selection(scoring.indices[some], "test"), Silence())
     images, labels = channels_last(scored), scored.labels.numpy()
-    ways = {"main": RunToTheEnd(), "exits": policy}
-    answered = {name: answers(model.answers, images, way) for name, way in ways.items()}
+    exits = tuple(gate.exit for gate in policy.gates)
+    ways = {
+        "main": partial(run_stages, model.stages(())),
+        "exits": partial(run_stages, model.stages(exits), policy=policy),
+    }
+    answered = {name: answers(way, images) for name, way in ways.items()}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds):
         for name in sorted(ways, reverse=turn % 2 == 1):
             began = perf_counter()
-            answers(model.answers, images, ways[name])
+            answers(ways[name], images)
             seconds[name].append(perf_counter() - began)
     right = {name: np.array([a for a, _ in found]) == labels for name, found in answered.items()}
-    who = [who for _, who in answered["exits"]]
+    who = [(*exits, "main")[stage] for _, stage in answered["exits"]]
     return {
         "run": Path(run).name,
         "images": len(labels),
@@ -67,14 +72,12 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     }
 
 
-def answers(
-    answer: Callable[..., Any], images: np.ndarray, policy: object
-) -> list[tuple[int, str]]:
-    """Class number and answerer of each image, one after the other."""
+def answers(answer: Callable[..., Any], images: np.ndarray) -> list[tuple[int, int]]:
+    """Number of the class and of the stage that answers, for one image after the other."""
     found = []
     for image in images:
-        probabilities, who = answer(image[None], policy)
-        found.append((int(probabilities[0].argmax()), str(who[0])))
+        probabilities, stages = answer(image[None])
+        found.append((int(probabilities[0].argmax()), int(stages[0])))
     return found
 
 

@@ -21,8 +21,8 @@ from torch import nn
 from inceptionkit.catalog import architecture
 from inceptionkit.convert.rename import key_map
 from inceptionkit.convert.torchvision import RULES
-from inceptionkit.deployment.engines import library, openvino_model
-from inceptionkit.deployment.onnx import checked, staged
+from inceptionkit.deployment.engines import openvino_model
+from inceptionkit.deployment.onnx import checked, library, staged
 from inceptionkit.deployment.quantize import quantize
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing, decode

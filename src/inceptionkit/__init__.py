@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from inceptionkit.errors import InceptionError, torch_needed
+from inceptionkit.errors import InceptionError, MissingTorchError
 
 if TYPE_CHECKING:
     from inceptionkit.api.bench import bench
@@ -87,8 +87,12 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
     if name not in __all__:
         msg = f"module 'inceptionkit' has no attribute {name!r}"
         raise AttributeError(msg)
-    with torch_needed(name):
+    try:
         home = import_module(f"inceptionkit.{_HOMES.get(name, f'api.{name}')}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingTorchError(name) from error
     globals()[name] = getattr(home, name)
     return globals()[name]
 

@@ -19,8 +19,7 @@ InceptionError                        base; the command line prints it as one se
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -91,21 +90,8 @@ class TrainingError(InceptionError, RuntimeError):
 class MissingTorchError(InceptionError, ImportError):
     """What is asked for needs torch, which is not installed."""
 
-
-@contextmanager
-def torch_needed(what: str) -> Iterator[None]:
-    """Say what to install where torch turns out to be missing.
-
-    Raises:
-        MissingTorchError: it is.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        msg = f"{what} needs torch; pip install 'inceptionkit[train]'"
-        raise MissingTorchError(msg) from error
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs torch; pip install 'inceptionkit[train]'")
 
 
 class Interrupted(BaseException):

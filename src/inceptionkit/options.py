@@ -22,7 +22,7 @@ from typing import (
     get_type_hints,
 )
 
-from inceptionkit.errors import OptionError, UnknownNameError, did_you_mean, torch_needed
+from inceptionkit.errors import MissingTorchError, OptionError, UnknownNameError, did_you_mean
 
 P = ParamSpec("P")
 Q = TypeVar("Q")
@@ -113,17 +113,15 @@ class Parameter:
         return self.stated.help + (f" (default: {default})" if default else "")
 
     def check(self, value: object) -> None:
-        """Refuse a value that is no choice, or beyond the limits.
+        """Refuse a value that is no choice, or beyond the limits of an option.
 
         Raises:
             UnknownNameError, OptionError: so it is.
         """
-        if value is None or not isinstance(self.stated, Option):
-            return
         if self.choices and value not in self.choices:
             msg = f"{self.name} cannot be {value!r}; {did_you_mean(str(value), self.choices)}"
             raise UnknownNameError(msg)
-        low, high = self.stated.min, self.stated.max
+        low, high = getattr(self.stated, "min", None), getattr(self.stated, "max", None)
         if isinstance(value, int | float) and (
             (low is not None and not value >= low) or (high is not None and not value <= high)
         ):
@@ -145,15 +143,21 @@ class Verb(Protocol[P, R_co]):
 
 def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
     """Turn a function of a request into one of the request's fields, documented by them."""
+    options = [one for one in parameters(request) if isinstance(one.stated, Option)]
 
     def decorate(run: Callable[[Q], R]) -> Verb[P, R]:
         @wraps(run)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
             asked = request(*args, **kwargs)
-            for one in parameters(request):
-                one.check(getattr(asked, one.name))
-            with torch_needed(run.__name__):
+            for one in options:
+                if (value := getattr(asked, one.name)) is not None:
+                    one.check(value)
+            try:
                 return run(asked)
+            except ModuleNotFoundError as error:
+                if error.name != "torch":
+                    raise
+                raise MissingTorchError(run.__name__) from error
 
         vars(called).update(
             request=request,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from types import NoneType, SimpleNamespace, UnionType
 from typing import (
@@ -48,19 +48,11 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value stands, for messages."""
+    """Where a value stands."""
 
-    at: str
+    path: str  # for messages
     owner: type  # the dataclass whose field it is
     depth: int = 0
-
-    def within(self, name: object, owner: type | None = None) -> _Place:
-        at = f"{self.at}.{name:.80}" if isinstance(name, str) else f"{self.at}[{name}]"
-        return _Place(at.lstrip("."), owner or self.owner, self.depth + 1)
-
-    def fail(self, sentence: str) -> NoReturn:
-        space = " " if sentence.startswith("must") else ": "
-        raise _WrongError(f"{self.at}{space}{sentence}" if self.at else sentence)
 
 
 class _WrongError(Exception):
@@ -99,160 +91,33 @@ def from_json(
     Raises:
         InceptionError: `error`; a key is missing or unknown, or a value is wrong, at a named place.
     """
+    place = _Place(at, kind)
     try:
-        return cast(T, _record(kind, data, _Place(at, kind), base))
+        if not isinstance(data, Mapping):
+            _fail(place, f"must be an object, got {data!r:.80}")
+        return cast(T, _record(kind, data, place, base))
     except _WrongError as wrong:
         raise error(str(wrong)) from None
 
 
-def _record(kind: type, data: Json, place: _Place, base: object) -> object:
-    if not isinstance(data, Mapping):
-        place.fail(f"must be an object, got {data!r:.80}")
+def _record(kind: type, data: Mapping[str, Json], place: _Place, base: object) -> object:
     hints, values = types_of(kind), {}
     for key in data:
         if key not in hints and not (key == TYPE and hasattr(kind, "TAG")):
-            place.fail(f"unknown key {key!r:.80}; {did_you_mean(str(key), hints)}")
+            _fail(place, f"unknown key {key!r:.80}; {did_you_mean(str(key), hints)}")
     for field in fields(kind):
         there = getattr(base, field.name, MISSING)
         if field.name in data:
-            inner = place.within(field.name, kind)
+            inner = _Place(f"{place.path}.{field.name}", kind, place.depth + 1)
             values[field.name] = _value(hints[field.name], data[field.name], inner, there)
         elif there is not MISSING:
             values[field.name] = there
         elif place.depth == 0 or {field.default, field.default_factory} == {MISSING}:
-            place.fail(f"{field.name!r} is missing")
-    return _made(kind, values, place)
-
-
-def _made(kind: type, values: Mapping[str, object], place: _Place) -> object:
+            _fail(place, f"{field.name!r} is missing")
     try:
         return kind(**values)
     except InceptionError as wrong:
-        place.fail(str(wrong))
-
-
-def _value(hint: Hint, data: Json, place: _Place, base: object = None) -> object:
-    hint, limits = _bare(hint, place.owner)
-    if place.depth > DEEPEST:
-        place.fail("is nested too deeply")
-    if is_dataclass(hint):
-        return _record(cast(type, hint), data, place, base)
-    origin = _origin(hint)
-    if origin in {Union, UnionType}:
-        return _one_of(get_args(hint), data, place, base, limits)
-    if origin in {tuple, list}:
-        return _several(hint, data, place)
-    return _plain(hint, data, place, limits)
-
-
-def _plain(hint: Hint, data: Json, place: _Place, limits: Between | None) -> object:
-    if hint is Any:
-        return data
-    if _origin(hint) is Literal:
-        return _choice(get_args(hint), data, place)
-    if _origin(hint) in {dict, Mapping}:
-        if not isinstance(data, Mapping):
-            place.fail(f"must be an object, got {data!r:.80}")
-        part = get_args(hint)[1]
-        return {key: _value(part, value, place.within(key)) for key, value in data.items()}
-    return _scalar(hint, data, place, limits)
-
-
-def _scalar(hint: Hint, data: Json, place: _Place, limits: Between | None) -> object:
-    accepted = (int, float) if hint is float else hint
-    if not isinstance(data, accepted) or isinstance(data, bool) != (hint is bool):
-        place.fail(f"must be {WORDS[hint]}, got {data!r:.80}")
-    if hint in {int, float} and not abs(data) < LARGEST:  # which NaN is not either
-        place.fail(f"must be {WORDS[hint]} of usual size, got {data!r:.20}")
-    if limits is not None and not limits.low <= data <= limits.high:
-        place.fail(f"must be between {limits.low:g} and {limits.high:g}, got {data:g}")
-    return float(data) if hint is float else data
-
-
-def _choice(words: Sequence[str], data: Json, place: _Place) -> object:
-    if not isinstance(data, str) or data not in words:
-        place.fail(f"must be {' or '.join(words)}, got {data!r:.80}")
-    return data
-
-
-def _several(hint: Hint, data: Json, place: _Place) -> object:
-    if not isinstance(data, list):
-        place.fail(f"must be a list, got {data!r:.80}")
-    args: Sequence[Hint] = get_args(hint)
-    if _origin(hint) is list or args[-1] is Ellipsis:
-        args = [args[0]] * len(data)
-    elif len(data) != len(args):
-        place.fail(f"must be a list of {len(args)}, got {data!r:.80}")
-    named = args[:1] != args[1:2] and str in args  # [name, value]: the place is called so already
-    parts = [
-        _value(arg, part, place if named else place.within(_name_of(part, number)))
-        for number, (arg, part) in enumerate(zip(args, data, strict=True))
-    ]
-    return parts if _origin(hint) is list else tuple(parts)
-
-
-def _name_of(part: Json, number: int) -> str | int:
-    """How messages call a part of a list: by the name that it has, else by its number."""
-    match part:
-        case [str(name), _] | {"name": str(name)}:
-            return name
-        case _:
-            return number
-
-
-def _one_of(
-    kinds: Sequence[Hint], data: Json, place: _Place, base: object, limits: Between | None
-) -> object:
-    if data is None and NoneType in kinds:
-        return None
-    kinds = [kind for kind in kinds if kind is not NoneType]
-    tagged = {kind.TAG: kind for kind in kinds if hasattr(kind, "TAG")}
-    if isinstance(data, Mapping) and tagged:
-        tag = data.get(TYPE, getattr(base, "TAG", None))
-        if tag not in list(tagged):  # it may be anything
-            place.within(TYPE).fail(f"must be {' or '.join(tagged)}, got {tag!r:.80}")
-        return _record(tagged[tag], data, place, base if isinstance(base, tagged[tag]) else None)
-    fitting = kinds if len(kinds) == 1 else [k for k in kinds if _fits(k, data, place.owner)]
-    if not fitting:
-        place.fail(f"must be {' or '.join(map(_wanted, kinds))}, got {data!r:.80}")
-    return _value(fitting[0] if limits is None else Annotated[fitting[0], limits], data, place)
-
-
-def _fits(kind: Hint, data: Json, owner: type) -> bool:
-    """Whether a value looks like a type, whatever lies within."""
-    kind, _ = _bare(kind, owner)
-    if _origin(kind) is Literal:
-        return isinstance(data, str) and data in get_args(kind)
-    if _origin(kind) is tuple:
-        return isinstance(data, list)
-    if is_dataclass(kind):
-        return isinstance(data, Mapping) and not hasattr(kind, "TAG")
-    return isinstance(data, (int, float) if kind is float else kind) and (
-        isinstance(data, bool) == (kind is bool)
-    )
-
-
-def _wanted(kind: Hint) -> str:
-    if _origin(kind) is Literal:
-        return " or ".join(get_args(kind))
-    if _origin(kind) is tuple:
-        return "a list"
-    return str(getattr(kind, "TAG", WORDS.get(kind, "an object")))
-
-
-def _bare(hint: Hint, owner: type) -> tuple[Hint, Between | None]:
-    """A type without its annotations, and the limits among them."""
-    if isinstance(hint, ForwardRef):  # in a tree, whose alias names itself
-        scope, holder = vars(sys.modules[owner.__module__]), SimpleNamespace()
-        holder.__annotations__ = {"hint": hint.__forward_arg__}
-        hint = get_type_hints(holder, scope)["hint"]
-    if _origin(hint) is not Annotated:
-        return hint, None
-    return hint.__origin__, next((m for m in hint.__metadata__ if isinstance(m, Between)), None)
-
-
-def _origin(hint: Hint) -> Any:  # noqa: ANN401 - a type
-    return get_origin(hint)
+        _fail(place, str(wrong))
 
 
 @cache
@@ -262,8 +127,115 @@ def types_of(kind: type) -> Mapping[str, Hint]:
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
+def _value(hint: Hint, data: Json, place: _Place, base: object = None) -> object:
+    """What a type makes of JSON: the member of a union is the one that its tag or its look says."""
+    kinds = _kinds(hint, place.owner)
+    tagged = {kind.hint.TAG: kind.hint for kind in kinds if hasattr(kind.hint, "TAG")}
+    if isinstance(data, Mapping) and tagged:
+        tag = data.get(TYPE, getattr(base, "TAG", None))
+        if tag not in list(tagged):  # it may be anything
+            within = _Place(f"{place.path}.{TYPE}", place.owner)
+            _fail(within, f"must be {' or '.join(tagged)}, got {tag!r:.80}")
+        return _record(tagged[tag], data, place, base if isinstance(base, tagged[tag]) else None)
+    fitting = (
+        kind
+        for kind in kinds
+        if isinstance(data, kind.accepts)
+        and (bool in kind.accepts or not isinstance(data, bool))  # which is a whole number, too
+        and (not kind.choices or data in kind.choices)
+    )
+    if (kind := next(fitting, None)) is None:
+        _fail(place, f"must be {_wanted(kinds)}, got {data!r:.80}")
+    if is_dataclass(kind.hint):
+        return _record(cast(type, kind.hint), data, place, base)
+    if list in kind.accepts or Mapping in kind.accepts:
+        return _parts(kind.hint, data, place)
+    if kind.hint in {int, float} and not abs(data) < LARGEST:  # which NaN is not either
+        _fail(place, f"must be {WORDS[kind.hint]} of usual size, got {data!r:.20}")
+    if (limits := kind.limits) is not None and not limits.low <= data <= limits.high:
+        _fail(place, f"must be between {limits.low:g} and {limits.high:g}, got {data:g}")
+    return float(data) if kind.hint is float else data
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What one type takes."""
+
+    hint: Hint
+    accepts: tuple[type, ...]  # types of JSON
+    choices: tuple[str, ...] = ()  # the only texts, where there are such
+    limits: Between | None = None
+
+
+@cache
+def _kinds(hint: Hint, owner: type) -> Sequence[_Kind]:
+    """The members of a union, or a type by itself."""
+    origin: Any = get_origin(hint)
+    if isinstance(hint, ForwardRef):  # in a tree, whose alias names itself
+        scope, holder = vars(sys.modules[owner.__module__]), SimpleNamespace()
+        holder.__annotations__ = {"hint": hint.__forward_arg__}
+        return _kinds(get_type_hints(holder, scope)["hint"], owner)
+    if origin is Annotated:
+        limits = next((m for m in hint.__metadata__ if isinstance(m, Between)), None)
+        inner = _kinds(hint.__origin__, owner)
+        return [
+            replace(k, limits=limits or k.limits) if k.hint in {int, float} else k for k in inner
+        ]
+    if origin in {Union, UnionType}:
+        return [kind for part in get_args(hint) for kind in _kinds(part, owner)]
+    if origin is Literal:
+        return [_Kind(hint, (str,), get_args(hint))]
+    record = Mapping if is_dataclass(hint) else origin
+    accepts = {dict: (Mapping,), Mapping: (Mapping,), tuple: (list,), list: (list,)}.get(record)
+    plain = {float: (int, float), Any: (object, bool)}.get(hint, (hint,))
+    return [_Kind(hint, accepts or plain)]
+
+
+def _wanted(kinds: Sequence[_Kind]) -> str:
+    """What may stand in a place, in words."""
+    words: list[str] = []
+    for kind in kinds:
+        if kind.hint is not NoneType:
+            word = "a list" if list in kind.accepts else WORDS.get(kind.hint, "an object")
+            tag = getattr(kind.hint, "TAG", word) if len(kinds) > 1 else word
+            words += kind.choices or (tag,)
+    return " or ".join(words)
+
+
+def _parts(hint: Hint, data: Json, place: _Place) -> object:
+    """The parts of a list or an object; messages call them by the name that they have."""
+    args, depth = get_args(hint), place.depth + 1
+    origin: Any = get_origin(hint)
+    if depth > DEEPEST:
+        _fail(place, "is nested too deeply")
+    if isinstance(data, Mapping):
+        return {
+            key: _value(args[1], part, _Place(f"{place.path}.{key:.80}", place.owner, depth))
+            for key, part in data.items()
+        }
+    if origin is list or args[-1] is Ellipsis:
+        args = args[:1] * len(data)
+    elif len(data) != len(args):
+        _fail(place, f"must be a list of {len(args)}, got {data!r:.80}")
+    pair = len(set(args)) > 1 and str in args  # [name, value]: the place is called so already
+    parts = []
+    for number, (arg, part) in enumerate(zip(args, data, strict=True)):
+        match part:
+            case [str(name), _] | {"name": str(name)}:
+                path = f"{place.path}.{name:.80}"
+            case _:
+                path = f"{place.path}[{number}]"
+        inner = place if pair else _Place(path, place.owner, depth)
+        parts.append(_value(arg, part, inner))
+    return parts if origin is list else tuple(parts)
+
+
 def members(hint: Hint, owner: type) -> Sequence[Hint]:
     """The types of a union, without limits; a type by itself where it is none."""
-    hint, _ = _bare(hint, owner)
-    parts = get_args(hint) if _origin(hint) in {Union, UnionType} else (hint,)
-    return [_bare(part, owner)[0] for part in parts]
+    return [kind.hint for kind in _kinds(hint, owner)]
+
+
+def _fail(place: _Place, sentence: str) -> NoReturn:
+    path = place.path.lstrip(".")
+    space = " " if sentence.startswith("must") else ": "
+    raise _WrongError(f"{path}{space}{sentence}" if path else sentence)

@@ -31,7 +31,8 @@ def _or_dash(
 ) -> Callable[Concatenate[float | None, P], str]:
     @wraps(write)
     def written(number: float | None, /, *args: P.args, **options: P.kwargs) -> str:
-        return write(number, *args, **options) if is_measured(number) else DASH
+        missing = number is None or not math.isfinite(number)
+        return DASH if number is None or missing else write(number, *args, **options)
 
     return written
 

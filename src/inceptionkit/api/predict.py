@@ -7,13 +7,13 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.arguments import EARLY_EXIT, IMAGES, MODEL, ON_ANSWER, several
+from inceptionkit.arguments import EARLY_EXIT, IMAGES, MODEL, ON_ANSWER
 from inceptionkit.options import verb
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
-    from inceptionkit.deployment.predict import Answer
     from inceptionkit.evaluation.early_exit import AnyPolicy
+    from inceptionkit.evaluation.predictor import Prediction
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,41 @@ class PredictRequest:
     on_answer: Annotated[Callable[[Answer], object] | None, ON_ANSWER] = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One image: what the model says of it, or why it could not."""
+
+    path: str
+    prediction: Prediction | None
+    error: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `predict --json` prints."""
+        found = self.prediction
+        if found is None:
+            return {"path": self.path, "error": self.error}
+        return {
+            "path": self.path,
+            "label": found.label,
+            "probability": found.probability,
+            "exit": found.exit,
+            "ms": found.ms,
+            "top": [{"label": label, "probability": p} for label, p in found.top],
+        }
+
+
 @dataclass(frozen=True, repr=False)
 class PredictResult(Result):
     """What the model says of each image.
 
     Attributes:
-        answers: in the order of the images; with an error for one that could not be used.
+        answers: in the order of the images; with an error for one that cannot be used, a path that
+            does not exist and a folder without images.
+        failed: whether there is such an error.
     """
 
     answers: tuple[Answer, ...]
-
-    @property
-    def failed(self) -> bool:
-        """Whether an image could not be used."""
-        return any(answer.error is not None for answer in self.answers)
+    failed: bool
 
     def to_json(self) -> dict[str, Any]:
         """The answers; `predict --json` prints one on each line."""
@@ -60,12 +81,39 @@ def predict(request: PredictRequest) -> PredictResult:
         WeightsError: there is no model, or it is damaged.
         RecipeError: the stored policy is asked for, and the model has none.
     """
-    from inceptionkit.deployment.predict import answers
-    from inceptionkit.evaluation.early_exit import parse_early_exit
+    from inceptionkit.deployment.load import load_predictor
+    from inceptionkit.evaluation.early_exit import of_model, parse_early_exit
+    from inceptionkit.preprocess import UnusableImage
+    from inceptionkit.text import printable
 
-    found, policy = [], parse_early_exit(request.early_exit)
-    for answer in answers(request.model, several(request.paths), policy):
+    policy = None if request.early_exit is None else parse_early_exit(request.early_exit)
+    files: list[tuple[Path, str | None]] = []
+    for path in [request.paths] if isinstance(request.paths, str | Path) else request.paths:
+        place = Path(path).expanduser()
+        files += [(place, None)] if place.is_file() else _images_below(place)
+    predictor = load_predictor(request.model, images=len(files))
+    if policy is not None:
+        policy = of_model(policy, predictor.card, str(request.model))
+    found = []
+    for file, missing in files:
+        prediction, error = None, missing
+        try:
+            if not missing:
+                (prediction,) = predictor.predict([file], policy)
+        except UnusableImage as unusable:
+            error = unusable.reason
+        answer = Answer(printable(str(file)), prediction, error)
         found.append(answer)
         if request.on_answer is not None:
             request.on_answer(answer)
-    return PredictResult(tuple(found))
+    return PredictResult(tuple(found), failed=any(answer.error is not None for answer in found))
+
+
+def _images_below(folder: Path) -> list[tuple[Path, str | None]]:
+    """Every image, or the folder and why there is none."""
+    from inceptionkit.preprocess import UnusableImage, image_files
+
+    try:
+        return [(file, None) for file in image_files(folder)]
+    except UnusableImage as error:
+        return [(folder, error.reason)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
+from itertools import zip_longest
 from typing import Annotated
 
 import typer
@@ -26,9 +27,9 @@ from inceptionkit.cli import (
     report,
     train,
 )
-from inceptionkit.cli.command import filled_in
+from inceptionkit.cli.command import bare_values, is_number
 from inceptionkit.cli.console import complain
-from inceptionkit.errors import InceptionError, Interrupted, torch_needed
+from inceptionkit.errors import InceptionError, Interrupted
 
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
 DEBUG = "--debug"
@@ -63,28 +64,9 @@ app = typer.Typer(
 )
 
 
-def show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
-    """Print the version and stop."""
-    if wanted:
-        sys.stdout.write(f"inceptionkit {__version__}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def common(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show version.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show Python's traceback when something fails.")
-    ] = False,
-) -> None:
-    """Take the options of every verb; `main` has acted on both already."""
-
-
 for command in COMMANDS:
     command.add_to(app)
+BARE = bare_values(COMMANDS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,12 +80,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, TextIOWrapper):  # say what can be said where the locale is ASCII
         sys.stdout.reconfigure(errors="backslashreplace")
-    given = filled_in(sys.argv[1:] if argv is None else argv, COMMANDS)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not BARE.keys().isdisjoint(given):
+        given = filled_in(given, BARE)
     debug = DEBUG in given
     words = [arg for arg in given if arg != DEBUG]
+    if words[:1] == ["--version"]:
+        sys.stdout.write(f"inceptionkit {__version__}\n")
+        return 0
     try:
-        with torch_needed(words[0] if words else "this"):
-            code = app(words, prog_name="inceptionkit", standalone_mode=False)
+        code = app(words, prog_name="inceptionkit", standalone_mode=False)
     except Interrupted as stop:
         complain(str(stop))
         return INTERRUPTED
@@ -115,6 +101,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:  # typer's word for Ctrl-C within a verb
         complain("interrupted")
     return code if isinstance(code, int) else 0
+
+
+def filled_in(argv: Sequence[str], bare: Mapping[str, str]) -> list[str]:
+    """Arguments in which an option that may stand without a number has its value.
+
+    `--early-exit a.png` becomes `--early-exit stored a.png`.
+    """
+    words: list[str] = []
+    for word, following in zip_longest(argv, argv[1:], fillvalue=""):
+        words.append(word)
+        if word in bare and following != bare[word] and not is_number(following):
+            words.append(bare[word])
+    return words
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show version.")] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show Python's traceback when something fails.")
+    ] = False,
+) -> None:
+    """Take the options of every verb; `main` has acted on both already."""
 
 
 def tell(error: Exception, *, debug: bool) -> int:

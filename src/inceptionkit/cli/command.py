@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from functools import partial
 from inspect import Parameter as Place
 from inspect import Signature
-from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from inceptionkit.cli.console import listener, print_json
 from inceptionkit.errors import InceptionError
 from inceptionkit.options import Callback, Option, Parameter, Verb, parameters, prose
 
@@ -37,14 +37,14 @@ class Command:
 
     Attributes:
         verb: what it does.
-        show: prints a result for a person.
+        show: prints a result for a person; None where `each` has printed all of it.
         examples: command lines that run.
         each: prints what a verb over many images answers for one of them, in JSON, too.
         also: other names of the command, which help leaves out.
     """
 
     verb: Verb[..., Any]
-    show: Callable[[Any], None]
+    show: Callable[[Any], None] | None
     examples: tuple[str, ...]
     each: Callable[[Output, Any], None] | None = None
     also: tuple[str, ...] = ()
@@ -66,36 +66,32 @@ class Command:
             )(run)
 
     def run(self, output: Output, given: Mapping[str, Any]) -> None:
-        """Run the verb and print its result; an error may bring one, too."""
+        """Call the verb and print its result; an error may bring one, too."""
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if self.each is not None:
+            chosen["on_answer"] = partial(self.each, output)
         try:
-            result = self.called(output, given)
+            if any(one.name == "listener" for one in parameters(self.verb.request)):
+                with listener(quiet=output.quiet, as_json=output.as_json) as chosen["listener"]:
+                    result = self.verb(**chosen)
+            else:
+                result = self.verb(**chosen)
         except InceptionError as error:
             if (found := getattr(error, "result", None)) is not None:
                 self.print(found, output)
             raise
-        self.print(result, output)
+        if self.show is not None:
+            self.print(result, output)
         if getattr(result, "failed", False):
             raise typer.Exit(2)
 
-    def called(self, output: Output, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        """Call the verb."""
-        from inceptionkit.cli.console import listener
-
-        chosen = {name: value for name, value in given.items() if value is not None}
-        takes = {one.name for one in parameters(self.verb.request)}
-        with listener(quiet=output.quiet, as_json=output.as_json) as heard:
-            calls = {"listener": heard, "on_answer": self.each and partial(self.each, output)}
-            return self.verb(**chosen, **{name: calls[name] for name in calls.keys() & takes})
-
     def print(self, result: Any, output: Output) -> None:  # noqa: ANN401
         """Print a result; of several processes the first one speaks."""
-        from inceptionkit.cli.console import print_json
-
         if os.environ.get("RANK", "0") != "0" or (output.as_json and self.each):
             return
         if output.as_json:
             print_json(result.to_json())
-        elif not output.quiet:
+        elif not output.quiet and self.show is not None:
             self.show(result)
 
 
@@ -135,23 +131,14 @@ def metavar(one: Parameter) -> str | None:
     return "PATH" if Path in one.kinds else None
 
 
-def filled_in(argv: Sequence[str], commands: Iterable[Command]) -> list[str]:
-    """Arguments in which an option that may stand without a number has its value.
-
-    `--early-exit a.png` becomes `--early-exit stored a.png`.
-    """
+def bare_values(commands: Iterable[Command]) -> dict[str, str]:
+    """Option that may stand without a number -> its value then."""
     every = [one for command in commands for one in parameters(command.verb.request)]
-    bare = {
+    return {
         one.flags[0]: one.stated.bare
         for one in every
         if isinstance(one.stated, Option) and one.stated.bare
     }
-    words: list[str] = []
-    for word, following in zip_longest(argv, argv[1:], fillvalue=""):
-        words.append(word)
-        if word in bare and following != bare[word] and not is_number(following):
-            words.append(bare[word])
-    return words
 
 
 def is_number(text: str) -> bool:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
-from inceptionkit.api.predict import PredictResult, predict
+from inceptionkit.api.predict import Answer, predict
 from inceptionkit.cli.command import Command, Output
 from inceptionkit.cli.console import complain, print_json
 from inceptionkit.text import duration, percent
-
-if TYPE_CHECKING:
-    from inceptionkit.deployment.predict import Answer
 
 
 def print_answer(output: Output, answer: Answer) -> None:
@@ -30,13 +25,9 @@ def print_answer(output: Output, answer: Answer) -> None:
         )
 
 
-def print_nothing(_: PredictResult) -> None:
-    """Every answer was printed as it came."""
-
-
 PREDICT = Command(
     predict,
-    print_nothing,
+    None,
     (
         "inceptionkit predict runs/photos-001 rose.jpg",
         "inceptionkit predict runs/photos-001 new/ --early-exit --json",

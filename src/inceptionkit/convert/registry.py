@@ -17,10 +17,11 @@ import numpy as np
 from inceptionkit import records
 from inceptionkit.convert import hub
 from inceptionkit.convert.rename import ConvertedWeights, Tensors
+from inceptionkit.derive import tensors as shapes
 from inceptionkit.errors import InceptionError, WeightsError
 from inceptionkit.files import sha256_of
 from inceptionkit.model.card import Card
-from inceptionkit.model.folder import CARD, fit_or_raise, read_model
+from inceptionkit.model.folder import CARD, misfit, read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, classes_of
 
@@ -107,7 +108,8 @@ def import_weights(source: str | Path, names: Sequence[str] | None = None) -> Im
         untrained = tuple(e.name for e in converted.net.exits)
         tensors = {n: v for n, v in converted.tensors.items() if not n.startswith("exits.")}
         converted = replace(converted, net=replace(converted.net, exits=()), tensors=tensors)
-    fit_or_raise(path, converted.net, converted.tensors)
+    if {n: v.shape for n, v in converted.tensors.items()} != dict(shapes(converted.net)):
+        raise misfit(path, converted.net, converted.tensors)
     _refuse_not_finite(path, converted.tensors)
     classes, named = name_classes(converted.net, format_, names)
     card = Card(

@@ -20,8 +20,7 @@ from inceptionkit.deployment.parity import load_files
 from inceptionkit.deployment.quantize import CalibrationData
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.classifier import Classifier, network_of
-from inceptionkit.evaluation.early_exit import Policy, RunToTheEnd
-from inceptionkit.evaluation.predictor import Predictor
+from inceptionkit.evaluation.predictor import Predictor, run_stages
 from inceptionkit.model import Card, ExitPolicy, ExportInfo, model_folder, read_card
 from inceptionkit.model.export_info import Kind, Precision
 from inceptionkit.network import build
@@ -94,7 +93,7 @@ class ExportedModel:
         exported, policy = self.exported, self.card.exit_policy
         size = sum((self.folder / name).stat().st_size for name in self.files)
 
-        def run(engine: EngineWish, policy: Policy | None) -> Backend:
+        def run(engine: EngineWish, policy: ExitPolicy | None) -> Backend:
             model = load_predictor(self.folder, threads=threads, engine=engine)
             return _own_backend(model, engine, exported.precision, size, policy)
 
@@ -219,7 +218,7 @@ def read_subject(model: str | Path) -> ExportedModel | TrainedModel:
 
 
 def export_backend(
-    export: Export, engine: str, threads: int, policy: Policy | None = None
+    export: Export, engine: str, threads: int, policy: ExitPolicy | None = None
 ) -> Backend:
     """An exported model from files as they would lie in its folder; its resize is not run."""
     model = load_files(export.card, export.files, threads)
@@ -227,15 +226,16 @@ def export_backend(
 
 
 def _own_backend(
-    model: Predictor, engine: str, precision: Precision, size: int, policy: Policy | None = None
+    model: Predictor, engine: str, precision: Precision, size: int, policy: ExitPolicy | None = None
 ) -> Backend:
     """To the end, or only as far as a policy lets it."""
-    asked, whole = policy or RunToTheEnd(), f"{OURS}{engine}"
+    whole = f"{OURS}{engine}"
+    stages = model.stages(tuple(gate.exit for gate in policy.gates) if policy else ())
     return Backend(
         engine=f"{whole}{_EXITS}" if policy else whole,
         precision=precision,
         bytes=size,
-        answer=lambda images: model.answers(images, asked)[0],
+        answer=lambda images: run_stages(stages, images, policy)[0],
         ours=True,
         to_the_end=whole if policy else None,
     )

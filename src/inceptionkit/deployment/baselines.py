@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inceptionkit.deployment.benchmark import Backend
-from inceptionkit.deployment.engines import OnnxRuntime, OpenVino, library
+from inceptionkit.deployment.engines import OnnxRuntime, OpenVino
+from inceptionkit.deployment.onnx import library
 from inceptionkit.errors import DeploymentError
 from inceptionkit.model.export_info import Precision
 from inceptionkit.network import InceptionNet

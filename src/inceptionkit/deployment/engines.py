@@ -6,15 +6,14 @@ import ctypes
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.errors import DeploymentError
+from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library
+from inceptionkit.evaluation.calibration import tempered
 from inceptionkit.machine import cpu_flags
 from inceptionkit.model.export_info import Precision
 
@@ -27,30 +26,6 @@ PRECISION_HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8
 
 BATCH: Mapping[Mode, int] = {"latency": 1, "throughput": 32}  # images that are answered at once
 ANY = -1  # a batch, or sides, of any size
-
-_TELEMETRY = "openvino_telemetry"  # reports usage by default; without it its users go on silently
-
-
-def library(name: str) -> Any:  # noqa: ANN401 - a module
-    """Import one of the libraries that deployment needs, silently.
-
-    Raises:
-        DeploymentError: it is not installed, or damaged.
-    """
-    sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type] # makes its import fail
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        msg = f"{error.name} is not installed; pip install 'inceptionkit[deploy]'"
-        raise DeploymentError(msg) from error
-    except ImportError as error:
-        msg = f"{name} is installed and cannot be imported ({error}); install it again"
-        raise DeploymentError(msg) from error
-
-
-def installed(*names: str) -> bool:
-    """Whether libraries could be imported, without importing them."""
-    return all(find_spec(name) is not None for name in names)
 
 
 class Engine(Protocol):
@@ -69,8 +44,8 @@ class OpenVino:
 
     def __init__(
         self,
-        model: Any,  # noqa: ANN401 - openvino.Model
-        *,
+        model: Any,  # noqa: ANN401 - openvino.Model or bytes
+        *weights: bytes,
         size: int,
         threads: int,
         precision: Precision = "fp32",
@@ -79,13 +54,14 @@ class OpenVino:
         """Compile `model`.
 
         Args:
-            model: the graph.
+            model: the graph, or the file that holds it.
+            weights: the file beside it, where it has one.
             size: side of the images where it leaves that open; `ANY` if they have any size.
             threads: to run on.
             precision: of its arithmetic.
             mode: what it is tuned for.
         """
-        self.model = model
+        self.model = openvino_model(model, *weights) if isinstance(model, bytes) else model
         self.options = {
             "INFERENCE_PRECISION_HINT": PRECISION_HINTS[precision],
             "INFERENCE_NUM_THREADS": threads,
@@ -93,7 +69,7 @@ class OpenVino:
         }
         if mode == "latency":
             self.options["NUM_STREAMS"] = 1
-        _, *sides = model.inputs[0].get_partial_shape()
+        _, *sides = self.model.inputs[0].get_partial_shape()
         self.sides = [size if side.is_dynamic else side.get_length() for side in sides]
         one = (1, *self.sides)
         self.requests = {one: self._compiled(one)}
@@ -139,7 +115,8 @@ def openvino_model(file: bytes, *weights: bytes) -> Any:  # noqa: ANN401 - openv
 class OnnxRuntime:
     """A graph in ONNX Runtime."""
 
-    def __init__(self, model: bytes | Path, *, threads: int) -> None:
+    def __init__(self, model: bytes | Path, *, threads: int, **_: object) -> None:
+        """Load `model`; it takes images of any size, and answers in one way alone."""
         ort = library("onnxruntime")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -152,6 +129,17 @@ class OnnxRuntime:
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run."""
         return dict(zip(self.outputs, self.session.run(None, {self.input: x}), strict=True))
+
+
+def run_stage(
+    engine: Engine, x: NDArray[Any], temperature: float
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Run the graph of a stage, as `run_stages` asks: its probabilities, and what comes after."""
+    results = engine(x)
+    probabilities = results[PROBABILITIES]
+    if temperature != 1.0:
+        probabilities = tempered(probabilities, temperature)
+    return probabilities, results.get(FEATURES_OUT, x)
 
 
 class _Stack(ctypes.Structure):

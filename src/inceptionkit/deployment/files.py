@@ -7,8 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from inceptionkit.deployment.engines import library
-from inceptionkit.deployment.onnx import checked
+from inceptionkit.deployment.onnx import checked, library
 from inceptionkit.errors import RunError
 from inceptionkit.model import ExportInfo, read_card
 from inceptionkit.model.export_info import Kind

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal, TypeAlias, cast
@@ -22,16 +23,13 @@ from inceptionkit.deployment.engines import (
     Mode,
     OnnxRuntime,
     OpenVino,
-    installed,
-    openvino_model,
+    run_stage,
 )
 from inceptionkit.deployment.files import file_names
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, Tensors, staged
 from inceptionkit.deployment.resize import resizable
 from inceptionkit.errors import DeploymentError
-from inceptionkit.evaluation.calibration import tempered
-from inceptionkit.evaluation.early_exit import RunToTheEnd
-from inceptionkit.evaluation.predictor import Predictor, Stages
+from inceptionkit.evaluation.predictor import Predictor, Stages, run_stages
 from inceptionkit.machine import cores
 from inceptionkit.model import Card, ExportInfo, model_folder, read_card, read_file, read_tensors
 from inceptionkit.model.export_info import Kind
@@ -89,55 +87,43 @@ def load_predictor(
         card, tensors = read_weights(path)
     names = [name for name in NEEDED if engine in {"auto", name}]
     if engine == "auto":
-        names = [name for name in names if installed(*NEEDED[name])]
+        names = [name for name in names if all(map(find_spec, NEEDED[name]))]
     if not names:
         from inceptionkit.evaluation.classifier import Classifier, network_of  # torch
 
         return Classifier(card, network_of(card, tensors), BATCH[mode])
-    put = partial(load_into_engine, card, tensors, threads=count, mode=mode)
-    return put(names[0]) if images < PROBE_FROM else fastest([put(name) for name in names])
+    predictors = []
+    for name in names if images >= PROBE_FROM else names[:1]:
+        make = partial(ENGINE_TYPES[name], size=card.preprocessing.size, threads=count, mode=mode)
+        stages = cache(partial(_stages, card, tensors, make))
+        predictors.append(Predictor(card, stages, card.preprocessing.fit, BATCH[mode]))
+    return predictors[0] if len(predictors) == 1 else fastest(predictors)
 
 
-def load_into_engine(
-    card: Card, tensors: Tensors, name: EngineName, *, threads: int, mode: Mode = "latency"
-) -> Predictor:
-    """Put a trained model into an engine; it is cut at the exits that each policy uses.
+def _stages(
+    card: Card, tensors: Tensors, make: Callable[[bytes], Engine], exits: tuple[str, ...]
+) -> Stages:
+    """Put a trained model into an engine, cut at these exits.
 
     Raises:
         DeploymentError: the engine is not installed.
     """
-    size = card.preprocessing.size
-
-    @cache
-    def stages(exits: tuple[str, ...]) -> Stages:
-        graphs = staged(card.architecture, tensors, card.preprocessing, exits)
-        return {
-            stage: partial(_run, make_engine(name, file, size=size, threads=threads, mode=mode))
-            for stage, file in ((stage, graph.SerializeToString()) for stage, graph in graphs)
-        }
-
-    return Predictor(card, stages, card.preprocessing.fit, BATCH[mode])
+    graphs = staged(card.architecture, tensors, card.preprocessing, exits)
+    files = ((stage, graph.SerializeToString()) for stage, graph in graphs)
+    return {stage: partial(run_stage, make(file)) for stage, file in files}
 
 
-def make_engine(name: str, *files: bytes, **options: Any) -> Engine:  # noqa: ANN401 - as `OpenVino` takes them
-    """One graph in the engine of this name."""
-    if name == "openvino":
-        return OpenVino(openvino_model(*files), **options)
-    if name == "onnxruntime":
-        return OnnxRuntime(files[0], threads=options["threads"])
+def _torch_program(file: bytes, **_: object) -> Engine:
     from inceptionkit.deployment.torch_program import Program
 
-    return Program(files[0])
+    return Program(file)
 
 
-def _run(
-    engine: Engine, x: NDArray[Any], temperature: float
-) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    results = engine(x)
-    probabilities = results[PROBABILITIES]
-    if temperature != 1.0:
-        probabilities = tempered(probabilities, temperature)
-    return probabilities, results.get(FEATURES_OUT, x)
+ENGINE_TYPES: dict[str, Callable[..., Engine]] = {
+    "openvino": OpenVino,
+    "onnxruntime": OnnxRuntime,
+    "torch": _torch_program,
+}  # what makes an engine of the files of a graph
 
 
 def fastest(predictors: Sequence[Predictor]) -> Predictor:
@@ -145,7 +131,7 @@ def fastest(predictors: Sequence[Predictor]) -> Predictor:
     size = predictors[0].card.preprocessing.size
     images = np.zeros((predictors[0].batch, size, size, 3), np.uint8)
     seconds = time_interleaved(
-        {n: partial(one.answers, images, RunToTheEnd()) for n, one in enumerate(predictors)}, _PROBE
+        {n: partial(run_stages, one.stages(()), images) for n, one in enumerate(predictors)}, _PROBE
     )
     return predictors[min(seconds, key=lambda n: median(seconds[n]))]
 
@@ -166,7 +152,7 @@ def _engine_for(folder: Path, kind: Kind, wish: EngineWish) -> str:
 
 def own_engine(kind: Kind) -> str:
     """The engine that runs a kind of graph here: the first choice that is installed."""
-    return next(filter(installed, ENGINES_FOR[kind]), ENGINES_FOR[kind][-1])
+    return next(filter(find_spec, ENGINES_FOR[kind]), ENGINES_FOR[kind][-1])
 
 
 def _load_exported(
@@ -193,7 +179,7 @@ def _load_exported(
     for stage in exported.stages:
         files = [read_file(folder, file, sums) for file in file_names(exported, stage)]
         with _refusals_reported(folder):
-            engine = make_engine(name, *files, **options)
+            engine = ENGINE_TYPES[name](*files, **options)
         stages[stage] = _CheckedStage(engine, stage, len(card.classes), folder)
     prepare = partial(resizable, preprocessing=how) if resizes else how.fit
     batch = BATCH["latency" if resizes else mode]
@@ -217,7 +203,7 @@ class _CheckedStage:
         wanted = {PROBABILITIES} if self.name == "main" else {PROBABILITIES, FEATURES_OUT}
         shape = (len(x), self.classes)
         if wanted <= results.keys() and results[PROBABILITIES].shape == shape:
-            return _run(lambda _: results, x, temperature)
+            return run_stage(lambda _: results, x, temperature)
         msg = (
             f"{self.folder}: the graph of {self.name} does not give {' and '.join(sorted(wanted))} "
             f"for {self.classes} classes; export it again"

@@ -6,15 +6,17 @@ dropout is left out. Paddings are cells; preprocessing and softmax are operators
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.engines import library
+from inceptionkit.errors import DeploymentError
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import (
     AdaptivePool,
@@ -30,7 +32,8 @@ from inceptionkit.spec import (
     adaptive_windows,
     averages_then_projects,
     blocks,
-    borders,
+    border,
+    groups_of,
 )
 
 IMAGE, FEATURES = "image", "features"  # names of a graph's input
@@ -38,8 +41,28 @@ PROBABILITIES, FEATURES_OUT = "probabilities", "features_out"  # names of its ou
 OPSET, IR_VERSION = 18, 10  # what ONNX Runtime has taken since 1.18
 FLOAT, UINT8 = 1, 2  # ONNX's numbers for types
 
+_TELEMETRY = "openvino_telemetry"  # reports usage by default; without it its users go on silently
+
 Array: TypeAlias = NDArray[np.float32]
+Read: TypeAlias = str | NDArray[Any]
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+def library(name: str) -> Any:  # noqa: ANN401 - a module
+    """Import one of the libraries that deployment needs, silently.
+
+    Raises:
+        DeploymentError: it is not installed, or damaged.
+    """
+    sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type] # makes its import fail
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        msg = f"{error.name} is not installed; pip install 'inceptionkit[deploy]'"
+        raise DeploymentError(msg) from error
+    except ImportError as error:
+        msg = f"{name} is installed and cannot be imported ({error}); install it again"
+        raise DeploymentError(msg) from error
 
 
 @dataclass(slots=True)
@@ -50,16 +73,34 @@ class OnnxBuilder:
     constants: list[Any] = field(default_factory=list)
     onnx: Any = field(default_factory=partial(library, "onnx"))
 
-    def put(self, kind: str, reads: Sequence[str], name: str, **attributes: Any) -> str:  # noqa: ANN401 - ONNX's attributes
-        """Write a node; return its name."""
-        make = self.onnx.helper.make_node
-        self.nodes.append(make(kind, list(reads), [name], name=name, **attributes))
-        return name
+    def put(
+        self,
+        kind: str,
+        reads: Iterable[Read],
+        name: str,
+        *,
+        relu: bool = False,
+        **attributes: Any,  # noqa: ANN401 - ONNX's attributes
+    ) -> str:
+        """Write a node, and a ReLU behind it if asked; return its name.
 
-    def constant(self, name: str, value: NDArray[Any]) -> str:
-        """Write a constant; return its name."""
-        make = self.onnx.numpy_helper.from_array
-        self.constants.append(make(np.ascontiguousarray(value), name))
+        Args:
+            kind: of the operator.
+            reads: names of nodes, and arrays, which become constants.
+            name: of the result.
+            relu: write a ReLU behind it.
+            attributes: ONNX's.
+        """
+        make, inputs = self.onnx.helper.make_node, []
+        for number, read in enumerate(reads):
+            inputs.append(read if isinstance(read, str) else f"{name}.{number}")
+            if not isinstance(read, str):
+                array = self.onnx.numpy_helper.from_array(np.ascontiguousarray(read), inputs[-1])
+                self.constants.append(array)
+        linear = f"{name}.linear" if relu else name
+        self.nodes.append(make(kind, inputs, [linear], name=linear, **attributes))
+        if relu:
+            self.nodes.append(make("Relu", [linear], [name], name=name))
         return name
 
     def model(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:  # noqa: ANN401 - onnx.ModelProto
@@ -128,18 +169,13 @@ class NetworkBuilder(OnnxBuilder):
 
     def normalize(self, preprocessing: Preprocessing) -> str:
         """Cut out the middle, scale and shift: (batch, h, w, 3) uint8 -> (batch, 3, size, size)."""
-        scale, shift = (
-            self.constant(f"normalized.{name}", np.array(values, np.float32).reshape(1, 3, 1, 1))
-            for name, values in (("scale", preprocessing.scale), ("shift", preprocessing.shift))
-        )
-        size = self.constant("normalized.size", np.array([preprocessing.size] * 2))
-        half = self.constant("normalized.half", np.array([2, 2]))
-        axes = self.constant("normalized.axes", np.array([1, 2]))
+        scale, shift = np.array(preprocessing.affine, np.float32).reshape(2, 1, 3, 1, 1)
+        size = np.array([preprocessing.size] * 2)
         sides = self.put("Shape", [IMAGE], "normalized.sides", start=1, end=3)
         spare = self.put("Sub", [sides, size], "normalized.spare")
-        start = self.put("Div", [spare, half], "normalized.start")
+        start = self.put("Div", [spare, np.array([2, 2])], "normalized.start")
         stop = self.put("Add", [start, size], "normalized.stop")
-        middle = self.put("Slice", [IMAGE, start, stop, axes], "normalized.middle")
+        middle = self.put("Slice", [IMAGE, start, stop, np.array([1, 2])], "normalized.middle")
         planes = self.put("Transpose", [middle], "normalized.planes", perm=[0, 3, 1, 2])
         pixels = self.put("Cast", [planes], "normalized.pixels", to=FLOAT)
         scaled = self.put("Mul", [pixels, scale], "normalized.scaled")
@@ -161,38 +197,39 @@ class NetworkBuilder(OnnxBuilder):
             x = self.add(part, x)
         return x
 
-    def operator(self, step: Step, x: str) -> str:  # noqa: PLR0911 - a case per operator
+    def operator(self, step: Step, x: str) -> str:  # noqa: C901, PLR0911 - a case per operator
         """Write one operator; dropout is nothing in use."""
         at = step.at
         match step.op:
             case Conv() as op:
-                return self.convolution(
-                    x,
+                return self.put(
+                    "Conv",
+                    [x, *self.folded(step, op)],
                     at,
-                    self.folded(step, op),
                     relu=op.relu,
                     strides=[op.stride] * 2,
                     pads=_pads(step, op),
-                    group=op.groups_of(step.x.channels),
+                    group=groups_of(op, step.x.channels),
                 )
             case Pool() as op:
-                return self.pool(step, op, x, at)
+                window: dict[str, Any] = {"kernel_shape": op.kernel, "strides": [op.stride] * 2}
+                window["pads"] = _pads(step, op)
+                if op.kind == "max":
+                    return self.put("MaxPool", [x], at, **window)
+                counted = int(op.count_padding and op.padding != "ceil")  # what hangs over never
+                return self.put("AveragePool", [x], at, count_include_pad=counted, **window)
             case Linear() as op:
                 flat = self.put("Flatten", [x], f"{at}.flat")
-                reads = [
-                    self.constant(f"{at}.{part}", self.tensors[f"{at}.fc.{part}"])
-                    for part in ("weight", "bias")
+                reads: list[Read] = [
+                    flat,
+                    *(self.tensors[f"{at}.fc.{part}"] for part in ("weight", "bias")),
                 ]
-                scores = self.rectified(
-                    "Gemm", [flat, *reads], f"{at}.scores", relu=op.relu, transB=1
-                )
-                axes = self.constant(f"{at}.axes", np.array([2, 3]))
-                return self.put("Unsqueeze", [scores, axes], at)
+                scores = self.put("Gemm", reads, f"{at}.scores", relu=op.relu, transB=1)
+                return self.put("Unsqueeze", [scores, np.array([2, 3])], at)
             case AdaptivePool(grid):
                 (height, width), (rows, columns) = step.x.size, grid
-                down = self.constant(f"{at}.rows", _averaging(height, rows))
-                across = self.constant(f"{at}.columns", _averaging(width, columns).T)
-                return self.put("MatMul", [self.put("MatMul", [down, x], f"{at}.down"), across], at)
+                down = self.put("MatMul", [_averaging(height, rows), x], f"{at}.down")
+                return self.put("MatMul", [down, _averaging(width, columns).T], at)
             case GlobalPool():
                 return self.put("GlobalAveragePool", [x], at)
             case LocalNorm(size, alpha, beta, k):
@@ -217,39 +254,6 @@ class NetworkBuilder(OnnxBuilder):
             bias = (bias - mean) * factor + shift
         return weight.astype(np.float32), bias.astype(np.float32)
 
-    def convolution(
-        self, x: str, name: str, weights: tuple[Array, Array], *, relu: bool, **window: object
-    ) -> str:
-        """Convolution, bias, ReLU."""
-        weight, bias = weights
-        reads = [
-            x,
-            self.constant(f"{name}.weight", weight),
-            self.constant(f"{name}.bias", bias),
-        ]
-        kernel = weight.shape[2:]
-        return self.rectified("Conv", reads, name, relu=relu, kernel_shape=kernel, **window)
-
-    def rectified(
-        self, kind: str, reads: Sequence[str], name: str, *, relu: bool, **attributes: object
-    ) -> str:
-        """Write a node, and a ReLU behind it if asked."""
-        if not relu:
-            return self.put(kind, reads, name, **attributes)
-        return self.put("Relu", [self.put(kind, reads, f"{name}.linear", **attributes)], name)
-
-    def pool(self, step: Step, op: Pool, x: str, name: str) -> str:
-        """Pooling; what hangs over the grid in ceil mode never counts."""
-        window: dict[str, Any] = {
-            "kernel_shape": op.kernel,
-            "strides": [op.stride] * 2,
-            "pads": _pads(step, op),
-        }
-        if op.kind == "max":
-            return self.put("MaxPool", [x], name, **window)
-        counted = op.count_padding and op.padding != "ceil"
-        return self.put("AveragePool", [x], name, count_include_pad=int(counted), **window)
-
     def averaged_last(self, first: tuple[Step, Pool], last: tuple[Step, Conv], x: str) -> str:
         """Write an average pool and the 1x1 convolution behind it, the convolution first.
 
@@ -261,20 +265,24 @@ class NetworkBuilder(OnnxBuilder):
         (step, pool), (at, conv) = first, (last[0].at, last[1])
         weight, bias = self.folded(*last)
         if not pool.count_padding or pool.padding == "ceil":
-            x = self.convolution(x, f"{at}.mixed", (weight, bias), relu=False)
-            x = self.pool(step, pool, x, f"{at}.averaged")
+            x = self.put("Conv", [x, weight, bias], f"{at}.mixed")
+            x = self.operator(replace(step, at=f"{at}.averaged"), x)
             return self.put("Relu", [x], at) if conv.relu else x
-        x = self.convolution(x, f"{at}.mixed", (weight, np.zeros_like(bias)), relu=False)
+        x = self.put("Conv", [x, weight, np.zeros_like(bias)], f"{at}.mixed")
         share = np.full((conv.out, 1, *pool.kernel), 1 / np.prod(pool.kernel), np.float32)
-        return self.convolution(
-            x, at, (share, bias), relu=conv.relu, pads=_pads(step, pool), group=conv.out
-        )
+        pads = _pads(step, pool)
+        return self.put("Conv", [x, share, bias], at, relu=conv.relu, pads=pads, group=conv.out)
 
 
 def _pads(step: Step, op: Conv | Pool) -> list[int]:
     """Cells padded above, left, below and right, such that every window lies on the grid."""
-    (above, below), (left, right) = borders(step, op, hanging=True)
-    return [above, left, below, right]
+    before, after = [], []
+    for n, k, out in zip(step.x.size, op.kernel, step.y.size, strict=True):
+        first, last = border(n, k, op.stride, op.padding)
+        hanging = (out - 1) * op.stride + k - n if op.padding == "ceil" else 0
+        before.append(first)
+        after.append(max(last, hanging))
+    return before + after
 
 
 def _averaging(n: int, out: int) -> Array:

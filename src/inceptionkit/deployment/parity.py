@@ -17,7 +17,7 @@ from torch import Tensor
 
 from inceptionkit.data.sources.digits import digits
 from inceptionkit.data.types import decode_sample
-from inceptionkit.deployment.load import load_predictor, make_engine, own_engine
+from inceptionkit.deployment.load import ENGINE_TYPES, load_predictor, own_engine
 from inceptionkit.deployment.onnx import Tensors, traced
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.classifier import network_of
@@ -224,7 +224,7 @@ def _first_difference(
     graph = traced(model.spec, tensors, preprocessing).SerializeToString()
     name = "onnxruntime" if own_engine(exported.kind) == "onnxruntime" else "openvino"
     size, precision = preprocessing.size, exported.precision
-    got = make_engine(name, graph, size=size, threads=cores(), precision=precision)(images)
+    got = ENGINE_TYPES[name](graph, size=size, threads=cores(), precision=precision)(images)
     for block, ours in trained.items():
         largest = float(np.abs(ours).max()) or 1.0
         apart = float(np.abs(got[block].reshape(ours.shape) - ours).max()) / largest

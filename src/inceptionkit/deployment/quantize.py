@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from inceptionkit.data import open_dataset
 from inceptionkit.data.loading.in_memory import Images
-from inceptionkit.deployment.engines import OpenVino, library, signal_stack_kept
-from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES
+from inceptionkit.deployment.engines import OpenVino, signal_stack_kept
+from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_test_samples

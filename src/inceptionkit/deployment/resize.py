@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.engines import library, openvino_model
-from inceptionkit.deployment.onnx import FLOAT, IMAGE, UINT8, OnnxBuilder
+from inceptionkit.deployment.engines import openvino_model
+from inceptionkit.deployment.onnx import FLOAT, IMAGE, UINT8, OnnxBuilder, library
 from inceptionkit.errors import DeploymentError
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 
@@ -104,21 +104,16 @@ class _Formula:
     builder: OnnxBuilder
     written: int = field(default=0)
 
-    def __call__(self, kind: str, *reads: Read, **attributes: object) -> str:
+    def __call__(self, kind: str, *reads: Read, **attributes: Any) -> str:  # noqa: ANN401 - ONNX's
         """Apply an operator; numbers become constants, whole ones int64 and others float32."""
-        names = [read if isinstance(read, str) else self.constant(read) for read in reads]
-        return self.builder.put(kind, names, self.name(), **attributes)
-
-    def constant(self, value: float | NDArray[Any]) -> str:
-        """Write a number, or several."""
-        array = np.asarray(value)
-        kind = np.float32 if array.dtype.kind == "f" else np.int64
-        return self.builder.constant(self.name(), array.astype(kind))
-
-    def name(self) -> str:
-        """A name that nothing has yet."""
         self.written += 1
-        return f"resize.{self.written}"
+        typed = (read if isinstance(read, str) else _constant(read) for read in reads)
+        return self.builder.put(kind, typed, f"resize.{self.written}", **attributes)
+
+
+def _constant(value: float | NDArray[Any]) -> NDArray[Any]:
+    array = np.asarray(value)
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ class FromPixels(nn.Module):
         super().__init__()
         self.model = model
         self.size = preprocessing.size
-        self.scale = nn.Buffer(torch.tensor(preprocessing.scale).view(1, 3, 1, 1))
-        self.shift = nn.Buffer(torch.tensor(preprocessing.shift).view(1, 3, 1, 1))
+        scale, shift = torch.tensor(preprocessing.affine).view(2, 1, 3, 1, 1)
+        self.scale, self.shift = nn.Buffer(scale.clone()), nn.Buffer(shift.clone())
 
     def forward(self, image: Tensor) -> Tensor:
         """(batch, height, width, 3) uint8 of at least the network's size -> (batch, classes)."""

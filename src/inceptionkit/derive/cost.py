@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from inceptionkit.derive.tensors import STATISTICS, shapes
+from inceptionkit.derive.tensors import STATISTICS, tensors
 from inceptionkit.spec import Block, Dropout, Exit, Net, Signal, Step, blocks
 
 BYTES_PER_CELL = 4  # float32
@@ -33,7 +33,7 @@ def price(step: Step) -> Cost:
     """Price one operator. Norms, ReLU, pooling and biases cost no MACs."""
     if isinstance(step.op, Dropout):
         return Cost()
-    learned = [prod(shape) for name, shape in shapes(step) if not name.endswith(STATISTICS)]
+    learned = [prod(shape) for name, shape in tensors(step) if not name.endswith(STATISTICS)]
     weights = learned[0] if learned else 0
     return Cost(sum(learned), weights * prod(step.y.size), step.y.cells)
 

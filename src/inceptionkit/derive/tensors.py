@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import TypeAlias
 
 from inceptionkit.spec import (
     AdaptivePool,
+    Block,
     Conv,
     Dropout,
     GlobalPool,
@@ -15,6 +17,7 @@ from inceptionkit.spec import (
     Net,
     Pool,
     Step,
+    groups_of,
     steps,
 )
 
@@ -22,33 +25,28 @@ Shape: TypeAlias = tuple[int, ...]
 STATISTICS = ("running_mean", "running_var")  # of batch norm: stored, not learned
 
 
-def shapes(step: Step) -> Iterator[tuple[str, Shape]]:
-    """Yield name and shape of every tensor of one operator, the weight first."""
-    match step.op:
-        case Conv() as conv:
-            fan_in = step.x.channels // conv.groups_of(step.x.channels)
-            yield "conv.weight", (conv.out, fan_in, *conv.kernel)
-            if conv.bias:
-                yield "conv.bias", (conv.out,)
-            if conv.norm:
-                gamma = ("weight",) if conv.norm.gamma else ()
-                for part in (*gamma, "bias", *STATISTICS):
-                    yield f"bn.{part}", (conv.out,)
-        case Linear(out):
-            yield "fc.weight", (out, step.x.cells)
-            yield "fc.bias", (out,)
-        case Pool() | AdaptivePool() | GlobalPool() | LocalNorm() | Dropout():
-            pass
+def tensors(of: Net | Block | Step) -> Iterator[tuple[str, Shape]]:
+    """Yield name and shape of every tensor that a model stores, of each operator the weight first.
 
-
-def tensors(net: Net) -> Iterator[tuple[str, Shape]]:
-    """Yield name and shape of every tensor that a model of `net` stores.
-
-    They are the entries of the built module's state dict, less batch norm's counter of batches.
+    Those of a whole network are the entries of the built module's state dict, less batch norm's
+    counter of batches.
     """
-    for step in steps(net):
-        for name, shape in shapes(step):
-            yield f"{step.at}.{name}", shape
+    for step in steps(of) if isinstance(of, Net) else of.steps:
+        match step.op:
+            case Conv() as conv:
+                fan_in = step.x.channels // groups_of(conv, step.x.channels)
+                yield f"{step.at}.conv.weight", (conv.out, fan_in, *conv.kernel)
+                if conv.bias:
+                    yield f"{step.at}.conv.bias", (conv.out,)
+                if conv.norm:
+                    gamma = ("weight",) if conv.norm.gamma else ()
+                    for part in (*gamma, "bias", *STATISTICS):
+                        yield f"{step.at}.bn.{part}", (conv.out,)
+            case Linear(out):
+                yield f"{step.at}.fc.weight", (out, prod((step.x.channels, *step.x.size)))
+                yield f"{step.at}.fc.bias", (out,)
+            case Pool() | AdaptivePool() | GlobalPool() | LocalNorm() | Dropout():
+                pass
 
 
 def misfits(net: Net, found: Mapping[str, Shape]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.convert.registry import read_weights
-from inceptionkit.evaluation.early_exit import Policy
 from inceptionkit.evaluation.inference import network_stages
-from inceptionkit.evaluation.predictor import Predictor
+from inceptionkit.evaluation.predictor import Predictor, Stages
 from inceptionkit.model import Card
 from inceptionkit.network import InceptionNet, build
+from inceptionkit.preprocess import Preprocessing
 
 
 class Classifier(Predictor):
@@ -30,16 +30,21 @@ class Classifier(Predictor):
 
     def __init__(self, card: Card, model: InceptionNet, batch: int = 1) -> None:
         how = card.preprocessing
-        super().__init__(card, partial(network_stages, model, how), how.fit, batch)
+        super().__init__(card, partial(_image_stages, model, how), how.fit, batch)
         self.model = model
 
-    @torch.inference_mode()
-    def answers(
-        self, fitted: NDArray[np.uint8], policy: Policy
-    ) -> tuple[NDArray[np.float32], Sequence[str]]:
-        """As every predictor does."""
-        pixels: Any = torch.from_numpy(fitted).permute(0, 3, 1, 2)
-        return super().answers(pixels, policy)
+
+def _image_stages(model: InceptionNet, how: Preprocessing, exits: tuple[str, ...]) -> Stages:
+    """The network cut at these exits; the first stage takes images as `Preprocessing.fit` does."""
+    stages = network_stages(model, how, exits)
+    first, begin = next(iter(stages.items()))
+
+    def from_images(
+        fitted: NDArray[np.uint8], temperature: float
+    ) -> tuple[NDArray[np.float32], Tensor]:
+        return begin(torch.from_numpy(fitted).permute(0, 3, 1, 2), temperature)
+
+    return {**stages, first: from_images}
 
 
 def load(path: str | Path, batch: int = 1) -> Classifier:

@@ -1,10 +1,10 @@
-"""When to stop at an exit: the one rule, whatever runs the network, and the work it costs."""
+"""When to stop at an exit, and the work it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,57 +125,6 @@ def confidence(probabilities: NDArray[np.float32], measure: Measure) -> NDArray[
             entropy = -(probabilities * np.log(np.maximum(probabilities, TINY))).sum(1)
             blind = np.log(probabilities.shape[1])
             return np.asarray(np.clip(1 - entropy / blind, 0.0, 1.0), np.float32)
-
-
-class _Batch(Protocol):
-    """Images or features of them, of numpy or of torch."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, kept: NDArray[np.bool_]) -> Self: ...
-
-
-X = TypeVar("X", bound=_Batch)
-# From features and a temperature: the probabilities of the stage's classifier, and what the next
-# stage takes.
-Stage: TypeAlias = Callable[[X, float], tuple[NDArray[np.float32], X]]
-
-
-def run_stages(
-    stages: Mapping[str, Stage[X]],
-    images: X,
-    policy: ExitPolicy,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Run stage after stage on the images that no earlier one answered.
-
-    Args:
-        stages: exit -> what computes it from the stage before, in trunk order, "main" last; one
-            without a gate is run, and answers nothing.
-        images: a batch, as the first stage takes it.
-        policy: when to stop.
-
-    Returns:
-        Probabilities (batch, classes) and the number of the stage that gave them (batch,).
-    """
-    gates = {gate.exit: gate for gate in policy.gates}
-    left, x = np.arange(len(images)), images
-    places, parts = [], []
-    number = np.zeros(len(images), np.int64)
-    for stage, (name, run) in enumerate(stages.items()):
-        gate = gates.get(name)
-        probabilities, x = run(x, gate.temperature if gate else policy.temperature)
-        done = np.full(len(left), name == "main")
-        if gate:
-            done = confidence(probabilities, policy.measure) >= gate.confidence
-        places.append(left[done])
-        parts.append(probabilities[done])
-        number[left[done]] = stage
-        left = left[~done]
-        if len(left) == 0:
-            break
-        if done.any():
-            x = x[~done]
-    return np.concatenate(parts)[np.concatenate(places).argsort()], number
 
 
 def exit_index(

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inceptionkit.evaluation.early_exit import Policy, Stage, gated, run_stages
+from inceptionkit.evaluation.early_exit import Policy, gated
+from inceptionkit.evaluation.predictor import Stage, run_stages
 from inceptionkit.network import InceptionNet, stages
 from inceptionkit.network import Stage as Piece
 from inceptionkit.network.normalize import normalize
@@ -99,6 +100,7 @@ def network_stages(
     return {first.name: begin} | {piece.name: partial(_run, piece) for piece in others}
 
 
+@torch.inference_mode()
 def _run(piece: Piece, x: Tensor, temperature: float) -> tuple[NDArray[np.float32], Tensor]:
     x = piece.body(x.contiguous(memory_format=torch.channels_last))  # the fast layout
     return (piece.head(x).float() / temperature).softmax(1).cpu().numpy(), x

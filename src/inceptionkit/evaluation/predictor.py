@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit.errors import DataError
-from inceptionkit.evaluation.early_exit import AnyPolicy, Policy, Stage, gated, of_model, run_stages
-from inceptionkit.model import Card
+from inceptionkit.evaluation.early_exit import AnyPolicy, confidence, gated, of_model
+from inceptionkit.model import Card, ExitPolicy
 from inceptionkit.preprocess import as_rgb
 
 AnImage: TypeAlias = str | Path | bytes | Image.Image | NDArray[np.uint8]
 Pixels: TypeAlias = NDArray[np.uint8]
+
+
+class _Batch(Protocol):
+    """Images or features of them, of numpy or of torch."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, kept: NDArray[np.bool_]) -> Self: ...
+
+
+X = TypeVar("X", bound=_Batch)
+# From features and a temperature: the probabilities of the stage's classifier, and what the next
+# stage takes.
+Stage: TypeAlias = Callable[[X, float], tuple[NDArray[np.float32], X]]
 Stages: TypeAlias = Mapping[str, Stage[Any]]  # an exit, or "main" -> from the stage before to there
 Cut: TypeAlias = Callable[[tuple[str, ...]], Stages]
 
@@ -69,39 +83,55 @@ class Predictor:
         if isinstance(images, str | Path | bytes | Image.Image | np.ndarray):
             msg = "predict takes a list of images, got one; write predict([image])"
             raise DataError(msg)
-        asked = of_model(policy, self.card)
-        predictions: list[Prediction] = []
-        left = iter(images)
+        rules = None
+        if policy is not None:
+            rules = gated(of_model(policy, self.card), self.card.architecture)
+        stages = self.stages(tuple(gate.exit for gate in rules.gates) if rules else ())
+        names, left, predictions = list(stages), iter(images), []
         while pixels := [as_rgb(image) for image in islice(left, self.batch)]:
             start = perf_counter()
             fitted = np.stack([self.prepare(image) for image in pixels])
-            probabilities, exits = self.answers(fitted, asked)
+            probabilities, numbers = run_stages(stages, fitted, rules)
             ms = 1e3 * (perf_counter() - start) / len(pixels)
-            predictions += [
-                self._prediction(*one, ms) for one in zip(probabilities, exits, strict=True)
-            ]
+            for row, number in zip(probabilities, numbers, strict=True):
+                best = np.argsort(-row, kind="stable")[:5]
+                top = tuple((self.card.classes[i], float(row[i])) for i in best)
+                predictions.append(Prediction(*top[0], exit=names[number], ms=ms, top=top))
         return predictions
 
-    def answers(self, fitted: Pixels, policy: Policy) -> tuple[NDArray[np.float32], Sequence[str]]:
-        """Answer each image of a batch; the stages beyond its exit are skipped.
 
-        Args:
-            fitted: (batch, height, width, 3), as `prepare` leaves them.
-            policy: when to stop at an exit.
+def run_stages(
+    stages: Mapping[str, Stage[X]],
+    images: X,
+    policy: ExitPolicy | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Run stage after stage on the images that no earlier one answered.
 
-        Returns:
-            Probabilities (batch, classes), and the names of the exits that gave them, or "main".
+    Args:
+        stages: exit -> what computes it from the stage before, in trunk order, "main" last; one
+            without a gate is run, and answers nothing.
+        images: a batch, as the first stage takes it.
+        policy: when to stop; never if None.
 
-        Raises:
-            DeploymentError: the policy uses an exit at which the exported model is not cut.
-        """
-        rules = gated(policy, self.card.architecture)
-        stages = self.stages(tuple(gate.exit for gate in rules.gates))
-        probabilities, numbers = run_stages(stages, fitted, rules)
-        names = list(stages)
-        return probabilities, [names[number] for number in numbers]
-
-    def _prediction(self, probabilities: NDArray[np.float32], exit_: str, ms: float) -> Prediction:
-        best = np.argsort(-probabilities, kind="stable")[:5]
-        top = tuple((self.card.classes[i], float(probabilities[i])) for i in best)
-        return Prediction(*top[0], exit=exit_, ms=ms, top=top)
+    Returns:
+        Probabilities (batch, classes) and the number of the stage that gave them (batch,).
+    """
+    gates = {gate.exit: gate for gate in policy.gates} if policy else {}
+    left, x = np.arange(len(images)), images
+    places, parts = [], []
+    number = np.zeros(len(images), np.int64)
+    for stage, (name, run) in enumerate(stages.items()):
+        gate = gates.get(name, policy)
+        probabilities, x = run(x, gate.temperature if gate else 1.0)
+        done = np.full(len(left), name == "main")
+        if policy and name in gates:
+            done = confidence(probabilities, policy.measure) >= gates[name].confidence
+        places.append(left[done])
+        parts.append(probabilities[done])
+        number[left[done]] = stage
+        left = left[~done]
+        if len(left) == 0:
+            break
+        if done.any():
+            x = x[~done]
+    return np.concatenate(parts)[np.concatenate(places).argsort()], number

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,12 +15,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from inceptionkit import records
 from inceptionkit.derive import misfits
+from inceptionkit.derive import tensors as shapes
 from inceptionkit.errors import InceptionError, WeightsError, WriteError
-from inceptionkit.files import replace_folder, sha256, write_json, write_whole
-from inceptionkit.model.card import FORMAT, Card, card_from_json, card_to_json
+from inceptionkit.files import replace_folder, write_json, write_whole
+from inceptionkit.model.card import FORMAT, Card, card_to_json
 from inceptionkit.model.exit_policy import ExitPolicy
-from inceptionkit.spec import Net
+from inceptionkit.spec import Net, steps
 
 CARD, TENSORS = "model.json", "model.safetensors"
 
@@ -38,7 +41,8 @@ def write_model(folder: Path, card: Card, tensors: Tensors) -> None:
         WeightsError: the tensors do not fit the architecture.
         RunError: the folder cannot be written.
     """
-    fit_or_raise(folder, card.architecture, tensors)
+    if {name: value.shape for name, value in tensors.items()} != dict(shapes(card.architecture)):
+        raise misfit(folder, card.architecture, tensors)
     data = save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
     write_files(folder, card, {TENSORS: data})
 
@@ -56,7 +60,7 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
             (beside / name).parent.mkdir(exist_ok=True)
             write_whole(beside / name, data)
-        sums = {name: sha256(data) for name, data in files.items()}
+        sums = {name: sha256(data).hexdigest() for name, data in files.items()}
         write_json(beside / CARD, card_to_json(card, sums))
         replace_folder(beside, folder)
     except OSError as error:
@@ -92,7 +96,8 @@ def read_tensors(folder: Path, card: Card, sums: Mapping[str, str]) -> dict[str,
     except SafetensorError as error:
         msg = f"{folder / TENSORS}: not a safetensors file ({error}); copy the model folder again"
         raise WeightsError(msg) from error
-    fit_or_raise(folder, card.architecture, tensors)
+    if {name: value.shape for name, value in tensors.items()} != dict(shapes(card.architecture)):
+        raise misfit(folder, card.architecture, tensors)
     return tensors
 
 
@@ -107,7 +112,7 @@ def read_file(folder: Path, name: str, sums: Mapping[str, str]) -> bytes:
     except OSError as error:
         msg = f"{folder / name}: cannot be read ({error.strerror}); copy the whole model folder"
         raise WeightsError(msg) from error
-    if sha256(data) != sums.get(name):
+    if sha256(data).hexdigest() != sums.get(name):
         msg = (
             f"{folder / name}: its SHA-256 is not the one in {CARD}, "
             "the file is damaged or from another model; copy the model folder again"
@@ -163,22 +168,36 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
     except (OSError, ValueError) as error:
         msg = f"{path}: cannot be read as JSON ({error}); copy the model folder again"
         raise WeightsError(msg) from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        got = data.get("format") if isinstance(data, dict) else None
+    got = data.pop("format", None) if isinstance(data, dict) else None
+    if got != FORMAT:
         msg = f"{path}: format must be {FORMAT}, got {got!r}; "
         msg += "use the version of inceptionkit that wrote it"
         raise WeightsError(msg)
+    sums = data.pop("files", None)
     try:
-        return card_from_json(data)
+        card = records.from_json(Card, data, at="", error=WeightsError)
+        wrong = [
+            f"{step.at}: {step.y.channels} outputs and {len(card.classes)} classes"
+            for step in steps(card.architecture)
+            if getattr(step.op, "classifier", False) and step.y.channels != len(card.classes)
+        ]
+        if len(set(card.classes)) < len(card.classes):
+            wrong.append("two classes have the same name")
+        if not isinstance(sums, dict):
+            wrong.append(f"files must be an object, got {sums!r:.80}")
+        if wrong:
+            raise WeightsError(wrong[0])
+        checked = (card.exit_policy, card.exported)
+        for part in (part for part in checked if part is not None):
+            part.check(card.architecture)
     except InceptionError as error:
         msg = f"{path}: {error}; copy the model folder again"
         raise WeightsError(msg) from error
+    return card, sums
 
 
-def fit_or_raise(folder: Path, net: Net, tensors: Tensors) -> None:
-    """Refuse tensors that are not exactly those of `net`, naming the first few misfits."""
+def misfit(where: Path, net: Net, tensors: Tensors) -> WeightsError:
+    """Tensors that are not exactly those of `net`, naming the first few misfits."""
     wrong = misfits(net, {name: tuple(value.shape) for name, value in tensors.items()})
-    if wrong:
-        shown = "; ".join(wrong[:3]) + ("; ..." if len(wrong) > 3 else "")
-        msg = f"{folder}: {len(wrong)} tensors do not fit {net.name}: {shown}"
-        raise WeightsError(msg)
+    shown = "; ".join(wrong[:3]) + ("; ..." if len(wrong) > 3 else "")
+    return WeightsError(f"{where}: {len(wrong)} tensors do not fit {net.name}: {shown}")

@@ -42,6 +42,7 @@ from inceptionkit.spec import (
     Step,
     averages_then_projects,
     borders,
+    groups_of,
     steps,
     windows,
 )
@@ -205,7 +206,7 @@ def convolution(op: Conv, step: Step) -> nn.Sequential:
         op.kernel,
         op.stride,
         (rows[0], columns[0]) if even else 0,
-        groups=op.groups_of(step.x.channels),
+        groups=groups_of(op, step.x.channels),
         bias=op.bias,
     )
     if op.norm:

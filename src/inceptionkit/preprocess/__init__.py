@@ -8,14 +8,12 @@ from inceptionkit.preprocess.crop import Box, crop_from_encoded, crop_from_pixel
 from inceptionkit.preprocess.decode import (
     EXTENSIONS,
     PIXEL_LIMIT,
-    ImageHeader,
     as_rgb,
     decode,
-    examine,
-    header,
     image_files,
 )
 from inceptionkit.preprocess.fast_codecs import RESAMPLERS, Resampler
+from inceptionkit.preprocess.header import ImageHeader, examine, header
 from inceptionkit.preprocess.preprocessing import INTERPOLATIONS, Interpolation, Preprocessing
 
 __all__ = [

@@ -12,10 +12,6 @@ from inceptionkit.errors import DataError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
-ORIENTATION = 0x0112  # the EXIF tag; 1 is upright, 5 to 8 lie on their side
-_METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
-_PIXEL = np.dtype("V3")
-
 
 class UnusableImage(DataError):  # noqa: N818 - it is the name of the thing, as in `unusable.csv`
     """An image that cannot be used.
@@ -30,66 +26,29 @@ class UnusableImage(DataError):  # noqa: N818 - it is the name of the thing, as 
         self.reason = reason
 
 
-def rgb(image: Image.Image) -> Pixels:
-    """The pixels of a loaded `image`, upright, composited on white where it is transparent.
+def converted(image: Image.Image) -> Pixels:
+    """The pixels of a loaded `image` that is more than plain RGB, on white where transparent.
 
     16-bit grey is divided by 257. 32-bit grey (modes I and F) has no agreed range: values within
     0..65535 count as 16-bit; float values within 0..1 and 0..255 count as such; anything else is
     stretched from its smallest value to its largest. Colour profiles are not applied.
 
     Returns:
-        (height, width, 3) uint8, contiguous.
+        (height, width, 3) uint8, as stored.
 
     Raises:
         UnusableImage: the colour mode has no conversion (LAB).
     """
     if image.mode.startswith("I;16"):
-        pixels = _repeated(_from_16_bits(np.asarray(image)))
-    elif image.mode == "I":
-        pixels = _repeated(_from_integers(np.asarray(image)))
-    elif image.mode == "F":
-        pixels = _repeated(_from_floats(np.asarray(image)))
-    elif image.mode == "RGB" and "transparency" not in image.info:
-        pixels = np.asarray(image)
-    else:
-        pixels = np.asarray(_converted(image))
-    return upright(pixels, orientation(image))
+        return _repeated(_from_16_bits(np.asarray(image)))
+    if image.mode == "I":
+        return _repeated(_from_integers(np.asarray(image)))
+    if image.mode == "F":
+        return _repeated(_from_floats(np.asarray(image)))
+    return np.asarray(_on_white(image))
 
 
-def orientation(image: Image.Image) -> int:
-    """EXIF orientation of an open image, 1 to 8; 1 where there is none or it is damaged.
-
-    Pillow turns TIFF by itself while it loads, and reports its size as turned: for TIFF this is 1.
-    Does not decode pixels, so an eXIf chunk behind a PNG's pixels counts only after loading.
-    """
-    if image.format == "TIFF" or not any(key in image.info for key in _METADATA):
-        return 1
-    try:
-        tag = Image.Image.getexif(image).get(ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - metadata of any shape; the pixels are what counts
-        return 1
-    return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1
-
-
-def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Turn and mirror `pixels` (height, width, 3) as EXIF `orientation` asks.
-
-    Sources:
-        CIPA DC-008 (Exif 2.32), section 4.6.4 A, tag 274.
-    """
-    if orientation == 1:
-        return np.ascontiguousarray(pixels)
-    whole = np.ascontiguousarray(pixels).view(_PIXEL)[:, :, 0]  # moved at once, not byte by byte
-    if orientation in (5, 6, 7, 8):
-        whole = whole.transpose()
-    if orientation in (3, 4, 7, 8):
-        whole = whole[::-1]
-    if orientation in (2, 3, 6, 7):
-        whole = whole[:, ::-1]
-    return np.ascontiguousarray(whole).view(np.uint8).reshape(*whole.shape, 3)
-
-
-def _converted(image: Image.Image) -> Image.Image:
+def _on_white(image: Image.Image) -> Image.Image:
     try:
         if not image.has_transparency_data:
             return image.convert("RGB")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from inceptionkit.preprocess.color_modes import Pixels, orientation, rgb, upright
-from inceptionkit.preprocess.decode import open_image
+from inceptionkit.preprocess.color_modes import Pixels
+from inceptionkit.preprocess.decode import open_image, orientation, rgb, upright
 from inceptionkit.preprocess.fast_codecs import Corners, Resampler, decode_jpeg, resize
 
 _SCALES = (8, 4, 2)  # a JPEG can be decoded at an eighth, a quarter and half of its size

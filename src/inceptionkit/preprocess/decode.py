@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import re
 import stat
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, orientation, rgb
-from inceptionkit.preprocess.pillow_warnings import suppress_pillow_output
+from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, converted
 from inceptionkit.text import printable
+
+ORIENTATION = 0x0112  # the EXIF tag; 1 is upright, 5 to 8 lie on their side
+_METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+_PIXEL = np.dtype("V3")
 
 PIXEL_LIMIT = 2**27
 """Most pixels that an image may claim: 134 million, beyond any camera; 400 MB as RGB."""
@@ -53,27 +60,56 @@ _FORMATS = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageHeader:
-    """What a file says about its image, before any pixel is decoded."""
+@dataclass(slots=True)
+class _Inside:
+    """How many threads are inside, and what the last of them restores."""
 
-    width: int  # pixels, upright
-    height: int  # pixels, upright
-    mode: str  # Pillow's: "RGB", "L", "P", "CMYK", "I;16", ...
-    format: str  # "JPEG", "PNG", ...
-    orientation: int  # EXIF, 1 to 8; 1 is upright as stored
-    animated: bool = False  # or several pages: the first one counts
-    deep: bool = False  # more than 8 bits a channel: scaled to 8
+    threads: int = 0
+    lock: Lock = field(default_factory=Lock)
+    handler: logging.NullHandler = field(default_factory=logging.NullHandler)
+    saved: warnings.catch_warnings[None] = field(default_factory=warnings.catch_warnings)
+    printer: int | None = None
 
-    @property
-    def short_side(self) -> int:
-        """The smaller of width and height, in pixels."""
-        return min(self.width, self.height)
 
-    @property
-    def grey(self) -> bool:
-        """Stored without colour. A grey photo stored as RGB is not known to be grey."""
-        return self.mode in {"1", "L", "LA", "La", "I", "F"} or self.mode.startswith("I;16")
+_INSIDE = _Inside()
+# The function of libtiff that replaces what prints its errors to stderr, and gives the old. It is
+# looked up among the libraries that Pillow has loaded; where it is not there (libtiff linked in, or
+# none), libtiff's lines are printed.
+_LIBTIFF_PRINTS: Callable[[int | None], int | None] | None
+try:
+    _function = ctypes.CDLL(import_module("PIL._imaging").__file__).TIFFSetErrorHandler
+except (OSError, AttributeError):
+    _LIBTIFF_PRINTS = None
+else:
+    _function.argtypes, _function.restype = [ctypes.c_void_p], ctypes.c_void_p
+    _LIBTIFF_PRINTS = _function
+
+
+def as_rgb(image: object) -> Pixels:
+    """Pixels of an image: a file, the bytes of one, a Pillow image or a uint8 array.
+
+    Args:
+        image: a path or bytes, as `decode` takes them; any `PIL.Image.Image`; or uint8 of shape
+            (height, width), (height, width, 1), (height, width, 3) RGB or (height, width, 4) RGBA,
+            0 to 255.
+
+    Returns:
+        (height, width, 3) uint8, contiguous; it may share memory with an array that fits already.
+
+    Raises:
+        UnusableImage: something else, with what is wanted instead; or a Pillow image, opened
+            lazily, whose file turns out to be damaged.
+    """
+    source = Path(image) if isinstance(image, str) else image
+    if isinstance(source, Path | bytes | Image.Image):
+        with open_image(source) as opened:
+            opened.load()
+            return rgb(opened)
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    kind = f"{type(image).__module__}.{type(image).__qualname__}"
+    reason = f"an image must be a path, a PIL.Image or a uint8 array, got {kind}"
+    raise UnusableImage(reason)
 
 
 def decode(source: bytes | Path) -> Pixels:
@@ -95,75 +131,146 @@ def decode(source: bytes | Path) -> Pixels:
         return rgb(image)
 
 
-def examine(source: bytes | Path) -> tuple[ImageHeader, Pixels]:
-    """What `header` and `decode` give, from opening the image once.
+@contextmanager
+def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
+    """The image of `source`, its header read and its size accepted.
 
     Raises:
-        UnusableImage: as `decode` does.
+        UnusableImage: whatever goes wrong, also while the caller uses the image.
     """
-    with open_image(source) as image:
-        seen = _header(image)
-        image.load()
-        return seen, rgb(image)
-
-
-def header(source: bytes | Path) -> ImageHeader:
-    """Read size, mode and orientation of an image file, or of its bytes, decoding no pixels.
-
-    Raises:
-        UnusableImage: as `decode` does, for what the header alone shows; a file that is cut off or
-            damaged further on passes.
-    """
-    with open_image(source) as image:
-        return _header(image)
-
-
-def _header(image: Image.Image) -> ImageHeader:
-    turned = orientation(image)
-    width, height = image.size if turned < 5 else image.size[::-1]
     try:
-        animated = bool(getattr(image, "is_animated", False))
-    except Exception:  # noqa: BLE001 - what follows the first frame may be damaged; it counts alone
-        animated = False
-    return ImageHeader(
-        width=width,
-        height=height,
-        mode=image.mode,
-        format=image.format or "?",
-        orientation=turned,
-        animated=animated,
-        deep=image.mode in {"I", "F"}
-        or "16" in image.mode
-        or ";16" in str(getattr(image, "tile", "")),
-    )
+        with suppress_pillow_output(), ExitStack() as stack:
+            image = source if isinstance(source, Image.Image) else _opened(source, stack)
+            width, height = image.size
+            too_large = width * height > PIXEL_LIMIT
+            if too_large or min(width, height) < 1:
+                most = f", the limit is {PIXEL_LIMIT:,} in all" if too_large else ""
+                reason = f"claims {width}x{height} pixels{most}"
+                raise UnusableImage(reason)  # noqa: TRY301 - what follows names the file
+            yield image
+    except Exception as error:  # hostile bytes make a decoder raise anything
+        where = printable(str(source)) if isinstance(source, Path) else None
+        if isinstance(error, UnusableImage):
+            raise UnusableImage(error.reason, where) from error.__cause__
+        raise UnusableImage(_reason(error), where) from error
 
 
-def as_rgb(image: object) -> Pixels:
-    """Pixels of an image: a file, the bytes of one, a Pillow image or a uint8 array.
+@contextmanager
+def suppress_pillow_output() -> Iterator[None]:
+    """Drop Pillow's warnings and log lines, and libtiff's, while any thread is inside.
 
-    Args:
-        image: a path or bytes, as `decode` takes them; any `PIL.Image.Image`; or uint8 of shape
-            (height, width), (height, width, 1), (height, width, 3) RGB or (height, width, 4) RGBA,
-            0 to 255.
+    `warnings.catch_warnings` by itself is not safe between threads: it restores whatever list it
+    met, also when another thread has left or entered since. Here the first to enter saves, and the
+    last to leave restores. Warnings of other modules pass through.
+    """
+    with _INSIDE.lock:
+        _INSIDE.threads += 1
+        if _INSIDE.threads == 1:
+            _INSIDE.saved = warnings.catch_warnings()
+            _INSIDE.saved.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\b")
+            logging.getLogger("PIL").addHandler(_INSIDE.handler)
+            _INSIDE.printer = _LIBTIFF_PRINTS(None) if _LIBTIFF_PRINTS else None
+    try:
+        yield
+    finally:
+        with _INSIDE.lock:
+            _INSIDE.threads -= 1
+            if _INSIDE.threads == 0:
+                if _LIBTIFF_PRINTS:
+                    _LIBTIFF_PRINTS(_INSIDE.printer)
+                logging.getLogger("PIL").removeHandler(_INSIDE.handler)
+                _INSIDE.saved.__exit__(None, None, None)
+
+
+def _opened(source: bytes | Path, stack: ExitStack) -> Image.Image:
+    """Open an image by its first bytes, until `stack` ends; a file's extension says nothing.
+
+    `PIL.Image.open` is not used: it refuses large sizes by a global limit without reporting the
+    size, and calls every damaged header no image.
+    """
+    reason = "empty file"
+    stream: BinaryIO | None = BytesIO(source) if isinstance(source, bytes) and source else None
+    if isinstance(source, Path):
+        try:
+            status = source.stat()
+            if not stat.S_ISREG(status.st_mode):
+                reason = "not a file"  # never opened: a pipe would wait for ever
+            elif status.st_size:
+                stream = stack.enter_context(source.open("rb"))
+        except OSError as error:
+            reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+            raise UnusableImage(reason) from error
+    if stream is None:
+        raise UnusableImage(reason)
+    prefix = stream.read(16)
+    stream.seek(0)
+    format_ = next((f for f in _FORMATS if f.signature.match(prefix)), None)
+    if format_ is None:
+        reason = "not an image"
+        raise UnusableImage(reason)
+    try:
+        import_module(f"PIL.{format_.plugin}")
+    except ModuleNotFoundError as error:
+        reason = f"{format_.name}, which Pillow cannot read; convert it to JPEG or PNG"
+        raise UnusableImage(reason) from error
+    factory, _ = Image.OPEN[format_.name]
+    return factory(stream, "")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "too large for the available memory"
+    message = str(error).lower()
+    if isinstance(error, EOFError) or "truncated" in message or "not enough" in message:
+        return "truncated"
+    return "damaged"
+
+
+def rgb(image: Image.Image) -> Pixels:
+    """The pixels of a loaded `image`, upright, composited on white where it is transparent.
 
     Returns:
-        (height, width, 3) uint8, contiguous; it may share memory with an array that fits already.
+        (height, width, 3) uint8, contiguous.
 
     Raises:
-        UnusableImage: something else, with what is wanted instead; or a Pillow image, opened
-            lazily, whose file turns out to be damaged.
+        UnusableImage: the colour mode has no conversion (LAB).
     """
-    if isinstance(image, str | Path | bytes):
-        return decode(Path(image) if isinstance(image, str) else image)
-    if isinstance(image, Image.Image):
-        with open_image(image):
-            image.load()
-            return rgb(image)
-    if isinstance(image, np.ndarray):
-        return _from_array(image)
-    kind = f"{type(image).__module__}.{type(image).__qualname__}"
-    reason = f"an image must be a path, a PIL.Image or a uint8 array, got {kind}"
-    raise UnusableImage(reason)
+    plain = image.mode == "RGB" and "transparency" not in image.info
+    pixels = np.asarray(image) if plain else converted(image)
+    turned = orientation(image)
+    return np.ascontiguousarray(pixels) if turned == 1 else upright(pixels, turned)
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF orientation of an open image, 1 to 8; 1 where there is none or it is damaged.
+
+    Pillow turns TIFF by itself while it loads, and reports its size as turned: for TIFF this is 1.
+    Does not decode pixels, so an eXIf chunk behind a PNG's pixels counts only after loading.
+    """
+    if image.format == "TIFF" or not any(key in image.info for key in _METADATA):
+        return 1
+    try:
+        tag = Image.Image.getexif(image).get(ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - metadata of any shape; the pixels are what counts
+        return 1
+    return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Turn and mirror `pixels` (height, width, 3) as EXIF `orientation` asks.
+
+    Sources:
+        CIPA DC-008 (Exif 2.32), section 4.6.4 A, tag 274.
+    """
+    whole = np.ascontiguousarray(pixels).view(_PIXEL)[:, :, 0]  # moved at once, not byte by byte
+    if orientation in (5, 6, 7, 8):
+        whole = whole.transpose()
+    if orientation in (3, 4, 7, 8):
+        whole = whole[::-1]
+    if orientation in (2, 3, 6, 7):
+        whole = whole[:, ::-1]
+    return np.ascontiguousarray(whole).view(np.uint8).reshape(*whole.shape, 3)
 
 
 def _from_array(pixels: np.ndarray) -> Pixels:
@@ -207,83 +314,3 @@ def image_files(path: Path) -> list[Path]:
         reason = "there is no image in it; give a folder of images"
         raise UnusableImage(reason, printable(str(path)))
     return files
-
-
-@contextmanager
-def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
-    """The image of `source`, its header read and its size accepted.
-
-    Raises:
-        UnusableImage: whatever goes wrong, also while the caller uses the image.
-    """
-    try:
-        with suppress_pillow_output(), ExitStack() as stack:
-            if isinstance(source, Image.Image):
-                image = source
-            else:
-                image = _identified(stack.enter_context(_stream(source)))
-            _refuse_bomb(image.size)
-            yield image
-    except Exception as error:  # hostile bytes make a decoder raise anything
-        where = printable(str(source)) if isinstance(source, Path) else None
-        if isinstance(error, UnusableImage):
-            raise UnusableImage(error.reason, where) from error.__cause__
-        raise UnusableImage(_reason(error), where) from error
-
-
-def _stream(source: bytes | Path) -> BinaryIO:
-    if isinstance(source, Path):
-        try:
-            status = source.stat()
-            if status.st_size and stat.S_ISREG(status.st_mode):
-                return source.open("rb")
-            # never opened: a pipe would wait for ever
-            reason = "empty file" if stat.S_ISREG(status.st_mode) else "not a file"
-        except OSError as error:
-            reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
-            raise UnusableImage(reason) from error
-    elif source:
-        return BytesIO(source)
-    else:
-        reason = "empty file"
-    raise UnusableImage(reason)
-
-
-def _identified(stream: BinaryIO) -> Image.Image:
-    """Open the image by its first bytes; a file's extension says nothing.
-
-    `PIL.Image.open` is not used: it refuses large sizes by a global limit without reporting the
-    size, and calls every damaged header no image.
-    """
-    prefix = stream.read(16)
-    stream.seek(0)
-    format_ = next((f for f in _FORMATS if f.signature.match(prefix)), None)
-    if format_ is None:
-        reason = "not an image"
-        raise UnusableImage(reason)
-    try:
-        import_module(f"PIL.{format_.plugin}")
-    except ModuleNotFoundError as error:
-        reason = f"{format_.name}, which Pillow cannot read; convert it to JPEG or PNG"
-        raise UnusableImage(reason) from error
-    factory, _ = Image.OPEN[format_.name]
-    return factory(stream, "")
-
-
-def _refuse_bomb(size: tuple[int, int]) -> None:
-    width, height = size
-    if width * height > PIXEL_LIMIT:
-        reason = f"claims {width}x{height} pixels, the limit is {PIXEL_LIMIT:,} in all"
-        raise UnusableImage(reason)
-    if width < 1 or height < 1:
-        reason = f"claims {width}x{height} pixels"
-        raise UnusableImage(reason)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "too large for the available memory"
-    message = str(error).lower()
-    if isinstance(error, EOFError) or "truncated" in message or "not enough" in message:
-        return "truncated"
-    return "damaged"

@@ -54,11 +54,18 @@ class Preprocessing:
             msg = f"no interpolation {self.interpolation!r}; {advice}"
             raise UnknownNameError(msg)
         whole = type(self.size) is int
+        crop, mean, std = (
+            isinstance(values, tuple)
+            and len(values) == count
+            and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+            and all(map(math.isfinite, values))
+            for values, count in (((self.crop,), 1), (self.mean, 3), (self.std, 3))
+        )
         wanted = {
             "size": (whole and 1 <= self.size <= 16_384, "a whole number from 1 to 16384"),
-            "crop": (_numbers((self.crop,), 1) and 0 < self.crop <= 1, "above 0 and at most 1"),
-            "mean": (_numbers(self.mean, 3), "three numbers"),
-            "std": (_numbers(self.std, 3) and min(self.std) > 0, "three numbers above 0"),
+            "crop": (crop and 0 < self.crop <= 1, "above 0 and at most 1"),
+            "mean": (mean, "three numbers"),
+            "std": (std and min(self.std) > 0, "three numbers above 0"),
             "colour": (self.colour == "RGB", "'RGB'"),
         }
         for name, (right, what) in wanted.items():
@@ -72,16 +79,14 @@ class Preprocessing:
         return max(self.size, round(self.size / self.crop))
 
     @property
-    def scale(self) -> Triple:
-        """Per channel, such that normalized = pixel * scale + shift, pixels from 0 to 255."""
-        red, green, blue = (1 / (255 * std) for std in self.std)
-        return red, green, blue
-
-    @property
-    def shift(self) -> Triple:
-        """Per channel, such that normalized = pixel * scale + shift, pixels from 0 to 255."""
-        red, green, blue = (-m / std for m, std in zip(self.mean, self.std, strict=True))
-        return red, green, blue
+    def affine(self) -> tuple[Triple, Triple]:
+        """Scale and shift per channel: normalized = pixel * scale + shift, pixels 0 to 255."""
+        (r, g, b), (mean_r, mean_g, mean_b) = self.std, self.mean
+        return (1 / (255 * r), 1 / (255 * g), 1 / (255 * b)), (
+            -mean_r / r,
+            -mean_g / g,
+            -mean_b / b,
+        )
 
     def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resize and crop `image` to the square that the network sees.
@@ -138,17 +143,8 @@ class Preprocessing:
             )
             raise DataError(msg)
         planes = np.empty((len(images), 3, self.size, self.size), np.float32)
-        for channel, (scale, shift) in enumerate(zip(self.scale, self.shift, strict=True)):
+        for channel, (scale, shift) in enumerate(zip(*self.affine, strict=True)):
             plane = planes[:, channel]
             np.multiply(images[..., channel], np.float32(scale), out=plane)
             plane += np.float32(shift)
         return planes
-
-
-def _numbers(values: object, count: int) -> bool:
-    return (
-        isinstance(values, tuple)
-        and len(values) == count
-        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        and all(map(math.isfinite, values))
-    )

@@ -6,7 +6,7 @@ Standard library only. Sizes are (height, width) in cells; channels are counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias, TypeGuard
+from typing import Any, ClassVar, Literal, TypeAlias, TypeGuard
 
 from inceptionkit.errors import SpecError, did_you_mean
 
@@ -15,15 +15,23 @@ ConvPadding: TypeAlias = Literal["same", "valid", "tensorflow"] | int
 Padding: TypeAlias = ConvPadding | Literal["ceil"]
 
 
-def check_counts(op: object, padding: Padding = 0, **counts: int) -> None:
-    """Refuse an operator whose counts make no sense, or that pads less than nothing."""
-    if isinstance(padding, int):
-        counts["padding"] = padding + 1
-    for name, count in counts.items():
-        if count < 1:
-            least, got = (0, count - 1) if name == "padding" else (1, count)
-            msg = f"{type(op).__name__}: {name} must be at least {least}, got {got}"
-            raise SpecError(msg)
+SIDES = ("height", "width")
+LEAST = {"out": 1, "kernel": 1, "grid": 1, "stride": 1, "groups": 1, "padding": 0}  # counts
+
+
+class _Counted:
+    """An operator that has some of these counts; words stand for counts that make sense."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for name, least in LEAST.items():
+            value: Any = getattr(self, name, least)
+            counts = zip(SIDES, value, strict=True) if isinstance(value, tuple) else [(name, value)]
+            for part, count in counts:
+                if isinstance(count, int) and count < least:
+                    msg = f"{type(self).__name__}: {part} must be at least {least}, got {count}"
+                    raise SpecError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class BatchNorm:
 
 
 @dataclass(frozen=True, slots=True)
-class Conv:
+class Conv(_Counted):
     """Convolution, then batch norm if `norm` is given, then ReLU if `relu`.
 
     "same" pads `kernel // 2` on every side, "valid" nothing, a number that many cells; "tensorflow"
@@ -77,19 +85,9 @@ class Conv:
     groups: int | Literal["each"] = 1
     init: Init | None = None
 
-    def __post_init__(self) -> None:
-        height, width = self.kernel
-        groups = 1 if self.groups == "each" else self.groups
-        counts = {"out": self.out, "height": height, "width": width, "stride": self.stride}
-        check_counts(self, self.padding, **counts, groups=groups)
-
-    def groups_of(self, channels: int) -> int:
-        """Number of groups when the input has `channels` channels."""
-        return channels if self.groups == "each" else self.groups
-
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(_Counted):
     """Spatial pooling; "ceil" pads nothing and lets the last window hang over, as Caffe does.
 
     The other paddings are those of `Conv`. An average divides by the cells of its window; those
@@ -105,15 +103,14 @@ class Pool:
     count_padding: bool = True
 
     def __post_init__(self) -> None:
-        height, width = self.kernel
-        check_counts(self, self.padding, height=height, width=width, stride=self.stride)
+        _Counted.__post_init__(self)
         if isinstance(self.padding, int) and self.padding > min(self.kernel) // 2:
             msg = f"Pool: padding must be at most half the window, got {self.padding}"
             raise SpecError(msg)
 
 
 @dataclass(frozen=True, slots=True)
-class AdaptivePool:
+class AdaptivePool(_Counted):
     """Average that always leaves a grid of this size; windows overlap where they must.
 
     Window i of n covers cells floor(i * size / n) up to ceil((i + 1) * size / n), as in torch.
@@ -122,9 +119,6 @@ class AdaptivePool:
     TAG: ClassVar[str] = "adaptive_pool"
 
     grid: Pair
-
-    def __post_init__(self) -> None:
-        check_counts(self, height=self.grid[0], width=self.grid[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +153,7 @@ class Dropout:
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
+class Linear(_Counted):
     """Fully connected layer with bias, on the flattened input; ReLU follows if `relu`."""
 
     TAG: ClassVar[str] = "linear"
@@ -168,9 +162,6 @@ class Linear:
     relu: bool = False
     classifier: bool = False
     init: Init | None = None
-
-    def __post_init__(self) -> None:
-        check_counts(self, out=self.out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from inceptionkit.errors import SpecError
@@ -71,37 +71,33 @@ class Block:
 
 
 def blocks(net: Net) -> Iterator[Block | Step]:
-    """Yield the trunk block by block, each exit right after the block it reads, then the head."""
+    """Yield the trunk block by block, each exit right after the block it reads, then the head.
+
+    Raises:
+        SpecError: a window does not fit, paths cannot be joined, or a classifier leaves a grid:
+            what it gives are scores, so its grid must be one cell.
+    """
+    places: list[tuple[str, Node]] = []
+    for name, node in net.trunk:
+        places.append((f"trunk.{name}", node))
+        places += [(f"exits.{e.name}", e.head) for e in net.exits if e.after == name]
     channels, height, width = net.image
     x = Signal(channels, (height, width))
-    for name, node in net.trunk:
-        block = walk(f"trunk.{name}", node, x)
+    for at, node in (*places, ("head", net.head)):
+        block = walk(at, node, x)
+        if at.startswith("trunk."):
+            x = block.y
+        elif block.y.size != (1, 1):
+            grid = "{}x{}".format(*block.y.size)
+            msg = f"{at}: a classifier must leave one cell, got {grid}; end with GlobalPool"
+            raise SpecError(msg)
         yield block
-        x = block.y
-        for exit_ in net.exits:
-            if exit_.after == name:
-                yield classifier(f"exits.{exit_.name}", exit_.head, x)
-    yield classifier("head", net.head, x)
 
 
 def ordered_exits(net: Net) -> tuple[Exit, ...]:
     """The exits in the order in which an image meets them, whatever order they were written in."""
     blocks = [name for name, _ in net.trunk]
     return tuple(sorted(net.exits, key=lambda exit_: blocks.index(exit_.after)))
-
-
-def classifier(at: str, node: Node, x: Signal) -> Block | Step:
-    """Feed `x` to a head: what leaves it are scores, so the grid must be one cell.
-
-    Raises:
-        SpecError: a window does not fit, or a grid is left.
-    """
-    block = walk(at, node, x)
-    if block.y.size != (1, 1):
-        height, width = block.y.size
-        msg = f"{at}: a classifier must leave one cell, got {height}x{width}; end with GlobalPool"
-        raise SpecError(msg)
-    return block
 
 
 def steps(net: Net) -> Iterator[Step]:
@@ -119,7 +115,15 @@ def walk(at: str, node: Node, x: Signal) -> Block | Step:
     match node:
         case Split(paths):
             ways = tuple(walk(f"{at}.{name}", path, x) for name, path in paths)
-            return Block(at, x, join(at, [way.y for way in ways]), ways, parallel=True)
+            ends = [way.y for way in ways]
+            if len({(end.size, end.jump) for end in ends}) != 1:
+                grids = ", ".join(f"{end.size[0]}x{end.size[1]}" for end in ends)
+                msg = f"{at}: paths must end on the same grid to be joined, got {grids}"
+                raise SpecError(msg)
+            rows, cols = zip(*(end.view for end in ends), strict=True)
+            view = max(rows), max(cols)  # the join sees as far as its farthest-seeing path
+            y = replace(ends[0], channels=sum(end.channels for end in ends), view=view)
+            return Block(at, x, y, ways, parallel=True)
         case tuple():
             parts: list[Block | Step] = []
             y = x
@@ -131,57 +135,44 @@ def walk(at: str, node: Node, x: Signal) -> Block | Step:
             return Step(at, node, x, after(at, node, x))
 
 
-def join(at: str, ends: Sequence[Signal]) -> Signal:
-    """Concatenate on channels; the join sees as far as its farthest-seeing path.
+def after(at: str, op: Op, x: Signal) -> Signal:  # noqa: C901 - a case per operator
+    """Signal that leaves `op` when `x` enters it: windows move over the grid.
 
     Raises:
-        SpecError: the paths end on different grids.
+        SpecError: the window does not fit on the grid, or groups do not divide the channels.
     """
-    if len({(end.size, end.jump) for end in ends}) != 1:
-        grids = ", ".join(f"{end.size[0]}x{end.size[1]}" for end in ends)
-        msg = f"{at}: paths must end on the same grid to be joined, got {grids}"
-        raise SpecError(msg)
-    rows, cols = zip(*(end.view for end in ends), strict=True)
-    return replace(ends[0], channels=sum(end.channels for end in ends), view=(max(rows), max(cols)))
-
-
-def after(at: str, op: Op, x: Signal) -> Signal:
-    """Signal that leaves `op` when `x` enters it."""
+    padding: Padding = "valid"
+    channels, stride, (kh, kw) = x.channels, 1, x.size
     match op:
         case Conv():
-            refuse_groups(at, op, x.channels)
-            return slide(at, x, op.kernel, op.stride, op.padding, channels=op.out)
+            channels, stride, padding, (kh, kw) = op.out, op.stride, op.padding, op.kernel
+            groups = groups_of(op, x.channels)
+            if x.channels % groups or channels % groups:
+                ends = f"{x.channels} channels in and {channels} out"
+                msg = f"{at}: {groups} groups must divide {ends}"
+                raise SpecError(msg)
         case Pool():
-            return slide(at, x, op.kernel, op.stride, op.padding)
+            stride, padding, (kh, kw) = op.stride, op.padding, op.kernel
+        case Linear():
+            channels = op.out
+        case GlobalPool():
+            pass
         case AdaptivePool():
             return adapt(x, op.grid)
-        case GlobalPool():
-            return slide(at, x, x.size, 1, "valid")
-        case Linear():
-            return slide(at, x, x.size, 1, "valid", channels=op.out)
         case LocalNorm() | Dropout():
             return x
-
-
-def slide(
-    at: str, x: Signal, kernel: Pair, stride: int, padding: Padding, *, channels: int | None = None
-) -> Signal:
-    """Move a window over the grid; `channels` leave it, as many as enter if None.
-
-    Raises:
-        SpecError: the window does not fit on the grid.
-    """
-    (h, w), (kh, kw), (vh, vw), (jh, jw) = x.size, kernel, x.view, x.jump
+    (h, w), (vh, vw), (jh, jw) = x.size, x.view, x.jump
     size = (windows(h, kh, stride, padding), windows(w, kw, stride, padding))
     if min(size) < 1:
         msg = f"{at}: a {kh}x{kw} window does not fit on a {h}x{w} grid; use a larger image"
         raise SpecError(msg)
-    return Signal(
-        channels=x.channels if channels is None else channels,
-        size=size,
-        view=(vh + (kh - 1) * jh, vw + (kw - 1) * jw),
-        jump=(jh * stride, jw * stride),
-    )
+    view = (vh + (kh - 1) * jh, vw + (kw - 1) * jw)
+    return Signal(channels, size, view, jump=(jh * stride, jw * stride))
+
+
+def groups_of(op: Conv, channels: int) -> int:
+    """Number of groups of a convolution whose input has so many channels."""
+    return channels if op.groups == "each" else op.groups
 
 
 def windows(n: int, k: int, stride: int, padding: Padding) -> int:
@@ -208,18 +199,10 @@ def border(n: int, k: int, stride: int, padding: Padding) -> Pair:
             return (padding, padding)
 
 
-def borders(step: Step, op: Conv | Pool, *, hanging: bool = False) -> tuple[Pair, Pair]:
-    """Cells added (above, below) and (left, right) of the grid that `op` slides over.
-
-    Args:
-        step: of the walk.
-        op: that of the step.
-        hanging: count what windows of "ceil" hang over, too.
-    """
+def borders(step: Step, op: Conv | Pool) -> tuple[Pair, Pair]:
+    """Cells added (above, below) and (left, right) of the grid that a step's `op` goes over."""
     rows, columns = (
-        (before, max((out - 1) * op.stride + k - n, 0) if hanging and op.padding == "ceil" else end)
-        for n, k, out in zip(step.x.size, op.kernel, step.y.size, strict=True)
-        for before, end in [border(n, k, op.stride, op.padding)]
+        border(n, k, op.stride, op.padding) for n, k in zip(step.x.size, op.kernel, strict=True)
     )
     return rows, columns
 
@@ -259,11 +242,3 @@ def adapt(x: Signal, grid: Pair) -> Signal:
         view=(vh + (largest[0] - 1) * jh, vw + (largest[1] - 1) * jw),
         jump=(jh * apart[0], jw * apart[1]),
     )
-
-
-def refuse_groups(at: str, op: Conv, channels: int) -> None:
-    """Refuse channels that cannot be divided into the groups of `op`."""
-    groups = op.groups_of(channels)
-    if channels % groups or op.out % groups:
-        msg = f"{at}: {groups} groups must divide {channels} channels in and {op.out} out"
-        raise SpecError(msg)

@@ -9,7 +9,8 @@ import pytest
 import typer
 
 from inceptionkit.arguments import EARLY_EXIT
-from inceptionkit.cli.command import Command, filled_in, metavar
+from inceptionkit.cli.app import filled_in
+from inceptionkit.cli.command import Command, bare_values, metavar
 from inceptionkit.errors import DataError
 from inceptionkit.options import Argument, Callback, Option, parameters, verb
 from inceptionkit.results import Result
@@ -135,4 +136,4 @@ def test_what_stands_for_a_value() -> None:
     ],
 )
 def test_an_option_without_its_number_takes_its_bare_value(words: str, filled: str) -> None:
-    assert filled_in(words.split(), [COMMAND]) == filled.split()
+    assert filled_in(words.split(), bare_values([COMMAND])) == filled.split()

@@ -13,7 +13,6 @@ from inceptionkit import load
 from inceptionkit.api.export import export
 from inceptionkit.api.predict import predict
 from inceptionkit.deployment import load as loading
-from inceptionkit.deployment import predict as predicting
 from inceptionkit.deployment.engines import OnnxRuntime, OpenVino
 from inceptionkit.errors import DeploymentError, UnknownNameError
 from inceptionkit.evaluation.classifier import Classifier
@@ -71,13 +70,13 @@ def engine_of(predictor: Predictor) -> object:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The engines that a model is put into."""
     names: list[str] = []
-    make = loading.make_engine
+    for name, make in loading.ENGINE_TYPES.items():
 
-    def noted(name: str, *files: bytes, **options: Any) -> Any:
-        names.append(name)
-        return make(name, *files, **options)
+        def noted(*files: bytes, name: str = name, make: Any = make, **options: Any) -> Any:
+            names.append(name)
+            return make(*files, **options)
 
-    monkeypatch.setattr(loading, "make_engine", noted)
+        monkeypatch.setitem(loading.ENGINE_TYPES, name, noted)
     return names
 
 
@@ -89,7 +88,7 @@ def test_a_few_images_take_the_first_engine_that_is_installed(
     monkeypatch: pytest.MonkeyPatch,
     missing: str | None,
 ) -> None:
-    monkeypatch.setattr(loading, "installed", lambda *names: missing not in names)
+    monkeypatch.setattr(loading, "find_spec", lambda name: name != missing or None)
 
     load(tiny_model).predict(images)
 
@@ -99,7 +98,7 @@ def test_a_few_images_take_the_first_engine_that_is_installed(
 def test_without_an_engine_torch_answers(
     tiny_model: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "installed", lambda *_: False)
+    monkeypatch.setattr(loading, "find_spec", lambda _: None)
 
     assert type(load(tiny_model)) is Classifier
     assert made == []
@@ -130,7 +129,7 @@ def test_predict_says_how_many_images_come(
     counts: list[int] = []
     load_it = loading.load_predictor
     monkeypatch.setattr(
-        predicting,
+        loading,
         "load_predictor",
         lambda path, images: counts.append(images) or load_it(path, images=images),
     )

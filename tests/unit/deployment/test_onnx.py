@@ -8,7 +8,7 @@ import pytest
 
 from inceptionkit.catalog import architecture
 from inceptionkit.deployment.engines import Engine
-from inceptionkit.deployment.load import make_engine
+from inceptionkit.deployment.load import ENGINE_TYPES
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, checked, staged, traced
 from inceptionkit.spec import Conv, GlobalPool, Linear, Net, Pool, named, with_classes, with_input
 
@@ -18,7 +18,7 @@ ENGINES = ("openvino", "onnxruntime")
 
 def put(graph: Any, engine: str, size: int) -> Engine:
     pytest.importorskip(engine)
-    return make_engine(engine, checked(graph).SerializeToString(), size=size, threads=1)
+    return ENGINE_TYPES[engine](checked(graph).SerializeToString(), size=size, threads=1)
 
 
 def whole(model: Any) -> Any:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from inceptionkit.deployment import quantize
-from inceptionkit.deployment.engines import library, openvino_model
-from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, staged
+from inceptionkit.deployment.engines import openvino_model
+from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library, staged
 from inceptionkit.deployment.quantize import (
     ValidationSet,
     _judge,

@@ -19,8 +19,8 @@ from inceptionkit.evaluation.early_exit import (
     exit_index,
     gated,
     of_model,
-    run_stages,
 )
+from inceptionkit.evaluation.predictor import run_stages
 from inceptionkit.model import Card, ExitPolicy, Gate, read_model, write_model, write_policy
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing

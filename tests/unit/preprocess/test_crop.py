@@ -22,7 +22,7 @@ from inceptionkit.preprocess import (
     decode,
     fast_codecs,
 )
-from inceptionkit.preprocess.color_modes import ORIENTATION
+from inceptionkit.preprocess.decode import ORIENTATION
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 MEAN_LEVELS, MOST_LEVELS = 2.0, 10.0  # grey levels by which a reduced scale may differ

@@ -75,7 +75,8 @@ def test_normalised_is_pixel_times_scale_plus_shift() -> None:
     how = Preprocessing(size=2, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     batch = np.stack([noise(2, 2), noise(2, 2)])
     wanted = ((batch / 255 - how.mean) / how.std).transpose(0, 3, 1, 2)
-    linear = (batch * how.scale + how.shift).transpose(0, 3, 1, 2)
+    scale, shift = how.affine
+    linear = (batch * scale + shift).transpose(0, 3, 1, 2)
 
     assert how.normalize(batch).shape == (2, 3, 2, 2)
     assert how.normalize(batch).dtype == np.float32

@@ -9,7 +9,7 @@ from math import prod
 from typing import TypeAlias
 
 from inceptionkit.derive.cost import bill
-from inceptionkit.derive.tensors import shapes
+from inceptionkit.derive.tensors import tensors
 from inceptionkit.spec import Block, Conv, Net, Pool, Signal, Step, blocks
 
 Part: TypeAlias = Block | Step
@@ -55,7 +55,7 @@ def anything(ours: Value, printed: str) -> bool:
 
 def weights(parts: Parts) -> int:
     """Weights of convolution and linear layers; no biases, no norms."""
-    shapes_of = (next(shapes(step), None) for step in steps_of(parts))
+    shapes_of = (next(tensors(step), None) for step in steps_of(parts))
     return sum(prod(found[1]) for found in shapes_of if found)
 
 
