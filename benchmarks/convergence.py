@@ -138,14 +138,14 @@ def measured(trial: Trial, folder: Path) -> dict[str, Any]:
 
     record = read_record(folder)
     result = record.result or {}
-    priced = cost(record.net)
+    priced = cost(record.architecture)
     return {
         "name": trial.name,
         "arch": trial.arch,
         "width": trial.width,
         "options": list(trial.options),
         "floor": trial.floor,
-        "input": record.net.image[1],
+        "input": record.architecture.image[1],
         "params": priced.answer.params,
         "macs": priced.answer.macs,
         "execution": record.execution and str(record.execution),

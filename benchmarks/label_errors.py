@@ -44,7 +44,7 @@ def measure(data: str, *, share: float, folds: int, seed: int) -> dict[str, Any]
     found = scan(replace(dataset, samples=samples), threads=cores())
     groups = found.groups(cores())
     began = perf_counter()
-    with listener(quiet=False, as_json=False) as heard:
+    with listener(quiet=False, json_only=False) as heard:
         doubts = suspected(found, groups, folds=folds, seed=seed, listener=heard)
     seconds = perf_counter() - began
     is_wrong = samples.labels != right

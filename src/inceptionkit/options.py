@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, wraps
@@ -19,10 +17,10 @@ from typing import (
     cast,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
 from inceptionkit.errors import MissingTorchError, OptionError, UnknownNameError, did_you_mean
+from inceptionkit.records import types_of
 
 P = ParamSpec("P")
 Q = TypeVar("Q")
@@ -173,8 +171,7 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
 @cache
 def parameters(request: Callable[..., object]) -> tuple[Parameter, ...]:
     """The fields of a request: a dataclass each of whose annotations states an option."""
-    names = _Names(vars(sys.modules[request.__module__]))
-    hints = get_type_hints(request, None, names, include_extras=True)
+    hints = types_of(cast(type, request))
     return tuple(
         Parameter(
             field.name,
@@ -185,15 +182,6 @@ def parameters(request: Callable[..., object]) -> tuple[Parameter, ...]:
         )
         for field in fields(cast(type, request))
     )
-
-
-class _Names(dict[str, Any]):
-    """Names of a module; one that only type checkers import stands for a type of that name."""
-
-    def __missing__(self, name: str) -> Any:  # noqa: ANN401
-        if hasattr(builtins, name):
-            raise KeyError(name)
-        return type(name, (), {"__module__": "builtins"})
 
 
 def signature(request: Callable[..., object], returns: object) -> inspect.Signature:

@@ -6,6 +6,7 @@ union of dataclasses have a `TAG`, which JSON keeps under "type".
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -120,10 +121,20 @@ def _record(kind: type, data: Mapping[str, Json], place: _Place, base: object) -
         _fail(place, str(wrong))
 
 
+class _Names(dict[str, Any]):
+    """Names of a module; one that only type checkers import stands for a type of that name."""
+
+    def __missing__(self, name: str) -> type:
+        if hasattr(builtins, name):
+            raise KeyError(name)
+        return type(name, (), {"__module__": "builtins"})
+
+
 @cache
 def types_of(kind: type) -> Mapping[str, Hint]:
     """Field -> its type, with limits."""
-    hints = get_type_hints(kind, include_extras=True)
+    names = _Names(vars(sys.modules[kind.__module__]))
+    hints = get_type_hints(kind, None, names, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
@@ -186,8 +197,11 @@ def _kinds(hint: Hint, owner: type) -> Sequence[_Kind]:
     if origin is Literal:
         return [_Kind(hint, (str,), get_args(hint))]
     record = Mapping if is_dataclass(hint) else origin
-    accepts = {dict: (Mapping,), Mapping: (Mapping,), tuple: (list,), list: (list,)}.get(record)
+    objects, lists = dict.fromkeys((dict, Mapping), (Mapping,)), (tuple, list, Sequence)
+    accepts = (objects | dict.fromkeys(lists, (list,))).get(record)
     plain = {float: (int, float), Any: (object, bool)}.get(hint, (hint,))
+    if getattr(hint, "_is_protocol", False):  # who is called is not in JSON
+        return [_Kind(hint, ())]
     return [_Kind(hint, accepts or plain)]
 
 
@@ -213,7 +227,7 @@ def _parts(hint: Hint, data: Json, place: _Place) -> object:
             key: _value(args[1], part, _Place(f"{place.path}.{key:.80}", place.owner, depth))
             for key, part in data.items()
         }
-    if origin is list or args[-1] is Ellipsis:
+    if origin is not tuple or args[-1] is Ellipsis:
         args = args[:1] * len(data)
     elif len(data) != len(args):
         _fail(place, f"must be a list of {len(args)}, got {data!r:.80}")

@@ -21,7 +21,7 @@ from inceptionkit.spec import Net, with_exits
 from inceptionkit.training.recipe import LABELS, Polyak
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights
-from inceptionkit.training.run.record import SAME, read_record
+from inceptionkit.training.run.record import identity, read_record
 from inceptionkit.training.run.repeat import network, repeat
 from inceptionkit.training.run.start import keep_preprocessing
 
@@ -64,7 +64,7 @@ def test_a_model_is_fine_tuned_with_other_exits(inceptionkit: Callable, digits_r
     record = read_record(Path("run"))
 
     assert (said.code, said.err) == (0, "")
-    assert (record.recipe.name, record.net.exits) == ("finetune", ())
+    assert (record.recipe.name, record.architecture.exits) == ("finetune", ())
     assert record.start is not None
     assert record.start.same_classes
     assert f"--from {record.start.model}" in repeat(Path("run"), record)
@@ -154,13 +154,12 @@ def test_the_command_on_the_page_makes_the_same_run(
     first = inceptionkit(*few, *words, "--out", "first")
     line = shlex.split(repeat(Path("first"), read_record(Path("first"))))
     again = inceptionkit(*line[1:], "--out", "again", "--quiet")
-    one, other = (read_record(Path(run)).to_json() for run in ("first", "again"))
-    for record in (one, other):
-        record["recipe"] = {k: v for k, v in record["recipe"].items() if k not in LABELS}
+    one, other = (read_record(Path(run)) for run in ("first", "again"))
+    labels = {label: getattr(one.recipe, label) for label in LABELS}
 
     assert (first.code, again.code) == (0, 0), again.err
     assert shlex.join(line) in unescape(Path("first", "report.html").read_text())
-    assert {key: one[key] for key in SAME} == {key: other[key] for key in SAME}
+    assert identity(one) == identity(replace(other, recipe=replace(other.recipe, **labels)))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +174,7 @@ def test_the_command_on_the_page_makes_the_same_run(
 def test_a_network_is_named_as_shortly_as_names_it_exactly(
     digits_run: Path, net: Net, said: list[str]
 ) -> None:
-    assert network(Path("some"), replace(read_record(digits_run), net=net)) == said
+    assert network(Path("some"), replace(read_record(digits_run), architecture=net)) == said
 
 
 @pytest.mark.parametrize("exits", ["pooled", "published"])
@@ -193,7 +192,7 @@ def test_exits_that_came_to_average_over_the_grid_are_told(
     )
     write_model(tmp_path / "model", card, zeros)
     start = InitialWeights(model=str(tmp_path / "model"), sha256="", same_classes=True)
-    said = network(Path("some"), replace(read_record(digits_run), net=pooled, start=start))
+    said = network(Path("some"), replace(read_record(digits_run), architecture=pooled, start=start))
 
     assert said[:2] == ["--from", start.model]
     assert ("--pooled-exits" in said) == (exits == "published")

@@ -160,7 +160,7 @@ def test_run_json_says_how_to_repeat_it(digits_run: Path) -> None:
     record = json.loads((digits_run / "run.json").read_text())
 
     assert record["data"]["address"] == "digits"
-    assert (len(record["data"]["fingerprint"]), record["seed"]) == (64, 0)
+    assert (len(record["data"]["fingerprint"]), record["request"]["seed"]) == (64, 0)
     assert record["recipe"]["batch"] == 64
     assert record["execution"].keys() == {"precision", "channels_last", "device", "threads"}
     assert record["versions"].keys() >= {"inceptionkit", "torch", "python"}

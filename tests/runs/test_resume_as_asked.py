@@ -159,12 +159,13 @@ def test_a_strict_run_stays_strict(falls: Callable, record: Callable, tmp_path: 
     with pytest.raises(DataError, match="run without --strict"):
         inceptionkit.resume(cut, allow_changed=True)
 
-    assert record(cut)["strict"]
+    assert record(cut)["request"]["strict"]
 
 
 def test_a_device_that_is_gone_is_named(falls: Callable, record: Callable) -> None:
     cut = falls("plan_run")
-    facts = record(cut) | {"device": "cuda:7"}
+    facts = record(cut)
+    facts["request"]["device"] = "cuda:7"
     (cut / "run.json").write_text(json.dumps(facts))
     with pytest.raises(RecipeError, match="no device 'cuda:7'"):
         inceptionkit.resume(cut)

@@ -159,7 +159,7 @@ def test_a_time_budget_is_planned_followed_and_used_up(
     told, log = record(done.run), rows(done.run)
     plans = told["plans"]
 
-    assert told["budget"] == {"seconds": 15.0}
+    assert told["request"]["budget"] == "15s"
     assert plans[0] | {"step": 0, "progress": 0.0} == plans[0]
     assert all(plan["seconds_left"] < 15 and plan["why"] for plan in plans)
     assert int(log[-1]["step"]) == plans[-1]["steps"]

@@ -17,10 +17,10 @@ from inceptionkit.derive import cost
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.report.finished_run import ExitResult, FinishedRun
 from inceptionkit.report.pictures import Album, Picture, embedded
-from inceptionkit.training.budget import Time
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.run.record import Record
+from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.schedule import Plan
 
 OF_RECORD = {"data", "reasons", "plans", "machine", "versions", "net"}
@@ -52,14 +52,11 @@ def made_up_record(classes: Sequence[str]) -> Record:
             "rule": "as the folders say",
             "unusable": 1,
         },
-        net=find("compact", classes=10, side=32),
+        request=TrainRequest("shapes/", budget="112s").stored("cpu"),
+        architecture=find("compact", classes=10, side=32),
         preprocessing=Preprocessing(size=32),
         recipe=replace(MODERN, batch=100),
-        seed=0,
-        budget=Time(112.0),
         threads=1,
-        device="cpu",
-        precision="auto",
         reasons=("The input is 32 pixels: the images are.",),
         execution=Execution(),
         plans=(plan,),
@@ -86,7 +83,7 @@ def made_up_run(class_count: int = 10, /, *, epoch_count: int = 3, **changes: An
         folder=Path("runs/shapes-001"),
         record=replace(record, **of_record),
         result=result,
-        cost=cost(record.net),
+        cost=cost(record.architecture),
         epochs=tuple(
             {
                 "epoch": k + 1,

@@ -54,12 +54,12 @@ def resume(request: ResumeRequest) -> TrainResult:
 
     folder = Path(request.run)
     record = read_record(folder)
-    if record.track:
+    if record.request.track:
         check_tracking()
     if launched():
         take_gpu(record.device)
     check_device(record.device)
-    opened = open_and_split(record.data["address"], seed=record.seed)
+    opened = open_and_split(record.data["address"], seed=record.request.seed)
     check_changed(folder, record, opened.dataset, allowed=request.allow_changed)
     with processes(record.device) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()

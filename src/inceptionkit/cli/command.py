@@ -18,7 +18,7 @@ from inceptionkit.errors import InceptionError
 from inceptionkit.options import Callback, Option, Parameter, Verb, parameters, prose
 
 OUTPUT = {
-    "as_json": ("--json", "Print JSON alone on standard output, for machines."),
+    "json_only": ("--json", "Print JSON alone on standard output, for machines."),
     "quiet": ("--quiet", "Print nothing but errors."),
 }  # the options of every verb
 
@@ -27,7 +27,7 @@ OUTPUT = {
 class Output:
     """Who reads what is printed."""
 
-    as_json: bool
+    json_only: bool
     quiet: bool
 
 
@@ -52,8 +52,8 @@ class Command:
     def add_to(self, app: typer.Typer) -> None:
         """Make it a command of the program."""
 
-        def run(*, as_json: bool, quiet: bool, **given: Any) -> None:  # noqa: ANN401
-            self.run(Output(as_json, quiet), given)
+        def run(*, json_only: bool, quiet: bool, **given: Any) -> None:  # noqa: ANN401
+            self.run(Output(json_only, quiet), given)
 
         vars(run)["__signature__"] = Signature([*places(self.verb)])
         run.__annotations__ = {}
@@ -72,7 +72,7 @@ class Command:
             chosen["on_answer"] = partial(self.each, output)
         try:
             if any(one.name == "listener" for one in parameters(self.verb.request)):
-                with listener(quiet=output.quiet, as_json=output.as_json) as chosen["listener"]:
+                with listener(quiet=output.quiet, json_only=output.json_only) as chosen["listener"]:
                     result = self.verb(**chosen)
             else:
                 result = self.verb(**chosen)
@@ -87,9 +87,9 @@ class Command:
 
     def print(self, result: Any, output: Output) -> None:  # noqa: ANN401
         """Print a result; of several processes the first one speaks."""
-        if os.environ.get("RANK", "0") != "0" or (output.as_json and self.each):
+        if os.environ.get("RANK", "0") != "0" or (output.json_only and self.each):
             return
-        if output.as_json:
+        if output.json_only:
             print_json(result.to_json())
         elif not output.quiet and self.show is not None:
             self.show(result)

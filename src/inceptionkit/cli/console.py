@@ -158,11 +158,11 @@ class Plain:
 
 
 @contextmanager
-def listener(*, quiet: bool, as_json: bool) -> Iterator[Listener]:
+def listener(*, quiet: bool, json_only: bool) -> Iterator[Listener]:
     """The listener that suits the output; JSON alone goes to standard output."""
     from inceptionkit.progress import Silence
 
-    out = console(stderr=as_json)
+    out = console(stderr=json_only)
     if quiet:
         yield Silence()
     elif out.is_terminal:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_explanation(output: Output, explanation: Explanation) -> None:
     """Print one explanation, or why there is none."""
-    if output.as_json:
+    if output.json_only:
         print_json(explanation.to_json())
     elif explanation.error is not None:
         complain(f"{explanation.path}: {explanation.error}")

@@ -12,7 +12,7 @@ from inceptionkit.text import duration, percent
 
 def print_answer(output: Output, answer: Answer) -> None:
     """Print one answer as it comes."""
-    if output.as_json:
+    if output.json_only:
         print_json(answer.to_json())
     elif answer.prediction is None:
         complain(f"{answer.path}: {answer.error}")

@@ -75,17 +75,17 @@ def _differences(records: Sequence[Record]) -> dict[str, tuple[str | None, ...]]
 
 def _settings(record: Record) -> dict[str, str]:
     """Everything that decides a run, as text."""
-    data = record.data
+    data, net = record.data, record.architecture
     return {
         "data": str(data["address"]),
         "fingerprint": str(data["fingerprint"])[:12],
         **{f"{name} images": f"{count:,}" for name, count in data["sets"].items()},
-        "architecture": record.net.name,
-        "exits": ", ".join(f"{e.name} after {e.after}" for e in record.net.exits) or "none",
-        "input": f"{record.net.image[1]}",
+        "architecture": net.name,
+        "exits": ", ".join(f"{e.name} after {e.after}" for e in net.exits) or "none",
+        "input": f"{net.image[1]}",
         **texts(record.recipe),
         "budget": ", ".join(f"{v:g} {k}" for k, v in asdict(record.budget).items()),
-        "seed": f"{record.seed}",
+        "seed": f"{record.request.seed}",
         "precision": str(record.execution or ""),
         **{f"version of {name}": version for name, version in record.versions.items()},
         "processor": str(record.machine.get("processor", "")),

@@ -65,7 +65,7 @@ class FinishedRun:
     @property
     def title(self) -> str:
         """Such as "digits with compact"."""
-        return f"{self.data} with {self.record.net.name}"
+        return f"{self.data} with {self.record.architecture.name}"
 
     @property
     def began_at(self) -> str:
@@ -114,7 +114,7 @@ def read_run(folder: Path) -> FinishedRun:
 
 def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> FinishedRun:
     """A run whose record is known; its result need not be written yet."""
-    priced, classes = cost(record.net), tuple(record.data["classes"])
+    priced, classes = cost(record.architecture), tuple(record.data["classes"])
     rows = folders.read_rows(folder / folders.PREDICTIONS)
     number = {name: i for i, name in enumerate(classes)}
     labels, guesses = (

@@ -87,7 +87,7 @@ def _write(run: FinishedRun, dataset: Dataset | None) -> Path:
         dataset,
         load_for_evidence(run.folder / folders.MODEL),
         classes=run.classes,
-        exits=[exit_.name for exit_ in run.record.net.exits],
+        exits=[exit_.name for exit_ in run.record.architecture.exits],
     )
     page = run.folder / folders.PAGE
     write_whole(page, render(run, album, _class_images(run.record, dataset)))
@@ -99,7 +99,7 @@ def _class_images(record: Record, dataset: Dataset | None) -> dict[str, dict[str
     if dataset is None or dataset.fingerprint() != record.data["fingerprint"]:
         return {}
     sets = split_dataset(
-        dataset, record.seed, duplicate_groups=record.data.get("duplicate_groups", ())
+        dataset, record.request.seed, duplicate_groups=record.data.get("duplicate_groups", ())
     )
     labels, count = dataset.samples.labels, len(dataset.classes)
     counts = {
@@ -152,7 +152,7 @@ def render(run: FinishedRun, album: Album, class_images: Mapping[str, Mapping[st
         reliability=reliability_diagram(run.bins),
         calibration_error=calibration_error(run.bins),
         calibration=calibration(run),
-        diagram=svg_address(draw(run.record.net)),
+        diagram=svg_address(draw(run.record.architecture)),
         most_macs=max(1, *(line.macs for line in costs)),
         class_images=class_images,
         most_images=max((sum(row.values()) for row in class_images.values()), default=0),
@@ -273,7 +273,11 @@ def _commands(folder: Path, record: Record) -> dict[str, str]:
         "Repeat this run": repeat(folder, record),
         "Classify images": f"inceptionkit predict {run} IMAGE...",
         "Score it again": f"inceptionkit evaluate {run} {data}",
-        **({"Choose when to stop at an exit, and keep it": exits} if record.net.exits else {}),
+        **(
+            {"Choose when to stop at an exit, and keep it": exits}
+            if record.architecture.exits
+            else {}
+        ),
         "See where it looks": f"inceptionkit explain {run} IMAGE...",
         "Write this page again": f"inceptionkit report {run}",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from math import prod
 from statistics import median
@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from inceptionkit.derive.tensors import STATISTICS, tensors
-from inceptionkit.errors import RecipeError, did_you_mean
+from inceptionkit.errors import RecipeError, RunError, did_you_mean
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.machine import free_bytes as free_memory
+from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import Dropout, Net, steps, with_input
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 from inceptionkit.training.ema import update_ema
-from inceptionkit.training.execution import Execution, Precision, Trial, trial_from_json
+from inceptionkit.training.execution import Execution, Precision, Trial
 from inceptionkit.training.loop import train_step
 from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
@@ -107,8 +108,8 @@ def autotune(config: TrainConfig, executions: Sequence[Execution]) -> tuple[int,
             if any(group.any(not trials)):
                 trials = []
             else:
-                found = group.broadcast_json([asdict(trial) for trial in trials])
-                trials = [trial_from_json(trial) for trial in found]
+                found = group.broadcast_json(list(map(to_json, trials)))
+                trials = [from_json(Trial, one, at="", error=RunError) for one in found]
         if trials:
             return parts, tuple(trials)
         parts *= 2

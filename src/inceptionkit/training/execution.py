@@ -5,7 +5,7 @@ torch is imported where something is computed: a run's record is read without it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -74,8 +74,3 @@ class Trial:
 
     def __str__(self) -> str:
         return f"{self.execution} {1e3 * self.step_seconds:.0f} ms"
-
-
-def trial_from_json(data: Mapping[str, Any]) -> Trial:
-    """Read what `asdict` wrote."""
-    return Trial(Execution(**data["execution"]), data["step_seconds"])

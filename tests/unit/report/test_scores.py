@@ -50,7 +50,7 @@ def test_there_is_no_curve_without_exits_rows_or_probabilities(tiny: Net) -> Non
 
 
 def test_a_run_is_read_from_its_folder(tiny: Net, tmp_path: Path) -> None:
-    record = replace(made_up_record(("a", "b")), net=tiny)
+    record = replace(made_up_record(("a", "b")), architecture=tiny)
     half = {"top1": 0.5, "top5": None}
     result = {"top1": 0.75, "top5": None, "exits": {"first": half, "second": half}}
     empty = finished_run(tmp_path, record, result)

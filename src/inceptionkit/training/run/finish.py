@@ -106,7 +106,7 @@ def _card(session: Session, metrics: Mapping[str, Any]) -> Card:
     """What the model folder says of the model."""
     record = session.record
     return Card(
-        architecture=record.net,
+        architecture=record.architecture,
         classes=session.dataset.classes,
         preprocessing=record.preprocessing,
         metrics=metrics,
@@ -114,7 +114,7 @@ def _card(session: Session, metrics: Mapping[str, Any]) -> Card:
             "data": record.data["address"],
             "fingerprint": record.data["fingerprint"],
             "recipe": record.recipe.name,
-            "seed": record.seed,
+            "seed": record.request.seed,
             "versions": dict(record.versions),
             **{key: record.data[key] for key in ("duplicate_groups",) if key in record.data},
         },

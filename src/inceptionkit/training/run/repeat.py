@@ -23,9 +23,9 @@ def repeat(folder: Path, record: Record) -> str:
     name = record.recipe.name if record.recipe.name in RECIPES else recipes.MODERN.name
     words = ["inceptionkit", "train", record.data["address"], *_settings(record, RECIPES[name])]
     words += ["--recipe", name, *_limit(record.budget)]
-    words += ["--input", str(record.net.image[1]), *network(folder, record)]
-    words += [] if record.precision == "auto" else ["--precision", record.precision]
-    return shlex.join([*words, "--seed", str(record.seed)])
+    words += ["--input", str(record.architecture.image[1]), *network(folder, record)]
+    words += [] if record.request.precision == "auto" else ["--precision", record.request.precision]
+    return shlex.join([*words, "--seed", str(record.request.seed)])
 
 
 def _settings(record: Record, base: recipes.Recipe) -> list[str]:
@@ -41,7 +41,7 @@ def _settings(record: Record, base: recipes.Recipe) -> list[str]:
 
 def network(folder: Path, record: Record) -> list[str]:
     """The options that give the network of a run: its name, or its record where that says less."""
-    net = record.net
+    net = record.architecture
     after = [exit_.after for exit_ in net.exits]
     exits = ["--exits", ",".join(after) or "none"]
     if record.start is not None:

@@ -114,6 +114,26 @@ class TrainRequest:
     track: Annotated[bool, Option("Also write TensorBoard events into the run.")] = False
     listener: Annotated[Listener | None, LISTENER] = None
 
+    def stored(self, device: str) -> TrainRequest:
+        """What run.json keeps: names in place of a network and a recipe, which stand beside it."""
+        from inceptionkit.spec import Net
+        from inceptionkit.training.recipe import Recipe
+
+        net, recipe, exits = self.architecture, self.recipe, self.exits
+        return replace(
+            self,
+            data=str(self.data),
+            settings=several(self.settings),
+            architecture=net.name if isinstance(net, Net) else net,
+            from_=None if self.from_ is None else str(self.from_),
+            cost=several(self.cost),
+            exits=exits if exits is None or isinstance(exits, str) else tuple(exits),
+            recipe=recipe.name if isinstance(recipe, Recipe) else recipe,
+            out=None if self.out is None else str(self.out),
+            device=device,
+            listener=None,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:

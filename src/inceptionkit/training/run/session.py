@@ -70,13 +70,13 @@ class Session:
                 record.recipe.balance, self.ready.train, len(self.dataset.classes)
             )
         return TrainConfig(
-            net=record.net,
+            net=record.architecture,
             recipe=record.recipe,
             execution=execution,
             preprocessing=record.preprocessing,
             train=images,
             val=self.ready.val,
-            seed=record.seed,
+            seed=record.request.seed,
             class_weights=weights
             if weights is None
             else weights.to(record.device, execution.dtype),
@@ -107,7 +107,7 @@ def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
     session.start_time -= state.seconds
     if session.processes.count > 1:
         state.network = session.processes.wrap(state.model, execution.device)
-    if session.record.find_lr and session.record.found_lr is None:
+    if session.record.request.find_lr and session.record.found_lr is None:
         decide_lr(session, config, state)
         config = replace(config, recipe=session.record.recipe)
     state.plans.extend(session.record.plans)
@@ -124,7 +124,7 @@ def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
 def decide_execution(session: Session) -> None:
     """Let a probe find the fastest execution, and in how many parts a batch fits into memory."""
     record = session.record
-    executions = candidates(record.device, record.threads, record.precision)
+    executions = candidates(record.device, record.threads, record.request.precision)
     parts, trials = autotune(session.config(executions[0]), executions)
     reasons = []
     if parts != record.recipe.grad_accum:
@@ -184,7 +184,7 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
-    tracked = session.record.track and session.processes.rank == 0
+    tracked = session.record.request.track and session.processes.rank == 0
     last_epoch = state.rows[-1]["step"] if state.rows else 0
     report, saved, group = _step_reporter(session, config, state), monotonic(), session.processes
     with (

@@ -19,7 +19,6 @@ from inceptionkit.machine import cores
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 from inceptionkit.spec import from_json, to_json
-from inceptionkit.training.budget import Epochs
 from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
@@ -82,20 +81,14 @@ def start_run(
     if group.count > 1:
         check_processes(recipe, len(ready.train), group)
     record = Record(
+        request=request.stored(asked.device),
         data=facts(opened, ready),
-        net=choice.net,
+        architecture=choice.net,
         preprocessing=preprocessing,
         recipe=recipe,
-        seed=request.seed,
-        budget=asked.budget or Epochs(recipe.epochs),
         threads=torch.get_num_threads(),
-        device=asked.device,
-        precision=request.precision,
         reasons=(f"sets: {opened.sets.rule}", *reasons),
         start=start,
-        find_lr=request.find_lr,
-        track=request.track,
-        strict=request.strict,
         processes=group.count,
     )
     session = Session(Path(), record, opened.dataset, ready, listener, start_time, group)
@@ -116,19 +109,23 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
     """Read the images of a run again, which may have changed since it began."""
     if opened.dataset.fingerprint() == record.data["fingerprint"]:
         groups = record.data.get("duplicate_groups", ())
-        sets = split_dataset(opened.dataset, record.seed, duplicate_groups=groups)
+        sets = split_dataset(opened.dataset, record.request.seed, duplicate_groups=groups)
         opened = replace(opened, sets=sets, duplicate_groups=groups)
         ready = load_sets(
-            opened, record.preprocessing, workers=workers, strict=record.strict, listener=listener
+            opened,
+            record.preprocessing,
+            workers=workers,
+            strict=record.request.strict,
+            listener=listener,
         )
         check_processes(record.recipe, len(ready.train), group)
         return Session(folder, record, opened.dataset, ready, listener, start_time, group)
     opened, ready = load_grouped(
         opened,
         record.preprocessing,
-        seed=record.seed,
+        seed=record.request.seed,
         workers=workers,
-        strict=record.strict,
+        strict=record.request.strict,
         listener=listener,
     )
     check_processes(record.recipe, len(ready.train), group)
@@ -165,17 +162,19 @@ def settle(session: Session, out: Path | None, address: str) -> None:
     """
     group, record = session.processes, session.record
     if group.count > 1:
-        existing = folders.existing_runs(out, address, record.net.name)
+        existing = folders.existing_runs(out, address, record.architecture.name)
         same = [str(folder) for folder in existing if same_run(folder, record)]
         if known := group.broadcast_json(same):
             session.folder = Path(known[0])
-            session.record = replace(read_record(session.folder), track=record.track)
+            there = read_record(session.folder)
+            request = replace(there.request, track=record.request.track)
+            session.record = replace(there, request=request)
             session.listener.say(f"resumes {session.folder}")
             return
     refusal = None
     if group.rank == 0:
         try:
-            session.folder = folders.new_folder(out, address, record.net.name)
+            session.folder = folders.new_folder(out, address, record.architecture.name)
             folders.write_unusable(session.folder, session.ready.unusable)
             record.write(session.folder)
         except RunError as error:

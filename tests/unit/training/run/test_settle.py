@@ -9,29 +9,33 @@ from typing import Any
 import pytest
 from hearing import Collects
 
+from inceptionkit.errors import RunError
 from inceptionkit.preprocess import Preprocessing
+from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import Net
+from inceptionkit.training.autotune import Trial
 from inceptionkit.training.budget import Epochs
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.recipe import MODERN
-from inceptionkit.training.run.record import Record
+from inceptionkit.training.recipes import RECIPES
+from inceptionkit.training.run.initial_weights import InitialWeights
+from inceptionkit.training.run.record import Record, read_record
+from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.run.session import Session
 from inceptionkit.training.run.start import settle
+from inceptionkit.training.schedule import Plan
+from inceptionkit.training.state import Execution
 
 
 @pytest.fixture
 def record(tiny: Net) -> Record:
     return Record(
+        request=TrainRequest("photos", epochs=1).stored("cpu"),
         data={"address": "photos"},
-        net=tiny,
+        architecture=tiny,
         preprocessing=Preprocessing(size=32),
         recipe=MODERN,
-        seed=0,
-        budget=Epochs(1),
         threads=1,
-        device="cpu",
-        precision="auto",
-        reasons=[],
     )
 
 
@@ -55,6 +59,10 @@ def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Se
     return settle_among
 
 
+def asked(record: Record, **changes: object) -> Record:
+    return replace(record, request=replace(record.request, **changes))
+
+
 def ended(record: Record) -> Record:
     return replace(record, result={"top1": 1.0})
 
@@ -63,7 +71,7 @@ def test_it_goes_on_with_the_newest_of_its_runs_that_has_not_ended(
     record: Record, settled: Callable
 ) -> None:
     """A newer one with another seed, and one that has ended, stand beside it."""
-    others = [record, record, replace(record, seed=1), ended(record)]
+    others = [record, record, asked(record, seed=1), ended(record)]
     run = settled(record, *others)
 
     assert run.folder == Path("runs/photos-tiny-002")
@@ -73,11 +81,11 @@ def test_it_goes_on_with_the_newest_of_its_runs_that_has_not_ended(
 @pytest.mark.parametrize(
     "other",
     [
-        {"seed": 1},
-        {"budget": Epochs(2)},
+        {"request": {"seed": 1}},
+        {"request": {"epochs": 2}},
+        {"request": {"precision": "fp32"}},
+        {"request": {"find_lr": True}},
         {"recipe": replace(MODERN, lr=MODERN.lr / 2)},
-        {"precision": "fp32"},
-        {"find_lr": True},
         {"result": {"top1": 1.0}},
     ],
     ids=lambda other: next(iter(other)),
@@ -85,13 +93,16 @@ def test_it_goes_on_with_the_newest_of_its_runs_that_has_not_ended(
 def test_it_begins_another_run_where_none_is_its_own(
     record: Record, settled: Callable, other: dict[str, Any]
 ) -> None:
+    if "request" in other:
+        other = {"request": replace(record.request, **other["request"])}
+
     assert settled(record, replace(record, **other)).folder == Path("runs/photos-tiny-002")
 
 
 def test_the_rate_that_a_sweep_found_makes_no_other_run(record: Record, settled: Callable) -> None:
-    asked = replace(record, find_lr=True)
-    swept = replace(asked, recipe=replace(MODERN, lr=MODERN.lr / 2), found_lr=MODERN.lr / 2)
-    run = settled(asked, swept)
+    wanted = asked(record, find_lr=True)
+    swept = replace(wanted, recipe=replace(MODERN, lr=MODERN.lr / 2), found_lr=MODERN.lr / 2)
+    run = settled(wanted, swept)
 
     assert run.folder == Path("runs/photos-tiny-001")
     assert run.record.found_lr == run.record.recipe.lr == MODERN.lr / 2
@@ -100,10 +111,10 @@ def test_the_rate_that_a_sweep_found_makes_no_other_run(record: Record, settled:
 def test_events_are_written_if_the_command_that_is_given_again_wants_them(
     record: Record, settled: Callable
 ) -> None:
-    run = settled(replace(record, track=True), record)
+    run = settled(asked(record, track=True), record)
 
     assert run.folder == Path("runs/photos-tiny-001")
-    assert run.record.track
+    assert run.record.request.track
 
 
 def test_a_folder_of_a_run_that_was_lost_before_its_record_is_taken(
@@ -113,3 +124,32 @@ def test_a_folder_of_a_run_that_was_lost_before_its_record_is_taken(
     (place / "checkpoints").mkdir(parents=True)
 
     assert settled(record, out=place).folder == place
+
+
+def test_a_record_survives_its_file(record: Record, tmp_path: Path) -> None:
+    execution = Execution(precision="bf16", threads=2)
+    plan = Plan(
+        step=0, steps=9, progress=0.0, images_per_second=1.5, seconds_left=None, why="as asked for"
+    )
+    full = replace(
+        record,
+        start=InitialWeights(model="theirs", sha256="", same_classes=True),
+        recipe=RECIPES["inception_v3_2015"],
+        probe=(Trial(execution, 0.1),),
+        execution=execution,
+        plans=(plan,),
+        result={"top1": 1.0, "exits": {}},
+    )
+    full.write(tmp_path)
+
+    assert read_record(tmp_path) == full
+    assert full.budget == Epochs(1)
+
+
+def test_a_network_and_a_recipe_given_as_values_are_stored_by_name(tiny: Net) -> None:
+    request = TrainRequest(Path("photos"), "lr=0.1", architecture=tiny, recipe=MODERN, exits=["a"])
+    stored = request.stored("cpu")
+
+    assert (stored.data, stored.settings, stored.exits) == ("photos", ("lr=0.1",), ("a",))
+    assert (stored.architecture, stored.recipe) == (tiny.name, "modern")
+    assert from_json(TrainRequest, to_json(stored), at="", error=RunError) == stored
