@@ -160,7 +160,7 @@ def architecture(
     net = entry.build(dialect or next(iter(entry.dialects), ""), input)
     if exits == "pooled":
         net = with_pooled_exits(net)
-    if input is not None:
+    if input is not None and net.image[1:] != (input, input):
         net = with_input(net, input)
     return net if classes is None else with_classes(net, classes)
 

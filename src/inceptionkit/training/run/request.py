@@ -172,6 +172,7 @@ def resolve(request: TrainRequest, device: str) -> Resolved:
     else:
         default = "modern" if request.from_ is None else "finetune"
         found = recipes.find(request.recipe or default)
+    reasons = found.says()
     batch = () if request.batch is None else (f"batch={request.batch}",)
     balance = () if request.balance == "auto" else (f"balance={request.balance}",)
     if isinstance(exits, str):
@@ -179,7 +180,7 @@ def resolve(request: TrainRequest, device: str) -> Resolved:
     resolved = Resolved(
         recipe=found.recipe,
         settings=(*several(request.settings), *batch, *balance),
-        reasons=found.says(),
+        reasons=reasons,
         budget=Epochs(epochs) if epochs else None if budget is None else parse_budget(budget),
         costs=several(request.cost),
         exits=None if exits is None else tuple(exits),
