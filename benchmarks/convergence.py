@@ -138,7 +138,7 @@ def measured(trial: Trial, folder: Path) -> dict[str, Any]:
 
     record = read_record(folder)
     result = record.result or {}
-    priced = cost(record.architecture)
+    net_cost = cost(record.architecture)
     return {
         "name": trial.name,
         "arch": trial.arch,
@@ -146,8 +146,8 @@ def measured(trial: Trial, folder: Path) -> dict[str, Any]:
         "options": list(trial.options),
         "floor": trial.floor,
         "input": record.architecture.image[1],
-        "params": priced.answer.params,
-        "macs": priced.answer.macs,
+        "params": net_cost.without_exits.params,
+        "macs": net_cost.without_exits.macs,
         "execution": record.execution and str(record.execution),
         **{key: result[key] for key in ("epochs", "seconds", "set", "images", "top1", "exits")},
         "log": (folder / "log.csv").read_text(),

@@ -116,7 +116,7 @@ def folded(model: Model) -> ov.Model:
         graph: onnx.NetworkBuilder, step: Step, op: Conv
     ) -> tuple[onnx.Array, onnx.Array]:
         weight, bias = fold(graph, step, op)
-        if step.x.channels != 3:
+        if step.input.channels != 3:
             return weight, bias
         scale, shift = (np.reshape(values, (1, 3, 1, 1)) for values in how.affine)
         shifts = (weight * shift).sum(1, keepdims=True) / 255

@@ -130,7 +130,7 @@ def update_flops(side: str, job: TrainConfig) -> float:
     net = job.net
     if side in SAME_WORK:
         net = replace(architecture(SAME_WORK[side], classes=1000, input=net.image[1]), exits=())
-    return 6.0 * cost(net).everything.macs * job.batch
+    return 6.0 * cost(net).with_exits.macs * job.batch
 
 
 def result_of(subject: Subject, device: str, sizes: Sizes, peak: float) -> dict[str, Any]:

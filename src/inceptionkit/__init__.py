@@ -1,7 +1,7 @@
 """A folder of images in; a small, fast, explained classifier of the Inception family out.
 
 >>> import inceptionkit
->>> inceptionkit.cost(inceptionkit.architecture("googlenet")).answer.params
+>>> inceptionkit.cost(inceptionkit.architecture("googlenet")).without_exits.params
 6998552
 """
 

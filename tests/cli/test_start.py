@@ -46,7 +46,7 @@ def test_what_a_verb_reads_is_imported_when_the_verb_runs(shell: Callable, modul
     "code",
     [
         "import inceptionkit",
-        "from inceptionkit import architecture, cost; cost(architecture('googlenet')).answer",
+        "from inceptionkit import architecture, cost; cost(architecture('googlenet')).with_exits",
     ],
 )
 def test_importing_the_package_and_pricing_a_network_need_no_torch(

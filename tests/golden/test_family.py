@@ -10,7 +10,7 @@ import pytest
 
 from inceptionkit.catalog import CATALOG, architecture
 from inceptionkit.catalog.inception_naive import inception_naive
-from inceptionkit.derive import bill, cost
+from inceptionkit.derive import cost, total_cost
 from inceptionkit.spec import (
     Block,
     Conv,
@@ -48,7 +48,9 @@ def at(net: Net, addresses: str) -> list[Block | Step]:
 
 def weights(run: Iterable[Step]) -> int:
     """Scalars in the weight tensors of convolutions and linear layers."""
-    return bill(run).params - biases(run) - sum(gammas(step) + bn_channels(step) for step in run)
+    return (
+        total_cost(run).params - biases(run) - sum(gammas(step) + bn_channels(step) for step in run)
+    )
 
 
 def biases(run: Iterable[Step]) -> int:
@@ -73,7 +75,7 @@ def gammaless(run: Iterable[Step]) -> int:
 
 
 def facts(run: list[Step]) -> dict[str, int]:
-    total = bill(run)
+    total = total_cost(run)
     return {
         "params": total.params,
         "macs": total.macs,
@@ -125,10 +127,10 @@ def test_both_exits_of_googlenet_together(name: str, params: int) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_cost_table_adds_up_to_the_totals(name: str) -> None:
-    priced = cost(architecture(name))
+    net_cost = cost(architecture(name))
 
-    assert sum(block.cost.params for block in priced.blocks) == priced.answer.params
-    assert sum(block.cost.macs for block in priced.blocks) == priced.answer.macs
+    assert sum(block.cost.params for block in net_cost.blocks) == net_cost.without_exits.params
+    assert sum(block.cost.macs for block in net_cost.blocks) == net_cost.without_exits.macs
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
@@ -136,16 +138,16 @@ def test_row(name: str, row: dict[str, Any]) -> None:
     net = architecture(name)
     parts = at(net, row["at"])
     run = [step for part in parts for step in part.steps]
-    y, source = parts[-1].y, NETWORKS[name]["source"]
+    y, source = parts[-1].output, NETWORKS[name]["source"]
 
     if "out" in row:
         assert [y.channels, *y.size] == row["out"], source
     if "macs" in row:
-        assert bill(run).macs == row["macs"], source
+        assert total_cost(run).macs == row["macs"], source
     if "weights" in row:
         assert weights(run) == row["weights"], source
     if "params" in row and not (name == "bn_inception:tf_slim" and row["name"] == "conv1"):
-        assert bill(run).params + gammaless(run) == row["params"], source
+        assert total_cost(run).params + gammaless(run) == row["params"], source
     if "p" in row:
         assert parts[0].op == Dropout(row["p"]), source
     if "init_std" in row:
@@ -157,7 +159,7 @@ def test_tf_slim_has_a_bias_and_no_batch_norm_after_its_separable_stem() -> None
     (row,) = (r for r in NETWORKS["bn_inception:tf_slim"]["rows"] if r["name"] == "conv1")
     (stem,) = at(architecture("bn_inception:tf_slim"), "trunk.conv1")
 
-    assert bill(stem.steps).params == row["params"] - 2 * 64 + 64
+    assert total_cost(stem.steps).params == row["params"] - 2 * 64 + 64
 
 
 @pytest.mark.parametrize("name", [n for n, g in NETWORKS.items() if "own" in g])
@@ -181,12 +183,12 @@ def test_variables_of_tf_slims_unit_tests(name: str) -> None:
     moving = 2 * found["bn_channels"]
 
     assert found == {key: golden[key] for key in found}
-    assert bill(run).params + moving == golden["total"]
+    assert total_cost(run).params + moving == golden["total"]
 
 
 def test_keras_counts_moving_statistics_as_parameters() -> None:
     run = list(steps(architecture("inception_v3:keras")))
-    total = bill(run).params + 2 * sum(map(bn_channels, run))
+    total = total_cost(run).params + 2 * sum(map(bn_channels, run))
 
     assert total == GOLDEN["keras_total_with_moving_statistics"]["value"]
 
@@ -195,7 +197,7 @@ def test_keras_counts_moving_statistics_as_parameters() -> None:
 def test_inception_v3_at_other_inputs(side: str) -> None:
     net = architecture("inception_v3", input=int(side))
 
-    assert cost(net).answer.macs == GOLDEN["inception_v3_other_inputs"]["macs"][side]
+    assert cost(net).without_exits.macs == GOLDEN["inception_v3_other_inputs"]["macs"][side]
 
 
 @pytest.mark.parametrize("case", [n for n in GOLDEN["grids"] if n != "source"])
@@ -204,7 +206,7 @@ def test_grids(case: str) -> None:
     net = architecture(name, input=int(side))
     last_of_stage = ("mixed5d", "mixed6e", "mixed7c")
     sizes = [
-        block.y.size[0]
+        block.output.size[0]
         for block in blocks(net)
         if block.at.startswith(("trunk.conv", "trunk.pool")) or block.at.endswith(last_of_stage)
     ]
@@ -217,7 +219,7 @@ def test_the_exit_fits_the_low_resolution_stems() -> None:
     for name in ("inception_v3_151", "inception_v3_79"):
         (exit_,) = at(architecture(name), "exits.aux")
 
-        assert exit_.x.size == (17, 17)
+        assert exit_.input.size == (17, 17)
 
 
 @pytest.mark.parametrize("module", GOLDEN["naive_modules"]["rows"])
@@ -230,9 +232,12 @@ def test_naive_module_on_googlenets_widths(module: str) -> None:
     naive = walk(module, dict(inception_naive().trunk)[module], x)
     reduced = walk(module, dict(architecture("googlenet").trunk)[module], x)
 
-    assert naive.y.channels == out
-    assert (bill(naive.steps).params, bill(naive.steps).macs) == (params, macs)
-    assert (bill(reduced.steps).params, bill(reduced.steps).macs) == (reduced_params, reduced_macs)
+    assert naive.output.channels == out
+    assert (total_cost(naive.steps).params, total_cost(naive.steps).macs) == (params, macs)
+    assert (total_cost(reduced.steps).params, total_cost(reduced.steps).macs) == (
+        reduced_params,
+        reduced_macs,
+    )
 
 
 @pytest.mark.parametrize(
@@ -244,11 +249,13 @@ def test_nine_modules(name: str, key: str) -> None:
 
     assert totals == GOLDEN["naive_modules"][key]
     if name == "inception_naive":
-        assert [b.y.channels for b in modules] == GOLDEN["naive_modules"]["chained_widths"]
+        assert [b.output.channels for b in modules] == GOLDEN["naive_modules"]["chained_widths"]
 
 
 def test_the_scaled_naive_network_costs_what_googlenet_costs() -> None:
-    naive, reduced = (cost(architecture(n)).answer for n in ("inception_naive:scaled", "googlenet"))
+    naive, reduced = (
+        cost(architecture(n)).without_exits for n in ("inception_naive:scaled", "googlenet")
+    )
 
     assert naive.macs == pytest.approx(reduced.macs, rel=0.001)
 
@@ -272,11 +279,11 @@ def test_depth(name: str) -> None:
 def test_share_of_the_fully_connected_layers(name: str) -> None:
     linear = [step for step in steps(architecture(name)) if isinstance(step.op, Linear)]
 
-    assert bill(linear).params == GOLDEN["linear_params"][name]
+    assert total_cost(linear).params == GOLDEN["linear_params"][name]
 
 
 def test_receptive_field_of_inception_v3() -> None:
     (last,) = at(architecture("inception_v3"), "trunk.mixed7c")
 
-    assert last.y.view[0] == GOLDEN["receptive_field"]["inception_v3"]
-    assert last.y.jump == (32, 32)
+    assert last.output.receptive_field[0] == GOLDEN["receptive_field"]["inception_v3"]
+    assert last.output.stride == (32, 32)

@@ -25,17 +25,17 @@ def row_cost(name: str, row: Mapping[str, Any]) -> Cost:
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_totals(name: str) -> None:
-    golden, priced = NUMBERS["totals"][name], cost(architecture(name))
+    golden, net_cost = NUMBERS["totals"][name], cost(architecture(name))
 
-    assert priced.answer.params == golden["params"], golden["source"]
-    assert priced.answer.macs == golden["macs"], golden["source"]
+    assert net_cost.without_exits.params == golden["params"], golden["source"]
+    assert net_cost.without_exits.macs == golden["macs"], golden["source"]
 
 
 def test_totals_with_both_exits() -> None:
-    golden, priced = NUMBERS["totals"]["googlenet"], cost(architecture("googlenet"))
+    golden, net_cost = NUMBERS["totals"]["googlenet"], cost(architecture("googlenet"))
 
-    assert priced.everything.params == golden["params_with_exits"], golden["source"]
-    assert priced.everything.macs == golden["macs_with_exits"], golden["source"]
+    assert net_cost.with_exits.params == golden["params_with_exits"], golden["source"]
+    assert net_cost.with_exits.macs == golden["macs_with_exits"], golden["source"]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["blocks"][-1])
@@ -66,7 +66,7 @@ def test_row_agrees_with_the_operations_that_the_paper_prints(row: Mapping[str, 
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_output_sizes_of_table_1(name: str) -> None:
-    seen = {block.at.removeprefix("trunk."): block.y for block in blocks(architecture(name))}
+    seen = {block.at.removeprefix("trunk."): block.output for block in blocks(architecture(name))}
     found = [(seen[r["blocks"][-1]].channels, *seen[r["blocks"][-1]].size) for r in ROWS]
 
     assert found == [tuple(row["out"]) for row in ROWS]
@@ -87,7 +87,7 @@ def test_exit(name: str) -> None:
 
 def test_exit_pools_to_a_grid_of_four_by_four() -> None:
     net = architecture("googlenet")
-    pools = [step.y for step in steps(net) if step.at in {"exits.aux1.0", "exits.aux2.0"}]
+    pools = [step.output for step in steps(net) if step.at in {"exits.aux1.0", "exits.aux2.0"}]
 
     assert [(y.channels, y.size) for y in pools] == [(512, (4, 4)), (528, (4, 4))]
 
@@ -103,7 +103,9 @@ def test_a_three_by_three_in_place_of_the_five_by_five_would_be_seen() -> None:
     wrong = replace(net, trunk=tuple((name, rewrite(node, shrink)) for name, node in net.trunk))
     golden = NUMBERS["five_by_five"]
 
-    assert cost(net).answer.params - cost(wrong).answer.params == golden["value"], golden["source"]
+    assert cost(net).without_exits.params - cost(wrong).without_exits.params == golden["value"], (
+        golden["source"]
+    )
 
 
 def test_every_module_has_the_five_by_five() -> None:
@@ -132,10 +134,10 @@ def test_layers_with_weights() -> None:
 @pytest.mark.parametrize("name", DIALECTS)
 def test_receptive_field(name: str) -> None:
     golden = {k: v for k, v in NUMBERS["receptive_field"].items() if isinstance(v, list)}
-    seen = {block.at.removeprefix("trunk."): block.y for block in blocks(architecture(name))}
+    seen = {block.at.removeprefix("trunk."): block.output for block in blocks(architecture(name))}
 
-    assert {at: [seen[at].view[0], seen[at].jump[0]] for at in golden} == golden
-    assert cost(architecture(name)).view == (715, 715)
+    assert {at: [seen[at].receptive_field[0], seen[at].stride[0]] for at in golden} == golden
+    assert cost(architecture(name)).receptive_field == (715, 715)
 
 
 def test_local_norm_stands_after_the_first_pool_and_before_the_second() -> None:

@@ -135,14 +135,17 @@ def test_shapes_names_and_counts_agree_with_torch(net: Net) -> None:
         x = x if exit_ else y
     state = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     counted = {name for name in state if name.endswith("num_batches_tracked")}
-    priced = cost(net)
+    net_cost = cost(net)
 
     for block in blocks(net):
-        assert reads[block.at] in {(block.y.channels, *block.y.size), (block.y.channels,)}
+        assert reads[block.at] in {
+            (block.output.channels, *block.output.size),
+            (block.output.channels,),
+        }
     assert dict(tensors(net)) == {name: state[name] for name in state.keys() - counted}
     assert {step.at for step in steps(net)} <= {name for name, _ in model.named_modules()}
-    assert priced.everything.params == sum(p.numel() for p in model.parameters())
-    assert priced.everything.macs == macs
+    assert net_cost.with_exits.params == sum(p.numel() for p in model.parameters())
+    assert net_cost.with_exits.macs == macs
 
 
 @settings(max_examples=100, deadline=None)
@@ -154,21 +157,21 @@ def test_a_network_survives_json(net: Net) -> None:
 @settings(max_examples=100, deadline=None)
 @given(net=nets())
 def test_cost_adds_up(net: Net) -> None:
-    priced = cost(net)
-    trunk = [line.cost for line in priced.blocks]
-    own = [exit_.own for exit_ in priced.exits]
+    net_cost = cost(net)
+    trunk = [line.cost for line in net_cost.blocks]
+    own = [exit_.own for exit_ in net_cost.exits]
 
-    assert sum(trunk, Cost()) == priced.answer
-    assert sum(own, priced.answer) == priced.everything
-    assert [e.exit for e in priced.exits] == sorted(
+    assert sum(trunk, Cost()) == net_cost.without_exits
+    assert sum(own, net_cost.without_exits) == net_cost.with_exits
+    assert [e.exit for e in net_cost.exits] == sorted(
         net.exits, key=lambda e: [name for name, _ in net.trunk].index(e.after)
     )
-    for exit_ in priced.exits:
-        until = [line.at for line in priced.blocks].index(exit_.exit.after)
-        macs = sum(line.cost.macs for line in priced.blocks[: until + 1])
+    for exit_ in net_cost.exits:
+        until = [line.at for line in net_cost.blocks].index(exit_.exit.after)
+        macs = sum(line.cost.macs for line in net_cost.blocks[: until + 1])
         assert exit_.macs_to_here == macs + exit_.own.macs
-    largest = max(step.x.cells for step in steps(replace(net, exits=())))
-    assert largest <= priced.peak_cells <= priced.answer.cells + largest
+    largest = max(step.input.cells for step in steps(replace(net, exits=())))
+    assert largest <= net_cost.peak_cells <= net_cost.without_exits.cells + largest
 
 
 @settings(max_examples=60, deadline=None)
@@ -270,7 +273,7 @@ def test_receptive_field_is_where_the_gradient_is(trunk: list[Node]) -> None:
     rows, cols = (image.grad[0].abs().sum(0) > 0).nonzero(as_tuple=True)
     span = (int(rows.max() - rows.min()) + 1, int(cols.max() - cols.min()) + 1)
 
-    assert span == cost(net).view
+    assert span == cost(net).receptive_field
 
 
 @settings(max_examples=60, deadline=None)

@@ -479,7 +479,7 @@ def test_a_budget_of_work_is_a_number_of_updates(start: Callable, record: Callab
 
     run = start("run", epochs=1)
     net = with_classes(read_model(run)[0].architecture, 3)
-    update = 2 * 3 * cost(net).everything.macs * 8
+    update = 2 * 3 * cost(net).with_exits.macs * 8
     told = record(start("work", epochs=None, budget=f"{13.5 * update:.0f}flop"))
 
     assert told["plans"][0]["steps"] == 13

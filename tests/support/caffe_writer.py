@@ -41,7 +41,7 @@ def is_inner_product(step: Step) -> bool:
     """Whether Caffe has a fully connected layer: also for a convolution as large as the grid."""
     op = step.op
     return isinstance(op, Linear) or (
-        isinstance(op, Conv) and op.padding == "valid" and op.kernel == step.x.size != (1, 1)
+        isinstance(op, Conv) and op.padding == "valid" and op.kernel == step.input.size != (1, 1)
     )
 
 
@@ -92,7 +92,7 @@ def operator(step: Step, below: str, rules: Rules) -> tuple[str, str]:
             kind = "MAX" if op.kind == "max" else "AVE"
             body = f"pool: {kind} kernel_size: {op.kernel[0]} stride: {op.stride} pad: {pad}"
             return layer(step.at, "Pooling", below, f"pooling_param {{ {body} }}"), step.at
-        case GlobalPool() if step.x.size == (1, 1):
+        case GlobalPool() if step.input.size == (1, 1):
             return "", below
         case GlobalPool():
             body = "pooling_param { pool: AVE global_pooling: true }"

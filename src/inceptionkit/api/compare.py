@@ -46,8 +46,8 @@ class CompareResult(Result):
                 {
                     "run": str(run.folder),
                     "top1": run.result["top1"],
-                    "params": run.cost.answer.params,
-                    "macs": run.cost.answer.macs,
+                    "params": run.cost.without_exits.params,
+                    "macs": run.cost.without_exits.macs,
                     "seconds": run.result["seconds"],
                 }
                 for run in self.comparison.runs
@@ -68,8 +68,8 @@ class CompareResult(Result):
             (
                 run.folder,
                 percent(run.result["top1"]),
-                quantity(run.cost.answer.params),
-                quantity(run.cost.answer.macs, "MAC"),
+                quantity(run.cost.without_exits.params),
+                quantity(run.cost.without_exits.macs, "MAC"),
                 duration(run.result["seconds"]),
             )
             for run in self.comparison.runs

@@ -90,14 +90,14 @@ class ConvertResult(Result):
         from inceptionkit.derive import cost
 
         net = self.card.architecture
-        priced = cost(net)
+        net_cost = cost(net)
         return {
             "architecture": net.name,
             "input": net.image[1],
             "classes": len(self.card.classes),
             "exits": [e.name for e in net.exits],
-            "params": priced.answer.params,
-            "params_with_exits": priced.everything.params,
+            "params": net_cost.without_exits.params,
+            "params_with_exits": net_cost.with_exits.params,
             "preprocessing": records.to_json(self.card.preprocessing),
         }
 

@@ -78,7 +78,7 @@ def prune(request: PruneRequest) -> PruneResult:
     require_empty(folder)
     smaller, kept = pruned(card, tensors, name)
     write_model(folder, smaller, kept)
-    whole, part = cost(card.architecture).answer, cost(smaller.architecture).answer
+    whole, part = cost(card.architecture).without_exits, cost(smaller.architecture).without_exits
     return PruneResult(
         model=folder,
         card=smaller,

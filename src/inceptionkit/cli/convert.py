@@ -46,14 +46,14 @@ def print_network(result: ConvertResult, where: str) -> None:
     net = result.card.architecture
     from inceptionkit.derive import cost
 
-    priced = cost(net)
+    net_cost = cost(net)
     exits = " ".join(e.name for e in net.exits)
     typer.echo(
         f"recognised     {net.name}{where}, "
         + (f"with its exits {exits}" if exits else "without exits")
     )
-    more = f", {quantity(priced.everything.params)} with exits" if exits else ""
-    typer.echo(f"parameters     {quantity(priced.answer.params)}{more}")
+    more = f", {quantity(net_cost.with_exits.params)} with exits" if exits else ""
+    typer.echo(f"parameters     {quantity(net_cost.without_exits.params)}{more}")
 
 
 def print_preprocessing(result: ConvertResult) -> None:

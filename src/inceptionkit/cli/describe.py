@@ -63,36 +63,36 @@ def print_costs(told: Description) -> None:
 
 def print_blocks(told: Description) -> None:
     """Print the cost of each block."""
-    net, priced = told.cost.net, told.cost
+    net, net_cost = told.cost.net, told.cost
     print_table(
         ("block", "output", "params", "MACs", "answer", "train", "sees"),
         [
             (
                 row.at,
-                f"{row.y.channels}x{row.y.size[0]}x{row.y.size[1]}",
+                f"{row.output.channels}x{row.output.size[0]}x{row.output.size[1]}",
                 f"{row.cost.params:,}" if row.cost.params else "",
                 f"{row.cost.macs:,}" if row.cost.macs else "",
                 size(row.activation_bytes),
                 size(row.training_bytes),
-                "all" if row.at == "head" else seen(row.y.view),
+                "all" if row.at == "head" else seen(row.output.receptive_field),
             )
-            for row in priced.blocks
+            for row in net_cost.blocks
         ],
         left=(0, 1),
         title=f"{title(net)}, {told.classes} classes ({net.source})",
         total=(
             "total",
             "",
-            f"{priced.answer.params:,}",
-            f"{priced.answer.macs:,}",
-            size(priced.activation_bytes),
-            size(4 * priced.answer.cells),
+            f"{net_cost.without_exits.params:,}",
+            f"{net_cost.without_exits.macs:,}",
+            size(net_cost.activation_bytes),
+            size(4 * net_cost.without_exits.cells),
             "",
         ),
     )
 
 
-def print_exits(priced: NetCost) -> None:
+def print_exits(net_cost: NetCost) -> None:
     """Print the cost of each exit, and what it can save."""
     print_table(
         ("exit", "after", "params of its head", "MACs to here", "share", "saves at most"),
@@ -102,10 +102,10 @@ def print_exits(priced: NetCost) -> None:
                 row.exit.after,
                 f"{row.own.params:,}",
                 f"{row.macs_to_here:,}",
-                percent(row.macs_to_here / priced.answer.macs),
+                percent(row.macs_to_here / net_cost.without_exits.macs),
                 percent(row.saves_at_most),
             )
-            for row in priced.exits
+            for row in net_cost.exits
         ],
         left=(0, 1),
     )
@@ -113,12 +113,12 @@ def print_exits(priced: NetCost) -> None:
 
 def print_whole(told: Description) -> None:
     """Print the memory of the whole network, and the inputs that it takes."""
-    priced = told.cost
+    net_cost = told.cost
     print_table(
         ("in all, float32", ""),
         [
-            ("activations at their peak, to answer", size(priced.activation_bytes)),
-            ("outputs of all operators, to train", size(priced.training_bytes)),
+            ("activations at their peak, to answer", size(net_cost.activation_bytes)),
+            ("outputs of all operators, to train", size(net_cost.training_bytes)),
             ("input, without exits", f"from {told.smallest} px on"),
             *(
                 (f"input of {name}", inputs.says(told.own_input))

@@ -10,12 +10,12 @@ from inceptionkit.text import quantity, size
 
 def print_design(result: DesignResult) -> None:
     """Print what the network takes, the reasons for it, and what to type next."""
-    made, answer = result.design, result.design.cost.answer
+    made, answer = result.design, result.design.cost.without_exits
     print_text(
         f"{made.net.name}: {quantity(answer.params)} parameters, "
         f"{quantity(answer.macs)} multiply-accumulates, "
         f"{size(made.cost.activation_bytes)} of activations, "
-        f"{made.cost.blocks[-1].y.channels} classes"
+        f"{made.cost.blocks[-1].output.channels} classes"
     )
     for sentence in (*made.takes, *made.reasons):
         print_text(f"- {sentence}")

@@ -145,7 +145,7 @@ def staged(
                 ends.append((FEATURES_OUT, FLOAT, ["batch", None, None, None]))
             yield name or "main", graph.model(net.name, [start], ends)
             graph, x = NetworkBuilder(tensors=tensors), FEATURES
-            start = (FEATURES, FLOAT, ["batch", block.x.channels, *block.x.size])
+            start = (FEATURES, FLOAT, ["batch", block.input.channels, *block.input.size])
 
 
 def traced(net: Net, tensors: Tensors, preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - onnx.ModelProto
@@ -209,7 +209,7 @@ class NetworkBuilder(OnnxBuilder):
                     relu=op.relu,
                     strides=[op.stride] * 2,
                     pads=_pads(step, op),
-                    group=groups_of(op, step.x.channels),
+                    group=groups_of(op, step.input.channels),
                 )
             case Pool() as op:
                 window: dict[str, Any] = {"kernel_shape": op.kernel, "strides": [op.stride] * 2}
@@ -227,7 +227,7 @@ class NetworkBuilder(OnnxBuilder):
                 scores = self.put("Gemm", reads, f"{at}.scores", relu=op.relu, transB=1)
                 return self.put("Unsqueeze", [scores, np.array([2, 3])], at)
             case AdaptivePool(grid):
-                (height, width), (rows, columns) = step.x.size, grid
+                (height, width), (rows, columns) = step.input.size, grid
                 down = self.put("MatMul", [_averaging(height, rows), x], f"{at}.down")
                 return self.put("MatMul", [down, _averaging(width, columns).T], at)
             case GlobalPool():
@@ -277,7 +277,7 @@ class NetworkBuilder(OnnxBuilder):
 def _pads(step: Step, op: Conv | Pool) -> list[int]:
     """Cells padded above, left, below and right, such that every window lies on the grid."""
     before, after = [], []
-    for n, k, out in zip(step.x.size, op.kernel, step.y.size, strict=True):
+    for n, k, out in zip(step.input.size, op.kernel, step.output.size, strict=True):
         first, last = border(n, k, op.stride, op.padding)
         hanging = (out - 1) * op.stride + k - n if op.padding == "ceil" else 0
         before.append(first)

@@ -1,6 +1,6 @@
 """Readings of the walk: costs, rules, diagrams, designs, tensor names. Standard library only."""
 
-from inceptionkit.derive.cost import BlockCost, Cost, ExitCost, NetCost, bill, cost, price
+from inceptionkit.derive.cost import BlockCost, Cost, ExitCost, NetCost, cost, step_cost, total_cost
 from inceptionkit.derive.tensors import Shape, misfits, tensors
 
 __all__ = [
@@ -9,9 +9,9 @@ __all__ = [
     "ExitCost",
     "NetCost",
     "Shape",
-    "bill",
     "cost",
     "misfits",
-    "price",
+    "step_cost",
     "tensors",
+    "total_cost",
 ]

@@ -29,18 +29,18 @@ class Cost:
         return Cost(self.params + other.params, self.macs + other.macs, self.cells + other.cells)
 
 
-def price(step: Step) -> Cost:
+def step_cost(step: Step) -> Cost:
     """Price one operator. Norms, ReLU, pooling and biases cost no MACs."""
     if isinstance(step.op, Dropout):
         return Cost()
     learned = [prod(shape) for name, shape in tensors(step) if not name.endswith(STATISTICS)]
     weights = learned[0] if learned else 0
-    return Cost(sum(learned), weights * prod(step.y.size), step.y.cells)
+    return Cost(sum(learned), weights * prod(step.output.size), step.output.cells)
 
 
-def bill(run: Iterable[Step]) -> Cost:
+def total_cost(run: Iterable[Step]) -> Cost:
     """Add up the price of some steps."""
-    prices = [price(step) for step in run]
+    prices = [step_cost(step) for step in run]
     return Cost(*(sum(getattr(one, key) for one in prices) for key in ("params", "macs", "cells")))
 
 
@@ -49,7 +49,7 @@ class BlockCost:
     """One line of the cost table."""
 
     at: str
-    y: Signal
+    output: Signal
     cost: Cost
     live_cells: int  # most scalars alive at once while it answers, its input among them
 
@@ -81,10 +81,10 @@ class NetCost:
     net: Net
     blocks: tuple[BlockCost, ...]  # trunk and head, in order
     exits: tuple[ExitCost, ...]  # in trunk order
-    answer: Cost  # trunk and head: without exits
-    everything: Cost  # with every exit
+    without_exits: Cost  # trunk and head
+    with_exits: Cost
     peak_cells: int  # most scalars alive at once when answering, without exits
-    view: tuple[int, int]  # receptive field of the last trunk block, (height, width) in pixels
+    receptive_field: tuple[int, int]  # of the last trunk block, (height, width) in pixels
 
     @property
     def activation_bytes(self) -> int:
@@ -94,7 +94,7 @@ class NetCost:
     @property
     def training_bytes(self) -> int:
         """What the outputs of all operators take for one image in training, in float32."""
-        return self.everything.output_bytes
+        return self.with_exits.output_bytes
 
 
 def cost(net: Net) -> NetCost:
@@ -109,19 +109,21 @@ def cost(net: Net) -> NetCost:
     answer, on_exits, view = Cost(), Cost(), (1, 1)
     by_name = {e.name: e for e in net.exits}
     for block in blocks(net):
-        own = bill(block.steps)
+        own = total_cost(block.steps)
         part, _, name = block.at.partition(".")
         if part == "exits":
             heads.append((by_name[name], own, answer.macs + own.macs))
             on_exits += own
             continue
-        lines.append(BlockCost(block.at.removeprefix("trunk."), block.y, own, live(block)))
+        lines.append(BlockCost(block.at.removeprefix("trunk."), block.output, own, live(block)))
         answer += own
-        view = block.y.view if part == "trunk" else view
+        view = block.output.receptive_field if part == "trunk" else view
     whole = max(1, answer.macs)
     exits = tuple(ExitCost(e, own, to_here, 1 - to_here / whole) for e, own, to_here in heads)
     peak = max(line.live_cells for line in lines)
-    return NetCost(net, tuple(lines), exits, answer, answer + on_exits, peak_cells=peak, view=view)
+    return NetCost(
+        net, tuple(lines), exits, answer, answer + on_exits, peak_cells=peak, receptive_field=view
+    )
 
 
 def live(block: Block | Step, held: int = 0) -> int:
@@ -132,13 +134,13 @@ def live(block: Block | Step, held: int = 0) -> int:
         held: scalars of its input that stay alive for others once `block` has read them.
     """
     if isinstance(block, Step):
-        return block.x.cells + (0 if isinstance(block.op, Dropout) else block.y.cells)
+        return block.input.cells + (0 if isinstance(block.op, Dropout) else block.output.cells)
     if not block.parallel:
         firsts = [live(part, held) for part in block.parts[:1]]
         return max([*firsts, *(held + live(part) for part in block.parts[1:])], default=held)
     done, peak = 0, 0
     for number, path in enumerate(block.parts, 1):
-        waited_for = block.x.cells if number < len(block.parts) else held
+        waited_for = block.input.cells if number < len(block.parts) else held
         peak = max(peak, done + live(path, waited_for))
-        done += path.y.cells
-    return max(peak, held + done + block.y.cells)
+        done += path.output.cells
+    return max(peak, held + done + block.output.cells)

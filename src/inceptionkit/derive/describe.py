@@ -55,31 +55,31 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         """The keys that `describe --json` promises, and more."""
-        priced, net = self.cost, self.cost.net
+        net_cost, net = self.cost, self.cost.net
         return {
             "name": net.name,
             "source": net.source,
             "input": net.image[1],
             "classes": self.classes,
-            "params": priced.answer.params,
-            "macs": priced.answer.macs,
-            "params_with_exits": priced.everything.params,
-            "macs_with_exits": priced.everything.macs,
-            "activation_bytes": priced.activation_bytes,
-            "training_bytes": priced.training_bytes,
-            "receptive_field": priced.view[0],
+            "params": net_cost.without_exits.params,
+            "macs": net_cost.without_exits.macs,
+            "params_with_exits": net_cost.with_exits.params,
+            "macs_with_exits": net_cost.with_exits.macs,
+            "activation_bytes": net_cost.activation_bytes,
+            "training_bytes": net_cost.training_bytes,
+            "receptive_field": net_cost.receptive_field[0],
             "smallest_input": self.smallest,
             "blocks": [
                 {
                     "name": row.at,
                     "params": row.cost.params,
                     "macs": row.cost.macs,
-                    "out": [row.y.channels, *row.y.size],
-                    "receptive_field": row.y.view[0],
+                    "out": [row.output.channels, *row.output.size],
+                    "receptive_field": row.output.receptive_field[0],
                     "activation_bytes": row.activation_bytes,
                     "training_bytes": row.training_bytes,
                 }
-                for row in priced.blocks
+                for row in net_cost.blocks
             ],
             "exits": {
                 row.exit.name: {
@@ -93,12 +93,12 @@ class Description:
                         self.exit_inputs[row.exit.name].fitting[-1],
                     ],
                 }
-                for row in priced.exits
+                for row in net_cost.exits
             },
             "exits_left_out": {
                 name: {"smallest_input": inputs.smallest}
                 for name, inputs in self.exit_inputs.items()
-                if name not in {row.exit.name for row in priced.exits}
+                if name not in {row.exit.name for row in net_cost.exits}
             },
         }
 
@@ -134,7 +134,7 @@ class ListedNetwork:
 
 def listed(name: str, net: Net, says: str) -> ListedNetwork:
     """What a list of networks shows of one."""
-    answer = cost(net).answer
+    answer = cost(net).without_exits
     return ListedNetwork(
         name=name,
         input=net.image[1],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from inceptionkit.derive.cost import Cost, bill
+from inceptionkit.derive.cost import Cost, total_cost
 from inceptionkit.spec import Block, Net, Signal, blocks
 
 
@@ -27,16 +27,16 @@ def per_path(net: Net) -> Iterator[PathCost]:
     for block in blocks(net):
         if not isinstance(block, Block) or not block.parallel or block.at.startswith("exits."):
             continue
-        whole = bill(block.steps)
+        whole = total_cost(block.steps)
         name = block.at.removeprefix("trunk.")
         for path in block.parts:
-            own = bill(path.steps)
+            own = total_cost(path.steps)
             yield PathCost(
                 block=name,
                 path=path.at.removeprefix(f"{block.at}."),
-                y=path.y,
+                y=path.output,
                 cost=own,
                 params_share=own.params / max(1, whole.params),
                 macs_share=own.macs / max(1, whole.macs),
-                width_share=path.y.channels / block.y.channels,
+                width_share=path.output.channels / block.output.channels,
             )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from inceptionkit.derive.cost import bill
+from inceptionkit.derive.cost import total_cost
 from inceptionkit.spec import Block, Conv, Dropout, LocalNorm, Net, Pool, Step, blocks
 from inceptionkit.text import percent, whole_percent
 
@@ -71,10 +71,10 @@ def bottleneck(net: Net) -> Iterator[Remark]:
     """Compare what leaves a halving with what entered the block before it, which may widen."""
     chain = trunk(net)
     for before, block in zip([None, *chain], chain, strict=False):
-        if block.y.size == block.x.size:
+        if block.output.size == block.input.size:
             continue
-        entered = min(block.x.cells, before.x.cells if before else block.x.cells)
-        kept = block.y.cells / entered
+        entered = min(block.input.cells, before.input.cells if before else block.input.cells)
+        kept = block.output.cells / entered
         if kept < LEAST_KEPT:
             yield Remark(
                 block.at, f"keeps {whole_percent(kept)} of {entered:,} scalars; widen before it"
@@ -87,12 +87,13 @@ def extreme_compression(net: Net) -> Iterator[Remark]:
         for first, then in pairwise(chain.parts):
             if not isinstance(first, Step) or not is_conv(first, area=1) or not reads_around(then):
                 continue
-            kept = first.y.channels / first.x.channels
+            kept = first.output.channels / first.input.channels
             if kept < LEAST_REDUCED:
                 yield Remark(
                     first.at,
-                    f"1x1: {first.x.channels} to {first.y.channels} channels ({percent(kept)}); "
-                    f"at least {-(-first.x.channels // round(1 / LEAST_REDUCED))} would do",
+                    f"1x1: {first.input.channels} to {first.output.channels} channels "
+                    f"({percent(kept)}); "
+                    f"at least {-(-first.input.channels // round(1 / LEAST_REDUCED))} would do",
                 )
 
 
@@ -100,11 +101,11 @@ def aggregation(net: Net) -> Iterator[Remark]:
     """Look for windows that read all channels of a wide block input."""
     for block in trunk(net):
         for step in block.steps:
-            wide = step.x.channels >= max(WIDE, block.x.channels)
+            wide = step.input.channels >= max(WIDE, block.input.channels)
             if wide and isinstance(step.op, Conv) and step.op.groups == 1 and reads_around(step):
                 yield Remark(
                     step.at,
-                    f"{window(step.op)} over all {step.x.channels} channels; a 1x1 before it "
+                    f"{window(step.op)} over all {step.input.channels} channels; a 1x1 before it "
                     "would make it cheaper",
                 )
 
@@ -112,10 +113,10 @@ def aggregation(net: Net) -> Iterator[Remark]:
 def balance(net: Net) -> Iterator[Remark]:
     """Compare the stages' shares of the work, and the width with the depth."""
     chain = trunk(net)
-    whole = bill(step for block in chain for step in block.steps).macs
-    for (height, width), stage in groupby(chain, key=lambda block: block.y.size):
+    whole = total_cost(step for block in chain for step in block.steps).macs
+    for (height, width), stage in groupby(chain, key=lambda block: block.output.size):
         run = list(stage)
-        share = bill(step for block in run for step in block.steps).macs / max(1, whole)
+        share = total_cost(step for block in run for step in block.steps).macs / max(1, whole)
         if share > ONE_STAGE:
             yield Remark(
                 run[0].at,
@@ -123,11 +124,11 @@ def balance(net: Net) -> Iterator[Remark]:
             )
     depth = sum(map(layers, chain))
     low, high = CHANNELS_PER_LAYER
-    if chain and depth and not low <= (ratio := chain[-1].y.channels / depth) <= high:
+    if chain and depth and not low <= (ratio := chain[-1].output.channels / depth) <= high:
         advice = "shallow for its width" if ratio > high else "narrow for its depth"
         yield Remark(
             chain[-1].at,
-            f"{chain[-1].y.channels} channels after {depth} layers is {advice}",
+            f"{chain[-1].output.channels} channels after {depth} layers is {advice}",
         )
 
 
@@ -142,8 +143,8 @@ def asymmetry(net: Net) -> Iterator[Remark]:
             if not isinstance(a, Conv) or not isinstance(b, Conv):
                 continue
             factors = a.kernel == b.kernel[::-1] and min(a.kernel) == 1 < max(a.kernel)
-            if factors and not low <= min(first.x.size) <= max(first.x.size) <= high:
-                grid = "{}x{}".format(*first.x.size)
+            if factors and not low <= min(first.input.size) <= max(first.input.size) <= high:
+                grid = "{}x{}".format(*first.input.size)
                 yield Remark(first.at, f"{window(a)} and {window(b)} on a {grid} grid")
 
 
@@ -154,7 +155,7 @@ def large_kernels(net: Net) -> Iterator[Remark]:
             op = step.op
             if not isinstance(op, Conv) or op.groups != 1 or op.stride > 1 or min(op.kernel) < 5:
                 continue
-            one, stack = stacked(op.kernel[0], step.x.channels, op.out)
+            one, stack = stacked(op.kernel[0], step.input.channels, op.out)
             if op.kernel[0] == op.kernel[1] and op.kernel[0] % 2 and stack < one:
                 count = (op.kernel[0] - 1) // 2
                 yield Remark(
@@ -168,7 +169,7 @@ def strided_pool(net: Net) -> Iterator[Remark]:
     for block in trunk(net):
         ops = [step.op for step in block.steps if not isinstance(step.op, LocalNorm | Dropout)]
         if len(ops) == 1 and isinstance(ops[0], Pool) and ops[0].stride > 1:
-            kept = block.y.cells / block.x.cells
+            kept = block.output.cells / block.input.cells
             yield Remark(
                 block.at, f"keeps {whole_percent(kept)}; put the pool beside a strided convolution"
             )

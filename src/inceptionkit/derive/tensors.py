@@ -34,7 +34,7 @@ def tensors(of: Net | Block | Step) -> Iterator[tuple[str, Shape]]:
     for step in steps(of) if isinstance(of, Net) else of.steps:
         match step.op:
             case Conv() as conv:
-                fan_in = step.x.channels // groups_of(conv, step.x.channels)
+                fan_in = step.input.channels // groups_of(conv, step.input.channels)
                 yield f"{step.at}.conv.weight", (conv.out, fan_in, *conv.kernel)
                 if conv.bias:
                     yield f"{step.at}.conv.bias", (conv.out,)
@@ -43,7 +43,7 @@ def tensors(of: Net | Block | Step) -> Iterator[tuple[str, Shape]]:
                     for part in (*gamma, "bias", *STATISTICS):
                         yield f"{step.at}.bn.{part}", (conv.out,)
             case Linear(out):
-                yield f"{step.at}.fc.weight", (out, prod((step.x.channels, *step.x.size)))
+                yield f"{step.at}.fc.weight", (out, prod((step.input.channels, *step.input.size)))
                 yield f"{step.at}.fc.bias", (out,)
             case Pool() | AdaptivePool() | GlobalPool() | LocalNorm() | Dropout():
                 pass

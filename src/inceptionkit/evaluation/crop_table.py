@@ -140,7 +140,7 @@ class Table:
         self.names = names
         self.dataset = dataset
         self.listener = listener
-        self.macs = [cost(c.card.architecture).answer.macs for c in classifiers]
+        self.macs = [cost(c.card.architecture).without_exits.macs for c in classifiers]
         self.labels = np.zeros(0, np.int64)  # (images,), as the first model numbers them
         self.probabilities: dict[tuple[int, str], NDArray[np.float32]] = {}
 

@@ -152,13 +152,13 @@ class ExitMacs:
     head: NDArray[np.int64]  # (exits + 1,) of each exit's head; main's counts in `reach`
 
     @classmethod
-    def of(cls, priced: NetCost) -> ExitMacs:
+    def of(cls, net_cost: NetCost) -> ExitMacs:
         """Those of a network."""
-        heads = [row.own.macs for row in priced.exits]
-        whole = [row.macs_to_here for row in priced.exits]
+        heads = [row.own.macs for row in net_cost.exits]
+        whole = [row.macs_to_here for row in net_cost.exits]
         return cls(
-            names=tuple(row.exit.name for row in priced.exits),
-            reach=np.array([*np.subtract(whole, heads), priced.answer.macs], np.int64),
+            names=tuple(row.exit.name for row in net_cost.exits),
+            reach=np.array([*np.subtract(whole, heads), net_cost.without_exits.macs], np.int64),
             head=np.array([*heads, 0], np.int64),
         )
 

@@ -160,7 +160,7 @@ def run(
         return early.probabilities, exit_uses(net, early, labels)
     net_cost = cost(net)
     macs = {row.exit.name: row.macs_to_here for row in net_cost.exits}
-    macs["main"] = net_cost.answer.macs
+    macs["main"] = net_cost.without_exits.macs
 
     def tick(done: int) -> None:
         listener.progress(Progress(what="scoring", done=done, total=len(scored)))

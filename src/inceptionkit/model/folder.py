@@ -177,9 +177,9 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
     try:
         card = records.from_json(Card, data, at="", error=WeightsError)
         wrong = [
-            f"{step.at}: {step.y.channels} outputs and {len(card.classes)} classes"
+            f"{step.at}: {step.output.channels} outputs and {len(card.classes)} classes"
             for step in steps(card.architecture)
-            if getattr(step.op, "classifier", False) and step.y.channels != len(card.classes)
+            if getattr(step.op, "classifier", False) and step.output.channels != len(card.classes)
         ]
         if len(set(card.classes)) < len(card.classes):
             wrong.append("two classes have the same name")

@@ -176,7 +176,7 @@ def operator(op: Op, step: Step) -> nn.Module:  # noqa: C901, PLR0911 - a case f
         case Pool():
             return pool(op, step)
         case Linear(out, relu):
-            fc = nn.Linear(step.x.cells, out)
+            fc = nn.Linear(step.input.cells, out)
             tail: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten(), fc=fc)
             if relu:
                 tail["relu"] = nn.ReLU(inplace=True)
@@ -201,12 +201,12 @@ def convolution(op: Conv, step: Step) -> nn.Sequential:
     if not even:
         parts["pad"] = nn.ZeroPad2d((*columns, *rows))
     parts["conv"] = nn.Conv2d(
-        step.x.channels,
+        step.input.channels,
         op.out,
         op.kernel,
         op.stride,
         (rows[0], columns[0]) if even else 0,
-        groups=groups_of(op, step.x.channels),
+        groups=groups_of(op, step.input.channels),
         bias=op.bias,
     )
     if op.norm:
@@ -221,8 +221,8 @@ def pool(op: Pool, step: Step) -> nn.Module:
     """Pooling; uneven padding is a module of its own, or a window that hangs over, where it can."""
     rows, columns = borders(step, op)
     even = rows[0] == rows[1] and columns[0] == columns[1]
-    hangs = rows[0] == columns[0] == 0 and step.y.size == tuple(
-        windows(n, k, op.stride, "ceil") for n, k in zip(step.x.size, op.kernel, strict=True)
+    hangs = rows[0] == columns[0] == 0 and step.output.size == tuple(
+        windows(n, k, op.stride, "ceil") for n, k in zip(step.input.size, op.kernel, strict=True)
     )
     if op.kind == "max":
         if even or hangs:

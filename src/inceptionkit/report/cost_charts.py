@@ -81,7 +81,8 @@ def runs_against_cost(runs: Sequence[FinishedRun]) -> Figure | None:
         line = f'<path class="line ink{k % INKS}" d="{_polyline(places)}"/>'
         parts.append(f'{line * (len(places) > 1)}<g class="ink{k % INKS}">{dots}</g>')
     description = "; ".join(
-        f"{run.folder}: {_top1_for(run.result['top1'], run.cost.answer.macs)}" for run in runs
+        f"{run.folder}: {_top1_for(run.result['top1'], run.cost.without_exits.macs)}"
+        for run in runs
     )
     drawing = svg.figure(
         "runs-cost",

@@ -114,7 +114,7 @@ def read_run(folder: Path) -> FinishedRun:
 
 def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> FinishedRun:
     """A run whose record is known; its result need not be written yet."""
-    priced, classes = cost(record.architecture), tuple(record.data["classes"])
+    net_cost, classes = cost(record.architecture), tuple(record.data["classes"])
     rows = folders.read_rows(folder / folders.PREDICTIONS)
     number = {name: i for i, name in enumerate(classes)}
     labels, guesses = (
@@ -124,13 +124,13 @@ def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> Fin
         folder=folder,
         record=record,
         result=result,
-        cost=priced,
+        cost=net_cost,
         epochs=tuple(
             {key: float(value) for key, value in row.items() if value}
             for row in folders.read_rows(folder / folders.LOG)
         ),
-        exits=_exit_results(priced, result),
-        curve=early_exit_curve(priced, rows),
+        exits=_exit_results(net_cost, result),
+        curve=early_exit_curve(net_cost, rows),
         predictions=rows,
         confusion=confusion(guesses, labels, len(classes)),
         bins=binned(np.array([float(row["probability"]) for row in rows]), labels == guesses),
@@ -141,17 +141,17 @@ def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> Fin
     )
 
 
-def _exit_results(priced: NetCost, result: Mapping[str, Any]) -> tuple[ExitResult, ...]:
+def _exit_results(net_cost: NetCost, result: Mapping[str, Any]) -> tuple[ExitResult, ...]:
     """Accuracy and cost of every exit, main last."""
-    answers = [(row.exit.name, row.exit.after, row.macs_to_here) for row in priced.exits]
-    answers.append(("main", priced.net.trunk[-1][0], priced.answer.macs))
+    answers = [(row.exit.name, row.exit.after, row.macs_to_here) for row in net_cost.exits]
+    answers.append(("main", net_cost.net.trunk[-1][0], net_cost.without_exits.macs))
     scores = {**result["exits"], "main": result}
     return tuple(
         ExitResult(
             name=name,
             after=after,
             macs=macs,
-            share_of_macs=macs / priced.answer.macs,
+            share_of_macs=macs / net_cost.without_exits.macs,
             top1=scores[name]["top1"],
             top5=scores[name]["top5"],
         )
@@ -159,17 +159,17 @@ def _exit_results(priced: NetCost, result: Mapping[str, Any]) -> tuple[ExitResul
     )
 
 
-def early_exit_curve(priced: NetCost, rows: Rows) -> Curve:
+def early_exit_curve(net_cost: NetCost, rows: Rows) -> Curve:
     """Work and top-1 of stopping at the first confident exit, for thresholds from low to high.
 
     Nothing where predictions.csv does not have the confidence of the exits.
     """
-    names = [row.exit.name for row in priced.exits]
+    names = [row.exit.name for row in net_cost.exits]
     if not rows or not names or any(f"{name}_probability" not in rows[0] for name in names):
         return ()
     confidences = np.array([[float(row[f"{name}_probability"]) for row in rows] for name in names])
     right = np.array([[row[name] == row["truth"] for row in rows] for name in (*names, "guess")])
-    macs, images = ExitMacs.of(priced).spent(), np.arange(len(rows))
+    macs, images = ExitMacs.of(net_cost).spent(), np.arange(len(rows))
     points = []
     for threshold in [*np.quantile(confidences, np.linspace(0, 1, _POINTS)).tolist(), 2.0]:
         stops = exit_index(confidences, [threshold] * len(names))

@@ -233,7 +233,7 @@ def _with_evidence(
     from inceptionkit.evaluation.explain.overlays import overlay
 
     card = model.card
-    macs = max(1, cost(card.architecture).answer.macs)
+    macs = max(1, cost(card.architecture).without_exits.macs)
     some = pictures[: max(1, int(_MACS_FOR_EVIDENCE // macs))]
     fitted = [(one.name, card.preprocessing.fit(images.pixels(one.name))) for one in some]
     guesses = [card.classes.index(one.guess) for one in some]

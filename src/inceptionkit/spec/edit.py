@@ -261,4 +261,6 @@ def last_side(holds: Callable[[int], bool], inside: int, outside: int) -> int:
 
 def connected(net: Net) -> list[int]:
     """Inputs of the exits' fully connected layers."""
-    return [s.x.cells for s in steps(net) if isinstance(s.op, Linear) and s.at.startswith("exits.")]
+    return [
+        s.input.cells for s in steps(net) if isinstance(s.op, Linear) and s.at.startswith("exits.")
+    ]

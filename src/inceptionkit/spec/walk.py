@@ -30,8 +30,8 @@ class Signal:
 
     channels: int
     size: Pair  # (height, width), cells
-    view: Pair = (1, 1)  # receptive field of one cell, input pixels
-    jump: Pair = (1, 1)  # distance between neighbouring cells, input pixels
+    receptive_field: Pair = (1, 1)  # of one cell, input pixels
+    stride: Pair = (1, 1)  # distance between neighboring cells, input pixels
 
     @property
     def cells(self) -> int:
@@ -41,12 +41,12 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operator: its address in the network, and the signal before and after it."""
+    """One operator: its address in the network, and its input and its output."""
 
     at: str
     op: Op
-    x: Signal
-    y: Signal
+    input: Signal
+    output: Signal
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -59,8 +59,8 @@ class Block:
     """A chain of parts or, if `parallel`, paths that read the same input and are joined."""
 
     at: str
-    x: Signal
-    y: Signal
+    input: Signal
+    output: Signal
     parts: tuple[Block | Step, ...]
     parallel: bool
 
@@ -86,9 +86,9 @@ def blocks(net: Net) -> Iterator[Block | Step]:
     for at, node in (*places, ("head", net.head)):
         block = walk(at, node, x)
         if at.startswith("trunk."):
-            x = block.y
-        elif block.y.size != (1, 1):
-            grid = "{}x{}".format(*block.y.size)
+            x = block.output
+        elif block.output.size != (1, 1):
+            grid = "{}x{}".format(*block.output.size)
             msg = f"{at}: a classifier must leave one cell, got {grid}; end with GlobalPool"
             raise SpecError(msg)
         yield block
@@ -115,21 +115,21 @@ def walk(at: str, node: Node, x: Signal) -> Block | Step:
     match node:
         case Split(paths):
             ways = tuple(walk(f"{at}.{name}", path, x) for name, path in paths)
-            ends = [way.y for way in ways]
-            if len({(end.size, end.jump) for end in ends}) != 1:
+            ends = [way.output for way in ways]
+            if len({(end.size, end.stride) for end in ends}) != 1:
                 grids = ", ".join(f"{end.size[0]}x{end.size[1]}" for end in ends)
                 msg = f"{at}: paths must end on the same grid to be joined, got {grids}"
                 raise SpecError(msg)
-            rows, cols = zip(*(end.view for end in ends), strict=True)
+            rows, cols = zip(*(end.receptive_field for end in ends), strict=True)
             view = max(rows), max(cols)  # the join sees as far as its farthest-seeing path
-            y = replace(ends[0], channels=sum(end.channels for end in ends), view=view)
+            y = replace(ends[0], channels=sum(end.channels for end in ends), receptive_field=view)
             return Block(at, x, y, ways, parallel=True)
         case tuple():
             parts: list[Block | Step] = []
             y = x
             for i, child in enumerate(node):
                 parts.append(walk(f"{at}.{i}", child, y))
-                y = parts[-1].y
+                y = parts[-1].output
             return Block(at, x, y, tuple(parts), parallel=False)
         case _:
             return Step(at, node, x, after(at, node, x))
@@ -161,13 +161,13 @@ def after(at: str, op: Op, x: Signal) -> Signal:  # noqa: C901 - a case per oper
             return adapt(x, op.grid)
         case LocalNorm() | Dropout():
             return x
-    (h, w), (vh, vw), (jh, jw) = x.size, x.view, x.jump
+    (h, w), (vh, vw), (jh, jw) = x.size, x.receptive_field, x.stride
     size = (windows(h, kh, stride, padding), windows(w, kw, stride, padding))
     if min(size) < 1:
         msg = f"{at}: a {kh}x{kw} window does not fit on a {h}x{w} grid; use a larger image"
         raise SpecError(msg)
     view = (vh + (kh - 1) * jh, vw + (kw - 1) * jw)
-    return Signal(channels, size, view, jump=(jh * stride, jw * stride))
+    return Signal(channels, size, view, stride=(jh * stride, jw * stride))
 
 
 def groups_of(op: Conv, channels: int) -> int:
@@ -202,7 +202,7 @@ def border(n: int, k: int, stride: int, padding: Padding) -> Pair:
 def borders(step: Step, op: Conv | Pool) -> tuple[Pair, Pair]:
     """Cells added (above, below) and (left, right) of the grid that a step's `op` goes over."""
     rows, columns = (
-        border(n, k, op.stride, op.padding) for n, k in zip(step.x.size, op.kernel, strict=True)
+        border(n, k, op.stride, op.padding) for n, k in zip(step.input.size, op.kernel, strict=True)
     )
     return rows, columns
 
@@ -215,7 +215,10 @@ def averages_then_projects(pool: Step, conv: Step) -> bool:
     """
     match pool.op, conv.op:
         case Pool("avg", stride=1), Conv(out, kernel=(1, 1), stride=1, groups=1):
-            return pool.x.size == pool.y.size == conv.y.size and out < pool.x.channels
+            return (
+                pool.input.size == pool.output.size == conv.output.size
+                and out < pool.input.channels
+            )
         case _:
             return False
 
@@ -234,11 +237,11 @@ def adapt(x: Signal, grid: Pair) -> Signal:
         max(stop - start for start, stop in adaptive_windows(n, out))
         for n, out in zip(x.size, grid, strict=True)
     ]
-    (vh, vw), (jh, jw) = x.view, x.jump
+    (vh, vw), (jh, jw) = x.receptive_field, x.stride
     apart = [max(1, -(-n // out)) for n, out in zip(x.size, grid, strict=True)]
     return Signal(
         channels=x.channels,
         size=grid,
-        view=(vh + (largest[0] - 1) * jh, vw + (largest[1] - 1) * jw),
-        jump=(jh * apart[0], jw * apart[1]),
+        receptive_field=(vh + (largest[0] - 1) * jh, vw + (largest[1] - 1) * jw),
+        stride=(jh * apart[0], jw * apart[1]),
     )

@@ -132,7 +132,7 @@ def update_bytes(net: Net, images: int, *, itemsize: int) -> int:
     """
     shapes = (shape for name, shape in tensors(net) if not name.endswith(STATISTICS))
     params = sum(map(prod, shapes))
-    cells = sum(step.y.cells for step in steps(net) if not isinstance(step.op, Dropout))
+    cells = sum(step.output.cells for step in steps(net) if not isinstance(step.op, Dropout))
     return round(COPIES * itemsize * params + KEPT * (itemsize * cells) * images)
 
 

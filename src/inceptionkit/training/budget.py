@@ -137,7 +137,7 @@ def flop_per_image(net: Net) -> int:
     for the inputs and once for the weights. So 2 x 3 x MACs, exits included. Norms, pooling,
     activations, augmentation, the optimiser and scoring are not counted.
     """
-    return 2 * 3 * cost(net).everything.macs
+    return 2 * 3 * cost(net).with_exits.macs
 
 
 def work_plan(work: Work, flop: float, *, batch: int, steps_per_epoch: int, speed: float) -> Plan:

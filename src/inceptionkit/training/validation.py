@@ -101,7 +101,7 @@ def score(
         )
     if group.count == 1:
         return found
-    none = np.zeros((0, list(steps(config.net))[-1].y.channels), np.float32)
+    none = np.zeros((0, list(steps(config.net))[-1].output.channels), np.float32)
     return {
         name: group.all_gather_rows(
             torch.from_numpy(found.get(name, none)), count, whole=batch

@@ -39,7 +39,10 @@ def test_googlenet_takes_any_input_from_31_pixels() -> None:
 
     assert str(caught.value) == "googlenet: a 30x30 image is too small; the smallest is 31"
     assert architecture("googlenet", input=31).exits == ()
-    assert cost(architecture("googlenet", input=31)).answer.params == cost(net).answer.params
+    assert (
+        cost(architecture("googlenet", input=31)).without_exits.params
+        == cost(net).without_exits.params
+    )
 
 
 def test_the_exits_of_googlenet_need_a_grid_of_five_by_five() -> None:
@@ -64,13 +67,13 @@ def test_the_compact_network_keeps_its_exits_at_every_size(side: int) -> None:
 
 @pytest.mark.parametrize("side", COMPACT_SIDES)
 def test_the_compact_network_costs_less_at_its_exits_and_is_compact(side: int) -> None:
-    priced = cost(architecture("compact", input=side))
-    to_exits = [exit_.macs_to_here for exit_ in priced.exits]
+    net_cost = cost(architecture("compact", input=side))
+    to_exits = [exit_.macs_to_here for exit_ in net_cost.exits]
 
     assert to_exits == sorted(to_exits)
-    assert to_exits[-1] < priced.answer.macs
-    assert priced.everything.params < 2_000_000
-    grids = {step.y.size[0] for step in steps(priced.net) if step.at.startswith("trunk.inc")}
+    assert to_exits[-1] < net_cost.without_exits.macs
+    assert net_cost.with_exits.params < 2_000_000
+    grids = {step.output.size[0] for step in steps(net_cost.net) if step.at.startswith("trunk.inc")}
     assert max(grids) <= 64
 
 

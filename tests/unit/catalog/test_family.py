@@ -49,7 +49,7 @@ def test_every_input_from_the_smallest_on_fits(name: str) -> None:
             net = architecture(name, input=side)
 
             assert net.image[1:] == (side, side)
-            assert cost(net).answer.macs > 0
+            assert cost(net).without_exits.macs > 0
     if smallest > 1:
         with pytest.raises(SpecError, match=f"the smallest is {smallest}$"):
             architecture(name, input=smallest - 1)
@@ -92,24 +92,24 @@ def test_the_name_says_the_dialect_unless_it_is_the_default() -> None:
 
 def test_the_ablations_of_inception_v2_combine() -> None:
     """Each switch off alone, and all together, costs what its arithmetic says."""
-    table1 = cost(inception_v2()).answer
-    symmetric = cost(inception_v2("symmetric")).answer
+    table1 = cost(inception_v2()).without_exits
+    symmetric = cost(inception_v2("symmetric")).without_exits
     pool_first = cost(inception_v2("pool_then_conv"))
     conv_first = cost(inception_v2("conv_then_pool"))
     old = Switches(stem="7x7", double=False, asymmetric=False, reduction="conv_then_pool")
 
     assert symmetric.macs > 1.7 * table1.macs
-    assert cost(inception_v2(old)).answer.params > 1.6 * table1.params
+    assert cost(inception_v2(old)).without_exits.params > 1.6 * table1.params
     reductions = [
-        next(b.cost.macs for b in priced.blocks if b.at == "reduce5")
-        for priced in (conv_first, pool_first)
+        next(b.cost.macs for b in net_cost.blocks if b.at == "reduce5")
+        for net_cost in (conv_first, pool_first)
     ]
     assert reductions == [35 * 35 * 288 * 768, 17 * 17 * 288 * 768]
 
 
 def test_three_3x3_in_the_stem_cost_more_than_the_7x7_they_replace() -> None:
     """Table 3's step "factorized 7x7" makes the network dearer, as the paper's column says."""
-    table1, base = cost(inception_v2()).answer, cost(inception_v2("base")).answer
+    table1, base = cost(inception_v2()).without_exits, cost(inception_v2("base")).without_exits
     three = 149**2 * 32 * 3 * 9 + 147**2 * 32 * 32 * 9 + 147**2 * 64 * 32 * 9
 
     assert table1.macs - base.macs == three - 147**2 * 64 * 3 * 49

@@ -101,18 +101,20 @@ def variables(step: Step, scope: str) -> Iterator[tuple[str, np.ndarray, str, np
     """Slim's name and array, our name and array, of each tensor of an operator."""
     op, at = step.op, step.at
     if isinstance(op, Linear):
-        kernel = counted(1, 1, step.x.channels, op.out)
+        kernel = counted(1, 1, step.input.channels, op.out)
         yield f"{scope}/weights", kernel, f"{at}.fc.weight", kernel[0, 0].T
         yield f"{scope}/biases", counted(op.out), f"{at}.fc.bias", counted(op.out)
         return
     assert isinstance(op, Conv)
     if op.groups == "each":
-        maps = op.out // step.x.channels
-        kernel = counted(*op.kernel, step.x.channels, maps)
-        ours = np.stack([kernel[..., i, m] for i in range(step.x.channels) for m in range(maps)])
+        maps = op.out // step.input.channels
+        kernel = counted(*op.kernel, step.input.channels, maps)
+        ours = np.stack(
+            [kernel[..., i, m] for i in range(step.input.channels) for m in range(maps)]
+        )
         yield f"{scope}/depthwise_weights", kernel, f"{at}.conv.weight", ours[:, None]
         return
-    kernel = counted(*op.kernel, step.x.channels, op.out)
+    kernel = counted(*op.kernel, step.input.channels, op.out)
     kind = "pointwise_weights" if op.norm is None else "weights"
     yield f"{scope}/{kind}", kernel, f"{at}.conv.weight", np.moveaxis(kernel, (3, 2), (0, 1))
     if op.norm is None:

@@ -60,10 +60,10 @@ def test_the_price_of_the_exit() -> None:
 
 def test_memory_at_its_peak_and_in_training() -> None:
     """Local normalisation holds its input and its output: twice 4 x 8 x 8 floats."""
-    priced = cost(NET)
+    net_cost = cost(NET)
 
-    assert priced.activation_bytes == 4 * (256 + 256)
-    assert priced.training_bytes == 4 * (256 + 256 + 64 + 160 + 17 + 14)
+    assert net_cost.activation_bytes == 4 * (256 + 256)
+    assert net_cost.training_bytes == 4 * (256 + 256 + 64 + 160 + 17 + 14)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_memory_inside_a_module(module: Split, channels: int) -> None:
 
 def test_what_the_last_block_sees() -> None:
     """conv 3, pool 5, then 1 x 3 on cells two apart."""
-    assert cost(NET).view == (5, 9)
+    assert cost(NET).receptive_field == (5, 9)
 
 
 def test_tensors_are_named_after_their_addresses() -> None:

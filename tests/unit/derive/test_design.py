@@ -82,7 +82,7 @@ def test_a_budget_is_met_within_3_percent_and_never_overrun(
 
     assert 0.97 <= used <= 1
     assert made.net.image == (3, 96, 96)
-    assert made.cost.blocks[-1].y.channels == 20
+    assert made.cost.blocks[-1].output.channels == 20
     assert smallest_input(made.net) <= 96  # exits included
 
 
@@ -214,7 +214,7 @@ def test_a_budget_between_two_possible_costs_names_the_lower() -> None:
         head=(GlobalPool(), Linear(2, classifier=True)),
     )
 
-    assert cost(designed(tiny, "29params", side=8, classes=2).net).answer.params == 29
+    assert cost(designed(tiny, "29params", side=8, classes=2).net).without_exits.params == 29
     with pytest.raises(SpecError) as error:
         designed(tiny, "28params", side=8, classes=2)
     assert str(error.value) == (

@@ -53,19 +53,19 @@ def test_widths_are_multiples_of_8_and_at_least_8(googlenet: Net) -> None:
 
 
 def test_halving_the_width_quarters_the_work_of_the_trunk(googlenet: Net) -> None:
-    whole, half = (cost(net).answer.macs for net in (googlenet, widened(googlenet, 0.5)))
+    whole, half = (cost(net).without_exits.macs for net in (googlenet, widened(googlenet, 0.5)))
 
     assert 0.24 < half / whole < 0.30  # the image and the classes stay as many
 
 
 def test_classes_are_not_widened(googlenet: Net) -> None:
-    assert cost(widened(googlenet, 0.5)).blocks[-1].y.channels == 1000
+    assert cost(widened(googlenet, 0.5)).blocks[-1].output.channels == 1000
 
 
 def test_between_two_widths_operators_change_one_by_one(googlenet: Net) -> None:
     narrow, wide = widened(googlenet, 0.5), widened(googlenet, 1)
     total = len([op for _, node in narrow.trunk for op in operators(node)])
-    costs = [cost(between(narrow, wide, n)).answer.macs for n in range(total + 1)]
+    costs = [cost(between(narrow, wide, n)).without_exits.macs for n in range(total + 1)]
 
     assert between(narrow, wide, 0) == narrow
     assert between(narrow, wide, total).trunk == wide.trunk
@@ -130,7 +130,7 @@ def test_the_low_resolution_stems_of_inception_v3_see_the_same_grid(inception_v3
     low = stems(with_input(plain, 151))[1]
 
     assert grid_of(low, "mixed5b") == 35
-    assert cost(low).answer.macs == cost(inception_v3).answer.macs == 5_713_216_096
+    assert cost(low).without_exits.macs == cost(inception_v3).without_exits.macs == 5_713_216_096
 
 
 def test_pooled_exits_fit_any_input(googlenet: Net) -> None:

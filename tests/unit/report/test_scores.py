@@ -34,11 +34,11 @@ def rows() -> list[dict[str, str]]:
 
 
 def test_the_curve_goes_from_the_first_exit_to_main(tiny: Net) -> None:
-    priced = cost(tiny)
-    found = early_exit_curve(priced, rows())
+    net_cost = cost(tiny)
+    found = early_exit_curve(net_cost, rows())
 
-    assert found[0] == (priced.exits[0].macs_to_here, 0.5)
-    assert found[-1] == (priced.everything.macs, 0.75)
+    assert found[0] == (net_cost.exits[0].macs_to_here, 0.5)
+    assert found[-1] == (net_cost.with_exits.macs, 0.75)
     assert [macs for macs, _ in found] == sorted(macs for macs, _ in found)
     assert max(top1 for _, top1 in found) == 1.0
 

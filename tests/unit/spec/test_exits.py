@@ -24,13 +24,13 @@ from inceptionkit.spec import (
 @pytest.mark.parametrize("name", [n for n in CATALOG if n not in {"alexnet", "vgg16"}])
 def test_an_exit_can_stand_after_any_block_of_any_network(name: str) -> None:
     net = architecture(name)
-    classes = [s for s in steps(net) if s.at.startswith("head")][-1].y.channels
+    classes = [s for s in steps(net) if s.at.startswith("head")][-1].output.channels
     own = {exit_.after: exit_ for exit_ in net.exits}
     for block, _ in net.trunk:
         found = with_exits(net, [block])
 
         assert [e.after for e in found.exits] == [block]
-        assert cost(found).answer == cost(net).answer
+        assert cost(found).without_exits == cost(net).without_exits
         if block in own:
             assert found.exits == (own[block],)
         else:
@@ -70,11 +70,11 @@ def test_exits_that_cannot_be_added(tiny: Net) -> None:
 
 def test_a_network_ends_at_its_exit(tiny: Net) -> None:
     found = cut_at(tiny, "second")
-    priced, before = cost(found), cost(tiny).exits[1]
+    net_cost, before = cost(found), cost(tiny).exits[1]
 
     assert [name for name, _ in found.trunk] == ["conv1", "inception2"]
     assert (found.head, [e.name for e in found.exits]) == (tiny.exits[1].head, ["first"])
-    assert priced.answer.macs == before.macs_to_here
+    assert net_cost.without_exits.macs == before.macs_to_here
     assert (found.name, found.source) == ("tiny-second", "the tests; cut at its exit second")
 
 

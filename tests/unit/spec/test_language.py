@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inceptionkit.derive import bill, cost, tensors
+from inceptionkit.derive import cost, tensors, total_cost
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import (
     AdaptivePool,
@@ -42,7 +42,7 @@ def net_of(*trunk: Node, side: int = 16, channels: int = 3, exits: tuple[Exit, .
 
 def test_groups_divide_the_weights() -> None:
     whole, halves = (
-        bill(steps(net_of(Conv(6, (3, 3), groups=g, norm=None), channels=4))) for g in (1, 2)
+        total_cost(steps(net_of(Conv(6, (3, 3), groups=g, norm=None), channels=4))) for g in (1, 2)
     )
     head = 6 * 10 + 10
 
@@ -67,7 +67,7 @@ def test_groups_that_do_not_divide_are_refused_with_both_widths() -> None:
 def test_batch_norm_without_gamma_has_none_to_count_or_to_store() -> None:
     with_gamma, without = (net_of(Conv(8, norm=BatchNorm(gamma=g))) for g in (True, False))
 
-    assert bill(steps(with_gamma)).params - bill(steps(without)).params == 8
+    assert total_cost(steps(with_gamma)).params - total_cost(steps(without)).params == 8
     assert dict(tensors(with_gamma)).keys() - dict(tensors(without)).keys() == {
         "trunk.n0.bn.weight"
     }
@@ -121,8 +121,8 @@ def test_senseless_fields_are_refused(make: object, said: str) -> None:
 def test_an_adaptive_pool_leaves_its_grid_and_sees_its_largest_window() -> None:
     step = walk("pool", AdaptivePool((4, 4)), Signal(8, (14, 14)))
 
-    assert (step.y.channels, step.y.size) == (8, (4, 4))
-    assert step.y.view == (4, 4)  # rows 0-3, 3-6, 7-10, 10-13
+    assert (step.output.channels, step.output.size) == (8, (4, 4))
+    assert step.output.receptive_field == (4, 4)  # rows 0-3, 3-6, 7-10, 10-13
 
 
 NEW = net_of(

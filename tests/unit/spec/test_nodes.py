@@ -104,7 +104,7 @@ def test_the_walk_goes_in_the_order_of_execution() -> None:
     module = Split(named(p1=(Conv(4),), p3=(Conv(2), Conv(6, (3, 3)))))
     found = net(Conv(5, (3, 3), stride=2), module, exits=(exit_(after="n0"),))
 
-    assert [(s.at, s.x.channels, s.y.channels, s.y.size) for s in steps(found)] == [
+    assert [(s.at, s.input.channels, s.output.channels, s.output.size) for s in steps(found)] == [
         ("trunk.n0", 3, 5, (4, 4)),
         ("exits.early.0", 5, 5, (1, 1)),
         ("exits.early.1", 5, 10, (1, 1)),
@@ -128,7 +128,7 @@ def test_windows_of_three_cells_two_apart(side: int, padding: str, windows: int)
     pooled = net(Pool("max", stride=2, padding=padding), side=side)
     (block, _) = blocks(pooled)
 
-    assert block.y.size == (windows, windows)
+    assert block.output.size == (windows, windows)
 
 
 def test_classes_change_every_classifier_and_nothing_else() -> None:

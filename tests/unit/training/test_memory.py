@@ -39,7 +39,7 @@ def kept_bytes(net: Net, images: int, dtype: torch.dtype) -> int:
 @pytest.mark.parametrize("name", ["compact", "nin_cifar10"])
 def test_no_more_is_kept_than_predicted_and_not_much_less(name: str, dtype: torch.dtype) -> None:
     net = architecture(name, classes=10, input=32)
-    weights = COPIES * dtype.itemsize * cost(net).everything.params
+    weights = COPIES * dtype.itemsize * cost(net).with_exits.params
     predicted = update_bytes(net, 4, itemsize=dtype.itemsize) - weights
 
     assert 0.4 * predicted < kept_bytes(net, 4, dtype) < predicted

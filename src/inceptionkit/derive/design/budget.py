@@ -24,9 +24,9 @@ MILLISECONDS: Mapping[str, float] = MappingProxyType(
 )
 COUNTERS: Mapping[Countable, Callable[[NetCost], int]] = MappingProxyType(
     {
-        "macs": lambda priced: priced.answer.macs,
-        "params": lambda priced: priced.answer.params,
-        "activation_bytes": lambda priced: priced.activation_bytes,
+        "macs": lambda net_cost: net_cost.without_exits.macs,
+        "params": lambda net_cost: net_cost.without_exits.params,
+        "activation_bytes": lambda net_cost: net_cost.activation_bytes,
     }
 )
 
@@ -39,13 +39,13 @@ class Counted:
     most: float
     text: str  # as it was written
 
-    def load(self, priced: NetCost) -> float:
+    def load(self, net_cost: NetCost) -> float:
         """Share of the budget that a network takes; above 1 it is overrun."""
-        return self.taken(priced) / self.most
+        return self.taken(net_cost) / self.most
 
-    def taken(self, priced: NetCost) -> int:
+    def taken(self, net_cost: NetCost) -> int:
         """What a network takes of this quantity."""
-        return COUNTERS[self.quantity](priced)
+        return COUNTERS[self.quantity](net_cost)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,8 @@ class Candidate:
 
 def load(net: Net, budgets: Sequence[Counted]) -> float:
     """Share of the tightest budget that `net` takes."""
-    priced = cost(net)
-    return max(budget.load(priced) for budget in budgets)
+    net_cost = cost(net)
+    return max(budget.load(net_cost) for budget in budgets)
 
 
 def fits(net: Net, budgets: Sequence[Counted]) -> bool:

@@ -74,7 +74,7 @@ def runs(net: Net) -> list[Run]:
     """Runs of modules, first to last."""
     parts = [block for block in blocks(net) if block.at.startswith("trunk.")]
     keeps = {
-        part.at.removeprefix("trunk."): len(part.steps) > 1 and part.x.size == part.y.size
+        part.at.removeprefix("trunk."): len(part.steps) > 1 and part.input.size == part.output.size
         for part in parts
     }
     return [tuple(run) for is_module, run in groupby(keeps, key=keeps.__getitem__) if is_module]
@@ -146,4 +146,4 @@ def halvings(net: Net) -> Iterator[int]:
 
 def grid_of(net: Net, name: str) -> int:
     """Side of the grid that a block of the trunk reads, cells; of an oblong one the shorter."""
-    return min(next(block.x.size for block in blocks(net) if block.at == f"trunk.{name}"))
+    return min(next(block.input.size for block in blocks(net) if block.at == f"trunk.{name}"))

@@ -94,15 +94,15 @@ class Design:
 
     def to_json(self) -> dict[str, Any]:
         """What `design --json` prints."""
-        priced = self.cost
+        net_cost = self.cost
         return {
             "name": self.net.name,
             "family": self.family.name,
             "input": self.net.image[1],
             "classes": classes_of(self.net),
-            "params": priced.answer.params,
-            "macs": priced.answer.macs,
-            "activation_bytes": priced.activation_bytes,
+            "params": net_cost.without_exits.params,
+            "macs": net_cost.without_exits.macs,
+            "activation_bytes": net_cost.activation_bytes,
             "budgets": [
                 {
                     "asked": budget.text,
@@ -205,8 +205,8 @@ def best_of(family: Family, budgets: Sequence[Counted]) -> Design:
 def measured(made: Design, budgets: Sequence[RunBudget], timing: Timing) -> Design:
     """The same design, named after budgets of which one was measured."""
     net = named_after(made.net, made.family, budgets)
-    priced = replace(made.cost, net=net)
-    return replace(made, cost=priced, budgets=tuple(budgets), timing=timing)
+    net_cost = replace(made.cost, net=net)
+    return replace(made, cost=net_cost, budgets=tuple(budgets), timing=timing)
 
 
 def named_after(net: Net, member: Net, budgets: Sequence[RunBudget]) -> Net:
@@ -248,8 +248,8 @@ def nearest(family: Family, budgets: Sequence[Counted]) -> str:
         does, end = "has no design within 3 % below", "nearest"
         under = [near(shape, budgets) for shape in family.shapes]
         found = max((n for n in under if n), key=lambda n: load(n, budgets), default=least)
-    priced = cost(found)
-    can = " and ".join(amount(b.quantity, b.taken(priced), up=True) for b in budgets)
+    net_cost = cost(found)
+    can = " and ".join(amount(b.quantity, b.taken(net_cost), up=True) for b in budgets)
     return (
         f"{family.member.name} at {family.side}x{family.side} {does} {wanted}; "
         f"the {end} possible is {can}"

@@ -46,7 +46,7 @@ class Trial:
     @property
     def macs(self) -> int:
         """Its work."""
-        return self.made.cost.answer.macs
+        return self.made.cost.without_exits.macs
 
     @property
     def ms(self) -> float:
@@ -124,7 +124,7 @@ def timed_design(
     macs: float | None = reach.first
     while macs is not None:
         made = working(family, budgets, macs, reach.least)
-        if made.cost.answer.macs in {trial.macs for trial in trials}:
+        if made.cost.without_exits.macs in {trial.macs for trial in trials}:
             break  # no other design is nearer
         trials.append(Trial(made, careful(clock, made.net, time)))
         macs = next_work(trials, reach, time)
@@ -140,12 +140,12 @@ def reach_of(family: Family, budgets: Sequence[Counted]) -> Reach:
 
     Where something is counted too, the beginning is the design that uses it up: none is dearer.
     """
-    least, most = (cost(net).answer.macs for net in ends(family, [ONE_MAC]))
+    least, most = (cost(net).without_exits.macs for net in ends(family, [ONE_MAC]))
     if budgets:
-        most = best_of(family, budgets).cost.answer.macs
+        most = best_of(family, budgets).cost.without_exits.macs
         return Reach(least=min(least, most), first=most, most=most)
     own = min(family.shapes, key=lambda shape: abs(log(shape.depth)) + abs(log(shape.grid)))
-    return Reach(least=least, first=cost(own.net).answer.macs, most=most)
+    return Reach(least=least, first=cost(own.net).without_exits.macs, most=most)
 
 
 def working(family: Family, budgets: Sequence[Counted], macs: float, least: int) -> Design:

@@ -41,8 +41,8 @@ def draw(net: Net, *, paths: bool = False) -> str:
     """
     laid = sheet(net, paths=paths)
     inner = laid.size
-    priced = cost(net)
-    said = subtitle(priced)
+    net_cost = cost(net)
+    said = subtitle(net_cost)
     keys = legend(laid)
     wide = max(inner[0], width(said, size=12), width(net.name, size=18, bold=True)) + 2 * MARGIN
     key, key_height = draw_legend(keys, wide - 2 * MARGIN)
@@ -61,24 +61,24 @@ def draw(net: Net, *, paths: bool = False) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{number(wide)}" '
         f'height="{number(high)}" font-family="{FONT}" stroke-width="1.2" role="img">'
-        f"<title>{escape(net.name)}</title><desc>{escape(description(priced))}</desc>"
+        f"<title>{escape(net.name)}</title><desc>{escape(description(net_cost))}</desc>"
         f"{darkened()}{body}</svg>\n"
     )
 
 
-def subtitle(priced: NetCost) -> str:
+def subtitle(net_cost: NetCost) -> str:
     """What the network is and costs, on a line."""
-    net, answer = priced.net, priced.answer
+    net, answer = net_cost.net, net_cost.without_exits
     return (
         f"{net.image[1]}×{net.image[2]} pixels, {quantity(answer.params)} parameters, "  # noqa: RUF001
         f"{quantity(answer.macs, 'MAC')}   ·   {net.source}"
     )
 
 
-def description(priced: NetCost) -> str:
+def description(net_cost: NetCost) -> str:
     """The diagram in words."""
-    blocks = ", ".join(line.at for line in priced.blocks)
-    exits = "; ".join(f"exit {row.exit.name} after {row.exit.after}" for row in priced.exits)
+    blocks = ", ".join(line.at for line in net_cost.blocks)
+    exits = "; ".join(f"exit {row.exit.name} after {row.exit.after}" for row in net_cost.exits)
     return f"The trunk in order: {blocks}." + (f" {exits}." if exits else "")
 
 

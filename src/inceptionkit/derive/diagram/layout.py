@@ -30,7 +30,9 @@ def whole(part: Block | Step, title: str) -> Piece:
     if len(part.steps) == 1:
         only = part.steps[0].op
         return box(kind(only), title=title, lines=(phrase(only),), tall=True)
-    return box("module", title=title, lines=(f"{part.y.channels}",), strip=strip(part), tall=True)
+    return box(
+        "module", title=title, lines=(f"{part.output.channels}",), strip=strip(part), tall=True
+    )
 
 
 def image(x: Signal, *, tall: bool) -> Piece:
@@ -67,7 +69,7 @@ def lay(part: Block | Step) -> Piece:
     if isinstance(part, Step):
         return step(part)
     pieces = [lay(each) for each in part.parts]
-    return beside(pieces, f"concat · {part.y.channels}") if part.parallel else chain(pieces)
+    return beside(pieces, f"concat · {part.output.channels}") if part.parallel else chain(pieces)
 
 
 def chain(pieces: Sequence[Piece], gap: float = GAP) -> Piece:

@@ -58,7 +58,7 @@ def items(net: Net, *, paths: bool) -> list[Item]:
             found += [Item(piece, None) for piece in head]
         else:
             piece = drawn(block, name) if paths else whole(block, name)
-            found.append(Item(piece, block.y.size))
+            found.append(Item(piece, block.output.size))
     return found
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from math import prod
 from typing import TypeAlias
 
-from inceptionkit.derive.cost import bill
+from inceptionkit.derive.cost import total_cost
 from inceptionkit.derive.tensors import tensors
 from inceptionkit.spec import Block, Conv, Net, Pool, Signal, Step, blocks
 
@@ -61,7 +61,7 @@ def weights(parts: Parts) -> int:
 
 def macs(parts: Parts) -> int:
     """Multiply-accumulates."""
-    return bill(steps_of(parts)).macs
+    return total_cost(steps_of(parts)).macs
 
 
 def steps_of(parts: Parts) -> list[Step]:
@@ -76,19 +76,19 @@ def said(signal: Signal) -> str:
 
 def reads(parts: Parts) -> str:
     """What enters the first part."""
-    return said(parts[0].x)
+    return said(parts[0].input)
 
 
 def gives(parts: Parts) -> str:
     """What leaves the last part."""
-    return said(parts[-1].y)
+    return said(parts[-1].output)
 
 
 def window(parts: Parts) -> str:
     """Kernel and stride of the first operator; of modules their number."""
     modules = [part for part in parts if isinstance(part, Block)]
     if modules:
-        return str(sum(part.x.size == part.y.size for part in modules))
+        return str(sum(part.input.size == part.output.size for part in modules))
     op = steps_of(parts)[0].op
     return "{}x{}/{}".format(*op.kernel, op.stride) if isinstance(op, Conv | Pool) else ""
 

@@ -166,7 +166,7 @@ def evaluate_exits(
         exits=exits,
         main=MainCost(
             top1=float(main_right.mean()),
-            macs=cost(classifier.card.architecture).answer.macs,
+            macs=cost(classifier.card.architecture).without_exits.macs,
             ms=ms["main"],
             ms_alone=ms_alone["main"],
         ),

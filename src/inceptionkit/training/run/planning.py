@@ -127,7 +127,7 @@ def relative_step_cost(config: TrainConfig, share: float) -> float:
     if share >= config.recipe.resizing.small_crops:
         return 1.0
     small, large = (
-        cost(with_input(config.net, config.at(share).crop_side)).everything.macs
+        cost(with_input(config.net, config.at(share).crop_side)).with_exits.macs
         for share in (0.0, 1.0)
     )
     return small / large

@@ -169,20 +169,20 @@ def test_what_is_no_goal(text: str) -> None:
 
 
 def test_costs_are_those_of_the_cost_table(tiny: Net) -> None:
-    priced = cost(tiny)
+    net_cost = cost(tiny)
     random = np.random.default_rng(0)
     found = {
         name: random.dirichlet(np.ones(10), 60).astype(np.float32)
         for name in ("first", "second", "main")
     }
     labels = random.integers(0, 10, 60)
-    judged = tune.collect(found, labels, priced, "probability")
+    judged = tune.collect(found, labels, net_cost, "probability")
     both = macs_per_image(judged, (0.5, 0.5)).tolist()
 
     assert (judged.macs.reach + judged.macs.head).tolist() == [
-        *(row.macs_to_here for row in priced.exits), priced.answer.macs,
+        *(row.macs_to_here for row in net_cost.exits), net_cost.without_exits.macs,
     ]  # fmt: skip
-    assert both[-1] == priced.everything.macs
+    assert both[-1] == net_cost.with_exits.macs
     assert judged.right.tolist() == [(p.argmax(1) == labels).tolist() for p in found.values()]
 
 
