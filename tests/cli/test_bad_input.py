@@ -128,11 +128,12 @@ def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
         ),
         (
             ("train", "digits", "schedule=cosinus"),
-            "decay must be cosine or linear or exponential or step or constant, got 'cosinus'",
+            "schedule must be constant or linear or cosine or exponential or step or multistep, "
+            "got 'cosinus'",
         ),
         (
             ("train", "digits", "lr=-1"),
-            "lr must lie between 1e-09 and 1000, got -1",
+            "lr must be between 1e-09 and 1000, got -1",
         ),
         (
             ("train", "digits", "--precision", "f16"),
