@@ -128,8 +128,10 @@ def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
         ),
         (
             ("train", "digits", "schedule=cosinus"),
-            "schedule must be constant or linear or cosine or exponential or step or multistep, "
-            "got 'cosinus'",
+            (
+                "schedule must be constant or linear or cosine or exponential or step or "
+                "multistep, got 'cosinus'"
+            ),
         ),
         (
             ("train", "digits", "lr=-1"),
