@@ -193,7 +193,7 @@ def draw(folders: Sequence[Path], place: Path) -> None:
 
 
 def alone(figure: Figure) -> str:
-    """A figure of the report as a file of its own, with its legend below and its own colours."""
+    """A figure of the report as a file of its own, with its legend below and its own colors."""
     from inceptionkit import svg
 
     height = 264
@@ -212,11 +212,11 @@ def alone(figure: Figure) -> str:
 
 
 def style() -> str:
-    """What the report's style says of colours and figures."""
+    """What the report's style says of colors and figures."""
     rules = (files("inceptionkit.report") / "templates" / "page.css").read_text(encoding="utf-8")
-    colours, _, others = rules.partition("* {")
+    colors, _, others = rules.partition("* {")
     figures = [rule for rule in others.splitlines() if rule.startswith(("svg ", ".ink"))]
-    return "\n".join([colours, *figures, FONT])
+    return "\n".join([colors, *figures, FONT])
 
 
 if __name__ == "__main__":

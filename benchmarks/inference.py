@@ -2,7 +2,7 @@
 
 Every side runs in a process of its own and waits while another works. Ours reads uint8 pixels and
 gives probabilities: crop, scaling and softmax are inside and are timed. torchvision's graph
-reads pixels that were normalised beforehand, for nothing, and gives scores; it is timed once more
+reads pixels that were normalized beforehand, for nothing, and gives scores; it is timed once more
 with its preprocessing inside. No side resizes.
 """
 
@@ -42,7 +42,7 @@ Rows = list[dict[str, Any]]
 
 def sides_of(subject: Subject, folder: Path, precision: Precision) -> list[Side]:
     """Everything that computes one network in one precision, batch 1."""
-    pixels, floats = folder / "images.npy", folder / "normalised.npy"
+    pixels, floats = folder / "images.npy", folder / "normalized.npy"
     file = f"{'int8' if precision == 'int8' else 'fp32'}.xml"
     found = [
         Side(name=name, engine="openvino", graph=folder / graph, images=x, precision=precision)

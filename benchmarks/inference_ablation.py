@@ -164,7 +164,7 @@ def symmetric(model: Model) -> ov.Model:
 CHANGES: Mapping[str, Callable[[Model], Any]] = {
     "average pools before their 1x1 convolutions": pools_first,
     "1x1 convolutions that read the same as one": pointwise_as_one,
-    "pixels normalised before they are reordered": channels_last,
+    "pixels normalized before they are reordered": channels_last,
     "preprocessing folded into the first convolution": folded,
     "classifier as a 1x1 convolution": classifier_as_convolution,
 }

@@ -62,7 +62,7 @@ class Model:
     images: NDArray[np.uint8]  # (photographs, size, size, 3)
 
     @property
-    def normalised(self) -> NDArray[np.float32]:
+    def normalized(self) -> NDArray[np.float32]:
         """The photographs as torchvision's network reads them: (photographs, 3, size, size)."""
         return self.preprocessing.normalize(self.images)
 
@@ -80,12 +80,12 @@ def model_of(subject: Subject, path: Path) -> Model:
     preprocessing = Preprocessing(size=net.image[1], crop=0.875, mean=MEAN, std=STD)
     raws = photographs(path, CALIBRATION).raws
     images = np.stack([preprocessing.fit(decode(raw)) for raw in raws])
-    normalised = preprocessing.normalize(images)
-    theirs = settled(torchvision_network(subject.theirs), normalised)
+    normalized = preprocessing.normalize(images)
+    theirs = settled(torchvision_network(subject.theirs), normalized)
     if subject.same:
         tensors = adopted(net, theirs, subject)
     else:
-        tensors = arrays(settled(build(net, seed=0).eval(), normalised))
+        tensors = arrays(settled(build(net, seed=0).eval(), normalized))
     return Model(net, tensors, preprocessing, theirs, images)
 
 
@@ -99,7 +99,7 @@ def graphs_of(subject: Subject, path: Path, place: Path) -> Path:
 
     Returns:
         The folder: ours-, theirs- and inside-fp32.xml and -int8.xml, where "inside" is theirs with
-        its preprocessing; ours.onnx and theirs.onnx; images.npy and normalised.npy.
+        its preprocessing; ours.onnx and theirs.onnx; images.npy and normalized.npy.
     """
     folder = place / subject.ours.replace(":", "-")
     if (folder / DONE).exists():
@@ -108,7 +108,7 @@ def graphs_of(subject: Subject, path: Path, place: Path) -> Path:
     model = model_of(subject, path)
     graph = graph_of(model)
     np.save(folder / "images.npy", model.images)
-    np.save(folder / "normalised.npy", model.normalised)
+    np.save(folder / "normalized.npy", model.normalized)
     ours = openvino_model(graph.SerializeToString())
     ov.serialize(ours, folder / "ours-fp32.xml")
     ov.serialize(quantize(ours, model.images), folder / "ours-int8.xml")
@@ -127,12 +127,12 @@ def graph_of(model: Model) -> Any:  # noqa: ANN401 - onnx.ModelProto
 
 
 @torch.no_grad()
-def settled(model: nn.Module, normalised: NDArray[np.float32]) -> nn.Module:
+def settled(model: nn.Module, normalized: NDArray[np.float32]) -> nn.Module:
     """Give batch norm the statistics of photographs: else signals vanish, and int8 has no range."""
     for part in model.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.momentum = 1.0
-    model.train()(torch.from_numpy(normalised[:SETTLING]))
+    model.train()(torch.from_numpy(normalized[:SETTLING]))
     return model.eval()
 
 
@@ -151,7 +151,7 @@ def adopted(net: Net, theirs: nn.Module, subject: Subject) -> dict[str, NDArray[
 
 def write_theirs(model: Model, folder: Path) -> None:
     """Export as their users do: OpenVINO's and torch's converters, NNCF, PrePostProcessor."""
-    size, x = model.preprocessing.size, model.normalised
+    size, x = model.preprocessing.size, model.normalized
     example = torch.zeros(1, 3, size, size)
     with warnings.catch_warnings(action="ignore"), redirect_stdout(sys.stderr):
         plain = ov.convert_model(model.theirs, example_input=example, input=[-1, 3, size, size])
@@ -190,7 +190,7 @@ def compare(folder: Path, model: Model) -> None:
         )
         return next(iter(compiled(x[:4]).values()))
 
-    wanted = probabilities(run("theirs", model.normalised))
+    wanted = probabilities(run("theirs", model.normalized))
     found = {
         "ours": run("ours", model.images),
         "inside": probabilities(run("inside", model.images)),

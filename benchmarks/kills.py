@@ -5,7 +5,7 @@
 The moments are drawn within what a run does: while Python starts, in an update, while a checkpoint
 is written, while val is scored, and while the end is scored and written. The run that was killed
 must end with the weights, the log and the numbers of one that was left alone, and its last
-checkpoint with the same raw weights, average and moments of the optimiser; only what a clock
+checkpoint with the same raw weights, average and moments of the optimizer; only what a clock
 measured may differ. It is done in fp32 and in bf16, with the images in memory and read by two
 workers, with augmentation, mixing, accumulation, clipping and the moving average on.
 """
@@ -224,7 +224,7 @@ def differences(one: Path, two: Path) -> list[str]:
 
 
 def last_tensors(folder: Path) -> dict[str, Tensor]:
-    """Tensors of the newest checkpoint: of the network, its average, and the optimiser."""
+    """Tensors of the newest checkpoint: of the network, its average, and the optimizer."""
     return load(checkpoints(folder)[0].read_bytes()[DIGEST:])
 
 

@@ -1,8 +1,8 @@
 """Feeding a network: photographs from encoded bytes to a batch, and small images from memory.
 
-Photographs: decoded, cropped at random to 224 pixels, mirrored, normalised and batched, on one
+Photographs: decoded, cropped at random to 224 pixels, mirrored, normalized and batched, on one
 core, by us and by the usual pipeline: Pillow decodes, torchvision's transforms v2 crop and mirror
-the Pillow image, a DataLoader batches. The same again with colours distorted on the way.
+the Pillow image, a DataLoader batches. The same again with colors distorted on the way.
 Small images: the share of an update of the compact network that making its batch takes.
 """
 
@@ -134,7 +134,7 @@ def race(case: Case, v2: ModuleType, rounds: int) -> list[dict[str, Any]]:
     """Time all sides on one kind of photographs."""
     print(f"{case.name}: {len(case.raws)} photographs", file=sys.stderr, flush=True)
     sides = [
-        Side(f"{name}{', colours distorted' if distorted else ''}", name, step(distorted=distorted))
+        Side(f"{name}{', colors distorted' if distorted else ''}", name, step(distorted=distorted))
         for distorted in (False, True)
         for name, step in (
             (OURS, partial(ours, case)),

@@ -63,9 +63,9 @@ def large_photo(seed: int) -> bytes:
     radii = (SMALLEST**-2 + share * (LARGEST**-2 - SMALLEST**-2)) ** -0.5
     places = random.random((LEAVES, 2)) * (WIDTH, HEIGHT)
     light = random.normal(120, 50, (LEAVES, 1))
-    colours = (light + random.normal(0, 18, (LEAVES, 3))).clip(0, 255).astype(int)
-    for radius, (x, y), colour in zip(radii, places, colours, strict=True):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), tuple(colour.tolist()))
+    colors = (light + random.normal(0, 18, (LEAVES, 3))).clip(0, 255).astype(int)
+    for radius, (x, y), color in zip(radii, places, colors, strict=True):
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), tuple(color.tolist()))
     blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(BLUR)), np.float32)
     grain = random.standard_normal((HEIGHT, WIDTH, 1), np.float32) * GRAIN
     levels = (blurred + grain).clip(0, 255).astype(np.uint8)

@@ -1,7 +1,7 @@
 """Peak memory of a few updates, in a process of its own: `train_speed.py` starts one per side.
 
 Prints the bytes by which the process's peak lies above what it held before the network was built:
-weights, gradients, what the backward pass keeps, the optimiser, and in our loop the average. What
+weights, gradients, what the backward pass keeps, the optimizer, and in our loop the average. What
 is freed is kept as in our training, but not by torchvision's default way. Linux tells it.
 """
 
@@ -33,7 +33,7 @@ from inceptionkit.training.execution import Execution
 from inceptionkit.training.run.process import keep_memory
 from inceptionkit.training.state import TrainConfig
 
-UPDATES = 3  # the first one makes the optimiser's state
+UPDATES = 3  # the first one makes the optimizer's state
 SIDES = ("bare", "loop", "default", "best")
 
 

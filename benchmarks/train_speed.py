@@ -2,7 +2,7 @@
 
 Every side does the same: forward, cross-entropy, backward, one step of SGD with momentum, on the
 same synthetic images, without exits. A line more shows everything that our loop does: cropping,
-normalising, label smoothing and the moving average of the weights on top; and a column shows the
+normalizing, label smoothing and the moving average of the weights on top; and a column shows the
 peak memory of each side, in a process of its own. What is freed is kept for the next update, as in
 our training, by every side: torchvision's are faster than where nothing is done about it.
 """
@@ -51,7 +51,7 @@ NAMES = {
 }
 FLOORS = {"default": 2.5, "best": 1.0}  # our images per second, divided by theirs
 LOOP_ROUNDS = 5  # of as many updates as lie between two moves of the average
-LOOP_AT_MOST = 0.02  # share of an update outside forward, loss, backward and optimiser step
+LOOP_AT_MOST = 0.02  # share of an update outside forward, loss, backward and optimizer step
 
 
 def probed(subject: Subject, given: argparse.Namespace) -> TrainConfig:
@@ -155,7 +155,7 @@ def markdown(result: dict[str, Any]) -> str:
         )
     low, high = (f"{100 * share:.1f}" for share in loop["share_quartiles"])
     return (
-        f"{table(heads, lines)}\nOutside forward, loss, backward and optimiser step the loop takes "
+        f"{table(heads, lines)}\nOutside forward, loss, backward and optimizer step the loop takes "
         f"{100 * loop['share']:.1f} % ({low} to {high}) of an update; at most "
         f"{100 * loop['at_most']:.0f} % is wanted.\n"
     )

@@ -31,7 +31,7 @@ from trained import (
     ours,
     torchvisions,
 )
-from turns import Side, measure, synchronise
+from turns import Side, measure, synchronize
 
 from inceptionkit import cost
 from inceptionkit.catalog import architecture
@@ -106,11 +106,11 @@ def peak_flops(device: str, side: int, repeats: int = 20) -> float:
     a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
     seconds = []
     for _ in range(4):  # the first one warms up
-        synchronise()
+        synchronize()
         began = perf_counter()
         for _ in range(repeats):
             torch.mm(a, b)
-        synchronise()
+        synchronize()
         seconds.append(perf_counter() - began)
     return 2.0 * side**3 * repeats / min(seconds[1:])
 

@@ -27,7 +27,7 @@ from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
-Batch = tuple[Tensor, Tensor]  # images (batch, 3, side, side) float32, normalised; labels
+Batch = tuple[Tensor, Tensor]  # images (batch, 3, side, side) float32, normalized; labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def batch_of(job: TrainConfig) -> Batch:
 
 
 def ours(job: TrainConfig) -> tuple[nn.Module, Optimizer]:
-    """Our network, and the optimiser of our default recipe."""
+    """Our network, and the optimizer of our default recipe."""
     model = build(job.net, seed=0)
     job.execution.place(model)
     return model, make_optimizer(model, job.recipe)
@@ -101,7 +101,7 @@ def usual_sgd(model: nn.Module) -> SGD:
 
 
 def our_sgd(model: nn.Module, recipe: Recipe) -> SGD:
-    """The optimiser of our default recipe, for a network of others."""
+    """The optimizer of our default recipe, for a network of others."""
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [
@@ -112,9 +112,9 @@ def our_sgd(model: nn.Module, recipe: Recipe) -> SGD:
 
 
 def bare(
-    model: nn.Module, optimiser: Optimizer, batch: Batch, execution: Execution
+    model: nn.Module, optimizer: Optimizer, batch: Batch, execution: Execution
 ) -> Callable[[], Tensor]:
-    """Forward, loss, backward and optimiser step, nothing else; the loss is not read."""
+    """Forward, loss, backward and optimizer step, nothing else; the loss is not read."""
     images, labels = batch
 
     def update() -> Tensor:
@@ -122,9 +122,9 @@ def bare(
             scores = model(images)
         scores = scores if isinstance(scores, Tensor) else scores[0]
         loss = cross_entropy(scores.float(), labels)
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         return loss.detach()
 
     model.train()
@@ -148,7 +148,7 @@ def everything(job: TrainConfig, state: TrainState | None = None) -> Callable[[]
 
 
 class Stopwatch:
-    """Seconds that the updates of a run spend in forward, loss, backward and optimiser step."""
+    """Seconds that the updates of a run spend in forward, loss, backward and optimizer step."""
 
     def __init__(self, state: TrainState) -> None:
         self.seconds = 0.0
@@ -181,7 +181,7 @@ class Stopwatch:
 def loop_shares(job: TrainConfig, rounds: int, warm_up: int) -> Sequence[float]:
     """Of the time of our loop, the share that the step itself does not take.
 
-    That is cropping, normalising, the gradient's norm, the moving average, watching, logging. Each
+    That is cropping, normalizing, the gradient's norm, the moving average, watching, logging. Each
     share is of as many updates as lie between two moves of the average. On a CPU alone: elsewhere
     the clock would stop before the device does.
     """

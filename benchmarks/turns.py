@@ -40,10 +40,10 @@ def measure(
 
 def _finished(one: Side) -> None:
     one.step()
-    synchronise()
+    synchronize()
 
 
-def synchronise() -> None:
+def synchronize() -> None:
     """Wait for a GPU, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()

@@ -67,7 +67,7 @@ def squares(left: float, side: int, positions: list[float]) -> tuple[str, float]
 def patches(left: float, crops: list[Crop]) -> tuple[str, float]:
     """The patches of one square."""
     side = crops[0].side
-    said = f"corners, centre of {INPUT}; the whole"
+    said = f"corners, center of {INPUT}; the whole"
     parts = [head(left, f"{len(crops)} crops", said), box(left, TOP, side * SCALE, side * SCALE)]
     for number, crop in enumerate(crops):
         place = left + crop.left * SCALE, TOP + crop.top * SCALE

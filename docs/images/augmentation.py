@@ -39,7 +39,7 @@ CROPS = Augmentation(flip="none")
 
 
 def scene(*, sea: bool) -> Image.Image:
-    """A boat on the sea, or a house on a hill: left and right differ, and so do the colours."""
+    """A boat on the sea, or a house on a hill: left and right differ, and so do the colors."""
     top, low = ((255, 196, 120), (120, 190, 230)) if sea else ((90, 130, 200), (230, 235, 245))
     share = np.linspace(0, 1, TALL * FINE)[:, None, None]
     sky = (1 - share) * np.array(top) + share * np.array(low)
@@ -52,18 +52,18 @@ def scene(*, sea: bool) -> Image.Image:
 
 
 def paint(
-    draw: ImageDraw.ImageDraw, colour: tuple[int, int, int], *points: tuple[float, float]
+    draw: ImageDraw.ImageDraw, color: tuple[int, int, int], *points: tuple[float, float]
 ) -> None:
     """Fill a polygon given in pixels of the scene."""
-    draw.polygon([(x * FINE, y * FINE) for x, y in points], colour)
+    draw.polygon([(x * FINE, y * FINE) for x, y in points], color)
 
 
 def disc(
-    draw: ImageDraw.ImageDraw, colour: tuple[int, int, int], x: float, y: float, radius: float
+    draw: ImageDraw.ImageDraw, color: tuple[int, int, int], x: float, y: float, radius: float
 ) -> None:
     """Fill a circle given in pixels of the scene."""
     corners = [x - radius, y - radius, x + radius, y + radius]
-    draw.ellipse([v * FINE for v in corners], colour)
+    draw.ellipse([v * FINE for v in corners], color)
 
 
 def boat(draw: ImageDraw.ImageDraw) -> None:
@@ -72,8 +72,8 @@ def boat(draw: ImageDraw.ImageDraw) -> None:
     for row in range(12):
         y, shade = 128 + 8 * row, 1 - row / 22
         wave = [(x, y + 2.5 * np.sin(x / 11 + 2.1 * row)) for x in range(0, WIDE + 4, 4)]
-        colour = tuple(int(shade * level) for level in (46, 130, 168))
-        paint(draw, colour, *wave, (WIDE, TALL), (0, TALL))
+        color = tuple(int(shade * level) for level in (46, 130, 168))
+        paint(draw, color, *wave, (WIDE, TALL), (0, TALL))
     paint(draw, (150, 40, 36), (58, 140), (176, 140), (156, 166), (78, 166))
     paint(draw, (70, 44, 30), (111, 34), (115, 34), (115, 140), (111, 140))
     paint(draw, (250, 248, 240), (118, 42), (118, 132), (172, 132))
@@ -162,7 +162,7 @@ STRIPS: Mapping[str, Callable[[], Tensor]] = MappingProxyType(
 
 
 def grey(images: Tensor) -> Tensor:
-    """Zero is the mean where images are normalised; here it would be black."""
+    """Zero is the mean where images are normalized; here it would be black."""
     return torch.where(images == 0, 0.5, images)
 
 

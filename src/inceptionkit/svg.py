@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from inceptionkit.text import printable
 
 WIDTH = 480
-INKS = 6  # line colours of the page: .ink0 (main) to .ink5
+INKS = 6  # line colors of the page: .ink0 (main) to .ink5
 
 
 def escape(content: str) -> str:

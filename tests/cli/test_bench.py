@@ -103,7 +103,7 @@ def test_every_way_has_a_row_with_the_promised_keys(inceptionkit: Callable, mode
     )
 
 
-def test_labelled_images_add_accuracy_on_those_that_chose_nothing(
+def test_labeled_images_add_accuracy_on_those_that_chose_nothing(
     inceptionkit: Callable, model: Path
 ) -> None:
     said = inceptionkit("bench", model, "--data", "digits", "--ours", "--json")

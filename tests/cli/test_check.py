@@ -46,7 +46,7 @@ def test_the_findings_come_first_then_the_classes_then_what_was_written(
         "warning 1 picture more than once in the same class (2 images; 1 pixel for pixel)",
         "        remove the copies; where training divides the images, it keeps them in one set",
         "warning 1 image is blank",
-        "        remove them: they show a single colour",
+        "        remove them: they show a single color",
     ]
     assert "62 of 66 images are usable" in said.out
     assert "verdict 3 warnings" in said.out

@@ -30,14 +30,14 @@ def names(tmp_path: Path) -> Path:
     return tmp_path / "names.txt"
 
 
-def test_convert_says_what_it_recognised_and_what_to_type_next(
+def test_convert_says_what_it_recognized_and_what_to_type_next(
     inceptionkit: Callable, theirs: Path, names: Path
 ) -> None:
     said = inceptionkit("convert", theirs, "flowers", "--classes", names)
 
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines() == [
-        "recognised     googlenet:torchvision in a safetensors file, with its exits aux1 aux2",
+        "recognized     googlenet:torchvision in a safetensors file, with its exits aux1 aux2",
         "parameters     5.61 M, 9.95 M with exits",
         "classes        5, as given: daisy, dandelion, rose, ..., tulip",
         f"preprocessing  {PREPROCESSING}",

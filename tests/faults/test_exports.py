@@ -188,8 +188,8 @@ def test_another_models_graph_is_refused(
         ({"resize": True}, "resize must be an object, got True"),
         ({"agreement": [1]}, "agreement must be an object, got"),
         (
-            {"colour": "red"},
-            "unknown key 'colour'; there are kind, precision, stages, agreement",
+            {"color": "red"},
+            "unknown key 'color'; there are kind, precision, stages, agreement",
         ),
     ],
 )

@@ -30,12 +30,12 @@ MEANS_BGR = (104, 117, 123)
 def test_a_caffemodel_gives_the_scores_that_opencv_computes(
     opencv: ModuleType, pictures: Callable, tmp_path: Path, name: str, old: bool
 ) -> None:
-    """With local normalisation, pools that round up, batch norm in two layers, and every exit.
+    """With local normalization, pools that round up, batch norm in two layers, and every exit.
 
     In both forms of the file; batch norm is younger than the old one.
     """
     theirs = CHECKPOINTS[name]
-    bgr = theirs.colour == "BGR"
+    bgr = theirs.color == "BGR"
     net = architecture(name, classes=100)
     pixels = pictures(theirs.preprocessing, 4)
     images = torch.from_numpy(theirs.preprocessing.normalize(pixels))

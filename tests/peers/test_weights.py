@@ -1,7 +1,7 @@
 """Files that other implementations write: read here, they give the same logits, exits included.
 
 Their batch norm has the statistics of the images, and the images are photographs where there are
-some, so that agreement means something. Theirs are normalised as they publish it, ours by what the
+some, so that agreement means something. Theirs are normalized as they publish it, ours by what the
 importer says: transform_input, BGR and the range 0 to 255 are part of what is compared.
 """
 
@@ -28,7 +28,7 @@ from inceptionkit.preprocess import Preprocessing
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]  # theirs are not ours to mend
 
 CLOSE = 1e-4  # on logits between -4 and 4: other orders of sums, through up to 94 convolutions
-CLOSE_EXIT = 5e-4  # with these weights the last bit of a normalised pixel alone moves one by 1e-4,
+CLOSE_EXIT = 5e-4  # with these weights the last bit of a normalized pixel alone moves one by 1e-4,
 EXACT = 1e-6  # so that exits are compared in float64 too
 Answers = Callable[[nn.Module, Tensor], dict[str, Tensor]]
 BATCHES = (1, 2, 5)
@@ -57,17 +57,17 @@ def fitted(preprocessing: Preprocessing, photos: list[Image.Image]) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
 
 
-def normalised(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+def normalized(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     low, wide = (torch.tensor(v, dtype=images.dtype)[:, None, None] for v in (mean, std))
     return (images - low) / wide
 
 
 def bgr_0_to_255(images: Tensor) -> Tensor:
-    return normalised(255 * images.flip(1), (104, 117, 128), (1, 1, 1))
+    return normalized(255 * images.flip(1), (104, 117, 128), (1, 1, 1))
 
 
-by_imagenet = partial(normalised, mean=MEAN, std=STD)
-to_one = partial(normalised, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+by_imagenet = partial(normalized, mean=MEAN, std=STD)
+to_one = partial(normalized, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
 def assert_same_answers(
@@ -75,15 +75,15 @@ def assert_same_answers(
     peer: nn.Module,
     answers: Answers,
     images: Tensor,
-    normalise: Callable[[Tensor], Tensor],
+    normalize: Callable[[Tensor], Tensor],
 ) -> inceptionkit.Classifier:
     """Load `path` and compare its logits with what `answers` gives for `peer`, main and exits."""
     ours = inceptionkit.load(path, engine="torch")
     stated = ours.card.preprocessing
     exits = [e.name for e in ours.card.architecture.exits]
     for batch in BATCHES:
-        expected = answers(peer, normalise(images[:batch]))
-        found = ours.model(normalised(images[:batch], stated.mean, stated.std), exits)
+        expected = answers(peer, normalize(images[:batch]))
+        found = ours.model(normalized(images[:batch], stated.mean, stated.std), exits)
 
         assert found.exits.keys() | {"main"} == expected.keys()
         torch.testing.assert_close(found.main, expected["main"], rtol=0, atol=CLOSE)
@@ -92,8 +92,8 @@ def assert_same_answers(
     assert expected["main"].std(dim=0).mean() > 0.01, "logits that ignore the image prove nothing"
     if exits:
         doubled = images[:2].double()
-        expected = answers(peer.double(), normalise(doubled))
-        found = ours.model.double()(normalised(doubled, stated.mean, stated.std), exits)
+        expected = answers(peer.double(), normalize(doubled))
+        found = ours.model.double()(normalized(doubled, stated.mean, stated.std), exits)
         for name, logits in found.exits.items():
             torch.testing.assert_close(logits, expected[name], rtol=0, atol=EXACT)
     return ours
@@ -179,9 +179,9 @@ def test_inception_v3_of_timm_with_its_config(
 ) -> None:
     """As timm writes a repository: model.safetensors, and config.json with the preprocessing."""
     peer = timm.create_model(f"inception_v3.{tag}", pretrained=False, aux_logits=tag == "tv_in1k")
-    normalise = by_imagenet if tag == "gluon_in1k" else to_one
+    normalize = by_imagenet if tag == "gluon_in1k" else to_one
     images = fitted(Preprocessing(size=299, crop=0.875), photos)
-    shake(peer, normalise(images))
+    shake(peer, normalize(images))
     timm.models.save_for_hf(peer, tmp_path, safe_serialization=True)
 
     def answers(peer: nn.Module, x: Tensor) -> dict[str, Tensor]:
@@ -191,7 +191,7 @@ def test_inception_v3_of_timm_with_its_config(
             else {"main": peer(x)}
         )
 
-    ours = assert_same_answers(tmp_path / "model.safetensors", peer, answers, images, normalise)
+    ours = assert_same_answers(tmp_path / "model.safetensors", peer, answers, images, normalize)
 
     assert ours.card.preprocessing == RELEASES[f"timm/inception_v3.{tag}"].preprocessing
 

@@ -85,11 +85,11 @@ def test_other_filters_are_pillows_too(
 
 
 def on_no_edge(start: float, length: float, cells: int, side: int) -> np.ndarray:
-    """(side,) whether an output pixel's centre, and both its ends, lie clearly within a cell."""
+    """(side,) whether an output pixel's center, and both its ends, lie clearly within a cell."""
     scale = length * cells / side
-    centre = start * cells + (np.arange(side) + 0.5) * scale
+    center = start * cells + (np.arange(side) + 0.5) * scale
     reach = max(scale, 1.0) / 2
-    places = np.stack([centre, centre - reach + 0.5, centre + reach + 0.5])
+    places = np.stack([center, center - reach + 0.5, center + reach + 0.5])
     return (np.abs(places - places.round()) > EDGE).all(0)
 
 

@@ -79,7 +79,7 @@ def log(run: Path, key: str) -> np.ndarray:
 def momenta(run: Path) -> dict[str, torch.Tensor]:
     newest = max((run / "checkpoints").glob("*.safetensors"))
     tensors = load(newest.read_bytes()[64:])
-    return {name: v for name, v in tensors.items() if name.startswith("optimiser.")}
+    return {name: v for name, v in tensors.items() if name.startswith("optimizer.")}
 
 
 def same_scores(one: Path, two: Path) -> None:
@@ -290,7 +290,7 @@ def test_parts_cover_everything_once_in_whole_pieces() -> None:
 
 
 @pytest.mark.parametrize("name", ["googlenet:bn", "inception_v3:keras"])
-def test_synchronised_norms_have_the_tensors_of_plain_ones(name: str) -> None:
+def test_synchronized_norms_have_the_tensors_of_plain_ones(name: str) -> None:
     """The second has no gammas. What they compute takes GPUs to see."""
     model = build(architecture(name, classes=5))
     before = dict(model.state_dict())

@@ -1,4 +1,4 @@
-"""Everything that a run remembers comes back: averages, optimisers, parts, best weights."""
+"""Everything that a run remembers comes back: averages, optimizers, parts, best weights."""
 
 from collections.abc import Callable
 from dataclasses import replace

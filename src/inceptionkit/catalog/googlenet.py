@@ -1,7 +1,7 @@
 """GoogLeNet. Szegedy et al. 2014, "Going Deeper with Convolutions", arXiv:1409.4842.
 
 Table 1 gives the widths, figure 3 the paddings and the places of the local response
-normalisation, section 5 the auxiliary classifiers. What the paper leaves open is as in Caffe's
+normalization, section 5 the auxiliary classifiers. What the paper leaves open is as in Caffe's
 `bvlc_googlenet`: a dense 7x7 stem, biases, max pooling that rounds up, first weights.
 
 Where table 1 contradicts itself:
@@ -49,7 +49,7 @@ class Dialect:
     """Where published GoogLeNets disagree."""
 
     says: str
-    norm: BatchNorm | None = NORM  # None: biases, and local normalisation in the stem
+    norm: BatchNorm | None = NORM  # None: biases, and local normalization in the stem
     stem: Literal["same", "tensorflow", "separable"] = "same"  # padding of the 7x7, or its form
     five: Pair = (5, 5)  # kernel of the path that the paper calls 5x5
     pool4: Pair = (3, 3)
@@ -63,7 +63,7 @@ class Dialect:
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "paper": Dialect(
-            says="as in the paper: biases, local normalisation",
+            says="as in the paper: biases, local normalization",
             norm=None,
             init=XAVIER,
             init_classifier=XAVIER_CLASSIFIER,

@@ -45,7 +45,7 @@ AVERAGE = Pool("avg")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """What the paper factorises, each on its own: any combination builds."""
+    """What the paper factorizes, each on its own: any combination builds."""
 
     says: str = ""
     stem: Literal["3x3", "7x7"] = "3x3"  # three 3x3 in place of one 7x7
@@ -56,9 +56,9 @@ class Switches:
 
 DIALECTS: Mapping[str, Switches] = MappingProxyType(
     {
-        "table1": Switches(says="everything factorised, grids reduced in parallel paths"),
+        "table1": Switches(says="everything factorized, grids reduced in parallel paths"),
         "base": Switches(says="a 7x7 stem in place of three 3x3", stem="7x7"),
-        "unfactorised": Switches(says="a 5x5 in place of two 3x3 on 35x35", double=False),
+        "unfactorized": Switches(says="a 5x5 in place of two 3x3 on 35x35", double=False),
         "symmetric": Switches(says="7x7 in place of 1x7 and 7x1 on 17x17", asymmetric=False),
         "conv_then_pool": Switches(
             says="grids reduced by a 1x1 on the full grid, then a pool: dear",

@@ -57,7 +57,7 @@ def small(last: int, stages: tuple[Three, Three, Three], first: Stds = STD_05) -
 
 
 def nin_cifar10(dialect: str = "paper") -> Net:
-    """NIN for 32x32 colour images and 10 classes.
+    """NIN for 32x32 color images and 10 classes.
 
     Golden counts (params, MACs): 966,986 and 222,486,528 in both dialects. The paper's 10.4 % come
     from maxima in both pools, as its text says; the model zoo averages in the second.
@@ -70,7 +70,7 @@ def nin_cifar10(dialect: str = "paper") -> Net:
 
 
 def nin_cifar100() -> Net:
-    """NIN for 32x32 colour images and 100 classes: 984,356 params, 223,592,448 MACs."""
+    """NIN for 32x32 color images and 100 classes: 984,356 params, 223,592,448 MACs."""
     widths = ((192, 160, 96), (192, 192, 192), (192, 192, 100))
     return network("nin_cifar100", (3, 32, 32), small(3, widths, (0.001, 0.01, 0.01)))
 

@@ -26,8 +26,8 @@ from inceptionkit.spec import (
 
 ALEXNET_DIALECTS: Mapping[str, str] = MappingProxyType(
     {
-        "caffe": "Caffe's bvlc_alexnet: two groups, local normalisation before the pools, 227x227",
-        "torchvision": "torchvision's one tower: no groups, no local normalisation, 224x224",
+        "caffe": "Caffe's bvlc_alexnet: two groups, local normalization before the pools, 227x227",
+        "torchvision": "torchvision's one tower: no groups, no local normalization, 224x224",
     }
 )
 

@@ -49,7 +49,7 @@ def print_network(result: ConvertResult, where: str) -> None:
     net_cost = cost(net)
     exits = " ".join(e.name for e in net.exits)
     typer.echo(
-        f"recognised     {net.name}{where}, "
+        f"recognized     {net.name}{where}, "
         + (f"with its exits {exits}" if exits else "without exits")
     )
     more = f", {quantity(net_cost.with_exits.params)} with exits" if exits else ""

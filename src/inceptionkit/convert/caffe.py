@@ -4,7 +4,7 @@ Networks for ImageNet were trained on BGR, as OpenCV reads images. `Preprocessin
 so that no user has to think of it: the first kernels are reversed instead, which is exact. The
 networks for CIFAR were trained on its arrays, which are RGB.
 
-Caffe splits batch normalisation in two. `BatchNorm` keeps sums of means and variances, and the
+Caffe splits batch normalization in two. `BatchNorm` keeps sums of means and variances, and the
 number to divide them by; `Scale` has gamma and beta.
 
 Sources:
@@ -33,7 +33,7 @@ _UNSCALED = (1 / 255, 1 / 255, 1 / 255)  # as a standard deviation: pixels stay 
 _IMAGENET = Preprocessing(
     size=224, crop=224 / 256, mean=(123 / 255, 117 / 255, 104 / 255), std=_UNSCALED
 )
-# Pixels as they are: these networks want images whose contrast was normalised and that were
+# Pixels as they are: these networks want images whose contrast was normalized and that were
 # whitened over the training set, which was done before Caffe saw them.
 _CIFAR = Preprocessing(size=32, mean=(0.0, 0.0, 0.0), std=_UNSCALED)
 
@@ -74,11 +74,9 @@ _NIN_IMAGENET: Rules = (
 _NIN_CIFAR: Rules = ((r"^trunk\.", ""), (r"^head\.0\.", "cccp6."), *_SUFFIXES)
 
 CHECKPOINTS = (
-    KnownCheckpoint(name="googlenet", rules=_GOOGLENET, preprocessing=_IMAGENET, colour="BGR"),
-    KnownCheckpoint(name="bn_inception", rules=_GOOGLENET, preprocessing=_IMAGENET, colour="BGR"),
-    KnownCheckpoint(
-        name="nin_imagenet", rules=_NIN_IMAGENET, preprocessing=_IMAGENET, colour="BGR"
-    ),
+    KnownCheckpoint(name="googlenet", rules=_GOOGLENET, preprocessing=_IMAGENET, color="BGR"),
+    KnownCheckpoint(name="bn_inception", rules=_GOOGLENET, preprocessing=_IMAGENET, color="BGR"),
+    KnownCheckpoint(name="nin_imagenet", rules=_NIN_IMAGENET, preprocessing=_IMAGENET, color="BGR"),
     KnownCheckpoint(name="nin_cifar10:caffe", rules=_NIN_CIFAR, preprocessing=_CIFAR),
 )
 

@@ -301,7 +301,7 @@ def _timm_preprocessing(stated: Mapping[str, Any]) -> Preprocessing:
             "interpolation": stated["interpolation"],
             "mean": stated["mean"],
             "std": stated["std"],
-            "colour": "RGB",
+            "color": "RGB",
         },
         at="preprocessing",
         error=WeightsError,

@@ -37,13 +37,13 @@ class KnownCheckpoint:
         name: in the catalog, with the dialect.
         rules: from our names to theirs.
         preprocessing: what that program does to an image.
-        colour: the order in which the network was trained to see the channels.
+        color: the order in which the network was trained to see the channels.
     """
 
     name: str
     rules: Rules
     preprocessing: Preprocessing
-    colour: Literal["RGB", "BGR"] = "RGB"
+    color: Literal["RGB", "BGR"] = "RGB"
 
     def names(self) -> set[str]:
         """Their names of all tensors but those of exits, which may be missing from a file."""
@@ -147,7 +147,7 @@ def fill_network(
         msg = f"{where}: {error}; give the file of an unchanged network"
         raise WeightsError(msg) from error
     arrays = {ours: shaped[plan[ours]] for ours in needed}
-    if checkpoint.colour == "BGR":
+    if checkpoint.color == "BGR":
         first = next(step.at for step in steps(net) if isinstance(step.op, Conv))
         arrays[f"{first}.conv.weight"] = arrays[f"{first}.conv.weight"][:, ::-1]
     return ConvertedWeights(

@@ -136,7 +136,7 @@ def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
 
     Args:
         tensors: as `formats.tensorflow.read` gives them. Where a moving average was kept it is
-            taken; the optimiser's state is skipped.
+            taken; the optimizer's state is skipped.
         where: the file, for errors.
 
     Raises:

@@ -128,7 +128,7 @@ def resized(
     return Preprocessing(size=size, crop=crop, interpolation=interpolation, mean=mean, std=std)
 
 
-# torchvision's released GoogLeNet and Inception-v3 have `transform_input`: images normalised with
+# torchvision's released GoogLeNet and Inception-v3 have `transform_input`: images normalized with
 # ImageNet's mean and std are taken per channel to (x * std + mean - 0.5) / 0.5, which undoes it and
 # leaves (pixel / 255 - 0.5) / 0.5.
 TORCHVISION = tuple(
@@ -146,7 +146,7 @@ _CADENE = KnownCheckpoint(
     preprocessing=resized(
         224, 256, mean=(128 / 255, 117 / 255, 104 / 255), std=(1 / 255, 1 / 255, 1 / 255)
     ),
-    colour="BGR",
+    color="BGR",
 )
 FID = KnownCheckpoint(
     name="inception_v3:fid",

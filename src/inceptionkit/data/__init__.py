@@ -1,4 +1,4 @@
-"""Labelled images: where they come from, how they are divided, and reading them.
+"""Labeled images: where they come from, how they are divided, and reading them.
 
 Everything named here needs numpy and Pillow alone, and pyarrow only once a Parquet file is opened.
 """

@@ -1,4 +1,4 @@
-"""What every dataset of labelled images offers."""
+"""What every dataset of labeled images offers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETS: tuple[SetName, ...] = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One labelled image of a dataset."""
+    """One labeled image of a dataset."""
 
     name: str  # its place below the dataset's address, printable: "rose/1.jpg", "train.parquet#17"
     label: int  # index into the source's classes
@@ -73,7 +73,7 @@ class Blocks:
 
 
 class Dataset(Protocol):
-    """Labelled images at an address. Reading is safe from several threads; nothing is written."""
+    """Labeled images at an address. Reading is safe from several threads; nothing is written."""
 
     @property
     def address(self) -> str:

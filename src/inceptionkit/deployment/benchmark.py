@@ -125,7 +125,7 @@ class BenchmarkRow:
         mean_ms: of single images.
         images_per_second: with that batch.
         bytes: of its files.
-        top1: on labelled images.
+        top1: on labeled images.
         agreement: share of the images that it classifies as the trained network does.
     """
 

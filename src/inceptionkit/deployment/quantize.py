@@ -35,7 +35,7 @@ FEWEST_IMAGES = 10  # to set ranges with as well as to be judged by
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValidationSet:
-    """Labelled images that were held out of training: what quantization is judged by."""
+    """Labeled images that were held out of training: what quantization is judged by."""
 
     images: NDArray[Any]  # (images, size, size, 3) uint8; for a later stage, its features
     labels: NDArray[np.int64]  # (images,) class numbers

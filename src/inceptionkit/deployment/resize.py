@@ -167,7 +167,7 @@ def _measured(write: _Formula, preprocessing: Preprocessing) -> _Sides:
 def _shares(write: _Formula, sides: _Sides, axis: int, preprocessing: Preprocessing) -> str:
     """Share that each pixel of the original has in each of the result: (size, pixels) float32.
 
-    With pixel x of n and i of m resized ones, their centres are (2x + 1) m - (2i + 1) n apart, in
+    With pixel x of n and i of m resized ones, their centers are (2x + 1) m - (2i + 1) n apart, in
     units of 1 / (2 n) of the resized image's pixels.
     """
 
@@ -177,8 +177,8 @@ def _shares(write: _Formula, sides: _Sides, axis: int, preprocessing: Preprocess
     pixels = write("Range", of(sides.first), of(sides.last), 1)
     here = write("Mul", write("Add", write("Mul", pixels, 2), 1), of(sides.resized))
     kept = 2 * np.arange(preprocessing.size)[:, None] + 1
-    centre = write("Add", write("Mul", of(sides.skipped), 2), kept)
-    apart = write("Abs", write("Sub", here, write("Mul", centre, of(sides.original))))
+    center = write("Add", write("Mul", of(sides.skipped), 2), kept)
+    apart = write("Abs", write("Sub", here, write("Mul", center, of(sides.original))))
     unit = write("Cast", write("Mul", of(sides.larger), 2), to=FLOAT)
     distance = write("Div", write("Cast", apart, to=FLOAT), unit)
     weight = _bilinear if preprocessing.interpolation == "bilinear" else _bicubic

@@ -251,7 +251,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "aggregation without reduction",
-        "neighbouring cells are correlated, so a window can read fewer channels at little loss",
+        "neighboring cells are correlated, so a window can read fewer channels at little loss",
         f"{RETHINKING} section 2, principle 3",
         aggregation,
     ),
@@ -262,7 +262,7 @@ RULES: tuple[Rule, ...] = (
         balance,
     ),
     Rule(
-        "asymmetric factorisation",
+        "asymmetric factorization",
         "1xn and nx1 for nxn works on grids of 12 to 20 cells, not on early layers",
         f"{RETHINKING} section 3.2",
         asymmetry,

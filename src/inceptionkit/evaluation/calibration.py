@@ -117,7 +117,7 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
         Guo et al. 2017, arXiv:1706.04599, section 4.2: temperature scaling.
     """
     if len(labels) == 0:
-        msg = "a temperature is fitted on images, got none; give labelled images"
+        msg = "a temperature is fitted on images, got none; give labeled images"
         raise DataError(msg)
     scores = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
     own = scores[np.arange(len(labels)), labels].mean()

@@ -19,7 +19,7 @@ from inceptionkit.preprocess.preprocessing import INTERPOLATIONS
 PAPER = 224  # pixels: the input for which the papers state their sides; others scale with it
 FIRST, MIDDLE, LAST = 0.0, 0.5, 1.0  # squares along the long side
 
-Patch: TypeAlias = Literal["corners", "centre", "whole"]
+Patch: TypeAlias = Literal["corners", "center", "whole"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Protocol:
     name: str
     sides: tuple[int, ...]  # to which the short side of the image is resized
     positions: tuple[float, ...] = (MIDDLE,)
-    patches: tuple[Patch, ...] = ("centre",)
+    patches: tuple[Patch, ...] = ("center",)
     mirrored: bool = False  # whether each crop is seen mirrored, too
 
     def crops(self, size: int) -> tuple[Crop, ...]:
@@ -74,19 +74,19 @@ def patches(kinds: tuple[Patch, ...], side: int, size: int) -> Iterator[tuple[in
         match kind:
             case "corners":
                 yield from ((left, top, size) for top in (0, room) for left in (0, room))
-            case "centre":
+            case "center":
                 yield room // 2, room // 2, size
             case "whole":
                 yield 0, 0, side
 
 
 AS_IN_USE = Protocol(name="1", sides=(PAPER,))
-TEN = Protocol(name="10", sides=(256,), patches=("corners", "centre"), mirrored=True)
+TEN = Protocol(name="10", sides=(256,), patches=("corners", "center"), mirrored=True)
 GOOGLENET = Protocol(
     name="144",
     sides=(256, 288, 320, 352),
     positions=(FIRST, MIDDLE, LAST),
-    patches=("corners", "centre", "whole"),
+    patches=("corners", "center", "whole"),
     mirrored=True,
 )
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(

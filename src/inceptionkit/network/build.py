@@ -84,7 +84,7 @@ class InceptionNet(nn.Module):
         """Scores before softmax, of the head and of the exits asked for.
 
         Args:
-            images: (batch, channels, height, width), float, normalised.
+            images: (batch, channels, height, width), float, normalized.
             exits: names of the exits to compute; the others cost nothing.
 
         Raises:
@@ -138,7 +138,7 @@ def build(net: Net, *, seed: int = 0, weights_follow: bool = False) -> Inception
     """
     with Undrawn():
         model = InceptionNet(net)
-    initialise(model, net, None if weights_follow else seed)
+    initialize(model, net, None if weights_follow else seed)
     return model
 
 
@@ -245,7 +245,7 @@ def pool(op: Pool, step: Step) -> nn.Module:
     )
 
 
-def initialise(model: nn.Module, net: Net, seed: int | None) -> None:
+def initialize(model: nn.Module, net: Net, seed: int | None) -> None:
     """Draw the weights of every convolution and linear layer of `model`, built from `net`.
 
     Each operator's `init` says how. Where it says nothing, operators that a ReLU follows get normal

@@ -217,7 +217,7 @@ def hashed(x: Tensor) -> Tensor:
 
 
 class LocalResponseNorm(nn.Module):
-    """Local response normalisation by sums of shifted slices.
+    """Local response normalization by sums of shifted slices.
 
     Equal to `torch.nn.LocalResponseNorm`, which goes through a 3-d average pool: slower, and not
     deterministic on CUDA.
@@ -231,7 +231,7 @@ class LocalResponseNorm(nn.Module):
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise `x`, (batch, channels, height, width), across channels."""
+        """Normalize `x`, (batch, channels, height, width), across channels."""
         channels = x.shape[1]
         before = self.size // 2
         squares = functional.pad(x * x, (0, 0, 0, 0, before, self.size - 1 - before))

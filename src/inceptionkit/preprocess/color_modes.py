@@ -31,13 +31,13 @@ def converted(image: Image.Image) -> Pixels:
 
     16-bit grey is divided by 257. 32-bit grey (modes I and F) has no agreed range: values within
     0..65535 count as 16-bit; float values within 0..1 and 0..255 count as such; anything else is
-    stretched from its smallest value to its largest. Colour profiles are not applied.
+    stretched from its smallest value to its largest. Color profiles are not applied.
 
     Returns:
         (height, width, 3) uint8, as stored.
 
     Raises:
-        UnusableImage: the colour mode has no conversion (LAB).
+        UnusableImage: the color mode has no conversion (LAB).
     """
     if image.mode.startswith("I;16"):
         return _repeated(_from_16_bits(np.asarray(image)))
@@ -54,7 +54,7 @@ def _on_white(image: Image.Image) -> Image.Image:
             return image.convert("RGB")
         image = image.convert("RGBA")
     except (ValueError, KeyError) as error:
-        reason = f"colour mode {image.mode} cannot be shown as RGB"
+        reason = f"color mode {image.mode} cannot be shown as RGB"
         raise UnusableImage(reason) from error
     page = Image.new("RGB", image.size, (255, 255, 255))
     page.paste(image.convert("RGB"), mask=image.getchannel("A"))

@@ -234,7 +234,7 @@ def rgb(image: Image.Image) -> Pixels:
         (height, width, 3) uint8, contiguous.
 
     Raises:
-        UnusableImage: the colour mode has no conversion (LAB).
+        UnusableImage: the color mode has no conversion (LAB).
     """
     plain = image.mode == "RGB" and "transparency" not in image.info
     pixels = np.asarray(image) if plain else converted(image)

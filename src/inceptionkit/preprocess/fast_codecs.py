@@ -1,7 +1,7 @@
 """Decoding and resizing photographs by packages that are faster than Pillow, where there are any.
 
 simplejpeg gives the bytes that Pillow gives: both are libjpeg-turbo. cykooz_resizer has Pillow's
-filters, and gives Pillow's levels or their neighbours. Both let other threads run meanwhile.
+filters, and gives Pillow's levels or their neighbors. Both let other threads run meanwhile.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def decode_jpeg(image: Image.Image, scale: int) -> Pixels | None:
 
     Returns:
         What Pillow would give after `draft`; None where simplejpeg is not installed, or cannot do
-        it: another format, other colours, a damaged file.
+        it: another format, other colors, a damaged file.
     """
     simplejpeg = package("simplejpeg")
     if simplejpeg is None or image.format != "JPEG" or image.mode != "RGB":

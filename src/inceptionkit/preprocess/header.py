@@ -30,7 +30,7 @@ class ImageHeader:
 
     @property
     def grey(self) -> bool:
-        """Stored without colour. A grey photo stored as RGB is not known to be grey."""
+        """Stored without color. A grey photo stored as RGB is not known to be grey."""
         return self.mode in {"1", "L", "LA", "La", "I", "F"} or self.mode.startswith("I;16")
 
 

@@ -46,7 +46,7 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"  # Pillow's, which antialiases
     mean: Triple = (0.5, 0.5, 0.5)  # of each channel, on the scale from 0 to 1
     std: Triple = (0.5, 0.5, 0.5)  # of each channel, on the scale from 0 to 1
-    colour: Literal["RGB"] = "RGB"  # a network trained on BGR has its first kernels reversed
+    color: Literal["RGB"] = "RGB"  # a network trained on BGR has its first kernels reversed
 
     def __post_init__(self) -> None:
         if str(self.interpolation) not in INTERPOLATIONS:
@@ -66,7 +66,7 @@ class Preprocessing:
             "crop": (crop and 0 < self.crop <= 1, "above 0 and at most 1"),
             "mean": (mean, "three numbers"),
             "std": (std and min(self.std) > 0, "three numbers above 0"),
-            "colour": (self.colour == "RGB", "'RGB'"),
+            "color": (self.color == "RGB", "'RGB'"),
         }
         for name, (right, what) in wanted.items():
             if not right:

@@ -33,7 +33,7 @@ class _Line:
 
     name: str
     points: tuple[tuple[float, float | None], ...]
-    ink: int  # which colour of the page; 0 is the main classifier's
+    ink: int  # which color of the page; 0 is the main classifier's
     dashed: bool = False
 
     @property
@@ -67,7 +67,7 @@ class Figure:
 
 
 def exit_ink(name: str, exits: Sequence[str]) -> int:
-    """The colour of an exit, the same in every figure; main has the first."""
+    """The color of an exit, the same in every figure; main has the first."""
     early = [other for other in exits if other != "main"]
     return 0 if name == "main" or name not in early else early.index(name) % (INKS - 1) + 1
 

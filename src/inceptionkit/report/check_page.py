@@ -34,16 +34,16 @@ _SHOWN_UNUSABLE = 500  # rows; the rest is counted
 _SIDES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # pixels: limits of the table of sizes
 _TITLES = {
     "across-sets": ("Across sets", "Copies of which one set has some and another set others."),
-    "across-classes": ("Across classes", "Copies that are labelled differently."),
+    "across-classes": ("Across classes", "Copies that are labeled differently."),
     "copies": ("Copies", "Images that show the same picture, in one class and one set."),
-    "blank": ("Blank", "Hardly anything but one colour."),
+    "blank": ("Blank", "Hardly anything but one color."),
     "dark": ("Very dark", "At least 95 % of the pixels are nearly black."),
     "blown": ("Blown", "At least 95 % of the pixels are nearly white."),
     "blurred": ("Blurred", "Far softer than the other images."),
     "rotated": ("Turned by EXIF", "As they are read: upright."),
     "deep": ("16 bit", "As they are read: scaled to 8 bits."),
     "animated": ("Animated", "As they are read: the first frame, or page."),
-    "colours": ("Other colours", "As they are read: RGB, with transparency on white."),
+    "colors": ("Other colors", "As they are read: RGB, with transparency on white."),
 }
 
 
@@ -148,7 +148,7 @@ def render(
         Link(anchor="findings", title="Findings"),
         Link(anchor="classes", title="Classes"),
         *(Link(anchor=one.anchor, title=one.title) for one in sections),
-        Link(anchor="stored", title="Sizes and colours"),
+        Link(anchor="stored", title="Sizes and colors"),
         Link(anchor="unusable", title="Unusable files"),
     ]
     return fill(
@@ -228,7 +228,7 @@ def _doubted(scan: Scan, doubts: Iterable[Doubt]) -> Iterator[_Picture]:
     classes = scan.dataset.classes
     for one in doubts:
         guess = f"rather {classes[one.guess]}, {percent(one.probability)}"
-        yield from _picture(scan, one.index, f"labelled {classes[one.label]}", guess)
+        yield from _picture(scan, one.index, f"labeled {classes[one.label]}", guess)
 
 
 def _picture(scan: Scan, index: int, *lines: str) -> Iterator[_Picture]:

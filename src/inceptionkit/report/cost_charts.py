@@ -194,7 +194,7 @@ def _label_spots(
     labels: Sequence[str],
     line: Sequence[tuple[float, float]],
 ) -> list[tuple[float, float]]:
-    """Where each label is centred so that it stays in the frame and off the others.
+    """Where each label is centerd so that it stays in the frame and off the others.
 
     Main is placed first, because it must be read. A label stands over or under its interval, or
     further off where that place is taken.

@@ -51,7 +51,7 @@ class Init:
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm:
-    """Normalisation over the batch, with learnable gamma and beta (arXiv:1502.03167).
+    """Normalization over the batch, with learnable gamma and beta (arXiv:1502.03167).
 
     `eps` is added to the variance; every network that Google released uses 1e-3. TF-slim and Keras
     leave gamma out: a ReLU and a linear layer follow, which make it redundant.
@@ -123,9 +123,9 @@ class AdaptivePool(_Counted):
 
 @dataclass(frozen=True, slots=True)
 class LocalNorm:
-    """Local response normalisation across channels (AlexNet, section 3.3).
+    """Local response normalization across channels (AlexNet, section 3.3).
 
-    y = x / (k + alpha / size * sum of x^2 over `size` neighbouring channels) ^ beta
+    y = x / (k + alpha / size * sum of x^2 over `size` neighboring channels) ^ beta
     """
 
     TAG: ClassVar[str] = "local_norm"

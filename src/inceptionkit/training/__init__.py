@@ -1,1 +1,1 @@
-"""Recipes, losses, optimisers, schedules, the loop, checkpoints and budgets."""
+"""Recipes, losses, optimizers, schedules, the loop, checkpoints and budgets."""

@@ -28,7 +28,7 @@ from inceptionkit.training.state import TrainConfig, TrainState, new_state
 PROBE_BUDGET = TimingBudget(least=2, most=8, seconds=3.0)  # the call before builds kernels
 BF16_SPEEDUP = 1.1  # bf16 rounds: it must be this much faster than the best fp32
 
-COPIES = 6  # of the weights: themselves, gradient, average, best average, two of the optimiser
+COPIES = 6  # of the weights: themselves, gradient, average, best average, two of the optimizer
 KEPT = 2.7  # bytes kept for the backward pass, in bytes of all operators' outputs: at most 2.61
 USABLE = 0.9  # share of the free memory that an update may take
 

@@ -135,7 +135,7 @@ def flop_per_image(net: Net) -> int:
 
     A multiply-accumulate is two operations; the backward pass takes twice the forward pass, once
     for the inputs and once for the weights. So 2 x 3 x MACs, exits included. Norms, pooling,
-    activations, augmentation, the optimiser and scoring are not counted.
+    activations, augmentation, the optimizer and scoring are not counted.
     """
     return 2 * 3 * cost(net).with_exits.macs
 

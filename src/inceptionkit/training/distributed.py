@@ -98,7 +98,7 @@ class Processes:
         """The network whose gradients are the mean over all processes.
 
         On GPUs batch norms use the statistics of the whole batch. torch has no such norm for CPUs:
-        there each process normalises by its part, and the first one's running statistics count.
+        there each process normalizes by its part, and the first one's running statistics count.
         """
         if torch.device(device).type == "cuda":
             synchronize_norms(model)

@@ -82,7 +82,7 @@ def renew_norms(
 
     Args:
         model: changed in place; left in evaluation mode.
-        batches: (batch, channels, height, width), float, normalised.
+        batches: (batch, channels, height, width), float, normalized.
         still: modules whose batch norms keep what they have.
     """
     kept = {id(part) for module in still for part in module.modules()}

@@ -55,7 +55,7 @@ NIN_2013 = replace(
     departs=(
         "biases learn as fast as weights: the author's files double their rate",
         "so does the last 1x1 convolution: the author's files give it a tenth",
-        "the paper whitens CIFAR-10 (global contrast normalisation, ZCA); here images are scaled",
+        "the paper whitens CIFAR-10 (global contrast normalization, ZCA); here images are scaled",
         "the paper divides the rate by 10 when accuracy stalls; here at the epochs of the files",
     ),
     epochs=260,
@@ -115,7 +115,7 @@ INCEPTION_V3_2015 = replace(
     AS_PUBLISHED,
     name="inception_v3_2015",
     source="arXiv:1512.00567 section 8; momentum, weight decay, exit weight, decays of averages, "
-    "crops and colours from TensorFlow's published trainer",
+    "crops and colors from TensorFlow's published trainer",
     departs=(
         "50 replicas updated the weights asynchronously; here updates follow one another",
         "TensorFlow's crops follow annotated boxes; here they are free",

@@ -97,7 +97,7 @@ def test_tf_slim_pads_its_strided_operators_at_the_end() -> None:
         assert {op.padding for op in strided} == {"tensorflow"}
 
 
-def test_local_normalisation_after_the_first_pool_and_before_the_second() -> None:
+def test_local_normalization_after_the_first_pool_and_before_the_second() -> None:
     """GoogLeNet, figure 3; in Caffe's AlexNet before each of the first two pools."""
     for name, order in {
         "googlenet": ["conv1", "pool1", "norm1", "conv2", "conv3", "norm2", "pool2"],

@@ -28,7 +28,7 @@ def counted(net: Net) -> dict[str, np.ndarray]:
 def blobs(net: Net, name: str) -> dict[str, np.ndarray]:
     """What reading a caffemodel of `net` gives."""
     theirs = CHECKPOINTS[name]
-    layers = caffe_writer.blobs(net, counted(net), theirs.rules, bgr=theirs.colour == "BGR")
+    layers = caffe_writer.blobs(net, counted(net), theirs.rules, bgr=theirs.color == "BGR")
     return {f"{layer}/{i}": v for layer, parts in layers.items() for i, v in enumerate(parts)}
 
 
@@ -36,7 +36,7 @@ def blobs(net: Net, name: str) -> dict[str, np.ndarray]:
 def test_a_caffemodel_is_adopted(tmp_path: Path, name: str) -> None:
     net = architecture(name, classes=12)
     theirs = CHECKPOINTS[name]
-    layers = caffe_writer.blobs(net, counted(net), theirs.rules, bgr=theirs.colour == "BGR")
+    layers = caffe_writer.blobs(net, counted(net), theirs.rules, bgr=theirs.color == "BGR")
     (tmp_path / "net.caffemodel").write_bytes(caffe_writer.caffemodel(layers))
 
     adopted = caffe.convert(read(tmp_path / "net.caffemodel"), where="net.caffemodel")
@@ -89,7 +89,7 @@ def test_layers_have_the_names_of_the_published_networks() -> None:
         assert sample.items() <= found.items()
 
 
-def test_the_first_kernels_are_reversed_where_colours_came_in_reverse() -> None:
+def test_the_first_kernels_are_reversed_where_colors_came_in_reverse() -> None:
     for name, first, reversed_ in (
         ("googlenet", "conv1/7x7_s2/0", True),
         ("nin_cifar10:caffe", "conv1/0", False),

@@ -54,7 +54,7 @@ def test_names_are_those_that_others_publish(net: str, whose: str, name: str) ->
         ("pretrainedmodels", "bn_inception:cadene", 2),
     ],
 )
-def test_a_network_is_recognised_with_its_classes_and_exits(
+def test_a_network_is_recognized_with_its_classes_and_exits(
     state_of: State, whose: str, net: str, classes: int
 ) -> None:
     adopted = convert(state_of(whose, net, classes), where="x.pth")
@@ -162,7 +162,7 @@ def test_a_network_that_reads_bgr_has_its_first_kernels_turned_round(state_of: S
 
 
 def test_transform_input_is_part_of_the_preprocessing() -> None:
-    """torchvision normalises with ImageNet's mean and std, then its networks take that back."""
+    """torchvision normalizes with ImageNet's mean and std, then its networks take that back."""
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     share = np.linspace(0, 1, 7)[:, None]  # of a pixel's range
     seen = ((share - mean) / std) * (std / 0.5) + (mean - 0.5) / 0.5

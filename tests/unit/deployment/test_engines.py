@@ -1,4 +1,4 @@
-"""Processors without arithmetic for a precision are recognised, and said in a sentence."""
+"""Processors without arithmetic for a precision are recognized, and said in a sentence."""
 
 import pytest
 

@@ -59,7 +59,7 @@ def test_the_price_of_the_exit() -> None:
 
 
 def test_memory_at_its_peak_and_in_training() -> None:
-    """Local normalisation holds its input and its output: twice 4 x 8 x 8 floats."""
+    """Local normalization holds its input and its output: twice 4 x 8 x 8 floats."""
     net_cost = cost(NET)
 
     assert net_cost.activation_bytes == 4 * (256 + 256)

@@ -133,7 +133,7 @@ def test_rules_that_the_family_keeps_are_kept_or_named(inception_v3: Net) -> Non
     }
 
     assert {(f.rule.name, f.at) for f in made.broken} == new
-    assert {f.rule.name for f in made.broken} <= {"asymmetric factorisation"}  # 10x10 grids
+    assert {f.rule.name for f in made.broken} <= {"asymmetric factorization"}  # 10x10 grids
 
 
 def test_the_reasons_say_what_was_done(googlenet: Net) -> None:

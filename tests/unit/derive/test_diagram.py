@@ -81,7 +81,7 @@ def net(request: pytest.FixtureRequest) -> Net:
 
 
 def awkward() -> Net:
-    """Long names, an empty path, a chain, nested splits, exits on neighbours and on one block."""
+    """Long names, an empty path, a chain, nested splits, exits on neighbors and on one block."""
     head = (GlobalPool(), Conv(1024), Linear(1000, classifier=True))
     fan = Split(named(a=Conv(8), b=Split(named(c=Conv(8, (1, 3)), d=Conv(8, (3, 1))))))
     splits = Split(named(through=(), deep=(Conv(8), fan, Conv(8))))
@@ -217,7 +217,7 @@ def test_widths_and_windows_are_written_as_in_the_papers(googlenet: Net) -> None
 
 
 @pytest.mark.parametrize(
-    ("op", "colour", "said"),
+    ("op", "color", "said"),
     [
         (Conv(64, (1, 7)), "conv", "1×7 · 64"),  # noqa: RUF001
         (Conv(10, classifier=True), "classifier", "1×1 · 10"),  # noqa: RUF001
@@ -232,8 +232,8 @@ def test_widths_and_windows_are_written_as_in_the_papers(googlenet: Net) -> None
         (Linear(5, classifier=True), "classifier", "linear 5"),
     ],
 )
-def test_an_operator_has_its_colour_and_its_words(op: Op, colour: str, said: str) -> None:
-    assert (kind(op), phrase(op)) == (colour, said)
+def test_an_operator_has_its_color_and_its_words(op: Op, color: str, said: str) -> None:
+    assert (kind(op), phrase(op)) == (color, said)
 
 
 def test_an_operator_that_nobody_has_drawn_yet_is_grey_and_named() -> None:

@@ -82,14 +82,14 @@ def test_a_very_wide_and_shallow_network_is_out_of_balance() -> None:
 def test_rows_and_columns_work_on_grids_of_12_to_20(grid: int, works: bool) -> None:
     pair = net((64, grid, grid), m=(Conv(64, (1, 7)), Conv(64, (7, 1))))
 
-    assert found(pair, "asymmetric factorisation") == ([] if works else ["trunk.m.0"])
+    assert found(pair, "asymmetric factorization") == ([] if works else ["trunk.m.0"])
 
 
-def test_a_row_beside_a_column_is_no_factorisation() -> None:
+def test_a_row_beside_a_column_is_no_factorization() -> None:
     """Figure 7 widens so on the 8x8 grid."""
     fan = net((64, 8, 8), m=Split(named(a=Conv(64, (1, 3)), b=Conv(64, (3, 1)))))
 
-    assert found(fan, "asymmetric factorisation") == []
+    assert found(fan, "asymmetric factorization") == []
 
 
 def test_a_stack_of_3x3_is_advised_only_where_it_saves() -> None:

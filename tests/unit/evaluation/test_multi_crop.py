@@ -45,7 +45,7 @@ def test_six_crops_of_one_square_by_hand() -> None:
 
 
 def test_ten_crops_by_hand() -> None:
-    """Krizhevsky et al. 2012, section 4.1: 224 of 256, corners and centre, and their mirrors."""
+    """Krizhevsky et al. 2012, section 4.1: 224 of 256, corners and center, and their mirrors."""
     crops = TEN.crops(224)
 
     assert [(c.left, c.top) for c in crops[::2]] == [(0, 0), (32, 0), (0, 32), (32, 32), (16, 16)]

@@ -189,7 +189,7 @@ def test_truncated_json(folder: Path, length: int) -> None:
     ("change", "said"),
     [
         (lambda d: d.pop("classes"), "'classes' is missing"),
-        (lambda d: d.update(colour="red"), "unknown key 'colour'"),
+        (lambda d: d.update(color="red"), "unknown key 'color'"),
         (lambda d: d["architecture"].update(depth=3), "architecture: unknown key 'depth'"),
         (lambda d: d["architecture"].pop("head"), "architecture: 'head' is missing"),
         (lambda d: d["preprocessing"].update(crop=0), "preprocessing: crop must be above 0"),

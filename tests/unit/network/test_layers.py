@@ -280,7 +280,7 @@ def test_dropout_drops_its_share_evenly_over_samples_and_cells() -> None:
     assert kept.float().mean(0).min() > 0.7 - 5 * (0.21 / 1000) ** 0.5
     assert kept.float().mean(1).min() > 0.7 - 5 * (0.21 / 400) ** 0.5
     pairs = (kept[:-1] == kept[1:]).float().mean()
-    assert abs(float(pairs) - 0.58) < 0.01, "neighbours are independent"
+    assert abs(float(pairs) - 0.58) < 0.01, "neighbors are independent"
 
 
 def test_without_keys_dropout_is_torchs() -> None:

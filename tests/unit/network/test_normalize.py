@@ -1,4 +1,4 @@
-"""Normalising is the same arithmetic however channels lie in memory."""
+"""Normalizing is the same arithmetic however channels lie in memory."""
 
 import pytest
 import torch

@@ -30,7 +30,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 
 
 def picture(height: int, width: int, seed: int = 0) -> Image.Image:
-    """Colours that change over some thirty pixels, and some grain."""
+    """Colors that change over some thirty pixels, and some grain."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (height // 30 + 2, width // 30 + 2, 3), np.uint8)
     large = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)

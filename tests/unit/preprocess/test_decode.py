@@ -25,7 +25,7 @@ def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
 
 
 def corners() -> Image.Image:
-    """Three wide, two high, every pixel another colour."""
+    """Three wide, two high, every pixel another color."""
     pixels = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 14
     return Image.fromarray(pixels)
 
@@ -57,7 +57,7 @@ def test_lossless_formats_keep_every_pixel(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF", "JPEG2000"])
-def test_lossy_formats_keep_the_colour(form: str) -> None:
+def test_lossy_formats_keep_the_color(form: str) -> None:
     Image.init()
     if form not in Image.SAVE:
         pytest.skip(f"this Pillow cannot write {form}")
@@ -126,7 +126,7 @@ def test_transparency_is_composited_on_white() -> None:
     assert decode(encoded(grey)).tolist() == [[[204] * 3]]
 
 
-def test_palettes_with_transparency_and_colour_keys_are_composited_too() -> None:
+def test_palettes_with_transparency_and_color_keys_are_composited_too() -> None:
     palette = Image.new("P", (2, 1))
     palette.putpalette([*RED, *GREEN])
     palette.putpixel((1, 0), 1)
@@ -147,7 +147,7 @@ def test_grey_bilevel_and_cmyk_become_rgb() -> None:
 
 
 def test_the_first_frame_of_an_animation_counts() -> None:
-    frames = [Image.new("RGB", (4, 4), colour) for colour in (RED, BLUE)]
+    frames = [Image.new("RGB", (4, 4), color) for color in (RED, BLUE)]
     gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
     assert decode(gif)[0, 0].tolist() == list(RED)

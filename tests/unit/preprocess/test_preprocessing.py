@@ -71,7 +71,7 @@ def test_a_fitted_array_is_contiguous_and_of_bytes() -> None:
         assert fitted.dtype == np.uint8
 
 
-def test_normalised_is_pixel_times_scale_plus_shift() -> None:
+def test_normalized_is_pixel_times_scale_plus_shift() -> None:
     how = Preprocessing(size=2, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     batch = np.stack([noise(2, 2), noise(2, 2)])
     wanted = ((batch / 255 - how.mean) / how.std).transpose(0, 3, 1, 2)
@@ -111,7 +111,7 @@ def test_json_and_back_is_the_same() -> None:
         ({"mean": [0.5]}, ".mean must be a list of 3, got [0.5]"),
         ({"mean": [0.5, 0.5, float("nan")]}, ".mean[2] must be a number of usual size, got nan"),
         ({"std": [0.5, 0.5, 0]}, ": std must be three numbers above 0, got (0.5, 0.5, 0.0)"),
-        ({"colour": "BGR"}, ".colour must be RGB, got 'BGR'"),
+        ({"color": "BGR"}, ".color must be RGB, got 'BGR'"),
     ],
 )
 def test_impossible_preprocessing_is_refused(change: dict[str, object], said: str) -> None:

@@ -44,7 +44,7 @@ def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it() -> None:
     assert texts(drawings[0], "desc") == ["train from 2.000 to 0.667; val from 1.500 to 0.500."]
 
 
-def test_figures_take_their_colours_from_the_page() -> None:
+def test_figures_take_their_colors_from_the_page() -> None:
     run = made_up_run()
     curves, confusion = top1_curves(run.epochs), run.confusion
 
@@ -96,7 +96,7 @@ def test_a_thousand_epochs_stay_small() -> None:
     assert len(figure.drawing) < 60_000
 
 
-def test_an_exit_has_one_colour_everywhere_and_main_the_first() -> None:
+def test_an_exit_has_one_color_everywhere_and_main_the_first() -> None:
     names = ["aux1", "aux2", "main"]
 
     assert [exit_ink(name, names) for name in names] == [1, 2, 0]

@@ -82,7 +82,7 @@ def test_what_users_write_is_shown_and_never_run() -> None:
     assert html.encode("utf-8").decode("utf-8") == html
 
 
-def test_many_runs_have_a_colour_each_or_a_dash() -> None:
+def test_many_runs_have_a_color_each_or_a_dash() -> None:
     many = tuple(made_up_run(folder=Path(f"{k}")) for k in range(9))
 
     assert "dashed" in render(comparison(runs=many, differences={}))

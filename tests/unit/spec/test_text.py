@@ -92,7 +92,7 @@ def test_the_catalog_survives_json(name: str) -> None:
                 "of the trunk; did you mean 'inception4e'?"
             ),
         ),
-        (("colour",), "red", None),
+        (("color",), "red", None),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(

@@ -1,4 +1,4 @@
-"""Loss, optimiser, moving average, budgets, execution."""
+"""Loss, optimizer, moving average, budgets, execution."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Optimisers against torch's own, and against a trace of TensorFlow's rule worked by hand."""
+"""Optimizers against torch's own, and against a trace of TensorFlow's rule worked by hand."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def ours(net: Net, recipe: Recipe) -> list[Tensor]:
 
 
 def theirs(net: Net, make: Callable[..., Optimizer], decay: float) -> list[Tensor]:
-    """Torch's optimiser, told by hand which parameters decay."""
+    """Torch's optimizer, told by hand which parameters decay."""
     model = build(net, seed=3)
     made = make(
         [
@@ -136,7 +136,7 @@ def test_a_first_update_that_a_scaler_leaves_out_leaves_no_trace(tiny: Net, word
 
 
 @pytest.mark.parametrize("kind", ["sgd", "rmsprop", "rmsprop_tf", "adamw"])
-def test_what_an_optimiser_remembers_can_be_put_back(tiny: Net, kind: str) -> None:
+def test_what_an_optimizer_remembers_can_be_put_back(tiny: Net, kind: str) -> None:
     """After that both go on alike, bit for bit."""
     recipe = override(MODERN, [f"optimizer={kind}"])
     one, two = build(tiny, seed=3), build(tiny, seed=3)

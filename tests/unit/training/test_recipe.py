@@ -203,7 +203,7 @@ def test_there_and_back() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"colour": 1}, "recipe: unknown key 'colour'; "),
+        ({"color": 1}, "recipe: unknown key 'color'; "),
         ({"lr": None}, "recipe.lr must be a number, got None"),
         ({"loss": {"smoothing": 0.1}}, "recipe.loss: unknown key 'smoothing'; "),
     ],

@@ -2,7 +2,7 @@
 
 All three are HDF5; a `.keras` file is a ZIP archive with `model.weights.h5` in it, beside a
 description of the model that could name code to run. Only arrays are read, so that no code of a
-`Lambda` layer, of a custom object or of an optimiser is ever looked at.
+`Lambda` layer, of a custom object or of an optimizer is ever looked at.
 
 HDF5 itself can point to other files, declare what it does not store, and compress. None of that is
 believed: Keras does none of it.

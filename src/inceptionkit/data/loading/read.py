@@ -29,7 +29,7 @@ class Survey:
     smallest: int  # short side
     largest: int  # short side
     uniform: tuple[int, int] | None  # height and width, where all have the same
-    grey: float  # share that is stored without colour
+    grey: float  # share that is stored without color
 
 
 def survey(dataset: Dataset, limit: int = 2_000) -> Survey:

@@ -31,8 +31,8 @@ def epoch_order(
     Returns:
         A permutation of 0 to count - 1. Without blocks any is equally likely. With them, blocks
         come in a random order, as many at a time as fit into `WINDOW_BYTES`, and the samples of
-        these in a random order: each block is read once, and neighbours in the dataset are not
-        neighbours in a batch.
+        these in a random order: each block is read once, and neighbors in the dataset are not
+        neighbors in a batch.
     """
     count = len(indices)
     if blocks is None:

@@ -75,7 +75,7 @@ def open_and_split(
         duplicate_groups: near-duplicates, where they are known.
 
     Raises:
-        DataError: nothing is there, or it is no labelled set of images that can be trained on.
+        DataError: nothing is there, or it is no labeled set of images that can be trained on.
     """
     dataset = open_dataset(data)
     sets = split_dataset(dataset, seed, duplicate_groups=duplicate_groups)

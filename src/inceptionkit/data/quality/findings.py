@@ -206,7 +206,7 @@ def _odd(scan: Scan) -> Iterator[Finding]:
     small: Severity = "note" if tiny.sum() == stats["usable"].sum() else "warning"
     watch = "check them; remove those that show nothing"
     rules: tuple[tuple[Severity, str, NDArray[np.bool_], str, str], ...] = (
-        ("warning", "blank", blank, "blank", "remove them: they show a single colour"),
+        ("warning", "blank", blank, "blank", "remove them: they show a single color"),
         ("warning", "dark", ~blank & (stats["high"] < _DARK), "very dark", watch),
         ("warning", "blown", ~blank & (stats["low"] > _BLOWN), "nearly white all over", watch),
         ("warning", "blurred", ~blank & _looks_blurred(stats), "far softer than the rest", watch),
@@ -218,7 +218,7 @@ def _odd(scan: Scan) -> Iterator[Finding]:
          "nothing to do: they are scaled to 8 bits"),
         ("note", "animated", stats["animated"], "animated, or of several pages",
          "nothing to do: the first frame counts"),
-        ("note", "colours", ~np.isin(stats["mode"], _PLAIN_MODES), "neither RGB nor grey",
+        ("note", "colors", ~np.isin(stats["mode"], _PLAIN_MODES), "neither RGB nor grey",
          "nothing to do: they are converted, with transparency on white"),
     )  # fmt: skip
     for severity, kind, which, says, advice in rules:

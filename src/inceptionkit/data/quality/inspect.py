@@ -28,7 +28,7 @@ STATS_DTYPE = np.dtype(
         ("usable", "?"),
         ("height", "i4"),  # pixels, upright
         ("width", "i4"),
-        ("mode", "S8"),  # Pillow's name of the stored colours: "RGB", "CMYK"
+        ("mode", "S8"),  # Pillow's name of the stored colors: "RGB", "CMYK"
         ("format", "S8"),
         ("orientation", "u1"),  # EXIF, 1 is upright as stored
         ("animated", "?"),

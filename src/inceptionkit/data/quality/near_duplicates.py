@@ -2,7 +2,7 @@
 
 A hash of 63 bits proposes pairs, the thumbnails decide. Found are copies that were encoded again,
 resized, stretched, mirrored, brightened, turned by a few degrees, or cropped by about 5 %; larger
-crops, added frames and copies without colour are found in part or not at all.
+crops, added frames and copies without color are found in part or not at all.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def _buckets(
     order, part = ascending[turn], part[turn]
     ends = np.flatnonzero(part[1:] != part[:-1]) + 1
     for start, end in pairwise([0, *ends.tolist(), len(order)]):
-        # a bucket that does not end: data that look alike, of which neighbours suffice
+        # a bucket that does not end: data that look alike, of which neighbors suffice
         for begin in range(start, end, 2 * _ROWS):
             yield order[begin : min(end, begin + 2 * _ROWS)]
 
@@ -293,7 +293,7 @@ def _difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDAr
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows of mean 0 and length 1; those without any variation stay 0."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = centred / np.maximum(lengths, np.float32(1e-6))
+    centerd = rows - rows.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(centerd, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = centerd / np.maximum(lengths, np.float32(1e-6))
     return unit

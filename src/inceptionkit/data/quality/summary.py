@@ -21,7 +21,7 @@ _LISTED = (
     "rotated",
     "deep",
     "animated",
-    "colours",
+    "colors",
 )
 
 

@@ -1,1 +1,1 @@
-"""Where labelled images come from: folders, manifests, Parquet, WebDataset, archives."""
+"""Where labeled images come from: folders, manifests, Parquet, WebDataset, archives."""

@@ -100,7 +100,7 @@ def open_archives(address: str, files: Sequence[File]) -> Archives:
     shards = [shard for shard in shards if len(shard.listing)]
     if not shards:
         first = f" ({skipped[0].name}: {skipped[0].reason})" if skipped else ""
-        wrong = f"it contains no labelled image{first}"
+        wrong = f"it contains no labeled image{first}"
         raise checks.data_error(address, wrong, webdataset.LAYOUT)
     names = webdataset.class_names(files[0])
     classes, labels = _merged(address, [shard.listing for shard in shards], names)

@@ -1,4 +1,4 @@
-"""Distortion of colours, a batch at once."""
+"""Distortion of colors, a batch at once."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def inception_colors(pixels: Tensor, rng: CounterRng) -> Tensor:
         networks were trained: its orders and ranges.
     """
     changed = torch.empty_like(pixels)
-    order = rng.below("colour order", len(ORDERS))
+    order = rng.below("color order", len(ORDERS))
     amounts = {
-        name: per_image(rng.between(f"colour {name}", *limits), pixels)
+        name: per_image(rng.between(f"color {name}", *limits), pixels)
         for name, limits in COLOR_RANGES.items()
     }
     for number in np.unique(order).tolist():

@@ -15,10 +15,10 @@ _ERASED_ASPECT = (0.3, 1 / 0.3)
 
 
 def erase(images: Tensor, probability: float, rng: CounterRng) -> Tensor:
-    """Set a rectangle of some of the images to zero, which is the mean once they are normalised.
+    """Set a rectangle of some of the images to zero, which is the mean once they are normalized.
 
     Args:
-        images: (batch, channels, height, width), normalised.
+        images: (batch, channels, height, width), normalized.
         probability: share of the images that lose a rectangle.
         rng: of the samples.
 
@@ -43,6 +43,6 @@ def erase(images: Tensor, probability: float, rng: CounterRng) -> Tensor:
 def _within(
     start: NDArray[np.float64], length: NDArray[np.float64], cells: int
 ) -> NDArray[np.bool_]:
-    """(batch, cells): which cells have their centre in a range given in shares."""
-    centre = (np.arange(cells) + 0.5) / cells
-    return (centre >= start[:, None]) & (centre < (start + length)[:, None])
+    """(batch, cells): which cells have their center in a range given in shares."""
+    center = (np.arange(cells) + 0.5) / cells
+    return (center >= start[:, None]) & (center < (start + length)[:, None])

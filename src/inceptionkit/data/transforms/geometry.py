@@ -59,7 +59,7 @@ def _translate_y(amount: float, _: int, __: int) -> _Affine:
 
 
 def rotate(degrees: float, height: int, width: int) -> _Affine:
-    """Turn about the centre, against the clock."""
+    """Turn about the center, against the clock."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x, y = width / 2, height / 2
     return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y]])

@@ -69,9 +69,9 @@ def draw_mixture(how: Mixing, side: int, *, seed: int, step: int) -> Mixture | N
         drawn = random.beta(how.mixup, how.mixup)
         return Mixture(float(max(drawn, 1.0 - drawn)))
     half = side * np.sqrt(1.0 - random.beta(how.cutmix, how.cutmix)) / 2
-    centre = random.uniform(0, side, 2)
-    top, left = (int(v) for v in np.rint(np.clip(centre - half, 0, side)))
-    bottom, right = (int(v) for v in np.rint(np.clip(centre + half, 0, side)))
+    center = random.uniform(0, side, 2)
+    top, left = (int(v) for v in np.rint(np.clip(center - half, 0, side)))
+    bottom, right = (int(v) for v in np.rint(np.clip(center + half, 0, side)))
     kept = 1.0 - (bottom - top) * (right - left) / side**2
     return Mixture(kept, (top, left, bottom, right))
 

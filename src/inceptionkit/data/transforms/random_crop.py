@@ -240,47 +240,47 @@ def _filter_taps(
     """
     begin = torch.from_numpy(start.astype(np.float32))[:, None, None]
     scale = torch.from_numpy((length / side).astype(np.float32))[:, None, None]
-    centre = begin + (torch.arange(side)[None, :, None] + 0.5) * scale
-    centre = centre.clamp_max(float(np.nextafter(np.float32(cells), np.float32(0))))
+    center = begin + (torch.arange(side)[None, :, None] + 0.5) * scale
+    center = center.clamp_max(float(np.nextafter(np.float32(cells), np.float32(0))))
     kinds = sorted(set(resamplers))
     reach = scale.clamp_min(1.0) * max(_REACH[kind] for kind in kinds)
     count = min(cells, math.ceil(2 * float(reach.max())) + 1)
-    first = (centre - reach).floor().clamp(0, cells - count)
+    first = (center - reach).floor().clamp(0, cells - count)
     place = first + torch.arange(count) + 0.5
     if len(kinds) == 1:
-        weight = _FILTERS[kinds[0]](place, centre, scale)
+        weight = _FILTERS[kinds[0]](place, center, scale)
     else:
         weight = torch.empty_like(place)
         for kind in kinds:
             chosen = torch.tensor([name == kind for name in resamplers])
-            weight[chosen] = _FILTERS[kind](place[chosen], centre[chosen], scale[chosen])
+            weight[chosen] = _FILTERS[kind](place[chosen], center[chosen], scale[chosen])
     total = weight.cumsum(2)[:, :, -1:]  # in order: zeros, of which a batch may need more, add none
     return place.long(), weight / total
 
 
-def triangle(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
-    """Weights of the cells at `place` for a pixel at `centre`, falling linearly."""
-    return (1 - (place - centre).abs() / scale.clamp_min(1.0)).clamp_min(0.0)
+def triangle(place: Tensor, center: Tensor, scale: Tensor) -> Tensor:
+    """Weights of the cells at `place` for a pixel at `center`, falling linearly."""
+    return (1 - (place - center).abs() / scale.clamp_min(1.0)).clamp_min(0.0)
 
 
-def mean(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+def mean(place: Tensor, center: Tensor, scale: Tensor) -> Tensor:
     """The same weight for all cells within a pixel: their mean."""
-    distance = (place - centre) / scale.clamp_min(1.0)
+    distance = (place - center) / scale.clamp_min(1.0)
     return ((distance > -0.5) & (distance <= 0.5)).float()
 
 
-def _pick(place: Tensor, centre: Tensor, _: Tensor) -> Tensor:
-    """All weight on the cell that `centre` lies in."""
-    return (place == centre.floor() + 0.5).float()
+def _pick(place: Tensor, center: Tensor, _: Tensor) -> Tensor:
+    """All weight on the cell that `center` lies in."""
+    return (place == center.floor() + 0.5).float()
 
 
-def cubic(place: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+def cubic(place: Tensor, center: Tensor, scale: Tensor) -> Tensor:
     """Piecewise cubic weights, some below zero: Keys' with a = -1/2, as Pillow has them.
 
     Sources:
         Keys 1981, doi:10.1109/TASSP.1981.1163711.
     """
-    x = (place - centre).abs() / scale.clamp_min(1.0)
+    x = (place - center).abs() / scale.clamp_min(1.0)
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
     return torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
@@ -292,4 +292,4 @@ _FILTERS: Mapping[Resampler, _Weights] = MappingProxyType(
 _REACH: Mapping[Resampler, float] = MappingProxyType(
     {"bilinear": 1.0, "area": 0.5, "nearest": 0.5, "bicubic": 2.0}
 )
-"""How far a filter sees from its centre: in pixels of the result, or of the image if larger."""
+"""How far a filter sees from its center: in pixels of the result, or of the image if larger."""

@@ -21,7 +21,7 @@ from inceptionkit.spec import (
     rewrite,
 )
 
-Run: TypeAlias = tuple[str, ...]  # neighbouring modules that keep the grid, by name
+Run: TypeAlias = tuple[str, ...]  # neighboring modules that keep the grid, by name
 
 
 def widened(net: Net, factor: float, *, step: int = 8) -> Net:

@@ -114,7 +114,7 @@ def phrase(op: Op) -> str:
 
 
 def kind(op: Op) -> Kind:
-    """Colour of an operator; one that nobody has chosen a colour for is grey."""
+    """Color of an operator; one that nobody has chosen a color for is grey."""
     if is_classifier(op):
         return "classifier"
     return KINDS.get(type(op), "other")

@@ -1,4 +1,4 @@
-"""Colours, after figure 3 of "Going Deeper with Convolutions" (arXiv:1409.4842).
+"""Colors, after figure 3 of "Going Deeper with Convolutions" (arXiv:1409.4842).
 
 There convolutions are blue, pools red, norms and concatenations green, classifiers yellow.
 """
@@ -14,7 +14,7 @@ from inceptionkit.derive.diagram.shapes import Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colours on one background."""
+    """Colors on one background."""
 
     paper: str
     ink: str  # text

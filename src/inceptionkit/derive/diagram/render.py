@@ -1,6 +1,6 @@
 """Shapes as SVG elements.
 
-Colours stand in attributes, which slide programs understand; a style sheet overrides them where
+Colors stand in attributes, which slide programs understand; a style sheet overrides them where
 the viewer prefers dark.
 """
 
@@ -43,13 +43,13 @@ def text(  # noqa: PLR0913 - where, what, how
     turn: bool = False,
 ) -> str:
     """One line of text whose middle is at height `y`."""
-    colour = {"ink": LIGHT.ink, "faint": LIGHT.faint, "on-exit": LIGHT.paper}[of]
+    color = {"ink": LIGHT.ink, "faint": LIGHT.faint, "on-exit": LIGHT.paper}[of]
     base = y + size * 0.36
     spin = f' transform="rotate(-90 {number(x)} {number(y)})"' if turn else ""
     bold = f' font-weight="{weight}"' if weight != 400 else ""
     return (
         f'<text class="{of}" x="{number(x)}" y="{number(base)}" text-anchor="{anchor}" '
-        f'font-size="{number(size)}" fill="{colour}"{bold}{spin}>{escape(content)}</text>'
+        f'font-size="{number(size)}" fill="{color}"{bold}{spin}>{escape(content)}</text>'
     )
 
 
@@ -82,10 +82,10 @@ def in_a_stack(box: Box) -> list[str]:
     high = len(box.strip) * (CELL[1] + CELL_GAP)
     rows = len(box.lines) + bool(box.title)
     y = box.v - (rows * LINE + (high + 5 if box.strip else 0)) / 2
-    colour = "on-exit" if box.kind == "exit" else "ink"
+    color = "on-exit" if box.kind == "exit" else "ink"
     said: list[str] = []
     if box.title:
-        said.append(text(box.u, y + LINE / 2, box.title, weight=600, of=colour))
+        said.append(text(box.u, y + LINE / 2, box.title, weight=600, of=color))
         y += LINE
     if box.strip:
         wide = max(map(len, box.strip)) * (CELL[0] + CELL_GAP) - CELL_GAP
@@ -98,7 +98,7 @@ def in_a_stack(box: Box) -> list[str]:
 
 
 def miniature(box: Box, left: float, middle: float) -> str:
-    """The paths of a block: a row of small cells for each, coloured by operator."""
+    """The paths of a block: a row of small cells for each, colored by operator."""
     pitch = CELL[1] + CELL_GAP
     top = middle - (len(box.strip) * pitch - CELL_GAP) / 2
     cells = [
@@ -198,6 +198,6 @@ def draw_panel(panel: Panel) -> str:
 
 
 def swatch(kind: Kind, x: float, y: float) -> str:
-    """A coloured square of the legend, its middle at height `y`."""
+    """A colored square of the legend, its middle at height `y`."""
     fill, stroke = LIGHT.fills[kind]
     return rectangle(x, y - 6, 12, 12, of=kind, fill=fill, stroke=stroke, round_=3)

@@ -25,7 +25,7 @@ Strip: TypeAlias = tuple[tuple[Kind, ...], ...]  # a miniature: a row of operato
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A labelled rectangle around its centre."""
+    """A labeled rectangle around its center."""
 
     u: float
     v: float

@@ -113,7 +113,7 @@ def frontier(statistics: ExitStatistics) -> tuple[Point, ...]:
     """Policies that no other beats in both expected top-1 and mean MACs, the cheapest first."""
     first = best(outcome(statistics, thresholds) for thresholds in candidates(statistics))
     around = (
-        outcome(statistics, moved) for point in first for moved in neighbours(statistics, point)
+        outcome(statistics, moved) for point in first for moved in neighbors(statistics, point)
     )
     return best([*first, *around])
 
@@ -142,7 +142,7 @@ def candidates(statistics: ExitStatistics) -> Iterator[Thresholds]:
         yield improved(statistics, (1.0,) * exits, worth)
 
 
-def neighbours(statistics: ExitStatistics, point: Point) -> Iterator[Thresholds]:
+def neighbors(statistics: ExitStatistics, point: Point) -> Iterator[Thresholds]:
     """Policies in which one exit has another threshold, or is not computed."""
     for number, own in enumerate(statistics.confidence):
         for other in (None, *np.quantile(own, np.linspace(0, 1, SHARED)).tolist()):

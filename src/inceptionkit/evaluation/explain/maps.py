@@ -70,7 +70,7 @@ def evidence_maps(
 
     Args:
         model: in evaluation mode.
-        images: (images, 3, size, size), normalised.
+        images: (images, 3, size, size), normalized.
         classes: the class to explain, for each image.
         exits: names, "main" for the head.
         method: "cam" is exact where the head allows it; other heads get Grad-CAM.
@@ -147,7 +147,7 @@ def _occlusion(model: InceptionNet, images: Tensor, classes: Tensor, name: str) 
     for number, (image, wanted) in enumerate(zip(images, classes.tolist(), strict=True)):
         covered = image.repeat(len(places), 1, 1, 1)
         for copy, (rows, columns) in zip(covered, places, strict=True):
-            copy[:, rows, columns] = 0.0  # grey, as images are normalised
+            copy[:, rows, columns] = 0.0  # grey, as images are normalized
         whole = _probability(model, image[None], name, wanted)
         falls = whole - _probability(model, covered, name, wanted)
         for fall, (rows, columns) in zip(falls, places, strict=True):

@@ -17,7 +17,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def scene() -> Callable[..., Image.Image]:
-    """A picture of its own for each number: coarse and fine colours."""
+    """A picture of its own for each number: coarse and fine colors."""
 
     def make(number: int, size: tuple[int, int] = (200, 150)) -> Image.Image:
         random = np.random.default_rng(number)

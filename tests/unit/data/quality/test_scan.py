@@ -76,7 +76,7 @@ def test_what_a_look_sees(data: Path, scene: Scene) -> None:
         "rotated": ["a/turned.jpg"],
         "deep": ["a/deep.png"],
         "animated": ["a/moving.gif"],
-        "colours": ["a/deep.png", "a/moving.gif", "a/print.jpg"],
+        "colors": ["a/deep.png", "a/moving.gif", "a/print.jpg"],
     }
     assert {one.severity for one in kinds.values()} == {"note"}
     seen = looked(data)

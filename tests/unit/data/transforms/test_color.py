@@ -1,4 +1,4 @@
-"""TF-slim's distortion of colours: each change by itself, and the order of the four."""
+"""TF-slim's distortion of colors: each change by itself, and the order of the four."""
 
 import colorsys
 
@@ -21,33 +21,33 @@ from inceptionkit.data.transforms.color import (
 
 ROUNDING = 0.01  # grey levels, of float32
 levels = st.integers(0, 255)
-colours = st.tuples(levels, levels, levels)
+colors = st.tuples(levels, levels, levels)
 
 
-def pixel(colour: tuple[int, int, int]) -> Tensor:
-    return torch.tensor(colour).float().view(1, 3, 1, 1)
+def pixel(color: tuple[int, int, int]) -> Tensor:
+    return torch.tensor(color).float().view(1, 3, 1, 1)
 
 
 def one(amount: float) -> Tensor:
     return torch.full((1, 1, 1, 1), amount)
 
 
-@given(colour=colours, factor=st.floats(0, 3))
-def test_saturation_is_that_of_hsv(colour: tuple[int, int, int], factor: float) -> None:
-    hue, saturation, value = colorsys.rgb_to_hsv(*(c / 255 for c in colour))
+@given(color=colors, factor=st.floats(0, 3))
+def test_saturation_is_that_of_hsv(color: tuple[int, int, int], factor: float) -> None:
+    hue, saturation, value = colorsys.rgb_to_hsv(*(c / 255 for c in color))
     wanted = colorsys.hsv_to_rgb(hue, min(1.0, saturation * factor), value)
 
-    found = scale_saturation(pixel(colour), one(factor)).flatten().tolist()
+    found = scale_saturation(pixel(color), one(factor)).flatten().tolist()
 
     assert found == pytest.approx([255 * c for c in wanted], abs=ROUNDING)
 
 
-@given(colour=colours, turn=st.floats(-1, 1))
-def test_hue_is_that_of_hsv(colour: tuple[int, int, int], turn: float) -> None:
-    hue, saturation, value = colorsys.rgb_to_hsv(*(c / 255 for c in colour))
+@given(color=colors, turn=st.floats(-1, 1))
+def test_hue_is_that_of_hsv(color: tuple[int, int, int], turn: float) -> None:
+    hue, saturation, value = colorsys.rgb_to_hsv(*(c / 255 for c in color))
     wanted = colorsys.hsv_to_rgb((hue + turn) % 1.0, saturation, value)
 
-    found = turn_hue(pixel(colour), one(turn)).flatten().tolist()
+    found = turn_hue(pixel(color), one(turn)).flatten().tolist()
 
     assert found == pytest.approx([255 * c for c in wanted], abs=ROUNDING)
 

@@ -45,7 +45,7 @@ def some(count: int, height: int, width: int) -> torch.Tensor:
     return torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8, generator=generator)
 
 
-def test_without_anything_that_varies_images_are_normalised_only() -> None:
+def test_without_anything_that_varies_images_are_normalized_only() -> None:
     pixels = some(3, 8, 8)
 
     found = run(pixels, NOTHING, np.arange(3))

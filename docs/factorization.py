@@ -1,6 +1,6 @@
-"""What factorising a convolution saves, counted by the walk: the tables of docs/factorisation.md.
+"""What factorizing a convolution saves, counted by the walk: the tables of docs/factorization.md.
 
-`python docs/factorisation.py docs/factorisation.md` writes the page.
+`python docs/factorization.py docs/factorization.md` writes the page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from inceptionkit.derive.cost import Cost, bill
+from inceptionkit.derive.cost import Cost, total_cost
 from inceptionkit.spec import Conv, GlobalPool, Net, Node, Pair, Pool, Split, named, steps
 
 conv = partial(Conv, norm=None)  # weights alone: no norms, no biases
@@ -36,7 +36,7 @@ class Example:
     def price(self, node: Node) -> Cost:
         """What a node takes on this input."""
         net = Net(name=self.of, source="", image=self.x, trunk=named(block=node), head=GlobalPool())
-        return bill(steps(net))
+        return total_cost(steps(net))
 
 
 def square(side: int, channels: int = 64, grid: int = 17) -> tuple[tuple[int, int, int], Node]:

@@ -1,4 +1,4 @@
-"""The numbers of docs/factorisation.md."""
+"""The numbers of docs/factorization.md."""
 
 import runpy
 from operator import itemgetter
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGE = DOCS / "factorisation.md"
+PAGE = DOCS / "factorization.md"
 EXAMPLES, TABLES, filled = itemgetter("EXAMPLES", "TABLES", "filled")(
-    runpy.run_path(str(DOCS / "factorisation.py"))
+    runpy.run_path(str(DOCS / "factorization.py"))
 )
 
 
