@@ -65,7 +65,7 @@ def pretrainedmodels(torchvision_models: ModuleType) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def pytorch_fid(torchvision_models: ModuleType) -> ModuleType:
-    """The port of the graph behind the Frechet inceptionkit distance, which imports torchvision."""
+    """The port of the graph behind the Frechet Inception Distance, which imports torchvision."""
     assert torchvision_models is not None
     try:
         return import_module("pytorch_fid.inception")
