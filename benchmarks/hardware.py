@@ -18,11 +18,12 @@ def hardware() -> dict[str, Any]:
     """Machine, versions, threads, commit and date. Imports torch."""
     import torch
 
-    from inceptionkit.machine import cores
-    from inceptionkit.training.run.record import machine, versions
+    from inceptionkit.machine import cores, facts
+    from inceptionkit.training.run.record import versions
 
     return {
-        **machine(),
+        **facts(),
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "usable_cores": cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "threads": torch.get_num_threads(),

@@ -36,8 +36,8 @@ from trained import (
 )
 from turns import WARM_UP, Side, measure
 
-from inceptionkit.training.autotune import candidates, fastest, time_steps
-from inceptionkit.training.execution import Execution
+from inceptionkit.training.autotune import candidates, time_steps
+from inceptionkit.training.execution import Execution, fastest
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.run.process import keep_memory
 from inceptionkit.training.state import TrainConfig
@@ -75,14 +75,14 @@ def sides(job: TrainConfig, peer: str) -> list[Side]:
         PeerMissingError: torchvision cannot be imported.
     """
     usual = replace(job, execution=plain(job))
-    default = torchvisions(usual, peer, usual.execution)
-    best = torchvisions(job, peer, job.execution)
+    default = torchvisions(usual, peer)
+    best = torchvisions(job, peer)
     batch = batch_of(job)
     updates = {
-        "bare": bare(*ours(job), batch, job.execution),
+        "bare": bare(*ours(job), batch, job),
         "loop": everything(job),
-        "default": bare(default, usual_sgd(default), batch_of(usual), usual.execution),
-        "best": bare(best, our_sgd(best, job.recipe), batch, job.execution),
+        "default": bare(default, usual_sgd(default), batch_of(usual), usual),
+        "best": bare(best, our_sgd(best, job.recipe), batch, job),
     }
     return [
         Side(name, (usual if name == "default" else job).execution, update)

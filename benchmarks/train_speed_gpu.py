@@ -29,6 +29,7 @@ from trained import (
     job_of,
     our_sgd,
     ours,
+    placed,
     torchvisions,
 )
 from turns import Side, measure, synchronize
@@ -68,7 +69,7 @@ def networks(job: TrainConfig, subject: Subject) -> Iterator[tuple[str, nn.Modul
     if subject.peer is None:
         return
     try:
-        yield f"torchvision's {subject.peer}", torchvisions(job, subject.peer, job.execution)
+        yield f"torchvision's {subject.peer}", torchvisions(job, subject.peer)
         timm: Any = import_module("timm")
     except (ImportError, PeerMissingError) as error:
         print(f"train_speed_gpu: left out: {error}", file=sys.stderr)
@@ -76,7 +77,7 @@ def networks(job: TrainConfig, subject: Subject) -> Iterator[tuple[str, nn.Modul
     if timm.is_model(subject.peer):
         classes = int(job.train.labels.max()) + 1
         model = timm.create_model(subject.peer, pretrained=False, num_classes=classes)
-        yield f"timm's {subject.peer}", job.execution.place(model)
+        yield f"timm's {subject.peer}", placed(model, job)
 
 
 def sides(job: TrainConfig, subject: Subject, sizes: Sizes) -> list[Side]:
@@ -86,7 +87,7 @@ def sides(job: TrainConfig, subject: Subject, sizes: Sizes) -> list[Side]:
     for name, model in networks(job, subject):
         compiled: Any = torch.compile(model, backend=sizes.backend)
         for how, module in (("eager", model), ("compiled", compiled)):
-            update = bare(module, our_sgd(model, job.recipe), batch, job.execution)
+            update = bare(module, our_sgd(model, job.recipe), batch, job)
             found.append(Side(name, how, several(update, sizes.updates)))
     return found
 

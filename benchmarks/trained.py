@@ -22,10 +22,9 @@ from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training import loop
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import TrainConfig, TrainState, new_state
+from inceptionkit.training.state import TrainConfig, TrainState, make_optimizer, new_state
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 3, side, side) float32, normalized; labels
 
@@ -70,18 +69,24 @@ def batch_of(job: TrainConfig) -> Batch:
     side = job.net.image[1]
     pixels, how = job.train.pixels[: job.batch, :, :side, :side], job.preprocessing
     images = normalize(pixels, how.mean, how.std)
-    on_device = images.to(job.execution.device, memory_format=job.execution.layout)
+    on_device = images.to(job.execution.device, memory_format=job.layout)
     return on_device, job.train.labels[: job.batch].to(job.execution.device)
 
 
 def ours(job: TrainConfig) -> tuple[nn.Module, Optimizer]:
     """Our network, and the optimizer of our default recipe."""
     model = build(job.net, seed=0)
-    job.execution.place(model)
+    placed(model, job)
     return model, make_optimizer(model, job.recipe)
 
 
-def torchvisions(job: TrainConfig, peer: str, execution: Execution) -> nn.Module:
+def placed(model: nn.Module, job: TrainConfig) -> nn.Module:
+    """A network on the run's device, in its number format and layout."""
+    device, layout = job.execution.device, job.layout
+    return model.to(device, job.dtype, memory_format=layout)  # type: ignore[call-overload, no-any-return]
+
+
+def torchvisions(job: TrainConfig, peer: str) -> nn.Module:
     """Torchvision's network, without exits.
 
     Raises:
@@ -90,8 +95,8 @@ def torchvisions(job: TrainConfig, peer: str, execution: Execution) -> nn.Module
     torch.manual_seed(0)
     make = getattr(torchvision_models(), peer)
     classes = int(job.train.labels.max()) + 1
-    return execution.place(
-        make(weights=None, num_classes=classes, aux_logits=False, init_weights=False)
+    return placed(
+        make(weights=None, num_classes=classes, aux_logits=False, init_weights=False), job
     )
 
 
@@ -112,13 +117,13 @@ def our_sgd(model: nn.Module, recipe: Recipe) -> SGD:
 
 
 def bare(
-    model: nn.Module, optimizer: Optimizer, batch: Batch, execution: Execution
+    model: nn.Module, optimizer: Optimizer, batch: Batch, job: TrainConfig
 ) -> Callable[[], Tensor]:
     """Forward, loss, backward and optimizer step, nothing else; the loss is not read."""
     images, labels = batch
 
     def update() -> Tensor:
-        with execution.autocast():
+        with job.autocast():
             scores = model(images)
         scores = scores if isinstance(scores, Tensor) else scores[0]
         loss = cross_entropy(scores.float(), labels)

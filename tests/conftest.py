@@ -19,10 +19,9 @@ from PIL import Image
 from inceptionkit.catalog import architecture
 from inceptionkit.convert.rename import rename
 from inceptionkit.convert.torchvision import RULES
-from inceptionkit.derive import tensors
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named
+from inceptionkit.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named, tensors
 from inceptionkit.timing import TimingBudget
 
 Folder = Callable[..., Path]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from inceptionkit.options import Argument, Callback, Option
 
 MODEL = Argument(
@@ -28,8 +25,3 @@ INPUT_SIZE = Option(
 )
 LISTENER = Callback("Called with messages and progress.")
 ON_ANSWER = Callback("Called with the answer to each image as it comes.")
-
-
-def several(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
-    """One or more names or paths, as a tuple."""
-    return (str(given),) if isinstance(given, str | Path) else tuple(map(str, given))

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, wraps
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     Any,
@@ -79,12 +80,8 @@ class Parameter:
     hint: Any  # its type
     default: Any  # MISSING if it must be given
     keyword: bool
-
-    @property
-    def kinds(self) -> tuple[Any, ...]:
-        """The types of a value that is not None."""
-        union = get_origin(self.hint) in {Union, UnionType}
-        return tuple(k for k in (get_args(self.hint) if union else (self.hint,)) if k != NoneType)
+    kinds: tuple[Any, ...]  # the types of a value that is not None
+    choices: tuple[Any, ...]  # the only values, where there are such
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -92,12 +89,6 @@ class Parameter:
         if not isinstance(self.stated, Option):
             return ()
         return (f"--{self.name.rstrip('_').replace('_', '-')}", *self.stated.also)
-
-    @property
-    def choices(self) -> tuple[Any, ...]:
-        """The only values, where there are such."""
-        literal = all(get_origin(kind) is Literal for kind in self.kinds)
-        return get_args(self.kinds[0]) if literal else ()
 
     @property
     def many(self) -> bool:
@@ -171,17 +162,16 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
 @cache
 def parameters(request: Callable[..., object]) -> tuple[Parameter, ...]:
     """The fields of a request: a dataclass each of whose annotations states an option."""
-    hints = types_of(cast(type, request))
-    return tuple(
-        Parameter(
-            field.name,
-            next(one for one in hints[field.name].__metadata__ if isinstance(one, Stated)),
-            hints[field.name].__origin__,
-            field.default,
-            field.kw_only is True,
-        )
-        for field in fields(cast(type, request))
-    )
+    hints, found = types_of(cast(type, request)), []
+    for field in fields(cast(type, request)):
+        hint = hints[field.name].__origin__
+        stated = next(one for one in hints[field.name].__metadata__ if isinstance(one, Stated))
+        union = get_origin(hint) in {Union, UnionType}
+        kinds = tuple(k for k in (get_args(hint) if union else (hint,)) if k != NoneType)
+        choices = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else ()
+        keyword = field.kw_only is True
+        found.append(Parameter(field.name, stated, hint, field.default, keyword, kinds, choices))
+    return tuple(found)
 
 
 def signature(request: Callable[..., object], returns: object) -> inspect.Signature:
@@ -218,3 +208,8 @@ def prose(doc: str) -> str:
     text = inspect.cleandoc(doc)
     ends = [text.index(f"\n\n{name}") for name in SECTIONS if f"\n\n{name}" in text]
     return text[: min(ends, default=None)]
+
+
+def several(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    """One or more names or paths, as a tuple."""
+    return (str(given),) if isinstance(given, str | Path) else tuple(map(str, given))

@@ -14,10 +14,9 @@ import pytest
 
 from inceptionkit.catalog import architecture, find
 from inceptionkit.data.transforms.augmentation import Mixing
-from inceptionkit.derive import tensors
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net, with_exits
+from inceptionkit.spec import Net, tensors, with_exits
 from inceptionkit.training.recipe import LABELS, Polyak
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights

@@ -24,7 +24,7 @@ OPTIONS = {"epochs": 3, "settings": ("batch=8", "ema_horizon=0.3")}
 
 
 def pin(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("inceptionkit.training.run.session.candidates", one_way)
+    patch.setattr("inceptionkit.training.autotune.candidates", one_way)
 
 
 @pytest.fixture(autouse=True)

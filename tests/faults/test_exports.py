@@ -17,12 +17,11 @@ import inceptionkit
 from inceptionkit.deployment.engines import openvino_model
 from inceptionkit.deployment.files import graph_files
 from inceptionkit.deployment.onnx import staged
-from inceptionkit.derive import tensors
 from inceptionkit.errors import DeploymentError, InceptionError, WeightsError
 from inceptionkit.files import sha256
 from inceptionkit.model import Card, ExportInfo, write_files
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net
+from inceptionkit.spec import Net, tensors
 
 Edit = Callable[[Any], None]
 GRAPHS = {"onnx": "main.onnx", "openvino": "main.xml"}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from inceptionkit.derive import Cost, cost, tensors
+from inceptionkit.derive import Cost, cost
 from inceptionkit.errors import SpecError
 from inceptionkit.network import build, stages
 from inceptionkit.network.layers import LocalResponseNorm
@@ -31,6 +31,7 @@ from inceptionkit.spec import (
     smallest_for_exit,
     smallest_input,
     steps,
+    tensors,
     to_json,
     with_classes,
     with_input,

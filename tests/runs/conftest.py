@@ -27,7 +27,7 @@ def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
         kind = "fp32" if precision == "auto" else precision
         return [Execution(precision=kind, channels_last=True, device=device, threads=1)]
 
-    monkeypatch.setattr("inceptionkit.training.run.session.candidates", one)
+    monkeypatch.setattr("inceptionkit.training.autotune.candidates", one)
 
 
 @pytest.fixture(scope="session")

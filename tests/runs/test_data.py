@@ -24,7 +24,7 @@ pytestmark = pytest.mark.run
 def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     """One way of computing: which is fastest differs by the hour."""
     monkeypatch.setattr(
-        "inceptionkit.training.run.session.candidates",
+        "inceptionkit.training.autotune.candidates",
         lambda device, *_: [Execution(device=device)],
     )
 

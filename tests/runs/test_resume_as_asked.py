@@ -101,6 +101,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Lets the next commands believe that they are the first of so many processes."""
 
     def launch(count: int) -> None:
+        monkeypatch.setattr("inceptionkit.machine.launched", lambda: True)
         monkeypatch.setattr(
             "inceptionkit.training.distributed.processes",
             lambda _: nullcontext(Processes(0, count)),

@@ -21,10 +21,9 @@ from inceptionkit.training.distributed import warm_up
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import EpochEnded, StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
-from inceptionkit.training.optim import moments
 from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import TrainConfig, TrainState, new_state
+from inceptionkit.training.state import TrainConfig, TrainState, moments, new_state
 
 pytestmark = pytest.mark.usefixtures("pinned")
 DROPPING = (GlobalPool(), Dropout(0.3), Linear(3, classifier=True))
@@ -95,7 +94,13 @@ def test_updates_that_are_read_late_give_the_same_run(
 ) -> None:
     """As on a GPU; a checkpoint waits until all that it holds was read."""
     whole = start("whole", *EVERYTHING)
-    monkeypatch.setattr(Execution, "is_asynchronous", property(lambda _: True))
+    made = TrainConfig.__post_init__
+
+    def late(config: TrainConfig) -> None:
+        made(config)
+        vars(config)["reads_late"] = True
+
+    monkeypatch.setattr(TrainConfig, "__post_init__", late)
     late = start("late", *EVERYTHING)
     cuts(8)
     with pytest.raises(Interrupted) as caught:

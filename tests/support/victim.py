@@ -63,6 +63,6 @@ def train_until(
             yield event
 
     os.fsync, Path.replace, session.train = flush_and_die, rename_and_die, update_and_die
-    session.candidates, prepare.TRAIN_MEMORY = one_way, memory
+    autotune.candidates, prepare.TRAIN_MEMORY = one_way, memory
     autotune.PROBE_BUDGET = TimingBudget(least=1, most=1)
     inceptionkit.train(data, architecture=net, **options)

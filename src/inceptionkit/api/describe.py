@@ -136,7 +136,7 @@ def describe(request: DescribeRequest) -> DescribeResult:
     paper = None
     if request.paper:
         stem, _, dialect = net.name.partition(":")
-        paper = paper_table(net, architecture(stem), CATALOG[stem].dialects.get(dialect))
+        paper = paper_table(net, architecture(stem), CATALOG[stem].sentences().get(dialect))
     file = None if request.draw is None else Path(request.draw)
     if file is not None:
         write_whole(file, draw(net, paths=request.paths))

@@ -7,9 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.arguments import DEVICE, LISTENER, several
+from inceptionkit.arguments import DEVICE, LISTENER
 from inceptionkit.errors import SpecError
-from inceptionkit.options import Option, verb
+from inceptionkit.options import Option, several, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result
 

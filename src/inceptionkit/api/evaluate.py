@@ -7,9 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from inceptionkit.arguments import DATA, EARLY_EXIT, LISTENER, several
+from inceptionkit.arguments import DATA, EARLY_EXIT, LISTENER
 from inceptionkit.errors import OptionError
-from inceptionkit.options import Argument, Option, verb
+from inceptionkit.options import Argument, Option, several, verb
 from inceptionkit.progress import Listener
 from inceptionkit.results import Result
 

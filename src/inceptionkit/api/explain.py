@@ -8,8 +8,8 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from inceptionkit.arguments import IMAGES, MODEL, ON_ANSWER, several
-from inceptionkit.options import Option, verb
+from inceptionkit.arguments import IMAGES, MODEL, ON_ANSWER
+from inceptionkit.options import Option, several, verb
 from inceptionkit.results import Result
 
 if TYPE_CHECKING:

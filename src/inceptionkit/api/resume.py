@@ -54,14 +54,15 @@ def resume(request: ResumeRequest) -> TrainResult:
 
     folder = Path(request.run)
     record = read_record(folder)
+    device = record.request.device or "cpu"
     if record.request.track:
         check_tracking()
     if launched():
-        take_gpu(record.device)
-    check_device(record.device)
+        take_gpu(device)
+    check_device(device)
     opened = open_and_split(record.data["address"], seed=record.request.seed)
     check_changed(folder, record, opened.dataset, allowed=request.allow_changed)
-    with processes(record.device) as group:
+    with processes(device) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()
         count = request.workers or cores()
         session = resume_run(folder, record, opened, group, listener, start_time, workers=count)

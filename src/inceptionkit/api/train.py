@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -31,29 +32,32 @@ def train(request: TrainRequest) -> TrainResult:
         Interrupted: asked to stop; the state is saved.
     """
     start_time = monotonic()  # a time budget covers the whole command
-    from inceptionkit.machine import launched
+    from inceptionkit.data.loading.sets import open_and_split
+    from inceptionkit.machine import cores, facts, launched
     from inceptionkit.network.device import check_device, default_device
     from inceptionkit.training.autotune import check_precision
-    from inceptionkit.training.distributed import processes, take_gpu
+    from inceptionkit.training.distributed import SINGLE_PROCESS, processes, take_gpu
     from inceptionkit.training.run import folder as folders
     from inceptionkit.training.run.start import start_run
     from inceptionkit.training.run.tensorboard import check_tracking
 
     device = request.device or default_device()
-    if launched():
+    if several := launched():
         take_gpu(device)
+    workers, machine = request.workers or cores(), facts()
     if request.device is not None:
         check_device(device)
     if request.precision != "auto":
         check_precision(request.precision, device)
     if request.track:
         check_tracking()
-    asked = resolve(request, device)
+    asked = resolve(request, device, workers, machine)
     folder = None if request.out is None else Path(request.out)
     new = folder is None or not folder.exists()
-    with processes(device) as group:
+    with processes(device) if several else nullcontext(SINGLE_PROCESS) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()
-        session = start_run(request, asked, group, listener, start_time)
+        opened = open_and_split(request.data, seed=request.seed)
+        session = start_run(request, asked, opened, group, listener, start_time)
         try:
             return run_to_the_end(session)
         except RecipeError:  # a budget too small for one epoch: nothing is worth keeping

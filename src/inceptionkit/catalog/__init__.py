@@ -30,15 +30,6 @@ SUFFIX = ".json"
 LARGEST_FILE = 16 * 2**20  # bytes; Inception-v3 takes 0.1 MiB
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An architecture of the catalog."""
-
-    says: str
-    build: Callable[[str, int | None], Net]  # dialect, side of the input -> network
-    dialects: Mapping[str, str] = field(default_factory=dict)  # name -> what it says; default first
-
-
 class Says(Protocol):
     """A dialect: what sets it apart in one sentence, whatever else it holds."""
 
@@ -47,9 +38,20 @@ class Says(Protocol):
         """The sentence."""
 
 
-def said(dialects: Mapping[str, Says]) -> dict[str, str]:
-    """What each dialect says."""
-    return {name: dialect.says for name, dialect in dialects.items()}
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An architecture of the catalog."""
+
+    says: str
+    build: Callable[[str, int | None], Net]  # dialect, side of the input -> network
+    dialects: Mapping[str, str | Says] = field(default_factory=dict)  # by name; default first
+
+    def sentences(self) -> dict[str, str]:
+        """What each dialect says."""
+        return {
+            name: says if isinstance(says, str) else says.says
+            for name, says in self.dialects.items()
+        }
 
 
 CATALOG: Mapping[str, Entry] = MappingProxyType(
@@ -75,22 +77,22 @@ CATALOG: Mapping[str, Entry] = MappingProxyType(
         "googlenet": Entry(
             "GoogLeNet, Szegedy et al. 2014: 22 layers, two auxiliary classifiers as exits",
             lambda dialect, _: googlenet.googlenet(dialect),
-            said(googlenet.DIALECTS),
+            googlenet.DIALECTS,
         ),
         "bn_inception": Entry(
             "BN-Inception, Ioffe & Szegedy 2015: two 3x3 for each 5x5, strided modules, two exits",
             lambda dialect, _: bn_inception.bn_inception(dialect),
-            said(bn_inception.DIALECTS),
+            bn_inception.DIALECTS,
         ),
         "inception_v2": Entry(
             "Inception-v2, table 1 of Szegedy et al. 2015, and its ablations",
             lambda dialect, _: inception_v2.inception_v2(dialect),
-            said(inception_v2.DIALECTS),
+            inception_v2.DIALECTS,
         ),
         "inception_v3": Entry(
             "Inception-v3, Szegedy et al. 2015: the released network, one exit",
             lambda dialect, _: inception_v3.inception_v3(dialect),
-            said(inception_v3.DIALECTS),
+            inception_v3.DIALECTS,
         ),
         "inception_v3_151": Entry(
             "Inception-v3 for 151x151 at the cost of 299x299",
@@ -122,7 +124,7 @@ def sentences() -> dict[str, str]:
     found = {}
     for name, entry in CATALOG.items():
         found[name] = entry.says
-        _, *others = entry.dialects.items() or [("", "")]
+        _, *others = entry.sentences().items() or [("", "")]
         found |= {f"{name}:{dialect}": says for dialect, says in others}
     return found
 

@@ -29,19 +29,19 @@ def compact(side: int = 32) -> Net:
     def row(c1: int, wide: Pair, narrow: Pair) -> Split:
         """Widths of the 1x1 path, and of the two that reduce before a 3x3."""
         return Split(
-            named(
-                p1=(Conv(c1),),
-                wide=(Conv(wide[0]), Conv(wide[1], (3, 3))),
-                narrow=(Conv(narrow[0]), Conv(narrow[1], (3, 3))),
+            (
+                ("p1", (Conv(c1),)),
+                ("wide", (Conv(wide[0]), Conv(wide[1], (3, 3)))),
+                ("narrow", (Conv(narrow[0]), Conv(narrow[1], (3, 3)))),
             )
         )
 
     def down(c3: Pair) -> Split:
         """Halve the grid: a strided 3x3, and the pooled input passed on."""
         return Split(
-            named(
-                p3=(Conv(c3[0]), Conv(c3[1], (3, 3), stride=2)),
-                pool=(Pool("max", stride=2),),
+            (
+                ("p3", (Conv(c3[0]), Conv(c3[1], (3, 3), stride=2))),
+                ("pool", (Pool("max", stride=2),)),
             )
         )
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -132,12 +133,12 @@ class Terminal:
         self.say(epoch_line(row))
 
 
+@dataclass(slots=True)
 class Plain:
     """A listener that prints lines."""
 
-    def __init__(self, out: Console) -> None:
-        self.out = out
-        self.spoke = monotonic()
+    out: Console
+    spoke: float  # when a line was printed last, by `monotonic`
 
     def say(self, sentence: str) -> None:
         """Print a sentence."""
@@ -170,7 +171,7 @@ def listener(*, quiet: bool, json_only: bool) -> Iterator[Listener]:
         with terminal.bar:
             yield terminal
     else:
-        yield Plain(out)
+        yield Plain(out, monotonic())
 
 
 def note(report: Progress) -> str:

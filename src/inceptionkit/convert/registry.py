@@ -17,13 +17,13 @@ import numpy as np
 from inceptionkit import records
 from inceptionkit.convert import hub
 from inceptionkit.convert.rename import ConvertedWeights, Tensors
-from inceptionkit.derive import tensors as shapes
 from inceptionkit.errors import InceptionError, WeightsError
 from inceptionkit.files import sha256_of
 from inceptionkit.model.card import Card
 from inceptionkit.model.folder import CARD, misfit, read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, classes_of
+from inceptionkit.spec import tensors as shapes
 
 ClassNamesFrom: TypeAlias = Literal["given", "ImageNet", "numbered"]
 

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.catalog import architecture
-from inceptionkit.derive import Shape, tensors
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Conv, Net, classifiers, steps, with_classes
+from inceptionkit.spec import Conv, Net, Shape, classifiers, steps, tensors, with_classes
 
 Rules: TypeAlias = tuple[tuple[str, str], ...]  # pattern, replacement; applied in order
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]

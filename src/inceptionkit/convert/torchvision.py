@@ -19,11 +19,11 @@ from inceptionkit.convert.rename import (
     rename,
     without_background,
 )
-from inceptionkit.derive import tensors as tensors_of
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Interpolation, Preprocessing
 from inceptionkit.preprocess.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Triple
 from inceptionkit.spec import Net, classes_of, with_classes
+from inceptionkit.spec import tensors as tensors_of
 
 _WRAPPED = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
 _ENOUGH = 0.5  # share of a network's names that a file must have to be taken for it

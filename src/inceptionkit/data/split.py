@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit.data import checks
 from inceptionkit.data.types import SETS, Dataset
 from inceptionkit.errors import DataError
 
@@ -137,6 +138,30 @@ def _drawn(
     notes += f"; {groups:,} groups of near-duplicates are kept together" if groups else ""
     rule = f"{state}: {drawn} drawn by seed {seed}, train the other {len(train):,}{notes}"
     return Sets(pool[train], pool[val], pool[test], rule)
+
+
+def require_trainable(dataset: Dataset, sets: Sets) -> NDArray[np.int64]:
+    """There is something to learn, and something to measure it with.
+
+    Returns:
+        Training images of each class.
+
+    Raises:
+        DataError: a single class, a class that train has no image of, or no val.
+    """
+    if len(dataset.classes) < 2:
+        only = ", ".join(map(repr, dataset.classes))
+        wrong = f"there is only one class, {only}"
+        raise checks.data_error(dataset.address, wrong, "add a folder of images of something else")
+    labels = dataset.samples.labels[sets.train]
+    counts = np.bincount(labels, minlength=len(dataset.classes))
+    if not counts.all():
+        wrong = f"train has no image of {checks.class_names(dataset, counts == 0)}"
+        raise checks.data_error(dataset.address, wrong, "add images, or remove the class")
+    if not len(sets.val):
+        wrong = "no class has the three images needed to set one aside for validation"
+        raise checks.data_error(dataset.address, wrong, "add images")
+    return counts
 
 
 def _front(

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from inceptionkit.derive.tensors import STATISTICS, tensors
-from inceptionkit.spec import Block, Dropout, Exit, Net, Signal, Step, blocks
+from inceptionkit.spec import Block, Dropout, Exit, Net, Signal, Step, blocks, tensors
+from inceptionkit.spec.walk import STATISTICS
 
 BYTES_PER_CELL = 4  # float32
 

@@ -16,13 +16,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from inceptionkit import records
-from inceptionkit.derive import misfits
-from inceptionkit.derive import tensors as shapes
 from inceptionkit.errors import InceptionError, WeightsError, WriteError
 from inceptionkit.files import replace_folder, write_json, write_whole
 from inceptionkit.model.card import FORMAT, Card, card_to_json
 from inceptionkit.model.exit_policy import ExitPolicy
-from inceptionkit.spec import Net, steps
+from inceptionkit.spec import Net, misfits, steps
+from inceptionkit.spec import tensors as shapes
 
 CARD, TENSORS = "model.json", "model.safetensors"
 

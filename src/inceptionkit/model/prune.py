@@ -8,10 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from inceptionkit.derive import tensors
 from inceptionkit.errors import UnknownNameError, did_you_mean
 from inceptionkit.model.card import Card
-from inceptionkit.spec import Net, cut_at
+from inceptionkit.spec import Net, cut_at, tensors
 
 
 def exit_at(net: Net, at: str) -> str:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from inceptionkit.errors import SpecError, UnknownNameError, did_you_mean
-from inceptionkit.spec.nodes import Exit, GlobalPool, Linear, Net, Node, Op, Split, is_classifier
+from inceptionkit.spec.nodes import Conv, Exit, GlobalPool, Linear, Net, Node, Op, Split
 from inceptionkit.spec.walk import blocks, ordered_exits, steps
 
 LARGEST_INPUT = 4096  # pixels; beyond it no network of the family is of use
+
+
+@dataclass(frozen=True, slots=True)
+class NetChoice:
+    """A network and why it was chosen."""
+
+    net: Net
+    reasons: tuple[str, ...] = ()
 
 
 def with_classes(net: Net, classes: int) -> Net:
@@ -22,11 +31,49 @@ def with_classes(net: Net, classes: int) -> Net:
         msg = f"{net.name}: a classifier needs at least 2 classes, got {classes}"
         raise SpecError(msg)
 
+    heads = (net.head, *(e.head for e in net.exits))
+    if {op.out for head in heads for op in operators(head) if is_classifier(op)} == {classes}:
+        return net
+
     def widen(op: Op) -> Op:
         return replace(op, out=classes) if is_classifier(op) else op
 
     exits = tuple(replace(e, head=rewrite(e.head, widen)) for e in net.exits)
     return replace(net, head=rewrite(net.head, widen), exits=exits)
+
+
+def is_classifier(op: Op) -> TypeGuard[Conv | Linear]:
+    """Whether an operator's outputs are the scores of the classes."""
+    return isinstance(op, Conv | Linear) and op.classifier
+
+
+def refit(net: Net, side: int | None, classes: int, *, pooled: bool) -> Net:
+    """The network for other classes and, where they are asked for, another input and exits."""
+    net = with_classes(with_pooled_exits(net) if pooled else net, classes)
+    return net if side is None else with_input(net, side)
+
+
+def with_chosen_exits(
+    net: Net, own: Net, exits: Sequence[str] | None, reasons: Sequence[str] = ()
+) -> NetChoice:
+    """The choice of `net`, which is `own` refitted, with other exits where they were asked for.
+
+    Raises:
+        SpecError: it does not take square RGB images, or has no classifier.
+    """
+    if exits is not None:
+        net = with_exits(net, exits)
+    elif len(net.exits) < len(own.exits):
+        reasons = [*reasons, left_out(own, net)]
+    channels, height, width = net.image
+    if channels != 3 or height != width:
+        msg = (
+            f"{net.name}: reads {channels}x{height}x{width}, but images come square and RGB; "
+            "choose another architecture"
+        )
+        raise SpecError(msg)
+    classes_of(net)
+    return NetChoice(net, tuple(reasons))
 
 
 def classes_of(net: Net) -> int:

@@ -6,7 +6,7 @@ Standard library only. Sizes are (height, width) in cells; channels are counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias, TypeGuard
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from inceptionkit.errors import SpecError, did_you_mean
 
@@ -176,11 +176,6 @@ class Split:
 Op: TypeAlias = Conv | Pool | AdaptivePool | LocalNorm | GlobalPool | Dropout | Linear
 Node: TypeAlias = "Op | Split | tuple[Node, ...]"
 Named: TypeAlias = tuple[tuple[str, Node], ...]
-
-
-def is_classifier(op: Op) -> TypeGuard[Conv | Linear]:
-    """Whether an operator's outputs are the scores of the classes."""
-    return isinstance(op, Conv | Linear) and op.classifier
 
 
 def named(**nodes: Node) -> Named:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import prod
+from typing import TypeAlias
 
 from inceptionkit.errors import SpecError
 from inceptionkit.spec.nodes import (
@@ -22,6 +24,9 @@ from inceptionkit.spec.nodes import (
     Pool,
     Split,
 )
+
+Shape: TypeAlias = tuple[int, ...]
+STATISTICS = ("running_mean", "running_var")  # of batch norm: stored, not learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,3 +250,40 @@ def adapt(x: Signal, grid: Pair) -> Signal:
         receptive_field=(vh + (largest[0] - 1) * jh, vw + (largest[1] - 1) * jw),
         stride=(jh * apart[0], jw * apart[1]),
     )
+
+
+def tensors(of: Net | Block | Step) -> Iterator[tuple[str, Shape]]:
+    """Yield name and shape of every tensor that a model stores, of each operator the weight first.
+
+    Those of a whole network are the entries of the built module's state dict, less batch norm's
+    counter of batches.
+    """
+    for step in steps(of) if isinstance(of, Net) else of.steps:
+        match step.op:
+            case Conv() as conv:
+                fan_in = step.input.channels // groups_of(conv, step.input.channels)
+                yield f"{step.at}.conv.weight", (conv.out, fan_in, *conv.kernel)
+                if conv.bias:
+                    yield f"{step.at}.conv.bias", (conv.out,)
+                if conv.norm:
+                    gamma = ("weight",) if conv.norm.gamma else ()
+                    for part in (*gamma, "bias", *STATISTICS):
+                        yield f"{step.at}.bn.{part}", (conv.out,)
+            case Linear(out):
+                yield f"{step.at}.fc.weight", (out, prod((step.input.channels, *step.input.size)))
+                yield f"{step.at}.fc.bias", (out,)
+            case Pool() | AdaptivePool() | GlobalPool() | LocalNorm() | Dropout():
+                pass
+
+
+def misfits(net: Net, found: Mapping[str, Shape]) -> list[str]:
+    """Everything in which the tensors `found` differ from those of `net`, a line each."""
+    needed = dict(tensors(net))
+    wrong = [
+        f"{name}: got {found[name]}, {net.name} needs {shape}"
+        for name, shape in needed.items()
+        if name in found and found[name] != shape
+    ]
+    wrong += [f"{name}: missing" for name in needed if name not in found]
+    wrong += [f"{name}: not in {net.name}" for name in found if name not in needed]
+    return sorted(wrong)

@@ -13,12 +13,13 @@ from typing import get_args
 import numpy as np
 import torch
 
-from inceptionkit.derive.tensors import STATISTICS, tensors
+from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.errors import RecipeError, RunError, did_you_mean
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.machine import free_bytes as free_memory
 from inceptionkit.records import from_json, to_json
-from inceptionkit.spec import Dropout, Net, steps, with_input
+from inceptionkit.spec import Dropout, Net, steps, tensors, with_input
+from inceptionkit.spec.walk import STATISTICS
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 from inceptionkit.training.ema import update_ema
 from inceptionkit.training.execution import Execution, Precision, Trial
@@ -26,7 +27,6 @@ from inceptionkit.training.loop import train_step
 from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
 PROBE_BUDGET = TimingBudget(least=2, most=8, seconds=3.0)  # the call before builds kernels
-BF16_SPEEDUP = 1.1  # bf16 rounds: it must be this much faster than the best fp32
 
 COPIES = 6  # of the weights: themselves, gradient, average, best average, two of the optimizer
 KEPT = 2.7  # bytes kept for the backward pass, in bytes of all operators' outputs: at most 2.61
@@ -67,19 +67,14 @@ def candidates(device: str, threads: int, precision: str = "auto") -> list[Execu
     return found
 
 
-def fastest(trials: Sequence[Trial]) -> Trial:
-    """The fastest; bf16 only where it is clearly faster than fp32."""
-    seconds = [
-        trial.step_seconds * (BF16_SPEEDUP if trial.execution.precision == "bf16" else 1.0)
-        for trial in trials
-    ]
-    return trials[seconds.index(min(seconds))]
-
-
-def autotune(config: TrainConfig, executions: Sequence[Execution]) -> tuple[int, tuple[Trial, ...]]:
-    """Time the executions, with each batch in as many parts as memory needs.
+def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...]]:
+    """Time the executions worth it, with each batch in as many parts as memory needs.
 
     The parts are predicted first. On a GPU they are then doubled as long as memory is short.
+
+    Args:
+        config: what is computed, on which device, and by how many threads at most.
+        precision: of the executions; "auto" for several.
 
     Returns:
         The parts of a batch, and the trials; the same in every process.
@@ -87,16 +82,18 @@ def autotune(config: TrainConfig, executions: Sequence[Execution]) -> tuple[int,
     Raises:
         RecipeError: not even one image at a time fits into the memory.
     """
-    group, first = config.processes, executions[0]
-    free = free_bytes(first.device)
+    group, device = config.processes, config.execution.device
+    executions = candidates(device, config.execution.threads, precision)
+    config = replace(config, execution=executions[0])
+    free = free_bytes(device)
     if group.count > 1:
         free = group.broadcast_json(free)
     parts = parts_that_fit(
         with_input(config.net, config.crop_side),
         -(-config.batch // group.count),
-        itemsize=first.dtype.itemsize,
+        itemsize=config.dtype.itemsize,
         at_least=config.recipe.grad_accum,
-        free_bytes=2 * free if first.is_asynchronous else free,  # it is tried, perhaps in bf16
+        free_bytes=2 * free if config.reads_late else free,  # it is tried, perhaps in bf16
     )
     while True:
         config = replace(config, recipe=replace(config.recipe, grad_accum=parts))
@@ -114,7 +111,7 @@ def autotune(config: TrainConfig, executions: Sequence[Execution]) -> tuple[int,
             return parts, tuple(trials)
         parts *= 2
         if parts > config.recipe.batch:
-            msg = f"one image does not fit into the memory of {first.device}; "
+            msg = f"one image does not fit into the memory of {device}; "
             msg += "choose a smaller --input, or another --arch"
             raise RecipeError(msg)
 
@@ -174,8 +171,8 @@ def time_steps(config: TrainConfig, executions: Sequence[Execution]) -> list[Tri
     calls: dict[tuple[str, int], Call] = {}
     for number, execution in enumerate(executions):
         each = replace(config, execution=execution)
-        state = new_state(each)
-        calls["step", number] = partial(_step, each, state)
+        cropping, state = each.cropping(0), new_state(each)
+        calls["step", number] = partial(_step, each, state, cropping)
         calls["average", number] = partial(update_ema, state.average, state.model, 0.9)
     seconds = {key: median(each) for key, each in time_interleaved(calls, PROBE_BUDGET).items()}
     average = config.recipe.average
@@ -186,10 +183,10 @@ def time_steps(config: TrainConfig, executions: Sequence[Execution]) -> list[Tri
     ]
 
 
-def _step(config: TrainConfig, state: TrainState) -> None:
+def _step(config: TrainConfig, state: TrainState, cropping: Cropping) -> None:
     torch.set_num_threads(config.execution.threads)
     indices = np.arange(config.batch, dtype=np.int64)
-    float(train_step(config, state, indices, config.cropping(0), lr=0.0).loss)
+    float(train_step(config, state, indices, cropping, lr=0.0).loss)
 
 
 def time_evaluation(config: TrainConfig, state: TrainState) -> float:

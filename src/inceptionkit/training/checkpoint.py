@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
-from inceptionkit.training.optim import moments, set_moments
-from inceptionkit.training.state import TrainConfig, TrainState, new_state
+from inceptionkit.training.state import TrainConfig, TrainState, moments, new_state, set_moments
 
 DIGEST = 64  # hexadecimal digits of SHA-256 that lead the file
 

@@ -22,8 +22,9 @@ from inceptionkit.machine import cores
 from inceptionkit.network.device import default_device
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
-from inceptionkit.training.autotune import candidates, fastest, time_evaluation, time_steps
+from inceptionkit.training.autotune import candidates, time_evaluation, time_steps
 from inceptionkit.training.defaults import choose_net, choose_recipe, compact_side
+from inceptionkit.training.execution import fastest
 from inceptionkit.training.loop import train
 from inceptionkit.training.run.process import fast_cpu_settings
 from inceptionkit.training.schedule import Plan
@@ -147,7 +148,14 @@ def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> Trai
         raise DataError(msg)
     sets = Sets(train=usable, val=usable, test=usable[:0], rule="every image is held out once")
     sizes = survey(dataset)
-    opened = SplitDataset(dataset=dataset, sets=sets, sizes=sizes, address=dataset.address)
+    labels = dataset.samples.labels[sets.train]
+    opened = SplitDataset(
+        dataset=dataset,
+        sets=sets,
+        sizes=sizes,
+        address=dataset.address,
+        train_counts=np.bincount(labels, minlength=len(dataset.classes)),
+    )
     side = min(SIDE, compact_side(sizes.median))
     choice = choose_net(
         "compact", side, classes=len(dataset.classes), short_side=sizes.median, gpu=False
@@ -216,8 +224,6 @@ def _fold(
 def _balanced(config: TrainConfig, images: Images, classes: int) -> TrainConfig:
     """The config with these images to train on, balanced as its recipe says."""
     train, weights = balance(config.recipe.balance, images, classes)
-    if weights is not None:
-        weights = weights.to(config.execution.device, config.execution.dtype)
     return replace(config, train=train, class_weights=weights)
 
 

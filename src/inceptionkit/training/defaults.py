@@ -14,14 +14,12 @@ from numpy.typing import NDArray
 from inceptionkit.catalog import family_member, find
 from inceptionkit.data.loading.sets import SplitDataset
 from inceptionkit.data.transforms.augmentation import Balance, PaddedCrop, RandomCrop
-from inceptionkit.derive import tensors
 from inceptionkit.derive.design.timed import scaled
 from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.evaluation.latency import Clock
 from inceptionkit.progress import Listener
-from inceptionkit.spec import Net, with_input
+from inceptionkit.spec import Net, NetChoice, refit, tensors, with_chosen_exits, with_input
 from inceptionkit.training.freezing import check_frozen
-from inceptionkit.training.net_choice import NetChoice, refit, with_chosen_exits
 from inceptionkit.training.recipe import MODERN, AdaptedKey, Recipe, override
 from inceptionkit.training.recipes import OURS
 from inceptionkit.training.state import SMALL_CROP

@@ -1,19 +1,12 @@
-"""How a run computes, and how fast that was measured to be.
-
-torch is imported where something is computed: a run's record is read without it.
-"""
+"""How a run computes, and how fast that was measured to be; a record is read without torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+BF16_SPEEDUP = 1.1  # bf16 rounds: it must be this much faster than the best fp32
 
 Precision = Literal["fp32", "bf16", "fp16", "fp64"]
 
@@ -26,38 +19,6 @@ class Execution:
     channels_last: bool = True
     device: str = "cpu"
     threads: int = 1
-
-    @cached_property
-    def layout(self) -> torch.memory_format:
-        """Memory format of 4-d tensors."""
-        import torch
-
-        return torch.channels_last if self.channels_last else torch.contiguous_format
-
-    @cached_property
-    def dtype(self) -> torch.dtype:
-        """Of weights and images."""
-        import torch
-
-        return torch.float64 if self.precision == "fp64" else torch.float32
-
-    @cached_property
-    def is_asynchronous(self) -> bool:
-        """Whether the device computes on its own, so that a step is best read a step late."""
-        return self.device.partition(":")[0] != "cpu"
-
-    @cached_property
-    def autocast(self) -> Callable[[], AbstractContextManager[Any]]:
-        """Makes the context in which the forward pass runs."""
-        import torch
-
-        low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
-        kind = torch.device(self.device).type
-        return partial(torch.autocast, kind, low or torch.bfloat16, enabled=low is not None)
-
-    def place(self, model: nn.Module) -> nn.Module:
-        """Move a model to the device, number format and layout."""
-        return model.to(self.device, self.dtype, memory_format=self.layout)  # type: ignore[call-overload, no-any-return]
 
     def __str__(self) -> str:
         layout = "channels_last" if self.channels_last else "channels_first"
@@ -74,3 +35,18 @@ class Trial:
 
     def __str__(self) -> str:
         return f"{self.execution} {1e3 * self.step_seconds:.0f} ms"
+
+
+def fastest(trials: Sequence[Trial]) -> Trial:
+    """The fastest; bf16 only where it is clearly faster than fp32."""
+    seconds = [
+        trial.step_seconds * (BF16_SPEEDUP if trial.execution.precision == "bf16" else 1.0)
+        for trial in trials
+    ]
+    return trials[seconds.index(min(seconds))]
+
+
+def describe(execution: Execution | None, probe: Sequence[Trial]) -> str:
+    """How a run computes and why, in words."""
+    tried = "; ".join(map(str, probe))
+    return f"precision: {execution or 'not chosen yet'} (time per step: {tried})"

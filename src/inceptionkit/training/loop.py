@@ -90,7 +90,7 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
 
     On a GPU a step is read while the next one is computed: it need not wait for us.
     """
-    per_epoch, reads_late = config.steps_per_epoch, config.execution.is_asynchronous
+    per_epoch, reads_late = config.steps_per_epoch, config.reads_late
     epoch = state.step // per_epoch
     first = epoch * per_epoch
     config = config.at(progress(state.plans, first))
@@ -207,16 +207,16 @@ def load_batch(
     config: TrainConfig, indices: NDArray[np.int64], cropping: Cropping
 ) -> tuple[Tensor, Tensor]:
     """Augmented, normalized images (batch, 3, side, side) and labels, on the device."""
-    execution = config.execution
-    crops, labels = config.train.crops(indices, cropping, execution.device)
+    device = config.execution.device
+    crops, labels = config.train.crops(indices, cropping, device)
     images = augment(
         crops,
         cropping.how,
         config.preprocessing,
         CounterRng(cropping.seed, cropping.epoch, indices),
     )
-    images = images.to(execution.dtype).contiguous(memory_format=execution.layout)
-    return images, labels.to(execution.device)
+    images = images.to(config.dtype).contiguous(memory_format=config.layout)
+    return images, labels.to(device)
 
 
 def _part_loss(
@@ -244,7 +244,7 @@ def _part_loss(
         if isinstance(module, SampleDropout):
             keys = sample_keys(config.seed, state.step, indices[part.places], f"dropout {name}")
             module.keys = torch.from_numpy(keys).to(images.device)
-    with config.execution.autocast():
+    with config.autocast():
         logits = state.network(images, exits=config.exit_weights)
     loss = _supervised(config, logits, labels, indices)
     if mixture is not None:

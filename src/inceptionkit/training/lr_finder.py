@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.errors import TrainingError
 from inceptionkit.training.loop import prefetch, train_step
-from inceptionkit.training.optim import moments, set_moments
-from inceptionkit.training.state import TrainConfig, TrainState
+from inceptionkit.training.state import TrainConfig, TrainState, moments, set_moments
 
 LOWEST, HIGHEST = 1e-5, 10.0  # rates of the sweep
 SWEEP = 100  # steps in it

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,9 +21,17 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.freezing import freeze, set_norm_decay
-from inceptionkit.training.optim import make_optimizer
-from inceptionkit.training.recipe import FrozenNorms, Recipe, TrainedNorms
+from inceptionkit.training.freezing import freeze, rate_shares, set_norm_decay
+from inceptionkit.training.recipe import (
+    SGD,
+    AdamW,
+    FrozenNorms,
+    Recipe,
+    RMSProp,
+    RMSPropTF,
+    TrainedNorms,
+)
+from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 from inceptionkit.training.schedule import Plan
 
 SMALL_CROP = 2 / 3  # of the side that crops have later
@@ -30,7 +39,7 @@ SMALL_CROP = 2 / 3  # of the side that crops have later
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """What a run computes; `at` gives the one that an epoch follows."""
+    """What a run computes, and what follows from it; `at` gives the one that an epoch follows."""
 
     net: Net
     recipe: Recipe
@@ -42,28 +51,36 @@ class TrainConfig:
     class_weights: Tensor | None = None  # (classes,) in the loss; None for 1
     processes: Processes = SINGLE_PROCESS
     small_crops: bool = False  # as they may be at first
+    batch: int = field(init=False)  # images in a step, of all processes: all there are at most
+    steps_per_epoch: int = field(init=False)  # the few images left over differ between epochs
+    crop_side: int = field(init=False)  # of a training crop, pixels
+    exit_weights: Mapping[str, float] = field(init=False)  # exit name -> weight of its loss
+    layout: torch.memory_format = field(init=False)  # of 4-d tensors
+    dtype: torch.dtype = field(init=False)  # of weights and images
+    autocast: Callable[[], AbstractContextManager[Any]] = field(init=False, compare=False)
+    reads_late: bool = field(init=False)  # a step while the next is computed, on its own device
 
-    @cached_property
-    def batch(self) -> int:
-        """Images in a step, of all processes: the recipe's number, or all there are."""
-        return min(self.recipe.batch, len(self.train))
-
-    @cached_property
-    def steps_per_epoch(self) -> int:
-        """The few images left over differ from epoch to epoch."""
-        return len(self.train) // self.batch
-
-    @cached_property
-    def crop_side(self) -> int:
-        """Side of a training crop, pixels."""
-        share = self.recipe.resizing.crop_side * (SMALL_CROP if self.small_crops else 1.0)
-        return max(1, round(self.net.image[1] * share))
-
-    @cached_property
-    def exit_weights(self) -> dict[str, float]:
-        """Exit name -> weight of its loss."""
-        weight = self.recipe.loss.exit_weight
-        return {e.name: e.loss_weight if weight is None else weight for e in self.net.exits}
+    def __post_init__(self) -> None:
+        recipe, execution, weights = self.recipe, self.execution, self.class_weights
+        batch = min(recipe.batch, len(self.train))
+        share = recipe.resizing.crop_side * (SMALL_CROP if self.small_crops else 1.0)
+        of_all = recipe.loss.exit_weight
+        low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(execution.precision)
+        kind = torch.device(execution.device).type
+        dtype = torch.float64 if execution.precision == "fp64" else torch.float32
+        vars(self).update(
+            batch=batch,
+            steps_per_epoch=len(self.train) // batch,
+            crop_side=max(1, round(self.net.image[1] * share)),
+            exit_weights={
+                e.name: e.loss_weight if of_all is None else of_all for e in self.net.exits
+            },
+            layout=torch.channels_last if execution.channels_last else torch.contiguous_format,
+            dtype=dtype,
+            autocast=partial(torch.autocast, kind, low or torch.bfloat16, enabled=low is not None),
+            reads_late=kind != "cpu",
+            class_weights=None if weights is None else weights.to(execution.device, dtype),
+        )
 
     def cropping(self, epoch: int) -> Cropping:
         """Which crops an epoch sees."""
@@ -105,7 +122,7 @@ def new_state(config: TrainConfig) -> TrainState:
     norms = recipe.norms
     if isinstance(norms, TrainedNorms) and norms.norm_decay is not None:
         set_norm_decay(model, norms.norm_decay)
-    config.execution.place(model)
+    model.to(config.execution.device, config.dtype, memory_format=config.layout)  # type: ignore[call-overload]
     average = copy.deepcopy(model).eval()
     model.train()
     if recipe.freezing.frozen is not None or isinstance(norms, FrozenNorms):
@@ -129,3 +146,63 @@ def epochs_since_best(rows: list[dict[str, Any]]) -> int:
     """Epochs since the one with the lowest val loss."""
     losses = [row["val_loss"] for row in rows]
     return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+
+def make_optimizer(model: InceptionNet, recipe: Recipe) -> Optimizer:
+    """The optimizer of a recipe; weight decay on weights only, frozen parameters left out.
+
+    Weights are the parameters of two dimensions or more: biases, gammas and betas do not decay.
+    """
+    groups = _parameter_groups(model, recipe)
+    lr = recipe.lr
+    match recipe.optimizer:
+        case SGD(momentum=momentum, nesterov=nesterov):
+            nesterov = nesterov and momentum > 0
+            made = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+            # the fused one makes its momenta in its first step, unless a scaler skips that step
+            for parameter in model.parameters() if momentum else ():
+                if parameter.requires_grad:
+                    made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+            return made
+        case RMSProp(momentum=momentum, alpha=alpha, eps=eps):
+            return torch.optim.RMSprop(
+                groups, lr=lr, momentum=momentum, alpha=alpha, eps=eps, foreach=True
+            )
+        case RMSPropTF(momentum=momentum, alpha=alpha, eps=eps):
+            return RMSPropTensorFlow(groups, lr=lr, momentum=momentum, alpha=alpha, eps=eps)
+        case AdamW(beta1=beta1, beta2=beta2, eps=eps):
+            return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), eps=eps, foreach=True)
+
+
+def _parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters by weight decay and by share of the learning rate, in a fixed order."""
+    shares = {} if recipe.freezing.layer_decay == 1 else rate_shares(model, recipe)
+    groups: dict[tuple[float, bool], list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((shares.get(name, 1.0), parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": found, "share": share, "weight_decay": recipe.optimizer.weight_decay * decays}
+        for (share, decays), found in sorted(groups.items(), key=lambda item: item[0], reverse=True)
+    ]
+
+
+def moments(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """State of the optimizer: "momentum_buffer.NAME" and so on."""
+    return {
+        f"{kind}.{name}": value
+        for name, parameter in model.named_parameters()
+        for kind, value in optimizer.state.get(parameter, {}).items()
+        if value is not None
+    }
+
+
+def set_moments(optimizer: Optimizer, model: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Put back what `moments` gave."""
+    parameters = dict(model.named_parameters())
+    optimizer.state.clear()
+    for key, value in values.items():
+        kind, _, name = key.partition(".")
+        parameter = parameters[name]
+        like = parameter if value.shape == parameter.shape else value  # in memory too
+        optimizer.state[parameter][kind] = torch.empty_like(like, dtype=value.dtype).copy_(value)

@@ -36,7 +36,7 @@ def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(
     now = [0.0]
     monkeypatch.setattr("inceptionkit.cli.console.monotonic", lambda: now[0])
     out = io.StringIO()
-    heard = Plain(Console(file=out, width=110))
+    heard = Plain(Console(file=out, width=110), now[0])
     for second in range(25):
         now[0] = float(second)
         heard.progress(Progress(what="reading images", done=second, total=50))

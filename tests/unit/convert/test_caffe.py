@@ -9,10 +9,9 @@ import pytest
 from inceptionkit.catalog import architecture
 from inceptionkit.convert import caffe
 from inceptionkit.convert.formats.caffe import read
-from inceptionkit.derive import tensors
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net
+from inceptionkit.spec import Net, tensors
 
 CHECKPOINTS = {one.name: one for one in caffe.CHECKPOINTS}
 

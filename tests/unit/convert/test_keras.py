@@ -7,10 +7,9 @@ import pytest
 
 from inceptionkit.catalog import architecture
 from inceptionkit.convert.keras import NAME, by_distance, convert, in_walk
-from inceptionkit.derive import tensors
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net, blocks
+from inceptionkit.spec import Net, blocks, tensors
 
 PARTS = {"running_mean": "moving_mean", "running_var": "moving_variance", "bias": "beta"}
 VARS = ["beta", "moving_mean", "moving_variance"]

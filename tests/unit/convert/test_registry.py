@@ -20,8 +20,8 @@ from inceptionkit.convert.registry import (
     read_weights,
 )
 from inceptionkit.convert.rename import rename
-from inceptionkit.derive import tensors
 from inceptionkit.errors import WeightsError
+from inceptionkit.spec import tensors
 
 State = Callable[..., dict[str, np.ndarray]]
 

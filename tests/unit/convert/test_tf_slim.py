@@ -10,10 +10,9 @@ import pytest
 from inceptionkit.catalog import architecture
 from inceptionkit.convert.formats.tensorflow import read
 from inceptionkit.convert.tf_slim import convert, in_our_layout
-from inceptionkit.derive import tensors
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Conv, Linear, Net, Step, steps, with_classes
+from inceptionkit.spec import Conv, Linear, Net, Step, steps, tensors, with_classes
 
 writer = pytest.importorskip("checkpoint_writer", reason="google-crc32c is not installed")
 

@@ -10,10 +10,9 @@ from inceptionkit import records
 from inceptionkit.catalog import architecture
 from inceptionkit.convert.rename import rename
 from inceptionkit.convert.torchvision import CHECKPOINTS, FID, RULES, convert, to_torchvision
-from inceptionkit.derive import tensors
 from inceptionkit.errors import WeightsError
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import with_classes, with_pooled_exits
+from inceptionkit.spec import tensors, with_classes, with_pooled_exits
 
 State = Callable[..., dict[str, np.ndarray]]
 

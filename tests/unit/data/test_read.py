@@ -19,7 +19,7 @@ from inceptionkit.data import (
     split_dataset,
     survey,
 )
-from inceptionkit.data.loading.sets import require_trainable
+from inceptionkit.data.split import require_trainable
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 

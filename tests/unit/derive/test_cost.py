@@ -2,7 +2,7 @@
 
 import pytest
 
-from inceptionkit.derive import Cost, cost, misfits, tensors
+from inceptionkit.derive import Cost, cost
 from inceptionkit.spec import (
     Conv,
     Exit,
@@ -12,7 +12,9 @@ from inceptionkit.spec import (
     Net,
     Pool,
     Split,
+    misfits,
     named,
+    tensors,
 )
 
 NET = Net(

@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from inceptionkit.derive import tensors
 from inceptionkit.errors import InceptionError, RunError, WeightsError
 from inceptionkit.files import sha256
 from inceptionkit.model import Card, read_card, read_model, write_model
 from inceptionkit.model.folder import CARD, write_files
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net
+from inceptionkit.spec import Net, tensors
 
 CLASSES = tuple("0123456789")
 

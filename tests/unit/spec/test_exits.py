@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inceptionkit.catalog import CATALOG, architecture
-from inceptionkit.derive import cost, tensors
+from inceptionkit.derive import cost
 from inceptionkit.errors import SpecError, UnknownNameError
 from inceptionkit.network import build
 from inceptionkit.spec import (
@@ -16,6 +16,7 @@ from inceptionkit.spec import (
     cut_at,
     fitting_inputs,
     steps,
+    tensors,
     with_classes,
     with_exits,
 )

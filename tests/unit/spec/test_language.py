@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inceptionkit.derive import cost, tensors, total_cost
+from inceptionkit.derive import cost, total_cost
 from inceptionkit.errors import SpecError
 from inceptionkit.spec import (
     AdaptivePool,
@@ -24,6 +24,7 @@ from inceptionkit.spec import (
     named,
     smallest_for_exit,
     steps,
+    tensors,
     to_json,
     walk,
     windows,

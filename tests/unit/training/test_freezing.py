@@ -8,7 +8,7 @@ from inceptionkit.errors import RecipeError
 from inceptionkit.network import Logits, build
 from inceptionkit.network.device import check_device
 from inceptionkit.spec import Net
-from inceptionkit.training.autotune import candidates, check_precision, fastest
+from inceptionkit.training.autotune import candidates, check_precision
 from inceptionkit.training.budget import (
     Epochs,
     Speed,
@@ -19,10 +19,10 @@ from inceptionkit.training.budget import (
     parse_budget,
 )
 from inceptionkit.training.ema import moving, update_ema
-from inceptionkit.training.execution import Execution, Trial
+from inceptionkit.training.execution import Execution, Trial, fastest
 from inceptionkit.training.loop import deep_supervision_loss
-from inceptionkit.training.optim import make_optimizer
 from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.state import make_optimizer
 
 
 def test_the_loss_adds_the_weighted_losses_of_the_exits() -> None:

@@ -10,9 +10,9 @@ from torch.optim import SGD, AdamW, Optimizer, RMSprop
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.spec import Net
 from inceptionkit.training.loop import set_lr
-from inceptionkit.training.optim import make_optimizer, moments, set_moments
 from inceptionkit.training.recipe import MODERN, Recipe, override
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
+from inceptionkit.training.state import make_optimizer, moments, set_moments
 
 RATES = (0.01, 0.02, 0.005)
 

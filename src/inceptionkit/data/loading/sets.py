@@ -20,7 +20,7 @@ from inceptionkit.data.loading.read import DecodedSamples, Shape, Survey, decode
 from inceptionkit.data.loading.sampling import balanced_order, class_weights
 from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.open import open_dataset
-from inceptionkit.data.split import DuplicateGroups, Sets, split_dataset
+from inceptionkit.data.split import DuplicateGroups, Sets, require_trainable, split_dataset
 from inceptionkit.data.transforms.augmentation import Balance, Cropping
 from inceptionkit.data.types import BUILT_IN, Dataset, Unusable
 from inceptionkit.errors import DataError
@@ -40,13 +40,9 @@ class SplitDataset:
     sets: Sets
     sizes: Survey
     address: str  # absolute, remote, or a built-in word
+    train_counts: NDArray[np.int64]  # of each class, before near-duplicates were found
+    fingerprint: str = ""  # of the dataset, where a run keeps it
     duplicate_groups: DuplicateGroups = ()  # near-duplicates that were kept in one set
-
-    @property
-    def train_counts(self) -> NDArray[np.int64]:
-        """Training images of each class."""
-        labels = self.dataset.samples.labels[self.sets.train]
-        return np.bincount(labels, minlength=len(self.dataset.classes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +74,9 @@ def open_and_split(
         DataError: nothing is there, or it is no labeled set of images that can be trained on.
     """
     dataset = open_dataset(data)
+    fingerprint = dataset.fingerprint()
     sets = split_dataset(dataset, seed, duplicate_groups=duplicate_groups)
-    require_trainable(dataset, sets)
+    train_counts = require_trainable(dataset, sets)
     path = Path(data).expanduser()
     elsewhere = "://" in str(data) or (str(data) in BUILT_IN and not path.exists())
     return SplitDataset(
@@ -87,28 +84,10 @@ def open_and_split(
         sets=sets,
         sizes=survey(dataset),
         address=str(data) if elsewhere else str(path.resolve()),
+        train_counts=train_counts,
+        fingerprint=fingerprint,
         duplicate_groups=duplicate_groups,
     )
-
-
-def require_trainable(dataset: Dataset, sets: Sets) -> None:
-    """There is something to learn, and something to measure it with.
-
-    Raises:
-        DataError: a single class, a class that train has no image of, or no val.
-    """
-    if len(dataset.classes) < 2:
-        only = ", ".join(map(repr, dataset.classes))
-        wrong = f"there is only one class, {only}"
-        raise checks.data_error(dataset.address, wrong, "add a folder of images of something else")
-    labels = dataset.samples.labels[sets.train]
-    missing = np.bincount(labels, minlength=len(dataset.classes)) == 0
-    if missing.any():
-        wrong = f"train has no image of {checks.class_names(dataset, missing)}"
-        raise checks.data_error(dataset.address, wrong, "add images, or remove the class")
-    if not len(sets.val):
-        wrong = "no class has the three images needed to set one aside for validation"
-        raise checks.data_error(dataset.address, wrong, "add images")
 
 
 def load_sets(

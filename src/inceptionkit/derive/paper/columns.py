@@ -9,8 +9,7 @@ from math import prod
 from typing import TypeAlias
 
 from inceptionkit.derive.cost import total_cost
-from inceptionkit.derive.tensors import tensors
-from inceptionkit.spec import Block, Conv, Net, Pool, Signal, Step, blocks
+from inceptionkit.spec import Block, Conv, Net, Pool, Signal, Step, blocks, tensors
 
 Part: TypeAlias = Block | Step
 Parts: TypeAlias = Sequence[Part]

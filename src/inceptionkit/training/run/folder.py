@@ -33,13 +33,13 @@ def resume_command(folder: Path) -> str:
     return shlex.join(["inceptionkit", "resume", f"./{place}" if place.startswith("-") else place])
 
 
-def require_empty(out: Path | None) -> None:
+def require_empty(out: Path) -> None:
     """Refuse a folder that is not empty.
 
     Raises:
-        RunError: it does.
+        RunError: it is not.
     """
-    if out is not None and out.exists() and not _is_empty(out):
+    if out.exists() and not _is_empty(out):
         if (out / "run.json").exists():
             msg = f"{out}: holds another run; choose another --out, or `{resume_command(out)}`"
         else:
@@ -72,7 +72,8 @@ def new_folder(out: Path | None, data: str, net: str) -> Path:
         RunError: `out` is not empty, or no folder can be made there.
     """
     if out is not None:
-        require_empty(out)
+        if out.exists():
+            require_empty(out)
         return make_folder(out)
     stem = _stem(data, net)
     taken = {path.name for path in Path("runs").glob(f"{stem}-*")}

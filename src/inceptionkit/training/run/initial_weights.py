@@ -10,13 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from inceptionkit.convert.registry import is_there, read_weights
-from inceptionkit.derive import tensors as tensors_of
 from inceptionkit.errors import RunError
 from inceptionkit.model import Card
 from inceptionkit.model.folder import TENSORS, model_folder, read_card
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net, classifiers
-from inceptionkit.training.net_choice import NetChoice, refit, with_chosen_exits
+from inceptionkit.spec import Net, NetChoice, classifiers, refit, with_chosen_exits
+from inceptionkit.spec import tensors as tensors_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inceptionkit.errors import InceptionError, RunError
 from inceptionkit.files import write_json
 from inceptionkit.machine import facts
 from inceptionkit.preprocess import Preprocessing
+from inceptionkit.progress import Listener
 from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import Net
 from inceptionkit.training.budget import Budget, Epochs, parse_budget
-from inceptionkit.training.execution import Execution, Trial
+from inceptionkit.training.execution import Execution, Trial, describe
 from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.schedule import Plan
+
+if TYPE_CHECKING:
+    from inceptionkit.data import Unusable
+    from inceptionkit.data.loading.sets import LoadedSets, SplitDataset
+    from inceptionkit.training.distributed import Processes
 
 FORMAT = 1
 FILE = "run.json"
@@ -38,14 +45,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def machine() -> dict[str, Any]:
-    """What the run is computed on."""
-    import torch
-
-    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
-    return facts() | gpu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ class Record:
     plans: tuple[Plan, ...] = ()
     result: Mapping[str, Any] | None = None
     versions: Mapping[str, Any] = field(default_factory=versions)
-    machine: Mapping[str, Any] = field(default_factory=machine)
+    machine: Mapping[str, Any] = field(default_factory=facts)
     preprocessing: Preprocessing
     architecture: Net
 
@@ -77,27 +76,68 @@ class Record:
             return parse_budget(self.request.budget)
         return Epochs(self.request.epochs or self.recipe.epochs)
 
-    @property
-    def device(self) -> str:
-        """Where it is computed."""
-        return self.request.device or "cpu"
-
-    def write(self, folder: Path) -> None:
-        """Write run.json whole.
-
-        Raises:
-            RunError: it cannot be written.
-        """
-        write_json(folder / FILE, self.to_json())
-
     def describe_execution(self) -> str:
         """How the run computes and why, in words."""
-        tried = "; ".join(map(str, self.probe))
-        return f"precision: {self.execution or 'not chosen yet'} (time per step: {tried})"
+        return describe(self.execution, self.probe)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {"format": FORMAT, **to_json(self)}
+
+
+def data_facts(opened: SplitDataset, ready: LoadedSets) -> dict[str, Any]:
+    """What run.json says of the data."""
+    sets = {"train": ready.train, "val": ready.val, "test": ready.test}
+    return {
+        "address": opened.address,
+        "fingerprint": opened.fingerprint,
+        "classes": list(opened.dataset.classes),
+        "sets": {name: len(images.labels) for name, images in sets.items()},
+        "rule": opened.sets.rule,
+        "unusable": len(ready.unusable),
+        **({"duplicate_groups": opened.duplicate_groups} if opened.duplicate_groups else {}),
+    }
+
+
+def settle(
+    record: Record,
+    out: Path | None,
+    unusable: Collection[Unusable],
+    group: Processes,
+    listener: Listener,
+) -> tuple[Path, Record]:
+    """Give a run its folder: a new one, or that of the same run which several processes began.
+
+    Raises:
+        RunError: it cannot be made, in every process.
+    """
+    address, net = record.data["address"], record.architecture.name
+    if group.count > 1:
+        existing = folders.existing_runs(out, address, net)
+        same = [str(folder) for folder in existing if same_run(folder, record)]
+        if known := group.broadcast_json(same):
+            folder = Path(known[0])
+            there = read_record(folder)
+            listener.say(f"resumes {folder}")
+            request = replace(there.request, track=record.request.track)
+            return folder, replace(there, request=request)
+    folder, refusal, data = Path(), None, record.to_json()
+    if group.rank == 0:
+        try:
+            folder = folders.new_folder(out, address, net)
+            folders.write_unusable(folder, unusable)
+            write_json(folder / FILE, data)
+        except RunError as error:
+            refusal = error
+    if group.count > 1:
+        told = group.broadcast_json([str(folder), refusal and str(refusal)])
+        folder, refusal = Path(told[0]), told[1] and RunError(told[1])
+    if refusal is not None:
+        raise refusal
+    if unusable:
+        where = folder / folders.UNUSABLE
+        listener.say(f"{len(unusable)} images cannot be used: {where}")
+    return folder, record
 
 
 def read_record(folder: Path) -> Record:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from inceptionkit.arguments import (
     DEVICE,
@@ -14,10 +14,9 @@ from inceptionkit.arguments import (
     POOLED_EXITS,
     SETTINGS,
     WORKERS,
-    several,
 )
 from inceptionkit.errors import RecipeError
-from inceptionkit.options import Argument, Option
+from inceptionkit.options import Argument, Option, several
 from inceptionkit.progress import Listener
 
 if TYPE_CHECKING:
@@ -146,9 +145,14 @@ class Resolved:
     costs: tuple[str, ...]  # limits of what one image may cost
     exits: tuple[str, ...] | None  # blocks to attach exits to; None for the architecture's own
     device: str
+    workers: int
+    machine: Mapping[str, Any]  # as a record keeps it
+    stored: TrainRequest  # as a record keeps it
 
 
-def resolve(request: TrainRequest, device: str) -> Resolved:
+def resolve(
+    request: TrainRequest, device: str, workers: int, machine: Mapping[str, Any]
+) -> Resolved:
     """Spell out a request. No image was read yet.
 
     Raises:
@@ -156,9 +160,8 @@ def resolve(request: TrainRequest, device: str) -> Resolved:
             or options exclude each other.
     """
     from inceptionkit.derive.design.budget import parse as parse_cost
-    from inceptionkit.training import recipes
     from inceptionkit.training.budget import Epochs, parse_budget
-    from inceptionkit.training.recipe import Recipe, override
+    from inceptionkit.training.recipe import MODERN, override
 
     if not 0 <= request.seed < 2**63:
         msg = f"a seed must lie between 0 and 2^63 - 1, got {request.seed}"
@@ -167,24 +170,25 @@ def resolve(request: TrainRequest, device: str) -> Resolved:
     if budget is not None and epochs is not None:
         msg = f"a run has one budget, got --budget {budget} and --epochs {epochs}; choose one"
         raise RecipeError(msg)
-    if isinstance(request.recipe, Recipe):
-        found = recipes.Found(request.recipe)
-    else:
-        default = "modern" if request.from_ is None else "finetune"
-        found = recipes.find(request.recipe or default)
-    reasons = found.says()
+    stored, costs = request.stored(device), several(request.cost)
+    recipe, reasons = MODERN, tuple[str, ...]()
+    if request.recipe is not None or request.from_ is not None:
+        recipe, reasons = _found(request.recipe or "finetune")
     batch = () if request.batch is None else (f"batch={request.batch}",)
     balance = () if request.balance == "auto" else (f"balance={request.balance}",)
     if isinstance(exits, str):
         exits = [] if exits == "none" else [name.strip() for name in exits.split(",")]
     resolved = Resolved(
-        recipe=found.recipe,
+        recipe=recipe,
         settings=(*several(request.settings), *batch, *balance),
         reasons=reasons,
         budget=Epochs(epochs) if epochs else None if budget is None else parse_budget(budget),
-        costs=several(request.cost),
+        costs=costs,
         exits=None if exits is None else tuple(exits),
         device=device,
+        workers=workers,
+        machine=machine,
+        stored=stored,
     )
     override(resolved.recipe, resolved.settings)
     for text in resolved.costs:
@@ -196,6 +200,14 @@ def resolve(request: TrainRequest, device: str) -> Resolved:
     if request.from_ is not None:
         _check_start(request, resolved, keys)
     return resolved
+
+
+def _found(recipe: str | Recipe) -> tuple[Recipe, tuple[str, ...]]:
+    """A recipe, and what of it a user may not expect."""
+    from inceptionkit.training import recipes
+
+    found = recipes.find(recipe) if isinstance(recipe, str) else recipes.Found(recipe)
+    return found.recipe, found.says()
 
 
 def _check_start(request: TrainRequest, resolved: Resolved, keys: Collection[str]) -> None:

@@ -16,18 +16,18 @@ from inceptionkit.data.loading.in_memory import TrainImages
 from inceptionkit.data.loading.sets import LoadedSets, balance
 from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RunError
-from inceptionkit.files import flush
+from inceptionkit.files import flush, write_json
 from inceptionkit.progress import Listener, Progress
-from inceptionkit.training.autotune import autotune, candidates, fastest
+from inceptionkit.training.autotune import autotune
 from inceptionkit.training.checkpoint import restore, save_state
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.execution import Execution
+from inceptionkit.training.execution import Execution, describe, fastest
 from inceptionkit.training.loop import StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.planning import plan_run, replan
 from inceptionkit.training.run.process import catch_stop_signals, stopped
-from inceptionkit.training.run.record import Record
+from inceptionkit.training.run.record import FILE, Record
 from inceptionkit.training.run.tensorboard import EventWriter
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights, new_state
@@ -55,7 +55,7 @@ class Session:
     def decide(self, record: Record, *reasons: str) -> None:
         """Write a decision to run.json, from then on follow it, and say why."""
         if self.processes.rank == 0:
-            record.write(self.folder)
+            write_json(self.folder / FILE, record.to_json())
         self.record = record
         for reason in reasons:
             self.listener.say(reason)
@@ -77,9 +77,7 @@ class Session:
             train=images,
             val=self.ready.val,
             seed=record.request.seed,
-            class_weights=weights
-            if weights is None
-            else weights.to(record.device, execution.dtype),
+            class_weights=weights,
             processes=self.processes,
         )
 
@@ -124,8 +122,9 @@ def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
 def decide_execution(session: Session) -> None:
     """Let a probe find the fastest execution, and in how many parts a batch fits into memory."""
     record = session.record
-    executions = candidates(record.device, record.threads, record.request.precision)
-    parts, trials = autotune(session.config(executions[0]), executions)
+    known = Execution(device=record.request.device or "cpu", threads=record.threads)
+    parts, trials = autotune(session.config(known), record.request.precision)
+    chosen = fastest(trials).execution
     reasons = []
     if parts != record.recipe.grad_accum:
         reasons.append(f"grad_accum={parts}: a larger part of the batch does not fit into memory")
@@ -134,9 +133,9 @@ def decide_execution(session: Session) -> None:
         recipe=replace(record.recipe, grad_accum=parts),
         reasons=(*record.reasons, *reasons),
         probe=trials,
-        execution=fastest(trials).execution,
+        execution=chosen,
     )
-    session.decide(record, *reasons, record.describe_execution())
+    session.decide(record, *reasons, describe(chosen, trials))
 
 
 def decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:

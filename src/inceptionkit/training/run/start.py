@@ -5,31 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from inceptionkit.data import BUILT_IN, Dataset, split_dataset
-from inceptionkit.data.loading.sets import LoadedSets, SplitDataset, load_sets, open_and_split
+from inceptionkit.data.loading.sets import SplitDataset, load_sets
 from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.errors import RecipeError, RunError
-from inceptionkit.machine import cores
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
-from inceptionkit.spec import from_json, to_json
+from inceptionkit.spec import NetChoice, from_json, to_json
 from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
     choose_scaled,
 )
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.net_choice import NetChoice
 from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
-from inceptionkit.training.run.record import Record, read_record, same_run
+from inceptionkit.training.run.record import Record, data_facts, settle
 from inceptionkit.training.run.request import Resolved, TrainRequest
 from inceptionkit.training.run.session import Session
 
@@ -37,7 +34,12 @@ _CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths i
 
 
 def start_run(
-    request: TrainRequest, asked: Resolved, group: Processes, listener: Listener, start_time: float
+    request: TrainRequest,
+    asked: Resolved,
+    opened: SplitDataset,
+    group: Processes,
+    listener: Listener,
+    start_time: float,
 ) -> Session:
     """Read the images, decide what is open, write it down.
 
@@ -47,7 +49,7 @@ def start_run(
         RunError: the run folder cannot be written.
     """
     out = None if request.out is None else Path(request.out)
-    opened = open_and_split(request.data, seed=request.seed)
+    histogram, sizes = class_histogram(opened.dataset.classes, opened.train_counts), counts(opened)
     choice, start, preprocessing = _choose_net(request, asked, opened, group, listener)
     recipe, adapted = choose_recipe(opened, choice.net, asked.settings, asked.recipe)
     kept: Sequence[str] = ()
@@ -56,17 +58,16 @@ def start_run(
     else:
         preprocessing, recipe, kept = keep_preprocessing(preprocessing, start, recipe)
     reasons = (*choice.reasons, *asked.reasons, *adapted, *kept)
-    histogram = class_histogram(opened.dataset.classes, opened.train_counts)
     for sentence in (
-        f"{opened.dataset.address}: {counts(opened)}",
+        f"{opened.dataset.address}: {sizes}",
         f"sets: {opened.sets.rule}",
         f"training images:\n{histogram}",
         *reasons,
     ):
         listener.say(sentence)
-    if group.count == 1:
+    if group.count == 1 and out is not None and out.exists():
         folders.require_empty(out)
-    workers, strict = request.workers or cores(), request.strict
+    workers, strict = asked.workers, request.strict
     if opened.address in BUILT_IN:  # without near-duplicates
         ready = load_sets(opened, preprocessing, workers=workers, strict=strict, listener=listener)
     else:
@@ -80,9 +81,10 @@ def start_run(
         )
     if group.count > 1:
         check_processes(recipe, len(ready.train), group)
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     record = Record(
-        request=request.stored(asked.device),
-        data=facts(opened, ready),
+        request=asked.stored,
+        data=data_facts(opened, ready),
         architecture=choice.net,
         preprocessing=preprocessing,
         recipe=recipe,
@@ -90,10 +92,10 @@ def start_run(
         reasons=(f"sets: {opened.sets.rule}", *reasons),
         start=start,
         processes=group.count,
+        machine={**asked.machine, **gpu},
     )
-    session = Session(Path(), record, opened.dataset, ready, listener, start_time, group)
-    settle(session, out, opened.address)
-    return session
+    folder, record = settle(record, out, ready.unusable, group, listener)
+    return Session(folder, record, opened.dataset, ready, listener, start_time, group)
 
 
 def resume_run(  # noqa: PLR0913 - what a session is made of
@@ -107,7 +109,7 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
     workers: int,
 ) -> Session:
     """Read the images of a run again, which may have changed since it began."""
-    if opened.dataset.fingerprint() == record.data["fingerprint"]:
+    if opened.fingerprint == record.data["fingerprint"]:
         groups = record.data.get("duplicate_groups", ())
         sets = split_dataset(opened.dataset, record.request.seed, duplicate_groups=groups)
         opened = replace(opened, sets=sets, duplicate_groups=groups)
@@ -132,7 +134,7 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
     why = f"the images changed after the run began: {opened.sets.rule}"
     listener.say(f"{why}; {counts(opened)}")
     session = Session(folder, record, opened.dataset, ready, listener, start_time, group)
-    session.decide(replace(record, data=facts(opened, ready), reasons=(*record.reasons, why)))
+    session.decide(replace(record, data=data_facts(opened, ready), reasons=(*record.reasons, why)))
     return session
 
 
@@ -152,41 +154,6 @@ def check_changed(folder: Path, record: Record, dataset: Dataset, *, allowed: bo
     if not allowed:
         msg = f"{folder}: the images at {address} {changed}, allow it with --allow-changed, or "
         raise RunError(msg + "start another run")
-
-
-def settle(session: Session, out: Path | None, address: str) -> None:
-    """Give a run its folder: a new one, or that of the same run which several processes began.
-
-    Raises:
-        RunError: it cannot be made, in every process.
-    """
-    group, record = session.processes, session.record
-    if group.count > 1:
-        existing = folders.existing_runs(out, address, record.architecture.name)
-        same = [str(folder) for folder in existing if same_run(folder, record)]
-        if known := group.broadcast_json(same):
-            session.folder = Path(known[0])
-            there = read_record(session.folder)
-            request = replace(there.request, track=record.request.track)
-            session.record = replace(there, request=request)
-            session.listener.say(f"resumes {session.folder}")
-            return
-    refusal = None
-    if group.rank == 0:
-        try:
-            session.folder = folders.new_folder(out, address, record.architecture.name)
-            folders.write_unusable(session.folder, session.ready.unusable)
-            record.write(session.folder)
-        except RunError as error:
-            refusal = error
-    if group.count > 1:
-        told = group.broadcast_json([str(session.folder), refusal and str(refusal)])
-        session.folder, refusal = Path(told[0]), told[1] and RunError(told[1])
-    if refusal is not None:
-        raise refusal
-    if count := len(session.ready.unusable):
-        unusable = session.folder / folders.UNUSABLE
-        session.listener.say(f"{count} images cannot be used: {unusable}")
 
 
 def _choose_net(
@@ -290,16 +257,3 @@ def class_histogram(classes: Sequence[str], counts: NDArray[np.int64]) -> str:
     if gap > 0:
         lines.insert(_CLASSES_SHOWN // 2, f"... {gap:,} classes between ...")
     return "\n".join(lines)
-
-
-def facts(opened: SplitDataset, ready: LoadedSets) -> dict[str, Any]:
-    """What run.json says of the data."""
-    return {
-        "address": opened.address,
-        "fingerprint": opened.dataset.fingerprint(),
-        "classes": list(opened.dataset.classes),
-        "sets": {"train": len(ready.train), "val": len(ready.val), "test": len(ready.test)},
-        "rule": opened.sets.rule,
-        "unusable": len(ready.unusable),
-        **({"duplicate_groups": opened.duplicate_groups} if opened.duplicate_groups else {}),
-    }

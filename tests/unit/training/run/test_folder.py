@@ -45,7 +45,6 @@ def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     assert folders.new_folder(tmp_path / "empty", "digits", "compact") == tmp_path / "empty"
-    folders.require_empty(None)
     folders.require_empty(tmp_path / "new")
 
 

@@ -10,6 +10,7 @@ import pytest
 from hearing import Collects
 
 from inceptionkit.errors import RunError
+from inceptionkit.files import write_json
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import Net
@@ -19,10 +20,9 @@ from inceptionkit.training.distributed import Processes
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights
-from inceptionkit.training.run.record import Record, read_record
+from inceptionkit.training.run.record import FILE, Record, read_record, settle
 from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.run.session import Session
-from inceptionkit.training.run.start import settle
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import Execution
 
@@ -49,12 +49,12 @@ def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Se
         for number, other in enumerate(others, 1):
             folder = tmp_path / "runs" / f"photos-tiny-{number:03d}"
             folder.mkdir(parents=True)
-            other.write(folder)
+            write_json(folder / FILE, other.to_json())
         ready: Any = SimpleNamespace(unusable=[])
         source: Any = None
-        run = Session(Path(), record, source, ready, Collects(), 0.0, Processes(0, 2))
-        settle(run, out, "photos")
-        return run
+        group, listener = Processes(0, 2), Collects()
+        place, found = settle(record, out, [], group, listener)
+        return Session(place, found, source, ready, listener, 0.0, group)
 
     return settle_among
 
@@ -140,7 +140,7 @@ def test_a_record_survives_its_file(record: Record, tmp_path: Path) -> None:
         plans=(plan,),
         result={"top1": 1.0, "exits": {}},
     )
-    full.write(tmp_path)
+    write_json(tmp_path / FILE, full.to_json())
 
     assert read_record(tmp_path) == full
     assert full.budget == Epochs(1)
