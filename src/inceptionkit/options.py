@@ -137,12 +137,12 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
     def decorate(run: Callable[[Q], R]) -> Verb[P, R]:
         @wraps(run)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            asked = request(*args, **kwargs)
+            made = request(*args, **kwargs)
             for one in options:
-                if (value := getattr(asked, one.name)) is not None:
+                if (value := getattr(made, one.name)) is not None:
                     one.check(value)
             try:
-                return run(asked)
+                return run(made)
             except ModuleNotFoundError as error:
                 if error.name != "torch":
                     raise
@@ -193,10 +193,10 @@ def signature(request: Callable[..., object], returns: object) -> inspect.Signat
 
 def documented(doc: str, request: Callable[..., object]) -> str:
     """A docstring with its Args, which stand before what is returned and raised."""
-    told = prose(doc)
+    text = prose(doc)
     args = [f"    {one.name}: {one.explained}" for one in parameters(request)]
-    rest = inspect.cleandoc(doc).removeprefix(told).strip("\n")
-    return "\n\n".join(filter(None, (told, "\n".join(["Args:", *args]), rest)))
+    rest = inspect.cleandoc(doc).removeprefix(text).strip("\n")
+    return "\n\n".join(filter(None, (text, "\n".join(["Args:", *args]), rest)))
 
 
 def prose(doc: str) -> str:

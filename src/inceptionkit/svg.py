@@ -133,8 +133,8 @@ def y_axis(frame: Axes, ticks: Iterable[float], say: Callable[[float], str]) -> 
     rows = [(number(frame.y(tick)), number(frame.y(tick) + 4), say(tick)) for tick in ticks]
     lines = "".join(f"M{number(frame.left)} {y}H{number(frame.right)}" for y, _, _ in rows)
     marks = "".join(
-        f'<text class="tick end" x="{number(frame.left - 8)}" y="{y}">{escape(said)}</text>'
-        for _, y, said in rows
+        f'<text class="tick end" x="{number(frame.left - 8)}" y="{y}">{escape(label)}</text>'
+        for _, y, label in rows
     )
     return f'<path class="grid" d="{lines}"/>{marks}'
 

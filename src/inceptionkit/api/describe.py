@@ -103,8 +103,8 @@ class DescribeResult(Result):
             "rules": None if self.rules is None else rules_to_json(self.rules),
             "drawing": self.drawing and str(self.drawing),
         }
-        asked = {key: value for key, value in more.items() if value is not None}
-        return self.description.to_json() | asked
+        given = {key: value for key, value in more.items() if value is not None}
+        return self.description.to_json() | given
 
     def _repr_html_(self) -> str:
         from inceptionkit.derive.diagram import draw

@@ -69,10 +69,10 @@ class EvaluateRequest:
             "--confidence-measure": self.confidence_measure is not None,
             "--store": self.store,
         }
-        asked = [name for name, given in modes.items() if given]
+        modes_given = [name for name, given in modes.items() if given]
         stray = [name for name, given in of_exits.items() if given and not self.exits]
-        if len(asked) > 1:
-            msg = f"{asked[0]} cannot be combined with {asked[1]}"
+        if len(modes_given) > 1:
+            msg = f"{modes_given[0]} cannot be combined with {modes_given[1]}"
             raise OptionError(msg)
         if stray:
             msg = f"{stray[0]} only applies with --exits"

@@ -99,8 +99,8 @@ class ExportResult(Result):
         return parts if self.written is None else parts | self.written.to_json()
 
     def _repr_html_(self) -> str:
-        told = self.to_json()
-        rows = told.get("rows", [told])
+        values = self.to_json()
+        rows = values.get("rows", [values])
         return table([*rows[0]], [row.values() for row in rows])
 
 

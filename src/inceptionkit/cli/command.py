@@ -100,8 +100,8 @@ def places(verb: Verb[..., Any]) -> Iterator[Place]:
     for one in parameters(verb.request):
         if not isinstance(one.stated, Callback):
             yield place(one.name, annotation(one), one.default)
-    for name, (flag, told) in OUTPUT.items():
-        yield place(name, Annotated[bool, typer.Option(flag, help=told)], default=False)
+    for name, (flag, help_text) in OUTPUT.items():
+        yield place(name, Annotated[bool, typer.Option(flag, help=help_text)], default=False)
 
 
 def place(name: str, hint: object, default: object) -> Place:

@@ -50,20 +50,20 @@ def print_description(result: api.DescribeResult) -> None:
         print_costs(result.description)
 
 
-def print_costs(told: Description) -> None:
+def print_costs(description: Description) -> None:
     """Print the cost of each block, of each exit, and of the whole."""
-    print_blocks(told)
+    print_blocks(description)
     print_text("answer, train: activation memory for one image; sees: receptive field\n")
-    if told.cost.exits:
-        print_exits(told.cost)
-    print_whole(told)
-    if told.left_out:
-        print_text(f"{told.left_out}; --pooled-exits gives them heads for any input")
+    if description.cost.exits:
+        print_exits(description.cost)
+    print_whole(description)
+    if description.left_out:
+        print_text(f"{description.left_out}; --pooled-exits gives them heads for any input")
 
 
-def print_blocks(told: Description) -> None:
+def print_blocks(description: Description) -> None:
     """Print the cost of each block."""
-    net, net_cost = told.cost.net, told.cost
+    net, net_cost = description.cost.net, description.cost
     print_table(
         ("block", "output", "params", "MACs", "answer", "train", "sees"),
         [
@@ -79,7 +79,7 @@ def print_blocks(told: Description) -> None:
             for row in net_cost.blocks
         ],
         left=(0, 1),
-        title=f"{title(net)}, {told.classes} classes ({net.source})",
+        title=f"{title(net)}, {description.classes} classes ({net.source})",
         total=(
             "total",
             "",
@@ -111,18 +111,18 @@ def print_exits(net_cost: NetCost) -> None:
     )
 
 
-def print_whole(told: Description) -> None:
+def print_whole(description: Description) -> None:
     """Print the memory of the whole network, and the inputs that it takes."""
-    net_cost = told.cost
+    net_cost = description.cost
     print_table(
         ("in all, float32", ""),
         [
             ("activations at their peak, to answer", size(net_cost.activation_bytes)),
             ("outputs of all operators, to train", size(net_cost.training_bytes)),
-            ("input, without exits", f"from {told.smallest} px on"),
+            ("input, without exits", f"from {description.smallest} px on"),
             *(
-                (f"input of {name}", inputs.says(told.own_input))
-                for name, inputs in told.exit_inputs.items()
+                (f"input of {name}", inputs.says(description.own_input))
+                for name, inputs in description.exit_inputs.items()
             ),
         ],
         left=(0, 1),

@@ -92,7 +92,7 @@ def require_every_class(dataset: Dataset) -> None:
 
 def require_usable(
     dataset: Dataset,
-    asked: NDArray[np.int64],
+    requested: NDArray[np.int64],
     read: NDArray[np.int64],
     unusable: Sequence[Unusable],
 ) -> None:
@@ -101,11 +101,11 @@ def require_usable(
     Raises:
         DataError: a class has none; with the first reason.
     """
-    missing = (_counts(dataset, asked) > 0) & (_counts(dataset, read) == 0)
+    missing = (_counts(dataset, requested) > 0) & (_counts(dataset, read) == 0)
     if not missing.any():
         return
     names = dataset.samples.names
-    of_class = {names[i] for i in asked.tolist() if missing[dataset.samples.labels[i]]}
+    of_class = {names[i] for i in requested.tolist() if missing[dataset.samples.labels[i]]}
     first = next(image for image in unusable if image.name in of_class)
     wrong = f"no usable image of {class_names(dataset, missing)} ({first.name}: {first.reason})"
     raise data_error(dataset.address, wrong, "replace its images, or remove the class")

@@ -218,8 +218,8 @@ class WrittenExport:
 
     def to_json(self) -> dict[str, Any]:
         """What `export --json` prints."""
-        told: dict[str, Any] = records.to_json(self.exported)
-        return {"folder": str(self.folder), **told, "bytes": self.bytes}
+        values: dict[str, Any] = records.to_json(self.exported)
+        return {"folder": str(self.folder), **values, "bytes": self.bytes}
 
 
 def write_export(export: Export, out: Path) -> WrittenExport:

@@ -80,12 +80,12 @@ class Variants:
 
     def to_json(self, out: Path | None = None) -> dict[str, Any]:
         """The keys that `export --variants --json` promises; `out` holds all folders."""
-        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "variants"}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "variants"}
         rows = [{**asdict(one.row), "change": asdict(one.change)} for one in self.variants]
         if out is not None:
             rows = [{**row, "folder": str(out / row["precision"])} for row in rows]
-            told["folder"] = str(out)
-        return {"rows": rows, **cast(dict[str, Any], records.to_json(told))}
+            values["folder"] = str(out)
+        return {"rows": rows, **cast(dict[str, Any], records.to_json(values))}
 
 
 def make_variants(

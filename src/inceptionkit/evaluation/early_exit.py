@@ -65,7 +65,7 @@ def of_model(policy: AnyPolicy | None, card: Card, where: str = "the model") -> 
             return policy
 
 
-def parse_early_exit(asked: AnyPolicy | str | float | None) -> AnyPolicy | None:
+def parse_early_exit(policy: AnyPolicy | str | float | None) -> AnyPolicy | None:
     """Read when to stop at an exit: a policy, "stored", a confidence, or None for never.
 
     >>> parse_early_exit("0.9"), parse_early_exit("stored")
@@ -74,15 +74,15 @@ def parse_early_exit(asked: AnyPolicy | str | float | None) -> AnyPolicy | None:
     Raises:
         RecipeError: it is none of these.
     """
-    if asked == "stored":
+    if policy == "stored":
         return StopAsStored()
-    if isinstance(asked, str | int | float):
+    if isinstance(policy, str | int | float):
         try:
-            return StopWhenSure(float(asked))
+            return StopWhenSure(float(policy))
         except ValueError:
-            msg = f"--early-exit takes a probability from 0 to 1, or nothing, got {asked!r}"
+            msg = f"--early-exit takes a probability from 0 to 1, or nothing, got {policy!r}"
             raise RecipeError(msg) from None
-    return asked
+    return policy
 
 
 def gated(policy: Policy, net: Net) -> ExitPolicy:

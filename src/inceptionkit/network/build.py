@@ -105,7 +105,7 @@ class InceptionNet(nn.Module):
         return Logits(self.head(x), early)
 
 
-class Undrawn(TorchFunctionMode):
+class SkipInit(TorchFunctionMode):
     """Within it, layers are made without first weights: ours are drawn later, or others follow.
 
     torch's meta device would do it too, but imports sympy when it is left: 0.6 s.
@@ -136,7 +136,7 @@ def build(net: Net, *, seed: int = 0, weights_follow: bool = False) -> Inception
     Raises:
         SpecError: `net` cannot exist at its input size.
     """
-    with Undrawn():
+    with SkipInit():
         model = InceptionNet(net)
     initialize(model, net, None if weights_follow else seed)
     return model

@@ -119,8 +119,8 @@ def walk(at: str, node: Node, x: Signal) -> Block | Step:
     """
     match node:
         case Split(paths):
-            ways = tuple(walk(f"{at}.{name}", path, x) for name, path in paths)
-            ends = [way.output for way in ways]
+            branches = tuple(walk(f"{at}.{name}", path, x) for name, path in paths)
+            ends = [branch.output for branch in branches]
             if len({(end.size, end.stride) for end in ends}) != 1:
                 grids = ", ".join(f"{end.size[0]}x{end.size[1]}" for end in ends)
                 msg = f"{at}: paths must end on the same grid to be joined, got {grids}"
@@ -128,7 +128,7 @@ def walk(at: str, node: Node, x: Signal) -> Block | Step:
             rows, cols = zip(*(end.receptive_field for end in ends), strict=True)
             view = max(rows), max(cols)  # the join sees as far as its farthest-seeing path
             y = replace(ends[0], channels=sum(end.channels for end in ends), receptive_field=view)
-            return Block(at, x, y, ways, parallel=True)
+            return Block(at, x, y, branches, parallel=True)
         case tuple():
             parts: list[Block | Step] = []
             y = x

@@ -105,9 +105,9 @@ def decode_samples(
     Raises:
         ValueError: `shape` gave images of different sizes.
     """
-    asked = np.asarray(indices, np.int64)
-    order = np.argsort(asked, kind="stable")
-    target = _Target(dataset, asked, shape)
+    requested = np.asarray(indices, np.int64)
+    order = np.argsort(requested, kind="stable")
+    target = _Target(dataset, requested, shape)
     done = 0
     while done < len(order) and not len(target.pixels):  # the first image says how large all are
         done += target.load(order[done : done + 1])
@@ -129,10 +129,10 @@ def decode_samples(
     sizes = np.array([target.sizes[place] for place in good], np.int32).reshape(-1, 2)
     names = dataset.samples.names
     unusable = tuple(
-        Unusable(names[int(asked[place])], reason)
+        Unusable(names[int(requested[place])], reason)
         for place, reason in sorted(target.reasons.items())
     )
-    return DecodedSamples(target.pixels[: len(good)], asked[good], sizes, unusable)
+    return DecodedSamples(target.pixels[: len(good)], requested[good], sizes, unusable)
 
 
 @dataclass(slots=True, eq=False)
@@ -140,7 +140,7 @@ class _Target:
     """The array that threads write into, each at its own places."""
 
     dataset: Dataset
-    asked: NDArray[np.int64]
+    requested: NDArray[np.int64]
     shape: Shape
     pixels: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 1, 1, 3), np.uint8))
     sizes: dict[int, tuple[int, ...]] = field(default_factory=dict)  # place -> height and width
@@ -149,13 +149,13 @@ class _Target:
     def load(self, places: NDArray[np.int64]) -> int:
         for place in places.tolist():
             try:
-                original = as_rgb(self.dataset.read(int(self.asked[place])))
+                original = as_rgb(self.dataset.read(int(self.requested[place])))
                 image = self.shape(original)
             except UnusableImage as error:
                 self.reasons[place] = error.reason
                 continue
             if not len(self.pixels):
-                self.pixels = np.empty((len(self.asked), *image.shape), np.uint8)
+                self.pixels = np.empty((len(self.requested), *image.shape), np.uint8)
             if image.shape != self.pixels.shape[1:]:
                 msg = f"shape must give one size, got {image.shape} after {self.pixels.shape[1:]}"
                 raise ValueError(msg)

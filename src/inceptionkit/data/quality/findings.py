@@ -80,8 +80,8 @@ def across(scan: Scan, group: Group) -> tuple[set[int], set[int]]:
 
 def _looks_blurred(stats: ImageStats) -> NDArray[np.bool_]:
     """Which images are blurred, and far more than the others: a soft lens is no finding."""
-    judged = stats["softness"][stats["softness"] > 0]
-    usual = float(np.median(judged)) if len(judged) else 0.0
+    known = stats["softness"][stats["softness"] > 0]
+    usual = float(np.median(known)) if len(known) else 0.0
     blurred: NDArray[np.bool_] = stats["softness"] >= max(_BLURRED, usual + _SOFTER)
     return blurred
 

@@ -190,7 +190,9 @@ def _consistent(manifest: str, lines: Iterable[_Line], faults: list[Unusable]) -
         if (known.label, known.split) == (line.label, line.split):
             faults.append(_fault(manifest, line.number, f"repeats line {known.number}"))
         else:
-            reason = f"contradicts line {known.number}: {_said(known)} there, {_said(line)} here"
+            reason = (
+                f"contradicts line {known.number}: {_quoted(known)} there, {_quoted(line)} here"
+            )
             faults.append(_fault(manifest, line.number, reason))
             doubted.add(key)
     for key in doubted:
@@ -199,7 +201,7 @@ def _consistent(manifest: str, lines: Iterable[_Line], faults: list[Unusable]) -
     return list(first.values())
 
 
-def _said(line: _Line) -> str:
+def _quoted(line: _Line) -> str:
     return " in ".join(filter(None, (repr(line.label), line.split)))
 
 

@@ -125,14 +125,14 @@ def _features(schema: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - pyarr
 
 def _image_column(arrow: Any, where: str, schema: Any) -> str:  # noqa: ANN401
     """Leaf column of the encoded bytes: of `image`, or of the only column that could be it."""
-    leaves = {}
+    columns_of = {}
     for column in schema:
         kind = column.type
         if arrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-            leaves[column.name] = f"{column.name}.bytes"
+            columns_of[column.name] = f"{column.name}.bytes"
         elif arrow.types.is_binary(kind) or arrow.types.is_large_binary(kind):
-            leaves[column.name] = column.name
-    return leaves[_chosen(where, "image", list(leaves), schema)]
+            columns_of[column.name] = column.name
+    return columns_of[_chosen(where, "image", list(columns_of), schema)]
 
 
 def _label_column(where: str, schema: Any, features: dict[str, dict[str, Any]]) -> str:  # noqa: ANN401

@@ -132,7 +132,7 @@ class _Stream(io.RawIOBase):
 
 
 def each_shard(
-    files: Sequence[File], look: Callable[[File], T]
+    files: Sequence[File], inspect: Callable[[File], T]
 ) -> tuple[list[T], tuple[Unusable, ...]]:
     """Look into each shard; one that is missing or damaged is noted by name and skipped.
 
@@ -143,7 +143,7 @@ def each_shard(
     first: UnreadableShard | None = None
     for file in files:
         try:
-            good.append(look(file))
+            good.append(inspect(file))
         except UnreadableShard as error:
             first = first or error
             bad.append(Unusable(file.name, f"the shard {error.reason}"))

@@ -28,7 +28,9 @@ def padded_crop(pixels: Tensor, padding: int, rng: CounterRng) -> Tensor:
     if not padding:
         return pixels
     height, width = pixels.shape[2:]
-    down, right = (rng.below(f"padding {way}", 2 * padding + 1) for way in ("down", "right"))
+    down, right = (
+        rng.below(f"padding {direction}", 2 * padding + 1) for direction in ("down", "right")
+    )
     rows, cols = reflected(down - padding, height), reflected(right - padding, width)
     places = torch.from_numpy(rows[:, :, None] * width + cols[:, None, :]).to(pixels.device)
     flat = places.view(len(pixels), 1, -1).expand(-1, pixels.shape[1], -1)

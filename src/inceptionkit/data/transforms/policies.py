@@ -29,7 +29,7 @@ class Span(NamedTuple):
 
     none: float
     most: float
-    both_ways: bool = False  # as often `none` less the difference
+    random_sign: bool = False  # as often `none` less the difference
     of_side: bool = False  # in shares of the image's side, not pixels
 
 
@@ -38,15 +38,15 @@ Space = Mapping[str, Span]
 WIDE: Space = MappingProxyType(
     {
         "identity": Span(0, 0),
-        "shear x": Span(0, 0.99, both_ways=True),
-        "shear y": Span(0, 0.99, both_ways=True),
-        "translate x": Span(0, 32, both_ways=True),  # pixels, whatever the image's size
-        "translate y": Span(0, 32, both_ways=True),
-        "rotate": Span(0, 135, both_ways=True),  # degrees
-        "brightness": Span(1, 1.99, both_ways=True),
-        "saturation": Span(1, 1.99, both_ways=True),
-        "contrast": Span(1, 1.99, both_ways=True),
-        "sharpness": Span(1, 1.99, both_ways=True),
+        "shear x": Span(0, 0.99, random_sign=True),
+        "shear y": Span(0, 0.99, random_sign=True),
+        "translate x": Span(0, 32, random_sign=True),  # pixels, whatever the image's size
+        "translate y": Span(0, 32, random_sign=True),
+        "rotate": Span(0, 135, random_sign=True),  # degrees
+        "brightness": Span(1, 1.99, random_sign=True),
+        "saturation": Span(1, 1.99, random_sign=True),
+        "contrast": Span(1, 1.99, random_sign=True),
+        "sharpness": Span(1, 1.99, random_sign=True),
         "posterize": Span(8, 2),  # bits
         "solarize": Span(256, 0),  # level from which on it is inverted
         "autocontrast": Span(0, 0),
@@ -58,15 +58,15 @@ WIDE: Space = MappingProxyType(
 NARROW: Space = MappingProxyType(
     {
         **WIDE,
-        "shear x": Span(0, 0.3, both_ways=True),
-        "shear y": Span(0, 0.3, both_ways=True),
-        "translate x": Span(0, 150 / 331, both_ways=True, of_side=True),
-        "translate y": Span(0, 150 / 331, both_ways=True, of_side=True),
-        "rotate": Span(0, 30, both_ways=True),
-        "brightness": Span(1, 1.9, both_ways=True),
-        "saturation": Span(1, 1.9, both_ways=True),
-        "contrast": Span(1, 1.9, both_ways=True),
-        "sharpness": Span(1, 1.9, both_ways=True),
+        "shear x": Span(0, 0.3, random_sign=True),
+        "shear y": Span(0, 0.3, random_sign=True),
+        "translate x": Span(0, 150 / 331, random_sign=True, of_side=True),
+        "translate y": Span(0, 150 / 331, random_sign=True, of_side=True),
+        "rotate": Span(0, 30, random_sign=True),
+        "brightness": Span(1, 1.9, random_sign=True),
+        "saturation": Span(1, 1.9, random_sign=True),
+        "contrast": Span(1, 1.9, random_sign=True),
+        "sharpness": Span(1, 1.9, random_sign=True),
         "posterize": Span(8, 4),
     }
 )
@@ -162,7 +162,7 @@ def amount(
     span: Span, strength: NDArray[np.float64], signs: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Amounts of an operation at these strengths."""
-    return span.none + (span.most - span.none) * strength * (signs if span.both_ways else 1)
+    return span.none + (span.most - span.none) * strength * (signs if span.random_sign else 1)
 
 
 def _warped(pixels: Tensor, maps: NDArray[np.float64]) -> Tensor:

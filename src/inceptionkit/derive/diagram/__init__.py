@@ -42,9 +42,9 @@ def draw(net: Net, *, paths: bool = False) -> str:
     laid = sheet(net, paths=paths)
     inner = laid.size
     net_cost = cost(net)
-    said = subtitle(net_cost)
+    title = subtitle(net_cost)
     keys = legend(laid)
-    wide = max(inner[0], width(said, size=12), width(net.name, size=18, bold=True)) + 2 * MARGIN
+    wide = max(inner[0], width(title, size=12), width(net.name, size=18, bold=True)) + 2 * MARGIN
     key, key_height = draw_legend(keys, wide - 2 * MARGIN)
     high = HEAD + inner[1] + key_height + 2 * MARGIN + 8
     shapes = "".join(draw_shape(shape) for shape in laid.shapes)
@@ -52,7 +52,7 @@ def draw(net: Net, *, paths: bool = False) -> str:
     body = (
         rectangle(0, 0, wide, high, of="paper", fill=LIGHT.paper, stroke="", round_=0)
         + text(MARGIN, MARGIN + 8, net.name, anchor="start", weight=700, size=18)
-        + text(MARGIN, MARGIN + 29, said, anchor="start", size=12, of="faint")
+        + text(MARGIN, MARGIN + 29, title, anchor="start", size=12, of="faint")
         + f'<g transform="translate({number(left)} {number(MARGIN + HEAD - 8)})">{shapes}</g>'
         + f'<g transform="translate({number(MARGIN)} {number(high - MARGIN - key_height + 12)})">'
         + f"{key}</g>"

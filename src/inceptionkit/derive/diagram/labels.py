@@ -121,17 +121,17 @@ def kind(op: Op) -> Kind:
 
 
 def strip(block: Block | Step) -> Strip:
-    """A row of operators for each path; of a split inside a path the longest way."""
+    """A row of operators for each path; of a split inside a path the longest path."""
     if isinstance(block, Block) and block.parallel:
         return tuple(longest(path) for path in block.parts)
     return (longest(block),)
 
 
 def longest(part: Block | Step) -> tuple[Kind, ...]:
-    """Operators on the longest way through `part`."""
+    """Operators on the longest path through `part`."""
     if isinstance(part, Step):
         return (kind(part.op),)
-    ways = [longest(each) for each in part.parts]
+    paths = [longest(each) for each in part.parts]
     if part.parallel:
-        return max(ways, key=len, default=())
-    return tuple(each for way in ways for each in way)
+        return max(paths, key=len, default=())
+    return tuple(each for path in paths for each in path)

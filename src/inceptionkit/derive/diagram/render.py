@@ -83,18 +83,18 @@ def in_a_stack(box: Box) -> list[str]:
     rows = len(box.lines) + bool(box.title)
     y = box.v - (rows * LINE + (high + 5 if box.strip else 0)) / 2
     color = "on-exit" if box.kind == "exit" else "ink"
-    said: list[str] = []
+    texts: list[str] = []
     if box.title:
-        said.append(text(box.u, y + LINE / 2, box.title, weight=600, of=color))
+        texts.append(text(box.u, y + LINE / 2, box.title, weight=600, of=color))
         y += LINE
     if box.strip:
         wide = max(map(len, box.strip)) * (CELL[0] + CELL_GAP) - CELL_GAP
-        said.append(miniature(box, box.u - wide / 2, y + 2.5 + high / 2))
+        texts.append(miniature(box, box.u - wide / 2, y + 2.5 + high / 2))
         y += high + 5
     for line in box.lines:
-        said.append(text(box.u, y + LINE / 2, line))
+        texts.append(text(box.u, y + LINE / 2, line))
         y += LINE
-    return said
+    return texts
 
 
 def miniature(box: Box, left: float, middle: float) -> str:

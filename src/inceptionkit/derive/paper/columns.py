@@ -23,7 +23,7 @@ class Column:
     name: str
     read: Callable[[Parts], Value]
     agrees: Callable[[Value, str], bool] = lambda ours, printed: str(ours) == printed
-    always: bool = False  # whether ours is said where the cell is empty
+    always: bool = False  # whether ours is shown where the cell is empty
 
 
 def parts_of(net: Net) -> dict[str, Part]:
@@ -68,19 +68,19 @@ def steps_of(parts: Parts) -> list[Step]:
     return [step for part in parts for step in part.steps]
 
 
-def said(signal: Signal) -> str:
+def shape_text(signal: Signal) -> str:
     """A signal as papers print it: height, width, channels."""
     return f"{signal.size[0]}x{signal.size[1]}x{signal.channels}"
 
 
 def reads(parts: Parts) -> str:
     """What enters the first part."""
-    return said(parts[0].input)
+    return shape_text(parts[0].input)
 
 
 def gives(parts: Parts) -> str:
     """What leaves the last part."""
-    return said(parts[-1].output)
+    return shape_text(parts[-1].output)
 
 
 def window(parts: Parts) -> str:
