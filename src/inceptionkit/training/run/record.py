@@ -130,8 +130,8 @@ def settle(
         except RunError as error:
             refusal = error
     if group.count > 1:
-        told = group.broadcast_json([str(folder), refusal and str(refusal)])
-        folder, refusal = Path(told[0]), told[1] and RunError(told[1])
+        place = group.broadcast_json([str(folder), refusal and str(refusal)])
+        folder, refusal = Path(place[0]), place[1] and RunError(place[1])
     if refusal is not None:
         raise refusal
     if unusable:
