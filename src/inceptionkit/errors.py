@@ -23,7 +23,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 
-REMEDIES = {
+_REMEDIES = {
     errno.ENOSPC: "free space",
     errno.EDQUOT: "free space",
     errno.EROFS: "mount its disk for writing",
@@ -75,7 +75,7 @@ class WriteError(RunError):
 
     def __init__(self, path: Path, error: OSError) -> None:
         self.wrong = f"{path}: cannot be written ({error.strerror})"
-        self.remedy = REMEDIES.get(error.errno or 0, "mend that")
+        self.remedy = _REMEDIES.get(error.errno or 0, "mend that")
         super().__init__(f"{self.wrong}; {self.remedy} or choose another folder")
 
 

@@ -27,7 +27,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        sync_folder(path.parent)
+        _sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
@@ -52,7 +52,7 @@ def replace_folder(finished: Path, place: Path) -> None:
     if place.exists():
         place.rename(old)
     finished.rename(place)
-    sync_folder(place.parent)
+    _sync_folder(place.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -65,12 +65,12 @@ def flush(path: Path) -> None:
     try:
         with path.open("ab") as file:
             os.fsync(file.fileno())
-        sync_folder(path.parent)
+        _sync_folder(path.parent)
     except OSError as error:
         raise WriteError(path, error) from error
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Flush the entries of a folder, where the system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)

@@ -28,7 +28,7 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-SECTIONS = ("Args:", "Returns:", "Raises:")  # of a docstring
+_SECTIONS = ("Args:", "Returns:", "Raises:")  # of a docstring
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def prose(doc: str) -> str:
     'Do it.\n\nWell.'
     """
     text = inspect.cleandoc(doc)
-    ends = [text.index(f"\n\n{name}") for name in SECTIONS if f"\n\n{name}" in text]
+    ends = [text.index(f"\n\n{name}") for name in _SECTIONS if f"\n\n{name}" in text]
     return text[: min(ends, default=None)]
 
 

@@ -35,7 +35,7 @@ Hint: TypeAlias = Any  # the type of a field
 
 TYPE = "type"  # the key of a tag
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-DEEPEST = 64  # levels of nesting
+_DEEPEST = 64  # levels of nesting
 LARGEST = 2**63  # of numbers
 
 
@@ -223,7 +223,7 @@ def _parts(hint: Hint, data: Json, place: _Place) -> object:
     """The parts of a list or an object; messages call them by the name that they have."""
     args, depth = get_args(hint), place.depth + 1
     origin: Any = get_origin(hint)
-    if depth > DEEPEST:
+    if depth > _DEEPEST:
         _fail(place, "is nested too deeply")
     if isinstance(data, Mapping):
         return {

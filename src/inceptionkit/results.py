@@ -24,15 +24,15 @@ class Result:
         return self.to_json()
 
     def __repr__(self) -> str:
-        rows = [f"{key}: {brief(value)}" for key, value in self.summary().items()]
+        rows = [f"{key}: {_brief(value)}" for key, value in self.summary().items()]
         more = [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
         return "\n    ".join([type(self).__name__, *rows[:LINES], *more])
 
 
-def brief(value: object) -> str:
+def _brief(value: object) -> str:
     """A JSON value on one line; of what is long, how much there is.
 
-    >>> brief(1234567), brief([1, 2]), brief({"a": [{}]})
+    >>> _brief(1234567), _brief([1, 2]), _brief({"a": [{}]})
     ('1,234,567', '1, 2', '1 (a)')
     """
     if isinstance(value, bool) or not isinstance(value, int | float | dict | list):
@@ -40,7 +40,7 @@ def brief(value: object) -> str:
     if isinstance(value, int | float):
         return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
     flat = isinstance(value, list) and not any(isinstance(one, dict | list) for one in value)
-    text = ", ".join(map(brief, value)) if flat or isinstance(value, dict) else ""
+    text = ", ".join(map(_brief, value)) if flat or isinstance(value, dict) else ""
     if flat and len(text) < WIDE:
         return text
     return f"{len(value):,} ({text})" if not flat and 0 < len(text) < WIDE else f"{len(value):,}"

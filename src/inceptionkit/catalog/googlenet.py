@@ -41,7 +41,7 @@ from inceptionkit.spec import (
 
 NORM = BatchNorm()
 XAVIER = Init("uniform", gain=1.0, bias=0.2)  # Caffe's; its classifiers have bias 0
-XAVIER_CLASSIFIER = Init("uniform", gain=1.0)
+_XAVIER_CLASSIFIER = Init("uniform", gain=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             says="as in the paper: biases, local normalization",
             norm=None,
             init=XAVIER,
-            init_classifier=XAVIER_CLASSIFIER,
+            init_classifier=_XAVIER_CLASSIFIER,
         ),
         "bn": Dialect(says="batch norm after every convolution, no biases"),
         "separable": Dialect(
@@ -74,7 +74,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             norm=None,
             stem="separable",
             init=XAVIER,
-            init_classifier=XAVIER_CLASSIFIER,
+            init_classifier=_XAVIER_CLASSIFIER,
         ),
         "torchvision": Dialect(
             says="torchvision's: batch norm, 3x3 where the paper has 5x5 (its issue 906), "

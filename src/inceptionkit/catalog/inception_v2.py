@@ -40,7 +40,7 @@ from inceptionkit.spec import (
 Reduction: TypeAlias = Literal["parallel", "conv_then_pool", "pool_then_conv"]
 conv = partial(Conv, init=INIT)
 down = partial(conv, kernel=(3, 3), stride=2, padding="valid")
-AVERAGE = Pool("avg")
+_AVERAGE = Pool("avg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +101,8 @@ def inception_v2(switches: str | Switches = "table1") -> Net:
                 mixed6d=tall(s, 192),
                 mixed6e=tall(s, 192),
                 reduce6=reduce(s, (192, 320), (192, 192), 1280),
-                mixed7a=module_c(conv, AVERAGE),
-                mixed7b=module_c(conv, AVERAGE),
+                mixed7a=module_c(conv, _AVERAGE),
+                mixed7b=module_c(conv, _AVERAGE),
             ),
         ),
         head=(GlobalPool(), Dropout(0.2), Linear(1000, classifier=True)),
@@ -130,7 +130,7 @@ def module_a(s: Switches) -> Split:
             p1=(conv(64),),
             p3=(conv(48), conv(64, (3, 3))),
             p33=wide,
-            pool=(AVERAGE, conv(64)),
+            pool=(_AVERAGE, conv(64)),
         )
     )
 
@@ -138,13 +138,13 @@ def module_a(s: Switches) -> Split:
 def tall(s: Switches, c: int) -> Split:
     """17x17: figure 6, or 7x7 in place of every pair of 1x7 and 7x1."""
     if s.asymmetric:
-        return module_b(conv, AVERAGE, c)
+        return module_b(conv, _AVERAGE, c)
     return Split(
         named(
             p1=(conv(192),),
             p7=(conv(c), conv(192, (7, 7))),
             p77=(conv(c), conv(c, (7, 7)), conv(192, (7, 7))),
-            pool=(AVERAGE, conv(192)),
+            pool=(_AVERAGE, conv(192)),
         )
     )
 

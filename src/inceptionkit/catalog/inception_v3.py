@@ -141,12 +141,12 @@ def network(name: str, d: Dialect, first: Stem) -> Net:
                 mixed5b=module_a(d, 32),
                 mixed5c=module_a(d, 64),
                 mixed5d=module_a(d, 64),
-                mixed6a=reduction_a(d),
+                mixed6a=_reduction_a(d),
                 mixed6b=module_b(d.conv, average(d), 128),
                 mixed6c=module_b(d.conv, average(d), 160),
                 mixed6d=module_b(d.conv, average(d), 160),
                 mixed6e=module_b(d.conv, average(d), 192),
-                mixed7a=reduction_b(d),
+                mixed7a=_reduction_b(d),
                 mixed7b=module_c(d.conv, average(d)),
                 mixed7c=module_c(d.conv, Pool(d.last_pool, count_padding=d.count_padding)),
             ),
@@ -189,7 +189,7 @@ def module_a(d: Dialect, proj: int) -> Split:
     )
 
 
-def reduction_a(d: Dialect) -> Split:
+def _reduction_a(d: Dialect) -> Split:
     """35x35 to 17x17: figure 10, but the single 3x3 reads the input directly."""
     down = partial(d.conv, kernel=(3, 3), stride=2, padding="valid")
     return Split(
@@ -214,7 +214,7 @@ def module_b(conv: partial[Conv], pool: Pool, c: int) -> Split:
     )
 
 
-def reduction_b(d: Dialect) -> Split:
+def _reduction_b(d: Dialect) -> Split:
     """17x17 to 8x8."""
     conv, down = d.conv, partial(d.conv, kernel=(3, 3), stride=2, padding="valid")
     return Split(

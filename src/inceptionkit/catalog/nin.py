@@ -42,14 +42,14 @@ class Stage:
     dropout: bool = True
 
 
-STD_05: Stds = (0.05, 0.05, 0.05)
+_STD_05: Stds = (0.05, 0.05, 0.05)
 
 
-def small(last: int, stages: tuple[Three, Three, Three], first: Stds = STD_05) -> list[Stage]:
+def small(last: int, stages: tuple[Three, Three, Three], first: Stds = _STD_05) -> list[Stage]:
     """Three stages for small images; `last` is the third stage's kernel."""
     kernels = (5, 5, last)
     pools: tuple[Literal["max"] | None, ...] = ("max", "max", None)
-    rows = zip(kernels, stages, pools, (first, STD_05, STD_05), strict=True)
+    rows = zip(kernels, stages, pools, (first, _STD_05, _STD_05), strict=True)
     return [
         Stage(kernel=kernel, widths=widths, stds=stds, pool=pool, dropout=pool is not None)
         for kernel, widths, pool, stds in rows
@@ -64,7 +64,7 @@ def nin_cifar10(dialect: str = "paper") -> Net:
     """
     one, two, three = small(3, ((192, 160, 96), (192, 192, 192), (192, 192, 10)))
     if dialect == "caffe":
-        two = Stage(kernel=5, widths=two.widths, stds=STD_05, pool="avg")
+        two = Stage(kernel=5, widths=two.widths, stds=_STD_05, pool="avg")
     name = "nin_cifar10" if dialect == "paper" else f"nin_cifar10:{dialect}"
     return network(name, (3, 32, 32), [one, two, three])
 
@@ -95,7 +95,7 @@ def nin_imagenet() -> Net:
     first: Stds = (0.01, 0.05, 0.05)
     stages = [
         Stage(kernel=11, widths=(96, 96, 96), stds=first, stride=4, padding="valid", dropout=False),
-        Stage(kernel=5, widths=(256, 256, 256), stds=STD_05, dropout=False),
+        Stage(kernel=5, widths=(256, 256, 256), stds=_STD_05, dropout=False),
         Stage(kernel=3, widths=(384, 384, 384), stds=first),
         Stage(
             kernel=3, widths=(1024, 1024, 1000), stds=(0.05, 0.05, 0.01), pool=None, dropout=False

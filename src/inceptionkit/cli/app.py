@@ -32,7 +32,7 @@ from inceptionkit.cli.console import complain
 from inceptionkit.errors import InceptionError, Interrupted
 
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
-DEBUG = "--debug"
+_DEBUG = "--debug"
 
 COMMANDS = (
     describe.ARCHITECTURES,
@@ -83,8 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if not BARE.keys().isdisjoint(given):
         given = filled_in(given, BARE)
-    debug = DEBUG in given
-    words = [arg for arg in given if arg != DEBUG]
+    debug = _DEBUG in given
+    words = [arg for arg in given if arg != _DEBUG]
     if words[:1] == ["--version"]:
         sys.stdout.write(f"inceptionkit {__version__}\n")
         return 0
@@ -121,7 +121,7 @@ def common(
     *,
     version: Annotated[bool, typer.Option("--version", help="Show version.")] = False,
     debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show Python's traceback when something fails.")
+        bool, typer.Option(_DEBUG, help="Show Python's traceback when something fails.")
     ] = False,
 ) -> None:
     """Take the options of every verb; `main` has acted on both already."""
@@ -143,5 +143,5 @@ def tell(error: Exception, *, debug: bool) -> int:
         return USER_ERROR
     if isinstance(error, BrokenPipeError):
         return DEFECT
-    complain(f"a defect of inceptionkit: {type(error).__name__}: {error}; run again with {DEBUG}")
+    complain(f"a defect of inceptionkit: {type(error).__name__}: {error}; run again with {_DEBUG}")
     return DEFECT

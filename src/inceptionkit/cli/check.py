@@ -20,12 +20,12 @@ ROWS = 30  # classes in the table; of more, the largest and the smallest
 BAR = 24  # columns of the longest bar
 
 
-def print_checked(checked: CheckResult) -> None:
+def _print_checked(checked: CheckResult) -> None:
     """Print the findings, the classes, and what was written."""
     from inceptionkit.data.quality.findings import verdict
 
     result, out = checked.to_json(), console()
-    print_findings(checked.findings)
+    _print_findings(checked.findings)
     sets = [name for name in result["splits"] if name != "all"]
     counts = list(result["classes"].items())
     most = max((number for _, number in counts), default=0)
@@ -64,7 +64,7 @@ def print_checked(checked: CheckResult) -> None:
     out.print(f"next    inceptionkit train {quote(checked.scan.dataset.address)}", markup=False)
 
 
-def print_findings(findings: Sequence[Finding]) -> None:
+def _print_findings(findings: Sequence[Finding]) -> None:
     """Print each finding, errors first, with what to do below it."""
     colors = {"error": "bold red", "warning": "yellow", "note": "dim"}
     out = console()
@@ -83,6 +83,6 @@ def shortened(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
 
 CHECK = Command(
     check,
-    print_checked,
+    _print_checked,
     ("inceptionkit check photos/", "inceptionkit check photos/ --folds 5 --out check.html"),
 )

@@ -8,11 +8,11 @@ from inceptionkit.api.compare import CompareResult, compare
 from inceptionkit.cli.command import Command
 
 
-def print_compared(result: CompareResult) -> None:
+def _print_compared(result: CompareResult) -> None:
     """Print where the page is."""
     typer.echo(result.page)
 
 
 COMPARE = Command(
-    compare, print_compared, ("inceptionkit compare runs/photos-001 runs/photos-002",)
+    compare, _print_compared, ("inceptionkit compare runs/photos-001 runs/photos-002",)
 )

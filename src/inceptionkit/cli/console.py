@@ -21,7 +21,7 @@ from rich.text import Text
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.text import duration, percent, whole_percent
 
-PLAIN_WIDTH = 110  # columns where there is no terminal
+_PLAIN_WIDTH = 110  # columns where there is no terminal
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 
@@ -29,7 +29,7 @@ def console(*, stderr: bool = False) -> Console:
     """Rich's console, wide enough for our tables when the output is no terminal."""
     found = Console(stderr=stderr, highlight=False, soft_wrap=True)
     if not found.is_terminal:
-        found = Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH, soft_wrap=True)
+        found = Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH, soft_wrap=True)
     return found
 
 

@@ -8,18 +8,18 @@ from inceptionkit.api.convert import ConvertResult, convert
 from inceptionkit.cli.command import Command
 from inceptionkit.text import quantity
 
-WHENCE = {
+_WHENCE = {
     "given": "as given",
     "ImageNet": "ImageNet's",
     "numbered": "their names are not known, give --classes",
 }
 
 
-def print_converted(result: ConvertResult) -> None:
+def _print_converted(result: ConvertResult) -> None:
     """Print what was recognized or written, and what to type next."""
     if result.imported is None:
-        print_network(result, "")
-        print_preprocessing(result)
+        _print_network(result, "")
+        _print_preprocessing(result)
         typer.echo(
             "               not stored in the file: apply the same, with transform_input=False"
         )
@@ -29,10 +29,10 @@ def print_converted(result: ConvertResult) -> None:
         typer.echo(f"next: load_state_dict into torchvision.models.{result.network}")
         return
     imported, classes = result.imported, result.card.classes
-    print_network(result, f" in a {imported.format} file")
+    _print_network(result, f" in a {imported.format} file")
     names = ", ".join((*classes[:3], "...", classes[-1])[: len(classes) + 1])
-    typer.echo(f"classes        {len(classes):,}, {WHENCE[imported.named]}: {names}")
-    print_preprocessing(result)
+    typer.echo(f"classes        {len(classes):,}, {_WHENCE[imported.named]}: {names}")
+    _print_preprocessing(result)
     if imported.background:
         typer.echo("background     the first output stood for no class, and was left out")
     if imported.untrained:
@@ -41,7 +41,7 @@ def print_converted(result: ConvertResult) -> None:
     typer.echo(f"next: inceptionkit predict {result.path} IMAGE")
 
 
-def print_network(result: ConvertResult, where: str) -> None:
+def _print_network(result: ConvertResult, where: str) -> None:
     """Print the architecture and its size."""
     net = result.card.architecture
     from inceptionkit.derive import cost
@@ -56,7 +56,7 @@ def print_network(result: ConvertResult, where: str) -> None:
     typer.echo(f"parameters     {quantity(net_cost.without_exits.params)}{more}")
 
 
-def print_preprocessing(result: ConvertResult) -> None:
+def _print_preprocessing(result: ConvertResult) -> None:
     """Print what happens to an image."""
     how = result.card.preprocessing
     mean, std = (" ".join(f"{v:.4g}" for v in values) for values in (how.mean, how.std))
@@ -68,7 +68,7 @@ def print_preprocessing(result: ConvertResult) -> None:
 
 CONVERT = Command(
     convert,
-    print_converted,
+    _print_converted,
     (
         "inceptionkit convert torchvision/googlenet googlenet",
         "inceptionkit convert runs/photos-001 photos.pth --to torchvision",

@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from inceptionkit.deployment.benchmark import BenchmarkRow
     from inceptionkit.deployment.variants import Variants
 
-MIB = 2**20
+_MIB = 2**20
 
 
 def print_bench(result: BenchResult) -> None:
     """Print every way to run it, the gains, and what could not be measured."""
     threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
     print_text(f"{result.model} with {threads} of {result.processor}")
-    print_speeds(result.rows)
+    _print_speeds(result.rows)
     print_text(legend(result, result.rows, against=result.against))
     for sentence in (*gains(result.rows), *left_out(result.left_out)):
         print_text(sentence)
 
 
-def print_export(result: ExportResult) -> None:
+def _print_export(result: ExportResult) -> None:
     """Print what was measured, where the model is, and what to type next."""
     page = console()
     if result.variants is not None:
-        print_variants(result.variants)
+        _print_variants(result.variants)
     if result.why is not None:
         page.print(result.why, markup=False)
     of_bytes = "" if result.written is None else f" ({size(result.written.bytes)})"
@@ -41,10 +41,10 @@ def print_export(result: ExportResult) -> None:
     page.print(f"next    inceptionkit predict {result.model} IMAGE...", markup=False)
 
 
-def print_variants(variants: Variants) -> None:
+def _print_variants(variants: Variants) -> None:
     """Print every precision, what it changes, and what could not be made."""
     rows = [variant.row for variant in variants.variants]
-    print_speeds(rows)
+    _print_speeds(rows)
     print_text(legend(variants, rows, against="the trained model"))
     for variant in variants.variants:
         change = variant.change.difference
@@ -57,9 +57,9 @@ def print_variants(variants: Variants) -> None:
         print_text(sentence)
 
 
-def print_speeds(rows: Sequence[BenchmarkRow]) -> None:
+def _print_speeds(rows: Sequence[BenchmarkRow]) -> None:
     """Print a table of speeds; a column that no row fills is not there."""
-    scored, compared = is_scored(rows), is_compared(rows)
+    scored, compared = _is_scored(rows), _is_compared(rows)
     print_table(
         (
             *("engine", "precision", "ms", "p95", "images/s", "at", "MiB"),
@@ -74,9 +74,9 @@ def print_speeds(rows: Sequence[BenchmarkRow]) -> None:
                 significant(row.p95_ms),
                 significant(row.images_per_second),
                 str(row.batch),
-                significant(row.bytes / MIB),
-                *((short_percent(row.top1),) if scored else ()),
-                *((short_percent(row.agreement),) if compared else ()),
+                significant(row.bytes / _MIB),
+                *((_short_percent(row.top1),) if scored else ()),
+                *((_short_percent(row.agreement),) if compared else ()),
             )
             for row in rows
         ],
@@ -84,17 +84,17 @@ def print_speeds(rows: Sequence[BenchmarkRow]) -> None:
     )
 
 
-def is_scored(rows: Sequence[BenchmarkRow]) -> bool:
+def _is_scored(rows: Sequence[BenchmarkRow]) -> bool:
     """Whether a row has a top-1."""
     return any(row.top1 is not None for row in rows)
 
 
-def is_compared(rows: Sequence[BenchmarkRow]) -> bool:
+def _is_compared(rows: Sequence[BenchmarkRow]) -> bool:
     """Whether a row has an agreement."""
     return any(row.agreement is not None for row in rows)
 
 
-def short_percent(share: float | None) -> str:
+def _short_percent(share: float | None) -> str:
     """A share as narrow as it can be: all is "100 %"."""
     return "100 %" if share == 1 else percent(share)
 
@@ -105,9 +105,9 @@ def legend(result: BenchResult | Variants, rows: Sequence[BenchmarkRow], *, agai
         "ms and p95: median and 95th percentile of single images, without decoding and resize",
         "images/s: at that batch, which does best",
     ]
-    if is_compared(rows):
+    if _is_compared(rows):
         what.append(f"agrees: names the image as {against} does")
-    shown = is_scored(rows) or is_compared(rows)
+    shown = _is_scored(rows) or _is_compared(rows)
     return "; ".join(what) + (f" ({result.images:,} images: {result.which})" if shown else "")
 
 
@@ -150,7 +150,7 @@ BENCH = Command(
 )
 EXPORT = Command(
     export,
-    print_export,
+    _print_export,
     (
         "inceptionkit export runs/photos-001 --to onnx",
         "inceptionkit export runs/photos-001 --fastest --data photos/",

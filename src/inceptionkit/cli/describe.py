@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inceptionkit.spec import Net
 
 
-def print_architectures(result: api.ArchitecturesResult) -> None:
+def _print_architectures(result: api.ArchitecturesResult) -> None:
     """Print a row per architecture and dialect."""
     print_table(
         ("architecture", "input", "params", "MACs", "exits", "what it is"),
@@ -35,7 +35,7 @@ def print_architectures(result: api.ArchitecturesResult) -> None:
     )
 
 
-def print_description(result: api.DescribeResult) -> None:
+def _print_description(result: api.DescribeResult) -> None:
     """Print what was asked for, or else the costs."""
     name = result.description.cost.net.name
     if result.paper is not None:
@@ -47,21 +47,21 @@ def print_description(result: api.DescribeResult) -> None:
     if result.drawing is not None:
         print_text(f"wrote {result.drawing}")
     if len(result.to_json()) == len(result.description.to_json()):
-        print_costs(result.description)
+        _print_costs(result.description)
 
 
-def print_costs(description: Description) -> None:
+def _print_costs(description: Description) -> None:
     """Print the cost of each block, of each exit, and of the whole."""
-    print_blocks(description)
+    _print_blocks(description)
     print_text("answer, train: activation memory for one image; sees: receptive field\n")
     if description.cost.exits:
-        print_exits(description.cost)
-    print_whole(description)
+        _print_exits(description.cost)
+    _print_whole(description)
     if description.left_out:
         print_text(f"{description.left_out}; --pooled-exits gives them heads for any input")
 
 
-def print_blocks(description: Description) -> None:
+def _print_blocks(description: Description) -> None:
     """Print the cost of each block."""
     net, net_cost = description.cost.net, description.cost
     print_table(
@@ -92,7 +92,7 @@ def print_blocks(description: Description) -> None:
     )
 
 
-def print_exits(net_cost: NetCost) -> None:
+def _print_exits(net_cost: NetCost) -> None:
     """Print the cost of each exit, and what it can save."""
     print_table(
         ("exit", "after", "params of its head", "MACs to here", "share", "saves at most"),
@@ -111,7 +111,7 @@ def print_exits(net_cost: NetCost) -> None:
     )
 
 
-def print_whole(description: Description) -> None:
+def _print_whole(description: Description) -> None:
     """Print the memory of the whole network, and the inputs that it takes."""
     net_cost = description.cost
     print_table(
@@ -140,10 +140,10 @@ def seen(view: tuple[int, int]) -> str:
 
 
 ARCHITECTURES = Command(
-    api.architectures, print_architectures, ("inceptionkit architectures",), also=("list",)
+    api.architectures, _print_architectures, ("inceptionkit architectures",), also=("list",)
 )
 DESCRIBE = Command(
     api.describe,
-    print_description,
+    _print_description,
     ("inceptionkit describe googlenet --paper", "inceptionkit describe compact --draw compact.svg"),
 )

@@ -8,7 +8,7 @@ from inceptionkit.cli.console import print_text
 from inceptionkit.text import quantity, size
 
 
-def print_design(result: DesignResult) -> None:
+def _print_design(result: DesignResult) -> None:
     """Print what the network takes, the reasons for it, and what to type next."""
     made, answer = result.design, result.design.cost.without_exits
     print_text(
@@ -24,5 +24,5 @@ def print_design(result: DesignResult) -> None:
 
 
 DESIGN = Command(
-    design, print_design, ("inceptionkit design --cost 300MMAC --input-size 96 --classes 20",)
+    design, _print_design, ("inceptionkit design --cost 300MMAC --input-size 96 --classes 20",)
 )

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from inceptionkit.evaluation.exits.study import ExitStudy
 
 
-def print_evaluation(result: EvaluateResult) -> None:
+def _print_evaluation(result: EvaluateResult) -> None:
     """Print the exits, the policy or the crops, then the classes and a summary."""
     if result.crops is not None:
-        print_rows(result.crops)
+        _print_rows(result.crops)
     elif result.exits is not None:
-        print_policy(result.exits, result.models[0], result.data)
+        _print_policy(result.exits, result.models[0], result.data)
     else:
-        print_exits_used(result.evaluation)
-    print_summary(result.evaluation)
+        _print_exits_used(result.evaluation)
+    _print_summary(result.evaluation)
 
 
-def print_exits_used(evaluation: Evaluation) -> None:
+def _print_exits_used(evaluation: Evaluation) -> None:
     """Print how every exit fares."""
     print_table(
         ("exit", "top-1", "MACs", "share of the images"),
@@ -46,7 +46,7 @@ def print_exits_used(evaluation: Evaluation) -> None:
     )
 
 
-def print_policy(study: ExitStudy, model: str, data: str) -> None:
+def _print_policy(study: ExitStudy, model: str, data: str) -> None:
     """Print the policy, what it saves, and what else could have been chosen."""
     print_table(
         ("exit", "answers from", "share of the images", "top-1 there", "MACs", "ms"),
@@ -62,7 +62,7 @@ def print_policy(study: ExitStudy, model: str, data: str) -> None:
             for name, use in study.exits.items()
         ],
     )
-    print_savings(study)
+    _print_savings(study)
     print_table(
         ("the curve: mean MACs", "top-1", "times fewer"),
         [
@@ -83,7 +83,7 @@ def print_policy(study: ExitStudy, model: str, data: str) -> None:
         out.print(f"next    inceptionkit evaluate {model} {data} --exits --store", markup=False)
 
 
-def print_savings(study: ExitStudy) -> None:
+def _print_savings(study: ExitStudy) -> None:
     """Print a policy beside main, and the most that is possible."""
     main, oracle, scores = study.main, study.oracle, study.evaluation.scores
     rows = [
@@ -115,7 +115,7 @@ def difference(paired: Paired) -> str:
     )
 
 
-def print_rows(study: CropStudy) -> None:
+def _print_rows(study: CropStudy) -> None:
     """Print models and crops as the papers do: errors, and cost in single crops."""
     several = len({row.models for row in study.rows}) > 1
     print_table(
@@ -139,7 +139,7 @@ def print_rows(study: CropStudy) -> None:
         )
 
 
-def print_summary(evaluation: Evaluation) -> None:
+def _print_summary(evaluation: Evaluation) -> None:
     """Print the classes, and the whole in two lines."""
     print_table(
         ("class", "images", "precision", "recall", "F1"),
@@ -171,7 +171,7 @@ def print_summary(evaluation: Evaluation) -> None:
 
 EVALUATE = Command(
     evaluate,
-    print_evaluation,
+    _print_evaluation,
     (
         "inceptionkit evaluate runs/photos-001 photos/",
         "inceptionkit evaluate runs/photos-001 photos/ --exits --store",

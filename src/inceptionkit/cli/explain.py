@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inceptionkit.evaluation.explain.explanation import Explanation
 
 
-def print_explanation(output: Output, explanation: Explanation) -> None:
+def _print_explanation(output: Output, explanation: Explanation) -> None:
     """Print one explanation, or why there is none."""
     if output.json_only:
         print_json(explanation.to_json())
@@ -22,7 +22,7 @@ def print_explanation(output: Output, explanation: Explanation) -> None:
         complain(f"{explanation.path}: {explanation.error}")
 
 
-def print_pictures(result: ExplainResult) -> None:
+def _print_pictures(result: ExplainResult) -> None:
     """Print where the pictures are."""
     for picture in result.pictures:
         typer.echo(picture)
@@ -30,7 +30,7 @@ def print_pictures(result: ExplainResult) -> None:
 
 EXPLAIN = Command(
     explain,
-    print_pictures,
+    _print_pictures,
     ("inceptionkit explain runs/photos-001 rose.jpg --out rose.png",),
-    each=print_explanation,
+    each=_print_explanation,
 )

@@ -10,7 +10,7 @@ from inceptionkit.cli.console import complain, print_json
 from inceptionkit.text import duration, percent
 
 
-def print_answer(output: Output, answer: Answer) -> None:
+def _print_answer(output: Output, answer: Answer) -> None:
     """Print one answer as it comes."""
     if output.json_only:
         print_json(answer.to_json())
@@ -32,5 +32,5 @@ PREDICT = Command(
         "inceptionkit predict runs/photos-001 rose.jpg",
         "inceptionkit predict runs/photos-001 new/ --early-exit --json",
     ),
-    each=print_answer,
+    each=_print_answer,
 )

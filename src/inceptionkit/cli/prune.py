@@ -9,7 +9,7 @@ from inceptionkit.cli.command import Command
 from inceptionkit.text import percent, quantity
 
 
-def print_pruned(result: PruneResult) -> None:
+def _print_pruned(result: PruneResult) -> None:
     """Print what was saved, and what to type next."""
     for what, (before, after) in (("params", result.params), ("MACs", result.macs)):
         share = percent(after / before)
@@ -18,4 +18,4 @@ def print_pruned(result: PruneResult) -> None:
     typer.echo(f"next    inceptionkit predict {result.model} IMAGE...")
 
 
-PRUNE = Command(prune, print_pruned, ("inceptionkit prune runs/photos-001 --at exit1",))
+PRUNE = Command(prune, _print_pruned, ("inceptionkit prune runs/photos-001 --at exit1",))

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from inceptionkit.derive.rules import Finding
 
 COUNTS = ("weights", "MACs")  # columns of large numbers, which papers round
-ALWAYS = ("window", "input", "output", *COUNTS)  # columns that are shown though nothing differs
+_ALWAYS = ("window", "input", "output", *COUNTS)  # columns that are shown though nothing differs
 
 
 def print_paper(name: str, table: PaperTable) -> None:
     """Print the rows, why they differ, and the notes."""
     rows = table.rows
     differing = {column for row in rows for column in row.differs}
-    shown = [column for column in table.columns if column in {*ALWAYS, *differing}]
+    shown = [column for column in table.columns if column in {*_ALWAYS, *differing}]
     rounded = [column for column in COUNTS if any(column in row.printed for row in rows)]
     notes = list(dict.fromkeys(row.note for row in rows if not row.agrees))
-    heads = [head for column in shown for head in heads_of(column, rounded)]
+    heads = [head for column in shown for head in _heads_of(column, rounded)]
     print_table(
         ("row", *heads, "why"),
         [
             (
                 row.name,
-                *(cell for column in shown for cell in cells_of(row, column, rounded)),
+                *(cell for column in shown for cell in _cells_of(row, column, rounded)),
                 "" if row.agrees else f"[{notes.index(row.note) + 1}]",
             )
             for row in rows
@@ -48,19 +48,19 @@ def print_paper(name: str, table: PaperTable) -> None:
         print_text(f"Note: {note}.")
 
 
-def heads_of(column: str, rounded: Sequence[str]) -> tuple[str, ...]:
+def _heads_of(column: str, rounded: Sequence[str]) -> tuple[str, ...]:
     """A rounded count has a column of its own for what is printed."""
     return (column, "printed") if column in rounded else (column,)
 
 
-def cells_of(row: PaperRow, column: str, rounded: Sequence[str]) -> tuple[str, ...]:
+def _cells_of(row: PaperRow, column: str, rounded: Sequence[str]) -> tuple[str, ...]:
     """Ours, and what is printed where it differs or is rounded."""
     ours, printed = row.ours.get(column, ""), row.printed.get(column, "")
     differs = column in row.differs
     if column not in COUNTS:
         return (f"{ours} ≠ {printed}" if differs else f"{ours}",)
     count = f"{ours:,}" if isinstance(ours, int) and ours else ""
-    return (count, f"≠ {printed}" if differs else printed)[: len(heads_of(column, rounded))]
+    return (count, f"≠ {printed}" if differs else printed)[: len(_heads_of(column, rounded))]
 
 
 def print_paths(name: str, paths: Sequence[PathCost]) -> None:

@@ -12,7 +12,7 @@ from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_table
 
 
-def print_recipes(result: RecipesResult) -> None:
+def _print_recipes(result: RecipesResult) -> None:
     """Print a table and the sources, or one recipe as a file."""
     if not result.listed:
         sys.stdout.write(json.dumps(result.to_json(), indent=1) + "\n")
@@ -42,6 +42,6 @@ def print_recipes(result: RecipesResult) -> None:
 
 RECIPES = Command(
     recipes,
-    print_recipes,
+    _print_recipes,
     ("inceptionkit recipes", "inceptionkit recipes googlenet_2014 lr=0.02 > mine.json"),
 )

@@ -8,9 +8,9 @@ from inceptionkit.api.report import ReportResult, report
 from inceptionkit.cli.command import Command
 
 
-def print_page(result: ReportResult) -> None:
+def _print_page(result: ReportResult) -> None:
     """Print where the page is."""
     typer.echo(result.page)
 
 
-REPORT = Command(report, print_page, ("inceptionkit report runs/photos-001",))
+REPORT = Command(report, _print_page, ("inceptionkit report runs/photos-001",))

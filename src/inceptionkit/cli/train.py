@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inceptionkit.training.run.finish import TrainResult
 
 
-def print_trained(result: TrainResult) -> None:
+def _print_trained(result: TrainResult) -> None:
     """Print the scores, what was written, and what to type next."""
     rows = [(name, percent(row["top1"])) for name, row in result.exits.items()]
     print_table(
@@ -35,10 +35,10 @@ def print_trained(result: TrainResult) -> None:
 
 TRAIN = Command(
     train,
-    print_trained,
+    _print_trained,
     (
         "inceptionkit train photos/ --budget 20min",
         "inceptionkit train photos/ --from torchvision/googlenet lr=0.01",
     ),
 )
-RESUME = Command(resume, print_trained, ("inceptionkit resume runs/photos-001",))
+RESUME = Command(resume, _print_trained, ("inceptionkit resume runs/photos-001",))

@@ -131,7 +131,7 @@ def resized(
 # torchvision's released GoogLeNet and Inception-v3 have `transform_input`: images normalized with
 # ImageNet's mean and std are taken per channel to (x * std + mean - 0.5) / 0.5, which undoes it and
 # leaves (pixel / 255 - 0.5) / 0.5.
-TORCHVISION = tuple(
+_TORCHVISION = tuple(
     KnownCheckpoint(name=name, rules=RULES["torchvision", name], preprocessing=preprocessing)
     for name, preprocessing in (
         ("googlenet:torchvision", resized(224, 256)),
@@ -154,7 +154,7 @@ FID = KnownCheckpoint(
     preprocessing=Preprocessing(size=299),
 )
 _FID_CLASSES = 1008  # its names are torchvision's; no other Inception-v3 has as many outputs
-CHECKPOINTS = (*TORCHVISION, _CADENE)
+CHECKPOINTS = (*_TORCHVISION, _CADENE)
 
 _Writer: TypeAlias = Callable[[Path, Tensors], None]
 _WRITERS: Mapping[str, _Writer] = MappingProxyType(
@@ -220,12 +220,12 @@ def to_torchvision(net: Net, tensors: Tensors) -> ForTorchvision:
     Raises:
         WeightsError: torchvision has no such network.
     """
-    for theirs in TORCHVISION:
+    for theirs in _TORCHVISION:
         same = with_classes(architecture(theirs.name), classes_of(net))
         if (same.trunk, same.head) == (net.trunk, net.head):
             break
     else:
-        known = ", ".join(checkpoint.name for checkpoint in TORCHVISION)
+        known = ", ".join(checkpoint.name for checkpoint in _TORCHVISION)
         msg = f"{net.name}: torchvision has no such network; it has {known}"
         raise WeightsError(msg)
     kept = net if net.exits == same.exits else replace(net, exits=())

@@ -14,7 +14,7 @@ from inceptionkit.data import checks
 from inceptionkit.data.types import SETS, Dataset
 from inceptionkit.errors import DataError
 
-VAL_LIMIT = 2_000
+_VAL_LIMIT = 2_000
 """Most images that val takes from a train set that comes with its own test set."""
 
 MIN_CLASS_IMAGES = 3
@@ -47,7 +47,7 @@ def split_dataset(
 
     Sets that the dataset gives are used as they are. What is missing is drawn within each class, by
     the order of a hash of (seed, name): from a dataset that is not divided, or has train only, val
-    and test; from a train set beside a test set, val, at most `VAL_LIMIT` images. A train set
+    and test; from a train set beside a test set, val, at most `_VAL_LIMIT` images. A train set
     beside a val set is left alone, and test stays empty. Each class with at least
     `MIN_CLASS_IMAGES` images gives at least one to each set that is drawn; a smaller one stays in
     train.
@@ -79,7 +79,7 @@ def split_dataset(
         state = "the dataset has train only" if has_train else "the dataset is not divided"
         return _drawn(dataset, pool, seed, (val_share, test_share), state, duplicate_groups)
     pool = np.flatnonzero(given == 0)
-    share = min(val_share, VAL_LIMIT / len(pool))
+    share = min(val_share, _VAL_LIMIT / len(pool))
     drawn = _drawn(dataset, pool, seed, (share, 0.0), "test is as given", duplicate_groups)
     return Sets(drawn.train, drawn.val, np.flatnonzero(given == 2), drawn.rule)
 

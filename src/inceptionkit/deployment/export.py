@@ -31,7 +31,7 @@ from inceptionkit.progress import Listener
 from inceptionkit.spec import ordered_exits
 from inceptionkit.text import percent
 
-SERVED: Mapping[Server, Kind] = {"ovms": "openvino", "triton": "onnx"}  # what each one runs
+_SERVED: Mapping[Server, Kind] = {"ovms": "openvino", "triton": "onnx"}  # what each one runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +83,15 @@ def parse_export_options(
         DeploymentError: they do not go together.
     """
     for what, value, known in (
-        ("graph", to, (*KINDS, *SERVED)),
+        ("graph", to, (*KINDS, *_SERVED)),
         ("precision", precision, PRECISIONS),
     ):
         if value not in known:
             msg = f"no {what} {value!r}; {did_you_mean(value, known)}"
             raise UnknownNameError(msg)
-    server = cast(Server, to) if to in SERVED else None
+    server = cast(Server, to) if to in _SERVED else None
     return ExportOptions(
-        kind=SERVED[server] if server else cast(Kind, to),
+        kind=_SERVED[server] if server else cast(Kind, to),
         precision=cast(Precision, precision),
         exits=exits,
         max_drop=max_drop,

@@ -37,7 +37,7 @@ from inceptionkit.timing import TimingBudget, time_interleaved
 
 EngineWish: TypeAlias = Literal["auto", "openvino", "onnxruntime", "torch"]
 
-NEEDED: Mapping[EngineName, tuple[str, ...]] = {
+_NEEDED: Mapping[EngineName, tuple[str, ...]] = {
     "openvino": ("onnx", "openvino"),
     "onnxruntime": ("onnx", "onnxruntime"),
 }  # libraries that run a trained model, the first choice first
@@ -85,9 +85,9 @@ def load_predictor(
         from inceptionkit.convert.registry import read_weights  # other programs' formats
 
         card, tensors = read_weights(path)
-    names = [name for name in NEEDED if engine in {"auto", name}]
+    names = [name for name in _NEEDED if engine in {"auto", name}]
     if engine == "auto":
-        names = [name for name in names if all(map(find_spec, NEEDED[name]))]
+        names = [name for name in names if all(map(find_spec, _NEEDED[name]))]
     if not names:
         from inceptionkit.evaluation.classifier import Classifier, network_of  # torch
 

@@ -31,10 +31,10 @@ from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing, UnusableImage, decode, image_files
 from inceptionkit.text import printable
 
-TOLERANCE: Mapping[Precision, float] = MappingProxyType({"fp32": 1e-4, "bf16": 0.1})
+_TOLERANCE: Mapping[Precision, float] = MappingProxyType({"fp32": 1e-4, "bf16": 0.1})
 """Largest difference of a probability. What int8 changes is judged by accuracy instead."""
 
-BLOCK_TOLERANCE: Mapping[Precision, float] = MappingProxyType(
+_BLOCK_TOLERANCE: Mapping[Precision, float] = MappingProxyType(
     {"fp32": 1e-4, "bf16": 0.05, "int8": 0.2}
 )
 """Largest difference of what a block gives, as a share of its largest value."""
@@ -135,7 +135,7 @@ def check_parity(
     trained = predict_all_exits(model, pixels, card.preprocessing, batch=8)
     written = load_files(card, files)
     worst = _worst(trained, _every_stage(written, images.fitted), images.names)
-    allowed = TOLERANCE.get(exported.precision, 1.0)
+    allowed = _TOLERANCE.get(exported.precision, 1.0)
     if worst.difference > allowed:
         where = _first_difference(model, tensors, card.preprocessing, exported, images.fitted[:8])
         msg = (
@@ -228,7 +228,7 @@ def _first_difference(
     for block, ours in trained.items():
         largest = float(np.abs(ours).max()) or 1.0
         apart = float(np.abs(got[block].reshape(ours.shape) - ours).max()) / largest
-        if apart > BLOCK_TOLERANCE[precision]:
+        if apart > _BLOCK_TOLERANCE[precision]:
             return f"the first block that differs is {block}, by {apart:.2g} of its largest value"
     return "no block differs by itself; run it again with other --images and report it"
 

@@ -29,8 +29,8 @@ from inceptionkit.text import points
 
 CalibrationData: TypeAlias = str | Path | NDArray[np.uint8] | None  # an address, or images alone
 
-CALIBRATION_IMAGES = 300  # what NNCF takes by default
-FEWEST_IMAGES = 10  # to set ranges with as well as to be judged by
+_CALIBRATION_IMAGES = 300  # what NNCF takes by default
+_FEWEST_IMAGES = 10  # to set ranges with as well as to be judged by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,11 +82,11 @@ def to_int8(
     dataset = open_dataset(data)
     judging, scoring = tuning_and_test_samples(card, dataset)
     others = calibration_samples(len(dataset.samples), judging, scoring)
-    count = min(len(others), CALIBRATION_IMAGES)
+    count = min(len(others), _CALIBRATION_IMAGES)
     chosen = others[np.linspace(0, len(others) - 1, count).astype(int)]
-    if len(chosen) < FEWEST_IMAGES or len(judging.indices) < FEWEST_IMAGES:
+    if len(chosen) < _FEWEST_IMAGES or len(judging.indices) < _FEWEST_IMAGES:
         msg = (
-            f"{data}: int8 needs {FEWEST_IMAGES} images to set its ranges and {FEWEST_IMAGES} to "
+            f"{data}: int8 needs {_FEWEST_IMAGES} images to set its ranges and {_FEWEST_IMAGES} to "
             f"be judged by, got {len(chosen)} and {len(judging.indices)}; give more images, or use "
             "bf16"
         )
@@ -152,7 +152,7 @@ def quantize_stages(
         activations with a zero point.
     """
     quantized: list[QuantizedStage] = []
-    x: NDArray[Any] = calibration[:CALIBRATION_IMAGES]
+    x: NDArray[Any] = calibration[:_CALIBRATION_IMAGES]
     put = partial(OpenVino, size=x.shape[1], threads=threads)
     exact = held_out
     for name, model in stages.items():

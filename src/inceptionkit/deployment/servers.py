@@ -17,7 +17,7 @@ from inceptionkit.model.export_info import Precision, Server
 from inceptionkit.text import printable
 
 LABELS = "labels.txt"
-MOST_TOGETHER = 32  # images that Triton may put into one batch; beyond it little is gained
+_MOST_TOGETHER = 32  # images that Triton may put into one batch; beyond it little is gained
 
 
 def server_files(server: Server, name: str, card: Card, precision: Precision) -> dict[str, bytes]:
@@ -56,7 +56,7 @@ def triton_settings(name: str, classes: int) -> str:
     return f"""\
 name: {json.dumps(name, ensure_ascii=False)}
 backend: "onnxruntime"
-max_batch_size: {MOST_TOGETHER}
+max_batch_size: {_MOST_TOGETHER}
 input [
   {{ name: "{IMAGE}" data_type: TYPE_UINT8 dims: [ -1, -1, 3 ] }}
 ]

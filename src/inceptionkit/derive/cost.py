@@ -9,7 +9,7 @@ from math import prod
 from inceptionkit.spec import Block, Dropout, Exit, Net, Signal, Step, blocks, tensors
 from inceptionkit.spec.walk import STATISTICS
 
-BYTES_PER_CELL = 4  # float32
+_BYTES_PER_CELL = 4  # float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Cost:
     @property
     def output_bytes(self) -> int:
         """What the outputs take for one image, in float32."""
-        return self.cells * BYTES_PER_CELL
+        return self.cells * _BYTES_PER_CELL
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.params + other.params, self.macs + other.macs, self.cells + other.cells)
@@ -56,7 +56,7 @@ class BlockCost:
     @property
     def activation_bytes(self) -> int:
         """Peak memory of the activations of one image while this block answers, in float32."""
-        return self.live_cells * BYTES_PER_CELL
+        return self.live_cells * _BYTES_PER_CELL
 
     @property
     def training_bytes(self) -> int:
@@ -89,7 +89,7 @@ class NetCost:
     @property
     def activation_bytes(self) -> int:
         """Peak memory of the activations of one image when answering, in float32."""
-        return self.peak_cells * BYTES_PER_CELL
+        return self.peak_cells * _BYTES_PER_CELL
 
     @property
     def training_bytes(self) -> int:

@@ -14,13 +14,13 @@ from inceptionkit.derive.cost import total_cost
 from inceptionkit.spec import Block, Conv, Dropout, LocalNorm, Net, Pool, Step, blocks
 from inceptionkit.text import percent, whole_percent
 
-LEAST_KEPT = 0.26  # of the scalars, over a halving of the grid: a pool keeps 1/4, figure 10 half
-LEAST_REDUCED = 1 / 16  # of the channels, by a 1x1; GoogLeNet 4a's 5x5 path keeps 1/30
+_LEAST_KEPT = 0.26  # of the scalars, over a halving of the grid: a pool keeps 1/4, figure 10 half
+_LEAST_REDUCED = 1 / 16  # of the channels, by a 1x1; GoogLeNet 4a's 5x5 path keeps 1/30
 WIDE = 128  # channels from which a window over more than one cell should be preceded by a 1x1
-ONE_STAGE = 2 / 3  # of the trunk's MACs
-CHANNELS_PER_LAYER = (12, 100)  # AlexNet, NIN, VGG, GoogLeNet and Inception-v3 lie in 24 to 51
-ASYMMETRIC_GRID = (12, 20)  # cells a side; section 3.2
-WIDTH_STEP = 8  # channels
+_ONE_STAGE = 2 / 3  # of the trunk's MACs
+_CHANNELS_PER_LAYER = (12, 100)  # AlexNet, NIN, VGG, GoogLeNet and Inception-v3 lie in 24 to 51
+_ASYMMETRIC_GRID = (12, 20)  # cells a side; section 3.2
+_WIDTH_STEP = 8  # channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +75,29 @@ def bottleneck(net: Net) -> Iterator[Remark]:
             continue
         entered = min(block.input.cells, before.input.cells if before else block.input.cells)
         kept = block.output.cells / entered
-        if kept < LEAST_KEPT:
+        if kept < _LEAST_KEPT:
             yield Remark(
                 block.at, f"keeps {whole_percent(kept)} of {entered:,} scalars; widen before it"
             )
 
 
-def extreme_compression(net: Net) -> Iterator[Remark]:
+def _extreme_compression(net: Net) -> Iterator[Remark]:
     """Look at each 1x1 that narrows what a larger window reads next."""
-    for chain in chains(net):
+    for chain in _chains(net):
         for first, then in pairwise(chain.parts):
-            if not isinstance(first, Step) or not is_conv(first, area=1) or not reads_around(then):
+            if (
+                not isinstance(first, Step)
+                or not _is_conv(first, area=1)
+                or not _reads_around(then)
+            ):
                 continue
             kept = first.output.channels / first.input.channels
-            if kept < LEAST_REDUCED:
+            if kept < _LEAST_REDUCED:
                 yield Remark(
                     first.at,
                     f"1x1: {first.input.channels} to {first.output.channels} channels "
                     f"({percent(kept)}); "
-                    f"at least {-(-first.input.channels // round(1 / LEAST_REDUCED))} would do",
+                    f"at least {-(-first.input.channels // round(1 / _LEAST_REDUCED))} would do",
                 )
 
 
@@ -102,7 +106,7 @@ def aggregation(net: Net) -> Iterator[Remark]:
     for block in trunk(net):
         for step in block.steps:
             wide = step.input.channels >= max(WIDE, block.input.channels)
-            if wide and isinstance(step.op, Conv) and step.op.groups == 1 and reads_around(step):
+            if wide and isinstance(step.op, Conv) and step.op.groups == 1 and _reads_around(step):
                 yield Remark(
                     step.at,
                     f"{window(step.op)} over all {step.input.channels} channels; a 1x1 before it "
@@ -117,13 +121,13 @@ def balance(net: Net) -> Iterator[Remark]:
     for (height, width), stage in groupby(chain, key=lambda block: block.output.size):
         run = list(stage)
         share = total_cost(step for block in run for step in block.steps).macs / max(1, whole)
-        if share > ONE_STAGE:
+        if share > _ONE_STAGE:
             yield Remark(
                 run[0].at,
                 f"{whole_percent(share)} of the trunk's MACs on the {height}x{width} grid",
             )
     depth = sum(map(layers, chain))
-    low, high = CHANNELS_PER_LAYER
+    low, high = _CHANNELS_PER_LAYER
     if chain and depth and not low <= (ratio := chain[-1].output.channels / depth) <= high:
         advice = "shallow for its width" if ratio > high else "narrow for its depth"
         yield Remark(
@@ -132,10 +136,10 @@ def balance(net: Net) -> Iterator[Remark]:
         )
 
 
-def asymmetry(net: Net) -> Iterator[Remark]:
+def _asymmetry(net: Net) -> Iterator[Remark]:
     """Look at each 1xn that an nx1 follows, or the reverse."""
-    low, high = ASYMMETRIC_GRID
-    for chain in chains(net):
+    low, high = _ASYMMETRIC_GRID
+    for chain in _chains(net):
         for first, then in pairwise(chain.parts):
             if not isinstance(first, Step) or not isinstance(then, Step):
                 continue
@@ -148,7 +152,7 @@ def asymmetry(net: Net) -> Iterator[Remark]:
                 yield Remark(first.at, f"{window(a)} and {window(b)} on a {grid} grid")
 
 
-def large_kernels(net: Net) -> Iterator[Remark]:
+def _large_kernels(net: Net) -> Iterator[Remark]:
     """Compare each square window of 5 or more with the stack of 3x3 that sees as far."""
     for block in trunk(net):
         for step in block.steps:
@@ -164,7 +168,7 @@ def large_kernels(net: Net) -> Iterator[Remark]:
                 )
 
 
-def strided_pool(net: Net) -> Iterator[Remark]:
+def _strided_pool(net: Net) -> Iterator[Remark]:
     """Look for pools that halve the grid with nothing beside them."""
     for block in trunk(net):
         ops = [step.op for step in block.steps if not isinstance(step.op, LocalNorm | Dropout)]
@@ -179,12 +183,12 @@ def widths(net: Net) -> Iterator[Remark]:
     """Look for convolutions whose width is no multiple of 8."""
     for block in trunk(net):
         for step in block.steps:
-            if isinstance(step.op, Conv) and not step.op.classifier and step.op.out % WIDTH_STEP:
-                nearest = -(-step.op.out // WIDTH_STEP) * WIDTH_STEP
+            if isinstance(step.op, Conv) and not step.op.classifier and step.op.out % _WIDTH_STEP:
+                nearest = -(-step.op.out // _WIDTH_STEP) * _WIDTH_STEP
                 yield Remark(step.at, f"{step.op.out} channels; {nearest} take the same time")
 
 
-def chains(net: Net) -> Iterator[Block]:
+def _chains(net: Net) -> Iterator[Block]:
     """Every chain of the trunk, at any depth."""
     within: list[Block | Step] = trunk(net)
     while within:
@@ -203,17 +207,17 @@ def layers(part: Block | Step) -> int:
     return max(inside, default=0) if part.parallel else sum(inside)
 
 
-def is_conv(step: Step, *, area: int) -> bool:
+def _is_conv(step: Step, *, area: int) -> bool:
     """Whether `step` is a convolution whose window covers `area` cells."""
     return isinstance(step.op, Conv) and step.op.kernel[0] * step.op.kernel[1] == area
 
 
-def reads_around(part: Block | Step) -> bool:
+def _reads_around(part: Block | Step) -> bool:
     """Whether the first operators of `part` are convolutions over more than one cell."""
     if isinstance(part, Step):
         return isinstance(part.op, Conv) and part.op.kernel != (1, 1)
     firsts = part.parts if part.parallel else part.parts[:1]
-    return any(map(reads_around, firsts))
+    return any(map(_reads_around, firsts))
 
 
 def stacked(side: int, before: int, after: int) -> tuple[int, int]:
@@ -247,7 +251,7 @@ RULES: tuple[Rule, ...] = (
         "extreme compression",
         "a very narrow 1x1 is a bottleneck of its path",
         f"{RETHINKING} section 2, principle 1",
-        extreme_compression,
+        _extreme_compression,
     ),
     Rule(
         "aggregation without reduction",
@@ -265,20 +269,20 @@ RULES: tuple[Rule, ...] = (
         "asymmetric factorization",
         "1xn and nx1 for nxn works on grids of 12 to 20 cells, not on early layers",
         f"{RETHINKING} section 3.2",
-        asymmetry,
+        _asymmetry,
     ),
     Rule(
         "large windows",
         "stacked 3x3 see as far, cost less and have one more ReLU",
         f"{RETHINKING} section 3.1",
-        large_kernels,
+        _large_kernels,
     ),
     Rule(
         "strided pool alone",
         "pooling first makes a bottleneck, widening first costs four times as much; "
         "both are avoided by a strided convolution beside the pool",
         f"{RETHINKING} section 5",
-        strided_pool,
+        _strided_pool,
     ),
     Rule(
         "widths in steps of 8",

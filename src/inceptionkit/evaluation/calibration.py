@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from inceptionkit.errors import DataError
 from inceptionkit.evaluation.metrics import Labels, Probabilities
 
-BINS = 15
+_BINS = 15
 HOTTEST, COLDEST = 20.0, 0.05  # temperatures between which one is looked for
 SMALLEST = float(np.finfo(np.float32).tiny)  # what a probability of 0 counts as
 
@@ -26,7 +26,7 @@ class Bin:
     top1: float  # share of the answers that are right
 
 
-def reliability(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(probabilities: Probabilities, labels: Labels, bins: int = _BINS) -> tuple[Bin, ...]:
     """How often answers of about the same confidence are right.
 
     Args:
@@ -46,7 +46,7 @@ def reliability(probabilities: Probabilities, labels: Labels, bins: int = BINS) 
 
 
 def binned(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = BINS
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = _BINS
 ) -> tuple[Bin, ...]:
     """Sort answers, (images,) confidences and whether they are right, into bins."""
     edges = np.linspace(0.0, 1.0, bins + 1)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from inceptionkit.errors import DataError
 
-RESAMPLES = 10_000
-TAIL = 0.025  # share of the drawings beyond each end of an interval
+_RESAMPLES = 10_000
+_TAIL = 0.025  # share of the drawings beyond each end of an interval
 Z95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 AT_ONCE = 2**22  # numbers of a resample's counts that are held at once
 
@@ -59,7 +59,9 @@ def _need(images: int) -> None:
         raise DataError(msg)
 
 
-def bootstrap(values: NDArray[np.number], *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+def bootstrap(
+    values: NDArray[np.number], *, resamples: int = _RESAMPLES, seed: int = 0
+) -> Interval:
     """Mean of one value per image, with its 95 % interval by the percentile bootstrap.
 
     Args:
@@ -80,7 +82,7 @@ def bootstrap(values: NDArray[np.number], *, resamples: int = RESAMPLES, seed: i
     for start in range(0, resamples, step := max(1, AT_ONCE // len(distinct))):
         drawn = generator.multinomial(values.size, share, min(step, resamples - start))
         means.append(drawn @ distinct / values.size)
-    low, high = np.quantile(np.concatenate(means), [TAIL, 1 - TAIL]).tolist()
+    low, high = np.quantile(np.concatenate(means), [_TAIL, 1 - _TAIL]).tolist()
     return Interval(float(values.mean()), low, high)
 
 

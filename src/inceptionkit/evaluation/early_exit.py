@@ -15,7 +15,7 @@ from inceptionkit.model import Card, ExitPolicy, Gate
 from inceptionkit.model.exit_policy import Measure
 from inceptionkit.spec import Net, ordered_exits
 
-TINY = np.float32(1e-30)  # a probability below it adds nothing to an entropy
+_TINY = np.float32(1e-30)  # a probability below it adds nothing to an entropy
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def confidence(probabilities: NDArray[np.float32], measure: Measure) -> NDArray[
             second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
             return np.asarray(first - second, np.float32)
         case "entropy":
-            entropy = -(probabilities * np.log(np.maximum(probabilities, TINY))).sum(1)
+            entropy = -(probabilities * np.log(np.maximum(probabilities, _TINY))).sum(1)
             blind = np.log(probabilities.shape[1])
             return np.asarray(np.clip(1 - entropy / blind, 0.0, 1.0), np.float32)
 

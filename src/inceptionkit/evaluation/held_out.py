@@ -33,7 +33,7 @@ def test_samples(card: Card, dataset: Dataset) -> Selection:
     if there is one, else all.
     """
     sets = dataset.samples.sets
-    if trained_on(card, dataset):
+    if _trained_on(card, dataset):
         division = divided(card, dataset)
         if len(division.test):
             return Selection(division.test, "test, held out when the model was trained")
@@ -52,7 +52,7 @@ def tuning_and_test_samples(card: Card, dataset: Dataset) -> tuple[Selection, Se
     """
     scored = test_samples(card, dataset)
     sets = dataset.samples.sets
-    if trained_on(card, dataset) and not scored.why.startswith("val"):
+    if _trained_on(card, dataset) and not scored.why.startswith("val"):
         division = divided(card, dataset)
         return Selection(division.val, "val, not trained on"), scored
     if scored.why.startswith("test") and (sets == SETS.index("val")).any():
@@ -80,7 +80,7 @@ def halves(dataset: Dataset, selection: Selection) -> tuple[Selection, Selection
     return Selection(chosen, why), Selection(rest, f"the other {why}")
 
 
-def trained_on(card: Card, dataset: Dataset) -> bool:
+def _trained_on(card: Card, dataset: Dataset) -> bool:
     """Whether these are the very images that the model was trained on."""
     return bool(dataset.fingerprint() == card.origin.get("fingerprint"))
 

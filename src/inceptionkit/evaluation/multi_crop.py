@@ -16,7 +16,7 @@ from inceptionkit.errors import RecipeError
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.preprocess.preprocessing import INTERPOLATIONS
 
-PAPER = 224  # pixels: the input for which the papers state their sides; others scale with it
+_PAPER = 224  # pixels: the input for which the papers state their sides; others scale with it
 FIRST, MIDDLE, LAST = 0.0, 0.5, 1.0  # squares along the long side
 
 Patch: TypeAlias = Literal["corners", "center", "whole"]
@@ -55,7 +55,7 @@ class Protocol:
                 extent=extent,
                 mirrored=mirrored,
             )
-            for side in (round(side * size / PAPER) for side in self.sides)
+            for side in (round(side * size / _PAPER) for side in self.sides)
             for position in self.positions
             for left, top, extent in patches(self.patches, side, size)
             for mirrored in ((False, True) if self.mirrored else (False,))
@@ -64,7 +64,7 @@ class Protocol:
     @property
     def count(self) -> int:
         """Number of crops."""
-        return len(self.crops(PAPER))
+        return len(self.crops(_PAPER))
 
 
 def patches(kinds: tuple[Patch, ...], side: int, size: int) -> Iterator[tuple[int, int, int]]:
@@ -80,7 +80,7 @@ def patches(kinds: tuple[Patch, ...], side: int, size: int) -> Iterator[tuple[in
                 yield 0, 0, side
 
 
-AS_IN_USE = Protocol(name="1", sides=(PAPER,))
+AS_IN_USE = Protocol(name="1", sides=(_PAPER,))
 TEN = Protocol(name="10", sides=(256,), patches=("corners", "center"), mirrored=True)
 GOOGLENET = Protocol(
     name="144",
@@ -107,10 +107,10 @@ def parse_protocols(text: str) -> tuple[Protocol, ...]:
     Raises:
         RecipeError: it is none, or a side is smaller than 224.
     """
-    return tuple(parse_protocol(word.strip()) for word in text.split(","))
+    return tuple(_parse_protocol(word.strip()) for word in text.split(","))
 
 
-def parse_protocol(word: str) -> Protocol:
+def _parse_protocol(word: str) -> Protocol:
     """Read one protocol.
 
     Raises:
@@ -125,8 +125,8 @@ def parse_protocol(word: str) -> Protocol:
         )
         raise RecipeError(msg)
     sides = tuple(int(side) for side in word.split("+"))
-    if min(sides) < PAPER:
-        msg = f"{word}: a short side must be at least {PAPER}, that of the input, got {min(sides)}"
+    if min(sides) < _PAPER:
+        msg = f"{word}: a short side must be at least {_PAPER}, that of the input, got {min(sides)}"
         raise RecipeError(msg)
     return Protocol(name=word, sides=sides)
 

@@ -47,9 +47,9 @@ from inceptionkit.spec import (
     windows,
 )
 
-HE = Init()  # keeps the variance through ReLUs
+_HE = Init()  # keeps the variance through ReLUs
 SMALL = Init(std=0.01)  # of classifiers: the first predictions are nearly uniform
-TORCH_DRAWS = (nn.init.kaiming_uniform_, nn.init.uniform_)  # of weights and biases
+_TORCH_DRAWS = (nn.init.kaiming_uniform_, nn.init.uniform_)  # of weights and biases
 
 
 class Logits(NamedTuple):
@@ -120,7 +120,7 @@ class SkipInit(TorchFunctionMode):
     ) -> Any:  # noqa: ANN401 - what `func` gives
         """Call `func`, unless it is one of those with which torch's layers draw."""
         del types
-        if func in TORCH_DRAWS:  # the layers do not look at what these return
+        if func in _TORCH_DRAWS:  # the layers do not look at what these return
             return None
         return func(*args, **(kwargs or {}))
 
@@ -138,7 +138,7 @@ def build(net: Net, *, seed: int = 0, weights_follow: bool = False) -> Inception
     """
     with SkipInit():
         model = InceptionNet(net)
-    initialize(model, net, None if weights_follow else seed)
+    _initialize(model, net, None if weights_follow else seed)
     return model
 
 
@@ -245,7 +245,7 @@ def pool(op: Pool, step: Step) -> nn.Module:
     )
 
 
-def initialize(model: nn.Module, net: Net, seed: int | None) -> None:
+def _initialize(model: nn.Module, net: Net, seed: int | None) -> None:
     """Draw the weights of every convolution and linear layer of `model`, built from `net`.
 
     Each operator's `init` says how. Where it says nothing, operators that a ReLU follows get normal
@@ -269,7 +269,7 @@ def initialize(model: nn.Module, net: Net, seed: int | None) -> None:
             if not isinstance(op, Conv | Linear):
                 continue
             layer = part.get_submodule("conv" if isinstance(op, Conv) else "fc")
-            init = op.init or (HE if op.relu else SMALL)
+            init = op.init or (_HE if op.relu else SMALL)
             for name, tensor in layer.named_parameters():
                 if generator is None:
                     tensor.zero_()

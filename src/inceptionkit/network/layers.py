@@ -27,7 +27,7 @@ class Concat(nn.ModuleDict):
             return torch.cat([path(x) for path in self.values()], dim=1)
         paths = [chain(path) for path in self.values()]
         rectified = all(path and isinstance(path[-1], nn.ReLU) for path in paths)
-        begun = begin_together(paths, x)
+        begun = _begin_together(paths, x)
         ends = [run(path[:-1] if rectified else path, x) for path, x in begun]
         return JoinedReLU.apply(*ends) if rectified else torch.cat(ends, dim=1)  # type: ignore[no-untyped-call]
 
@@ -52,9 +52,11 @@ class JoinedReLU(torch.autograd.Function):
         return tuple(torch.ops.aten.threshold_backward(above, own, 0) for above, own in pairs)
 
 
-def begin_together(paths: list[list[nn.Module]], x: Tensor) -> list[tuple[list[nn.Module], Tensor]]:
+def _begin_together(
+    paths: list[list[nn.Module]], x: Tensor
+) -> list[tuple[list[nn.Module], Tensor]]:
     """What remains of each path, and what it reads, after the 1x1 convolutions of `x`."""
-    first = [path[0] for path in paths if path and reads_cells(path[0])]
+    first = [path[0] for path in paths if path and _reads_cells(path[0])]
     biases = [conv.bias for conv in first if conv.bias is not None]
     if len(first) < 2 or len(biases) not in {0, len(first)}:
         return [(path, x) for path in paths]
@@ -71,7 +73,7 @@ def begin_together(paths: list[list[nn.Module]], x: Tensor) -> list[tuple[list[n
     ]
 
 
-def reads_cells(part: nn.Module) -> TypeGuard[nn.Conv2d]:
+def _reads_cells(part: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether a module is a 1x1 convolution of all channels and cells."""
     return (
         isinstance(part, nn.Conv2d)

@@ -139,7 +139,7 @@ def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
         UnusableImage: whatever goes wrong, also while the caller uses the image.
     """
     try:
-        with suppress_pillow_output(), ExitStack() as stack:
+        with _suppress_pillow_output(), ExitStack() as stack:
             image = source if isinstance(source, Image.Image) else _opened(source, stack)
             width, height = image.size
             too_large = width * height > PIXEL_LIMIT
@@ -156,7 +156,7 @@ def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def suppress_pillow_output() -> Iterator[None]:
+def _suppress_pillow_output() -> Iterator[None]:
     """Drop Pillow's warnings and log lines, and libtiff's, while any thread is inside.
 
     `warnings.catch_warnings` by itself is not safe between threads: it restores whatever list it

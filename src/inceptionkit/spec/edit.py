@@ -117,14 +117,14 @@ def with_input(net: Net, side: int) -> Net:
     """
     if net.image[1:] == (side, side):
         return net
-    plain = at_side(replace(net, exits=()), side)
+    plain = _at_side(replace(net, exits=()), side)
     if not fits(plain):
         smallest = smallest_input(replace(net, exits=()))
         if side < smallest:
             msg = f"{net.name}: a {side}x{side} image is too small; the smallest is {smallest}"
             raise SpecError(msg)
-        below = next(n for n in range(side, 0, -1) if fits(at_side(plain, n)))
-        above = next((n for n in range(side, 2 * side) if fits(at_side(plain, n))), None)
+        below = next(n for n in range(side, 0, -1) if fits(_at_side(plain, n)))
+        above = next((n for n in range(side, 2 * side) if fits(_at_side(plain, n))), None)
         nearest = f"{below} and {above}" if above else str(below)
         msg = f"{net.name}: a {side}x{side} image does not fit; the nearest that do are {nearest}"
         raise SpecError(msg)
@@ -139,7 +139,7 @@ def left_out(own: Net, net: Net) -> str:
     return missing and f"without {missing}, which {net.image[1]} px images are too small for"
 
 
-def at_side(net: Net, side: int) -> Net:
+def _at_side(net: Net, side: int) -> Net:
     """Take square images of `side` pixels, whether they fit or not."""
     return replace(net, image=(net.image[0], side, side))
 
@@ -150,7 +150,7 @@ def with_pooled_exits(net: Net) -> Net:
     The papers' heads have fully connected layers, or windows, that fix the grid they read. The
     places, names, classes and loss weights stay.
     """
-    exits = (replace(e, head=pooled_head(f"exits.{e.name}", e.head)) for e in net.exits)
+    exits = (replace(e, head=_pooled_head(f"exits.{e.name}", e.head)) for e in net.exits)
     return replace(net, exits=tuple(exits))
 
 
@@ -175,7 +175,7 @@ def with_exits(net: Net, after: Collection[str], *, loss_weight: float = 0.3) ->
             msg = f"{net.name}: no block is called {name!r}; {did_you_mean(name, trunk)}"
             raise SpecError(msg)
     kept = [exit_ for exit_ in net.exits if exit_.after in after]
-    head = pooled_head("head", net.head)
+    head = _pooled_head("head", net.head)
     added = [
         Exit(name=name, after=name, head=head, loss_weight=loss_weight)
         for name in trunk
@@ -185,7 +185,7 @@ def with_exits(net: Net, after: Collection[str], *, loss_weight: float = 0.3) ->
     return replace(found, exits=ordered_exits(found))
 
 
-def pooled_head(at: str, head: Node) -> Node:
+def _pooled_head(at: str, head: Node) -> Node:
     """A head that averages over the whole grid, with as many classes as another one.
 
     Raises:
@@ -251,9 +251,9 @@ def smallest_input(net: Net) -> int:
         SpecError: none up to 4096 pixels fits.
     """
     for side in range(1, LARGEST_INPUT + 1):
-        if fits(at_side(net, side)):
+        if fits(_at_side(net, side)):
             return side
-    blocks_of(net)  # says which window does not fit
+    _blocks_of(net)  # says which window does not fit
     msg = f"{net.name}: no square image up to {LARGEST_INPUT} pixels fits"
     raise SpecError(msg)
 
@@ -261,13 +261,13 @@ def smallest_input(net: Net) -> int:
 def fits(net: Net) -> bool:
     """Whether the walk reaches the end."""
     try:
-        blocks_of(net)
+        _blocks_of(net)
     except SpecError:
         return False
     return True
 
 
-def blocks_of(net: Net) -> None:
+def _blocks_of(net: Net) -> None:
     """Walk to the end, for the errors on the way."""
     for _ in blocks(net):
         pass
@@ -288,14 +288,14 @@ def fitting_inputs(net: Net, exit_: Exit) -> range:
     shapes = connected(with_exit)
 
     def same(side: int) -> bool:
-        other = at_side(with_exit, side)
+        other = _at_side(with_exit, side)
         return fits(other) and connected(other) == shapes
 
     native = net.image[1]
-    return range(last_side(same, native, 0), last_side(same, native, LARGEST_INPUT + 1) + 1)
+    return range(_last_side(same, native, 0), _last_side(same, native, LARGEST_INPUT + 1) + 1)
 
 
-def last_side(holds: Callable[[int], bool], inside: int, outside: int) -> int:
+def _last_side(holds: Callable[[int], bool], inside: int, outside: int) -> int:
     """The side nearest to `outside` for which something holds, that holds from `inside` on."""
     while abs(outside - inside) > 1:
         middle = (inside + outside) // 2

@@ -163,7 +163,7 @@ def after(at: str, op: Op, x: Signal) -> Signal:  # noqa: C901 - a case per oper
         case GlobalPool():
             pass
         case AdaptivePool():
-            return adapt(x, op.grid)
+            return _adapt(x, op.grid)
         case LocalNorm() | Dropout():
             return x
     (h, w), (vh, vw), (jh, jw) = x.size, x.receptive_field, x.stride
@@ -233,7 +233,7 @@ def adaptive_windows(n: int, out: int) -> list[Pair]:
     return [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
 
 
-def adapt(x: Signal, grid: Pair) -> Signal:
+def _adapt(x: Signal, grid: Pair) -> Signal:
     """Average onto a grid of a given size; the field is that of the largest window.
 
     Distances between uneven windows are rounded up.

@@ -29,7 +29,7 @@ from inceptionkit.training.state import TrainConfig, TrainState, new_state
 PROBE_BUDGET = TimingBudget(least=2, most=8, seconds=3.0)  # the call before builds kernels
 
 COPIES = 6  # of the weights: themselves, gradient, average, best average, two of the optimizer
-KEPT = 2.7  # bytes kept for the backward pass, in bytes of all operators' outputs: at most 2.61
+_KEPT = 2.7  # bytes kept for the backward pass, in bytes of all operators' outputs: at most 2.61
 USABLE = 0.9  # share of the free memory that an update may take
 
 
@@ -130,7 +130,7 @@ def update_bytes(net: Net, images: int, *, itemsize: int) -> int:
     shapes = (shape for name, shape in tensors(net) if not name.endswith(STATISTICS))
     params = sum(map(prod, shapes))
     cells = sum(step.output.cells for step in steps(net) if not isinstance(step.op, Dropout))
-    return round(COPIES * itemsize * params + KEPT * (itemsize * cells) * images)
+    return round(COPIES * itemsize * params + _KEPT * (itemsize * cells) * images)
 
 
 def parts_that_fit(

@@ -12,10 +12,10 @@ from inceptionkit.spec import Net
 from inceptionkit.text import round_up
 from inceptionkit.training.schedule import Plan, progress
 
-UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}  # seconds
+_UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}  # seconds
 LARGEST = 1e100  # of any unit: what follows from a budget must not leave the range of floats
-SLACK = 0.02  # share of the time left that a plan does not spend
-WORTH_A_PLAN = 0.02  # share of the updates left by which the length must change for a new plan,
+_SLACK = 0.02  # share of the time left that a plan does not spend
+_WORTH_A_PLAN = 0.02  # share of the updates left by which the length must change for a new plan,
 LEAST = 0.002  # and at least this share of all of them
 
 
@@ -62,8 +62,8 @@ def parse_budget(text: str) -> Budget:
     if amount >= LARGEST:
         msg = f"a budget must be smaller than {LARGEST:g}, got one of {len(text)} characters; "
         raise RecipeError(msg + "write it like 10min, 90s, 1.5h, 2e15flop or 30epochs")
-    if unit in UNITS and amount > 0:
-        return Time(amount * UNITS[unit])
+    if unit in _UNITS and amount > 0:
+        return Time(amount * _UNITS[unit])
     if unit in {"epoch", "epochs"} and amount >= 1 and amount == int(amount):
         return Epochs(int(amount))
     if unit == "flop" and amount > 0:
@@ -86,7 +86,7 @@ def affordable(speed: Speed, seconds_left: float, *, done: int, steps_per_epoch:
 
     Every epoch begun ends with an evaluation.
     """
-    usable = (seconds_left - speed.ending) * (1.0 - SLACK)
+    usable = (seconds_left - speed.ending) * (1.0 - _SLACK)
     epoch = steps_per_epoch * speed.step + speed.evaluation
     whole = int(usable // epoch) if usable > 0 else 0
     rest = usable - whole * epoch - speed.evaluation
@@ -112,7 +112,7 @@ def first_plan(
     steps = affordable(speed, seconds_left, done=0, steps_per_epoch=steps_per_epoch)
     if steps < steps_per_epoch:
         epoch = steps_per_epoch * speed.step + speed.evaluation
-        short = speed.ending + epoch / (1.0 - SLACK) - seconds_left
+        short = speed.ending + epoch / (1.0 - _SLACK) - seconds_left
         begun = budget.seconds - seconds_left
         msg = (
             f"the budget of {budget.seconds:g}s is too small for one epoch: it takes {epoch:.1f} "
@@ -182,7 +182,7 @@ def next_plan(
     last = plans[-1]
     steps = affordable(speed, seconds_left, done=step, steps_per_epoch=steps_per_epoch)
     steps = max(steps, step + 1)
-    worth = max(WORTH_A_PLAN * (last.steps - step), LEAST * last.steps)
+    worth = max(_WORTH_A_PLAN * (last.steps - step), LEAST * last.steps)
     if step >= last.steps or abs(steps - last.steps) <= worth:
         return None
     slower = "slower" if steps < last.steps else "faster"

@@ -88,12 +88,12 @@ def last_whole(paths: Iterable[Path]) -> Path | None:
     """The first of some checkpoints that is whole; None if there is none."""
     for path in paths:
         with suppress(OSError):
-            if is_whole(path):
+            if _is_whole(path):
                 return path
     return None
 
 
-def is_whole(path: Path) -> bool:
+def _is_whole(path: Path) -> bool:
     """Whether a checkpoint is as it was written."""
     with path.open("rb") as file:
         digest = file.read(DIGEST)
@@ -127,7 +127,7 @@ def _read_state(path: Path, state: TrainState) -> None:
     Raises:
         ValueError: it is damaged.
     """
-    if not is_whole(path):
+    if not _is_whole(path):
         msg = "its SHA-256 differs"
         raise ValueError(msg)
     body = path.read_bytes()[DIGEST:]

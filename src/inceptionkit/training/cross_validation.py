@@ -32,7 +32,7 @@ from inceptionkit.training.state import TrainConfig, new_state
 
 EPOCHS = 15  # of each short training
 SIDE = 64  # pixels: largest input, for what label is wrong shows at a small size
-VALIDATED = 64  # held-out images that are scored after each epoch
+_VALIDATED = 64  # held-out images that are scored after each epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def out_of_fold(
         for number in range(folds):
             held_out = np.flatnonzero(fold == number)
             others = _subset(_resident(template, found), np.flatnonzero(fold != number))
-            val = _subset(template.val, held_out[:VALIDATED])
+            val = _subset(template.val, held_out[:_VALIDATED])
             config = _balanced(replace(template, val=val), others, answers.shape[1])
             answers[held_out] = _fold(
                 config, template.val.pixels[torch.from_numpy(held_out)], number, folds, listener
@@ -193,7 +193,7 @@ def _timed(config: TrainConfig, folds: int, listener: Listener) -> TrainConfig:
     config = replace(config, execution=best.execution)
     steps = config.recipe.epochs * (config.steps_per_epoch * (folds - 1) // folds)
     scoring = time_evaluation(config, new_state(config)) * (
-        len(config.val) / folds + VALIDATED * EPOCHS
+        len(config.val) / folds + _VALIDATED * EPOCHS
     )
     minutes = folds * (steps * best.step_seconds + scoring) / 60
     listener.say(

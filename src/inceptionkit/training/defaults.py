@@ -25,13 +25,13 @@ from inceptionkit.training.recipes import OURS
 from inceptionkit.training.state import SMALL_CROP
 
 SIDES = (32, 48, 64, 96, 128)  # inputs of the compact network
-LARGE_IMAGES = 192  # pixels: short side from which GoogLeNet's input is worth its cost on a GPU
+_LARGE_IMAGES = 192  # pixels: short side from which GoogLeNet's input is worth its cost on a GPU
 
 SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop then, share
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
-SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
+_SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
-PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
+_PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
     {
         "flip": "augmentation",
         "area_low": "augmentation",
@@ -123,7 +123,7 @@ def _default_net(
     """Architecture and input, and why they were chosen where they were not asked for."""
     reasons: list[str] = []
     if name is None:
-        large = gpu and short_side >= LARGE_IMAGES and (side is None or side > SIDES[-1])
+        large = gpu and short_side >= _LARGE_IMAGES and (side is None or side > SIDES[-1])
         name = "googlenet:bn" if large or (side or 0) > 2 * SIDES[-1] else "compact"
         why = "made for images of 32 to 128 px"
         if name != "compact":
@@ -158,7 +158,7 @@ def choose_recipe(
     """
     given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
     recipe, reasons = override(base, settings), []
-    for key, (value, why) in adapt_recipe(opened, net).items():
+    for key, (value, why) in _adapt_recipe(opened, net).items():
         ours = base in OURS or (key == "flip" and base.augmentation.flip != "none")
         if ours and key not in given and (adapted := _adapted(recipe, key, value)) is not None:
             recipe = adapted
@@ -171,7 +171,7 @@ def choose_recipe(
 
 def _adapted(recipe: Recipe, key: AdaptedKey, value: Any) -> Recipe | None:  # noqa: ANN401 - of a field
     """A recipe with one setting; None if what was asked for leaves it no room."""
-    part, crop = PART_OF.get(key), recipe.augmentation.crop
+    part, crop = _PART_OF.get(key), recipe.augmentation.crop
     try:
         if part is None:
             return replace(recipe, **{key: value})
@@ -185,7 +185,7 @@ def _adapted(recipe: Recipe, key: AdaptedKey, value: Any) -> Recipe | None:  # n
         return None
 
 
-def adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[float | str, str]]:
+def _adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[float | str, str]]:
     """Settings that suit the images: key -> value and why."""
     found: dict[AdaptedKey, tuple[float | str, str]] = {}
     side = net.image[1]
@@ -198,7 +198,7 @@ def adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[float
         found["crop_side"] = (CROP_SIDE, why)
         if same_weights(net, CROP_SIDE * SMALL_CROP):
             why = "crops of two thirds the side are as good early on, and more than twice as fast"
-            found["small_crops"] = (SMALL_CROPS, why)
+            found["small_crops"] = (_SMALL_CROPS, why)
     how, why = choose_balance(opened.train_counts)
     if how != "none":
         found["balance"] = (how, why)

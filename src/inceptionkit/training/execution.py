@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-BF16_SPEEDUP = 1.1  # bf16 rounds: it must be this much faster than the best fp32
+_BF16_SPEEDUP = 1.1  # bf16 rounds: it must be this much faster than the best fp32
 
 Precision = Literal["fp32", "bf16", "fp16", "fp64"]
 
@@ -40,7 +40,7 @@ class Trial:
 def fastest(trials: Sequence[Trial]) -> Trial:
     """The fastest; bf16 only where it is clearly faster than fp32."""
     seconds = [
-        trial.step_seconds * (BF16_SPEEDUP if trial.execution.precision == "bf16" else 1.0)
+        trial.step_seconds * (_BF16_SPEEDUP if trial.execution.precision == "bf16" else 1.0)
         for trial in trials
     ]
     return trials[seconds.index(min(seconds))]

@@ -11,15 +11,15 @@ from inceptionkit.network import InceptionNet
 from inceptionkit.spec import Net
 from inceptionkit.training.recipe import FrozenNorms, Recipe
 
-TRUNK = "trunk"  # the word for all of its blocks
-NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the second where several GPUs compute the run
+_TRUNK = "trunk"  # the word for all of its blocks
+_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the second where several GPUs compute the run
 
 
 def check_frozen(net: Net, recipe: Recipe) -> None:
     """Refuse a recipe that freezes up to a block which the network does not have."""
     names = [name for name, _ in net.trunk]
-    if recipe.freezing.frozen not in {None, TRUNK, *names}:
-        hint = did_you_mean(str(recipe.freezing.frozen), (TRUNK, *names))
+    if recipe.freezing.frozen not in {None, _TRUNK, *names}:
+        hint = did_you_mean(str(recipe.freezing.frozen), (_TRUNK, *names))
         msg = f"frozen: {net.name} has no block {recipe.freezing.frozen!r}; {hint}"
         raise RecipeError(msg)
 
@@ -37,7 +37,7 @@ def rate_shares(model: InceptionNet, recipe: Recipe) -> dict[str, float]:
 
     def of(name: str) -> float:
         part, _, rest = name.partition(".")
-        return share[rest.partition(".")[0]] if part == TRUNK else 1.0
+        return share[rest.partition(".")[0]] if part == _TRUNK else 1.0
 
     return {name: of(name) for name, _ in model.named_parameters()}
 
@@ -50,7 +50,7 @@ def frozen_parts(model: InceptionNet, recipe: Recipe) -> Iterator[nn.Module]:
             if name == recipe.freezing.frozen:
                 break
     if isinstance(recipe.norms, FrozenNorms):
-        yield from (m for m in model.modules() if isinstance(m, NORMS))
+        yield from (m for m in model.modules() if isinstance(m, _NORMS))
 
 
 def freeze(model: InceptionNet, recipe: Recipe) -> None:
@@ -63,5 +63,5 @@ def freeze(model: InceptionNet, recipe: Recipe) -> None:
 def set_norm_decay(model: nn.Module, decay: float) -> None:
     """Set how much of its running statistics each batch norm keeps at a step."""
     for part in model.modules():
-        if isinstance(part, NORMS):
+        if isinstance(part, _NORMS):
             part.momentum = 1.0 - decay

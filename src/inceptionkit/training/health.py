@@ -16,10 +16,10 @@ from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.state import TrainConfig, TrainState
 
-EXPLODING = 1e4  # times the usual norm of the gradient: noise stays far below
+_EXPLODING = 1e4  # times the usual norm of the gradient: noise stays far below
 SETTLED = 100  # steps after which the usual norm is known
-NORM_MEMORY = 0.98  # of the usual norm, per step
-PROBED_IMAGES = 64  # that show whether a ReLU fires
+_NORM_MEMORY = 0.98  # of the usual norm, per step
+_PROBED_IMAGES = 64  # that show whether a ReLU fires
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ def check_step(pending: PendingStep, config: TrainConfig, state: TrainState) -> 
         raise TrainingError(_advice("the loss is not finite", pending, config))
     usual = state.usual_norm
     if np.isfinite(norm):
-        explodes = usual is not None and pending.step > SETTLED and norm > EXPLODING * usual
+        explodes = usual is not None and pending.step > SETTLED and norm > _EXPLODING * usual
         if explodes and config.recipe.optimizer.clip_grad_norm is None:
             wrong = f"the gradient's norm is {norm:.3g}, which usually is {usual:.3g}"
             raise TrainingError(_advice(wrong, pending, config))
         state.usual_norm = (
-            norm if usual is None else NORM_MEMORY * usual + (1.0 - NORM_MEMORY) * norm
+            norm if usual is None else _NORM_MEMORY * usual + (1.0 - _NORM_MEMORY) * norm
         )
     elif not state.scaler.is_enabled():  # an enabled one skipped the step
         raise TrainingError(_advice("the gradient is not finite", pending, config))
@@ -138,7 +138,7 @@ def _firing(config: TrainConfig, state: TrainState) -> dict[str, Tensor]:
     relus = [(at, m) for at, m in state.average.named_modules() if isinstance(m, nn.ReLU)]
     hooks = [m.register_forward_hook(partial(record, at)) for at, m in relus]
     try:
-        predict_all_exits(state.average, config.val.pixels[:PROBED_IMAGES], config.preprocessing)
+        predict_all_exits(state.average, config.val.pixels[:_PROBED_IMAGES], config.preprocessing)
     finally:
         for hook in hooks:
             hook.remove()

@@ -34,7 +34,7 @@ from inceptionkit.training.schedule import active_plan, learning_rate, progress
 from inceptionkit.training.state import TrainConfig, TrainState, epochs_since_best
 from inceptionkit.training.validation import validate
 
-LOGGED_PER_EPOCH = 20
+_LOGGED_PER_EPOCH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
         while len(pending) > (reads_late and not last and not state.hold):
             done = check_step(pending.pop(0), config, state)
             state.loss_sum += done.loss
-            logged = done.step % max(1, per_epoch // LOGGED_PER_EPOCH) == 0
+            logged = done.step % max(1, per_epoch // _LOGGED_PER_EPOCH) == 0
             whole = not pending and not last
             yield StepEnded(done.step, done.loss, done.lr, done.norm, logged, whole)
 
@@ -154,7 +154,7 @@ def train_step(
     recipe, scaler, seed, network = config.recipe, state.scaler, config.seed, state.network
     torch.manual_seed(step_seed(seed, state.step))
     state.optimizer.zero_grad(set_to_none=True)
-    losses, parts = [], micro_batches(config, indices)
+    losses, parts = [], _micro_batches(config, indices)
     for part in parts:
         # between processes gradients are summed once, in the last part
         summed = part is parts[-1] or not isinstance(network, DistributedDataParallel)
@@ -181,7 +181,7 @@ class MicroBatch:
     whole: bool  # whether it is all of the batch
 
 
-def micro_batches(config: TrainConfig, indices: NDArray[np.int64]) -> list[MicroBatch]:
+def _micro_batches(config: TrainConfig, indices: NDArray[np.int64]) -> list[MicroBatch]:
     """The parts of the batch `indices` in this process, as equal as they can be."""
     group, every = config.processes, slice(0, len(indices))
     shard = every if group.count == 1 else group.shard(len(indices))
@@ -199,7 +199,7 @@ def micro_batches(config: TrainConfig, indices: NDArray[np.int64]) -> list[Micro
 def prefetch(config: TrainConfig, order: NDArray[np.int64], cropping: Cropping) -> None:
     """Let the images of the next steps be read ahead, in the order in which steps take them."""
     batches = (order[start : start + config.batch] for start in range(0, len(order), config.batch))
-    parts = [part.reads for indices in batches for part in micro_batches(config, indices)]
+    parts = [part.reads for indices in batches for part in _micro_batches(config, indices)]
     config.train.expect(parts, cropping)
 
 

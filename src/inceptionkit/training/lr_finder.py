@@ -19,8 +19,8 @@ LOWEST, HIGHEST = 1e-5, 10.0  # rates of the sweep
 SWEEP = 100  # steps in it
 FIRST = 10  # steps whose smoothed loss is that of a few batches, and no lowest one
 SMOOTH = 0.9  # of the loss, from step to step
-WORSE = 1.5  # times the lowest loss at which the sweep ends
-DIVISOR = 5.0  # the rate taken is that of the lowest loss divided by this
+_WORSE = 1.5  # times the lowest loss at which the sweep ends
+_DIVISOR = 5.0  # the rate taken is that of the lowest loss divided by this
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ def find_lr(config: TrainConfig, state: TrainState) -> Sweep:
             rates.append(rate)
             seen.append(loss)
             losses.append(smooth / weight)
-            if losses[-1] > WORSE * min(losses[FIRST:], default=math.inf):
+            if losses[-1] > _WORSE * min(losses[FIRST:], default=math.inf):
                 break
     best = lowest(np.array(seen), np.array(losses))
     if best is None:
         msg = "no learning rate made the loss fall; give one yourself, such as lr=0.05"
         raise TrainingError(msg)
-    return Sweep(tuple(rates), tuple(losses), rates[best] / DIVISOR)
+    return Sweep(tuple(rates), tuple(losses), rates[best] / _DIVISOR)
 
 
 def lowest(seen: NDArray[np.float64], losses: NDArray[np.float64]) -> int | None:

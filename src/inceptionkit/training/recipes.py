@@ -33,7 +33,7 @@ from inceptionkit.training.recipe import (
 SUFFIX = ".json"
 LARGEST_FILE = 2**20  # bytes; a recipe has 2 KiB
 
-FINETUNE = replace(
+_FINETUNE = replace(
     MODERN,
     name="finetune",
     source="ours: `modern` for weights that have learnt something already",
@@ -45,11 +45,11 @@ FINETUNE = replace(
 )
 
 # What the papers' recipes have in common: nothing that came later.
-AS_PUBLISHED = replace(MODERN, loss=Loss(label_smoothing=0.0), average=None)
-WHOLE_IMAGE = RandomCrop(area_low=1.0, aspect=1.0)
+_AS_PUBLISHED = replace(MODERN, loss=Loss(label_smoothing=0.0), average=None)
+_WHOLE_IMAGE = RandomCrop(area_low=1.0, aspect=1.0)
 
-NIN_2013 = replace(
-    AS_PUBLISHED,
+_NIN_2013 = replace(
+    _AS_PUBLISHED,
     name="nin_2013",
     source="arXiv:1312.4400 section 4, and its author's cuda-convnet files for CIFAR-10",
     departs=(
@@ -64,11 +64,11 @@ NIN_2013 = replace(
     lr_batch=128,
     schedule=MultiStep(warmup=0.0, factor=0.1, milestones=(200.0, 230.0)),
     optimizer=SGD(nesterov=False, weight_decay=1e-4),
-    augmentation=Augmentation(crop=WHOLE_IMAGE, flip="random"),
+    augmentation=Augmentation(crop=_WHOLE_IMAGE, flip="random"),
 )
 
-GOOGLENET_2014 = replace(
-    AS_PUBLISHED,
+_GOOGLENET_2014 = replace(
+    _AS_PUBLISHED,
     name="googlenet_2014",
     source="arXiv:1409.4842 section 6; what it leaves open from Caffe's bvlc_googlenet",
     departs=(
@@ -92,8 +92,8 @@ GOOGLENET_2014 = replace(
     ),
 )
 
-KERAS_GOOGLENET = replace(
-    AS_PUBLISHED,
+_KERAS_GOOGLENET = replace(
+    _AS_PUBLISHED,
     name="keras_googlenet",
     source="the Keras tutorial of GoogLeNet on CIFAR-10 upscaled to 224 px, `--arch googlenet`: "
     "rate 0.01 * 0.96^floor((1 + epoch) / 8), loss weights 1, 0.3, 0.3",
@@ -108,11 +108,11 @@ KERAS_GOOGLENET = replace(
     schedule=Step(warmup=0.0, factor=0.96, decay_epochs=8.0, shift_epochs=1.0),
     optimizer=SGD(nesterov=False, weight_decay=0.0),
     loss=Loss(label_smoothing=0.0, exit_weight=0.3),
-    augmentation=Augmentation(crop=WHOLE_IMAGE, flip="none"),
+    augmentation=Augmentation(crop=_WHOLE_IMAGE, flip="none"),
 )
 
-INCEPTION_V3_2015 = replace(
-    AS_PUBLISHED,
+_INCEPTION_V3_2015 = replace(
+    _AS_PUBLISHED,
     name="inception_v3_2015",
     source="arXiv:1512.00567 section 8; momentum, weight decay, exit weight, decays of averages, "
     "crops and colors from TensorFlow's published trainer",
@@ -141,11 +141,11 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         recipe.name: recipe
         for recipe in (
-            MODERN, FINETUNE, NIN_2013, GOOGLENET_2014, KERAS_GOOGLENET, INCEPTION_V3_2015,
+            MODERN, _FINETUNE, _NIN_2013, _GOOGLENET_2014, _KERAS_GOOGLENET, _INCEPTION_V3_2015,
         )
     }
 )  # fmt: skip
-OURS = (MODERN, FINETUNE)  # suited to the images; others stay as they are
+OURS = (MODERN, _FINETUNE)  # suited to the images; others stay as they are
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from inceptionkit.training.health import check_weights, dead_share
 from inceptionkit.training.recipe import TrainedNorms
 from inceptionkit.training.state import TrainConfig, TrainState
 
-SCORED_AT_ONCE = 128  # images: no batch is cut, so that any number of processes computes the same
+_SCORED_AT_ONCE = 128  # images: no batch is cut, so that any number of processes computes the same
 
 
 def validate(
@@ -88,7 +88,7 @@ def score(
     Returns:
         Exit name -> (images, classes), in trunk order, "main" last; the same in every process.
     """
-    group, count, batch = config.processes, len(pixels), SCORED_AT_ONCE
+    group, count, batch = config.processes, len(pixels), _SCORED_AT_ONCE
     shard = pixels[group.shard(count, whole=batch)]
     found: dict[str, NDArray[np.float32]] = {}
     if len(shard):

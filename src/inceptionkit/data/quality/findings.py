@@ -19,7 +19,7 @@ from inceptionkit.text import plural
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 _LEARNABLE = 20  # images: a class with fewer is hardly learnt
 _UNBALANCED = 10.0  # the largest class over the smallest
 _DARK = 40  # brightness, 0 to 255, that 95 % of a very dark image's pixels do not exceed
@@ -50,7 +50,7 @@ def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
         *_copies(scan, groups),
         *_odd(scan),
     ]
-    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+    return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -59,7 +59,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     >>> verdict([])
     'nothing to repair'
     """
-    counts = {one: sum(f.severity == one for f in findings) for one in SEVERITIES}
+    counts = {one: sum(f.severity == one for f in findings) for one in _SEVERITIES}
     return ", ".join(plural(n, one) for one, n in counts.items() if n) or "nothing to repair"
 
 

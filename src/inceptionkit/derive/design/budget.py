@@ -16,13 +16,13 @@ Countable: TypeAlias = Literal["macs", "params", "activation_bytes"]
 Quantity: TypeAlias = Countable | Literal["ms"]
 
 COUNTS: Mapping[str, float] = MappingProxyType({"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9})
-BYTES: Mapping[str, float] = MappingProxyType(
+_BYTES: Mapping[str, float] = MappingProxyType(
     {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 )
-MILLISECONDS: Mapping[str, float] = MappingProxyType(
+_MILLISECONDS: Mapping[str, float] = MappingProxyType(
     {"us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ms": 1.0, "s": 1e3}
 )
-COUNTERS: Mapping[Countable, Callable[[NetCost], int]] = MappingProxyType(
+_COUNTERS: Mapping[Countable, Callable[[NetCost], int]] = MappingProxyType(
     {
         "macs": lambda net_cost: net_cost.without_exits.macs,
         "params": lambda net_cost: net_cost.without_exits.params,
@@ -45,7 +45,7 @@ class Counted:
 
     def taken(self, net_cost: NetCost) -> int:
         """What a network takes of this quantity."""
-        return COUNTERS[self.quantity](net_cost)
+        return _COUNTERS[self.quantity](net_cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,10 @@ def parse(written: str) -> RunBudget:
     found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zµμ]*)\s*", written.lower())
     number, unit = (float(found[1]), found[2]) if found else (0.0, "")
     if number > 0:
-        if unit in MILLISECONDS:
-            return Measured(number * MILLISECONDS[unit], written)
-        if unit in BYTES:
-            return Counted("activation_bytes", number * BYTES[unit], written)
+        if unit in _MILLISECONDS:
+            return Measured(number * _MILLISECONDS[unit], written)
+        if unit in _BYTES:
+            return Counted("activation_bytes", number * _BYTES[unit], written)
         for word, quantity in WORDS.items():
             stem = unit.removesuffix("s").removesuffix(word)
             if stem != unit.removesuffix("s") and stem in COUNTS:

@@ -16,8 +16,8 @@ NEARLY = 0.97  # of the budget must be used
 NARROWEST, WIDEST = 1 / 8, 4.0  # times the widths of the family member
 FINE = 1e-3  # relative: how closely a width is searched
 ROUGH = 0.05
-NEAR = 1.1  # times a guessed width: where the search begins
-GUESSES = 3
+_NEAR = 1.1  # times a guessed width: where the search begins
+_GUESSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def guessed(shape: Shape, budgets: Sequence[Counted]) -> Candidate:
     """Guess the width that meets the budgets: costs are about a power of it."""
     x, power = 0.0, 2.0  # logarithm of the width; MACs and weights go with its square
     before: tuple[float, float] | None = None
-    for _ in range(GUESSES):
+    for _ in range(_GUESSES):
         y = log(load(widened(shape.net, exp(x)), budgets))
         if before is not None and x != before[0]:
             power = max(0.5, (y - before[1]) / (x - before[0]))
@@ -84,7 +84,7 @@ def width_for(
     def at(width: float) -> bool:
         return fits(widened(net, width), budgets)
 
-    low, high = max(NARROWEST, guess / NEAR), min(WIDEST, guess * NEAR)
+    low, high = max(NARROWEST, guess / _NEAR), min(WIDEST, guess * _NEAR)
     if not at(low):
         low, high = NARROWEST, low
         if not at(low):

@@ -98,10 +98,10 @@ def deepened(net: Net, lengths: Mapping[Run, int]) -> Net:
         before = run[length - 2] if 1 < length < len(run) else run[-1]
         follows |= dict.fromkeys(run[length - 1 : -1], before)
         trunk[at : at + len(run)] = kept
-    return replace(net, trunk=tuple(trunk), exits=moved_exits(net.exits, follows))
+    return replace(net, trunk=tuple(trunk), exits=_moved_exits(net.exits, follows))
 
 
-def moved_exits(exits: Sequence[Exit], follows: Mapping[str, str]) -> tuple[Exit, ...]:
+def _moved_exits(exits: Sequence[Exit], follows: Mapping[str, str]) -> tuple[Exit, ...]:
     """The exits where their blocks are now; of two on one block the later is left out."""
     found: dict[str, Exit] = {}
     for exit_ in exits:

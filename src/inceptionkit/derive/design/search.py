@@ -43,9 +43,9 @@ from inceptionkit.spec import (
 )
 from inceptionkit.text import percent
 
-DEPTHS = (0.0, 0.25, 0.34, 0.5, 0.67, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # times its modules
-PER_RULE = 1.0  # what breaking another rule of the papers weighs, in units of `spread`
-PER_HABIT = 0.1  # the same of a rule of ours
+_DEPTHS = (0.0, 0.25, 0.34, 0.5, 0.67, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # times its modules
+_PER_RULE = 1.0  # what breaking another rule of the papers weighs, in units of `spread`
+_PER_HABIT = 0.1  # the same of a rule of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Design:
         """What designs are chosen by: out of balance, and rules broken."""
         rules = {f.rule.name: f.rule for f in self.broken}.values()
         return self.chosen.spread + sum(
-            PER_HABIT if rule.source == OURS else PER_RULE for rule in rules
+            _PER_HABIT if rule.source == OURS else _PER_RULE for rule in rules
         )
 
     def taken(self, budget: RunBudget) -> float:
@@ -167,7 +167,7 @@ def family_of(member: Net, *, side: int, classes: int) -> Family:
     total = sum(map(len, own))
     base = with_classes(with_pooled_exits(member), classes)
     base = replace(base, image=(member.image[0], side, side))
-    depths = dict.fromkeys(tuple(max(1, round(len(run) * d)) for run in own) for d in DEPTHS)
+    depths = dict.fromkeys(tuple(max(1, round(len(run) * d)) for run in own) for d in _DEPTHS)
     found: list[Shape] = []
     for stem in stems(base):
         for modules in depths:
@@ -193,7 +193,7 @@ def best_of(family: Family, budgets: Sequence[Counted]) -> Design:
             break  # the rest are less in balance still
         found = fitted(rough, budgets)
         if found is not None:
-            net = named_after(found.net, family.member, budgets)
+            net = _named_after(found.net, family.member, budgets)
             new = tuple(f for f in review(net) if (f.rule.name, original(f.at)) not in kept)
             made = Design(family.member, cost(net), tuple(budgets), found, new)
             best = made if best is None else min(best, made, key=lambda d: d.penalty)
@@ -204,12 +204,12 @@ def best_of(family: Family, budgets: Sequence[Counted]) -> Design:
 
 def measured(made: Design, budgets: Sequence[RunBudget], timing: Timing) -> Design:
     """The same design, named after budgets of which one was measured."""
-    net = named_after(made.net, made.family, budgets)
+    net = _named_after(made.net, made.family, budgets)
     net_cost = replace(made.cost, net=net)
     return replace(made, cost=net_cost, budgets=tuple(budgets), timing=timing)
 
 
-def named_after(net: Net, member: Net, budgets: Sequence[RunBudget]) -> Net:
+def _named_after(net: Net, member: Net, budgets: Sequence[RunBudget]) -> Net:
     """Name a network after what it was scaled from, and to what."""
     wanted = "-".join(budget.text.replace(" ", "") for budget in budgets)
     side = net.image[1]
@@ -284,7 +284,7 @@ def reasons(made: Design) -> Iterator[str]:
         if length != len(run):
             at = f"{run[0]} to {run[-1]}" if len(run) > 1 else run[0]
             yield f"{at}: {length} module{'s' * (length > 1)} instead of {len(run)}"
-    yield from stem_reasons(made)
+    yield from _stem_reasons(made)
     if made.net.exits:
         yield "exits average over the whole grid, so that any input serves"
     for rule in dict.fromkeys(finding.rule.name for finding in made.broken):
@@ -293,7 +293,7 @@ def reasons(made: Design) -> Iterator[str]:
         yield f"breaks a rule that {made.family.name} keeps, {rule}: {places[0]}{more}"
 
 
-def stem_reasons(made: Design) -> Iterator[str]:
+def _stem_reasons(made: Design) -> Iterator[str]:
     """Say what became of the halvings before the first module."""
     family, net = dict(made.family.trunk), dict(made.net.trunk)
     undone = [

@@ -27,13 +27,16 @@ from inceptionkit.spec import Net
 
 Clock: TypeAlias = Callable[[Net], Timing]
 
-AIM = 0.96  # share of the time that the next design aims at: no two measurements agree
+_AIM = 0.96  # share of the time that the next design aims at: no two measurements agree
 ENOUGH = 0.9  # share of the time from which no dearer design is looked for
-NEXT_TO = 1.04  # between two designs whose work differs by less none is looked for
+_NEXT_TO = 1.04  # between two designs whose work differs by less none is looked for
 TRIES = 10
-LESS = 0.9  # times the work, where no design comes near it
-SLOPES = 0.3, 1.5  # how time grows with work, both in logarithms: in between, whatever was measured
-ONE_MAC = Counted("macs", 1, "1MAC")
+_LESS = 0.9  # times the work, where no design comes near it
+_SLOPES = (
+    0.3,
+    1.5,
+)  # how time grows with work, both in logarithms: in between, whatever was measured
+_ONE_MAC = Counted("macs", 1, "1MAC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +122,28 @@ def timed_design(
             so slow; the nearest time is named.
     """
     family = family_of(member, side=side, classes=classes)
-    reach = reach_of(family, budgets)
+    reach = _reach_of(family, budgets)
     trials: list[Trial] = []
     macs: float | None = reach.first
     while macs is not None:
         made = working(family, budgets, macs, reach.least)
         if made.cost.without_exits.macs in {trial.macs for trial in trials}:
             break  # no other design is nearer
-        trials.append(Trial(made, careful(clock, made.net, time)))
-        macs = next_work(trials, reach, time)
-    best = fastest_enough(trials, time)
+        trials.append(Trial(made, _careful(clock, made.net, time)))
+        macs = _next_work(trials, reach, time)
+    best = _fastest_enough(trials, time)
     too_fast = best and best.ms < ENOUGH * time.most and best.macs >= NEARLY * reach.most
     if best is None or (too_fast and not budgets):
         raise SpecError(nearest(family, trials, time))
     return measured(best.made, (*budgets, time), best.timing)
 
 
-def reach_of(family: Family, budgets: Sequence[Counted]) -> Reach:
+def _reach_of(family: Family, budgets: Sequence[Counted]) -> Reach:
     """What designs can be asked for; the beginning is near the member itself.
 
     Where something is counted too, the beginning is the design that uses it up: none is dearer.
     """
-    least, most = (cost(net).without_exits.macs for net in ends(family, [ONE_MAC]))
+    least, most = (cost(net).without_exits.macs for net in ends(family, [_ONE_MAC]))
     if budgets:
         most = best_of(family, budgets).cost.without_exits.macs
         return Reach(least=min(least, most), first=most, most=most)
@@ -156,10 +159,10 @@ def working(family: Family, budgets: Sequence[Counted], macs: float, least: int)
         except SpecError:
             if macs <= least:
                 raise
-            macs = max(least, LESS * macs)
+            macs = max(least, _LESS * macs)
 
 
-def careful(clock: Clock, net: Net, time: Measured) -> Timing:
+def _careful(clock: Clock, net: Net, time: Measured) -> Timing:
     """Time a network; one that is just fast enough twice, of which the slower counts."""
     first = clock(net)
     if not ENOUGH * time.most <= first.median_ms <= time.most:
@@ -167,39 +170,39 @@ def careful(clock: Clock, net: Net, time: Measured) -> Timing:
     return max(first, clock(net), key=lambda timing: timing.median_ms)
 
 
-def fastest_enough(trials: Sequence[Trial], time: Measured) -> Trial | None:
+def _fastest_enough(trials: Sequence[Trial], time: Measured) -> Trial | None:
     """Of the designs that are fast enough, the one that does most work."""
     return max((t for t in trials if t.ms <= time.most), key=lambda t: t.macs, default=None)
 
 
-def next_work(trials: Sequence[Trial], reach: Reach, time: Measured) -> float | None:
+def _next_work(trials: Sequence[Trial], reach: Reach, time: Measured) -> float | None:
     """The work of the next design to time, in MACs; None if there is nothing more to find."""
-    best, guess = fastest_enough(trials, time), expected(trials, time)
+    best, guess = _fastest_enough(trials, time), expected(trials, time)
     if best is None:
         least_tried = min(trial.macs for trial in trials)
         if least_tried <= reach.least:
             return None
         last_try = len(trials) == TRIES - 1
-        return reach.least if last_try else max(reach.least, min(guess, LESS * least_tried))
+        return reach.least if last_try else max(reach.least, min(guess, _LESS * least_tried))
     low = best.macs
     high = min((t.macs for t in trials if t.ms > time.most and t.macs > low), default=None)
     if best.ms >= ENOUGH * time.most or low >= NEARLY * reach.most or len(trials) >= TRIES:
         return None
     if high is None:
-        return min(reach.most, max(guess, NEXT_TO * low))
-    if high < NEXT_TO * low:
+        return min(reach.most, max(guess, _NEXT_TO * low))
+    if high < _NEXT_TO * low:
         return None
     return guess if low < guess < high else sqrt(low * high)
 
 
 def expected(trials: Sequence[Trial], time: Measured) -> float:
     """The work at which the time aimed at is expected, from the two times nearest to it."""
-    aim = log(AIM * time.most)
+    aim = log(_AIM * time.most)
     near, *others = sorted(trials, key=lambda trial: abs(log(trial.ms) - aim))
     slope = 1.0
     if others and others[0].macs != near.macs:
         x, y = log(near.macs / others[0].macs), log(near.ms / others[0].ms)
-        slope = min(max(y / x, SLOPES[0]), SLOPES[1])
+        slope = min(max(y / x, _SLOPES[0]), _SLOPES[1])
     return near.macs * exp((aim - log(near.ms)) / slope)
 
 

@@ -23,8 +23,8 @@ from inceptionkit.spec import (
 )
 
 SIZE = 11.0  # of the text in boxes, px
-ROOM = 1.06  # a viewer's font may be a little wider than Helvetica
-BOLD = 1.08
+_ROOM = 1.06  # a viewer's font may be a little wider than Helvetica
+_BOLD = 1.08
 
 # Advance widths of Helvetica, thousandths of the font size; Arial and Liberation Sans agree.
 WIDTHS = {
@@ -43,13 +43,13 @@ WIDTHS = {
     "@": 1015,
     "…": 1000,
 }
-UNKNOWN = 1000
+_UNKNOWN = 1000
 
 
 def width(text: str, *, size: float = SIZE, bold: bool = False) -> float:
     """Room that a line of text needs, px."""
-    ems = sum(WIDTHS.get(c, 611 if c.isascii() else UNKNOWN) for c in text) / 1000
-    return ems * size * ROOM * (BOLD if bold else 1)
+    ems = sum(WIDTHS.get(c, 611 if c.isascii() else _UNKNOWN) for c in text) / 1000
+    return ems * size * _ROOM * (_BOLD if bold else 1)
 
 
 def times(pair: Pair) -> str:

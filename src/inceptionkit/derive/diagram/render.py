@@ -16,19 +16,19 @@ from inceptionkit.derive.diagram.palette import LIGHT
 from inceptionkit.derive.diagram.shapes import Box, Kind, Panel, Point, Shape, Wire
 from inceptionkit.svg import escape, number
 
-CORNER = 6.0  # radius of a wire's corners
-TIP = (6.0, 3.2)  # length and half the width of an arrowhead
+_CORNER = 6.0  # radius of a wire's corners
+_TIP = (6.0, 3.2)  # length and half the width of an arrowhead
 
 
 def draw_shape(shape: Shape) -> str:
     """One shape as SVG."""
     match shape:
         case Box():
-            return draw_box(shape)
+            return _draw_box(shape)
         case Wire():
-            return draw_wire(shape)
+            return _draw_wire(shape)
         case Panel():
-            return draw_panel(shape)
+            return _draw_panel(shape)
 
 
 def text(  # noqa: PLR0913 - where, what, how
@@ -64,7 +64,7 @@ def rectangle(  # noqa: PLR0913 - where and how
     )
 
 
-def draw_box(box: Box) -> str:
+def _draw_box(box: Box) -> str:
     """A box with what is in it."""
     fill, stroke = LIGHT.fills[box.kind]
     x, y = box.u - box.du / 2, box.v - box.dv / 2
@@ -73,11 +73,11 @@ def draw_box(box: Box) -> str:
     if box.kind == "concat" and box.dv > box.du:
         parts.append(text(box.u, box.v, box.lines[0], turn=True))
     else:
-        parts += in_a_stack(box)
+        parts += _in_a_stack(box)
     return "".join(parts)
 
 
-def in_a_stack(box: Box) -> list[str]:
+def _in_a_stack(box: Box) -> list[str]:
     """Title above, miniature below it, then line by line."""
     high = len(box.strip) * (CELL[1] + CELL_GAP)
     rows = len(box.lines) + bool(box.title)
@@ -117,36 +117,36 @@ def miniature(box: Box, left: float, middle: float) -> str:
     return "".join(cells)
 
 
-def draw_wire(wire: Wire) -> str:
+def _draw_wire(wire: Wire) -> str:
     """A line with round corners, and an arrowhead at its end."""
-    points = straightened(wire.points)
+    points = _straightened(wire.points)
     if len(points) < 2:
         return ""
     tip = ""
     if wire.arrow:
-        points, tip = headed(points)
+        points, tip = _headed(points)
     path = f"M{number(points[0][0])} {number(points[0][1])}"
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        radius = min(CORNER, length(before, corner) / 2, length(corner, after) / 2)
+        radius = min(_CORNER, length(before, corner) / 2, length(corner, after) / 2)
         a, b = towards(corner, before, radius), towards(corner, after, radius)
         path += f"L{at(a)}Q{at(corner)} {at(b)}"
     path += f"L{at(points[-1])}"
     return f'<path class="wire" d="{path}" fill="none" stroke="{LIGHT.wire}"/>{tip}'
 
 
-def headed(points: Sequence[Point]) -> tuple[list[Point], str]:
+def _headed(points: Sequence[Point]) -> tuple[list[Point], str]:
     """The line shortened by its arrowhead, and the arrowhead."""
     before, end = points[-2:]
-    back = min(TIP[0], length(before, end))
+    back = min(_TIP[0], length(before, end))
     foot = towards(end, before, back)
-    x, y = (end[0] - foot[0]) / back * TIP[1], (end[1] - foot[1]) / back * TIP[1]
+    x, y = (end[0] - foot[0]) / back * _TIP[1], (end[1] - foot[1]) / back * _TIP[1]
     corners = (end, (foot[0] - y, foot[1] + x), (foot[0] + y, foot[1] - x))
     drawn = "L".join(map(at, corners))
     tip = f'<path class="tip" d="M{drawn}Z" fill="{LIGHT.wire}"/>'
     return [*points[:-1], towards(end, before, back - 1)], tip
 
 
-def straightened(points: Sequence[Point]) -> list[Point]:
+def _straightened(points: Sequence[Point]) -> list[Point]:
     """The points without those that repeat or lie on a straight line."""
     apart = [points[0], *(b for a, b in pairwise(points) if length(a, b) > 0.05)]
     kept = apart[:1]
@@ -175,7 +175,7 @@ def at(point: Point) -> str:
     return f"{number(point[0])} {number(point[1])}"
 
 
-def draw_panel(panel: Panel) -> str:
+def _draw_panel(panel: Panel) -> str:
     """A rectangle with its label at the top: a block's at the left, a stage's in the middle."""
     (x, y), (right, bottom) = panel.start, panel.end
     if panel.of == "block":

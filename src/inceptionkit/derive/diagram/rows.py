@@ -13,15 +13,15 @@ from inceptionkit.derive.diagram.layout import box, chain, image, lay, panelled,
 from inceptionkit.derive.diagram.shapes import Box, Panel, Piece, Shape, Wire, moved
 from inceptionkit.spec import Block, Net, Pair, Signal, Step, blocks
 
-BETWEEN = 24.0  # between two blocks of the trunk
-TAP = 9.0  # from the end of a block to where an exit leaves the trunk
+_BETWEEN = 24.0  # between two blocks of the trunk
+_TAP = 9.0  # from the end of a block to where an exit leaves the trunk
 HEADER = 20.0  # above the blocks of a stage: room for its label
 EDGE = 8.0  # from a block to the border of its stage
-HANG = 22.0  # from the trunk to an exit
-APART = 14.0  # between two exits
+_HANG = 22.0  # from the trunk to an exit
+_APART = 14.0  # between two exits
 ROWS = 34.0  # between two rows: room for the wire from one to the next
-ASPECT = 16 / 9
-MOST_ROWS = 8
+_ASPECT = 16 / 9
+_MOST_ROWS = 8
 
 Span: TypeAlias = tuple[Pair | None, float, float]  # grid, start, end of a block
 
@@ -51,7 +51,7 @@ def items(net: Net, *, paths: bool) -> list[Item]:
         part, _, name = block.at.partition(".")
         if part == "exits":
             last = found.pop()
-            hanging = (*last.exits, exit_piece(block, name))
+            hanging = (*last.exits, _exit_piece(block, name))
             found.append(Item(last.piece, last.grid, hanging))
         elif part == "head":
             head = [step(each) for each in block.steps]
@@ -69,7 +69,7 @@ def drawn(block: Block | Step, name: str) -> Piece:
     return panelled(lay(block), name)
 
 
-def exit_piece(block: Block | Step, name: str) -> Piece:
+def _exit_piece(block: Block | Step, name: str) -> Piece:
     """The head of an exit."""
     parts = block.parts if isinstance(block, Block) and not block.parallel else (block,)
     label = box("exit", title=name)
@@ -78,8 +78,8 @@ def exit_piece(block: Block | Step, name: str) -> Piece:
 
 def sheet(net: Net, *, paths: bool) -> Sheet:
     """Lay out `net` in as many rows as come nearest to the shape of a slide."""
-    tries = [arranged(rows) for rows in wrappings(items(net, paths=paths))]
-    return min(tries, key=lambda made: abs(log(aspect(made) / ASPECT)))
+    tries = [_arranged(rows) for rows in _wrappings(items(net, paths=paths))]
+    return min(tries, key=lambda made: abs(log(aspect(made) / _ASPECT)))
 
 
 def aspect(made: Sheet) -> float:
@@ -88,11 +88,11 @@ def aspect(made: Sheet) -> float:
     return (u + 60) / (v + 130)
 
 
-def wrappings(every: Sequence[Item]) -> Iterator[list[list[Item]]]:
+def _wrappings(every: Sequence[Item]) -> Iterator[list[list[Item]]]:
     """Ways to break the trunk into rows about as long as each other."""
-    lengths = [item.piece.length + BETWEEN for item in every]
+    lengths = [item.piece.length + _BETWEEN for item in every]
     seen: set[int] = set()
-    for count in range(1, MOST_ROWS + 1):
+    for count in range(1, _MOST_ROWS + 1):
         low, high = max(lengths), sum(lengths)
         while high - low > 1:  # the least length that needs no more than `count` rows
             middle = (low + high) / 2
@@ -115,10 +115,10 @@ def broken(lengths: Sequence[float], most: float) -> list[int]:
     return cuts
 
 
-def arranged(rows: Sequence[Sequence[Item]]) -> Sheet:
+def _arranged(rows: Sequence[Sequence[Item]]) -> Sheet:
     """Rows one after the other, joined by wires."""
     laid = [row(items) for items in rows]
-    left, right = (BETWEEN + 4, EDGE + 12) if len(laid) > 1 else (EDGE, EDGE)
+    left, right = (_BETWEEN + 4, EDGE + 12) if len(laid) > 1 else (EDGE, EDGE)
     shapes: list[Shape] = []
     v = 0.0
     for i, (piece, end) in enumerate(laid):
@@ -127,7 +127,7 @@ def arranged(rows: Sequence[Sequence[Item]]) -> Sheet:
         v = axis + piece.high
         if i + 1 < len(laid):
             then, turn = v + ROWS - laid[i + 1][0].low, v + ROWS / 2
-            out, back = left + piece.length + EDGE + 8, left - BETWEEN
+            out, back = left + piece.length + EDGE + 8, left - _BETWEEN
             corners = ((out, axis), (out, turn), (back, turn), (back, then), (left, then))
             shapes.append(Wire(((left + end, axis), *corners)))
             v += ROWS
@@ -160,24 +160,24 @@ def row(items: Sequence[Item]) -> tuple[Piece, float]:
     u = end = free = 0.0  # where a block may begin, the last one ended, an exit may begin
     for i, item in enumerate(items):
         if item.exits:
-            u = max(u, free + label_of(item.exits[0]).du / 2 - TAP - item.piece.length)
+            u = max(u, free + _label_of(item.exits[0]).du / 2 - _TAP - item.piece.length)
         if i:
             shapes.append(Wire(((end, 0), (u, 0))))
         shapes += item.piece.at(u, 0)
         end = tap = u + item.piece.length
         spans.append((item.grid, u, end))
         for exit_ in item.exits:
-            half = label_of(exit_).du / 2
-            tap = max(tap + TAP, free + half)
-            free = tap - half + exit_.length + APART
+            half = _label_of(exit_).du / 2
+            tap = max(tap + _TAP, free + half)
+            free = tap - half + exit_.length + _APART
             taps.append((tap, exit_))
-        u = max(end, tap - TAP) + BETWEEN
-    hung, length, deepest = beneath(taps, high, end)
+        u = max(end, tap - _TAP) + _BETWEEN
+    hung, length, deepest = _beneath(taps, high, end)
     panels = stages(spans, low, high)
     return Piece((*panels, *shapes, *hung), length, low, deepest), end
 
 
-def beneath(
+def _beneath(
     taps: Sequence[tuple[float, Piece]], high: float, end: float
 ) -> tuple[list[Shape], float, float]:
     """Exits below the trunk.
@@ -193,20 +193,20 @@ def beneath(
     shapes: list[Shape] = []
     length, deepest, free = end, high, 0.0
     for tap, exit_ in taps:
-        label = label_of(exit_)
+        label = _label_of(exit_)
         start = tap - label.du / 2
         flipped = tap + label.du / 2 - exit_.length
         back = start + exit_.length > end + EDGE and flipped >= free
         start = flipped if back else start
-        v = high + HANG - min(exit_.low, -label.dv / 2)
+        v = high + _HANG - min(exit_.low, -label.dv / 2)
         shapes += moved(mirrored(exit_) if back else exit_.shapes, start, v)
-        shapes.append(Wire(((tap - TAP, 0), (tap, 0), (tap, v - label.dv / 2))))
-        free = start + exit_.length + APART
+        shapes.append(Wire(((tap - _TAP, 0), (tap, 0), (tap, v - label.dv / 2))))
+        free = start + exit_.length + _APART
         length, deepest = max(length, start + exit_.length), max(deepest, v + exit_.high)
     return shapes, length, deepest
 
 
-def label_of(exit_: Piece) -> Box:
+def _label_of(exit_: Piece) -> Box:
     """The box with the exit's name: its first."""
     return next(shape for shape in exit_.shapes if isinstance(shape, Box))
 

@@ -54,33 +54,33 @@ def anything(ours: Value, printed: str) -> bool:
 
 def weights(parts: Parts) -> int:
     """Weights of convolution and linear layers; no biases, no norms."""
-    shapes_of = (next(tensors(step), None) for step in steps_of(parts))
+    shapes_of = (next(tensors(step), None) for step in _steps_of(parts))
     return sum(prod(found[1]) for found in shapes_of if found)
 
 
 def macs(parts: Parts) -> int:
     """Multiply-accumulates."""
-    return total_cost(steps_of(parts)).macs
+    return total_cost(_steps_of(parts)).macs
 
 
-def steps_of(parts: Parts) -> list[Step]:
+def _steps_of(parts: Parts) -> list[Step]:
     """Every operator."""
     return [step for part in parts for step in part.steps]
 
 
-def shape_text(signal: Signal) -> str:
+def _shape_text(signal: Signal) -> str:
     """A signal as papers print it: height, width, channels."""
     return f"{signal.size[0]}x{signal.size[1]}x{signal.channels}"
 
 
 def reads(parts: Parts) -> str:
     """What enters the first part."""
-    return shape_text(parts[0].input)
+    return _shape_text(parts[0].input)
 
 
 def gives(parts: Parts) -> str:
     """What leaves the last part."""
-    return shape_text(parts[-1].output)
+    return _shape_text(parts[-1].output)
 
 
 def window(parts: Parts) -> str:
@@ -88,7 +88,7 @@ def window(parts: Parts) -> str:
     modules = [part for part in parts if isinstance(part, Block)]
     if modules:
         return str(sum(part.input.size == part.output.size for part in modules))
-    op = steps_of(parts)[0].op
+    op = _steps_of(parts)[0].op
     return "{}x{}/{}".format(*op.kernel, op.stride) if isinstance(op, Conv | Pool) else ""
 
 
@@ -97,7 +97,7 @@ def paths(parts: Parts) -> dict[str, list[Step]]:
     (last,) = parts[-1:]
     if isinstance(last, Block) and last.parallel:
         return {path.at.rpartition(".")[2]: list(path.steps) for path in last.parts}
-    return {"p3": steps_of(parts)}
+    return {"p3": _steps_of(parts)}
 
 
 def width(path: str, parts: Parts) -> int:

@@ -31,7 +31,7 @@ COLUMNS = (
     Column("weights", weights, agrees, always=True),
     Column("MACs", macs, agrees, always=True),
 )
-STEM = (
+_STEM = (
     "2,712 weights and 34.0 M are those of a separable layer of depth multiplier 8, as the batch "
     "norm paper describes its first layer; every published GoogLeNet is dense"
 )
@@ -40,13 +40,13 @@ WIDTHS = (
     "presumably that column was computed for slightly other widths"
 )
 PLAIN = ("",) * 6  # a row without modules prints no widths
-WIDER = "the printed widths give 1018K and 51.1 M; presumably both are of a wider module"
+_WIDER = "the printed widths give 1018K and 51.1 M; presumably both are of a wider module"
 
 
 # fmt: off
 ROWS = rows_of(
     COLUMNS,
-    ("convolution 7x7/2", "conv1", "112x112x64", *PLAIN, "2.7K", "34M", STEM),
+    ("convolution 7x7/2", "conv1", "112x112x64", *PLAIN, "2.7K", "34M", _STEM),
     ("max pool 3x3/2", "pool1", "56x56x64", *PLAIN, "", ""),
     ("convolution 3x3/1", "conv2 conv3", "56x56x192", *widths("- 64 192 - - -"), "112K", "360M"),
     ("max pool 3x3/2", "pool2", "28x28x192", *PLAIN, "", ""),
@@ -59,7 +59,7 @@ ROWS = rows_of(
     module("4d", "14x14x528", "112 144 288 32 64 64", "580K", "119M", WIDTHS),
     module("4e", "14x14x832", "256 160 320 32 128 128", "840K", "170M", WIDTHS),
     ("max pool 3x3/2", "pool4", "7x7x832", *PLAIN, "", ""),
-    module("5a", "7x7x832", "256 160 320 32 128 128", "1072K", "54M", WIDER),
+    module("5a", "7x7x832", "256 160 320 32 128 128", "1072K", "54M", _WIDER),
     module("5b", "7x7x1024", "384 192 384 48 128 128", "1388K", "71M", WIDTHS),
     ("avg pool 7x7/1", "head.pool", "1x1x1024", *PLAIN, "", ""),
     ("linear", "head.classifier", "1x1x1000", *PLAIN, "1000K", "1M"),

@@ -13,7 +13,7 @@ from inceptionkit.derive.paper.table import Table, rows_of
 
 COLUMNS = (WINDOW, INPUT, *OWN_COSTS)
 # fmt: off
-PRINTED = (
+_PRINTED = (
     ("conv", "3x3/2", "299x299x3"),
     ("conv", "3x3/1", "149x149x32"),
     ("conv padded", "3x3/1", "147x147x32"),
@@ -29,11 +29,11 @@ PRINTED = (
 )
 # fmt: on
 SOURCE = '"Rethinking the Inception Architecture", arXiv:1512.00567, table 1'
-READING = (
+_READING = (
     "the table prints what enters a row; the window is that of its first layer, of modules their "
     "number; costs are ours"
 )
-REDUCTIONS = (
+_REDUCTIONS = (
     "what reduces the grid between modules is not printed; here it is counted with those before it"
 )
 
@@ -42,19 +42,19 @@ def table(blocks: tuple[str, ...], notes: tuple[str, ...], why: Mapping[str, str
     """The printed rows for a network with these blocks; `why` explains rows by their blocks."""
     rows = [
         (name, ours, window, enters, "", "", why.get(ours, ""))
-        for (name, window, enters), ours in zip(PRINTED, blocks, strict=True)
+        for (name, window, enters), ours in zip(_PRINTED, blocks, strict=True)
     ]
     return Table(
         source=SOURCE,
         image=(3, 299, 299),
         columns=COLUMNS,
-        notes=(READING, REDUCTIONS, *notes),
+        notes=(_READING, _REDUCTIONS, *notes),
         rows=rows_of(COLUMNS, *rows),
     )
 
 
-PADDED = "the convolution on 35x35x192 is not marked as padded, but leaves 35x35, so it is"
-INNER = (
+_PADDED = "the convolution on 35x35x192 is not marked as padded, but leaves 35x35, so it is"
+_INNER = (
     "the widths inside the modules were in a supplement that is not to be had; with those of the "
     "released Inception-v3 the network has 25.5 million parameters and 6.2 billion "
     "multiply-accumulates, where the text says under 25 million and 5 billion"
@@ -74,11 +74,11 @@ INCEPTION_V2 = table(
         "head.pool",
         "head.classifier",
     ),
-    (PADDED, INNER),
+    (_PADDED, _INNER),
     {},
 )
-RELEASED = "Inception-v3 as it was released is not the network of the table; inception_v2 is"
-FIGURES = (
+_RELEASED = "Inception-v3 as it was released is not the network of the table; inception_v2 is"
+_FIGURES = (
     "its 35x35 modules have a 5x5 where figure 5 has a 3x3, and neither of its reductions is "
     "figure 10's"
 )
@@ -86,7 +86,7 @@ COUNTED = (
     "the text's under 25 million parameters hold without the auxiliary head; its 4.8 billion "
     "multiply-adds are 5.7 when counted"
 )
-FIRST_MODULE = (
+_FIRST_MODULE = (
     "the third convolution at 35x35 is left out: the first module reads 192 channels and gives 256"
 )
 INCEPTION_V3 = table(
@@ -104,12 +104,12 @@ INCEPTION_V3 = table(
         "head.pool",
         "head.classifier",
     ),
-    (RELEASED, FIGURES, COUNTED),
+    (_RELEASED, _FIGURES, COUNTED),
     {
         "conv3b": "the released network has a 1x1 here",
         "conv4a pool2": "in place of the stride there is a 3x3 max pool after the convolution",
-        "": FIRST_MODULE,
-        "mixed5b mixed5c mixed5d mixed6a": FIRST_MODULE,
+        "": _FIRST_MODULE,
+        "mixed5b mixed5c mixed5d mixed6a": _FIRST_MODULE,
         "mixed6b mixed6c mixed6d mixed6e mixed7a": "the released network has four modules here",
     },
 )

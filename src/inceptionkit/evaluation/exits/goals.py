@@ -52,14 +52,14 @@ def choose(points: Sequence[Point], goal: Goal, main: Point) -> Point:
     """
     match goal:
         case MaxMeanMacs(most):
-            return most_accurate(points, most)
+            return _most_accurate(points, most)
         case MinTop1(share):
             return cheapest(points, share, main)
         case MaxTop1Drop(share):
             return cheapest(points, main.expected - share, main)
 
 
-def most_accurate(points: Sequence[Point], most: float) -> Point:
+def _most_accurate(points: Sequence[Point], most: float) -> Point:
     """The most accurate point for at most so many MACs an image.
 
     Raises:

@@ -34,10 +34,10 @@ from inceptionkit.model.exit_policy import Measure
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.timing import TimingBudget, time_interleaved
 
-TIMED_IMAGES = 128  # images whose answers are timed together
-TIMED_ALONE = 32  # images that are timed one by one
-TURNS = TimingBudget(least=1, most=7, seconds=8.0)
-CURVE_POINTS = 16  # points of the curve that are kept, of those that were found
+_TIMED_IMAGES = 128  # images whose answers are timed together
+_TIMED_ALONE = 32  # images that are timed one by one
+_TURNS = TimingBudget(least=1, most=7, seconds=8.0)
+_CURVE_POINTS = 16  # points of the curve that are kept, of those that were found
 DEFAULT_GOAL = MaxTop1Drop(0.002)  # the goal unless another is given
 DEFAULT_MEASURE: Measure = "probability"  # of confidence
 
@@ -135,12 +135,12 @@ def evaluate_exits(
     began = monotonic()
     ExitPolicy(measure=measure)  # refuses an unknown measure
     classifier = load(model)
-    need_exits(classifier, str(model))
+    _need_exits(classifier, str(model))
     dataset = open_dataset(data)
     tuning, scoring = tuning_and_test_samples(classifier.card, dataset)
     listener.say(f"choosing on {len(tuning.indices):,} images: {tuning.why}")
     chooser = load_scored(classifier.card, dataset, tuning, listener)
-    choice = choose_policy(statistics_of(classifier, chooser, measure), goal, measure, tuning.why)
+    choice = _choose_policy(_statistics_of(classifier, chooser, measure), goal, measure, tuning.why)
     policy = choice.policy
     listener.say(f"scoring {len(scoring.indices):,} images: {scoring.why}")
     scored = load_scored(classifier.card, dataset, scoring, listener)
@@ -149,9 +149,9 @@ def evaluate_exits(
     late = predict_with_early_exit(classifier.model, scored.pixels, how, RunToTheEnd())
     right = early.probabilities.argmax(1) == labels
     main_right = late.probabilities.argmax(1) == labels
-    statistics = statistics_of(classifier, scored, measure, choice.temperatures)
+    statistics = _statistics_of(classifier, scored, measure, choice.temperatures)
     ms, ms_alone = milliseconds(classifier, scored, policy)
-    exits = policy_exits(exit_uses(classifier.card.architecture, early, labels), policy, ms)
+    exits = _policy_exits(exit_uses(classifier.card.architecture, early, labels), policy, ms)
     best = tune.oracle(statistics)
     return ExitStudy(
         evaluation=Evaluation(
@@ -189,7 +189,7 @@ class Choice:
     temperatures: tuple[float, ...]  # of all exits and main, whether the policy uses them or not
 
 
-def choose_policy(statistics: ExitStatistics, goal: Goal, measure: Measure, which: str) -> Choice:
+def _choose_policy(statistics: ExitStatistics, goal: Goal, measure: Measure, which: str) -> Choice:
     """Choose the policy that meets a goal best.
 
     Args:
@@ -217,7 +217,7 @@ def choose_policy(statistics: ExitStatistics, goal: Goal, measure: Measure, whic
     return Choice(policy=policy, points=points, temperatures=statistics.temperatures)
 
 
-def need_exits(classifier: Classifier, model: str) -> None:
+def _need_exits(classifier: Classifier, model: str) -> None:
     """Refuse a network that can only run to the end.
 
     Raises:
@@ -230,7 +230,7 @@ def need_exits(classifier: Classifier, model: str) -> None:
         raise WeightsError(msg)
 
 
-def statistics_of(
+def _statistics_of(
     classifier: Classifier,
     images: Images,
     measure: Measure,
@@ -242,7 +242,7 @@ def statistics_of(
     return tune.collect(of_exits, images.labels.numpy(), net_cost, measure, temperatures)
 
 
-def policy_exits(
+def _policy_exits(
     uses: Mapping[str, ExitUse], policy: ExitPolicy, ms: Mapping[str, float]
 ) -> dict[str, PolicyExit]:
     """Add each exit's threshold, temperature and time to its use."""
@@ -265,9 +265,11 @@ def milliseconds(
     policies: dict[str, Policy] = {"policy": policy, "main": RunToTheEnd()}
     for gate in policy.gates:
         policies[gate.exit] = ExitPolicy(gates=(Gate(exit=gate.exit, confidence=0.0),))
-    together = timed(classifier, spread(scored.pixels, TIMED_IMAGES), policies, batch=TIMED_IMAGES)
+    together = timed(
+        classifier, spread(scored.pixels, _TIMED_IMAGES), policies, batch=_TIMED_IMAGES
+    )
     two = {name: policies[name] for name in ("policy", "main")}
-    return together, timed(classifier, spread(scored.pixels, TIMED_ALONE), two, batch=1)
+    return together, timed(classifier, spread(scored.pixels, _TIMED_ALONE), two, batch=1)
 
 
 def timed(
@@ -281,7 +283,7 @@ def timed(
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
-    seconds = time_interleaved({name: partial(run, policies[name]) for name in policies}, TURNS)
+    seconds = time_interleaved({name: partial(run, policies[name]) for name in policies}, _TURNS)
     return {name: 1e3 * median(each) / len(pixels) for name, each in seconds.items()}
 
 
@@ -292,13 +294,13 @@ def spread(pixels: Tensor, most: int) -> Tensor:
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
-    """At most `CURVE_POINTS` points, first and last among them, evenly far in cost."""
-    if len(points) <= CURVE_POINTS:
+    """At most `_CURVE_POINTS` points, first and last among them, evenly far in cost."""
+    if len(points) <= _CURVE_POINTS:
         return list(points)
     low, high = points[0].mean_macs, points[-1].mean_macs
     kept = [points[0]]
-    for number in range(1, CURVE_POINTS):
-        wanted = low + (high - low) * number / (CURVE_POINTS - 1)
+    for number in range(1, _CURVE_POINTS):
+        wanted = low + (high - low) * number / (_CURVE_POINTS - 1)
         nearest = min(points, key=lambda p: abs(p.mean_macs - wanted))
         if nearest is not kept[-1]:
             kept.append(nearest)

@@ -14,10 +14,10 @@ from inceptionkit.evaluation.calibration import fit_temperature, tempered
 from inceptionkit.evaluation.early_exit import ExitMacs, confidence, exit_index
 from inceptionkit.model.exit_policy import ExitPolicy, Gate, Measure
 
-FEWEST = 50  # images below which a temperature could not be told from chance; 1 is kept
-SWEEPS = 8  # over the exits; most policies rest after two
+_FEWEST = 50  # images below which a temperature could not be told from chance; 1 is kept
+_SWEEPS = 8  # over the exits; most policies rest after two
 SHARED = 40  # confidences tried for all exits alike, and for each alone
-WORTHS = 48  # prices of a right answer, in MACs, for which the best policy is sought
+_WORTHS = 48  # prices of a right answer, in MACs, for which the best policy is sought
 
 Thresholds: TypeAlias = tuple[float | None, ...]  # of each exit; None where it is not computed
 
@@ -62,7 +62,7 @@ def collect(
         measure: of confidence.
         temperatures: of the exits and main; fitted on these images if None.
     """
-    enough = len(labels) >= FEWEST
+    enough = len(labels) >= _FEWEST
     if temperatures is None:
         temperatures = [
             fit_temperature(p, labels) if enough else 1.0 for p in probabilities.values()
@@ -137,7 +137,7 @@ def candidates(statistics: ExitStatistics) -> Iterator[Thresholds]:
     for alike in np.quantile(statistics.confidence, np.linspace(0, 1, SHARED)).tolist():
         yield (alike,) * exits
     main = float(statistics.macs.reach[-1])
-    for worth in [0.0, *np.geomspace(main / 10, main * 1e4, WORTHS).tolist()]:
+    for worth in [0.0, *np.geomspace(main / 10, main * 1e4, _WORTHS).tolist()]:
         yield improved(statistics, nothing, worth)
         yield improved(statistics, (1.0,) * exits, worth)
 
@@ -157,17 +157,17 @@ def improved(statistics: ExitStatistics, thresholds: Thresholds, worth: float) -
         thresholds: where to start.
         worth: MACs that a right answer may cost.
     """
-    for _ in range(SWEEPS):
+    for _ in range(_SWEEPS):
         before = thresholds
         for number in reversed(range(len(thresholds))):
-            moved = best_threshold(statistics, thresholds, number, worth)
+            moved = _best_threshold(statistics, thresholds, number, worth)
             thresholds = (*thresholds[:number], moved, *thresholds[number + 1 :])
         if thresholds == before:
             break
     return thresholds
 
 
-def best_threshold(
+def _best_threshold(
     statistics: ExitStatistics, thresholds: Thresholds, number: int, worth: float
 ) -> float | None:
     """The best threshold of one exit, the others as they are; None if it is best not computed.

@@ -15,7 +15,7 @@ from inceptionkit.network import InceptionNet, stages
 from inceptionkit.network.layers import GlobalAverage
 
 Method: TypeAlias = Literal["cam", "gradcam", "occlusion"]
-METHODS: tuple[Method, ...] = ("cam", "gradcam", "occlusion")
+_METHODS: tuple[Method, ...] = ("cam", "gradcam", "occlusion")
 _WINDOW = 4  # the occluding window is a 4th of the image's side
 _STARTS = 9  # places of the window along a side
 _OCCLUDED_BATCH = 64  # occluded images that run together

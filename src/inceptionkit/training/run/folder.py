@@ -24,10 +24,10 @@ LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "pre
 
 def how_to_resume(folder: Path) -> str:
     """The command that resumes a run: with as many processes, for the same bytes."""
-    return "the same torchrun command" if launched() else resume_command(folder)
+    return "the same torchrun command" if launched() else _resume_command(folder)
 
 
-def resume_command(folder: Path) -> str:
+def _resume_command(folder: Path) -> str:
     """The command that resumes a run, as a shell takes it."""
     place = str(folder)
     return shlex.join(["inceptionkit", "resume", f"./{place}" if place.startswith("-") else place])
@@ -41,7 +41,7 @@ def require_empty(out: Path) -> None:
     """
     if out.exists() and not _is_empty(out):
         if (out / "run.json").exists():
-            msg = f"{out}: holds another run; choose another --out, or `{resume_command(out)}`"
+            msg = f"{out}: holds another run; choose another --out, or `{_resume_command(out)}`"
         else:
             msg = f"{out}: folder is not empty; choose another --out"
         raise RunError(msg)

@@ -19,8 +19,8 @@ from inceptionkit.training.checkpoint import checkpoints, last_whole
 from inceptionkit.training.run.folder import CHECKPOINTS, how_to_resume
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
-NEVER_TRIM = -1
-MMAP_LIMIT = 32 * 2**20  # bytes: glibc's largest threshold for blocks with pages of their own
+_NEVER_TRIM = -1
+_MMAP_LIMIT = 32 * 2**20  # bytes: glibc's largest threshold for blocks with pages of their own
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ def fast_cpu_settings() -> Iterator[None]:
         yield
     finally:
         if library:  # as glibc would have raised its threshold after a step
-            library.mallopt(TRIM_THRESHOLD, 2 * MMAP_LIMIT)
+            library.mallopt(TRIM_THRESHOLD, 2 * _MMAP_LIMIT)
             library.malloc_trim(0)
         torch.set_flush_denormal(flushed)
 
@@ -124,6 +124,6 @@ def keep_memory() -> ctypes.CDLL | None:
     library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         return None
-    library.mallopt(MMAP_THRESHOLD, MMAP_LIMIT)
-    library.mallopt(TRIM_THRESHOLD, NEVER_TRIM)
+    library.mallopt(MMAP_THRESHOLD, _MMAP_LIMIT)
+    library.mallopt(TRIM_THRESHOLD, _NEVER_TRIM)
     return library

@@ -114,7 +114,7 @@ def settle(
     address, net = record.data["address"], record.architecture.name
     if group.count > 1:
         existing = folders.existing_runs(out, address, net)
-        same = [str(folder) for folder in existing if same_run(folder, record)]
+        same = [str(folder) for folder in existing if _same_run(folder, record)]
         if known := group.broadcast_json(same):
             folder = Path(known[0])
             there = read_record(folder)
@@ -164,7 +164,7 @@ def read_record(folder: Path) -> Record:
         raise RunError(msg) from error
 
 
-def same_run(folder: Path, record: Record) -> bool:
+def _same_run(folder: Path, record: Record) -> bool:
     """Whether the folder holds this run, not yet finished.
 
     Args:

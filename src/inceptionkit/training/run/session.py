@@ -93,7 +93,7 @@ def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
     """
     resumed = bool(session.record.plans)  # a plan is written down before the first step
     if session.record.execution is None:
-        decide_execution(session)
+        _decide_execution(session)
     execution = session.record.execution or Execution()
     torch.set_num_threads(execution.threads)
     config = session.config(execution)
@@ -106,20 +106,20 @@ def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
     if session.processes.count > 1:
         state.network = session.processes.wrap(state.model, execution.device)
     if session.record.request.find_lr and session.record.found_lr is None:
-        decide_lr(session, config, state)
+        _decide_lr(session, config, state)
         config = replace(config, recipe=session.record.recipe)
     state.plans.extend(session.record.plans)
     if not state.plans:
         scored = len(session.ready.test) or len(session.ready.val)
         plan = plan_run(session.record, config, state, session.seconds, scored=scored)
-        add_plan(session, config, state, plan)
+        _add_plan(session, config, state, plan)
     if resumed and session.processes.rank == 0:
         folders.keep_steps(session.folder, state.step)
     _train_and_save(session, config, state)
     return config, state
 
 
-def decide_execution(session: Session) -> None:
+def _decide_execution(session: Session) -> None:
     """Let a probe find the fastest execution, and in how many parts a batch fits into memory."""
     record = session.record
     known = Execution(device=record.request.device or "cpu", threads=record.threads)
@@ -138,7 +138,7 @@ def decide_execution(session: Session) -> None:
     session.decide(record, *reasons, describe(chosen, trials))
 
 
-def decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:
+def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:
     """Let a range test choose the learning rate."""
     record, sweep = session.record, find_lr(config, state)
     lr = float(f"{sweep.rate * config.recipe.lr_batch / config.batch:.3g}")
@@ -147,7 +147,7 @@ def decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:
     session.decide(replace(record, recipe=recipe, found_lr=lr, reasons=reasons), why)
 
 
-def add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
+def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
     """Write a plan down, then let it be followed."""
     left = "" if plan.seconds_left is None else f", {plan.seconds_left:.0f} s left"
     session.decide(
@@ -224,7 +224,7 @@ def _end_epoch(
     scored, seconds = len(session.ready.scored), session.seconds()
     plan = replan(session.record.budget, config, state, seconds=seconds, scored=scored)
     if plan is not None:
-        add_plan(session, config, state, plan)
+        _add_plan(session, config, state, plan)
     if session.processes.rank == 0:
         folders.write_rows(session.folder / folders.LOG, state.rows)
     session.listener.epoch(state.rows[-1])

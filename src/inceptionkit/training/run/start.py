@@ -80,7 +80,7 @@ def start_run(
             listener=listener,
         )
     if group.count > 1:
-        check_processes(recipe, len(ready.train), group)
+        _check_processes(recipe, len(ready.train), group)
     gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     record = Record(
         request=asked.stored,
@@ -120,7 +120,7 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
             strict=record.request.strict,
             listener=listener,
         )
-        check_processes(record.recipe, len(ready.train), group)
+        _check_processes(record.recipe, len(ready.train), group)
         return Session(folder, record, opened.dataset, ready, listener, start_time, group)
     opened, ready = load_grouped(
         opened,
@@ -130,7 +130,7 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
         strict=record.request.strict,
         listener=listener,
     )
-    check_processes(record.recipe, len(ready.train), group)
+    _check_processes(record.recipe, len(ready.train), group)
     why = f"the images changed after the run began: {opened.sets.rule}"
     listener.say(f"{why}; {counts(opened)}")
     session = Session(folder, record, opened.dataset, ready, listener, start_time, group)
@@ -219,7 +219,7 @@ def keep_preprocessing(
     return own, recipe, (why,)
 
 
-def check_processes(recipe: Recipe, images: int, group: Processes) -> None:
+def _check_processes(recipe: Recipe, images: int, group: Processes) -> None:
     """Refuse more processes than a step has images, where there are so many to train with."""
     batch = min(recipe.batch, images)
     if batch < group.count:
