@@ -68,7 +68,7 @@ class TrainConfig:
         low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(execution.precision)
         kind = torch.device(execution.device).type
         dtype = torch.float64 if execution.precision == "fp64" else torch.float32
-        vars(self).update(
+        vars(self).update(  # once, here: each step reads these, and the instance is frozen
             batch=batch,
             steps_per_epoch=len(self.train) // batch,
             crop_side=max(1, round(self.net.image[1] * share)),
