@@ -136,6 +136,7 @@ class MadeUpImages:
     address: str = "shapes"
     size: tuple[int, int] = (8, 8)
     skipped: tuple[Unusable, ...] = ()
+    notes: tuple[str, ...] = ()
     allows_flip: bool = True
 
     @property

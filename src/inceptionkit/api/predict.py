@@ -111,7 +111,8 @@ def predict(request: PredictRequest) -> PredictResult:
 
 def _images_below(folder: Path) -> list[tuple[Path, str | None]]:
     """Every image, or the folder and why there is none."""
-    from inceptionkit.preprocess import UnusableImage, image_files
+    from inceptionkit.data.sources.folder import image_files
+    from inceptionkit.preprocess import UnusableImage
 
     try:
         return [(file, None) for file in image_files(folder)]

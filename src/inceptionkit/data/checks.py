@@ -49,7 +49,9 @@ def _nearest(path: Path, address: str) -> str:
     return f"name {KINDS}"
 
 
-def require_images(address: str, *, images: int, empty: bool, loose: Sequence[str]) -> None:
+def require_images(
+    address: str, *, images: int, empty: bool, loose: Sequence[str], tables: Sequence[str]
+) -> None:
     """A folder holds images, in class folders.
 
     Args:
@@ -57,6 +59,7 @@ def require_images(address: str, *, images: int, empty: bool, loose: Sequence[st
         images: how many lie in class folders.
         empty: whether the folder holds nothing at all.
         loose: names of images that lie outside of any class folder.
+        tables: names of files that may be manifests.
 
     Raises:
         DataError: there is no image in a class folder.
@@ -67,8 +70,13 @@ def require_images(address: str, *, images: int, empty: bool, loose: Sequence[st
         raise data_error(address, "the folder is empty", _LAYOUT)
     if loose:
         wrong = f"its images lie outside of class folders, the first is {loose[0]!r}"
-        raise data_error(address, wrong, _LAYOUT)
+        raise data_error(address, wrong, _LAYOUT + or_manifest(tables))
     raise data_error(address, "it contains no images", _LAYOUT)
+
+
+def or_manifest(tables: Sequence[str]) -> str:
+    """The rest of an advice, where a file beside the images may be their manifest."""
+    return f", or give {printable(tables[0])} if it names their classes" if tables else ""
 
 
 def require_every_class(dataset: Dataset) -> None:

@@ -95,6 +95,10 @@ class Dataset(Protocol):
     def skipped(self) -> tuple[Unusable, ...]:
         """What was found but could not even be listed, such as a folder without permission."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided or left out while the images were found, one sentence each."""
+
     def read(self, index: int) -> Raw:
         """Give one image undecoded: encoded bytes, the path of a file, or pixels.
 
@@ -157,24 +161,3 @@ def digest(dataset: Dataset, bytes_each: Sequence[int] | None = None) -> str:
         line = f"{name}\0{dataset.classes[label]}\0{given}\0{size}\n"
         summary.update(line.encode("utf-8", "surrogateescape"))
     return summary.hexdigest()
-
-
-def set_named(word: str) -> SetName | None:
-    """The set that a folder or file called `word` holds, if it is a usual name of one.
-
-    >>> set_named("Validation"), set_named("roses")
-    ('val', None)
-    """
-    return _SET_WORDS.get(word.lower())
-
-
-_SET_WORDS: dict[str, SetName] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}

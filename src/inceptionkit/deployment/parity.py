@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data.sources.digits import digits
+from inceptionkit.data.sources.folder import image_files
 from inceptionkit.data.types import decode_sample
 from inceptionkit.deployment.load import ENGINE_TYPES, load_predictor, own_engine
 from inceptionkit.deployment.onnx import Tensors, traced
@@ -28,7 +29,7 @@ from inceptionkit.model import Card, ExportInfo, write_files
 from inceptionkit.model.export_info import Precision
 from inceptionkit.network import InceptionNet
 from inceptionkit.network.normalize import normalize
-from inceptionkit.preprocess import Preprocessing, UnusableImage, decode, image_files
+from inceptionkit.preprocess import Preprocessing, UnusableImage, decode
 from inceptionkit.text import printable
 
 _TOLERANCE: Mapping[Precision, float] = MappingProxyType({"fp32": 1e-4, "bf16": 0.1})

@@ -10,7 +10,7 @@ from inceptionkit.preprocess.decode import (
     PIXEL_LIMIT,
     as_rgb,
     decode,
-    image_files,
+    looks_like_image,
 )
 from inceptionkit.preprocess.fast_codecs import RESAMPLERS, Resampler
 from inceptionkit.preprocess.header import ImageHeader, examine, header
@@ -33,5 +33,5 @@ __all__ = [
     "decode",
     "examine",
     "header",
-    "image_files",
+    "looks_like_image",
 ]

@@ -218,6 +218,19 @@ def _opened(source: bytes | Path, stack: ExitStack) -> Image.Image:
     return factory(stream, "")
 
 
+def looks_like_image(prefix: bytes) -> bool:
+    """Whether a file that begins with `prefix` (16 bytes, or all there are) is an image.
+
+    The two letters of a BMP alone would be found in texts as well, like those of a PPM.
+    """
+    format_ = next((f for f in _FORMATS if f.signature.match(prefix)), None)
+    if format_ is None:
+        return False
+    if format_.name == "BMP":
+        return len(prefix) >= 16 and prefix[6:10] == bytes(4)
+    return format_.name != "PPM" or re.match(rb"P[1-6]\s(#|\d+\s)", prefix) is not None
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "too large for the available memory"
@@ -296,21 +309,3 @@ def _from_array(pixels: np.ndarray) -> Pixels:
 
 def _channels_first(pixels: np.ndarray) -> bool:
     return pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4) and 0 not in pixels.shape
-
-
-def image_files(path: Path) -> list[Path]:
-    """The file itself, or every image below a folder.
-
-    Raises:
-        UnusableImage: there is none.
-    """
-    if not path.exists():
-        reason = "no such file or folder; check the spelling"
-        raise UnusableImage(reason, printable(str(path)))
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
-    if not files:
-        reason = "there is no image in it; give a folder of images"
-        raise UnusableImage(reason, printable(str(path)))
-    return files

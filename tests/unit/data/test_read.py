@@ -34,6 +34,7 @@ class Grey:
     address: str = "grey"
     allows_flip: bool = True
     skipped: tuple[Unusable, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

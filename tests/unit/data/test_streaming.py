@@ -37,6 +37,7 @@ class Made:
     classes: tuple[str, ...] = ("even", "odd")
     allows_flip: bool = True
     skipped: tuple[Unusable, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def samples(self) -> SampleTable:

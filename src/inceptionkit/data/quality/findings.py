@@ -49,6 +49,10 @@ def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
         *_unusable(scan),
         *_copies(scan, groups),
         *_odd(scan),
+        *(
+            Finding(severity="note", kind="layout", says=note, advice="look whether that is meant")
+            for note in scan.dataset.notes
+        ),
     ]
     return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
 

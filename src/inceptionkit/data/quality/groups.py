@@ -42,7 +42,7 @@ class ThumbnailRecorder:
         self.dataset = dataset
         self.address, self.classes, self.samples = dataset.address, dataset.classes, dataset.samples
         self.allows_flip, self.skipped = dataset.allows_flip, dataset.skipped
-        self.blocks = dataset.blocks
+        self.notes, self.blocks = dataset.notes, dataset.blocks
         self.recorded = np.zeros(count, np.bool_)
         self.thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import checks
-from inceptionkit.data.sources import index_cache, layout, webdataset
+from inceptionkit.data.sources import index_cache, webdataset
+from inceptionkit.data.sources.arrange import arrange
 from inceptionkit.data.sources.layout import (
     FolderContent,
     Listing,
+    count_left_out,
     is_image,
     is_seen,
+    may_be_image,
     sorted_classes,
 )
 from inceptionkit.data.storage import Container, File, Member, UnreadableShard, each_shard
@@ -28,10 +32,9 @@ from inceptionkit.data.types import (
     Unusable,
     digest,
     flippable,
-    set_named,
 )
 from inceptionkit.errors import DataError
-from inceptionkit.preprocess import UnusableImage
+from inceptionkit.preprocess import UnusableImage, looks_like_image
 from inceptionkit.text import printable
 
 _DEEPEST = 100  # folders in folders; more is a trick
@@ -57,6 +60,7 @@ class Archives:
     shards: Sequence[_Shard]
     starts: NDArray[np.int64]  # index of the first sample of each shard, and the count of samples
     skipped: tuple[Unusable, ...]
+    notes: tuple[str, ...] = ()
 
     def read(self, index: int) -> bytes:
         number = int(np.searchsorted(self.starts, index, side="right")) - 1
@@ -108,7 +112,8 @@ def open_archives(address: str, files: Sequence[File]) -> Archives:
     starts = np.cumsum([0, *(len(shard.listing) for shard in shards)])
     named = names is not None or not all(map(str.isdecimal, classes))
     allows_flip = not named or flippable(classes)
-    return Archives(address, classes, samples, allows_flip, shards, starts, skipped)
+    notes = tuple(dict.fromkeys(note for shard in shards for note in shard.listing.notes))
+    return Archives(address, classes, samples, allows_flip, shards, starts, skipped, notes)
 
 
 def _open_shard(file: File) -> _Shard:
@@ -127,7 +132,7 @@ def _open_shard(file: File) -> _Shard:
         if webdataset.is_webdataset(members):
             listing = webdataset.arrange(members)
         else:
-            listing = _arrange(file.where, members)
+            listing = _arrange(file.where, members, container)
     except DataError as error:
         if not damage:
             raise
@@ -194,10 +199,10 @@ def _numbers(address: str, class_names: Sequence[str], classes: Sequence[str]) -
     return index
 
 
-def _arrange(address: str, members: Sequence[Member]) -> Listing:
+def _arrange(address: str, members: Sequence[Member], container: Container) -> Listing:
     """Sort the images of an archive into classes and sets, as those of a folder.
 
-    A folder that holds everything is looked through. Two members of one name count as unusable
+    Two members of one name count as unusable
     but for the last, which is the one that unpacking would leave; so do names that lead out of
     the archive.
     """
@@ -215,11 +220,10 @@ def _arrange(address: str, members: Sequence[Member]) -> Listing:
             )
         if name is not None:
             places[name] = place
-    root = _root(places)
-    for name in places:
-        tree.add(name.removeprefix(root))
-    listing = layout.arrange(address, tree)
-    where = [places[root + name] for name in listing.names]
+    for name, place in places.items():
+        tree.add(name, image=is_image(name) or _begins_like_image(name, place, container))
+    listing = arrange(address, tree)
+    where = [places[listing.root + name] for name in listing.names]
     names = [printable(name) for name in listing.names]
     return replace(listing, names=names, places=np.array(where, np.int64))
 
@@ -231,17 +235,14 @@ def _plain(path: str) -> str | None:
     return None if outside or not 0 < len(parts) <= _DEEPEST else "/".join(parts)
 
 
-def _root(names: Iterable[str]) -> str:
-    """The folders that everything lies in, with a slash at the end; never a class, nor a set."""
-    images = [name for name in names if all(map(is_seen, name.split("/"))) and is_image(name)]
-    folders = [name.split("/")[:-1] for name in images]
-    root: list[str] = []
-    while folders and all(len(parts) > len(root) + 1 for parts in folders):
-        heads = {parts[len(root)] for parts in folders}
-        if len(heads) > 1 or set_named(head := heads.pop()):
-            break
-        root.append(head)
-    return "".join(f"{part}/" for part in root)
+def _begins_like_image(name: str, place: tuple[int, ...], container: Container) -> bool:
+    """Whether a member whose name does not tell begins like an image."""
+    if not may_be_image(name) or not all(map(is_seen, name.split("/"))):
+        return False
+    try:
+        return looks_like_image(container.read(place)[:32])
+    except (OSError, UnusableImage):
+        return False
 
 
 @dataclass(slots=True)
@@ -249,19 +250,21 @@ class _Tree:
     """The folders of an archive, as a tree."""
 
     skipped: list[Unusable] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
     folders: dict[str, list[str]] = field(default_factory=lambda: {"": []})
     images: dict[str, list[str]] = field(default_factory=lambda: {"": []})
-    others: dict[str, int] = field(default_factory=dict)
+    others: dict[str, list[str]] = field(default_factory=lambda: {"": []})
 
-    def add(self, path: str) -> None:
+    def add(self, path: str, *, image: bool) -> None:
         if not all(map(is_seen, path.split("/"))):
             return
         place, _, name = path.rpartition("/")
         self._make(place)
-        if is_image(name):
+        if image:
             self.images[place].append(path)
         else:
-            self.others[place] = self.others.get(place, 0) + 1
+            self.others[place].append(path)
+            count_left_out(self.left_out, name)
 
     def _make(self, place: str) -> None:
         missing = []
@@ -270,12 +273,12 @@ class _Tree:
             place = place.rpartition("/")[0]
         for inner in reversed(missing):
             self.folders[place].append(inner)
-            self.folders[inner], self.images[inner] = [], []
+            self.folders[inner], self.images[inner], self.others[inner] = [], [], []
             place = inner
 
     def list_folder(self, place: str) -> FolderContent:
         images = sorted(self.images[place])
-        return FolderContent(sorted(self.folders[place]), images, self.others.get(place, 0))
+        return FolderContent(sorted(self.folders[place]), images, sorted(self.others[place]))
 
     def walk(self, place: str) -> Iterator[str]:
         todo = [place]

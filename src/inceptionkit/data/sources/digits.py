@@ -27,6 +27,7 @@ class Digits:
     classes: tuple[str, ...] = tuple("0123456789")
     allows_flip: bool = False
     skipped: tuple[Unusable, ...] = ()
+    notes: tuple[str, ...] = ()
     blocks: None = None
 
     def read(self, index: int) -> NDArray[np.uint8]:

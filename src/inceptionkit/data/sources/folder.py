@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources import index_cache
+from inceptionkit.data.sources.arrange import arrange
 from inceptionkit.data.sources.layout import (
     LINK_BACK,
     FolderContent,
     Listing,
-    arrange,
+    count_left_out,
     is_image,
     is_seen,
+    may_be_image,
 )
 from inceptionkit.data.types import SampleTable, Unusable, digest, flippable
+from inceptionkit.preprocess import UnusableImage, looks_like_image
 from inceptionkit.text import printable
 
 
@@ -32,6 +37,7 @@ class Folder:
     odd: Mapping[str, str]  # names that had to be escaped -> where their file is below the root
     allows_flip: bool
     skipped: tuple[Unusable, ...]
+    notes: tuple[str, ...] = ()
     blocks: None = None
 
     def read(self, index: int) -> Path:
@@ -47,9 +53,9 @@ class Folder:
 def open_folder(address: str, root: Path) -> Folder:
     """List the images below `root`.
 
-    Links are followed, but none into a folder that it lies in. Hidden files, system folders and
-    files whose names do not end like an image's are skipped. Images outside of class folders
-    are listed as unusable.
+    Links are followed, but none into a folder that it lies in. Hidden files and system folders are
+    skipped. Of files whose names do not end like an image's the first bytes decide. Images outside
+    of class folders are listed as unusable.
 
     Raises:
         DataError: there is no image, a class folder holds none, or the layout is not clear.
@@ -59,10 +65,10 @@ def open_folder(address: str, root: Path) -> Folder:
         raise checks.data_error(address, wrong, f"name {checks.KINDS}")
     listing = index_cache.folder(root)
     if listing is None:
-        tree = _Disk(root)
+        tree = Disk(root)
         listing = arrange(address, tree)
         index_cache.keep_folder(root, listing, tree.visited)
-    return folder_of(address, root, listing)
+    return folder_of(address, root / listing.root, listing)
 
 
 def folder_of(address: str, root: Path, listing: Listing) -> Folder:
@@ -72,20 +78,48 @@ def folder_of(address: str, root: Path, listing: Listing) -> Folder:
     if odd:
         names = [printable(name) for name in names]
     samples = SampleTable(names, listing.labels, listing.sets)
-    return Folder(address, root, classes, samples, odd, flippable(classes), listing.skipped)
+    flips, skipped = flippable(classes), listing.skipped
+    return Folder(address, root, classes, samples, odd, flips, skipped, listing.notes)
 
 
-class _Disk:
+def image_files(place: Path) -> list[Path]:
+    """The file itself, or every image below a folder, found as `open_folder` finds them.
+
+    Raises:
+        UnusableImage: there is none, or the folder cannot be read.
+    """
+    if not place.is_dir():
+        if os.path.lexists(place):
+            return [place]
+        reason = "no such file or folder; check the spelling"
+        raise UnusableImage(reason, printable(str(place)))
+    tree = Disk(place)
+    if files := sorted(tree.walk("")):
+        return [place / name for name in files]
+    reason = "there is no image in it; give a folder of images"
+    if tree.skipped:
+        reason = tree.skipped[0].reason
+    raise UnusableImage(reason, printable(str(place)))
+
+
+class Disk:
     """The folders of a disk, as a tree; and which were visited, for the index in the cache."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.skipped: list[Unusable] = []
+        self.left_out: Counter[str] = Counter()
+        self.listed: dict[str, FolderContent] = {}
         self.visited: dict[str, int] = {}  # folder -> its time of change before it was listed, ns
         real = root.resolve()
-        self.above = frozenset(_identity(place.stat()) for place in (real, *real.parents))
+        self.above = frozenset(_identity(place.stat()) for place in real.parents)
 
     def list_folder(self, place: str) -> FolderContent:
+        if place not in self.listed:
+            self.listed[place] = self._list(place)
+        return self.listed[place]
+
+    def _list(self, place: str) -> FolderContent:
         here = self.root / place
         try:
             self.visited[place] = here.stat().st_mtime_ns
@@ -94,28 +128,48 @@ class _Disk:
         except OSError as error:
             reason = f"cannot be read: {(error.strerror or '').lower()}"
             self.skipped.append(Unusable(printable(place or "."), reason))
-            return FolderContent((), (), 0)
+            return FolderContent((), (), ())
         below = f"{place}/" if place else ""
         folders = [below + name for name, folder in visible if folder]
-        images = [below + name for name, folder in visible if not folder and is_image(name)]
-        return FolderContent(folders, images, len(visible) - len(folders) - len(images))
+        images, others = list[str](), list[str]()
+        for name, folder in visible:
+            if folder:
+                continue
+            if is_image(name) or (may_be_image(name) and _begins_like_image(here / name)):
+                images.append(below + name)
+            else:
+                others.append(below + name)
+                count_left_out(self.left_out, name)
+        return FolderContent(folders, images, others)
 
     def walk(self, place: str) -> Iterator[str]:
-        seen = set(self.above)
-        parent = place.rpartition("/")[0]
-        if parent:
-            seen.add(_identity((self.root / parent).stat()))
+        seen, above = set(self.above), place
+        while above:  # the folders that it lies in, the root among them
+            above = above.rpartition("/")[0]
+            seen.add(_identity((self.root / above).stat()))
         todo = [place]
         while todo:
             here = todo.pop()
             identity = _identity((self.root / here).stat())
             if identity in seen:
-                self.skipped.append(Unusable(printable(here), LINK_BACK))
+                if (back := Unusable(printable(here), LINK_BACK)) not in self.skipped:
+                    self.skipped.append(back)
                 continue
             seen.add(identity)
             inside = self.list_folder(here)
             todo.extend(inside.folders)
             yield from inside.images
+
+
+def _begins_like_image(file: Path) -> bool:
+    """Whether the first bytes of a file are those of an image; never of a pipe, nor a device."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            return False
+        with file.open("rb", buffering=0) as stream:
+            return looks_like_image(stream.read(32))
+    except OSError:
+        return False
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
 
-_INDEX_FORMAT = 2
+_INDEX_FORMAT = 3
 _CODE = ("utf-8", "surrogatepass")
 WORTH_KEEPING = 10_000  # images; fewer are listed faster than anybody notices
 _SETTLED_NS = 2_000_000_000  # a folder changed so recently may change again within one clock tick
@@ -97,6 +97,8 @@ def _keep(path: Path, listing: Listing, visited: Mapping[str, int]) -> None:
         "format": _INDEX_FORMAT,
         "class_names": listing.class_names,
         "skipped": [asdict(skipped) for skipped in listing.skipped],
+        "root": listing.root,
+        "notes": listing.notes,
         "visited": dict(visited),
     }
     stream = BytesIO()
@@ -125,6 +127,8 @@ def _load(path: Path) -> tuple[Listing, dict[str, int]]:
             sets=stored["sets"],
             places=stored["places"],
             skipped=tuple(Unusable(**skipped) for skipped in about["skipped"]),
+            root=about["root"],
+            notes=tuple(about["notes"]),
         )
     if about["format"] != _INDEX_FORMAT or not _fits(listing):
         msg = "an index of another version, or damaged"

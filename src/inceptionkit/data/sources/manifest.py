@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inceptionkit.data import checks
+from inceptionkit.data.set_names import set_named
 from inceptionkit.data.sources.folder import Folder, folder_of
 from inceptionkit.data.sources.layout import Row, make_listing
-from inceptionkit.data.types import SETS, Unusable, set_named
+from inceptionkit.data.types import SETS, Unusable
 from inceptionkit.errors import did_you_mean
 from inceptionkit.text import printable
 

@@ -36,6 +36,7 @@ class Parquet:
     allows_flip: bool
     groups: _Groups
     skipped: tuple[Unusable, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def read(self, index: int) -> bytes:
         return self.groups.read(index)

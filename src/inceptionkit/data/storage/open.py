@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from inceptionkit.data import checks
+from inceptionkit.data.set_names import sets_named
 from inceptionkit.data.storage.braces import expand
 from inceptionkit.data.storage.file import File, Local
 from inceptionkit.data.storage.gzip import Inflated
@@ -21,7 +22,7 @@ from inceptionkit.data.storage.remote import (
 from inceptionkit.data.storage.tar import Tar
 from inceptionkit.data.storage.types import TARS, ZIPS, Container
 from inceptionkit.data.storage.zip import Zip
-from inceptionkit.data.types import SETS, set_named
+from inceptionkit.data.types import SETS
 from inceptionkit.text import printable
 
 _ENDINGS = (".parquet", *TARS, *ZIPS)
@@ -50,11 +51,15 @@ def find_shards(address: str) -> list[File]:
         raise checks.data_error(address, wrong, f"give a pattern for {', '.join(_ENDINGS)} files")
     base = address.rstrip("/")
     inside = _inside(address)
-    parts = [name for name in inside if set_named(_last(name))]
+    given = sets_named([_last(name) for name in inside])
+    parts = [name for name, set_ in zip(inside, given, strict=True) if set_]
     for names in (inside, _inside(f"{base}/data"), [n for part in parts for n in _inside(part)]):
         if shards := [name for name in names if _is_shard(name)]:
             tables = [name for name in shards if is_table(name)]
-            return _files(tables or shards, base) if tables or _alone(inside) else []
+            alone = all(n in parts or _last(n) == "data" for n in inside if _is_folder(n))
+            return _files(tables or shards, base) if tables or alone else []
+    if len(inside) == 1 and _is_folder(inside[0]) and not is_pattern(address):
+        return find_shards(inside[0])  # a folder around everything
     return []
 
 
@@ -65,13 +70,6 @@ def is_table(name: str) -> bool:
 
 def _is_shard(name: str) -> bool:
     return without_query(name).lower().endswith(_ENDINGS) and not _is_folder(name)
-
-
-def _alone(inside: Sequence[str]) -> bool:
-    """Whether a folder holds no folder but `data/` and those named after sets."""
-    return all(
-        _last(name) == "data" or set_named(_last(name)) for name in inside if _is_folder(name)
-    )
 
 
 def _is_folder(name: str) -> bool:
@@ -124,7 +122,12 @@ def shard_sets(address: str, names: Iterable[str]) -> list[int]:
         DataError: only some are named after sets.
     """
     every = list(names)
-    sets = [_set_number(name) for name in every]
+    words = [_set_words(name) for name in every]
+    found = [
+        next((given for given in of_one if given), None)
+        for of_one in zip(*map(sets_named, zip(*words, strict=True)), strict=True)
+    ]
+    sets = [SETS.index(given) if given else -1 for given in found]
     if -1 in sets and max(sets) >= 0:
         odd, ending = every[sets.index(-1)], Path(every[0]).suffix
         wrong = f"{odd!r} is not named after a set, others are"
@@ -132,9 +135,12 @@ def shard_sets(address: str, names: Iterable[str]) -> list[int]:
     return sets
 
 
-def _set_number(name: str) -> int:
+def _set_words(name: str) -> tuple[str, str, str]:
+    """What may name a shard's set: its folder, the first word of its name, and all of it.
+
+    >>> _set_words("data/train-00000-of-00002.parquet")
+    ('data', 'train', 'train-00000-')
+    """
     folder, _, base = name.rpartition("/")
-    for word in (folder.rpartition("/")[2], re.split(r"[-_.]", base, maxsplit=1)[0]):
-        if given := set_named(word):
-            return SETS.index(given)
-    return -1
+    stem = re.sub(r"of-\d+$", "", base.partition(".")[0])
+    return folder.rpartition("/")[2], re.split(r"[-_.]", base, maxsplit=1)[0], stem

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit.data.sources.folder import image_files
 from inceptionkit.errors import RecipeError, UnknownNameError, did_you_mean
 from inceptionkit.evaluation.classifier import Classifier
 from inceptionkit.evaluation.explain.explanation import Explanation, explain_images
 from inceptionkit.evaluation.explain.maps import Method
 from inceptionkit.evaluation.explain.overlays import grid
 from inceptionkit.files import write_whole
-from inceptionkit.preprocess import UnusableImage, decode, image_files
+from inceptionkit.preprocess import UnusableImage, decode
 from inceptionkit.spec import ordered_exits
 from inceptionkit.text import printable
 

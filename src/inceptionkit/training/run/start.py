@@ -60,6 +60,7 @@ def start_run(
     reasons = (*choice.reasons, *asked.reasons, *adapted, *kept)
     for sentence in (
         f"{opened.dataset.address}: {sizes}",
+        *map("note: {}".format, opened.dataset.notes),
         f"sets: {opened.sets.rule}",
         f"training images:\n{histogram}",
         *reasons,
