@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inceptionkit.errors import RecipeError
@@ -140,31 +140,31 @@ speeds = st.builds(
     Speed,
     step=st.floats(1e-4, 5.0),
     evaluation=st.floats(0.0, 20.0),
-    ending=st.floats(0.0, 30.0),
+    scored=st.floats(0.0, 30.0),
 )
 
 
-def takes(speed: Speed, steps: int, per_epoch: int) -> float:
-    """Seconds of some updates, an evaluation for each epoch begun, and the ending."""
-    return steps * speed.step + math.ceil(steps / per_epoch) * speed.evaluation + speed.ending
+def takes(speed: Speed, steps: int, per_epoch: int, done: int) -> float:
+    """Seconds of some updates after `done` others, and an evaluation for each epoch they are in."""
+    epochs = math.ceil((done % per_epoch + steps) / per_epoch)
+    return steps * speed.step + epochs * speed.evaluation
 
 
 @given(
     speed=speeds,
     seconds=st.floats(0.0, 5_000.0),
     per_epoch=st.integers(1, 300),
-    epochs_done=st.integers(0, 5),
+    done=st.integers(0, 1_500),
 )
 def test_no_plan_takes_more_than_the_time_left(
-    speed: Speed, seconds: float, per_epoch: int, epochs_done: int
+    speed: Speed, seconds: float, per_epoch: int, done: int
 ) -> None:
-    done = epochs_done * per_epoch
     steps = affordable(speed, seconds, done=done, steps_per_epoch=per_epoch) - done
 
     assert steps >= 0
-    assert steps == 0 or takes(speed, steps, per_epoch) <= seconds
-    more = takes(speed, steps + 1, per_epoch) - speed.ending
-    assert more > (seconds - speed.ending) * 0.98 - ROUNDING, "the time was not used"
+    assert steps == 0 or takes(speed, steps, per_epoch, done) <= seconds * (1 + ROUNDING)
+    more = takes(speed, steps + 1, per_epoch, done)
+    assert more > seconds * (1 - ROUNDING) - ROUNDING, "the time was not used"
 
 
 @given(
@@ -195,21 +195,23 @@ def test_the_first_plan_holds_an_epoch_or_is_refused_with_the_smallest_budget_th
     speed=speeds,
     seconds=st.floats(0.0, 2_000.0),
     per_epoch=st.integers(1, 100),
-    epoch=st.integers(1, 20),
+    step=st.integers(1, 2_000),
     more=st.integers(1, 2_000),
 )
 def test_a_new_plan_goes_on_where_the_last_one_stands(
-    speed: Speed, seconds: float, per_epoch: int, epoch: int, more: int
+    speed: Speed, seconds: float, per_epoch: int, step: int, more: int
 ) -> None:
-    step = epoch * per_epoch
-    plans = [plan(0, step + more, 0.0)]
-    new = next_plan(plans, speed, seconds, step=step, batch=8, steps_per_epoch=per_epoch)
-    left = affordable(speed, seconds, done=step, steps_per_epoch=per_epoch)
+    """When time has run out a hundredth of the budget remains for the schedule to come down."""
+    plans, budget = [plan(0, step + more, 0.0)], Time(2_000.0)
+    new = next_plan(plans, budget, speed, seconds, step=step, batch=8, steps_per_epoch=per_epoch)
+    usable = seconds - speed.ending - 0.01 * budget.seconds
+    left = affordable(speed, usable, done=step, steps_per_epoch=per_epoch)
+    left = max(left, min(step + more, step + math.ceil(20.0 / speed.step)))
     if new is None:
-        worth = max(0.02 * more, 0.002 * plans[0].steps)  # of what is left, and of the whole
-        assert abs(max(left, step + 1) - plans[0].steps) <= worth
+        worth = max(0.05 * more, 0.002 * plans[0].steps)  # of what is left, and of the whole
+        assert abs(left - plans[0].steps) <= worth
         return
-    assert (new.step, new.steps) == (step, max(left, step + 1))
+    assert (new.step, new.steps) == (step, left)
     assert new.progress == progress(plans, step)
     assert ("slower" in new.why) == (new.steps < plans[0].steps)
 
@@ -218,37 +220,8 @@ def test_a_new_plan_goes_on_where_the_last_one_stands(
 def test_a_run_that_is_at_its_end_is_not_prolonged(
     speed: Speed, seconds: float, per_epoch: int
 ) -> None:
-    plans = [plan(0, 3 * per_epoch, 0.0)]
-    new = next_plan(plans, speed, seconds, step=3 * per_epoch, batch=8, steps_per_epoch=per_epoch)
+    plans, end = [plan(0, 3 * per_epoch, 0.0)], 3 * per_epoch
+    budget = Time(1_000.0)
+    new = next_plan(plans, budget, speed, seconds, step=end, batch=8, steps_per_epoch=per_epoch)
 
     assert new is None
-
-
-@given(
-    speed=speeds,
-    factors=st.lists(st.floats(0.5, 3.0), min_size=1, max_size=30),
-    per_epoch=st.integers(1, 60),
-    epochs=st.floats(1.5, 25.0),
-)
-def test_a_machine_that_changes_its_speed_still_ends_in_time(
-    speed: Speed, factors: list[float], per_epoch: int, epochs: float
-) -> None:
-    """Epoch by epoch; the overrun is at most one epoch at the new speed, which nobody foresaw."""
-    seconds = takes(speed, math.ceil(epochs * per_epoch), per_epoch) / 0.97
-    assume(affordable(speed, seconds, done=0, steps_per_epoch=per_epoch) >= per_epoch)
-    plans = [first_plan(Time(seconds), speed, seconds, batch=8, steps_per_epoch=per_epoch)]
-    assume(plans[0].steps < 500 * per_epoch)  # 2 % of slack are many epochs of a long ending
-    spent, step, number, now = 0.0, 0, 0, speed
-    while step < plans[-1].steps and number < 1_000:
-        factor = factors[min(number, len(factors) - 1)]
-        now = replace(speed, step=speed.step * factor, evaluation=speed.evaluation * factor)
-        until = min((step // per_epoch + 1) * per_epoch, plans[-1].steps)
-        spent += (until - step) * now.step + now.evaluation
-        step, number = until, number + 1
-        new = next_plan(plans, now, seconds - spent, step=step, batch=8, steps_per_epoch=per_epoch)
-        plans += [new] if new else []
-
-    assert progress(plans, step) == pytest.approx(1.0, abs=ROUNDING)
-    slowest = max(factors)
-    one_epoch = slowest * (per_epoch * speed.step + speed.evaluation)
-    assert spent + speed.ending <= seconds + one_epoch + slowest * (speed.step + speed.evaluation)

@@ -199,6 +199,7 @@ def test_states_saved_within_an_epoch_change_nothing(
     same(whole("fp32"), tmp_path / "cut")
 
 
+@pytest.mark.parametrize("at", [2 * PER_EPOCH, PER_EPOCH + 3], ids=["epoch", "midway"])
 @pytest.mark.parametrize("factor", [0.6, 2.0], ids=["shorter", "longer"])
 def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_anew(
     start: Callable,
@@ -207,11 +208,12 @@ def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_a
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     factor: float,
+    at: int,
 ) -> None:
     """Cut between the new plan in run.json and the checkpoint of that epoch."""
 
     def replanned(plans: list[Plan], *_: Any, step: int, **__: Any) -> Plan | None:
-        if step != 2 * PER_EPOCH:
+        if step != at:
             return None
         return Plan(
             step=step,

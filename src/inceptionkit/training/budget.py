@@ -14,8 +14,10 @@ from inceptionkit.training.schedule import Plan, progress
 
 _UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}  # seconds
 LARGEST = 1e100  # of any unit: what follows from a budget must not leave the range of floats
-_SLACK = 0.02  # share of the time left that a plan does not spend
-_WORTH_A_PLAN = 0.02  # share of the updates left by which the length must change for a new plan,
+ENDING = 3.0  # seconds for the model folder, the report and leaving, beside scoring images
+_SLACK = 0.01  # share of the budget that a plan does not spend
+_TAIL = 0.01  # share of the budget in which a schedule comes down when time has run out
+_WORTH_A_PLAN = 0.05  # share of the updates left by which the length must change for a new plan,
 LEAST = 0.002  # and at least this share of all of them
 
 
@@ -78,20 +80,31 @@ class Speed:
 
     step: float  # one update
     evaluation: float  # one pass over the validation images
-    ending: float  # what follows training: scoring, saving, the report
+    scored: float  # scoring what is scored at the end
+
+    @property
+    def ending(self) -> float:
+        """What follows training: scoring, saving, the report."""
+        return ENDING + self.scored
 
 
-def affordable(speed: Speed, seconds_left: float, *, done: int, steps_per_epoch: int) -> int:
-    """Updates in all, `done` ones included, that end when the time does.
+def affordable(speed: Speed, usable: float, *, done: int, steps_per_epoch: int) -> int:
+    """Updates in all, `done` ones included, in so many seconds of training.
 
     Every epoch begun ends with an evaluation.
     """
-    usable = (seconds_left - speed.ending) * (1.0 - _SLACK)
+    begun = done % steps_per_epoch
+    usable += begun * speed.step  # as if the epoch began now
     epoch = steps_per_epoch * speed.step + speed.evaluation
     whole = int(usable // epoch) if usable > 0 else 0
     rest = usable - whole * epoch - speed.evaluation
     part = min(steps_per_epoch - 1, int(rest / speed.step)) if rest > 0 else 0
-    return done + whole * steps_per_epoch + part
+    return max(done, done - begun + whole * steps_per_epoch + part)
+
+
+def usable_seconds(budget: Time, speed: Speed, seconds_left: float) -> float:
+    """Of the time left, what training may take: a small share of the budget stays unspent."""
+    return seconds_left - speed.ending - _SLACK * budget.seconds
 
 
 def first_plan(
@@ -109,15 +122,16 @@ def first_plan(
     Raises:
         RecipeError: the budget does not reach one epoch; the smallest that does is named.
     """
-    steps = affordable(speed, seconds_left, done=0, steps_per_epoch=steps_per_epoch)
+    usable = usable_seconds(budget, speed, seconds_left)
+    steps = affordable(speed, usable, done=0, steps_per_epoch=steps_per_epoch)
     if steps < steps_per_epoch:
         epoch = steps_per_epoch * speed.step + speed.evaluation
-        short = speed.ending + epoch / (1.0 - _SLACK) - seconds_left
         begun = budget.seconds - seconds_left
+        smallest = math.ceil((begun + speed.ending + epoch) / (1.0 - _SLACK))
         msg = (
             f"the budget of {budget.seconds:g}s is too small for one epoch: it takes {epoch:.1f} "
             f"s, starting took {begun:.0f} s, scoring and saving take {speed.ending:.0f} s; the "
-            f"smallest that is not is {math.ceil(budget.seconds + short)}s"
+            f"smallest that is not is {smallest}s"
         )
         raise RecipeError(msg)
     return Plan(
@@ -169,8 +183,9 @@ def work_plan(work: Work, flop: float, *, batch: int, steps_per_epoch: int, spee
     )
 
 
-def next_plan(
+def next_plan(  # noqa: PLR0913 - what was planned, what is known
     plans: list[Plan],
+    budget: Time,
     speed: Speed,
     seconds_left: float,
     *,
@@ -178,10 +193,16 @@ def next_plan(
     batch: int,
     steps_per_epoch: int,
 ) -> Plan | None:
-    """Plan the rest of the run anew after `step` updates; None if the last plan still holds."""
+    """Plan the rest of the run again after `step` updates; None if the last plan still holds.
+
+    What is left of the schedule is never followed in one step: where time has run out, as after
+    the machine slept, a short tail remains.
+    """
     last = plans[-1]
-    steps = affordable(speed, seconds_left, done=step, steps_per_epoch=steps_per_epoch)
-    steps = max(steps, step + 1)
+    usable = usable_seconds(budget, speed, seconds_left)
+    steps = affordable(speed, usable, done=step, steps_per_epoch=steps_per_epoch)
+    tail = math.ceil(_TAIL * budget.seconds / speed.step)
+    steps = max(steps, min(step + tail, last.steps))
     worth = max(_WORTH_A_PLAN * (last.steps - step), LEAST * last.steps)
     if step >= last.steps or abs(steps - last.steps) <= worth:
         return None

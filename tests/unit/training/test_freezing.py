@@ -128,25 +128,29 @@ def test_a_budget_beyond_reckoning(digits: int, unit: str) -> None:
 
 
 def test_what_a_minute_affords() -> None:
-    """60 s less 10 s of ending and 2 % is 49 s: four epochs of 11 s, then 4 updates and 1 s."""
-    speed = Speed(step=1.0, evaluation=1.0, ending=10.0)
+    """49 s of training are four epochs of 11 s, then 4 updates and 1 s.
 
-    assert affordable(speed, 60.0, done=0, steps_per_epoch=10) == 4 * 10 + 4
-    assert affordable(speed, 60.0, done=30, steps_per_epoch=10) == 30 + 44
-    assert affordable(speed, 5.0, done=30, steps_per_epoch=10) == 30
+    In an epoch begun, 4 s for its rest are followed by four others.
+    """
+    speed = Speed(step=1.0, evaluation=1.0, scored=7.0)
+
+    assert affordable(speed, 49.0, done=0, steps_per_epoch=10) == 4 * 10 + 4
+    assert affordable(speed, 49.0, done=30, steps_per_epoch=10) == 30 + 44
+    assert affordable(speed, 49.0, done=37, steps_per_epoch=10) == 37 + 3 + 40
+    assert affordable(speed, -6.0, done=30, steps_per_epoch=10) == 30
 
 
 def test_a_budget_below_an_epoch() -> None:
-    """Epoch 110 s, of time left after 2 %: 112.2 s and 10 s are needed, and 30 s are gone."""
-    speed = Speed(step=1.0, evaluation=10.0, ending=10.0)
+    """Epoch 110 s, and 10 s for the end, are needed, 30 s are gone: 150 s are 99 % of 151.5 s."""
+    speed = Speed(step=1.0, evaluation=10.0, scored=7.0)
     with pytest.raises(RecipeError) as caught:
         first_plan(Time(90.0), speed, 60.0, batch=8, steps_per_epoch=100)
 
     assert str(caught.value) == (
         "the budget of 90s is too small for one epoch: it takes 110.0 s, starting took 30 s, "
-        "scoring and saving take 10 s; the smallest that is not is 153s"
+        "scoring and saving take 10 s; the smallest that is not is 152s"
     )
-    assert first_plan(Time(153.0), speed, 123.0, batch=8, steps_per_epoch=100).steps == 100
+    assert first_plan(Time(152.0), speed, 122.0, batch=8, steps_per_epoch=100).steps == 100
 
 
 def trial(precision: str, seconds: float) -> Trial:

@@ -1,4 +1,4 @@
-"""Planning a run: how many steps its budget allows, before the first and after each epoch.
+"""Planning a run: how many steps its budget allows, before the first and as it goes on.
 
 With small crops first, a step costs less at the beginning of a run than at its end.
 
@@ -9,13 +9,13 @@ Sources:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from time import monotonic
 
 from inceptionkit.derive import cost
 from inceptionkit.spec import with_input
 from inceptionkit.training.autotune import time_evaluation
 from inceptionkit.training.budget import (
-    Budget,
     Epochs,
     Speed,
     Time,
@@ -25,11 +25,13 @@ from inceptionkit.training.budget import (
     next_plan,
     work_plan,
 )
+from inceptionkit.training.loop import Event, StepEnded
+from inceptionkit.training.pace import Pace
 from inceptionkit.training.run.record import Record
-from inceptionkit.training.schedule import Plan, progress
+from inceptionkit.training.schedule import Plan, active_plan, progress
 from inceptionkit.training.state import TrainConfig, TrainState
 
-ENDING = 5.0  # seconds for the model folder, the report and leaving, beside scoring images
+_FORWARD = 3.0  # times as long as scoring an image a step takes for it, as long as none was scored
 
 
 def plan_run(
@@ -85,32 +87,77 @@ def plan_run(
             )
 
 
-def replan(
-    budget: Budget, config: TrainConfig, state: TrainState, *, seconds: float, scored: int
-) -> Plan | None:
-    """At the end of an epoch, how long the rest will be, if a time budget asks for another plan.
+@dataclass(slots=True)
+class Replanner:
+    """Plans the rest of a time budget again as the run goes on.
 
-    A plan made for this step before the run was interrupted is kept.
+    Attributes:
+        budget: of the whole command.
+        config: what the run computes.
+        start_time: of the run, as `monotonic` counts.
+        pace: what its steps and its evaluations took.
+        small: cost of a step with small crops; 1 is that of one at the end of the run.
     """
-    plans = state.plans
-    if not isinstance(budget, Time) or plans[-1].step >= state.step:
-        return None
-    row, per_epoch = state.rows[-1], config.steps_per_epoch
-    per_image = row["evaluation_seconds"] / max(1, len(config.val))
-    first = (state.step - 1) // per_epoch * per_epoch
-    relative = relative_step_cost(config, progress(plans, first))
-    step = config.batch / row["images_per_second"] / relative
-    step *= mean_step_cost(config, progress(plans, state.step))
-    plan = next_plan(
-        plans,
-        _speed(config, step, per_image, scored=scored),
-        budget.seconds - seconds,
-        step=state.step,
-        batch=config.batch,
-        steps_per_epoch=per_epoch,
-    )
-    known = config.processes.broadcast_json(plan and asdict(plan))
-    return known and Plan(**known)
+
+    budget: Time
+    config: TrainConfig
+    start_time: float
+    pace: Pace
+    small: float
+
+    def due(self, event: Event, state: TrainState) -> bool:
+        """Take note of an event, and answer whether to check the plan again.
+
+        A plan that was made for a later step, before the run was interrupted, is kept. At the last
+        step of an epoch its evaluation is awaited.
+        """
+        now, last, per_epoch = monotonic(), state.plans[-1], self.config.steps_per_epoch
+        if isinstance(event, StepEnded):
+            begun = progress(state.plans, (event.step - 1) // per_epoch * per_epoch)
+            small = begun < self.config.recipe.resizing.small_crops
+            self.pace.end_step(now, self.small if small else 1.0)
+            if state.step % per_epoch == 0:
+                return False
+        else:
+            self.pace.end_epoch(now, self._left())
+        return last.step < state.step < last.steps and self.pace.due(
+            self._left(), step=state.step, steps=last.steps
+        )
+
+    def plan(self, state: TrainState) -> Plan | None:
+        """How long the rest of the run will be, if the time left asks for another plan."""
+        left, config = self._left(), self.config
+        speed = self.pace.speed(left)
+        mean = mean_step_cost(config, progress(state.plans, state.step))
+        plan = next_plan(
+            state.plans,
+            self.budget,
+            replace(speed, step=speed.step * mean),
+            left,
+            step=state.step,
+            batch=config.batch,
+            steps_per_epoch=config.steps_per_epoch,
+        )
+        known = config.processes.broadcast_json(plan and asdict(plan))
+        return known and Plan(**known)
+
+    def _left(self) -> float:
+        """Seconds of the budget."""
+        return self.budget.seconds - (monotonic() - self.start_time)
+
+
+def replanner(
+    budget: Time, config: TrainConfig, state: TrainState, start_time: float, *, scored: int
+) -> Replanner:
+    """What plans the rest of a run again, from what the last plan supposed."""
+    plan = active_plan(state.plans, state.step)
+    step = config.batch / plan.images_per_second / mean_step_cost(config, plan.progress)
+    per_image = step / config.batch / _FORWARD
+    if state.rows:
+        per_image = state.rows[-1]["evaluation_seconds"] / max(1, len(config.val))
+    speed = _speed(config, step, per_image, scored=scored)
+    small = relative_step_cost(config, 0.0)
+    return Replanner(budget, config, start_time, Pace(speed, monotonic()), small)
 
 
 def _speed(config: TrainConfig, step: float, per_image: float, *, scored: int) -> Speed:
@@ -118,7 +165,7 @@ def _speed(config: TrainConfig, step: float, per_image: float, *, scored: int) -
     return Speed(
         step=step,
         evaluation=per_image * len(config.val),
-        ending=ENDING + per_image * scored,
+        scored=per_image * scored,
     )
 
 

@@ -19,13 +19,14 @@ from inceptionkit.errors import RunError
 from inceptionkit.files import flush, write_json
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.training.autotune import autotune
+from inceptionkit.training.budget import Time
 from inceptionkit.training.checkpoint import restore, save_state
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.execution import Execution, describe, fastest
 from inceptionkit.training.loop import StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.planning import plan_run, replan
+from inceptionkit.training.run.planning import plan_run, replanner
 from inceptionkit.training.run.process import catch_stop_signals, stopped
 from inceptionkit.training.run.record import FILE, Record
 from inceptionkit.training.run.tensorboard import EventWriter
@@ -34,6 +35,7 @@ from inceptionkit.training.state import TrainConfig, TrainState, load_initial_we
 
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 PROGRESS_SECONDS = 0.2  # between reports of progress
+WORTH_SAYING = 0.1  # share by which a run's length must change before a plan is said again
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Session:
     listener: Listener
     start_time: float  # `monotonic()` at the start, moved back by what earlier sessions took
     processes: Processes  # the first one writes
+    planned: int = 0  # steps of the last plan that the listener heard of
 
     def seconds(self) -> float:
         """How long the run takes so far, earlier sessions included."""
@@ -148,13 +151,16 @@ def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None
 
 
 def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
-    """Write a plan down, then let it be followed."""
+    """Write a plan down, then let it be followed; small changes are not announced."""
     left = "" if plan.seconds_left is None else f", {plan.seconds_left:.0f} s left"
-    session.decide(
-        replace(session.record, plans=(*session.record.plans, plan)),
+    why = (
         f"plan: {plan.steps / config.steps_per_epoch:.1f} epochs, {plan.steps:,} steps of "
-        f"{config.batch} images at {plan.images_per_second:,.0f} images/s{left} ({plan.why})",
+        f"{config.batch} images at {plan.images_per_second:,.0f} images/s{left} ({plan.why})"
     )
+    new = abs(plan.steps - session.planned) > WORTH_SAYING * session.planned
+    record = replace(session.record, plans=(*session.record.plans, plan))
+    session.decide(record, *([why] if new else []))
+    session.planned = plan.steps if new else session.planned
     state.plans.append(plan)
 
 
@@ -186,19 +192,26 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
     tracked = session.record.request.track and session.processes.rank == 0
     last_epoch = state.rows[-1]["step"] if state.rows else 0
     report, saved, group = _step_reporter(session, config, state), monotonic(), session.processes
+    budget, ready = session.record.budget, session.ready
+    planner = (
+        replanner(budget, config, state, session.start_time, scored=len(ready.scored))
+        if isinstance(budget, Time)
+        else None
+    )
     with (
         closing(EventWriter(session.folder, last_epoch)) if tracked else nullcontext() as events,
         catch_stop_signals() as request,
     ):
         for event in train(config, state):
+            stop, again = request.stop_requested, planner is not None and planner.due(event, state)
+            due = not isinstance(event, StepEnded) or monotonic() - saved > SAVE_SECONDS
+            stop, due, again = group.any(stop, due, again)
+            if planner is not None and again and (plan := planner.plan(state)):
+                _add_plan(session, config, state, plan)
             if isinstance(event, StepEnded):
                 report(event)
             else:
-                _end_epoch(session, config, state, events)
-            stop = request.stop_requested
-            due = not isinstance(event, StepEnded) or monotonic() - saved > SAVE_SECONDS
-            if group.count > 1:
-                stop, due = group.any(stop, due)
+                _end_epoch(session, state, events)
             if not (stop or due):
                 continue
             if isinstance(event, StepEnded) and not event.whole:
@@ -215,16 +228,10 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
         )
 
 
-def _end_epoch(
-    session: Session, config: TrainConfig, state: TrainState, events: EventWriter | None
-) -> None:
-    """Log an epoch, and plan the rest of the run again where that is due."""
+def _end_epoch(session: Session, state: TrainState, events: EventWriter | None) -> None:
+    """Log an epoch."""
     state.rows[-1]["seconds"] = session.seconds()
     state.rows = session.processes.broadcast_json(state.rows)
-    scored, seconds = len(session.ready.scored), session.seconds()
-    plan = replan(session.record.budget, config, state, seconds=seconds, scored=scored)
-    if plan is not None:
-        _add_plan(session, config, state, plan)
     if session.processes.rank == 0:
         folders.write_rows(session.folder / folders.LOG, state.rows)
     session.listener.epoch(state.rows[-1])
