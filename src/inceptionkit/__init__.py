@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from inceptionkit.network.build import build
 
 __version__ = "0.1.0"
+
+for _switch in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+    os.environ.setdefault(_switch, "1")  # read when a library is imported; later is too late
 
 __all__ = [
     "Classifier",

@@ -406,7 +406,11 @@ def test_a_plain_file_is_read_and_what_is_no_float_is_not(make: Callable) -> Non
         ),
         (
             lambda file: file.create_dataset("a", data=np.zeros(10**6, "f4"), compression="gzip"),
-            "/a declares 4000000 bytes and does not store them plainly",
+            "/a is filtered, and is not stored plainly",
+        ),
+        (
+            lambda file: file.create_dataset("a", data=np.zeros(3, "f4"), shuffle=True),
+            "/a is filtered, and is not stored plainly",
         ),
         (
             lambda file: file.create_dataset("a", (3,), "f4", external=[("/etc/passwd", 0, 12)]),

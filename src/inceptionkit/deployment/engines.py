@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, Protocol, TypeAlias
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,19 @@ class Engine(Protocol):
 
     def __call__(self, x: NDArray[Any]) -> Results:
         """Outputs by name, for a batch of the graph's input."""
+
+
+_RUNNING: WeakSet[Any] = WeakSet()  # engines that have threads
+
+
+def _keep_for_ever() -> None:
+    """In a process that was forked, never end an engine: it would wait for threads of the other."""
+    for engine in list(_RUNNING):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_keep_for_ever)
 
 
 class OpenVino:
@@ -73,22 +88,25 @@ class OpenVino:
         self.sides = [size if side.is_dynamic else side.get_length() for side in sides]
         one = (1, *self.sides)
         self.requests = {one: self._compiled(one)}
+        self.free = Lock()  # a request answers one caller at a time
+        _RUNNING.add(self)
 
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run; single images have a compiled model of their own, whose shapes are all known."""
         sides = self.sides if ANY in self.sides else x.shape[1:]
         shape = (1 if len(x) == 1 else ANY, *sides)
-        if shape not in self.requests:
-            self.requests[shape] = self._compiled(shape)
-        requests = self.requests[shape][: len(x)]
-        for request, part in zip(requests, np.array_split(x, len(requests)), strict=True):
-            request.start_async([part], share_inputs=True)
-        for request in requests:
-            request.wait()
-        return {
-            output.any_name: np.concatenate([r.get_output_tensor(i).data for r in requests])
-            for i, output in enumerate(requests[0].model_outputs)
-        }
+        with self.free:
+            if shape not in self.requests:
+                self.requests[shape] = self._compiled(shape)
+            requests = self.requests[shape][: len(x)]
+            for request, part in zip(requests, np.array_split(x, len(requests)), strict=True):
+                request.start_async([part], share_inputs=True)
+            for request in requests:
+                request.wait()
+            return {
+                output.any_name: np.concatenate([r.get_output_tensor(i).data for r in requests])
+                for i, output in enumerate(requests[0].model_outputs)
+            }
 
     def _compiled(self, shape: tuple[int, ...]) -> list[Any]:
         """Compile for inputs of one shape; a request for each stream."""
@@ -115,16 +133,16 @@ def openvino_model(file: bytes, *weights: bytes) -> Any:  # noqa: ANN401 - openv
 class OnnxRuntime:
     """A graph in ONNX Runtime."""
 
-    def __init__(self, model: bytes | Path, *, threads: int, **_: object) -> None:
+    def __init__(self, model: bytes, *, threads: int, **_: object) -> None:
         """Load `model`; it takes images of any size, and answers in one way alone."""
         ort = library("onnxruntime")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors
-        source = model if isinstance(model, bytes) else str(model)
-        self.session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self.session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
         self.outputs = [output.name for output in self.session.get_outputs()]
+        _RUNNING.add(self)
 
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run."""

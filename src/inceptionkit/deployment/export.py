@@ -21,7 +21,6 @@ from inceptionkit.deployment.parity import (
 from inceptionkit.deployment.quantize import CalibrationData, to_int8
 from inceptionkit.deployment.resize import onnx_resizing, openvino_resizing
 from inceptionkit.deployment.servers import server_files
-from inceptionkit.deployment.torch_program import torch_file
 from inceptionkit.errors import DeploymentError, UnknownNameError, did_you_mean
 from inceptionkit.evaluation.classifier import network_of
 from inceptionkit.model import Card, ExportInfo, write_files
@@ -63,13 +62,13 @@ class ExportOptions:
             )
             raise DeploymentError(msg)
         if self.exits and self.kind == "torch":
-            msg = "a torch program is not cut at exits; use --to openvino or --to onnx"
+            msg = "a torch export is not cut at exits; use --to openvino or --to onnx"
             raise DeploymentError(msg)
         if self.exits and self.server:
             msg = f"{self.server} serves one graph; export without --exits"
             raise DeploymentError(msg)
         if self.resize and self.kind == "torch":
-            msg = "a torch program does not resize; use --to openvino or --to onnx"
+            msg = "a torch export does not resize; use --to openvino or --to onnx"
             raise DeploymentError(msg)
 
 
@@ -154,7 +153,8 @@ def make_export(
         listener.say(lack)
     names = tuple(e.name for e in ordered_exits(card.architecture)) if options.exits else ()
     if options.kind == "torch":
-        models: dict[str, Any] = {"main": torch_file(main_alone(card, tensors), card.preprocessing)}
+        own = {name: value for name, value in tensors.items() if not name.startswith("exits.")}
+        models: dict[str, Any] = {"main": own}
     else:
         models = dict(staged(card.architecture, tensors, card.preprocessing, names))
     if options.kind == "openvino":

@@ -1,11 +1,14 @@
-"""ExportInfo graphs as files, and the folder that they go to."""
+"""Exported graphs as files, and the folder that they go to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
 
 from inceptionkit.deployment.onnx import checked, library
 from inceptionkit.errors import RunError
@@ -16,7 +19,7 @@ from inceptionkit.model.folder import CARD
 _SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
     "onnx": (".onnx",),
     "openvino": (".xml", ".bin"),
-    "torch": (".pt2",),
+    "torch": (".safetensors",),
 }
 _VERSION = "1/model"  # where a server's model repository has the graph
 
@@ -32,7 +35,7 @@ def graph_files(exported: ExportInfo, models: Mapping[str, Any]) -> dict[str, by
 
     Args:
         exported: how they are exported.
-        models: stage -> `openvino.Model`, `onnx.ModelProto`, or the bytes of a torch program.
+        models: stage -> `openvino.Model`, `onnx.ModelProto`, or the tensors that torch takes.
     """
     files: dict[str, bytes] = {}
     for stage, model in models.items():
@@ -44,13 +47,46 @@ def graph_files(exported: ExportInfo, models: Mapping[str, Any]) -> dict[str, by
 def _contents(kind: Kind, model: Any) -> list[bytes]:  # noqa: ANN401 - a graph of any kind
     """What the files of one graph hold, one for each suffix of its kind."""
     if kind == "torch":
-        return [model]
+        return [save({name: np.ascontiguousarray(value) for name, value in model.items()})]
     if kind == "onnx":
         return [checked(model).SerializeToString()]
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"graph{suffix}" for suffix in _SUFFIXES["openvino"]]
         library("openvino").serialize(model, *map(str, paths))
         return [path.read_bytes() for path in paths]
+
+
+def refuse_foreign(kind: Kind, graph: bytes) -> None:
+    """Refuse a graph that an engine would read in another format, or together with other files.
+
+    OpenVINO takes an ONNX file under any name, and reads whatever file of this machine it names.
+
+    Raises:
+        RuntimeError: as the engines raise it.
+    """
+    if kind == "openvino":
+        if not graph.startswith((b"<?xml", b"<net")):
+            msg = "it is not XML"
+            raise RuntimeError(msg)
+        return
+    try:
+        model = library("onnx").load_model_from_string(graph)
+    except library("google.protobuf.message").DecodeError as error:
+        msg = f"it is not ONNX: {error}"
+        raise RuntimeError(msg) from error
+    for part in _messages(model):
+        if type(part).__name__ == "TensorProto" and (part.external_data or part.data_location):
+            msg = "it has weights in other files"
+            raise RuntimeError(msg)
+
+
+def _messages(message: Any) -> Iterator[Any]:  # noqa: ANN401 - of protocol buffers
+    """Yield a message and all within it."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _messages(part)
 
 
 def free_place(out: Path) -> Path:

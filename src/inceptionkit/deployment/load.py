@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,7 @@ from inceptionkit.deployment.engines import (
     OpenVino,
     run_stage,
 )
-from inceptionkit.deployment.files import file_names
+from inceptionkit.deployment.files import file_names, refuse_foreign
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, Tensors, staged
 from inceptionkit.deployment.resize import resizable
 from inceptionkit.errors import DeploymentError
@@ -73,17 +73,21 @@ def load_predictor(
         DeploymentError: the engine is not installed, or cannot run the model.
         UnknownNameError: no released weights have that id.
     """
-    count = threads or cores()
+    count, again = threads or cores(), partial(load_predictor, threads=threads, mode=mode)
     if Path(path).is_dir():
-        folder = model_folder(Path(path))
+        path = Path(path).absolute()
+        folder = model_folder(path)
         card, sums = read_card(folder)
         if card.exported is not None:
             name = _engine_for(folder, card.exported.kind, engine)
-            return _load_exported(folder, sums, card, name, threads=count, mode=mode)
+            exported = _load_exported(folder, sums, card, name, threads=count, mode=mode)
+            exported.reload = partial(again, path, engine=engine)
+            return exported
         tensors: Tensors = read_tensors(folder, card, sums)
     else:
-        from inceptionkit.convert.registry import read_weights  # other programs' formats
+        from inceptionkit.convert.registry import is_there, read_weights  # of other programs
 
+        path = Path(path).absolute() if is_there(Path(path)) else path
         card, tensors = read_weights(path)
     names = [name for name in _NEEDED if engine in {"auto", name}]
     if engine == "auto":
@@ -91,12 +95,14 @@ def load_predictor(
     if not names:
         from inceptionkit.evaluation.classifier import Classifier, network_of  # torch
 
-        return Classifier(card, network_of(card, tensors), BATCH[mode])
+        reload = partial(again, path, engine="torch")
+        return Classifier(card, network_of(card, tensors), BATCH[mode], reload)
     predictors = []
     for name in names if images >= PROBE_FROM else names[:1]:
         make = partial(ENGINE_TYPES[name], size=card.preprocessing.size, threads=count, mode=mode)
         stages = cache(partial(_stages, card, tensors, make))
-        predictors.append(Predictor(card, stages, card.preprocessing.fit, BATCH[mode]))
+        reload = partial(again, path, engine=name)
+        predictors.append(Predictor(card, stages, card.preprocessing.fit, BATCH[mode], reload))
     return predictors[0] if len(predictors) == 1 else fastest(predictors)
 
 
@@ -113,16 +119,9 @@ def _stages(
     return {stage: partial(run_stage, make(file)) for stage, file in files}
 
 
-def _torch_program(file: bytes, **_: object) -> Engine:
-    from inceptionkit.deployment.torch_program import Program
-
-    return Program(file)
-
-
 ENGINE_TYPES: dict[str, Callable[..., Engine]] = {
     "openvino": OpenVino,
     "onnxruntime": OnnxRuntime,
-    "torch": _torch_program,
 }  # what makes an engine of the files of a graph
 
 
@@ -168,6 +167,8 @@ def _load_exported(
         DeploymentError: the engine is not installed, or refuses the graph.
     """
     exported, how = cast(ExportInfo, card.exported), card.preprocessing
+    if exported.kind == "torch":
+        return _rebuilt(folder, sums, card, BATCH[mode])
     resizes = exported.resize is not None
     options = {
         "size": ANY if resizes else how.size,
@@ -179,11 +180,34 @@ def _load_exported(
     for stage in exported.stages:
         files = [read_file(folder, file, sums) for file in file_names(exported, stage)]
         with _refusals_reported(folder):
+            refuse_foreign(exported.kind, files[0])
             engine = ENGINE_TYPES[name](*files, **options)
         stages[stage] = _CheckedStage(engine, stage, len(card.classes), folder)
     prepare = partial(resizable, preprocessing=how) if resizes else how.fit
     batch = BATCH["latency" if resizes else mode]
     return Predictor(card, partial(_all_stages, card.architecture.name, stages), prepare, batch)
+
+
+def _rebuilt(folder: Path, sums: Mapping[str, str], card: Card, batch: int) -> Predictor:
+    """Build the network of a torch export from its architecture; no program is read.
+
+    Raises:
+        WeightsError: the file is damaged.
+        DeploymentError: it is a program, as earlier versions wrote it.
+    """
+    if "main.pt2" in sums:
+        msg = f"{folder}: holds a torch program, which can run any code when it is read; "
+        msg += "export the model again"
+        raise DeploymentError(msg)
+    from inceptionkit.evaluation.classifier import Classifier, network_of
+
+    whole = replace(card, architecture=replace(card.architecture, exits=()), exit_policy=None)
+    (name,) = file_names(cast(ExportInfo, card.exported), "main")
+    model = network_of(whole, read_tensors(folder, whole, sums, name))
+    classifier = Classifier(card, model, batch)
+    only = classifier.stages(())
+    classifier.stages = partial(_all_stages, card.architecture.name, only)
+    return classifier
 
 
 @dataclass(frozen=True, slots=True)

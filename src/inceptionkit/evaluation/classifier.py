@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,21 @@ class Classifier(Predictor):
         model: the network, in evaluation mode.
     """
 
-    def __init__(self, card: Card, model: InceptionNet, batch: int = 1) -> None:
+    def __init__(
+        self,
+        card: Card,
+        model: InceptionNet,
+        batch: int = 1,
+        reload: Callable[[], Predictor] | None = None,
+    ) -> None:
         how = card.preprocessing
-        super().__init__(card, partial(_image_stages, model, how), how.fit, batch)
+        super().__init__(card, partial(_image_stages, model, how), how.fit, batch, reload)
         self.model = model
+
+    def restart(self) -> None:
+        """Go on with one thread: torch waits for ever for those that were not forked with it."""
+        torch.set_num_threads(1)
+        self.process = os.getpid()
 
 
 def _image_stages(model: InceptionNet, how: Preprocessing, exits: tuple[str, ...]) -> Stages:

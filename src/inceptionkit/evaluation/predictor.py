@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -53,17 +54,31 @@ class Prediction:
 class Predictor:
     """A model and its preprocessing, whatever runs it.
 
+    Any number of threads may use it. A process that forks leaves the engine's threads behind; the
+    new process loads the model again. So does a process that it is sent to.
+
     Attributes:
         card: what the model folder says of it.
         stages: cuts the network at exits, and gives the stages that end at these and at main.
         prepare: makes of an image, (height, width, 3), what the network takes.
         batch: images that `predict` answers at once.
+        reload: loads it again; None if it was not loaded.
+        process: in which its engine runs.
     """
 
     card: Card
     stages: Cut
     prepare: Callable[[Pixels], Pixels]
     batch: int = 1
+    reload: Callable[[], Predictor] | None = None
+    process: int = field(default_factory=os.getpid)
+
+    def __reduce__(self) -> tuple[Callable[[], Predictor], tuple[()]]:
+        if self.reload is None:
+            msg = "a model that was not loaded cannot be sent to another process; "
+            msg += "write it to a folder and load that"
+            raise TypeError(msg)
+        return self.reload, ()
 
     def predict(
         self, images: Iterable[AnImage], policy: AnyPolicy | None = None
@@ -79,7 +94,10 @@ class Predictor:
             UnusableImage: an image cannot be used.
             RecipeError: the stored policy is asked for, and the model has none.
             DataError: an array is of the wrong shape or type, or there is one image, no list.
+            WeightsError: this process was forked, and the model is no longer where it was.
         """
+        if self.process != os.getpid():
+            self.restart()
         if isinstance(images, str | Path | bytes | Image.Image | np.ndarray):
             msg = "predict takes a list of images, got one; write predict([image])"
             raise DataError(msg)
@@ -98,6 +116,16 @@ class Predictor:
                 top = tuple((self.card.classes[i], float(row[i])) for i in best)
                 predictions.append(Prediction(*top[0], exit=names[number], ms=ms, top=top))
         return predictions
+
+    def restart(self) -> None:
+        """Start the engine of a model in a process that was forked.
+
+        Raises:
+            WeightsError: the model is no longer where it was.
+        """
+        if self.reload is not None:
+            self.stages = self.reload().stages
+        self.process = os.getpid()
 
 
 def run_stages(

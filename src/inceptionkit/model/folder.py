@@ -83,17 +83,19 @@ def read_model(path: Path) -> tuple[Card, dict[str, NDArray[Any]]]:
     return card, read_tensors(folder, card, sums)
 
 
-def read_tensors(folder: Path, card: Card, sums: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Read the tensors beside `model.json`.
+def read_tensors(
+    folder: Path, card: Card, sums: Mapping[str, str], name: str = TENSORS
+) -> dict[str, NDArray[Any]]:
+    """Read the tensors beside `model.json`, from the file of that name.
 
     Raises:
         WeightsError: the file is damaged, or a tensor is missing or misshapen.
     """
-    data = read_file(folder, TENSORS, sums)
+    data = read_file(folder, name, sums)
     try:
         tensors = load(data)
     except SafetensorError as error:
-        msg = f"{folder / TENSORS}: not a safetensors file ({error}); copy the model folder again"
+        msg = f"{folder / name}: not a safetensors file ({error}); copy the model folder again"
         raise WeightsError(msg) from error
     if {name: value.shape for name, value in tensors.items()} != dict(shapes(card.architecture)):
         raise misfit(folder, card.architecture, tensors)

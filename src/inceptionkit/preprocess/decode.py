@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import re
 import stat
 import warnings
@@ -72,6 +73,11 @@ class _Inside:
 
 
 _INSIDE = _Inside()
+if hasattr(os, "register_at_fork"):  # a lock that another thread held would be held for ever
+    _lock = _INSIDE.lock
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 # The function of libtiff that replaces what prints its errors to stderr, and gives the old. It is
 # looked up among the libraries that Pillow has loaded; where it is not there (libtiff linked in, or
 # none), libtiff's lines are printed.

@@ -143,3 +143,6 @@ def _refuse_elsewhere(dataset: h5py.Dataset) -> None:
     if dataset.external or dataset.is_virtual:
         msg = f"{dataset.name} has its numbers in another file, which Keras does not do"
         raise WeightsError(msg)
+    if dataset.id.get_create_plist().get_nfilters():  # HDF5 loads a library for one it lacks
+        msg = f"{dataset.name} is filtered, and is not stored plainly"
+        raise WeightsError(msg)
