@@ -69,7 +69,7 @@ class Blocks:
     """Runs of samples that are read at once, such as row groups, whatever is wanted of them."""
 
     starts: NDArray[np.int64]  # index of the first sample of each
-    largest: int  # encoded bytes of the largest
+    sizes: NDArray[np.int64]  # (samples,) encoded bytes of each sample, or the mean of its block
 
 
 class Dataset(Protocol):

@@ -195,7 +195,7 @@ def test_a_changed_byte_in_a_zip_is_found_though_the_image_could_be_decoded(
 
 def test_a_gzip_bomb_ends(tmp_path: Path, image: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inceptionkit.data.storage.gzip._FREE", 2**20)
-    monkeypatch.setattr("inceptionkit.data.storage.gzip._MARK_EVERY", 2**18)
+    monkeypatch.setattr("inceptionkit.data.storage.gzip._CLOSEST", 2**18)
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as opened:
         for name, content in (("a/1.png", image(0)), ("a/2.png", bytes(2**25)), ("b/1", b"")):
@@ -314,7 +314,7 @@ def test_many_small_reads_of_a_gzip_give_what_was_packed(
     from inceptionkit.data.storage import Local
     from inceptionkit.data.storage.gzip import Inflated
 
-    monkeypatch.setattr("inceptionkit.data.storage.gzip._MARK_EVERY", 5_000)
+    monkeypatch.setattr("inceptionkit.data.storage.gzip._CLOSEST", 4_096)
     monkeypatch.setattr("inceptionkit.data.storage.gzip._PIECE", 700)
     random = np.random.default_rng(1)
     content = random.integers(0, 9, 60_000, np.uint8).tobytes()

@@ -1,11 +1,13 @@
 """Training images that are read as they are needed."""
 
+import io
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from PIL import Image
 
 from inceptionkit.data import Dataset, SampleTable, Unusable, decode_samples, open_dataset
 from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.sampling import WINDOW_BYTES
 from inceptionkit.data.loading.streaming import BATCHES_AHEAD, Stream
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, PaddedCrop
 from inceptionkit.data.types import Blocks
@@ -50,7 +53,8 @@ class Made:
     def blocks(self) -> Blocks | None:
         if self.block is None:
             return None
-        return Blocks(np.arange(0, self.count, self.block), 2**27)  # two to a window
+        each = WINDOW_BYTES // (2 * self.block)  # two blocks to a window
+        return Blocks(np.arange(0, self.count, self.block), np.full(self.count, each))
 
     def read(self, index: int) -> NDArray[np.uint8]:
         with self.lock:
@@ -146,7 +150,7 @@ def test_each_sample_of_a_block_is_read_once_in_an_epoch_and_let_go() -> None:
 
     assert sorted(values) == images.indices.tolist()
     assert set(dataset.reads.values()) == {1}
-    assert (images.blocks.held, images.blocks.wanted) == ({}, {})
+    assert images.ahead.held == {}
 
 
 def test_a_few_batches_are_read_before_they_are_asked_for() -> None:
@@ -190,3 +194,70 @@ def test_strict_and_classes_without_a_usable_image_stop_the_run() -> None:
     assert refusal(lambda: take(stream(Made(bad=odd)), 0, 1)) == (
         "made: no usable image of 'odd' (1.png: damaged); replace its images, or remove the class"
     )
+
+
+SORTED = 20 * 30  # images of twenty classes, class after class
+
+
+def small(number: int) -> bytes:
+    """A PNG of about 500 bytes, unlike any other."""
+    noise = np.random.default_rng(number).integers(0, 256, (12, 12, 3), np.uint8)
+    return encoded(noise)
+
+
+def encoded(pixels: NDArray[np.uint8]) -> bytes:
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "PNG")
+    return held.getvalue()
+
+
+def sorted_source(kind: str, tmp_path: Path, web: Any, tar: Any, zipped: Any) -> str:
+    """Where that kind of source lies, which holds the images sorted by class."""
+    raws = {f"c{n // 30:02}/{n:04}.png": small(n) for n in range(SORTED)}
+    if kind == "parquet":
+        pa = pytest.importorskip("pyarrow", reason="needs the extra inceptionkit[data]")
+        import pyarrow.parquet as pq
+
+        labels = [n // 30 for n in range(SORTED)]
+        table = pa.table({"image": list(raws.values()), "label": labels})
+        pq.write_table(table, tmp_path / "x.parquet")  # all in one row group, as pandas does
+        return str(tmp_path / "x.parquet")
+    if kind == "webdataset":
+        raws = {f"{n:04}.png": small(n) for n in range(SORTED)}
+        raws |= {f"{n:04}.cls": f"{n // 30}".encode() for n in range(SORTED)}
+        for shard in range(20):
+            part = {k: v for k, v in raws.items() if int(k[:4]) // 30 == shard}
+            tar(tmp_path / "shards" / f"{shard:02}.tar.gz", dict(sorted(part.items())))
+        return str(tmp_path / "shards")
+    name = {"http zip": "x.zip", "http tar": "x.tar"}.get(kind, f"x.{kind}")
+    place = (zipped if name.endswith("zip") else tar)(tmp_path / name, raws)
+    if kind.startswith("http"):
+        web.files[name] = place.read_bytes()
+        return f"{web.address}/{name}"
+    return str(place)
+
+
+@pytest.mark.parametrize(
+    "kind", ["tar", "tar.gz", "zip", "webdataset", "parquet", "http tar", "http zip"]
+)
+def test_the_first_batches_of_a_sorted_source_hold_all_classes_though_little_fits_into_memory(
+    kind: str, tmp_path: Path, web: Any, tar: Any, zipped: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("sampling", "streaming"):
+        monkeypatch.setattr(f"inceptionkit.data.loading.{module}.WINDOW_BYTES", 30_000)
+    monkeypatch.setattr("inceptionkit.data.storage.gzip._CLOSEST", 16_384)
+    monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK_BYTES", 32_768)
+    dataset = open_dataset(sorted_source(kind, tmp_path, web, tar, zipped))
+    images = Stream(dataset, np.arange(SORTED), workers=2)
+    order = images.order(0, 0)
+    batches = list(order.reshape(-1, 50))
+    whole = Cropping(how=Augmentation(flip="none"), side=12, seed=0, epoch=0)
+    images.expect(batches, whole)
+    taken = [images.crops(indices, whole, "cpu") for indices in batches]
+    classes = [len(set(labels.tolist())) for _, labels in taken]
+
+    assert sorted(order.tolist()) == list(range(SORTED))
+    assert classes[0] >= 14, "of 20; 18.5 are expected of 50 random ones"
+    assert sum(classes) / len(classes) >= 16
+    assert images.unusable() == ()
+    assert images.ahead.held == {}

@@ -18,6 +18,7 @@ Shape: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 _NEIGHBOURS = 16  # samples whose headers are read together: they tend to lie together
 _CHUNK = 64  # images per task: enough to hide what a task costs, few enough for a smooth progress
+_CHUNK_IN_BLOCKS = 8  # where images that lie together are read together: threads stay together too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,8 @@ def decode_samples(
         done += target.load(order[done : done + 1])
     if progress:
         progress(done)
-    chunks = [order[start : start + _CHUNK] for start in range(done, len(order), _CHUNK)]
+    size = _CHUNK if dataset.blocks is None else _CHUNK_IN_BLOCKS
+    chunks = [order[start : start + size] for start in range(done, len(order), size)]
     pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
     try:
         for count in pool.map(target.load, chunks):

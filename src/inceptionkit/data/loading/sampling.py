@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 from inceptionkit.data.rng import permutation, random_bits
 from inceptionkit.data.types import Blocks
 
-WINDOW_BYTES = 2**28  # encoded images that are in memory at once to be read in a random order
+WINDOW_BYTES = 2**29  # encoded images that are in memory at once to be read in a random order
+_UNLIKE = 0.05  # by which the classes of a window may differ from all, beyond what chance does
 
 
 def epoch_order(
-    seed: int, epoch: int, indices: NDArray[np.int64], blocks: Blocks | None
+    seed: int,
+    epoch: int,
+    indices: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    blocks: Blocks | None,
 ) -> NDArray[np.int64]:
     """The order of an epoch.
 
@@ -26,25 +31,72 @@ def epoch_order(
         seed: of the run.
         epoch: counted from 0.
         indices: (count,) of the samples in their dataset, ascending.
+        labels: (count,) of the same.
         blocks: what the dataset reads at once; None if each sample is read by itself.
 
     Returns:
-        A permutation of 0 to count - 1. Without blocks any is equally likely. With them, blocks
-        come in a random order, as many at a time as fit into `WINDOW_BYTES`, and the samples of
-        these in a random order: each block is read once, and neighbors in the dataset are not
-        neighbors in a batch.
+        A permutation of 0 to count - 1. Without blocks any is equally likely. With them, the epoch
+        is divided into windows of about `WINDOW_BYTES`, and the samples of a window come in a
+        random order. A window takes blocks from all over the dataset. Where each holds few classes,
+        as in an archive that is sorted by class, it takes a part of each of more blocks: as many as
+        it needs to hold the classes in about the proportions of the whole.
     """
-    count = len(indices)
     if blocks is None:
-        return permutation(seed, epoch, count)
-    block = np.searchsorted(blocks.starts, indices, side="right") - 1
-    rank = np.empty(len(blocks.starts), np.int64)
-    rank[np.argsort(random_bits(seed, epoch, np.arange(len(rank)), "blocks"))] = np.arange(
-        len(rank)
-    )
-    window = rank // max(2, WINDOW_BYTES // max(1, blocks.largest))
-    keys = random_bits(seed, epoch, np.arange(count, dtype=np.int64), "order")
-    return np.lexsort((keys, window[block])).astype(np.int64)
+        return permutation(seed, epoch, len(indices))
+    keys = random_bits(seed, epoch, np.arange(len(indices)), "order")
+    window, _ = _windows(seed, epoch, indices, labels, blocks)
+    return np.lexsort((keys, window)).astype(np.int64)
+
+
+def block_parts(indices: NDArray[np.int64], labels: NDArray[np.int64], blocks: Blocks) -> int:
+    """How often an epoch reads each block, since each is divided over so many windows."""
+    return _windows(0, 0, indices, labels, blocks)[1]
+
+
+def _windows(
+    seed: int,
+    epoch: int,
+    indices: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    blocks: Blocks,
+) -> tuple[NDArray[np.int64], int]:
+    """The window of each sample, and into how many parts each block is divided for that."""
+    count, block = len(indices), np.searchsorted(blocks.starts, indices, side="right") - 1
+    windows = -(-int(blocks.sizes[indices].sum()) // WINDOW_BYTES)
+    if windows < 2:
+        return np.zeros(count, np.int64), 1
+    draws = random_bits(seed, epoch, np.arange(count), "parts")
+    order = np.lexsort((draws, block))
+    _, first, sizes = np.unique(block[order], return_index=True, return_counts=True)
+    place = np.empty(count, np.int64)  # of each sample among those of its block, in random order
+    place[order] = np.arange(count) - np.repeat(first, sizes)
+    size = np.empty(count, np.int64)
+    size[order] = np.repeat(sizes, sizes)
+    parts = 1
+    while True:
+        part, number = np.unique(block * parts + place * parts // size, return_inverse=True)
+        turns = -(-len(part) // windows)  # in each, every window gets one part of a block
+        bits = random_bits(seed, epoch, np.arange(turns * windows), "windows")
+        dealt = np.argsort(bits.reshape(turns, windows), axis=1).ravel()
+        window = dealt[number]
+        if parts >= windows or _is_mixed(window, labels):
+            return window, parts
+        parts = min(2 * parts, windows)
+
+
+def _is_mixed(window: NDArray[np.int64], labels: NDArray[np.int64]) -> bool:
+    """Whether the classes of each window are about those of all, but for chance.
+
+    The measure is the total variation distance, from 0 to 1, and its mean for random windows.
+    """
+    counts, sizes = np.bincount(labels), np.bincount(window)
+    count, held = len(labels), len(labels) / np.count_nonzero(sizes)
+    cells, found = np.unique(window * len(counts) + labels, return_counts=True)
+    expected = counts[cells % len(counts)] * (sizes[cells // len(counts)] / count)
+    distance = np.maximum(0.0, found - expected).sum() / count
+    share = counts / count
+    chance = np.minimum(share, np.sqrt(share * (1 - share) / (2 * np.pi * held))).sum()
+    return bool(distance <= _UNLIKE + chance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

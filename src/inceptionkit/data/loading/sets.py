@@ -29,6 +29,7 @@ from inceptionkit.progress import Listener, Progress
 from inceptionkit.text import size
 
 TRAIN_MEMORY = 3 * 2**30  # bytes that the training images may take
+_MOST_PARTS = 64  # times that an epoch reads a dataset; more is slower than repacking it
 _ENLARGED = 2  # a stored side is at most so many times the input's: small crops keep their detail
 
 
@@ -133,17 +134,36 @@ def load_sets(
     if stored.in_memory:
         train = in_memory(sets.train, partial(resized, height=stored.height, width=stored.width))
     else:
-        count, needed = len(sets.train), 3 * len(sets.train) * stored.height * stored.width
-        listener.say(
-            f"{count:,} training images of {stored.width}x{stored.height} px would take "
-            f"{size(needed)}, more than the {size(TRAIN_MEMORY)} that are used: {workers} workers "
-            "read them as they are needed"
-        )
         train = Stream(dataset, sets.train, workers=workers, strict=strict)
+        _describe_stream(train, stored, listener)
     val, test = (in_memory(indices, preprocessing.fit) for indices in (sets.val, sets.test))
     if strict and unusable:
         raise _unusable_error(dataset, unusable)
     return LoadedSets(train=train, val=val, test=test, unusable=tuple(unusable))
+
+
+def _describe_stream(train: Stream, stored: StoredSize, listener: Listener) -> None:
+    """Report what is streamed and why, and what it costs that neighbors are of one class.
+
+    Raises:
+        DataError: that costs too much.
+    """
+    needed = 3 * len(train) * stored.height * stored.width
+    listener.say(
+        f"{len(train):,} training images of {stored.width}x{stored.height} px would take "
+        f"{size(needed)}, more than the {size(TRAIN_MEMORY)} that are used: {train.workers} "
+        "workers read them as they are needed"
+    )
+    if train.parts < 2:
+        return
+    where = train.dataset.address
+    wrong = f"its images are sorted by class, so an epoch reads it {train.parts} times to mix them"
+    advice = (
+        "shuffle them before you pack them, or give a folder, or a .tar or .zip on this machine"
+    )
+    if train.parts > _MOST_PARTS:
+        raise checks.data_error(where, wrong, advice)
+    listener.say(f"{where}: {wrong}; {advice}")
 
 
 def _unusable_error(dataset: Dataset, unusable: Sequence[Unusable]) -> DataError:

@@ -8,11 +8,11 @@ how many there are.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import torch
@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data import checks
-from inceptionkit.data.loading.sampling import WorkerInfo, epoch_order, shard
+from inceptionkit.data.loading.sampling import (
+    WINDOW_BYTES,
+    WorkerInfo,
+    block_parts,
+    epoch_order,
+    shard,
+)
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.data.transforms.random_crop import Undecoded, crops_from_encoded
 from inceptionkit.data.types import Dataset, Unusable
@@ -38,6 +44,7 @@ class _Batch:
 
     crops: NDArray[np.uint8]  # (batch, side, side, 3)
     parts: Sequence[Future[None]]
+    places: range  # of its images among those that are expected; empty if it was not
 
     def result(self) -> NDArray[np.uint8]:
         for part in self.parts:
@@ -61,11 +68,12 @@ class Stream:
         self.names = [names[index] for index in indices.tolist()]
         self.workers = workers
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-        self.blocks = _BlockReader(dataset, indices)
+        self.ahead = _ReadAhead(dataset, indices)
         self.reasons: dict[int, str] = {}  # index of an unusable image -> why
         self.cropping: Cropping | None = None  # of what is coming
         self.coming: deque[NDArray[np.int64]] = deque()
         self.begun: deque[_Batch] = deque()
+        self.next = 0  # place among the expected images of the first that was not begun
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -73,18 +81,26 @@ class Stream:
     def order(
         self, seed: int, epoch: int, positions: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
-        indices = self.indices if positions is None else self.indices[positions]
-        return epoch_order(seed, epoch, indices, self.dataset.blocks)
+        at = np.arange(len(self)) if positions is None else positions
+        labels = self.labels.numpy()[at]
+        return epoch_order(seed, epoch, self.indices[at], labels, self.ahead.blocks)
+
+    @property
+    def parts(self) -> int:
+        """How often an epoch reads each block of the dataset, so that batches mix its classes."""
+        if self.ahead.blocks is None:
+            return 1
+        return block_parts(self.indices, self.labels.numpy(), self.ahead.blocks)
 
     def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
         for waiting in self.begun:
             for part in waiting.parts:
                 part.cancel()
         self.begun.clear()
-        self.blocks.expect([indices % len(self) for indices in batches])
-        self.coming, self.cropping = deque(batches), cropping
+        self.ahead.expect(np.concatenate([np.zeros(0, np.int64), *batches]) % len(self))
+        self.coming, self.cropping, self.next = deque(batches), cropping, 0
         for indices in islice(self.coming, BATCHES_AHEAD):
-            self.begun.append(self._begin(indices, cropping))
+            self._begin_next(indices, cropping)
 
     def crops(
         self, indices: NDArray[np.int64], cropping: Cropping, device: str
@@ -94,11 +110,11 @@ class Stream:
             self.coming.popleft()
             batch = self.begun.popleft()
             crops = batch.result()
-            self.blocks.used(at)
+            self.ahead.used(batch.places)
             if len(self.coming) >= BATCHES_AHEAD:
-                self.begun.append(self._begin(self.coming[BATCHES_AHEAD - 1], cropping))
+                self._begin_next(self.coming[BATCHES_AHEAD - 1], cropping)
         else:
-            crops = self._begin(indices, cropping).result()
+            crops = self._begin(indices, cropping, range(0)).result()
         if self.strict and self.reasons:
             first = self.unusable()[0]
             wrong = f"{first.name} cannot be used ({first.reason})"
@@ -110,19 +126,24 @@ class Stream:
     def unusable(self) -> tuple[Unusable, ...]:
         return tuple(Unusable(self.names[at], self.reasons[at]) for at in sorted(self.reasons))
 
-    def _begin(self, indices: NDArray[np.int64], cropping: Cropping) -> _Batch:
-        """Divide a batch over the workers."""
-        self.blocks.begin(indices % len(self))
+    def _begin_next(self, indices: NDArray[np.int64], cropping: Cropping) -> None:
+        places = range(self.next, self.next + len(indices))
+        self.next = places.stop
+        self.ahead.begin(places.stop)
+        self.begun.append(self._begin(indices, cropping, places))
+
+    def _begin(self, indices: NDArray[np.int64], cropping: Cropping, places: range) -> _Batch:
+        """Divide a batch over the workers; it has no `places` if it was not expected."""
         crops = np.empty((len(indices), cropping.side, cropping.side, 3), np.uint8)
         rows = np.arange(len(indices))
         readers = [
             WorkerInfo(worker=worker, workers=self.workers) for worker in range(self.workers)
         ]
         parts = [
-            self.pool.submit(self._fill, crops, indices, shard(rows, reader), cropping)
+            self.pool.submit(self._fill, crops, indices, shard(rows, reader), cropping, places)
             for reader in readers
         ]
-        return _Batch(crops, parts)
+        return _Batch(crops, parts, places)
 
     def _fill(
         self,
@@ -130,10 +151,14 @@ class Stream:
         indices: NDArray[np.int64],
         rows: NDArray[np.int64],
         cropping: Cropping,
+        places: range,
     ) -> None:
         for start in range(0, len(rows), _IMAGES_PER_TASK):
             some = rows[start : start + _IMAGES_PER_TASK]
-            raws = [self.blocks.read(at) for at in (indices[some] % len(self)).tolist()]
+            raws = [
+                self.ahead.read(at, places[row] if places else None)
+                for row, at in zip(some.tolist(), (indices[some] % len(self)).tolist(), strict=True)
+            ]
             crops[some], reasons = crops_from_encoded(raws, cropping, indices[some])
             for place, reason in reasons.items():
                 index = indices[some[place]]
@@ -146,7 +171,7 @@ class Stream:
         same = np.flatnonzero(self.labels.numpy() == int(self.labels[at]))
         after = np.roll(same, -int(np.searchsorted(same, at)) - 1)
         for other in after[:_MAX_SUBSTITUTES].tolist():
-            raw = self.blocks.load(other)
+            raw = self.ahead.load(other)
             crops, reasons = crops_from_encoded([raw], cropping, np.array([index]))
             if not reasons:
                 crop: NDArray[np.uint8] = crops[0]
@@ -158,37 +183,55 @@ class Stream:
         )
 
 
-class _BlockReader:
-    """Encoded images, by whole blocks where the dataset is read so.
+class _ReadAhead:
+    """Encoded images that are expected, by whole blocks where the dataset is read so.
 
-    A block is read once in an epoch, and held until all that is wanted of it was used.
+    Images of a block that are used within `WINDOW_BYTES` of each other are read together, and held
+    until the last of them was used.
     """
 
     def __init__(self, dataset: Dataset, indices: NDArray[np.int64]) -> None:
-        self.dataset, self.indices = dataset, indices
-        starts = np.zeros(0) if dataset.blocks is None else dataset.blocks.starts
-        self.block = np.searchsorted(starts, indices, side="right") - 1  # -1: none
+        self.dataset, self.indices, self.blocks = dataset, indices, dataset.blocks
         self.pool = ThreadPoolExecutor(_BLOCK_THREADS, thread_name_prefix="blocks")
-        self.wanted: dict[int, Counter[int]] = {}  # block -> how often each image is yet to be used
-        self.held: dict[int, Future[dict[int, Undecoded]]] = {}
+        self.held: dict[int, Future[dict[int, Undecoded]]] = {}  # by the number of the reading
+        self.begun = 0  # how many readings were
+        self.expect(np.zeros(0, np.int64))
 
-    def expect(self, batches: Sequence[NDArray[np.int64]]) -> None:
-        for block in self.held.values():
-            block.cancel()
-        self.wanted, self.held = {}, {}
-        for indices in batches:
-            for at, block in zip(indices.tolist(), self.block[indices].tolist(), strict=True):
-                if block >= 0:
-                    self.wanted.setdefault(block, Counter())[at] += 1
+    def expect(self, coming: NDArray[np.int64]) -> None:
+        """Plan the readings of the images that will be used, in this order."""
+        for held in self.held.values():
+            held.cancel()
+        self.held.clear()
+        self.coming, self.begun = coming, 0
+        if self.blocks is None:
+            return
+        indices = self.indices[coming]
+        block = np.searchsorted(self.blocks.starts, indices, side="right") - 1
+        self.bytes = np.cumsum(self.blocks.sizes[indices])
+        order = np.argsort(block, kind="stable")
+        reading = np.cumsum(_begins(block[order], self.bytes[order])) - 1
+        _, first, left = np.unique(reading, return_index=True, return_counts=True)
+        by_need = np.argsort(order[first])  # readings in the order of their first images
+        rank = np.argsort(by_need)
+        self.reading = np.empty(len(coming), np.int64)  # of each place
+        self.reading[order] = rank[reading]
+        self.left = left[by_need]  # images of each reading that are yet to be used
+        self.first = order[first][by_need]  # place of the first image of each
+        places = np.split(order, first[1:])
+        self.places = [places[number] for number in by_need.tolist()]  # of the images of each
 
-    def begin(self, indices: NDArray[np.int64]) -> None:
-        """Start to read the blocks of a batch."""
-        for block in np.unique(self.block[indices]).tolist():
-            if block in self.wanted and block not in self.held:
-                self.held[block] = self.pool.submit(self._load, sorted(self.wanted[block]))
+    def begin(self, stop: int) -> None:
+        """Start the readings that images before the place `stop`, or soon after it, need."""
+        if self.blocks is None:
+            return
+        until = np.searchsorted(self.bytes, self.bytes[stop - 1] + WINDOW_BYTES // 4, side="right")
+        for number in range(self.begun, int(np.searchsorted(self.first, max(stop, int(until))))):
+            at = np.unique(self.coming[self.places[number]])
+            self.held[number] = self.pool.submit(self._load, at.tolist())
+            self.begun = number + 1
 
-    def _load(self, wanted: Sequence[int]) -> dict[int, Undecoded]:
-        return {at: self.load(at) for at in wanted}
+    def _load(self, images: Sequence[int]) -> dict[int, Undecoded]:
+        return {at: self.load(at) for at in images}
 
     def load(self, at: int) -> Undecoded:
         """One image, encoded, or why there is none, read by itself."""
@@ -197,15 +240,33 @@ class _BlockReader:
         except UnusableImage as error:
             return error
 
-    def read(self, at: int) -> Undecoded:
-        held = self.held.get(int(self.block[at]))
-        return self.load(at) if held is None else held.result()[at]
+    def read(self, at: int, place: int | None) -> Undecoded:
+        if self.blocks is None or place is None:
+            return self.load(at)
+        return self.held[int(self.reading[place])].result()[at]
 
-    def used(self, indices: NDArray[np.int64]) -> None:
-        """Let go of the blocks of which nothing more is wanted."""
-        for at in indices.tolist():
-            block = int(self.block[at])
-            if block in self.wanted:
-                self.wanted[block] -= Counter([at])
-                if not self.wanted[block]:
-                    del self.wanted[block], self.held[block]
+    def used(self, places: range) -> None:
+        """Let go of the readings of which nothing more is needed."""
+        if self.blocks is None:
+            return
+        done = self.reading[places.start : places.stop]
+        np.subtract.at(self.left, done, 1)
+        for number in np.unique(done[self.left[done] == 0]).tolist():
+            del self.held[number]
+
+
+def _begins(block: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which images begin a reading: the first of a block, and the first beyond a window of one.
+
+    Args:
+        block: of each image, ascending.
+        at: bytes up to each image in the order of use, ascending within a block.
+    """
+    begins = np.zeros(len(block), np.bool_)
+    edges = [*np.flatnonzero(np.diff(block, prepend=-1)).tolist(), len(block)]
+    for first, end in pairwise(edges):
+        begin = first
+        while begin < end:
+            begins[begin] = True
+            begin += int(np.searchsorted(at[begin:end], at[begin] + WINDOW_BYTES, side="right"))
+    return begins

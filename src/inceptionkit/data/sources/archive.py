@@ -75,19 +75,22 @@ class Archives:
     @property
     def blocks(self) -> Blocks | None:
         """Runs of samples whose bytes come with one request, or are inflated together."""
-        largest = max(shard.container.file.chunk or 0 for shard in self.shards)
-        if not largest:
+        if not any(shard.container.file.chunk for shard in self.shards):
             return None
         begins = [np.array([True])]
         for shard in self.shards:
             number = shard.listing.places[:, 0] // (shard.container.file.chunk or 1)
             begins += [np.diff(number) != 0, np.array([True])]
-        return Blocks(np.flatnonzero(np.concatenate(begins)[:-1]), largest)
+        return Blocks(np.flatnonzero(np.concatenate(begins)[:-1]), self._sizes)
+
+    @property
+    def _sizes(self) -> NDArray[np.int64]:
+        """Bytes of each image."""
+        return np.concatenate([shard.listing.places[:, 1] for shard in self.shards])
 
     def fingerprint(self) -> str:
         """SHA-256 over names, labels, sets and sizes of the images."""
-        sizes = [shard.listing.places[:, 1] for shard in self.shards]
-        return digest(self, np.concatenate(sizes).tolist())
+        return digest(self, self._sizes.tolist())
 
 
 def open_archives(address: str, files: Sequence[File]) -> Archives:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from types import ModuleType
@@ -23,7 +23,10 @@ from inceptionkit.preprocess import UnusableImage
 from inceptionkit.text import printable
 
 _MOST_CLASSES = 1_000_000  # that have no names; more is damage
-_KEPT_GROUPS = 3  # row groups in memory at once: readers mostly go through them in order
+_PIECE_BYTES = 2**25  # of rows that are read at once
+_KEPT_PIECES = 4
+_READERS = 2  # at different rows; each holds a page, which pyarrow makes of 1,024 rows
+_BUFFER_BYTES = 2**20  # that a reader reads at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +47,10 @@ class Parquet:
     @property
     def blocks(self) -> Blocks:
         """The row groups."""
-        return Blocks(self.groups.starts[:-1], int(self.groups.sizes.max()))
+        rows = np.diff(self.groups.starts)
+        return Blocks(
+            self.groups.starts[:-1], np.repeat(self.groups.sizes // np.maximum(1, rows), rows)
+        )
 
     def fingerprint(self) -> str:
         """SHA-256 over names, labels, sets and the sizes of row groups."""
@@ -203,40 +209,86 @@ def _groups(arrow: Any, tables: Sequence[_Shard]) -> _Groups:  # noqa: ANN401
 
 @dataclass(slots=True, eq=False)
 class _Groups:
-    """The row groups of all shards, of which the last used are in memory, encoded."""
+    """The row groups of all shards, read front to back; of the rows, the last used are in memory.
+
+    A row group may be a whole file of gigabytes, as pandas writes it, so it is never in memory as a
+    whole. Its rows come in pieces of about `_PIECE_BYTES`. A reader is at a row, and only goes on:
+    each row is taken from the nearest reader before it, or from a new one.
+    """
 
     arrow: Any
     places: list[tuple[_Shard, int]]
     starts: NDArray[np.int64]  # index of the first sample of each, and the count of samples
     sizes: NDArray[np.int64]  # bytes of each
-    kept: OrderedDict[int, Any] = field(default_factory=OrderedDict)
+    pieces: deque[_Piece] = field(default_factory=lambda: deque(maxlen=_KEPT_PIECES))
+    readers: deque[_Reader] = field(default_factory=lambda: deque(maxlen=_READERS))
     lock: Lock = field(default_factory=Lock)
 
     def read(self, index: int) -> bytes:
-        group = int(np.searchsorted(self.starts, index, side="right")) - 1
         with self.lock:
-            column = self.kept.get(group)
-            if column is None:
-                column = self.kept[group] = self._load(group)
-            self.kept.move_to_end(group)
-            if len(self.kept) > _KEPT_GROUPS:
-                self.kept.popitem(last=False)
-        encoded: bytes | None = column[index - int(self.starts[group])].as_py()
+            piece = next((one for one in self.pieces if index in one.rows), None)
+            if piece is None:
+                piece = self._load(index)
+                self.pieces.append(piece)
+        encoded: bytes | None = piece.column[index - piece.rows.start].as_py()
         if encoded is None:
             reason = "the row holds no bytes"
             raise UnusableImage(reason)
         return encoded
 
-    def _load(self, group: int) -> Any:  # noqa: ANN401 - a pyarrow.ChunkedArray of binary
+    def _load(self, index: int) -> _Piece:
+        group = int(np.searchsorted(self.starts, index, side="right")) - 1
         shard, number = self.places[group]
-        read = self.arrow.parquet.ParquetFile
+        before = [one for one in self.readers if one.group == group and one.at <= index]
         try:
-            with stream(shard.file) as opened, read(opened, metadata=shard.metadata) as table:
-                column = table.read_row_group(number, columns=[shard.column]).column(0)
-        except (OSError, self.arrow.ArrowException) as error:
+            if before:
+                reader = max(before, key=lambda one: one.at)
+                self.readers.remove(reader)
+            else:
+                reader = _Reader(group, int(self.starts[group]), self._batches(group))
+            while True:
+                column = next(reader.batches).column(0)
+                rows = range(reader.at, reader.at + len(column))
+                reader.at = rows.stop
+                if index in rows:
+                    break
+        except (OSError, StopIteration, self.arrow.ArrowException) as error:
             reason = f"row group {number} of {shard.file.name} is damaged, or cannot be read"
             raise UnusableImage(reason) from error
+        self.readers.append(reader)
         if self.arrow.types.is_struct(column.type):
-            chunks = [chunk.field("bytes") for chunk in column.chunks]
-            return self.arrow.chunked_array(chunks, type=column.type.field("bytes").type)
-        return column
+            column = column.field("bytes")
+        return _Piece(rows, column)
+
+    def _batches(self, group: int) -> Iterator[Any]:
+        """The rows of a group, some at a time."""
+        shard, number = self.places[group]
+        rows = int(self.starts[group + 1] - self.starts[group])
+        each = max(1, _PIECE_BYTES * rows // max(1, int(self.sizes[group])))
+        self.arrow.default_memory_pool().release_unused()
+        table = self.arrow.parquet.ParquetFile(
+            stream(shard.file),
+            metadata=shard.metadata,
+            pre_buffer=False,  # that is the whole group
+            buffer_size=_BUFFER_BYTES,
+        )
+        batches: Iterator[Any] = table.iter_batches(
+            batch_size=each,
+            row_groups=[number],
+            columns=[shard.column],
+            use_threads=False,
+        )
+        return batches
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    rows: range  # of all samples
+    column: Any  # a pyarrow.Array of binary
+
+
+@dataclass(slots=True, eq=False)
+class _Reader:
+    group: int
+    at: int  # index of the sample that comes next
+    batches: Iterator[Any]  # of pyarrow.RecordBatch

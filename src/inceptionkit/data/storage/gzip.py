@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from inceptionkit.data.storage.file import File
 
 _PIECE = 2**18  # compressed bytes that are read at once
-_MARK_EVERY = 2**24  # inflated bytes between two marks
+_CLOSEST = 2**20  # inflated bytes between two marks, at least
+_MARKS = 2**12  # as many as a file that is inflated to its own size has at most
 _RATIO, _FREE = 200, 2**28  # inflated bytes per compressed one, beyond this many: else it is a bomb
 
 
@@ -31,7 +33,8 @@ class Inflated:
     """What is in a gzip file.
 
     Inflating starts at the nearest mark before the bytes wanted: a copy of the decompressor's
-    state (about 40 kB) each 16 MiB. Reading forwards goes on where it stopped.
+    state (about 40 kB), so that marks take at most 160 MB or, in files that shrank to less than
+    half, a share of what they hold. Reading forwards goes on where it stopped.
     """
 
     packed: File
@@ -40,7 +43,14 @@ class Inflated:
     rest: bytes = b""  # inflated bytes right before the cursor, of the last piece
     end: int | None = None  # inflated bytes in all, once known
     lock: Lock = field(default_factory=Lock)
-    chunk: int | None = _MARK_EVERY
+    chunk: int = 0  # inflated bytes between two marks
+
+    def __post_init__(self) -> None:
+        try:
+            wanted = self.packed.size() // _MARKS
+        except OSError:  # whoever opens it will say so
+            wanted = 0
+        self.chunk = max(_CLOSEST, self.packed.chunk or 0, 1 << wanted.bit_length())
 
     @property
     def name(self) -> str:
@@ -76,7 +86,7 @@ class Inflated:
 
     def _go_to(self, start: int) -> None:
         """Put the cursor at or before `start`, and go on until it is in `rest`."""
-        nearest = max((mark for mark in self.marks if mark.at <= start), key=lambda mark: mark.at)
+        nearest = self.marks[bisect_right(self.marks, start, key=lambda mark: mark.at) - 1]
         if not self.cursor.at - len(self.rest) <= start or self.cursor.at < nearest.at:
             self.cursor, self.rest = nearest.copy(), b""
         while self.cursor.at <= start and self._step():
@@ -92,7 +102,7 @@ class Inflated:
             return bool(piece)
         inflater = cursor.inflater or zlib.decompressobj(wbits=31)
         try:
-            self.rest = inflater.decompress(piece, _MARK_EVERY)
+            self.rest = inflater.decompress(piece, self.chunk)
         except zlib.error as error:
             msg = "the compressed data is damaged"
             raise OSError(msg) from error
@@ -103,7 +113,7 @@ class Inflated:
         cursor.at += len(self.rest)
         cursor.inflater = None if inflater.eof else inflater
         self._refuse_bomb()
-        if cursor.at >= self.marks[-1].at + _MARK_EVERY:
+        if cursor.at >= self.marks[-1].at + self.chunk:
             self.marks.append(cursor.copy())
         return True
 

@@ -130,7 +130,10 @@ class Remote:
     files: Any  # fsspec's file system
     recent: Recent
     known: dict[str, Any] | None = None  # what the file system says of it
-    chunk: int | None = BLOCK_BYTES
+
+    @property
+    def chunk(self) -> int:
+        return BLOCK_BYTES
 
     def info(self) -> dict[str, Any]:
         """What the file system says of it.
