@@ -34,6 +34,7 @@ class Grey:
     address: str = "grey"
     allows_flip: bool = True
     skipped: tuple[Unusable, ...] = ()
+    blocks: None = None
     notes: tuple[str, ...] = ()
 
     @property
