@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 
 from inceptionkit.data import checks
+from inceptionkit.data.set_names import set_named
 from inceptionkit.data.sources import archive, digits, folder, manifest, parquet
 from inceptionkit.data.storage.open import find_shards, is_pattern, is_table
 from inceptionkit.data.types import BUILT_IN, Dataset
+
+_METADATA = ("metadata.csv", "metadata.jsonl")
 
 
 def open_dataset(address: str | Path) -> Dataset:
@@ -45,7 +48,25 @@ def _opened(address: str, path: Path) -> Dataset:
         return parquet.open_shards(address, files)
     if files:
         return archive.open_archives(address, files)
+    if tables := _tables(path):
+        return manifest.manifests(address, tables)
     if is_pattern(address):
         wrong = "there is no .parquet, .tar or .zip file"
         raise checks.data_error(address, wrong, "check the address")
     return folder.open_folder(address, path)
+
+
+def _tables(path: Path) -> dict[str, Path]:
+    """The metadata.csv or .jsonl of a folder, or of the folders of its sets, as on Hugging Face."""
+    folders = {"": path}
+    if path.is_dir() and not any((path / name).is_file() for name in _METADATA):
+        folders = {
+            given: place for place in sorted(path.iterdir()) if (given := set_named(place.name))
+        }
+    tables = {
+        given: place / name
+        for given, place in folders.items()
+        for name in _METADATA
+        if (place / name).is_file() and manifest.names_classes(place / name)
+    }
+    return tables if len(tables) == len(folders) else {}

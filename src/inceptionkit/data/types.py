@@ -30,6 +30,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnNames:
+    """Columns of a table that the user names; what is None is looked for."""
+
+    image: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unusable:
     """An image that cannot be used, as `unusable.csv` lists it."""
 

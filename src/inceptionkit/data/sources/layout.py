@@ -50,7 +50,9 @@ class Listing:
         return len(self.labels)
 
 
-def make_listing(rows: Sequence[Row], skipped: Iterable[Unusable] = ()) -> Listing:
+def make_listing(
+    rows: Sequence[Row], skipped: Iterable[Unusable] = (), notes: Iterable[str] = ()
+) -> Listing:
     """Turn rows into columns; classes are sorted, by number where all are numbers."""
     class_names = sorted_classes({row.klass for row in rows})
     number = {name: label for label, name in enumerate(class_names)}
@@ -62,6 +64,7 @@ def make_listing(rows: Sequence[Row], skipped: Iterable[Unusable] = ()) -> Listi
         sets=np.array([row.set for row in rows], np.int8),
         places=np.array([row.place for row in rows], np.int64).reshape(len(rows), width),
         skipped=tuple(skipped),
+        notes=tuple(notes),
     )
 
 
