@@ -21,6 +21,7 @@ from inceptionkit.network import build
 from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training import loop
+from inceptionkit.training import recipe as recipes
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.schedule import Plan
@@ -55,7 +56,9 @@ def job_of(subject: Subject, execution: Execution, *, classes: int, updates: int
     images = Images(pixels, labels, np.ones(count), tuple(map(str, range(count))))
     return TrainConfig(
         net=replace(architecture(subject.name, classes=classes, input=subject.side), exits=()),
-        recipe=Recipe(batch=subject.batch, lr=0.01),
+        recipe=Recipe(
+            batching=recipes.Batching(batch=subject.batch), optimizer=recipes.SGD(lr=0.01)
+        ),
         execution=execution,
         preprocessing=Preprocessing(size=subject.side),
         train=images,
@@ -113,7 +116,13 @@ def our_sgd(model: nn.Module, recipe: Recipe) -> SGD:
         {"params": weights, "weight_decay": recipe.optimizer.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return SGD(groups, lr=recipe.lr, momentum=recipe.optimizer.momentum, nesterov=True, fused=True)
+    return SGD(
+        groups,
+        lr=recipe.optimizer.lr,
+        momentum=recipe.optimizer.momentum,
+        nesterov=True,
+        fused=True,
+    )
 
 
 def bare(

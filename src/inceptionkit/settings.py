@@ -62,6 +62,8 @@ def override(
 ) -> T:
     """A record with settings written as key=value; a choice of a type comes before its parts.
 
+    A type that is chosen brings its own defaults: nothing of the one before stays.
+
     Args:
         record: what is changed.
         words: such as "schedule=step", "schedule.factor=0.94" or, where it is clear, "factor=0.94".
@@ -105,9 +107,8 @@ def _set(data: Json, setting: Setting, text: str, kind: type) -> tuple[str, ...]
         return setting.tags
     tagged = {one.TAG: one for one in members(setting.hint, kind) if hasattr(one, "TAG")}
     if text in tagged:
-        before = data[last] or {}
-        shared = {name: before[name] for name in types_of(tagged[text]) if name in before}
-        data[last] = {TYPE: text} | shared
+        if data[last] is None or data[last][TYPE] != text:
+            data[last] = {TYPE: text}
     else:
         data[last] = _read(text, setting.hint, kind)
     return ()
@@ -157,9 +158,9 @@ def _differences(ours: Json, theirs: Json, at: str) -> Iterator[tuple[str, Json]
             yield at, ours
         return
     there = theirs if isinstance(theirs, Mapping) else {}
-    changed = TYPE in ours and ours[TYPE] != there.get(TYPE)
-    if changed:
+    if TYPE in ours and ours[TYPE] != there.get(TYPE):
         yield at, ours[TYPE]
+        there = {}  # a type that is chosen brings its own defaults
     for name, value in ours.items():
         if name != TYPE:
             yield from _differences(value, there.get(name, MISSING), f"{at}.{name}".lstrip("."))

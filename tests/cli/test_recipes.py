@@ -48,7 +48,7 @@ def test_what_is_printed_is_read_back_changed_and_trained_with(inceptionkit: Cal
 
     assert (said.code, said.err) == (0, "")
     recipe = record.recipe
-    assert (recipe.lr, recipe.batch, recipe.mixing) == (0.04, 200, Mixing())
+    assert (recipe.optimizer.lr, recipe.batching.batch, recipe.mixing) == (0.04, 200, Mixing())
     assert recipe.average == Polyak(polyak_share=0.5, ema_every=1)
     assert recipe.augmentation.flip == "none", "a mirrored digit means something else"
     assert record.preprocessing.std == (1 / 255,) * 3
@@ -81,7 +81,10 @@ def test_a_file_is_none_of_ours_whatever_it_says(
     record = read_record(Path("run"))
 
     assert said.code == 0
-    assert (record.recipe.name, record.recipe.batch) == ("mine.json", RECIPES["modern"].batch)
+    assert (record.recipe.name, record.recipe.batching.batch) == (
+        "mine.json",
+        RECIPES["modern"].batching.batch,
+    )
 
 
 @pytest.fixture
@@ -101,7 +104,8 @@ def coarse(digits_run: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "wanted"), [({}, 0.5), ({"pixel_std": 0.3}, 0.3), ({"pixel_std": 0.25}, 0.25)]
+    ("recipe", "wanted"),
+    [({}, 0.5), ({"inputs": {"pixel_std": 0.3}}, 0.3), ({"inputs": {"pixel_std": 0.25}}, 0.25)],
 )
 def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
     inceptionkit: Callable,
@@ -110,7 +114,7 @@ def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
     recipe: dict[str, float],
     wanted: float,
 ) -> None:
-    Path("mine.json").write_text(json.dumps({"batch": 200, **recipe}))
+    Path("mine.json").write_text(json.dumps({"batching": {"batch": 200}, **recipe}))
     said = inceptionkit(*few, "--from", coarse, "--recipe", "mine.json", "--out", "run")
     record = read_record(Path("run"))
     why = (
@@ -120,7 +124,7 @@ def test_a_model_keeps_its_preprocessing_and_run_json_says_so_once(
 
     assert (said.code, said.err) == (0, "")
     assert record.preprocessing.std == (0.25,) * 3
-    assert record.recipe.pixel_std == 0.25
+    assert record.recipe.inputs.pixel_std == 0.25
     assert (why in record.reasons) == (wanted == 0.3), "0.5 is what a recipe has that wants nothing"
 
 
@@ -148,7 +152,11 @@ def test_a_std_that_no_recipe_can_say_is_a_reason_alone(std: tuple[float, float,
 def test_the_command_on_the_page_makes_the_same_run(
     inceptionkit: Callable, few: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    recipe = {"batch": 200, "pixel_std": 0.3, "augmentation": {"crop": {"area_low": 0.7}}}
+    recipe = {
+        "batching": {"batch": 200},
+        "inputs": {"pixel_std": 0.3},
+        "augmentation": {"crop": {"area_low": 0.7}},
+    }
     Path("mine.json").write_text(json.dumps(recipe))
     first = inceptionkit(*few, *words, "--out", "first")
     line = shlex.split(repeat(Path("first"), read_record(Path("first"))))

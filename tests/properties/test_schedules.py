@@ -20,6 +20,7 @@ from inceptionkit.training.budget import (
 )
 from inceptionkit.training.recipe import (
     MODERN,
+    SGD,
     Constant,
     Cosine,
     Exponential,
@@ -69,7 +70,7 @@ def test_progress_never_jumps_never_falls_and_ends_at_one(plans: list[Plan]) -> 
 
 
 recipes = st.builds(
-    lambda kind, warmup, lr: replace(MODERN, schedule=kind(warmup=warmup), lr=lr),
+    lambda kind, warmup, lr: replace(MODERN, schedule=kind(warmup=warmup), optimizer=SGD(lr=lr)),
     st.sampled_from([Cosine, Linear]),
     st.sampled_from([0.0, 0.05, 0.3, 0.9]),
     st.floats(1e-3, 10),
@@ -81,15 +82,15 @@ def test_the_rate_climbs_to_its_peak_and_ends_at_zero(plans: list[Plan], recipe:
     rates = [learning_rate(recipe, progress(plans, step)) for step in range(plans[-1].steps + 1)]
     top = rates.index(max(rates))
 
-    assert rates[-1] == pytest.approx(0.0, abs=1e-9 * recipe.lr)
-    assert max(rates) <= recipe.lr * (1 + ROUNDING)
+    assert rates[-1] == pytest.approx(0.0, abs=1e-9 * recipe.optimizer.lr)
+    assert max(rates) <= recipe.optimizer.lr * (1 + ROUNDING)
     assert all(a <= b for a, b in pairwise(rates[: top + 1]))
     assert all(a + ROUNDING >= b for a, b in pairwise(rates[top:]))
 
 
 @pytest.mark.parametrize("kind", [Cosine, Linear])
 def test_the_rate_on_the_way(kind: type[Cosine | Linear]) -> None:
-    recipe = replace(MODERN, schedule=kind(warmup=0.2), lr=1.0)
+    recipe = replace(MODERN, schedule=kind(warmup=0.2), optimizer=SGD(lr=1.0))
     shares = [0.0, 0.1, 0.2, 0.6, 1.0]
 
     assert [learning_rate(recipe, s) for s in shares] == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
@@ -108,7 +109,9 @@ def test_decays_by_epochs(share: float, factor: float, every: float, epochs: int
     """In the recipe's epochs, whatever the length of the run; a step is never above the slope."""
 
     def rate_of(schedule: Schedule) -> float:
-        return learning_rate(replace(MODERN, schedule=schedule, epochs=epochs, lr=2.0), share)
+        return learning_rate(
+            replace(MODERN, schedule=schedule, epochs=epochs, optimizer=SGD(lr=2.0)), share
+        )
 
     rate = rate_of(Exponential(factor=factor, decay_epochs=every, warmup=0.0))
     stairs = rate_of(Step(factor=factor, decay_epochs=every, warmup=0.0))
@@ -128,7 +131,7 @@ def test_decays_by_epochs(share: float, factor: float, every: float, epochs: int
     ],
 )
 def test_every_schedule_may_begin_with_a_climb(schedule: Schedule) -> None:
-    recipe = replace(MODERN, schedule=schedule, epochs=10, lr=1.0)
+    recipe = replace(MODERN, schedule=schedule, epochs=10, optimizer=SGD(lr=1.0))
 
     assert [learning_rate(recipe, share) for share in (0.0, 0.05, 0.1)] == [0.0, 0.25, 0.5]
     assert learning_rate(recipe, 0.2) == pytest.approx(

@@ -165,7 +165,7 @@ def test_unequal_classes_are_balanced_and_the_run_can_be_interrupted(
     inceptionkit.resume(tmp_path / "cut")
     why = "balance=sample: the largest class has 5.3 times the images of the smallest, so that each"
 
-    assert record(whole)["recipe"]["balance"] == "sample"
+    assert record(whole)["recipe"]["batching"]["balance"] == "sample"
     assert [reason for reason in record(whole)["reasons"] if reason.startswith(why)]
     assert weights(tmp_path / "cut") == weights(whole)
 
@@ -173,7 +173,7 @@ def test_unequal_classes_are_balanced_and_the_run_can_be_interrupted(
 def test_the_user_decides_how_classes_are_balanced(unequal: Path, run: Callable) -> None:
     runs = {how: run(unequal, how, epochs=1, balance=how) for how in ("none", "loss", "sample")}
 
-    assert {how: record(one)["recipe"]["balance"] for how, one in runs.items()} == {
+    assert {how: record(one)["recipe"]["batching"]["balance"] for how, one in runs.items()} == {
         how: how for how in runs
     }
     assert len({weights(one) for one in runs.values()}) == 3

@@ -526,8 +526,8 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
     honest, tried = autotune.time_steps, []
 
     def short(job: TrainConfig, ways: Any) -> Any:
-        tried.append(job.recipe.grad_accum)
-        if job.recipe.grad_accum < 4:
+        tried.append(job.recipe.batching.grad_accum)
+        if job.recipe.batching.grad_accum < 4:
             raise torch.OutOfMemoryError
         return honest(job, ways)
 

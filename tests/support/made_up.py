@@ -18,7 +18,7 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.report.finished_run import ExitResult, FinishedRun
 from inceptionkit.report.pictures import Album, Picture, embedded
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.recipe import MODERN
+from inceptionkit.training.recipe import MODERN, Batching
 from inceptionkit.training.run.record import Record
 from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.schedule import Plan
@@ -55,7 +55,7 @@ def made_up_record(classes: Sequence[str]) -> Record:
         request=TrainRequest("shapes/", budget="112s").stored("cpu"),
         architecture=find("compact", classes=10, side=32),
         preprocessing=Preprocessing(size=32),
-        recipe=replace(MODERN, batch=100),
+        recipe=replace(MODERN, batching=Batching(batch=100)),
         threads=1,
         reasons=("The input is 32 pixels: the images are.",),
         execution=Execution(),

@@ -21,10 +21,10 @@ def _print_recipes(result: RecipesResult) -> None:
         (
             r.name,
             r.optimizer.TAG,
-            f"{r.lr:g} of {r.lr_batch}",
+            f"{r.optimizer.lr:g} of {r.optimizer.lr_batch}",
             r.schedule.TAG,
             str(r.epochs),
-            str(r.batch),
+            str(r.batching.batch),
         )
         for r in result.recipes
     ]

@@ -168,7 +168,7 @@ def weakest_first(scores: Sequence[ClassScore]) -> list[ClassScore]:
 
 def _steps_per_epoch(record: Record) -> int:
     images: int = record.data["sets"]["train"]
-    return max(1, images // min(images, record.recipe.batch))
+    return max(1, images // min(images, record.recipe.batching.batch))
 
 
 def in_short(run: FinishedRun) -> tuple[str, ...]:

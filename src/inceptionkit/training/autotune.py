@@ -92,11 +92,12 @@ def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...
         with_input(config.net, config.crop_side),
         -(-config.batch // group.count),
         itemsize=config.dtype.itemsize,
-        at_least=config.recipe.grad_accum,
+        at_least=config.recipe.batching.grad_accum,
         free_bytes=2 * free if config.reads_late else free,  # it is tried, perhaps in bf16
     )
     while True:
-        config = replace(config, recipe=replace(config.recipe, grad_accum=parts))
+        batching = replace(config.recipe.batching, grad_accum=parts)
+        config = replace(config, recipe=replace(config.recipe, batching=batching))
         try:
             trials = time_steps(config, executions)
         except torch.OutOfMemoryError:
@@ -110,7 +111,7 @@ def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...
         if trials:
             return parts, tuple(trials)
         parts *= 2
-        if parts > config.recipe.batch:
+        if parts > config.recipe.batching.batch:
             msg = f"one image does not fit into the memory of {device}; "
             msg += "choose a smaller --input, or another --arch"
             raise RecipeError(msg)

@@ -223,7 +223,7 @@ def _fold(
 
 def _balanced(config: TrainConfig, images: Images, classes: int) -> TrainConfig:
     """The config with these images to train on, balanced as its recipe says."""
-    train, weights = balance(config.recipe.balance, images, classes)
+    train, weights = balance(config.recipe.batching.balance, images, classes)
     return replace(config, train=train, class_weights=weights)
 
 

@@ -35,8 +35,10 @@ _PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
     {
         "flip": "augmentation",
         "area_low": "augmentation",
-        "crop_side": "resizing",
-        "small_crops": "resizing",
+        "balance": "batching",
+        "batch": "batching",
+        "crop_side": "inputs",
+        "small_crops": "inputs",
         "mixup": "mixing",
     }
 )  # of a recipe
@@ -171,10 +173,8 @@ def choose_recipe(
 
 def _adapted(recipe: Recipe, key: AdaptedKey, value: Any) -> Recipe | None:  # noqa: ANN401 - of a field
     """A recipe with one setting; None if what was asked for leaves it no room."""
-    part, crop = _PART_OF.get(key), recipe.augmentation.crop
+    part, crop = _PART_OF[key], recipe.augmentation.crop
     try:
-        if part is None:
-            return replace(recipe, **{key: value})
         changed: dict[str, Any] = {key: value}
         if key == "area_low":
             if not isinstance(crop, RandomCrop):
@@ -224,7 +224,7 @@ def _check_crops(net: Net, recipe: Recipe) -> None:
     Raises:
         RecipeError: they do not fit.
     """
-    smallest, small_crops = recipe.resizing.crop_side, recipe.resizing.small_crops
+    smallest, small_crops = recipe.inputs.crop_side, recipe.inputs.small_crops
     if smallest != 1 and not same_weights(net, smallest):
         msg = f"crop_side={smallest:g}: {net.name} has other weights at that side; use 1"
         raise RecipeError(msg)

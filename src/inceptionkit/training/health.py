@@ -74,8 +74,8 @@ def _advice(wrong: str, pending: PendingStep, config: TrainConfig) -> str:
     files = ", ".join(config.train.names[i] for i in indices[:3])
     return (
         f"{wrong} at step {pending.step} (learning rate {pending.lr:.3g}, {len(indices)} images: "
-        f"{files}, ...); start again with lr={config.recipe.lr / 3:.2g} or clip_grad_norm=1, or "
-        "without these images"
+        f"{files}, ...); start again with lr={config.recipe.optimizer.lr / 3:.2g} or "
+        "clip_grad_norm=1, or without these images"
     )
 
 
@@ -92,7 +92,7 @@ def check_weights(config: TrainConfig, state: TrainState) -> None:
         if not bool(weight.isfinite().all()):
             msg = (
                 f"{name} is not finite after step {state.step} (learning rate "
-                f"{_rate(state):.3g}); start again with lr={config.recipe.lr / 3:.2g} or "
+                f"{_rate(state):.3g}); start again with lr={config.recipe.optimizer.lr / 3:.2g} or "
                 "clip_grad_norm=1"
             )
             raise TrainingError(msg)
@@ -109,7 +109,7 @@ def dead_share(config: TrainConfig, state: TrainState) -> float:
         inside = [found for at, found in fires.items() if at.startswith(f"trunk.{name}.")]
         if inside and not any(bool(found.any()) for found in inside):
             normed = any(isinstance(module, nn.BatchNorm2d) for module in state.average.modules())
-            tries = [f"lr={min(config.recipe.lr / 3, MODERN.lr):.2g}"]
+            tries = [f"lr={min(config.recipe.optimizer.lr / 3, MODERN.optimizer.lr):.2g}"]
             tries += [] if config.recipe.schedule.warmup else ["warmup=0.1"]
             tries += [] if normed else ["an architecture with batch norm"]
             msg = (

@@ -139,7 +139,7 @@ def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
 def _lr(config: TrainConfig, state: TrainState, step: float) -> float:
     """Learning rate after `step` steps, for this batch."""
     rate = learning_rate(config.recipe, progress(state.plans, step))
-    return rate * config.batch / config.recipe.lr_batch
+    return rate * config.batch / config.recipe.optimizer.lr_batch
 
 
 def train_step(
@@ -186,7 +186,7 @@ def _micro_batches(config: TrainConfig, indices: NDArray[np.int64]) -> list[Micr
     group, every = config.processes, slice(0, len(indices))
     shard = every if group.count == 1 else group.shard(len(indices))
     size = shard.stop - shard.start
-    count = min(config.recipe.grad_accum, size)
+    count = min(config.recipe.batching.grad_accum, size)
     bounds = [shard.start + size * part // count for part in range(count + 1)]
     whole = count == 1 and size == len(indices)
     before = 0 if whole or config.recipe.mixing == Mixing() else 1

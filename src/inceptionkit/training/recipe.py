@@ -88,10 +88,14 @@ class _Optimizer:
     """What changes the weights.
 
     Attributes:
+        lr: peak learning rate for `lr_batch` images per step; in proportion for others.
+        lr_batch: see `lr`.
         weight_decay: on weights only: not on biases, gammas and betas.
         clip_grad_norm: largest norm of the gradient.
     """
 
+    lr: Annotated[float, Between(1e-9, 1e3)] = 0.6
+    lr_batch: Annotated[int, Between(1, 65_536)] = 256
     weight_decay: Share = 5e-4
     clip_grad_norm: Annotated[float | None, Between(1e-6, 1e6)] = None
 
@@ -222,14 +226,36 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resizing:
-    """The side of training crops.
+class Batching:
+    """How training images form batches.
 
     Attributes:
-        crop_side: share of the input's side (arXiv:1906.06423).
+        batch: images per step.
+        grad_accum: parts in which a batch is computed, one after the other.
+        balance: classes of unequal size: weighted in the loss, or drawn equally often.
+    """
+
+    batch: Annotated[int, Between(2, 65_536)] = 128
+    grad_accum: Annotated[int, Between(1, 65_536)] = 1
+    balance: Balance = "none"
+
+    def __post_init__(self) -> None:
+        if self.grad_accum > self.batch:
+            msg = f"grad_accum must not exceed batch, got {self.grad_accum} and {self.batch}"
+            raise RecipeError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What the network is fed in training.
+
+    Attributes:
+        pixel_std: pixels (0 to 1), minus 0.5, are divided by this; part of the model.
+        crop_side: side of training crops, share of the input's side (arXiv:1906.06423).
         small_crops: share of the run in which they are 2/3 as large (arXiv:2104.00298).
     """
 
+    pixel_std: Annotated[float, PIXEL_STD] = 0.5
     crop_side: Annotated[float, Between(0.25, 1.0)] = 1.0
     small_crops: Annotated[float, Between(0.0, 0.9)] = 0.0
 
@@ -244,21 +270,16 @@ class Recipe:
         departs: where it differs from its source.
         epochs: passes over the training images, unless a budget decides.
         patience: epochs without a lower validation loss after which the run stops.
-        batch: images per step.
-        grad_accum: parts in which a batch is computed, one after the other.
-        lr: peak learning rate for `lr_batch` images per step; in proportion for others.
-        lr_batch: see `lr`.
+        batching: how training images form batches.
         schedule: the learning rate over the run.
-        optimizer: what changes the weights.
+        optimizer: what changes the weights, and how fast.
         loss: what a mistake costs.
         average: of the weights: what is scored and kept; None for the weights themselves.
         norms: whether batch norms learn, and how fast.
         freezing: blocks that learn slower than others, or not at all.
-        pixel_std: pixels (0 to 1), minus 0.5, are divided by this; part of the model.
-        resizing: the side of training crops.
+        inputs: the scale of pixels, and the side of training crops.
         augmentation: how each training image is varied.
         mixing: how training images are mixed in pairs.
-        balance: classes of unequal size: weighted in the loss, or drawn equally often.
     """
 
     name: str = "modern"
@@ -266,26 +287,18 @@ class Recipe:
     departs: tuple[str, ...] = ()
     epochs: Annotated[int, Between(1, 1_000_000)] = 40
     patience: Annotated[int | None, Between(1, 1_000_000)] = None
-    batch: Annotated[int, Between(2, 65_536)] = 128
-    grad_accum: Annotated[int, Between(1, 65_536)] = 1
-    lr: Annotated[float, Between(1e-9, 1e3)] = 0.6
-    lr_batch: Annotated[int, Between(1, 65_536)] = 256
+    batching: Batching = Batching()
     schedule: Schedule = Linear()
     optimizer: Optimizer = SGD()
     loss: Loss = Loss()
     average: Average | None = EMA()
     norms: Norms = TrainedNorms()
     freezing: Freezing = Freezing()
-    pixel_std: Annotated[float, PIXEL_STD] = 0.5
-    resizing: Resizing = Resizing()
+    inputs: Inputs = Inputs()
     augmentation: Augmentation = Augmentation()  # noqa: RUF009 - frozen
     mixing: Mixing = Mixing()  # noqa: RUF009 - frozen
-    balance: Balance = "none"
 
     def __post_init__(self) -> None:
-        if self.grad_accum > self.batch:
-            msg = f"grad_accum must not exceed batch, got {self.grad_accum} and {self.batch}"
-            raise RecipeError(msg)
         if isinstance(self.schedule, MultiStep) and (
             late := [epoch for epoch in self.schedule.milestones if epoch >= self.epochs]
         ):
@@ -300,7 +313,7 @@ LABELS = ("name", "source", "departs")  # say what a recipe is, and decide nothi
 def override(recipe: Recipe, words: Sequence[str]) -> Recipe:
     """Apply settings written as key=value.
 
-    >>> override(MODERN, ["lr=0.05", "schedule=cosine", "warmup=0"]).lr
+    >>> override(MODERN, ["lr=0.05", "schedule=cosine", "warmup=0"]).optimizer.lr
     0.05
 
     Raises:

@@ -55,9 +55,9 @@ def learning_rate(recipe: Recipe, share: float) -> float:
     """
     schedule = recipe.schedule
     if share < schedule.warmup:
-        return recipe.lr * share / schedule.warmup
+        return recipe.optimizer.lr * share / schedule.warmup
     fall = (share - schedule.warmup) / (1.0 - schedule.warmup)
-    return recipe.lr * _scale(schedule, fall, share * recipe.epochs)
+    return recipe.optimizer.lr * _scale(schedule, fall, share * recipe.epochs)
 
 
 def _scale(schedule: Schedule, fall: float, epoch: float) -> float:

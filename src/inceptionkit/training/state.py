@@ -62,8 +62,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         recipe, execution, weights = self.recipe, self.execution, self.class_weights
-        batch = min(recipe.batch, len(self.train))
-        share = recipe.resizing.crop_side * (SMALL_CROP if self.small_crops else 1.0)
+        batch = min(recipe.batching.batch, len(self.train))
+        share = recipe.inputs.crop_side * (SMALL_CROP if self.small_crops else 1.0)
         of_all = recipe.loss.exit_weight
         low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(execution.precision)
         kind = torch.device(execution.device).type
@@ -89,7 +89,7 @@ class TrainConfig:
 
     def at(self, progress: float) -> TrainConfig:
         """The configuration at a share of the schedule, with the crops that it then has."""
-        return replace(self, small_crops=progress < self.recipe.resizing.small_crops)
+        return replace(self, small_crops=progress < self.recipe.inputs.small_crops)
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ def make_optimizer(model: InceptionNet, recipe: Recipe) -> Optimizer:
     Weights are the parameters of two dimensions or more: biases, gammas and betas do not decay.
     """
     groups = _parameter_groups(model, recipe)
-    lr = recipe.lr
+    lr = recipe.optimizer.lr
     match recipe.optimizer:
         case SGD(momentum=momentum, nesterov=nesterov):
             nesterov = nesterov and momentum > 0

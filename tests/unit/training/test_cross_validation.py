@@ -15,6 +15,7 @@ from inceptionkit.errors import DataError
 from inceptionkit.progress import Silence
 from inceptionkit.training import cross_validation as label_errors
 from inceptionkit.training.cross_validation import fold_numbers, suspected
+from inceptionkit.training.recipe import Batching
 from inceptionkit.training.state import TrainConfig
 
 Folder = Callable[..., Path]
@@ -101,7 +102,7 @@ def test_classes_of_unequal_size_are_balanced_in_every_fold(
 
 def test_a_recipe_that_weighs_mistakes_does_so_in_a_fold(photos: Folder) -> None:
     job = label_errors._base_config(seen(photos(each=24)), 2, 0, Silence())
-    job = replace(job, recipe=replace(job.recipe, balance="loss"))
+    job = replace(job, recipe=replace(job.recipe, batching=Batching(balance="loss")))
     part = label_errors._subset(job.train, np.arange(20, 28))  # 4 of each class, and then 2 and 6
     even = label_errors._balanced(job, part, 2)
     uneven = label_errors._balanced(job, label_errors._subset(job.train, np.arange(22, 30)), 2)

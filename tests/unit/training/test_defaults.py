@@ -15,11 +15,11 @@ def test_the_recipe_suits_few_small_images_whose_mirror_means_something_else() -
 
     recipe, reasons = choose_recipe(opened, architecture("compact", input=32), [])
 
-    assert (recipe.augmentation, recipe.batch) == (
+    assert (recipe.augmentation, recipe.batching.batch) == (
         Augmentation(flip="none", crop=RandomCrop(area_low=0.5)),
         64,
     )
-    assert recipe.resizing.crop_side == 1.0
+    assert recipe.inputs.crop_side == 1.0
     assert [reason.partition(":")[0] for reason in reasons] == [
         "flip=none",
         "area_low=0.5",
@@ -35,8 +35,8 @@ def test_what_the_user_sets_is_not_chosen_for_them() -> None:
         opened, architecture("compact", input=128), ["flip=random", "batch=16", "crop_side=1"]
     )
 
-    assert (recipe.augmentation.flip, recipe.batch) == ("random", 16)
-    assert recipe.resizing.crop_side == 1.0
+    assert (recipe.augmentation.flip, recipe.batching.batch) == ("random", 16)
+    assert recipe.inputs.crop_side == 1.0
     assert [reason.partition(":")[0] for reason in reasons] == ["small_crops=0.55", "mixup=0.2"]
 
 
@@ -57,7 +57,10 @@ def test_what_suits_gives_way_to_what_excludes_it(setting: str) -> None:
     opened, net = open_and_split("digits", seed=0), architecture("compact", input=32)
     recipe, reasons = choose_recipe(opened, net, [setting])
 
-    assert (recipe.augmentation.crop.area_low, recipe.batch) in {(0.08, 64), (0.5, MODERN.batch)}
+    assert (recipe.augmentation.crop.area_low, recipe.batching.batch) in {
+        (0.08, 64),
+        (0.5, MODERN.batching.batch),
+    }
     assert len(reasons) == 3
 
 

@@ -16,7 +16,7 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import deep_supervision_loss, load_batch, train
-from inceptionkit.training.recipe import MODERN
+from inceptionkit.training.recipe import MODERN, Batching
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, new_state
 
@@ -58,7 +58,7 @@ def test_an_update_learns_the_classes_of_both_images_in_their_shares(
     )
     job = TrainConfig(
         net=replace(tiny, exits=()),
-        recipe=replace(MODERN, batch=8, mixing=Mixing(**mixing)),
+        recipe=replace(MODERN, batching=Batching(batch=8), mixing=Mixing(**mixing)),
         execution=Execution(precision="fp32", threads=1),
         preprocessing=Preprocessing(size=16),
         train=images,

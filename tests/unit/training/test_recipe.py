@@ -57,7 +57,7 @@ def test_a_setting_gets_the_type_of_its_field(word: str, text: str) -> None:
 def test_the_last_setting_wins_and_others_stay() -> None:
     found = override(MODERN, ["lr=0.3", "batch=16", "lr=0.2"])
 
-    assert (found.lr, found.batch, found.epochs) == (0.2, 16, MODERN.epochs)
+    assert (found.optimizer.lr, found.batching.batch, found.epochs) == (0.2, 16, MODERN.epochs)
     assert override(MODERN, []) == MODERN
 
 
@@ -65,7 +65,7 @@ def test_a_choice_comes_before_its_parts_and_keeps_what_both_have() -> None:
     given = override(MODERN, ["weight_decay=0.05", "beta2=0.95", "optimizer=adamw"])
 
     assert given.optimizer == AdamW(weight_decay=0.05, beta2=0.95)
-    assert override(given, ["optimizer=sgd"]).optimizer == SGD(weight_decay=0.05)
+    assert override(given, ["optimizer=sgd"]).optimizer == SGD()
 
 
 def test_every_setting_has_a_short_key() -> None:
@@ -79,17 +79,17 @@ def test_every_setting_has_a_short_key() -> None:
     [
         ("weight_decy=0", "there is no setting 'weight_decy'; did you mean 'weight_decay'?"),
         ("name=mine", "there is no setting 'name'; "),
-        ("lr", "a setting is written key=value, got 'lr'; keys are epochs, patience, batch, "),
+        ("lr", "a setting is written key=value, got 'lr'; keys are epochs, patience, schedule, "),
         ("epochs=2.5", "epochs must be a whole number, got 2.5"),
-        ("lr=", "lr must be a number, got ''"),
-        ("lr=none", "lr must be a number, got 'none'"),
-        ("lr=nan", "lr must be a number of usual size, got nan"),
-        ("lr=inf", "lr must be a number of usual size, got inf"),
-        ("lr=5000", "lr must be between 1e-09 and 1000, got 5000"),
+        ("lr=", "optimizer.lr must be a number, got ''"),
+        ("lr=none", "optimizer.lr must be a number, got 'none'"),
+        ("lr=nan", "optimizer.lr must be a number of usual size, got nan"),
+        ("lr=inf", "optimizer.lr must be a number of usual size, got inf"),
+        ("lr=5000", "optimizer.lr must be between 1e-09 and 1000, got 5000"),
         (f"epochs={'9' * 400}", f"epochs must be a whole number of usual size, got {'9' * 20}"),
         ("schedule=Linear", "schedule must be constant or linear or cosine or exponential or "),
         ("flip=0.5", "augmentation.flip must be none or random or alternating, got '0.5'"),
-        ("batch=1", "batch must be between 2 and 65536, got 1"),
+        ("batch=1", "batching.batch must be between 2 and 65536, got 1"),
         ("warmup=1", "schedule.warmup must be between 0 and 0.9, got 1"),
         ("label_smoothing=1", "loss.label_smoothing must be between 0 and 0.99, got 1"),
         ("aspect=0.5", "augmentation.crop.aspect must be between 1 and 10, got 0.5"),
@@ -138,7 +138,7 @@ def test_what_is_refused(word: str, said: str) -> None:
         ),
         (["norms=frozen", "norm_batches=5"], "norm_batches applies only with norms=trained; set "),
         (["eps=1"], "eps applies only with optimizer=rmsprop or rmsprop_tf or adamw; set that too"),
-        (["grad_accum=200"], "grad_accum must not exceed batch, got 200 and 128"),
+        (["grad_accum=200"], "batching: grad_accum must not exceed batch, got 200 and 128"),
     ],
 )
 def test_settings_without_effect_are_errors(words: list[str], said: str) -> None:
@@ -204,7 +204,10 @@ def test_there_and_back() -> None:
     ("change", "said"),
     [
         ({"color": 1}, "recipe: unknown key 'color'; "),
-        ({"lr": None}, "recipe.lr must be a number, got None"),
+        (
+            {"optimizer": {"type": "sgd", "lr": None}},
+            "recipe.optimizer.lr must be a number, got None",
+        ),
         ({"loss": {"smoothing": 0.1}}, "recipe.loss: unknown key 'smoothing'; "),
     ],
 )

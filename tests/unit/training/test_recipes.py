@@ -9,7 +9,7 @@ import pytest
 from inceptionkit.errors import InceptionError
 from inceptionkit.records import to_json
 from inceptionkit.settings import values
-from inceptionkit.training.recipe import LABELS, Cosine, Loss, override, settings
+from inceptionkit.training.recipe import LABELS, SGD, Cosine, Loss, override, settings
 from inceptionkit.training.recipes import OURS, RECIPES, find
 from inceptionkit.training.schedule import learning_rate
 
@@ -71,16 +71,21 @@ def test_what_the_papers_state(name: str, says: dict[str, str]) -> None:
 
 def test_a_file_of_some_keys_takes_the_others_from_modern_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
-    path.write_text('{"lr": 1, "schedule": {"type": "cosine"}, "loss": {"exit_weight": 0.4}}')
+    path.write_text(
+        '{"optimizer": {"lr": 1}, "schedule": {"type": "cosine"}, "loss": {"exit_weight": 0.4}}'
+    )
     found = find(str(path))
 
-    assert (found.recipe.lr, found.recipe.schedule, found.recipe.batch) == (1.0, Cosine(), 128)
+    assert (found.recipe.optimizer, found.recipe.schedule) == (SGD(lr=1.0), Cosine())
+    assert found.recipe.batching.batch == 128
     assert found.recipe.loss == Loss(exit_weight=0.4, label_smoothing=0.1)
     assert found.recipe.name == "mine"
-    assert "batch" in found.assumed
+    assert "batching" in found.assumed
     assert {"schedule.warmup", "loss.label_smoothing", "augmentation"} <= set(found.assumed)
-    assert not {"lr", "schedule", "schedule.type", "loss", "loss.exit_weight"} & set(found.assumed)
-    assert found.says()[1].startswith("recipe mine takes from modern: epochs, patience, batch, ")
+    assert not {"optimizer.lr", "schedule", "schedule.type", "loss", "loss.exit_weight"} & set(
+        found.assumed
+    )
+    assert found.says()[1].startswith("recipe mine takes from modern: epochs, patience, batching, ")
 
 
 @pytest.mark.parametrize(
@@ -88,9 +93,9 @@ def test_a_file_of_some_keys_takes_the_others_from_modern_and_says_so(tmp_path: 
     [
         ("", "is no JSON (Expecting value: line 1 column 1 (char 0)); "),
         ("[1]", "must be a JSON object; "),
-        ('{"lrr": 1}', "unknown key 'lrr'; did you mean 'lr'?"),
-        ('{"lr": "1"}', "lr must be a number, got '1'"),
-        ('{"lr": true}', "lr must be a number, got True"),
+        ('{"optimizer": {"lrr": 1}}', "optimizer: unknown key 'lrr'; did you mean 'lr'?"),
+        ('{"optimizer": {"lr": "1"}}', "optimizer.lr must be a number, got '1'"),
+        ('{"optimizer": {"lr": true}}', "optimizer.lr must be a number, got True"),
         ('{"epochs": 2.5}', "epochs must be a whole number, got 2.5"),
         ('{"epochs": null}', "epochs must be a whole number, got None"),
         (
@@ -104,7 +109,7 @@ def test_a_file_of_some_keys_takes_the_others_from_modern_and_says_so(tmp_path: 
         ('{"augmentation": {"flip": "left"}}', "augmentation.flip must be none or random or alt"),
         ('{"optimizer": {"nesterov": 1}}', "optimizer.nesterov must be true or false, got 1"),
         ('{"name": 3}', "name must be text, got 3"),
-        ('{"lr": 1e9}', "lr must be between 1e-09 and 1000, got 1e+09"),
+        ('{"optimizer": {"lr": 1e9}}', "optimizer.lr must be between 1e-09 and 1000, got 1e+09"),
         ('{"schedule": {"type": "step"}}', "schedule: 'factor' is missing"),
         ('{"schedule": "step"}', "schedule must be constant or linear or cosine or exponential or"),
         ("[" * 100_000, "is no JSON ("),

@@ -52,7 +52,7 @@ def plan_run(
         scored: images that are scored at its end.
     """
     mean, group = 1.0, config.processes
-    if config.recipe.resizing.small_crops:
+    if config.recipe.inputs.small_crops:
         mean = mean_step_cost(config, 0.0)
     step = mean * min(t.step_seconds for t in record.probe if t.execution == config.execution)
     match record.budget:
@@ -171,7 +171,7 @@ def _speed(config: TrainConfig, step: float, per_image: float, *, scored: int) -
 
 def relative_step_cost(config: TrainConfig, share: float) -> float:
     """Cost of a step after a `share` of the schedule; 1 at the end of the run."""
-    if share >= config.recipe.resizing.small_crops:
+    if share >= config.recipe.inputs.small_crops:
         return 1.0
     small, large = (
         cost(with_input(config.net, config.at(share).crop_side)).with_exits.macs
@@ -182,7 +182,7 @@ def relative_step_cost(config: TrainConfig, share: float) -> float:
 
 def mean_step_cost(config: TrainConfig, share: float) -> float:
     """Mean cost of the steps that are left after a `share` of the schedule."""
-    if share >= config.recipe.resizing.small_crops:
+    if share >= config.recipe.inputs.small_crops:
         return 1.0
-    small = (config.recipe.resizing.small_crops - share) / (1.0 - share)
+    small = (config.recipe.inputs.small_crops - share) / (1.0 - share)
     return small * relative_step_cost(config, share) + 1.0 - small

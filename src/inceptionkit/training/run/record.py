@@ -175,9 +175,11 @@ def _same_run(folder: Path, record: Record) -> bool:
         there = read_record(folder)
     except RunError:
         return False
-    recipe = replace(record.recipe, grad_accum=there.recipe.grad_accum)  # the probe may raise it
+    parts = there.recipe.batching.grad_accum  # the probe may raise it
+    recipe = replace(record.recipe, batching=replace(record.recipe.batching, grad_accum=parts))
     if record.request.find_lr:  # and the range test has set the rate, or will
-        recipe = replace(recipe, lr=there.recipe.lr)
+        lr = there.recipe.optimizer.lr
+        recipe = replace(recipe, optimizer=replace(recipe.optimizer, lr=lr))
     ours, theirs = identity(replace(record, recipe=recipe)), identity(there)
     return there.result is None and to_json(ours) == to_json(theirs)
 

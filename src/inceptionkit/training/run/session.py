@@ -68,9 +68,9 @@ class Session:
         record = self.record
         images: TrainImages = self.ready.train
         weights = None
-        if record.recipe.balance != "none":
+        if record.recipe.batching.balance != "none":
             images, weights = balance(
-                record.recipe.balance, self.ready.train, len(self.dataset.classes)
+                record.recipe.batching.balance, self.ready.train, len(self.dataset.classes)
             )
         return TrainConfig(
             net=record.architecture,
@@ -129,11 +129,12 @@ def _decide_execution(session: Session) -> None:
     parts, trials = autotune(session.config(known), record.request.precision)
     chosen = fastest(trials).execution
     reasons = []
-    if parts != record.recipe.grad_accum:
+    if parts != record.recipe.batching.grad_accum:
         reasons.append(f"grad_accum={parts}: a larger part of the batch does not fit into memory")
+    batching = replace(record.recipe.batching, grad_accum=parts)
     record = replace(
         record,
-        recipe=replace(record.recipe, grad_accum=parts),
+        recipe=replace(record.recipe, batching=batching),
         reasons=(*record.reasons, *reasons),
         probe=trials,
         execution=chosen,
@@ -144,9 +145,10 @@ def _decide_execution(session: Session) -> None:
 def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:
     """Let a range test choose the learning rate."""
     record, sweep = session.record, find_lr(config, state)
-    lr = float(f"{sweep.rate * config.recipe.lr_batch / config.batch:.3g}")
+    lr = float(f"{sweep.rate * config.recipe.optimizer.lr_batch / config.batch:.3g}")
     why = f"lr={lr:g}: chosen by a range test of {len(sweep.rates)} steps"
-    recipe, reasons = replace(record.recipe, lr=lr), (*record.reasons, why)
+    recipe = replace(record.recipe, optimizer=replace(record.recipe.optimizer, lr=lr))
+    reasons = (*record.reasons, why)
     session.decide(replace(record, recipe=recipe, found_lr=lr, reasons=reasons), why)
 
 

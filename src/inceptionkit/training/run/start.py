@@ -54,7 +54,7 @@ def start_run(
     recipe, adapted = choose_recipe(opened, choice.net, asked.settings, asked.recipe)
     kept: Sequence[str] = ()
     if start is None:
-        preprocessing = replace(preprocessing, std=(recipe.pixel_std,) * 3)
+        preprocessing = replace(preprocessing, std=(recipe.inputs.pixel_std,) * 3)
     else:
         preprocessing, recipe, kept = keep_preprocessing(preprocessing, start, recipe)
     reasons = (*choice.reasons, *asked.reasons, *adapted, *kept)
@@ -208,10 +208,10 @@ def keep_preprocessing(
         The model's preprocessing; the recipe, with its `pixel_std` where one number says it; and
         why it is not what the recipe wanted, where it wanted something special.
     """
-    wanted = recipe.pixel_std
+    wanted = recipe.inputs.pixel_std
     if PIXEL_STD.low <= min(own.std) == max(own.std) <= PIXEL_STD.high:
-        recipe = replace(recipe, pixel_std=own.std[0])
-    if wanted == MODERN.pixel_std or own.std == (wanted,) * 3:
+        recipe = replace(recipe, inputs=replace(recipe.inputs, pixel_std=own.std[0]))
+    if wanted == MODERN.inputs.pixel_std or own.std == (wanted,) * 3:
         return own, recipe, ()
     why = (
         f"std={', '.join(f'{std:g}' for std in own.std)}: {start.model} brings its "
@@ -222,7 +222,7 @@ def keep_preprocessing(
 
 def _check_processes(recipe: Recipe, images: int, group: Processes) -> None:
     """Refuse more processes than a step has images, where there are so many to train with."""
-    batch = min(recipe.batch, images)
+    batch = min(recipe.batching.batch, images)
     if batch < group.count:
         msg = f"{group.count} processes cannot share a step of {batch} images; "
         raise RecipeError(msg + f"start {batch} at most")

@@ -26,6 +26,8 @@ from inceptionkit.training.run.session import Session
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import Execution
 
+SLOWER = replace(MODERN, optimizer=replace(MODERN.optimizer, lr=MODERN.optimizer.lr / 2))
+
 
 @pytest.fixture
 def record(tiny: Net) -> Record:
@@ -85,7 +87,7 @@ def test_it_goes_on_with_the_newest_of_its_runs_that_has_not_ended(
         {"request": {"epochs": 2}},
         {"request": {"precision": "fp32"}},
         {"request": {"find_lr": True}},
-        {"recipe": replace(MODERN, lr=MODERN.lr / 2)},
+        {"recipe": SLOWER},
         {"result": {"top1": 1.0}},
     ],
     ids=lambda other: next(iter(other)),
@@ -101,11 +103,15 @@ def test_it_begins_another_run_where_none_is_its_own(
 
 def test_the_rate_that_a_sweep_found_makes_no_other_run(record: Record, settled: Callable) -> None:
     wanted = asked(record, find_lr=True)
-    swept = replace(wanted, recipe=replace(MODERN, lr=MODERN.lr / 2), found_lr=MODERN.lr / 2)
+    swept = replace(
+        wanted,
+        recipe=SLOWER,
+        found_lr=SLOWER.optimizer.lr,
+    )
     run = settled(wanted, swept)
 
     assert run.folder == Path("runs/photos-tiny-001")
-    assert run.record.found_lr == run.record.recipe.lr == MODERN.lr / 2
+    assert run.record.found_lr == run.record.recipe.optimizer.lr == SLOWER.optimizer.lr
 
 
 def test_events_are_written_if_the_command_that_is_given_again_wants_them(
