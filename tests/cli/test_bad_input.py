@@ -124,7 +124,7 @@ def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
         ),
         (
             ("train", "digits", "lr=fast"),
-            "lr must be a number, got 'fast'",
+            "optimizer.lr must be a number, got 'fast'",
         ),
         (
             ("train", "digits", "schedule=cosinus"),
@@ -135,7 +135,7 @@ def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
         ),
         (
             ("train", "digits", "lr=-1"),
-            "lr must be between 1e-09 and 1000, got -1",
+            "optimizer.lr must be between 1e-09 and 1000, got -1",
         ),
         (
             ("train", "digits", "--precision", "f16"),

@@ -161,7 +161,7 @@ def test_run_json_says_how_to_repeat_it(digits_run: Path) -> None:
 
     assert record["data"]["address"] == "digits"
     assert (len(record["data"]["fingerprint"]), record["request"]["seed"]) == (64, 0)
-    assert record["recipe"]["batch"] == 64
+    assert record["recipe"]["batching"]["batch"] == 64
     assert record["execution"].keys() == {"precision", "channels_last", "device", "threads"}
     assert record["versions"].keys() >= {"inceptionkit", "torch", "python"}
     assert {"processor", "cores"} <= record["machine"].keys()

@@ -136,7 +136,7 @@ def test_two_processes_find_the_learning_rate_that_one_finds(
     run(TWO, [*command, "--out", "two"], tmp_path)
     one, two = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("one", "two"))
 
-    assert one["recipe"]["lr"] == two["recipe"]["lr"]
+    assert one["recipe"]["optimizer"]["lr"] == two["recipe"]["optimizer"]["lr"]
     assert one["recipe"]["optimizer"]["lr"] != MODERN.optimizer.lr
 
 

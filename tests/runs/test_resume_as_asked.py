@@ -68,7 +68,7 @@ def test_a_run_that_fell_before_its_plan_takes_the_rate_that_a_sweep_finds(
     inceptionkit.resume(cut)
     found, expected = record(cut), record(whole)
 
-    assert found["found_lr"] == found["recipe"]["lr"] == expected["found_lr"]
+    assert found["found_lr"] == found["recipe"]["optimizer"]["lr"] == expected["found_lr"]
     assert found["reasons"] == expected["reasons"]
     assert weights(cut) == weights(whole)
 

@@ -171,7 +171,7 @@ def test_a_rate_that_a_sweep_found_is_written_before_it_is_used(
 ) -> None:
     told = record(start("run", settings=("batch=8",), find_lr=True, epochs=1))
 
-    assert told["recipe"]["lr"] != 3.0
+    assert told["recipe"]["optimizer"]["lr"] != 3.0
     assert any("a range test of" in reason for reason in told["reasons"])
 
 
@@ -535,12 +535,12 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
     told = record(start("run", epochs=1))
 
     assert tried == [1, 2, 4]
-    assert told["recipe"]["grad_accum"] == 4
-    assert told["recipe"]["batch"] == 8
+    assert told["recipe"]["batching"]["grad_accum"] == 4
+    assert told["recipe"]["batching"]["batch"] == 8
     assert "grad_accum=4: a larger part of the batch does not fit into memory" in told["reasons"]
 
     monkeypatch.setattr(autotune, "free_bytes", lambda _: 0.0)
-    assert record(start("tight", epochs=1))["recipe"]["grad_accum"] == 8
+    assert record(start("tight", epochs=1))["recipe"]["batching"]["grad_accum"] == 8
 
 
 def test_a_batch_that_just_fits_in_fp32_is_computed_in_parts_in_fp64(
@@ -550,7 +550,7 @@ def test_a_batch_that_just_fits_in_fp32_is_computed_in_parts_in_fp64(
     enough = update_bytes(net, 8, itemsize=4) / USABLE + 1
     monkeypatch.setattr("inceptionkit.training.autotune.free_bytes", lambda _: enough)
     parts = [
-        record(start(precision, epochs=1, precision=precision))["recipe"]["grad_accum"]
+        record(start(precision, epochs=1, precision=precision))["recipe"]["batching"]["grad_accum"]
         for precision in ("fp32", "fp64")
     ]
 
