@@ -114,7 +114,7 @@ class Replanner:
         now, last, per_epoch = monotonic(), state.plans[-1], self.config.steps_per_epoch
         if isinstance(event, StepEnded):
             begun = progress(state.plans, (event.step - 1) // per_epoch * per_epoch)
-            small = begun < self.config.recipe.resizing.small_crops
+            small = begun < self.config.recipe.inputs.small_crops
             self.pace.end_step(now, self.small if small else 1.0)
             if state.step % per_epoch == 0:
                 return False
