@@ -84,13 +84,13 @@ def test_a_single_class(refused: Callable, photos: Callable) -> None:
     )
 
 
-def test_a_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
-    photos(("dark", "light"), at="photos/train")
-    photos(("dark",), at="photos/val")
+def test_a_train_set_that_lacks_a_class(refused: Callable, photos: Callable) -> None:
+    photos(("dark",), at="photos/train")
+    photos(("dark", "light"), at="photos/val")
     folder = photos(("dark", "light"), at="photos/test").parent
 
     assert refused("train", folder) == (
-        f"{folder}: val lacks 'light'; add images of every class to every set, "
+        f"{folder}: train lacks 'light'; add images of every class to train, "
         "or spell the names alike"
     )
 

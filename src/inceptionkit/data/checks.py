@@ -80,22 +80,17 @@ def or_manifest(tables: Sequence[str]) -> str:
 
 
 def require_every_class(dataset: Dataset) -> None:
-    """Every class is in every set that the dataset is divided into. Classes go by name.
+    """Every class is in train, where train is given. Classes go by name.
 
     Raises:
-        DataError: a set lacks a class that another has.
+        DataError: train lacks a class that another set has.
     """
-    given = np.unique(dataset.samples.sets)
-    counts = np.stack([_counts(dataset, dataset.samples.sets == number) for number in given])
-    somewhere = counts.any(axis=0)
-    faults = [
-        f"{SETS[number]} lacks {class_names(dataset, somewhere & (row == 0))}"
-        for number, row in zip(given, counts, strict=True)
-        if (somewhere & (row == 0)).any()
-    ]
-    if faults:
-        advice = "add images of every class to every set, or spell the names alike"
-        raise data_error(dataset.address, "; ".join(faults), advice)
+    in_train = dataset.samples.sets == SETS.index("train")
+    lacking = _counts(dataset, in_train) == 0
+    if in_train.any() and lacking.any():
+        wrong = f"train lacks {class_names(dataset, lacking)}"
+        advice = "add images of every class to train, or spell the names alike"
+        raise data_error(dataset.address, wrong, advice)
 
 
 def require_usable(
@@ -103,14 +98,16 @@ def require_usable(
     requested: NDArray[np.int64],
     read: NDArray[np.int64],
     unusable: Sequence[Unusable],
+    *,
+    every_class: bool,
 ) -> None:
-    """Every class that was asked for has an image that could be read.
+    """Something that was asked for could be read: of every class, or at all.
 
     Raises:
-        DataError: a class has none; with the first reason.
+        DataError: nothing could; with the first reason.
     """
     missing = (_counts(dataset, requested) > 0) & (_counts(dataset, read) == 0)
-    if not missing.any():
+    if not missing.any() or (len(read) and not every_class):
         return
     names = dataset.samples.names
     of_class = {names[i] for i in requested.tolist() if missing[dataset.samples.labels[i]]}

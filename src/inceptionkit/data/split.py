@@ -54,7 +54,9 @@ def split_dataset(
 
     Near-duplicates in `duplicate_groups` are drawn as one, so that a set may take some more images
     than its share. A group of several classes, or one that would take more than half of what its
-    class leaves to train, stays in train. Without groups no draw changes.
+    class leaves to train, stays in train. Where that would leave a class out of a set, the largest
+    group of the class is cut into runs of neighboring names, and the rule says so. Without groups
+    no draw changes.
 
     Args:
         dataset: what to divide.
@@ -110,18 +112,19 @@ def _drawn(
         whole = np.maximum(1, np.floor(counts * share + 1e-9).astype(np.int64))
         if share:
             take[:] = np.where(counts < MIN_CLASS_IMAGES, 0, np.minimum(whole, (counts - 1) // 2))
-    most = np.maximum(1, (counts - takes.sum(axis=0)) // 2)
-    leaders, kept = np.arange(len(pool)), np.zeros(len(pool), np.bool_)
-    if duplicate_groups:
-        _lead(leaders, kept, dataset, pool, duplicate_groups, most)
     salt = f"{seed}\0".encode()
     keys = (samples.names[index].encode("utf-8", "surrogatepass") for index in pool.tolist())
     digests = (blake2b(salt + key, digest_size=8).digest() for key in keys)
-    hashes = np.frombuffer(b"".join(digests), np.uint64)
-    order = np.lexsort((hashes, leaders, hashes[leaders], kept, labels))
-    val = _front(order, leaders, kept, labels, takes[0])
-    rest = order[~np.isin(order, val)]
-    test = _front(rest, leaders, kept, labels, takes[1])
+    draw = _Draw(
+        labels=labels,
+        leaders=np.arange(len(pool)),
+        kept=np.zeros(len(pool), np.bool_),
+        hashes=np.frombuffer(b"".join(digests), np.uint64),
+        takes=takes,
+        most=np.maximum(1, (counts - takes.sum(axis=0)) // 2),
+    )
+    note = _follow(draw, dataset, pool, duplicate_groups) if duplicate_groups else ""
+    val, test = draw.parts()
     train = np.delete(np.arange(len(pool)), np.concatenate([val, test]))
     parts = {"val": val, "test": test} if shares[1] else {"val": val}
     drawn = " and ".join(
@@ -134,8 +137,7 @@ def _drawn(
         if small
         else ""
     )
-    groups = len(np.unique(leaders[leaders != np.arange(len(pool))]))
-    notes += f"; {groups:,} groups of near-duplicates are kept together" if groups else ""
+    notes += note
     rule = f"{state}: {drawn} drawn by seed {seed}, train the other {len(train):,}{notes}"
     return Sets(pool[train], pool[val], pool[test], rule)
 
@@ -164,51 +166,105 @@ def require_trainable(dataset: Dataset, sets: Sets) -> NDArray[np.int64]:
     return counts
 
 
-def _front(
-    order: NDArray[np.int64],
-    leaders: NDArray[np.int64],
-    kept: NDArray[np.bool_],
-    labels: NDArray[np.int64],
-    take: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Of each class the first `take` images in `order`, and what belongs to the last of them."""
-    counts = np.bincount(labels[order], minlength=len(take))
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    starts = np.concatenate([[True], np.diff(leaders[order]) != 0])
-    begins = np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
-    drawn = (rank[begins] < np.repeat(take, counts)) & ~kept[order]
-    return np.sort(order[drawn])
+@dataclass(slots=True, eq=False)
+class _Draw:
+    """Drawing from a pool, where near-duplicates follow their leader: places in it everywhere."""
+
+    labels: NDArray[np.int64]
+    leaders: NDArray[np.int64]  # of each the first of its group, or itself
+    kept: NDArray[np.bool_]  # which stay in train
+    hashes: NDArray[np.uint64]  # decide the order
+    takes: NDArray[np.int64]  # (2, classes): for val and for test
+    most: NDArray[np.int64]  # images of each class that a group may hold to be drawn
+
+    def parts(self) -> list[NDArray[np.int64]]:
+        """Val and test: of each class the first in order, and what belongs to the last of them."""
+        leaders, labels, parts = self.leaders, self.labels, []
+        order = np.lexsort((self.hashes, leaders, self.hashes[leaders], self.kept, labels))
+        for take in self.takes:
+            counts = np.bincount(labels[order], minlength=len(take))
+            rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+            starts = np.concatenate([[True], np.diff(leaders[order]) != 0])
+            begins = np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
+            drawn = (rank[begins] < np.repeat(take, counts)) & ~self.kept[order]
+            parts.append(np.sort(order[drawn]))
+            order = order[~drawn]
+        return parts
+
+    def keep(self) -> None:
+        """Keep groups in train that are of several classes, or too large."""
+        leaders, labels = self.leaders, self.labels
+        kept = np.bincount(leaders, minlength=len(leaders)) > self.most[labels]
+        kept[leaders[labels != labels[leaders]]] = True
+        self.kept = kept[leaders]
+
+    def share(self, label: int, val: NDArray[np.int64]) -> bool:
+        """Leave half of the groups that val takes of a class to test; whether it takes several."""
+        val = val[self.labels[val] == label]
+        leaders = self.leaders[val]
+        leaders = leaders[np.lexsort((self.hashes[val], leaders, self.hashes[leaders]))]
+        starts = np.flatnonzero(np.diff(leaders, prepend=-1))
+        if len(starts) > 1:
+            self.takes[0, label] = starts[len(starts) // 2]
+        return len(starts) > 1
+
+    def cut(self, label: int, by_name: NDArray[np.int64]) -> None:
+        """Cut what the largest kept group has of a class into pieces that can be drawn."""
+        members = np.flatnonzero(self.kept & (self.labels == label))
+        leaders, sizes = np.unique(self.leaders[members], return_counts=True)
+        largest = leaders[np.lexsort((self.hashes[leaders], sizes))[-1]]
+        group = by_name[self.leaders[by_name] == largest]
+        for other in np.unique(self.labels[group]).tolist():
+            part = group[self.labels[group] == other]
+            size = int(min(self.takes[:, label].max(), self.most[label]))
+            size = size if other == label else len(part)
+            self.leaders[part] = part[np.arange(len(part)) // size * size]
+        self.keep()
 
 
-def _lead(
-    leaders: NDArray[np.int64],
-    kept: NDArray[np.bool_],
-    dataset: Dataset,
-    pool: NDArray[np.int64],
-    duplicate_groups: DuplicateGroups,
-    most: NDArray[np.int64],
-) -> None:
-    """Let the images of each group follow its first one.
+def _follow(
+    draw: _Draw, dataset: Dataset, pool: NDArray[np.int64], duplicate_groups: DuplicateGroups
+) -> str:
+    """Let the images of each group follow its first one, as far as each set gets every class.
 
     Args:
-        leaders: for each place in `pool` the first of its group, or itself; changed in place.
-        kept: which stay in train; changed in place.
+        draw: changed in place.
         dataset: whose samples are divided.
         pool: indices of the samples that are.
         duplicate_groups: groups, by number in the order of names.
-        most: images of each class that a group may hold to be drawn.
+
+    Returns:
+        What it came to, to end the rule with.
     """
     place = np.full(len(dataset.samples), -1)
     place[pool] = np.arange(len(pool))
-    order = _by_name(dataset)
-    for group in duplicate_groups:
-        members = place[order[np.asarray(group)]]
-        members = members[members >= 0]
-        if len(members) < 2:
-            continue
-        labels = dataset.samples.labels[pool[members]]
-        leaders[members] = members[0]
-        kept[members] = (labels != labels[0]).any() or len(members) > most[labels[0]]
+    by_name = place[_by_name(dataset)]
+    members = by_name[np.concatenate([np.asarray(group) for group in duplicate_groups])]
+    group = np.repeat(np.arange(len(duplicate_groups)), [len(group) for group in duplicate_groups])
+    group, members = group[members >= 0], members[members >= 0]
+    _, first, number = np.unique(group, return_index=True, return_inverse=True)
+    draw.leaders[members] = members[first][number]
+    draw.keep()
+    groups = len(np.unique(draw.leaders[draw.leaders != np.arange(len(pool))]))
+    cut = np.zeros(draw.takes.shape[1], np.bool_)
+    while True:
+        parts = draw.parts()
+        found = [np.bincount(draw.labels[part], minlength=len(cut)) for part in parts]
+        lacking = ((draw.takes > 0) & (np.array(found) == 0)).any(axis=0)
+        if not lacking.any():
+            break
+        for label in np.flatnonzero(lacking).tolist():
+            if not draw.share(label, parts[0]):
+                draw.cut(label, by_name[by_name >= 0])
+                cut[label] = True
+    if not groups:
+        return ""
+    kept = "group of near-duplicates is" if groups == 1 else "groups of near-duplicates are"
+    note = f"; {groups:,} {kept} kept together"
+    if cut.any():
+        note += f", except the largest of {checks.class_names(dataset, cut)}, parts of which had "
+        note += "to go into val and test: scores of these classes will be too high"
+    return note
 
 
 def groups_by_name(dataset: Dataset, groups: Iterable[Sequence[int]]) -> list[list[int]]:

@@ -163,7 +163,7 @@ def test_what_cannot_be_a_source_is_refused_in_one_sentence(
     put(Path("holes"), "a/1.png", "b/1.png")
     Path("holes/c").mkdir()
     put(Path("kaggle"), "train/1.png", "test/2.png")
-    put(Path("half"), "train/a/1.png", "train/b/1.png", "val/a/1.png")
+    put(Path("half"), "train/a/1.png", "val/b/1.png", "val/a/1.png")
     put(Path("twice"), "train/a/1.png", "val/a/1.png", "valid/a/1.png")
     put(Path("beside"), "train/a/1.png", "val/a/1.png", "c/1.png")
     put(Path("bare"), "train/a/1.png", "train/b/1.png")
@@ -194,7 +194,7 @@ def test_what_cannot_be_a_source_is_refused_in_one_sentence(
         "kaggle: test/ holds images directly; put one folder per class into it"
     )
     assert refusal("half") == (
-        "half: val lacks 'b'; add images of every class to every set, or spell the names alike"
+        "half: train lacks 'b'; add images of every class to train, or spell the names alike"
     )
     assert refusal("twice") == "twice: val/ and valid/ both hold val; merge them"
     assert refusal("beside") == (

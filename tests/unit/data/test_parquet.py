@@ -120,8 +120,8 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(
     write(Path("none.parquet"), np.zeros(0, np.int64).tolist(), ["a"])
     write(Path("mixed/train-0.parquet"), [0, 1])
     write(Path("mixed/more.parquet"), [0, 1])
-    write(Path("half/train-0.parquet"), [0, 1], ["a", "b"])
-    write(Path("half/test-0.parquet"), [0, 0], ["a", "b"])
+    write(Path("half/train-0.parquet"), [0, 0], ["a", "b"])
+    write(Path("half/test-0.parquet"), [0, 1], ["a", "b"])
     pq.write_table(pa.table({"img": [b"x"], "klass": [0]}), "columns.parquet")
     Path("text.parquet").write_text("no")
     rows = "remove the file, or its rows"
@@ -136,7 +136,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(
         "name files train-*.parquet, val-* or test-*"
     )
     assert refusal("half") == (
-        "half: test lacks 'b'; add images of every class to every set, or spell the names alike"
+        "half: train lacks 'b'; add images of every class to train, or spell the names alike"
     )
     assert refusal("columns.parquet") == (
         "columns.parquet: no column 'label' among img, klass; rename the one that holds it"

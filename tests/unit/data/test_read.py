@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -228,11 +228,20 @@ def test_a_class_of_which_nothing_can_be_read_is_refused_with_the_first_reason()
     asked = np.arange(4)
     loaded = decode_samples(dataset, asked, Preprocessing(size=2).fit)
 
-    assert said(checks.require_usable, dataset, asked, loaded.indices, loaded.unusable) == (
+    def refused(*, every_class: bool, read: int = 1) -> str:
+        found = loaded.indices[:read]
+        check = partial(checks.require_usable, every_class=every_class)
+        return said(check, dataset, asked, found, loaded.unusable)
+
+    assert refused(every_class=True) == (
         "grey: no usable image of 'b' (1.png: not an image); "
         "replace its images, or remove the class"
     )
-    checks.require_usable(dataset, asked[[0, 2]], loaded.indices, loaded.unusable)
+    assert refused(every_class=False, read=0).startswith("grey: no usable image of 'a', 'b' (")
+    for asked_of, every_class in ((asked, False), (asked[[0, 2]], True)):
+        checks.require_usable(
+            dataset, asked_of, loaded.indices, loaded.unusable, every_class=every_class
+        )
 
 
 def test_long_lists_of_names_are_cut() -> None:

@@ -42,14 +42,31 @@ def set_of(named: Named, seed: int, duplicate_groups: DuplicateGroups) -> np.nda
 
 
 @given(drawn=grouped(), seed=st.integers(0, 2**63))
-def test_no_group_is_in_two_sets_and_nothing_is_lost(
+def test_no_group_is_in_two_sets_unless_the_rule_says_so_and_nothing_is_lost(
     drawn: tuple[Named, list[list[int]]], seed: int
 ) -> None:
     named, groups = drawn
     place = set_of(named, seed, groups)
+    rule = split_dataset(named, seed, duplicate_groups=groups).rule
+    cut = rule.partition("except the largest of ")[2].partition(", parts of")[0]
+    across = [group for group in groups if len(set(place[group].tolist())) > 1]
 
     assert (place >= 0).all()
-    assert [group for group in groups if len(set(place[group].tolist())) > 1] == []
+    for group in across:
+        assert any(f"'{named.classes[n]}'" in cut for n in named.samples.labels[group])
+
+
+@given(drawn=grouped(), seed=st.integers(0, 2**63))
+def test_no_grouping_takes_a_class_out_of_a_set(
+    drawn: tuple[Named, list[list[int]]], seed: int
+) -> None:
+    named, groups = drawn
+    place, labels = set_of(named, seed, groups), named.samples.labels
+    enough = [n for n in range(3) if (labels == n).sum() >= 3]
+
+    assert [[(labels[place == part] == n).any() for part in range(3)] for n in enough] == [
+        [True] * 3 for _ in enough
+    ]
 
 
 @given(drawn=grouped(), seed=st.integers(0, 2**63))
@@ -87,12 +104,43 @@ def test_scenes_of_twenty_frames_still_give_val_and_test() -> None:
     assert np.bincount(place).tolist() == [120, 40, 40]
 
 
-def test_a_class_that_is_one_picture_stays_in_train() -> None:
+def test_a_class_that_is_one_picture_is_cut_into_runs_of_neighbors() -> None:
     named = dataset([0] * 50 + [1] * 50)
     place = set_of(named, 0, [list(range(50))])
+    rule = split_dataset(named, 0, duplicate_groups=[list(range(50))]).rule
 
-    assert set(place[:50].tolist()) == {0}
+    for part in (1, 2):
+        drawn = np.flatnonzero(place[:50] == part)
+        assert drawn.tolist() == list(range(drawn[0], drawn[0] + 5))
     assert np.bincount(place[50:]).tolist() == [40, 5, 5]
+    assert rule.endswith(
+        "1 group of near-duplicates is kept together, except the largest of 'a', parts of which "
+        "had to go into val and test: scores of these classes will be too high"
+    )
+
+
+def test_of_two_clips_a_class_one_is_cut() -> None:
+    named = dataset([0] * 60 + [1] * 40)
+    clips = [list(range(*ends)) for ends in ((0, 35), (35, 60), (60, 78), (78, 100))]
+    place = set_of(named, 1, clips)
+
+    across = [clip for clip in clips if len(set(place[clip].tolist())) > 1]
+    assert across == [clips[0], clips[3]]  # the largest of each class
+
+
+def test_a_camera_that_never_moves_shows_all_classes_alike() -> None:
+    place = set_of(dataset([0] * 50 + [1] * 30), 0, [list(range(80))])
+
+    assert np.bincount(place[:50]).tolist() == [40, 5, 5]
+    assert np.bincount(place[50:]).tolist() == [24, 3, 3]
+
+
+def test_nothing_is_cut_where_the_other_images_suffice() -> None:
+    named = dataset([0] * 100)
+    place = set_of(named, 0, [list(range(90))])  # val would take the ten others, and leave none
+
+    assert np.bincount(place).tolist() == [90, 5, 5]
+    assert set(place[:90].tolist()) == {0}
 
 
 def test_copies_with_different_labels_stay_in_train() -> None:

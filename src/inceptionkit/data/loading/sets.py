@@ -105,7 +105,8 @@ def load_sets(
     their own size if all have the same, else a square, in which a crop knows the original's aspect.
 
     Raises:
-        DataError: a class has no usable image, or `strict` and an image is not usable.
+        DataError: train has no usable image of a class, val or test has none at all, or `strict`
+            and an image is not usable.
     """
     dataset, sets, unusable = opened.dataset, opened.sets, list(opened.dataset.skipped)
     if unusable:
@@ -118,7 +119,7 @@ def load_sets(
     total = len(sets.val) + len(sets.test) + (len(sets.train) if stored.in_memory else 0)
     done = 0
 
-    def in_memory(indices: NDArray[np.int64], shape: Shape) -> Images:
+    def in_memory(indices: NDArray[np.int64], shape: Shape, *, every_class: bool) -> Images:
         def tick(count: int) -> None:
             listener.progress(Progress(what="reading images", done=done + count, total=total))
 
@@ -126,17 +127,23 @@ def load_sets(
         decoded = decode_samples(dataset, indices, shape, workers, tick)
         done += len(indices)
         if decoded.unusable:
-            checks.require_usable(dataset, indices, decoded.indices, decoded.unusable)
+            checks.require_usable(
+                dataset, indices, decoded.indices, decoded.unusable, every_class=every_class
+            )
             unusable.extend(decoded.unusable)
         return image_set(dataset, decoded, preprocessing.size)
 
     train: Images | Stream
     if stored.in_memory:
-        train = in_memory(sets.train, partial(resized, height=stored.height, width=stored.width))
+        shape = partial(resized, height=stored.height, width=stored.width)
+        train = in_memory(sets.train, shape, every_class=True)
     else:
         train = Stream(dataset, sets.train, workers=workers, strict=strict)
         _describe_stream(train, stored, listener)
-    val, test = (in_memory(indices, preprocessing.fit) for indices in (sets.val, sets.test))
+    val, test = (
+        in_memory(indices, preprocessing.fit, every_class=False)
+        for indices in (sets.val, sets.test)
+    )
     if strict and unusable:
         raise _unusable_error(dataset, unusable)
     return LoadedSets(train=train, val=val, test=test, unusable=tuple(unusable))

@@ -189,14 +189,17 @@ def _describe(opened: SplitDataset, groups: Sequence[Group]) -> str:
     pictures = "1 picture appears" if len(groups) == 1 else f"{len(groups):,} pictures appear"
     copies = sum(len(group.members) for group in groups)
     doubled = f"{pictures} more than once ({copies:,} images)" if groups else ""
-    if opened.duplicate_groups:
-        sizes = (f"{name} {len(getattr(opened.sets, name)):,}" for name in SETS)
-        doubled += f", each kept in one set: {', '.join(sizes)}"
     set_of = np.zeros(len(dataset.samples), np.int8)
     for number, part in enumerate((opened.sets.train, opened.sets.val, opened.sets.test)):
         set_of[part] = number
     leaks = sum(len(set(set_of[list(group.members)].tolist())) > 1 for group in groups)
-    if leaks:
+    if opened.duplicate_groups:
+        sizes = ", ".join(f"{name} {len(getattr(opened.sets, name)):,}" for name in SETS)
+        how = "each kept in one set"
+        if leaks:
+            how += f" but {leaks:,}, since each set needs every class (expect scores too high)"
+        doubled += f", {how}: {sizes}"
+    elif leaks:
         doubled += f", {leaks:,} of them in more than one set as given"
     more = f"; see: inceptionkit check {dataset.address}"
     text = "; ".join([doubled or "no near-duplicates", *findings])

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.data import BUILT_IN, Dataset, split_dataset
+from inceptionkit.data.checks import quoted
 from inceptionkit.data.loading.sets import SplitDataset, load_sets
 from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.errors import RecipeError, RunError
@@ -80,6 +81,11 @@ def start_run(
             strict=strict,
             listener=listener,
         )
+    for name, images in {"val": ready.val, "test": ready.test}.items():
+        lacking = set(range(len(opened.dataset.classes))) - set(images.labels.tolist())
+        if lacking and len(images):
+            words = quoted(opened.dataset.classes[number] for number in sorted(lacking))
+            listener.say(f"{name} has no usable image of {words}: its scores say nothing of them")
     if group.count > 1:
         _check_processes(recipe, len(ready.train), group)
     gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
