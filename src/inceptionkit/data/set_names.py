@@ -37,15 +37,10 @@ _UNLABELED = (
     "pred predict prediction predictions unlabeled unlabelled unsup inference submission unknown"
 )
 _BESIDE_WORDS = frozenset(_BESIDE.split())
-
-
-def _any_of(words: Sequence[str]) -> str:
-    return "|".join(sorted(words, key=len, reverse=True))
-
-
-_BESIDE_ANY = f"(?:{_any_of(_BESIDE.split())})*"
-_NAME = re.compile(f"{_BESIDE_ANY}({_any_of(list(_SETS))}){_BESIDE_ANY}")
-_NO_LABELS = re.compile(f"{_BESIDE_ANY}({_any_of(_UNLABELED.split())}){_BESIDE_ANY}")
+_BESIDE_ANY = f"(?:{'|'.join(_BESIDE_WORDS)})*"
+_NAME = re.compile(f"{_BESIDE_ANY}({'|'.join(_SETS)}){_BESIDE_ANY}")
+_NO_LABELS = re.compile(f"{_BESIDE_ANY}({_UNLABELED.replace(' ', '|')}){_BESIDE_ANY}")
+_LONGEST = 64  # letters of a name; the patterns take exponential time on "datasetdataset..."
 _MEDICAL: dict[str, SetName] = {"imagestr": "train", "imagests": "test", "imagesva": "val"}
 _BORDER = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
 
@@ -68,6 +63,8 @@ def set_named(word: str) -> SetName | None:
     ('val', 'train', 'test', None)
     """
     joined = "".join(words_of(word))
+    if len(joined) > _LONGEST:
+        return None
     found = _NAME.fullmatch(joined)
     return _SETS[found[1]] if found else _MEDICAL.get(joined)
 
@@ -101,7 +98,8 @@ def is_unlabeled(name: str) -> bool:
     >>> is_unlabeled("seg_pred"), is_unlabeled("rose")
     (True, False)
     """
-    return _NO_LABELS.fullmatch("".join(words_of(name))) is not None
+    joined = "".join(words_of(name))
+    return len(joined) <= _LONGEST and _NO_LABELS.fullmatch(joined) is not None
 
 
 def says_nothing(name: str) -> bool:
