@@ -139,7 +139,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(
         "half: train lacks 'b'; add images of every class to train, or spell the names alike"
     )
     assert refusal("columns.parquet") == (
-        "columns.parquet: no column 'label' among img, klass; rename the one that holds it"
+        "columns.parquet: no column 'label' among img, klass; choose one with --label-column"
     )
     assert refusal("text.parquet").startswith("text.parquet: it cannot be read as Parquet (Parquet")
 
@@ -171,3 +171,141 @@ def test_public_sets_are_understood(name: str, images: int, classes: int) -> Non
     assert (len(dataset.samples), len(dataset.classes)) == (images, classes)
     assert loaded.indices.tolist() == chosen
     assert loaded.pixels.std() > 0
+
+
+def tabled(
+    place: Path, columns: dict[str, object], names: dict[str, list[str]] | None = None
+) -> Path:
+    """Write a file with a column of images, and these; `names` are those of their classes."""
+    count = len(next(iter(columns.values())))  # type: ignore[arg-type]
+    table = pa.table({"image": [png(n) for n in range(count)], **columns})
+    if names:
+        features = {name: {"names": of, "_type": "ClassLabel"} for name, of in names.items()}
+        noted = json.dumps({"info": {"features": features}})
+        table = table.replace_schema_metadata({"huggingface": noted})
+    place.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, place)
+    return place
+
+
+def shown(address: Path) -> list[tuple[str, str | None]]:
+    dataset = open_dataset(address)
+    return [(dataset.classes[one.label], one.set) for one in dataset.samples]
+
+
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+ABBA = [("a", None), ("b", None), ("b", None), ("a", None)]
+NUMBERS = [("0", None), ("1", None), ("1", None), ("0", None)]
+
+# what the columns mean: class and set of each row
+MEANS = [
+    *(({"label": pa.array([0, 1, 1, 0], kind)}, None, NUMBERS) for kind in INTEGERS),
+    *(({"label": pa.array([0, 1, 1, 0], kind)}, {"label": ["a", "b"]}, ABBA) for kind in INTEGERS),
+    *(({"label": pa.array([0.0, 1.0, 1.0, 0.0], kind)}, None, NUMBERS)
+      for kind in ("float32", "float64")),
+    ({"label": pa.array([0.0, 1.0, 1.0, 0.0])}, {"label": ["a", "b"]}, ABBA),
+    ({"label": pa.array([False, True, True, False])}, None,
+     [("False", None), ("True", None), ("True", None), ("False", None)]),
+    ({"label": pa.array(["a", "b", "b", "a"])}, None, ABBA),
+    ({"label": pa.array(["a", "b", "b", "a"], pa.large_string())}, None, ABBA),
+    ({"label": pa.array(["a", "b", "b", "a"]).dictionary_encode()}, None, ABBA),
+    ({"label": pa.array([0, 1, 1, 0]).dictionary_encode()}, None, NUMBERS),
+    ({"label": pa.array([b"a", b"b", b"b", b"a"])}, None, ABBA),
+    ({"label": pa.array([["a"], ["b"], ["b"], ["a"]])}, None, ABBA),
+    # classes that do not occur, and numbers that do not begin at 0
+    ({"label": [2, 0, 0, 2]}, {"label": ["b", "none", "a", "nobody"]}, ABBA),
+    ({"label": [1, 2, 2, 1]}, None, [("1", None), ("2", None), ("2", None), ("1", None)]),
+    ({"label": [7, 4_000_000, 4_000_000, 7]}, None,
+     [("7", None), ("4000000", None), ("4000000", None), ("7", None)]),
+    # other names of columns
+    ({"class": ["a", "b", "b", "a"]}, None, ABBA),
+    ({"Category": ["a", "b", "b", "a"]}, None, ABBA),
+    ({"fine_label": ["a", "b", "b", "a"], "coarse_label": ["x", "x", "x", "x"]}, None, ABBA),
+    ({"kind": [0, 1, 1, 0]}, {"kind": ["a", "b"]}, ABBA),
+    # sets
+    ({"label": ["a", "b", "b", "a"], "split": ["train", "train", "test", "test"]}, None,
+     [("a", "train"), ("b", "train"), ("b", "test"), ("a", "test")]),
+    ({"label": ["a", "b", "b", "a"], "is_valid": [False, False, True, True]}, None,
+     [("a", "train"), ("b", "train"), ("b", "val"), ("a", "val")]),
+    ({"label": ["a", "b", "b", "a"], "set": pa.array(["train", "train", "dev", "dev"])
+      .dictionary_encode()}, None,
+     [("a", "train"), ("b", "train"), ("b", "val"), ("a", "val")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "names", "means"), MEANS)
+def test_columns_mean(
+    tmp_path: Path,
+    columns: dict[str, object],
+    names: dict[str, list[str]] | None,
+    means: list[tuple[str, str | None]],
+) -> None:
+    assert shown(tabled(tmp_path / "x.parquet", columns, names)) == means
+
+
+ONE = "give each image one label: images of several classes cannot be learned"
+WHOLE = "give each image the name of a class, or a whole number"
+ROWS = "remove the file, or its rows"
+
+# what columns are refused with
+REFUSED = [
+    ({"label": pa.array([["a", "b"], ["a"]])}, None,
+     f"a row has several labels, ['a', 'b']; {ONE}"),
+    ({"label": [0.5, 1.0]}, None, f"a row has the label 0.5; {WHOLE}"),
+    ({"label": [0.0, float("nan")]}, None, f"1 rows have no label; {ROWS}"),
+    ({"label": ["a", None]}, None, f"1 rows have no label; {ROWS}"),
+    ({"label": [None, None]}, None, "no row has a label; choose another file"),
+    ({"label": [-1, -1]}, None, "no row has a label; choose another file"),
+    ({"label": [-2, 1]}, None, f"label -2 of 1 rows has no class; {ROWS}"),
+    ({"label": [1, 2]}, {"label": ["a", "b"]}, ("label 2 of 1 rows has no class, there are 2; "
+     "subtract 1 from every label: names are counted from 0")),
+    ({"class": ["a", "b"], "category": ["x", "y"]}, None,
+     "'class', 'category' may hold the labels; choose one with --label-column"),
+    ({"label": ["a", "b"], "split": ["train", "B"]}, None,
+     "column 'split': no set is called 'B'; there are train, val, test"),
+    ({"label": ["a", "b"], "split": ["train", None]}, None,
+     "1 rows have no set in column 'split', others have; give every row one, or remove the column"),
+    ({"label": ["a", "b"], "fold": [0, 1]}, None,
+     ("column 'fold' numbers folds, which does not say what to train on; write train, val and test "
+     "into a column 'split', or remove it")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "names", "why"), REFUSED)
+def test_columns_are_refused_with_advice(
+    tmp_path: Path,
+    columns: dict[str, object],
+    names: dict[str, list[str]] | None,
+    why: str,
+) -> None:
+    place = tabled(tmp_path / "x.parquet", columns, names)
+
+    assert refusal(place) == f"{place}: {why}"
+
+
+def test_files_without_images_or_with_several_columns_of_them_are_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"file_name": ["1.jpg"], "label": ["a"]}), tmp_path / "names.parquet")
+    two = {"left": [b"x"], "right": [b"y"], "label": ["a"]}
+    pq.write_table(pa.table(two), tmp_path / "two.parquet")
+
+    assert refusal(tmp_path / "names.parquet").endswith(
+        "no column of images among file_name, label; "
+        "store the bytes of each file; files that have names belong into a .csv manifest"
+    )
+    assert refusal(tmp_path / "two.parquet").endswith(
+        "'left', 'right' may hold the images; choose one with --image-column"
+    )
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    names = {"label": ["a", "none", "b"]}
+    tabled(tmp_path / "train.parquet", {"label": [0, 2, 2, 0]}, names)
+    tabled(tmp_path / "test.parquet", {"label": [-1, -1]}, names)
+    dataset = open_dataset(tmp_path)
+
+    assert dataset.classes == ("a", "b")
+    assert dataset.notes == (
+        "test.parquet is not used: 2 images without a class",
+        "left out 1 class without an image: 'none'",
+    )
+    assert int(decode_sample(dataset, 1)[0, 0, 0]) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import checks
-from inceptionkit.data.sources.layout import unique_names
+from inceptionkit.data.sources.layout import sorted_classes
+from inceptionkit.data.sources.parquet_columns import Labels, image_column, read_labels
 from inceptionkit.data.storage import File, UnreadableShard, each_shard
 from inceptionkit.data.storage.file import stream
 from inceptionkit.data.storage.open import shard_sets
-from inceptionkit.data.types import Blocks, SampleTable, Unusable, digest, flippable
+from inceptionkit.data.types import Blocks, ColumnNames, SampleTable, Unusable, digest, flippable
 from inceptionkit.preprocess import UnusableImage
-from inceptionkit.text import printable
+from inceptionkit.text import plural, printable
 
-_MOST_CLASSES = 1_000_000  # that have no names; more is damage
+_ANY = ColumnNames()
 _PIECE_BYTES = 2**25  # of rows that are read at once
 _KEPT_PIECES = 4
 _READERS = 2  # at different rows; each holds a page, which pyarrow makes of 1,024 rows
@@ -57,7 +57,7 @@ class Parquet:
         return digest(self, np.repeat(self.groups.sizes, np.diff(self.groups.starts)).tolist())
 
 
-def open_shards(address: str, files: Sequence[File]) -> Parquet:
+def open_shards(address: str, files: Sequence[File], named: ColumnNames = _ANY) -> Parquet:
     """Read the labels and the footers of `files`; no image is touched.
 
     A file that is missing or damaged is listed as unusable, by name.
@@ -67,17 +67,32 @@ def open_shards(address: str, files: Sequence[File]) -> Parquet:
             no class, or only some of the files are named after sets.
     """
     arrow = _pyarrow(address)
-    tables, skipped = each_shard(files, lambda file: _open_shard(arrow, file))
-    classes, labels = _merged(tables)
-    sets = shard_sets(address, (table.file.name for table in tables))
-    if not len(labels):
-        raise checks.data_error(address, "it has no rows", "choose another file")
-    rows = [len(table.labels) for table in tables]
-    names = [f"{table.file.name}#{row}" for table in tables for row in range(len(table.labels))]
-    samples = SampleTable(names, labels, np.repeat(np.array(sets, np.int8), rows))
-    named = any(table.named for table in tables)
-    allows_flip = not named or flippable(classes)
-    return Parquet(address, classes, samples, allows_flip, _groups(arrow, tables), skipped)
+    every, skipped = each_shard(files, lambda file: _open_shard(arrow, file, named))
+    tables = [table for table in every if len(table.labels.numbers)]
+    if not tables:
+        empty = not any(table.metadata.num_rows for table in every)
+        wrong = "it has no rows" if empty else "no row has a label"
+        raise checks.data_error(address, wrong, "choose another file")
+    notes = [
+        f"{table.file.name} is not used: {plural(table.metadata.num_rows, 'image')} without a class"
+        for table in every
+        if table not in tables and table.metadata.num_rows
+    ]
+    notes += dict.fromkeys(note for table in tables for note in table.labels.notes)
+    classes, labels, left_out = _merged(tables)
+    sets = _sets(address, tables)
+    names = [
+        f"{table.file.name}#{row}" for table in tables for row in range(len(table.labels.numbers))
+    ]
+    return Parquet(
+        address=address,
+        classes=classes,
+        samples=SampleTable(names, labels, sets),
+        allows_flip=not any(table.labels.named for table in tables) or flippable(classes),
+        groups=_groups(arrow, tables),
+        skipped=skipped,
+        notes=(*notes, *left_out),
+    )
 
 
 def _pyarrow(address: str) -> ModuleType:
@@ -95,108 +110,63 @@ class _Shard:
     file: File
     metadata: Any  # pyarrow.parquet.FileMetaData
     column: str  # leaf column of the encoded bytes
-    classes: tuple[str, ...]
-    named: bool  # whether the file says what its classes are called
-    labels: NDArray[np.int32]
+    labels: Labels
 
 
-def _open_shard(arrow: Any, file: File) -> _Shard:  # noqa: ANN401 - pyarrow has no types
+def _open_shard(arrow: Any, file: File, named: ColumnNames) -> _Shard:  # noqa: ANN401 - pyarrow has no types
     where = file.where
     try:
         with stream(file) as opened, arrow.parquet.ParquetFile(opened) as table:
-            schema, metadata = table.schema_arrow, table.metadata
-            features = _features(schema)
-            image = _image_column(arrow, where, schema)
-            label = _label_column(where, schema, features)
-            column = table.read(columns=[label]).column(0)
+            image = image_column(arrow, where, table.schema_arrow, named.image)
+            labels = read_labels(arrow, where, table, image, named)
+            return _Shard(file, table.metadata, image, labels)
     except FileNotFoundError as error:
         raise UnreadableShard(where, "is missing") from error
     except (OSError, arrow.ArrowException) as error:
         reason = f"cannot be read as Parquet ({str(error).splitlines()[0]})"
         raise UnreadableShard(where, reason) from error
-    known = features.get(label, {}).get("names")
-    classes, labels = _labels(arrow, where, column, known)
-    return _Shard(file, metadata, image, classes, known is not None, labels)
 
 
-def _features(schema: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - pyarrow has no types
-    """What Hugging Face notes of each column; empty where it notes nothing."""
-    try:
-        noted = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, TypeError, ValueError):
-        return {}
-    return (
-        {k: v for k, v in noted.items() if isinstance(v, dict)} if isinstance(noted, dict) else {}
-    )
-
-
-def _image_column(arrow: Any, where: str, schema: Any) -> str:  # noqa: ANN401
-    """Leaf column of the encoded bytes: of `image`, or of the only column that could be it."""
-    columns_of = {}
-    for column in schema:
-        kind = column.type
-        if arrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-            columns_of[column.name] = f"{column.name}.bytes"
-        elif arrow.types.is_binary(kind) or arrow.types.is_large_binary(kind):
-            columns_of[column.name] = column.name
-    return columns_of[_chosen(where, "image", list(columns_of), schema)]
-
-
-def _label_column(where: str, schema: Any, features: dict[str, dict[str, Any]]) -> str:  # noqa: ANN401
-    """`label`, or the only column that is noted as a class label."""
-    noted = [name for name, feature in features.items() if feature.get("_type") == "ClassLabel"]
-    candidates = ["label"] if "label" in schema.names else noted
-    return _chosen(where, "label", candidates, schema)
-
-
-def _chosen(where: str, name: str, candidates: list[str], schema: Any) -> str:  # noqa: ANN401
-    if name in candidates:
-        return name
-    if len(candidates) == 1:
-        return candidates[0]
-    wrong = f"no column {name!r} among {', '.join(schema.names)}"
-    raise checks.data_error(where, wrong, "rename the one that holds it")
-
-
-def _labels(
-    arrow: Any,  # noqa: ANN401 - pyarrow has no types
-    where: str,
-    column: Any,  # noqa: ANN401
-    names: Sequence[str] | None,
-) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """Names of the classes of one shard, and the labels as indices into them."""
-    if column.null_count:
-        wrong = f"{column.null_count} rows have no label"
-        raise checks.data_error(where, wrong, "remove the file, or its rows")
-    if not arrow.types.is_integer(column.type):
-        words = np.array(column.cast(arrow.string()).to_pylist(), dtype=np.str_)
-        classes, indices = np.unique(words, return_inverse=True)
-        return tuple(map(str, classes)), indices.astype(np.int32)
-    labels = column.to_numpy()
-    largest = int(labels.max(initial=-1))
-    if names is None and largest >= _MOST_CLASSES:
-        wrong = f"label {largest} is too large for a class number"
-        raise checks.data_error(where, wrong, "number the classes from 0, or remove the file")
-    if names is None:
-        names = [str(label) for label in range(largest + 1)]
-    unknown = labels[(labels < 0) | (labels >= len(names))]
-    if len(unknown):
-        wrong = f"label {unknown[0]} of {len(unknown)} rows has no class, there are {len(names)}"
-        raise checks.data_error(where, wrong, "remove the file, or its rows")
-    return unique_names(names), labels.astype(np.int32)
-
-
-def _merged(tables: Sequence[_Shard]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """Classes of all shards, matched by name, and the labels as indices into them."""
-    classes = list(dict.fromkeys(name for table in tables for name in table.classes))
-    if not any(table.named for table in tables) and not all(map(str.isdecimal, classes)):
-        classes.sort()
+def _merged(
+    tables: Sequence[_Shard],
+) -> tuple[tuple[str, ...], NDArray[np.int32], tuple[str, ...]]:
+    """Classes of all shards, matched by name, the labels as indices into them, and notes."""
+    every = list(dict.fromkeys(name for table in tables for name in table.labels.classes))
+    classes = every if any(table.labels.named for table in tables) else sorted_classes(every)
     index = {name: label for label, name in enumerate(classes)}
-    labels = [
-        np.array([index[name] for name in table.classes], np.int32)[table.labels]
-        for table in tables
-    ]
-    return tuple(map(printable, classes)), np.concatenate(labels)
+    labels = np.concatenate(
+        [
+            np.array([index[name] for name in table.labels.classes], np.int32)[table.labels.numbers]
+            for table in tables
+        ]
+    )
+    counts = np.bincount(labels, minlength=len(classes))
+    left = [printable(name) for name, n in zip(classes, counts.tolist(), strict=True) if n]
+    if len(left) == len(classes):
+        return tuple(left), labels, ()
+    none = [printable(name) for name, n in zip(classes, counts.tolist(), strict=True) if not n]
+    note = (
+        f"left out {plural(len(none), 'class', 'classes')} without an image: {checks.quoted(none)}"
+    )
+    return tuple(left), (np.cumsum(counts > 0) - 1).astype(np.int32)[labels], (note,)
+
+
+def _sets(address: str, tables: Sequence[_Shard]) -> NDArray[np.int8]:
+    """The set of each row: what a column says, or what its file is named after.
+
+    Raises:
+        DataError: only some rows have one.
+    """
+    columns = [table.labels.sets for table in tables]
+    said = [column for column in columns if column is not None]
+    if len(said) == len(tables):
+        return np.concatenate(said)
+    if said:
+        without = tables[next(n for n, column in enumerate(columns) if column is None)]
+        wrong = f"{without.file.name!r} has no column of sets, others have"
+        raise checks.data_error(address, wrong, "add the column to all files, or to none")
+    sets = shard_sets(address, (table.file.name for table in tables))
+    return np.repeat(np.array(sets, np.int8), [len(table.labels.numbers) for table in tables])
 
 
 def _groups(arrow: Any, tables: Sequence[_Shard]) -> _Groups:  # noqa: ANN401
