@@ -88,7 +88,7 @@ def parity_images(card: Card, given: str | Path | None) -> ParityImages:
     Raises:
         DataError: none of the user's is usable.
     """
-    fit = card.preprocessing.fit
+    fit, depth = card.preprocessing.fit, card.preprocessing.depth
     if given is None:
         dataset = digits()
         chosen = np.linspace(0, len(dataset.samples) - 1, IMAGES).astype(int).tolist()
@@ -101,7 +101,7 @@ def parity_images(card: Card, given: str | Path | None) -> ParityImages:
     fitted: dict[Path, NDArray[np.uint8]] = {}
     for file in image_files(Path(given).expanduser())[: 4 * IMAGES]:
         with suppress(UnusableImage):
-            fitted[file] = fit(decode(file))
+            fitted[file] = fit(decode(file, depth))
         if len(fitted) == IMAGES:
             break
     if not fitted:
@@ -112,7 +112,7 @@ def parity_images(card: Card, given: str | Path | None) -> ParityImages:
         np.stack(list(fitted.values())),
         [printable(str(file)) for file in files],
         str(given),
-        lambda number: decode(files[number]),
+        lambda number: decode(files[number], depth),
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inceptionkit import records
 from inceptionkit.data import Dataset, decode_samples, open_dataset
+from inceptionkit.data.loading.read import at_depth
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.classifier import Classifier, load
@@ -222,7 +223,7 @@ def cropped(
     def column(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return cut(image, protocol, how).reshape(-1, how.size, 3)
 
-    loaded = decode_samples(dataset, indices, column, cores())
+    loaded = decode_samples(at_depth(dataset, how.depth), indices, column, cores())
     if not len(loaded.indices):
         return np.zeros((0, len(classifier.card.classes)), np.float32), loaded.indices
     views = torch.from_numpy(loaded.pixels.reshape(-1, how.size, how.size, 3)).permute(0, 3, 1, 2)

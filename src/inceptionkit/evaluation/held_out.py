@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.data import SETS, Dataset, Sets, checks, decode_samples, split_dataset
 from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.read import at_depth
 from inceptionkit.data.loading.sets import image_set
 from inceptionkit.errors import DataError
 from inceptionkit.machine import cores
@@ -102,6 +103,7 @@ def load_scored(card: Card, dataset: Dataset, selection: Selection, listener: Li
     def tick(count: int) -> None:
         listener.progress(Progress(what="reading images", done=count, total=len(selection.indices)))
 
+    dataset = at_depth(dataset, card.preprocessing.depth)
     loaded = decode_samples(dataset, selection.indices, card.preprocessing.fit, cores(), tick)
     if not len(loaded.indices):
         raise none_usable(dataset, len(selection.indices))

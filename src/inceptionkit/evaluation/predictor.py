@@ -106,7 +106,8 @@ class Predictor:
             rules = gated(of_model(policy, self.card), self.card.architecture)
         stages = self.stages(tuple(gate.exit for gate in rules.gates) if rules else ())
         names, left, predictions = list(stages), iter(images), []
-        while pixels := [as_rgb(image) for image in islice(left, self.batch)]:
+        depth = self.card.preprocessing.depth
+        while pixels := [as_rgb(image, depth) for image in islice(left, self.batch)]:
             start = perf_counter()
             fitted = np.stack([self.prepare(image) for image in pixels])
             probabilities, numbers = run_stages(stages, fitted, rules)

@@ -12,6 +12,7 @@ from inceptionkit.preprocess.decode import (
     decode,
     looks_like_image,
 )
+from inceptionkit.preprocess.depth import bits_used
 from inceptionkit.preprocess.fast_codecs import RESAMPLERS, Resampler
 from inceptionkit.preprocess.header import ImageHeader, examine, header
 from inceptionkit.preprocess.preprocessing import INTERPOLATIONS, Interpolation, Preprocessing
@@ -28,6 +29,7 @@ __all__ = [
     "Resampler",
     "UnusableImage",
     "as_rgb",
+    "bits_used",
     "crop_from_encoded",
     "crop_from_pixels",
     "decode",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit.errors import DataError
+from inceptionkit.preprocess import tiff
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -26,12 +27,17 @@ class UnusableImage(DataError):  # noqa: N818 - it is the name of the thing, as 
         self.reason = reason
 
 
-def converted(image: Image.Image) -> Pixels:
+def converted(image: Image.Image, depth: int = 16) -> Pixels:
     """The pixels of a loaded `image` that is more than plain RGB, on white where transparent.
 
-    16-bit grey is divided by 257. 32-bit grey (modes I and F) has no agreed range: values within
-    0..65535 count as 16-bit; float values within 0..1 and 0..255 count as such; anything else is
+    16-bit grey uses as many bits as the file says, else `depth`. 32-bit grey (modes I and F) has no
+    agreed range: integers within 0..65535 count as 16-bit, others without a sign use as many bits
+    as the largest; float values within 0..1, 0..255 and 0..65535 count as such; anything else is
     stretched from its smallest value to its largest. Color profiles are not applied.
+
+    Args:
+        image: as Pillow loaded it.
+        depth: bits that the integers of its set use, 16 if they use all or it is not known.
 
     Returns:
         (height, width, 3) uint8, as stored.
@@ -39,13 +45,13 @@ def converted(image: Image.Image) -> Pixels:
     Raises:
         UnusableImage: the color mode has no conversion (LAB).
     """
-    if image.mode.startswith("I;16"):
-        return _repeated(_from_16_bits(np.asarray(image)))
-    if image.mode == "I":
-        return _repeated(_from_integers(np.asarray(image)))
-    if image.mode == "F":
-        return _repeated(_from_floats(np.asarray(image)))
-    return np.asarray(_on_white(image))
+    if image.mode[0] not in "IF":
+        return np.asarray(_on_white(image))
+    values = np.asarray(image)
+    grey = _from_floats(values) if image.mode == "F" else _from_integers(values, image, depth)
+    if tiff.zero_is_white(image):
+        grey = 255 - grey
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -61,19 +67,22 @@ def _on_white(image: Image.Image) -> Image.Image:
     return page
 
 
-def _repeated(grey: Pixels) -> Pixels:
-    return np.repeat(grey[:, :, None], 3, axis=2)
+def scaled(values: NDArray[np.integer], bits: int) -> Pixels:
+    """Whole numbers of so many bits as 8-bit levels, to the nearest; larger ones are white."""
+    white = 2**bits - 1
+    wide = np.minimum(values, white).astype(np.uint32 if bits <= 16 else np.uint64)
+    levels: Pixels = ((wide * 255 + white // 2) // white).astype(np.uint8)
+    return levels
 
 
-def _from_16_bits(values: NDArray[np.unsignedinteger]) -> Pixels:
-    nearest: NDArray[np.uint32] = (values.astype(np.uint32) + 128) // 257
-    return nearest.astype(np.uint8)
-
-
-def _from_integers(values: NDArray[np.int32]) -> Pixels:
-    if values.min() >= 0 and values.max() <= 65_535:
-        return _from_16_bits(values.astype(np.uint32))
-    return _stretched(values.astype(np.float64))
+def _from_integers(values: NDArray[np.integer], image: Image.Image, depth: int) -> Pixels:
+    if image.mode == "I" and tiff.is_unsigned(image):
+        values = values.view(np.uint32)
+        if depth == 16:
+            depth = max(16, int(values.max()).bit_length())
+    elif image.mode == "I" and (values.min() < 0 or values.max() > 65_535):
+        return _stretched(values.astype(np.float64))
+    return scaled(values, tiff.stated_bits(image) or depth)
 
 
 def _from_floats(values: NDArray[np.float32]) -> Pixels:

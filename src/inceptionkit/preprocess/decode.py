@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import stat
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, converted
+from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, converted, scaled
+from inceptionkit.preprocess.tiff import repair_planes
 from inceptionkit.text import printable
 
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright, 5 to 8 lie on their side
@@ -91,13 +93,14 @@ else:
     _LIBTIFF_PRINTS = _function
 
 
-def as_rgb(image: object) -> Pixels:
+def as_rgb(image: object, depth: int = 16) -> Pixels:
     """Pixels of an image: a file, the bytes of one, a Pillow image or a uint8 array.
 
     Args:
         image: a path or bytes, as `decode` takes them; any `PIL.Image.Image`; or uint8 of shape
             (height, width), (height, width, 1), (height, width, 3) RGB or (height, width, 4) RGBA,
             0 to 255.
+        depth: bits that the values of deep images use, as `Preprocessing.depth` says.
 
     Returns:
         (height, width, 3) uint8, contiguous; it may share memory with an array that fits already.
@@ -109,8 +112,10 @@ def as_rgb(image: object) -> Pixels:
     source = Path(image) if isinstance(image, str) else image
     if isinstance(source, Path | bytes | Image.Image):
         with open_image(source) as opened:
+            if depth != 16 and ";16" in str(getattr(opened, "tile", "")) and opened.mode == "RGB":
+                return _deep_rgb(source, opened, depth)
             opened.load()
-            return rgb(opened)
+            return rgb(opened, depth)
     if isinstance(image, np.ndarray):
         return _from_array(image)
     kind = f"{type(image).__module__}.{type(image).__qualname__}"
@@ -118,12 +123,16 @@ def as_rgb(image: object) -> Pixels:
     raise UnusableImage(reason)
 
 
-def decode(source: bytes | Path) -> Pixels:
+def decode(source: bytes | Path, depth: int = 16) -> Pixels:
     """Decode an image file, or the bytes of one, to upright RGB.
 
     The first frame counts, transparency is composited on white, 16-bit grey is scaled to 8, and
-    EXIF orientation is applied. Nothing is ever read beyond the file that was named, nothing is
-    written, and Pillow's warnings are not heard.
+    EXIF orientation is applied; color profiles are not. Nothing is ever read beyond the file that
+    was named, nothing is written, and Pillow's warnings are not heard.
+
+    Args:
+        source: the file, or its bytes.
+        depth: bits that the values of deep images use, as `Preprocessing.depth` says.
 
     Returns:
         (height, width, 3) uint8, contiguous.
@@ -132,9 +141,29 @@ def decode(source: bytes | Path) -> Pixels:
         UnusableImage: not an image, damaged, truncated, empty, unreadable, or claiming more than
             `PIXEL_LIMIT` pixels. Never an exception of Pillow's.
     """
+    return as_rgb(source, depth)
+
+
+def _deep_rgb(source: Path | bytes | Image.Image, opened: Image.Image, depth: int) -> Pixels:
+    """An opened image of 16 bits a channel, of which `depth` are used; Pillow keeps the high 8."""
+    low = 0 if isinstance(source, Image.Image) else low_bytes(source).astype(np.uint16)
+    opened.load()
+    values = np.asarray(opened).astype(np.uint16) << 8
+    return upright(scaled(values | low, depth), orientation(opened))
+
+
+def low_bytes(source: bytes | Path) -> Pixels:
+    """The low 8 of 16 bits of each channel of an RGB image, as stored: as if bytes were swapped."""
     with open_image(source) as image:
+        swap = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+        tiles = []
+        for tile in image.tile:  # type: ignore[attr-defined]
+            raw, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args
+            raw = raw[:-1] + swap[raw[-1]]
+            tiles.append(tile._replace(args=(raw, *rest) if rest else raw))
+        image.tile = tiles  # type: ignore[attr-defined]
         image.load()
-        return rgb(image)
+        return np.asarray(image)
 
 
 @contextmanager
@@ -153,6 +182,8 @@ def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
                 most = f", the limit is {PIXEL_LIMIT:,} in all" if too_large else ""
                 reason = f"claims {width}x{height} pixels{most}"
                 raise UnusableImage(reason)  # noqa: TRY301 - what follows names the file
+            if image.format == "TIFF":
+                repair_planes(image)
             yield image
     except Exception as error:  # hostile bytes make a decoder raise anything
         where = printable(str(source)) if isinstance(source, Path) else None
@@ -246,8 +277,12 @@ def _reason(error: Exception) -> str:
     return "damaged"
 
 
-def rgb(image: Image.Image) -> Pixels:
+def rgb(image: Image.Image, depth: int = 16) -> Pixels:
     """The pixels of a loaded `image`, upright, composited on white where it is transparent.
+
+    Args:
+        image: as Pillow loaded it.
+        depth: bits that the values of a deep image use.
 
     Returns:
         (height, width, 3) uint8, contiguous.
@@ -256,7 +291,7 @@ def rgb(image: Image.Image) -> Pixels:
         UnusableImage: the color mode has no conversion (LAB).
     """
     plain = image.mode == "RGB" and "transparency" not in image.info
-    pixels = np.asarray(image) if plain else converted(image)
+    pixels = np.asarray(image) if plain else converted(image, depth)
     turned = orientation(image)
     return np.ascontiguousarray(pixels) if turned == 1 else upright(pixels, turned)
 

@@ -47,6 +47,7 @@ class Preprocessing:
     mean: Triple = (0.5, 0.5, 0.5)  # of each channel, on the scale from 0 to 1
     std: Triple = (0.5, 0.5, 0.5)  # of each channel, on the scale from 0 to 1
     color: Literal["RGB"] = "RGB"  # a network trained on BGR has its first kernels reversed
+    depth: int = 16  # bits that images with more than 8 bits a channel use, where they do not say
 
     def __post_init__(self) -> None:
         if str(self.interpolation) not in INTERPOLATIONS:
@@ -66,6 +67,7 @@ class Preprocessing:
             "crop": (crop and 0 < self.crop <= 1, "above 0 and at most 1"),
             "mean": (mean, "three numbers"),
             "std": (std and min(self.std) > 0, "three numbers above 0"),
+            "depth": (type(self.depth) is int and 1 <= self.depth <= 32, "from 1 to 32 bits"),
             "color": (self.color == "RGB", "'RGB'"),
         }
         for name, (right, what) in wanted.items():

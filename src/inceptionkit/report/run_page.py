@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from inceptionkit.data import Dataset, open_dataset, split_dataset
+from inceptionkit.data.loading.read import at_depth
 from inceptionkit.derive.diagram import draw
 from inceptionkit.errors import InceptionError
 from inceptionkit.evaluation.calibration import calibration_error
@@ -70,7 +71,8 @@ def report(folder: Path) -> Path:
     """
     run = read_run(folder)
     try:
-        dataset: Dataset | None = open_dataset(run.record.data["address"])
+        found = open_dataset(run.record.data["address"])
+        dataset: Dataset | None = at_depth(found, run.record.preprocessing.depth)
     except InceptionError:
         dataset = None
     return _write(run, dataset)

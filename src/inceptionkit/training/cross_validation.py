@@ -161,7 +161,7 @@ def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> Trai
         "compact", side, classes=len(dataset.classes), short_side=sizes.median, gpu=False
     )
     recipe, _ = choose_recipe(opened, choice.net, [f"epochs={EPOCHS}"])
-    preprocessing = Preprocessing(size=side)
+    preprocessing = Preprocessing(size=side, depth=sizes.depth)
     ready = load_sets(opened, preprocessing, workers=cores(), strict=False, listener=listener)
     executions = candidates(default_device(), torch.get_num_threads())
     return TrainConfig(

@@ -10,12 +10,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.types import Dataset, Unusable
+from inceptionkit.data.types import Blocks, Dataset, Unusable
 from inceptionkit.errors import DataError
-from inceptionkit.preprocess import UnusableImage, as_rgb, header
+from inceptionkit.preprocess import UnusableImage, as_rgb, bits_used, header
 
 Shape: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
+_MEASURED = 64  # images of more than 8 bits a channel whose values are looked at
 _NEIGHBOURS = 16  # samples whose headers are read together: they tend to lie together
 _CHUNK = 64  # images per task: enough to hide what a task costs, few enough for a smooth progress
 _CHUNK_IN_BLOCKS = 8  # where images that lie together are read together: threads stay together too
@@ -31,15 +32,19 @@ class Survey:
     largest: int  # short side
     uniform: tuple[int, int] | None  # height and width, where all have the same
     grey: float  # share that is stored without color
+    depth: int = 16  # bits that those of more than 8 bits a channel use, if not all
 
 
 def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
-    """Read the headers of at most `limit` images, always the same ones; no pixel is decoded.
+    """Read the headers of at most `limit` images, always the same ones.
+
+    No pixel is decoded, but for the first images of more than 8 bits a channel: the largest value
+    of all says how many bits are used. 15 of 16 bits count as all.
 
     Raises:
         DataError: none of them is an image.
     """
-    chosen, sizes = np.arange(len(dataset.samples.labels)), []
+    chosen, sizes, bits = np.arange(len(dataset.samples.labels)), [], list[int | None]()
     if len(chosen) > limit:
         blocks = np.random.default_rng(0).permutation(len(chosen) // _NEIGHBOURS)
         starts = np.sort(blocks[: max(1, limit // _NEIGHBOURS)]) * _NEIGHBOURS
@@ -52,6 +57,8 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
             else:
                 image = header(raw)
                 sizes.append((image.height, image.width, image.grey))
+                if image.deep and len(bits) < _MEASURED:
+                    bits.append(bits_used(raw))
         except UnusableImage:
             continue
     if not sizes:
@@ -62,6 +69,7 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
         raise DataError(msg)
     heights, widths, grey = np.array(sizes).T
     sides = np.minimum(heights, widths)
+    used = max((number for number in bits if number), default=16)
     same = len(set(heights.tolist())) == len(set(widths.tolist())) == 1
     return Survey(
         images=len(sizes),
@@ -70,6 +78,7 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
         largest=int(sides.max()),
         uniform=(int(heights[0]), int(widths[0])) if same else None,
         grey=float(grey.mean()),
+        depth=16 if used in (15, 16) else used,
     )
 
 
@@ -164,3 +173,28 @@ class _Target:
             self.pixels[place] = image
             self.sizes[place] = original.shape[:2]
         return len(places)
+
+
+def at_depth(dataset: Dataset, depth: int) -> Dataset:
+    """The dataset, its deep images scaled from so many bits where they do not say it themselves."""
+    return dataset if depth == 16 else _ScaledDataset(dataset, depth)
+
+
+class _ScaledDataset:
+    """A dataset whose images have more than 8 bits a channel, of which they use some."""
+
+    blocks: Blocks | None
+
+    def __init__(self, dataset: Dataset, depth: int) -> None:
+        self.dataset, self.depth = dataset, depth
+        self.address, self.classes, self.samples = dataset.address, dataset.classes, dataset.samples
+        self.allows_flip, self.skipped = dataset.allows_flip, dataset.skipped
+        self.blocks = dataset.blocks
+        use = f"images with more than 8 bits a channel use {depth} bits, and are scaled from these"
+        self.notes = (*dataset.notes, use)
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        return as_rgb(self.dataset.read(index), self.depth)
+
+    def fingerprint(self) -> str:
+        return self.dataset.fingerprint()

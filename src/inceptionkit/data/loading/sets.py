@@ -16,7 +16,14 @@ from torch import Tensor
 
 from inceptionkit.data import checks
 from inceptionkit.data.loading.in_memory import Images, TrainImages
-from inceptionkit.data.loading.read import DecodedSamples, Shape, Survey, decode_samples, survey
+from inceptionkit.data.loading.read import (
+    DecodedSamples,
+    Shape,
+    Survey,
+    at_depth,
+    decode_samples,
+    survey,
+)
 from inceptionkit.data.loading.sampling import balanced_order, class_weights
 from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.open import open_dataset
@@ -78,12 +85,13 @@ def open_and_split(
     fingerprint = dataset.fingerprint()
     sets = split_dataset(dataset, seed, duplicate_groups=duplicate_groups)
     train_counts = require_trainable(dataset, sets)
+    sizes = survey(dataset)
     path = Path(data).expanduser()
     elsewhere = "://" in str(data) or (str(data) in BUILT_IN and not path.exists())
     return SplitDataset(
-        dataset=dataset,
+        dataset=dataset if sizes.depth == 16 else at_depth(dataset, sizes.depth),
         sets=sets,
-        sizes=survey(dataset),
+        sizes=sizes,
         address=str(data) if elsewhere else str(path.resolve()),
         train_counts=train_counts,
         fingerprint=fingerprint,

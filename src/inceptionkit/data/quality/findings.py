@@ -219,7 +219,7 @@ def _odd(scan: Scan) -> Iterator[Finding]:
         ("note", "rotated", stats["orientation"] > 1, "turned by the EXIF data",
          "nothing to do: they are turned upright as they are read"),
         ("note", "deep", stats["deep"], "stored with more than 8 bits a channel",
-         "nothing to do: they are scaled to 8 bits"),
+         "nothing to do: they are scaled to 8 bits, from as many as they all use"),
         ("note", "animated", stats["animated"], "animated, or of several pages",
          "nothing to do: the first frame counts"),
         ("note", "colors", ~np.isin(stats["mode"], _PLAIN_MODES), "neither RGB nor grey",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit.data.types import Dataset, Raw
-from inceptionkit.preprocess import ImageHeader, as_rgb, examine
+from inceptionkit.preprocess import ImageHeader, as_rgb, examine, header
 
 ImageStats: TypeAlias = NDArray[np.void]  # rows of STATS_DTYPE, one per image
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -44,13 +44,19 @@ STATS_DTYPE = np.dtype(
 """What is known of an image after one look. A change of it makes cached looks worthless."""
 
 
-def inspect_image(dataset: Dataset, index: int, row: np.void) -> None:
+def inspect_image(dataset: Dataset, index: int, row: np.void, depth: int = 16) -> None:
     """Decode one image and fill a `row` of STATS_DTYPE.
+
+    Args:
+        dataset: that holds it.
+        index: of its sample.
+        row: to be filled.
+        depth: bits that deep images use, as `Preprocessing.depth` says.
 
     Raises:
         UnusableImage: it cannot be used; the row is left as it was.
     """
-    seen, pixels = _seen(dataset.read(index))
+    seen, pixels = _seen(dataset.read(index), depth)
     image = Image.fromarray(pixels)
     small = image.reduce(max(1, -(-max(image.size) // _STATS_SIDE)))
     grey = small.convert("L")
@@ -134,10 +140,10 @@ def _softness_along(rows: NDArray[np.float32]) -> float:
     return 1.0 - float(np.maximum(steps - left, 0).sum()) / total if total else 0.0
 
 
-def _seen(raw: Raw) -> tuple[ImageHeader, Pixels]:
+def _seen(raw: Raw, depth: int) -> tuple[ImageHeader, Pixels]:
     """What the header says, and the pixels, upright RGB."""
     if not isinstance(raw, np.ndarray):
-        return examine(raw)
+        return examine(raw) if depth == 16 else (header(raw), as_rgb(raw, depth))
     height, width = raw.shape[:2]
     mode = "L" if raw.ndim == 2 else "RGB"
     seen = ImageHeader(width=width, height=height, mode=mode, format="pixels", orientation=1)

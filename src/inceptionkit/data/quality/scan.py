@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit.data.loading.read import at_depth, survey
 from inceptionkit.data.quality import cache
 from inceptionkit.data.quality.inspect import STATS_DTYPE, ImageStats, inspect_image
 from inceptionkit.data.quality.near_duplicates import Group, find_groups
@@ -90,7 +91,20 @@ def scan(dataset: Dataset, *, threads: int, progress: Callable[[int], None] | No
         pool.shutdown(cancel_futures=True)
     if len(new):
         cache.keep(dataset, stamps, stats, reasons)
+    dataset = _scaled(dataset, stats)
     return Scan(dataset, stats, reasons, count - len(new))
+
+
+def _scaled(dataset: Dataset, stats: ImageStats) -> Dataset:
+    """The dataset at the depth that its images use, and what is known of the deep ones so seen.
+
+    That is not remembered: with other images beside them they may have another depth.
+    """
+    deep = np.flatnonzero(stats["deep"])
+    depth = survey(dataset).depth if len(deep) else 16
+    for index in deep.tolist() if depth != 16 else ():
+        inspect_image(dataset, index, stats[index], depth)
+    return at_depth(dataset, depth)
 
 
 def stored(scan: Scan, key: str) -> dict[str, int]:

@@ -102,6 +102,7 @@ def _read(
     paths: Iterable[str | Path], classifier: Classifier
 ) -> Iterator[tuple[str, NDArray[np.uint8] | UnusableImage]]:
     """Every image as the network sees it, or why it cannot be used."""
+    how = classifier.card.preprocessing
     for path in paths:
         place = Path(path).expanduser()
         try:
@@ -111,6 +112,6 @@ def _read(
             continue
         for file in files:
             try:
-                yield printable(str(file)), classifier.card.preprocessing.fit(decode(file))
+                yield printable(str(file)), how.fit(decode(file, how.depth))
             except UnusableImage as error:
                 yield printable(str(file)), error

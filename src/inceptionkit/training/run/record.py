@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 FILE = "run.json"
-PACKAGES = ("inceptionkit", "torch", "numpy", "pillow", "safetensors")
+PACKAGES = (
+    *("inceptionkit", "torch", "numpy", "pillow", "safetensors"),
+    *("simplejpeg", "cykooz.resizer"),  # which make the pixels of streamed images, if installed
+)
 
 
 def versions() -> dict[str, str]:

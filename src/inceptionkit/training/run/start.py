@@ -27,7 +27,7 @@ from inceptionkit.training.distributed import Processes
 from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
-from inceptionkit.training.run.record import Record, data_facts, settle
+from inceptionkit.training.run.record import Record, data_facts, settle, versions
 from inceptionkit.training.run.request import Resolved, TrainRequest
 from inceptionkit.training.run.session import Session
 
@@ -58,6 +58,7 @@ def start_run(
         preprocessing = replace(preprocessing, std=(recipe.inputs.pixel_std,) * 3)
     else:
         preprocessing, recipe, kept = keep_preprocessing(preprocessing, start, recipe)
+    preprocessing = replace(preprocessing, depth=opened.sizes.depth)
     reasons = (*choice.reasons, *asked.reasons, *adapted, *kept)
     for sentence in (
         f"{opened.dataset.address}: {sizes}",
@@ -116,6 +117,18 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
     workers: int,
 ) -> Session:
     """Read the images of a run again, which may have changed since it began."""
+    now = versions()
+    other = [
+        f"{name} {then}, now {now[name]}"
+        for name, then in record.versions.items()
+        if now.get(name, then) != then
+    ]
+    if other:
+        began = "; ".join(other)
+        listener.say(
+            f"note: the run began with {began}: its result may differ a little from that of an "
+            "uninterrupted run"
+        )
     if opened.fingerprint == record.data["fingerprint"]:
         groups = record.data.get("duplicate_groups", ())
         sets = split_dataset(opened.dataset, record.request.seed, duplicate_groups=groups)

@@ -1,0 +1,34 @@
+"""How many bits the values of deep images use, where their files do not say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from inceptionkit.preprocess.decode import low_bytes, open_image
+from inceptionkit.preprocess.tiff import is_unsigned, stated_bits
+
+
+def bits_used(source: bytes | Path) -> int | None:
+    """Bits of the largest value of an image with more than 8 bits a channel.
+
+    Returns:
+        None for other images, and where the file says how many bits it uses.
+
+    Raises:
+        UnusableImage: as `decode` does.
+    """
+    with open_image(source) as image:
+        if image.mode == "RGB" and ";16" in str(getattr(image, "tile", "")):
+            low = low_bytes(source)
+            image.load()
+            high = int(np.asarray(image).max())
+            return 8 + high.bit_length() if high else int(low.max()).bit_length()
+        if not image.mode.startswith("I") or stated_bits(image):
+            return None
+        image.load()
+        values = np.asarray(image)
+        if is_unsigned(image):
+            values = values.view(np.uint32)
+        return int(values.max()).bit_length() if values.min() >= 0 else None
