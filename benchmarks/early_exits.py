@@ -67,7 +67,7 @@ def executed(run: Path, data: str, policy: Policy) -> float:
     from inceptionkit.progress import Silence
 
     classifier, dataset = load(run), open_dataset(data)
-    _, scoring = tuning_and_test_samples(classifier.card, dataset)
+    _, scoring = tuning_and_test_samples(classifier.card, dataset, Silence())
     scored = load_scored(classifier.card, dataset, scoring, Silence())
     counter = ExecutedMacs(classifier.model)
     predict_with_early_exit(classifier.model, scored.pixels, classifier.card.preprocessing, policy)

@@ -39,7 +39,7 @@ def gain(run: Path, data: str, rounds: int) -> dict[str, Any]:
     model, dataset = inceptionkit.load(run, engine="openvino"), open_dataset(data)
     stored = model.card.exit_policy
     policy = stored or evaluate_exits(run, data, goal=MaxTop1Drop(LOST)).policy
-    _, scoring = tuning_and_test_samples(model.card, dataset)
+    _, scoring = tuning_and_test_samples(model.card, dataset, Silence())
     some = np.linspace(0, len(scoring.indices) - 1, IMAGES).astype(int)
     scored = load_scored(model.card, dataset, Selection(scoring.indices[some], "test"), Silence())
     images, labels = channels_last(scored), scored.labels.numpy()

@@ -112,7 +112,9 @@ def test_train_writes_a_run_folder(digits_run: Path) -> None:
     assert written >= {
         "run.json", "log.csv", "log.jsonl", "unusable.csv", "checkpoints", "model", "report.html",
     }  # fmt: skip
-    assert {p.name for p in (digits_run / "model").iterdir()} == {"model.safetensors", "model.json"}
+    assert {p.name for p in (digits_run / "model").iterdir()} == {
+        "model.json", "model.safetensors", "seen.safetensors",
+    }  # fmt: skip
     assert (digits_run / "unusable.csv").read_text() == "path,reason\n"
     assert float(row["epoch"]) == 1.0
     assert float(row["lr"]) == pytest.approx(0, abs=1e-6)
@@ -197,7 +199,7 @@ def test_evaluate_scores_what_was_held_out(inceptionkit: Callable, digits_run: P
     assert told["top1"] == record["result"]["top1"]
     assert [*told["exits"]] == [*record["result"]["exits"], "main"]
     assert all(row.keys() >= {"top1", "macs", "share"} for row in told["exits"].values())
-    assert "test, held out" in said.err
+    assert "images: new to the model (1,621 of 1,797 left out: trained on 1,445, " in said.err
 
 
 def test_evaluate_with_early_exit_costs_less(inceptionkit: Callable, digits_run: Path) -> None:

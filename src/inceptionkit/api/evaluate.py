@@ -114,7 +114,7 @@ class EvaluateResult(Result):
 def evaluate(request: EvaluateRequest) -> EvaluateResult:
     """Evaluate one or more models on labeled images, per exit and per class.
 
-    Of the images that a model was trained on, only those that were held out are used.
+    Images that a model was trained on are left out, whatever their names and format.
 
     Raises:
         WeightsError: a model is missing or damaged, has no exits, or has other classes.

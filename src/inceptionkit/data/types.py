@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, overload
@@ -120,6 +121,28 @@ class Dataset(Protocol):
 
     def fingerprint(self) -> str:
         """SHA-256 over names, labels, sets and byte sizes, hexadecimal; no pixel is read."""
+
+
+def content_hash(raw: Raw) -> int:
+    """64 bits by which an image is known again: of its file's bytes, or of its pixels.
+
+    A file on disk is read in pieces. Of one that cannot be read, or is none, such as a pipe, it is
+    0: whoever decodes it says why.
+    """
+    if isinstance(raw, Path):
+        try:
+            if not raw.is_file():
+                return 0
+            with raw.open("rb") as file:
+                digest = hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=8))
+        except OSError:
+            return 0
+        return int.from_bytes(digest.digest(), "little")
+    summary = hashlib.blake2b(
+        b"" if isinstance(raw, bytes) else repr(raw.shape).encode(), digest_size=8
+    )
+    summary.update(raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).data)
+    return int.from_bytes(summary.digest(), "little")
 
 
 BUILT_IN: tuple[str, ...] = ("digits",)

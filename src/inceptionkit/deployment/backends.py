@@ -21,8 +21,9 @@ from inceptionkit.deployment.quantize import CalibrationData
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.classifier import Classifier, network_of
 from inceptionkit.evaluation.predictor import Predictor, run_stages
-from inceptionkit.model import Card, ExitPolicy, ExportInfo, model_folder, read_card
+from inceptionkit.model import Card, ExitPolicy, ExportInfo, model_folder, read_card, read_seen
 from inceptionkit.model.export_info import Kind, Precision
+from inceptionkit.model.seen import SEEN
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
@@ -202,7 +203,8 @@ def read_subject(model: str | Path) -> ExportedModel | TrainedModel:
                 msg = f"{model}: its graph resizes, and no resize is timed; export it without "
                 msg += "--resize, or time the model that it was exported from"
                 raise DeploymentError(msg)
-            return ExportedModel(card, card.exported, folder, files.keys())
+            graphs = files.keys() - {SEEN}
+            return ExportedModel(read_seen(folder, card, files), card.exported, folder, graphs)
         return TrainedModel(*read_weights(model))
     if path.suffix != SUFFIX and (path.exists() or len(path.parts) > 1):
         return TrainedModel(*read_weights(model))

@@ -106,7 +106,7 @@ def tuning_and_test_images(
         images = load_scored(card, dataset, selection, listener)
         return BenchmarkImages(channels_last(images), selection.why, images.labels.numpy())
 
-    choosing, scored = tuning_and_test_samples(card, dataset)
+    choosing, scored = tuning_and_test_samples(card, dataset, listener)
     return load(choosing), load(scored)
 
 

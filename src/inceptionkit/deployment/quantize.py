@@ -80,7 +80,7 @@ def to_int8(
     if isinstance(data, np.ndarray):
         return {name: quantize(model, data) for name, model in stages.items()}
     dataset = open_dataset(data)
-    judging, scoring = tuning_and_test_samples(card, dataset)
+    judging, scoring = tuning_and_test_samples(card, dataset, listener)
     others = calibration_samples(len(dataset.samples), judging, scoring)
     count = min(len(others), _CALIBRATION_IMAGES)
     chosen = others[np.linspace(0, len(others) - 1, count).astype(int)]

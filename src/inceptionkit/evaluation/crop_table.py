@@ -75,7 +75,7 @@ def evaluate_crops(
 
     Args:
         models: folders of models or runs, all with the same classes.
-        data: labeled images, as `evaluate` takes them; which are scored is the first's to say.
+        data: labeled images, as `evaluate` takes them; what one model has seen is not scored.
         crops: protocols.
         listener: hears how far it is.
 
@@ -88,7 +88,8 @@ def evaluate_crops(
     classifiers = [load(model) for model in models]
     same_classes(classifiers, [str(model) for model in models])
     dataset = open_dataset(data)
-    selection = test_samples(classifiers[0].card, dataset)
+    cards = [classifier.card for classifier in classifiers]
+    selection = test_samples(cards, dataset, listener, keep=False)
     listener.say(f"scoring {len(selection.indices):,} images: {selection.why}")
     table = Table(classifiers, [str(model) for model in models], dataset, listener)
     for protocol in crops:

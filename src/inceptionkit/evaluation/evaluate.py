@@ -102,7 +102,7 @@ def evaluate(
     classifier = load(model)
     resolved = None if policy is None else of_model(policy, classifier.card, str(model))
     dataset = open_dataset(data)
-    selection = test_samples(classifier.card, dataset)
+    selection = test_samples([classifier.card], dataset, listener, keep=True)
     listener.say(f"scoring {len(selection.indices):,} images: {selection.why}")
     scored = load_scored(classifier.card, dataset, selection, listener)
     probabilities, exits = run(classifier, scored, resolved, listener)

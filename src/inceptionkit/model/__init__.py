@@ -8,21 +8,26 @@ from inceptionkit.model.folder import (
     read_card,
     read_file,
     read_model,
+    read_seen,
     read_tensors,
     write_files,
     write_model,
     write_policy,
 )
+from inceptionkit.model.seen import Hashes, Seen
 
 __all__ = [
     "Card",
     "ExitPolicy",
     "ExportInfo",
     "Gate",
+    "Hashes",
+    "Seen",
     "model_folder",
     "read_card",
     "read_file",
     "read_model",
+    "read_seen",
     "read_tensors",
     "write_files",
     "write_model",

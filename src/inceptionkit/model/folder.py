@@ -20,6 +20,7 @@ from inceptionkit.errors import InceptionError, WeightsError, WriteError
 from inceptionkit.files import replace_folder, write_json, write_whole
 from inceptionkit.model.card import FORMAT, Card, card_to_json
 from inceptionkit.model.exit_policy import ExitPolicy
+from inceptionkit.model.seen import SEEN, Seen
 from inceptionkit.spec import Net, misfits, steps
 from inceptionkit.spec import tensors as shapes
 
@@ -47,11 +48,13 @@ def write_model(folder: Path, card: Card, tensors: Tensors) -> None:
 
 
 def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
-    """Write `model.json` and the files beside it as one folder that appears whole.
+    """Write `model.json`, these files and what the model has seen as a folder that appears whole.
 
     Raises:
         RunError: the folder cannot be written.
     """
+    if card.seen is not None:
+        files = {**files, SEEN: card.seen.to_bytes()}
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
@@ -80,7 +83,7 @@ def read_model(path: Path) -> tuple[Card, dict[str, NDArray[Any]]]:
     if card.exported is not None:
         msg = f"{folder}: holds exported graphs and no tensors; give the model they were made from"
         raise WeightsError(msg)
-    return card, read_tensors(folder, card, sums)
+    return read_seen(folder, card, sums), read_tensors(folder, card, sums)
 
 
 def read_tensors(
@@ -100,6 +103,17 @@ def read_tensors(
     if {name: value.shape for name, value in tensors.items()} != dict(shapes(card.architecture)):
         raise misfit(folder, card.architecture, tensors)
     return tensors
+
+
+def read_seen(folder: Path, card: Card, sums: Mapping[str, str]) -> Card:
+    """The card of a folder with what the model has seen, where the folder says it.
+
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    if SEEN not in sums:
+        return card
+    return replace(card, seen=Seen.from_bytes(read_file(folder, SEEN, sums), folder / SEEN))
 
 
 def read_file(folder: Path, name: str, sums: Mapping[str, str]) -> bytes:
@@ -176,7 +190,7 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
         raise WeightsError(msg)
     sums = data.pop("files", None)
     try:
-        card = records.from_json(Card, data, at="", error=WeightsError)
+        card = records.from_json(Card, {**data, "seen": None}, at="", error=WeightsError)
         wrong = [
             f"{step.at}: {step.output.channels} outputs and {len(card.classes)} classes"
             for step in steps(card.architecture)

@@ -10,11 +10,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.types import Blocks, Dataset, Unusable
+from inceptionkit.data.types import Blocks, Dataset, Unusable, content_hash
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import UnusableImage, as_rgb, bits_used, header
 
 Shape: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+OnDecoded: TypeAlias = Callable[
+    [int, NDArray[np.uint8]], None
+]  # takes an index, and decoded pixels
 
 _MEASURED = 64  # images of more than 8 bits a channel whose values are looked at
 _NEIGHBOURS = 16  # samples whose headers are read together: they tend to lie together
@@ -89,15 +92,19 @@ class DecodedSamples:
     pixels: NDArray[np.uint8]  # (k, height, width, 3), RGB
     indices: NDArray[np.int64]  # (k,), into the source's samples, in the order asked for
     sizes: NDArray[np.int32]  # (k, 2), height and width of each before it was shaped
+    hashes: NDArray[np.uint64]  # (k, 2), of its file and of its pixels
     unusable: tuple[Unusable, ...]  # in the order asked for
 
 
-def decode_samples(
+def decode_samples(  # noqa: PLR0913 - three may be left out
     dataset: Dataset,
     indices: Sequence[int] | NDArray[np.int64],
     shape: Shape,
     threads: int = 2,
     progress: Callable[[int], None] | None = None,
+    *,
+    on_decoded: OnDecoded | None = None,
+    passes: Callable[[int], bool] | None = None,
 ) -> DecodedSamples:
     """Decode images in parallel, bring each to one shape, and leave out what cannot be used.
 
@@ -108,6 +115,9 @@ def decode_samples(
             several threads at once.
         threads: how many decode at once.
         progress: called in the calling thread with the count of images done so far.
+        on_decoded: sees each image as it was decoded; called from several threads at once.
+        passes: says of the hash of a file, then of that of its pixels, whether the image is wanted;
+            one that is not is left out, and not decoded where its file says it.
 
     Returns:
         Empty arrays of shape (0, 1, 1, 3) if no image could be used.
@@ -117,7 +127,7 @@ def decode_samples(
     """
     requested = np.asarray(indices, np.int64)
     order = np.argsort(requested, kind="stable")
-    target = _Target(dataset, requested, shape)
+    target = _Target(dataset, requested, shape, on_decoded, passes)
     done = 0
     while done < len(order) and not len(target.pixels):  # the first image says how large all are
         done += target.load(order[done : done + 1])
@@ -143,7 +153,8 @@ def decode_samples(
         Unusable(names[int(requested[place])], reason)
         for place, reason in sorted(target.reasons.items())
     )
-    return DecodedSamples(target.pixels[: len(good)], requested[good], sizes, unusable)
+    hashes = np.array([target.hashes[place] for place in good], np.uint64).reshape(-1, 2)
+    return DecodedSamples(target.pixels[: len(good)], requested[good], sizes, hashes, unusable)
 
 
 @dataclass(slots=True, eq=False)
@@ -153,14 +164,25 @@ class _Target:
     dataset: Dataset
     requested: NDArray[np.int64]
     shape: Shape
+    on_decoded: OnDecoded | None
+    passes: Callable[[int], bool] | None
     pixels: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 1, 1, 3), np.uint8))
     sizes: dict[int, tuple[int, ...]] = field(default_factory=dict)  # place -> height and width
+    hashes: dict[int, tuple[int, int]] = field(default_factory=dict)  # place -> of file and pixels
     reasons: dict[int, str] = field(default_factory=dict)  # place -> why it is not usable
 
     def load(self, places: NDArray[np.int64]) -> int:
         for place in places.tolist():
+            index = int(self.requested[place])
             try:
-                original = as_rgb(self.dataset.read(int(self.requested[place])))
+                raw = self.dataset.read(index)
+                of_file = content_hash(raw)
+                if self.passes is not None and not self.passes(of_file):
+                    continue
+                original = as_rgb(raw)
+                hashes = of_file, content_hash(original)
+                if self.passes is not None and not self.passes(hashes[1]):
+                    continue
                 image = self.shape(original)
             except UnusableImage as error:
                 self.reasons[place] = error.reason
@@ -171,7 +193,9 @@ class _Target:
                 msg = f"shape must give one size, got {image.shape} after {self.pixels.shape[1:]}"
                 raise ValueError(msg)
             self.pixels[place] = image
-            self.sizes[place] = original.shape[:2]
+            self.sizes[place], self.hashes[place] = original.shape[:2], hashes
+            if self.on_decoded is not None:
+                self.on_decoded(index, original)
         return len(places)
 
 

@@ -18,6 +18,7 @@ from inceptionkit.data import checks
 from inceptionkit.data.loading.in_memory import Images, TrainImages
 from inceptionkit.data.loading.read import (
     DecodedSamples,
+    OnDecoded,
     Shape,
     Survey,
     at_depth,
@@ -106,11 +107,13 @@ def load_sets(
     workers: int,
     strict: bool,
     listener: Listener,
+    on_decoded: OnDecoded | None = None,
 ) -> LoadedSets:
     """Decode every image once, or training images as they are needed; leave out what is unusable.
 
     Validation and test images are prepared as in use. Training images keep what crops are cut from:
     their own size if all have the same, else a square, in which a crop knows the original's aspect.
+    `on_decoded` sees each image as it was decoded, in several threads at once.
 
     Raises:
         DataError: train has no usable image of a class, val or test has none at all, or `strict`
@@ -128,11 +131,16 @@ def load_sets(
     done = 0
 
     def in_memory(indices: NDArray[np.int64], shape: Shape, *, every_class: bool) -> Images:
-        def tick(count: int) -> None:
-            listener.progress(Progress(what="reading images", done=done + count, total=total))
-
         nonlocal done
-        decoded = decode_samples(dataset, indices, shape, workers, tick)
+        tick = partial(Progress, what="reading images", total=total)
+        decoded = decode_samples(
+            dataset,
+            indices,
+            shape,
+            workers,
+            lambda count: listener.progress(tick(done=done + count)),
+            on_decoded=on_decoded,
+        )
         done += len(indices)
         if decoded.unusable:
             checks.require_usable(
@@ -202,6 +210,7 @@ def image_set(dataset: Dataset, loaded: DecodedSamples, side: int) -> Images:
         torch.from_numpy(labels),
         shape.astype(np.float64),
         tuple(names[i] for i in loaded.indices.tolist()),
+        loaded.hashes,
     )
 
 

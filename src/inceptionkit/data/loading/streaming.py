@@ -29,7 +29,7 @@ from inceptionkit.data.loading.sampling import (
 )
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.data.transforms.random_crop import Undecoded, crops_from_encoded
-from inceptionkit.data.types import Dataset, Unusable
+from inceptionkit.data.types import Dataset, Unusable, content_hash
 from inceptionkit.preprocess import UnusableImage
 
 BATCHES_AHEAD = 4  # batches that are read before they are asked for
@@ -70,6 +70,7 @@ class Stream:
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self.ahead = _ReadAhead(dataset, indices)
         self.reasons: dict[int, str] = {}  # index of an unusable image -> why
+        self.hashes = np.zeros((len(indices), 1), np.uint64)  # of what was read; 0 before
         self.cropping: Cropping | None = None  # of what is coming
         self.coming: deque[NDArray[np.int64]] = deque()
         self.begun: deque[_Batch] = deque()
@@ -159,6 +160,9 @@ class Stream:
                 self.ahead.read(at, places[row] if places else None)
                 for row, at in zip(some.tolist(), (indices[some] % len(self)).tolist(), strict=True)
             ]
+            for at, raw in zip((indices[some] % len(self)).tolist(), raws, strict=True):
+                if not self.hashes[at] and not isinstance(raw, UnusableImage):
+                    self.hashes[at] = content_hash(raw)
             crops[some], reasons = crops_from_encoded(raws, cropping, indices[some])
             for place, reason in reasons.items():
                 index = indices[some[place]]

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.data.loading.in_memory import Images
-from inceptionkit.data.loading.read import Shape, decode_samples
+from inceptionkit.data.loading.read import OnDecoded, Shape, decode_samples
 from inceptionkit.data.loading.sets import (
     LoadedSets,
     SplitDataset,
@@ -29,34 +29,27 @@ from inceptionkit.data.quality.findings import find_in_classes
 from inceptionkit.data.quality.inspect import THUMBNAIL, thumbnail, thumbnails
 from inceptionkit.data.quality.near_duplicates import Group, find_groups
 from inceptionkit.data.split import groups_by_name, split_dataset
-from inceptionkit.data.types import SETS, Dataset, SetName, decode_sample
+from inceptionkit.data.types import SETS, Dataset, SetName
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 
 
 class ThumbnailRecorder:
-    """A dataset that keeps a thumbnail of every image that is read from it."""
+    """Keeps a thumbnail of every image of a dataset that it is shown."""
 
     def __init__(self, dataset: Dataset) -> None:
         count = len(dataset.samples)
-        self.dataset = dataset
-        self.address, self.classes, self.samples = dataset.address, dataset.classes, dataset.samples
-        self.allows_flip, self.skipped = dataset.allows_flip, dataset.skipped
-        self.notes, self.blocks = dataset.notes, dataset.blocks
+        self.allows_flip = dataset.allows_flip
         self.recorded = np.zeros(count, np.bool_)
         self.thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
 
-    def read(self, index: int) -> NDArray[np.uint8]:
-        pixels = decode_sample(self.dataset, index)
+    def record(self, index: int, pixels: NDArray[np.uint8]) -> None:
+        """Keep the thumbnail of one image."""
         self.thumbnails[index] = thumbnail(pixels)
         self.recorded[index] = True
-        return pixels
-
-    def fingerprint(self) -> str:
-        return self.dataset.fingerprint()
 
     def groups(self, threads: int) -> tuple[Group, ...]:
-        """Near-duplicates among the images that were read."""
+        """Near-duplicates among the images that were shown."""
         indices = np.flatnonzero(self.recorded)
         thumbnails = self.thumbnails[indices]
         return find_groups(thumbnails, indices, allows_flip=self.allows_flip, threads=threads)
@@ -80,8 +73,15 @@ def load_grouped(
         DataError: as `load_sets` does.
     """
 
-    def loaded(split: SplitDataset) -> LoadedSets:
-        return load_sets(split, preprocessing, workers=workers, strict=strict, listener=listener)
+    def loaded(split: SplitDataset, on_decoded: OnDecoded | None = None) -> LoadedSets:
+        return load_sets(
+            split,
+            preprocessing,
+            workers=workers,
+            strict=strict,
+            listener=listener,
+            on_decoded=on_decoded,
+        )
 
     if not stored_size(opened, preprocessing.size).in_memory:
         ready = loaded(opened)
@@ -95,7 +95,7 @@ def load_grouped(
         groups = _groups_in_memory(opened, ready, workers)
     else:
         recorder = ThumbnailRecorder(opened.dataset)
-        ready = loaded(replace(opened, dataset=recorder))
+        ready = loaded(opened, recorder.record)
         groups = recorder.groups(workers)
     duplicate_groups = (
         groups_by_name(opened.dataset, [group.members for group in groups]) if groups else []
@@ -179,7 +179,8 @@ def _picked(first: Images, second: Images, names: tuple[str, ...]) -> Images:
         rows[to] = more[at[to] - len(pixels)]
     labels = torch.cat([first.labels, second.labels])[torch.from_numpy(at)]
     shape = np.concatenate([first.shape, second.shape])[at]
-    return Images(torch.from_numpy(rows).permute(0, 3, 1, 2), labels, shape, names)
+    hashes = np.concatenate([first.hashes, second.hashes])[at]
+    return Images(torch.from_numpy(rows).permute(0, 3, 1, 2), labels, shape, names, hashes)
 
 
 def _describe(opened: SplitDataset, groups: Sequence[Group]) -> str:

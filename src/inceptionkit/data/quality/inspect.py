@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inceptionkit.data.types import Dataset, Raw
+from inceptionkit.data.types import Dataset, Raw, content_hash
 from inceptionkit.preprocess import ImageHeader, as_rgb, examine, header
 
 ImageStats: TypeAlias = NDArray[np.void]  # rows of STATS_DTYPE, one per image
@@ -64,7 +63,7 @@ def inspect_image(dataset: Dataset, index: int, row: np.void, depth: int = 16) -
     row["height"], row["width"] = pixels.shape[:2]
     row["mode"], row["format"] = seen.mode.encode(), seen.format.encode()
     row["orientation"], row["animated"], row["deep"] = seen.orientation, seen.animated, seen.deep
-    row["pixels"] = _hash(pixels)
+    row["pixels"] = content_hash(pixels)
     row["low"], row["high"], row["spread"] = low, high, _spread(small)
     row["softness"] = softness(grey) if min(pixels.shape[:2]) >= _SHARP_FROM else 0.0
     row["thumbnail"] = thumbnail(pixels)
@@ -164,9 +163,3 @@ def _spread(image: Image.Image) -> float:
     level = np.arange(256)
     variance = shares @ level**2 - (shares @ level) ** 2
     return float(np.sqrt(max(0.0, float(variance.max()))))
-
-
-def _hash(pixels: Pixels) -> int:
-    summary = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=8)
-    summary.update(np.ascontiguousarray(pixels).data)
-    return int.from_bytes(summary.digest(), "little")

@@ -137,7 +137,7 @@ def evaluate_exits(
     classifier = load(model)
     _need_exits(classifier, str(model))
     dataset = open_dataset(data)
-    tuning, scoring = tuning_and_test_samples(classifier.card, dataset)
+    tuning, scoring = tuning_and_test_samples(classifier.card, dataset, listener)
     listener.say(f"choosing on {len(tuning.indices):,} images: {tuning.why}")
     chooser = load_scored(classifier.card, dataset, tuning, listener)
     choice = _choose_policy(_statistics_of(classifier, chooser, measure), goal, measure, tuning.why)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.evaluation.metrics import top_k
 from inceptionkit.machine import peak_bytes
-from inceptionkit.model import Card, write_model
+from inceptionkit.model import Card, Seen, write_model
 from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
 from inceptionkit.training.run import folder as folders
@@ -104,7 +104,7 @@ def end(session: Session, result: dict[str, Any]) -> TrainResult:
 
 def _card(session: Session, metrics: Mapping[str, Any]) -> Card:
     """What the model folder says of the model."""
-    record = session.record
+    record, ready = session.record, session.ready
     return Card(
         architecture=record.architecture,
         classes=session.dataset.classes,
@@ -112,12 +112,11 @@ def _card(session: Session, metrics: Mapping[str, Any]) -> Card:
         metrics=metrics,
         origin={
             "data": record.data["address"],
-            "fingerprint": record.data["fingerprint"],
             "recipe": record.recipe.name,
             "seed": record.request.seed,
             "versions": dict(record.versions),
-            **{key: record.data[key] for key in ("duplicate_groups",) if key in record.data},
         },
+        seen=Seen.of(ready.train.hashes, ready.val.hashes),
     )
 
 

@@ -1,0 +1,199 @@
+"""No image that a model was trained on is scored as if it were new: labels here are random."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import inceptionkit
+from inceptionkit.data import decode_samples, open_dataset
+from inceptionkit.deployment.backends import read_subject
+from inceptionkit.deployment.benchmark import tuning_and_test_images
+from inceptionkit.errors import DataError
+from inceptionkit.evaluation.held_out import load_scored, tuning_and_test_samples
+from inceptionkit.model import Seen, read_model
+from inceptionkit.model.seen import SEEN
+from inceptionkit.progress import Silence
+from inceptionkit.spec import Net
+
+CLASSES = ("a", "b", "c", "d", "e")
+EACH = 20  # images of a class: 16 to train with, 2 for val, 2 for test
+TEST = 2 * len(CLASSES)
+PLAIN = ("batch=8", "flip=none", "label_smoothing=0", "area_low=1", "aspect=1", "lr=0.4")
+
+
+def noise(folder: Path, *, first: int = 0, each: int = EACH) -> Path:
+    """Images of noise; the numbers of the classes begin at `first`."""
+    for number, name in enumerate(CLASSES):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for index in range(first, first + each):
+            pixels = np.random.default_rng((number, index)).integers(0, 256, (16, 16, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("seen")
+
+
+@pytest.fixture(scope="module")
+def trained(module_folder: Path, tiny: Net) -> tuple[Path, Path]:
+    """Images, and a run that knows many of them by heart."""
+    data, run = noise(module_folder / "data"), module_folder / "run"
+    net = replace(tiny, exits=tiny.exits[:1])
+    inceptionkit.train(data, settings=PLAIN, architecture=net, epochs=25, out=run)
+    return data, run
+
+
+@pytest.fixture
+def data(trained: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy of the images that may be changed."""
+    return Path(shutil.copytree(trained[0], tmp_path / "copy"))
+
+
+def one_added(data: Path) -> Path:
+    noise(data, first=99, each=1)
+    return data
+
+
+def one_removed(data: Path) -> Path:
+    (data / "a" / "0.png").unlink()
+    return data
+
+
+def renamed(data: Path) -> Path:
+    for file in data.rglob("*.png"):
+        file.rename(file.with_name(f"photo {file.name}"))
+    return data
+
+
+def saved_again(data: Path) -> Path:
+    for file in data.rglob("*.png"):
+        Image.open(file).save(file.with_suffix(".bmp"))
+        file.unlink()
+    return data
+
+
+def in_a_manifest(data: Path) -> Path:
+    rows = [f"{file.relative_to(data)},{file.parent.name}" for file in data.rglob("*.png")]
+    (data / "list.csv").write_text("\n".join(["path,label", *rows]))
+    return data / "list.csv"
+
+
+def in_an_archive(data: Path) -> Path:
+    return Path(shutil.make_archive(str(data), "zip", data))
+
+
+def in_a_table(data: Path) -> Path:
+    pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install inceptionkit[data]")
+    from pyarrow import parquet
+
+    files = sorted(data.rglob("*.png"))
+    images = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+    labels = [file.parent.name for file in files]
+    parquet.write_table(pa.table({"image": images, "label": labels}), data.with_suffix(".parquet"))
+    return data.with_suffix(".parquet")
+
+
+CHANGES = (one_added, one_removed, renamed, saved_again, in_a_manifest, in_an_archive, in_a_table)
+
+
+def test_the_run_knows_its_training_images(trained: tuple[Path, Path]) -> None:
+    """Otherwise the tests below would find nothing: by chance it would be right in 20 %."""
+    data, run = trained
+    files = sorted(data.rglob("*.png"))
+    answers = inceptionkit.predict(run, [str(file) for file in files])
+    pairs = zip(answers.answers, files, strict=True)
+    right = [answer.to_json()["label"] == file.parent.name for answer, file in pairs]
+
+    assert np.mean(right) > 0.4
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_trained_on_is_left_out_image_by_image(
+    trained: tuple[Path, Path], data: Path, change: Callable[[Path], Path]
+) -> None:
+    expected = TEST + {one_added: len(CLASSES), one_removed: 0}.get(change, 0)
+    found = inceptionkit.evaluate(trained[1], change(data)).evaluation
+
+    assert expected - 1 <= found.scores.images <= expected  # the one removed may be a test image
+    assert found.scores.top1 < 0.6
+    assert f"left out: trained on {16 * len(CLASSES)}" in found.which or change is one_removed
+
+
+def test_as_it_was_the_data_is_scored_as_at_the_end_of_the_run(trained: tuple[Path, Path]) -> None:
+    data, run = trained
+    found = inceptionkit.evaluate(run, data).evaluation
+
+    assert found.which == "new to the model (90 of 100 left out: trained on 80, chosen by 10)"
+    assert found.scores.top1 == read_model(run)[0].metrics["top1"]
+
+
+def test_other_images_under_the_same_names_and_sizes_are_new(
+    trained: tuple[Path, Path], data: Path
+) -> None:
+    other = noise(data.with_name("other"), first=500)
+    for file in data.rglob("*.png"):
+        index = int(file.stem) + 500
+        (other / file.parent.name / f"{index}.png").replace(file)
+    found = inceptionkit.evaluate(trained[1], data).evaluation
+
+    assert (found.scores.images, found.which) == (100, "all there are")
+
+
+def test_exits_are_chosen_by_val_and_scored_on_what_is_new(
+    trained: tuple[Path, Path], data: Path
+) -> None:
+    dataset = open_dataset(one_added(data))
+    card, _ = read_model(trained[1])
+    choosing, scoring = tuning_and_test_samples(card, dataset, Silence())
+    images = load_scored(card, dataset, scoring, Silence())
+
+    assert (len(choosing.indices), choosing.why) == (10, "val, not trained on")
+    assert len(scoring.indices) == len(images) == TEST + len(CLASSES)
+    assert not set(choosing.indices.tolist()) & set(scoring.indices.tolist())
+    assert scoring.why.startswith("new to the model (90 of 105 left out: ")
+
+
+def test_so_do_crops_int8_variants_and_bench(trained: tuple[Path, Path], data: Path) -> None:
+    data, run = one_added(data), trained[1]
+    card, _ = read_model(run)
+    crops = inceptionkit.evaluate(run, data, crops="1").evaluation
+    choosing, scored = tuning_and_test_images(card, data, Silence())  # of variants and bench
+
+    assert crops.scores.images == len(scored.fitted) == TEST + len(CLASSES)
+    assert crops.which == scored.source
+    assert len(choosing.fitted) == 10
+
+
+def test_exported_and_pruned_models_know_it_too(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    data, run = trained
+    pruned = inceptionkit.prune(run, at="first", out=tmp_path / "pruned").model
+    exported = inceptionkit.export(run, to="torch", out=tmp_path / "exported").model
+    found = inceptionkit.evaluate(pruned, data).evaluation
+
+    assert (pruned / SEEN).read_bytes() == (run / "model" / SEEN).read_bytes()
+    assert (exported / SEEN).read_bytes() == (run / "model" / SEEN).read_bytes()
+    assert found.scores.images == TEST
+    assert read_subject(exported).card.seen is not None
+
+
+def test_a_model_that_has_seen_everything_is_not_scored(
+    trained: tuple[Path, Path], data: Path
+) -> None:
+    card, _ = read_model(trained[1])
+    dataset = open_dataset(data)
+    every = decode_samples(dataset, range(len(dataset.samples)), card.preprocessing.fit).hashes
+    all_seen = replace(card, seen=Seen.of(every, every))
+    with pytest.raises(DataError) as caught:
+        tuning_and_test_samples(all_seen, dataset, Silence())
+
+    assert str(caught.value) == (
+        f"{data}: 0 of 100 images are new to the model (100 of 100 left out: trained on 100); "
+        "give other images"
+    )
