@@ -23,5 +23,16 @@ EARLY_EXIT = Option(
 INPUT_SIZE = Option(
     "Side of the square input, pixels.", default="its own", min=1, also=("--input",)
 )
+IMAGE_COLUMN = Option(
+    "Column of a table or a Parquet file that holds the images, or their paths.",
+    "COLUMN",
+    default="found by its name",
+)
+LABEL_COLUMN = Option(
+    "Column of a table or a Parquet file that holds the labels.",
+    "COLUMN",
+    default="found by its name",
+)
+CLASSES = Option("Classes to use, with commas between them.", "CLASS,...", default="all")
 LISTENER = Callback("Called with messages and progress.")
 ON_ANSWER = Callback("Called with the answer to each image as it comes.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.arguments import DATA, LISTENER
+from inceptionkit.arguments import CLASSES, DATA, IMAGE_COLUMN, LABEL_COLUMN, LISTENER
 from inceptionkit.errors import DataError
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Progress, Silence
@@ -41,6 +42,9 @@ class CheckRequest:
         ),
     ] = None
     seed: Annotated[int, Option("Seed of these trainings.", min=0)] = 0
+    classes: Annotated[str | Sequence[str] | None, CLASSES] = None
+    image_column: Annotated[str | None, IMAGE_COLUMN] = None
+    label_column: Annotated[str | None, LABEL_COLUMN] = None
     listener: Annotated[Listener | None, LISTENER] = None
 
 
@@ -54,7 +58,6 @@ class CheckResult(Result):
         scan: what is known of every image.
         groups: images that show the same.
         doubts: suspected label errors; none without `folds`.
-        seconds: that it took.
     """
 
     page: Path
@@ -73,13 +76,10 @@ class CheckResult(Result):
         """What `check --json` prints."""
         from inceptionkit.data.quality.summary import summary
 
-        return {
-            **summary(self.scan, self.groups, self.findings),
-            "doubts": [one.to_json(self.scan.dataset) for one in self.doubts],
-            "remembered": self.scan.remembered,
-            "page": str(self.page),
-            "seconds": self.seconds,
-        }
+        found = summary(self.scan, self.groups, self.findings)
+        doubts = [one.to_json(self.scan.dataset) for one in self.doubts]
+        found |= {"doubts": doubts, "remembered": self.scan.remembered}
+        return found | {"page": str(self.page), "seconds": self.seconds}
 
     def summary(self) -> dict[str, Any]:
         """The findings, and how many images there are."""
@@ -89,8 +89,8 @@ class CheckResult(Result):
         return images | found | {"doubts": len(self.doubts), "page": str(self.page)}
 
     def _repr_html_(self) -> str:
-        rows = [(one.severity, one.says, one.advice) for one in self.findings]
-        return table(("severity", "finding", "advice"), rows)
+        keys = ("severity", "finding", "advice")
+        return table(keys, [(one.severity, one.says, one.advice) for one in self.findings])
 
 
 class CheckError(DataError):
@@ -120,25 +120,26 @@ def check(request: CheckRequest) -> CheckResult:
     from inceptionkit.data import open_dataset
     from inceptionkit.data.quality.findings import find
     from inceptionkit.data.quality.scan import scan
+    from inceptionkit.data.types import Source
     from inceptionkit.machine import cores
     from inceptionkit.report.check_page import page_place, write_page
 
     began, listener = monotonic(), request.listener or Silence()
-    dataset = open_dataset(request.data)
+    columns = (request.image_column, request.label_column)
+    dataset = open_dataset(Source(request.data, request.classes, *columns))
     page = page_place(dataset.address, None if request.out is None else Path(request.out))
-    total = len(dataset.samples)
 
     def tick(done: int) -> None:
-        listener.progress(Progress(what="looking at images", done=done, total=total))
+        listener.progress(Progress(what="looking at images", done=done, total=len(dataset.samples)))
 
     found = scan(dataset, threads=cores(), progress=tick)
     groups = found.groups(cores())
     findings = find(found, groups)
     doubts: tuple[Doubt, ...] = ()
-    if request.folds is not None:
+    if (folds := request.folds) is not None:
         from inceptionkit.training.cross_validation import suspected
 
-        doubts = suspected(found, groups, folds=request.folds, seed=request.seed, listener=listener)
+        doubts = suspected(found, groups, folds=folds, seed=request.seed, listener=listener)
     write_page(page, found, groups, findings, doubts)
     result = CheckResult(
         page=page, findings=findings, scan=found, groups=groups, doubts=doubts,

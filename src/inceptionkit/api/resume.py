@@ -60,7 +60,7 @@ def resume(request: ResumeRequest) -> TrainResult:
     if launched():
         take_gpu(device)
     check_device(device)
-    opened = open_and_split(record.data["address"], seed=record.request.seed)
+    opened = open_and_split(record.source, seed=record.request.seed)
     check_changed(folder, record, opened.dataset, allowed=request.allow_changed)
     with processes(device) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()

@@ -33,6 +33,7 @@ def train(request: TrainRequest) -> TrainResult:
     """
     start_time = monotonic()  # a time budget covers the whole command
     from inceptionkit.data.loading.sets import open_and_split
+    from inceptionkit.data.types import Source
     from inceptionkit.machine import cores, facts, launched
     from inceptionkit.network.device import check_device, default_device
     from inceptionkit.training.autotune import check_precision
@@ -56,7 +57,8 @@ def train(request: TrainRequest) -> TrainResult:
     new = folder is None or not folder.exists()
     with processes(device) if several else nullcontext(SINGLE_PROCESS) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()
-        opened = open_and_split(request.data, seed=request.seed)
+        columns = (request.image_column, request.label_column)
+        opened = open_and_split(Source(request.data, request.classes, *columns), seed=request.seed)
         session = start_run(request, asked, opened, group, listener, start_time)
         try:
             return run_to_the_end(session)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.data.types import BUILT_IN, SETS, Dataset, Unusable
 from inceptionkit.errors import DataError, did_you_mean
-from inceptionkit.text import printable
+from inceptionkit.text import listing, printable
 
 KINDS = (
     "a folder of class folders, a .csv, .tsv or .jsonl manifest, a .parquet, .tar or .zip file, "
@@ -77,6 +79,25 @@ def require_images(
 def or_manifest(tables: Sequence[str]) -> str:
     """The rest of an advice, where a file beside the images may be their manifest."""
     return f", or give {printable(tables[0])} if it names their classes" if tables else ""
+
+
+def similar_names(classes: Iterable[str]) -> tuple[str, ...]:
+    """A note of each group of classes whose names differ in case, accents, spaces or zeros alone.
+
+    >>> similar_names(["Cat", "cat", "dog"])
+    ("classes 'Cat' and 'cat' look alike: if they are one, give their images to one of them",)
+    """
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+        key = re.sub(r"(?<=\w)-(?=\w)|[_\s]+", " ", key).strip()
+        alike.setdefault(re.sub(r"(?<!\d)0+(?=\d)", "", key), []).append(name)
+    return tuple(
+        f"classes {listing([repr(name) for name in sorted(names)])} look alike: if they are one, "
+        "give their images to one of them"
+        for names in alike.values()
+        if len(names) > 1
+    )
 
 
 def require_every_class(dataset: Dataset) -> None:

@@ -6,15 +6,16 @@ import os
 from pathlib import Path
 
 from inceptionkit.data import checks
+from inceptionkit.data.selection import SelectedClasses
 from inceptionkit.data.set_names import set_named
 from inceptionkit.data.sources import archive, digits, folder, manifest, parquet
 from inceptionkit.data.storage.open import find_shards, is_pattern, is_table
-from inceptionkit.data.types import BUILT_IN, Dataset
+from inceptionkit.data.types import BUILT_IN, ColumnNames, DataAddress, Dataset, Source
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
 
 
-def open_dataset(address: str | Path) -> Dataset:
+def open_dataset(address: DataAddress) -> Dataset:
     """Open the images at `address`, whatever they are kept in.
 
     Args:
@@ -24,49 +25,57 @@ def open_dataset(address: str | Path) -> Dataset:
             the WebDataset layout; a folder of such files, also in a `data/` sub-folder; a brace
             pattern for them, `train-{000..012}.tar`. Parquet, tar and zip may also lie at an
             s3://, gs://, https://, http:// or hf:// address. Something that exists wins over the
-            word, and `./digits` is never the word.
+            word, and `./digits` is never the word. A `Source` also says which columns of a table
+            and which classes count.
 
     Raises:
         DataError: nothing is there, nothing in it is an image, its layout is not clear, or a set
             lacks a class that another has.
     """
-    path = Path(address := str(address)).expanduser()
-    if address in BUILT_IN and not os.path.lexists(path):
-        return digits.digits()
-    dataset = _opened(address, path)
+    source = address if isinstance(address, Source) else Source(address)
+    path = Path(address := str(source.address)).expanduser()
+    built_in = address in BUILT_IN and not os.path.lexists(path)
+    columns = ColumnNames(source.image_column, source.label_column)
+    dataset = digits.digits() if built_in else _opened(address, path, columns)
+    if source.classes is not None:
+        dataset = SelectedClasses(dataset, source.classes)
+    if built_in:
+        return dataset
     checks.require_every_class(dataset)
     return dataset
 
 
-def _opened(address: str, path: Path) -> Dataset:
+def _opened(address: str, path: Path, columns: ColumnNames) -> Dataset:
     if not is_pattern(address):
         checks.require_exists(path, address)
         if manifest.is_manifest(path):
-            return manifest.open_manifest(address, path)
+            return manifest.open_manifest(address, path, columns)
     files = find_shards(address)
     if files and all(is_table(file.name) for file in files):
-        return parquet.open_shards(address, files)
+        return parquet.open_shards(address, files, columns)
     if files:
         return archive.open_archives(address, files)
-    if tables := _tables(path):
-        return manifest.manifests(address, tables)
+    if tables := _tables(path, columns):
+        return manifest.manifests(address, tables, columns)
     if is_pattern(address):
         wrong = "there is no .parquet, .tar or .zip file"
         raise checks.data_error(address, wrong, "check the address")
     return folder.open_folder(address, path)
 
 
-def _tables(path: Path) -> dict[str, Path]:
+def _tables(path: Path, columns: ColumnNames) -> dict[str, Path]:
     """The metadata.csv or .jsonl of a folder, or of the folders of its sets, as on Hugging Face."""
     folders = {"": path}
-    if path.is_dir() and not any((path / name).is_file() for name in _METADATA):
-        folders = {
-            given: place for place in sorted(path.iterdir()) if (given := set_named(place.name))
-        }
+    if not any((path / name).is_file() for name in _METADATA):
+        try:
+            inside = sorted(path.iterdir())
+        except OSError:
+            return {}
+        folders = {given: place for place in inside if (given := set_named(place.name))}
     tables = {
         given: place / name
         for given, place in folders.items()
         for name in _METADATA
-        if (place / name).is_file() and manifest.names_classes(place / name)
+        if (place / name).is_file() and manifest.names_classes(place / name, columns)
     }
     return tables if len(tables) == len(folders) else {}

@@ -39,6 +39,19 @@ class ColumnNames:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where labeled images are, and how they are read."""
+
+    address: str | Path
+    classes: str | Sequence[str] | None = None  # the only ones that count; all if None
+    image_column: str | None = None  # of a table; found by its name if None
+    label_column: str | None = None
+
+
+DataAddress: TypeAlias = str | Path | Source
+
+
+@dataclass(frozen=True, slots=True)
 class Unusable:
     """An image that cannot be used, as `unusable.csv` lists it."""
 

@@ -36,7 +36,7 @@ from inceptionkit.text import (
 )
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.record import Record
-from inceptionkit.training.run.repeat import repeat
+from inceptionkit.training.run.repeat import reading, repeat
 
 _SHOWN_UNUSABLE = 200  # rows; `unusable.csv` has them all
 _SHOWN_PAIRS, _SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `FEW` classes
@@ -71,7 +71,7 @@ def report(folder: Path) -> Path:
     """
     run = read_run(folder)
     try:
-        found = open_dataset(run.record.data["address"])
+        found = open_dataset(run.record.source)
         dataset: Dataset | None = at_depth(found, run.record.preprocessing.depth)
     except InceptionError:
         dataset = None
@@ -269,7 +269,8 @@ def calibration(run: FinishedRun) -> str:
 
 def _commands(folder: Path, record: Record) -> dict[str, str]:
     """What to type next, and to do it again: purpose -> command."""
-    run, data = shlex.quote(str(folder)), shlex.quote(record.data["address"])
+    run = shlex.quote(str(folder))
+    data = shlex.join([record.data["address"], *reading(record)])
     exits = f"inceptionkit evaluate {run} {data} --exits --store"
     return {
         "Repeat this run": repeat(folder, record),

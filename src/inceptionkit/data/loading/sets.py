@@ -30,7 +30,7 @@ from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.open import open_dataset
 from inceptionkit.data.split import DuplicateGroups, Sets, require_trainable, split_dataset
 from inceptionkit.data.transforms.augmentation import Balance, Cropping
-from inceptionkit.data.types import BUILT_IN, Dataset, Unusable
+from inceptionkit.data.types import BUILT_IN, DataAddress, Dataset, Unusable
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
@@ -70,12 +70,12 @@ class LoadedSets:
 
 
 def open_and_split(
-    data: str | Path, *, seed: int, duplicate_groups: DuplicateGroups = ()
+    data: DataAddress, *, seed: int, duplicate_groups: DuplicateGroups = ()
 ) -> SplitDataset:
     """Open a dataset, check what can be checked before decoding, and divide it.
 
     Args:
-        data: its address.
+        data: its address, or how it is read, too.
         seed: of the division.
         duplicate_groups: near-duplicates, where they are known.
 
@@ -87,13 +87,13 @@ def open_and_split(
     sets = split_dataset(dataset, seed, duplicate_groups=duplicate_groups)
     train_counts = require_trainable(dataset, sets)
     sizes = survey(dataset)
-    path = Path(data).expanduser()
-    elsewhere = "://" in str(data) or (str(data) in BUILT_IN and not path.exists())
+    path = Path(address := dataset.address).expanduser()
+    elsewhere = "://" in address or (address in BUILT_IN and not path.exists())
     return SplitDataset(
         dataset=dataset if sizes.depth == 16 else at_depth(dataset, sizes.depth),
         sets=sets,
         sizes=sizes,
-        address=str(data) if elsewhere else str(path.resolve()),
+        address=address if elsewhere else str(path.resolve()),
         train_counts=train_counts,
         fingerprint=fingerprint,
         duplicate_groups=duplicate_groups,

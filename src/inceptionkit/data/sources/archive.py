@@ -115,7 +115,8 @@ def open_archives(address: str, files: Sequence[File]) -> Archives:
     starts = np.cumsum([0, *(len(shard.listing) for shard in shards)])
     named = names is not None or not all(map(str.isdecimal, classes))
     allows_flip = not named or flippable(classes)
-    notes = tuple(dict.fromkeys(note for shard in shards for note in shard.listing.notes))
+    said = dict.fromkeys(note for shard in shards for note in shard.listing.notes)
+    notes = (*said, *checks.similar_names(classes))
     return Archives(address, classes, samples, allows_flip, shards, starts, skipped, notes)
 
 

@@ -78,8 +78,8 @@ def folder_of(address: str, root: Path, listing: Listing) -> Folder:
     if odd:
         names = [printable(name) for name in names]
     samples = SampleTable(names, listing.labels, listing.sets)
-    flips, skipped = flippable(classes), listing.skipped
-    return Folder(address, root, classes, samples, odd, flips, skipped, listing.notes)
+    flips, notes = flippable(classes), (*listing.notes, *checks.similar_names(classes))
+    return Folder(address, root, classes, samples, odd, flips, listing.skipped, notes)
 
 
 def image_files(place: Path) -> list[Path]:

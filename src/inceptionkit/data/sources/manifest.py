@@ -152,10 +152,10 @@ def _lines(
     return lines, columns.notes
 
 
-def names_classes(path: Path) -> bool:
+def names_classes(path: Path, named: ColumnNames) -> bool:
     """Whether a table beside images names their classes: many tables hold other things."""
     try:
-        lines, _ = _lines("", path, _ANY, [])
+        lines, _ = _lines("", path, named, [])
     except DataError:
         return False
     return bool(lines)

@@ -91,7 +91,7 @@ def open_shards(address: str, files: Sequence[File], named: ColumnNames = _ANY) 
         allows_flip=not any(table.labels.named for table in tables) or flippable(classes),
         groups=_groups(arrow, tables),
         skipped=skipped,
-        notes=(*notes, *left_out),
+        notes=(*notes, *left_out, *checks.similar_names(classes)),
     )
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inceptionkit.data.types import Source
 from inceptionkit.errors import InceptionError, RunError
 from inceptionkit.files import write_json
 from inceptionkit.machine import facts
@@ -71,6 +72,13 @@ class Record:
     machine: Mapping[str, Any] = field(default_factory=facts)
     preprocessing: Preprocessing
     architecture: Net
+
+    @property
+    def source(self) -> Source:
+        """Where the images are, and how they are read."""
+        asked = self.request
+        columns = (asked.image_column, asked.label_column)
+        return Source(self.data["address"], asked.classes, *columns)
 
     @property
     def budget(self) -> Budget:

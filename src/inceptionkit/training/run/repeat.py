@@ -25,7 +25,24 @@ def repeat(folder: Path, record: Record) -> str:
     words += ["--recipe", name, *_limit(record.budget)]
     words += ["--input", str(record.architecture.image[1]), *network(folder, record)]
     words += [] if record.request.precision == "auto" else ["--precision", record.request.precision]
-    return shlex.join([*words, "--seed", str(record.request.seed)])
+    return shlex.join([*words, "--seed", str(record.request.seed), *reading(record)])
+
+
+def reading(record: Record) -> list[str]:
+    """The options that say which columns and which classes of the data count."""
+    asked = record.request
+    only = ",".join(_field(name) for name in record.data["classes"])
+    given = {
+        "--classes": None if asked.classes is None else only,
+        "--image-column": asked.image_column,
+        "--label-column": asked.label_column,
+    }
+    return [word for flag, value in given.items() if value for word in (flag, value)]
+
+
+def _field(name: str) -> str:
+    """A name among others with commas between them."""
+    return f'"{name}"' if "," in name else name
 
 
 def _settings(record: Record, base: recipes.Recipe) -> list[str]:

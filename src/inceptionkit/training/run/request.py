@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from inceptionkit.arguments import (
+    CLASSES,
     DEVICE,
+    IMAGE_COLUMN,
     INPUT_SIZE,
+    LABEL_COLUMN,
     LISTENER,
     POOLED_EXITS,
     SETTINGS,
@@ -99,6 +102,9 @@ class TrainRequest:
         Literal["auto", "fp32", "bf16", "fp16", "fp64"],
         Option("Precision; auto takes the fastest in a short probe, fp16 needs a GPU."),
     ] = "auto"
+    classes: Annotated[str | Sequence[str] | None, CLASSES] = None
+    image_column: Annotated[str | None, IMAGE_COLUMN] = None
+    label_column: Annotated[str | None, LABEL_COLUMN] = None
     device: Annotated[str | None, DEVICE] = None
     strict: Annotated[bool, Option("Treat unreadable images as errors.")] = False
     workers: Annotated[int | None, WORKERS] = None
@@ -118,7 +124,7 @@ class TrainRequest:
         from inceptionkit.spec import Net
         from inceptionkit.training.recipe import Recipe
 
-        net, recipe, exits = self.architecture, self.recipe, self.exits
+        net, recipe, exits, only = self.architecture, self.recipe, self.exits, self.classes
         return replace(
             self,
             data=str(self.data),
@@ -128,6 +134,7 @@ class TrainRequest:
             cost=several(self.cost),
             exits=exits if exits is None or isinstance(exits, str) else tuple(exits),
             recipe=recipe.name if isinstance(recipe, Recipe) else recipe,
+            classes=only if only is None or isinstance(only, str) else tuple(only),
             out=None if self.out is None else str(self.out),
             device=device,
             listener=None,
