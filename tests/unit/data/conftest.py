@@ -67,6 +67,8 @@ class Web:
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     ranges: bool = True  # whether it knows ranges
+    etags: bool = True  # whether it sends them
+    changed: str = ""  # when its files were, as an HTTP date
     cuts: int = 0  # how many of the next answers break off in the middle
     asked: list[str] = field(default_factory=list)  # methods, paths and ranges
 
@@ -103,7 +105,10 @@ class Handler(BaseHTTPRequestHandler):
         begin, end = part or (0, len(content))
         self.send_response(206 if part else 200)
         self.send_header("Content-Length", str(end - begin))
-        self.send_header("ETag", f'"{hash(content)}"')
+        if self.web.etags:
+            self.send_header("ETag", f'"{hash(content)}"')
+        if self.web.changed:
+            self.send_header("Last-Modified", self.web.changed)
         if self.web.ranges:
             self.send_header("Accept-Ranges", "bytes")
         if part:

@@ -75,6 +75,26 @@ def test_the_index_is_kept_and_the_shard_is_not_read_again_for_it(shards: Any) -
     assert values(open_dataset(address))[:2] == [10, 11]
 
 
+@pytest.mark.parametrize("dated", [False, True])
+def test_labels_that_changed_without_the_size_are_seen(
+    dated: bool, web: Any, tmp_path: Path, image: Callable, tar: Callable
+) -> None:
+    """A server need not send an ETag, nor even a date."""
+    days = ["Mon, 01 Jun 2026 10:00:00 GMT", "Mon, 01 Jun 2026 10:00:01 GMT"] if dated else ["", ""]
+    web.etags, address = False, f"{web.address}/x.tar"
+    labels = []
+    for day, classes in zip(days, (b"01", b"10"), strict=True):
+        files = {"0.png": image(0), "0.cls": classes[:1], "1.png": image(1), "1.cls": classes[1:]}
+        web.changed, web.files["x.tar"] = day, tar(tmp_path / "x.tar", files).read_bytes()
+        labels.append(open_dataset(address).samples.labels.tolist())
+    web.asked.clear()
+    open_dataset(address)
+
+    assert labels == [[0, 1], [1, 0]]
+    read = [line for line in web.asked if line.startswith("GET x.tar")]
+    assert bool(read) is not dated, "what has a date is remembered"
+
+
 def test_a_server_without_ranges_will_do(shards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK_BYTES", 1_000)
     shards.ranges = False

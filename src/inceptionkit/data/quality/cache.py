@@ -1,8 +1,8 @@
 """Statistics of earlier scans, in the user's cache folder: never beside the data.
 
-One file per address, about 0.9 kB an image. An image is remembered while path, size and time of its
-file stay; one in a shard, while those of all shards do. What does not come from local files, and
-what is damaged or of another version, is inspected again.
+One file per address, about 0.9 kB an image. An image is remembered while path, size and times of
+its file stay, or of the shard that it lies in. What comes from nowhere that has such, and what is
+damaged or of another version, is inspected again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.quality.inspect import STATS_DTYPE, ImageStats
+from inceptionkit.data.sources.archive import Archives
 from inceptionkit.data.sources.index_cache import cache_folder
+from inceptionkit.data.sources.parquet import Parquet
+from inceptionkit.data.storage import File
+from inceptionkit.data.storage.file import stamp
 from inceptionkit.data.types import Dataset
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
@@ -31,13 +35,15 @@ _STATS_VERSION = 1  # of what the fields of a look mean; their layout is compare
 
 
 def stamps(dataset: Dataset) -> Stamps:
-    """For each sample a hash of the name, and of path, size and time of the file it is in."""
+    """For each sample a hash of the name, and of path, size and times of the file it is in."""
     names = dataset.samples.names
     if _in_files_of_their_own(dataset):
         states = [f"{name}\0{_state(_path(dataset, i))}" for i, name in enumerate(names)]
-    elif shards := _shards(Path(dataset.address).expanduser()):
-        state = sha256("\0".join(map(_state, shards)).encode("utf-8", "surrogateescape"))
-        states = [f"{name}\0{state}" for name in names]
+    elif isinstance(dataset, Archives | Parquet):
+        of_shards = ((_of_shard(file), count) for file, count in dataset.files)
+        shards = [state for state, count in of_shards for _ in range(count)]
+        every = zip(names, shards, strict=True)
+        states = [f"{name}\0{state}" for name, state in every] if all(shards) else []
     else:
         states = []
     digests = (
@@ -104,22 +110,19 @@ def _path(dataset: Dataset, index: int) -> Path | None:
     return raw if isinstance(raw, Path) else None
 
 
-def _shards(root: Path) -> list[Path]:
-    """The file at `root`, or those in the folder and in its `data/`."""
+def _of_shard(file: File) -> str:
+    """What is another once a shard is another; empty where nothing is."""
     try:
-        if root.is_dir():
-            return sorted(p for folder in (root, root / "data") for p in folder.glob("*.*"))
-        return [root] if root.exists() else []
+        return file.identity()
     except OSError:
-        return []
+        return ""
 
 
 def _state(path: Path | None) -> str:
-    """Path, size and time of a file."""
+    """What is another once a file is another."""
     if path is None:
         return ""
     try:
-        status = path.stat()
+        return f"{path}\0{stamp(path.stat())}"
     except OSError as error:
         return f"{path}\0{error.errno}"
-    return f"{path}\0{status.st_size}\0{status.st_mtime_ns}"

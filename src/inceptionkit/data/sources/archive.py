@@ -84,6 +84,12 @@ class Archives:
         return Blocks(np.flatnonzero(np.concatenate(begins)[:-1]), self._sizes)
 
     @property
+    def files(self) -> Iterator[tuple[File, int]]:
+        """The file of each shard, and how many samples it holds."""
+        counts = np.diff(self.starts).tolist()
+        return zip((s.container.file for s in self.shards), counts, strict=True)
+
+    @property
     def _sizes(self) -> NDArray[np.int64]:
         """Bytes of each image."""
         return np.concatenate([shard.listing.places[:, 1] for shard in self.shards])

@@ -60,6 +60,8 @@ def keep_folder(root: Path, listing: Listing, visited: Mapping[str, int]) -> Non
 
 def shard(identity: str) -> Listing | None:
     """The kept index of a shard of that `identity`: address, size and time, or ETag."""
+    if not identity:  # nothing would tell that the shard is another
+        return None
     try:
         return _load(_key("shard", identity))[0]
     except _BROKEN:
@@ -68,7 +70,7 @@ def shard(identity: str) -> Listing | None:
 
 def keep_shard(identity: str, listing: Listing, *, always: bool) -> None:
     """Keep the index of a shard, of a small one only if `always`: where it had to be fetched."""
-    if always or len(listing) >= WORTH_KEEPING:
+    if identity and (always or len(listing) >= WORTH_KEEPING):
         _keep(_key("shard", identity), listing, {})
 
 

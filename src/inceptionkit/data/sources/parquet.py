@@ -45,6 +45,12 @@ class Parquet:
         return self.groups.read(index)
 
     @property
+    def files(self) -> Iterator[tuple[File, int]]:
+        """The file of each row group, and how many samples it holds."""
+        counts = np.diff(self.groups.starts).tolist()
+        return zip((shard.file for shard, _ in self.groups.places), counts, strict=True)
+
+    @property
     def blocks(self) -> Blocks:
         """The row groups."""
         rows = np.diff(self.groups.starts)

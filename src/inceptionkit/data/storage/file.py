@@ -53,6 +53,8 @@ class File(Protocol):
     def identity(self) -> str:
         """Address, size and time (or ETag): another one means that the content may be another.
 
+        Empty where nothing would change with the content.
+
         Raises:
             OSError: it is not there, or cannot be asked.
         """
@@ -81,9 +83,8 @@ class Local:
         return self.path.stat().st_size
 
     def identity(self) -> str:
-        """Path, size and time of change."""
-        status = self.path.stat()
-        return f"{self.path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
+        """Path, size and times."""
+        return f"{self.path.resolve()}\0{stamp(self.path.stat())}"
 
     def read(self, start: int, stop: int) -> bytes:
         with self.path.open("rb", buffering=0) as stream:
@@ -93,6 +94,15 @@ class Local:
     def beside(self, name: str) -> Local:
         path = self.path.with_name(name)
         return Local(path, name, printable(str(path)))
+
+
+def stamp(status: os.stat_result) -> str:
+    """What is another once another file is at a path, or its content was changed.
+
+    The time that the system keeps is part of it: tools that copy or unpack a file set the other.
+    """
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return "\0".join(map(str, (status.st_size, *times, status.st_dev, status.st_ino)))
 
 
 def stream(file: File, *, buffer: int = 2**16) -> BinaryIO:

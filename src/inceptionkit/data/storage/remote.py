@@ -26,6 +26,12 @@ PACKAGES = {
 }
 """What fsspec needs for each kind of address; all are in the extra `remote`."""
 
+_STAMPS = (
+    *("ETag", "etag", "blob_id", "md5Hash", "Content-MD5", "Digest"),  # of the content
+    *("Last-Modified", "LastModified", "updated", "mtime"),  # of the time of its last change
+)
+"""What file systems of fsspec call that which is another once a file is another."""
+
 BLOCK_BYTES = 2**22  # bytes of one request: few requests for many small images that lie together
 _BLOCKS_KEPT = 16  # in memory, of all files of one source
 RETRY_PAUSES = (0.1, 0.5)  # seconds before each further try
@@ -61,7 +67,7 @@ def file_system(address: str) -> Any:  # noqa: ANN401 - fsspec has no types
 
     kind = _scheme(address)
     try:
-        return fsspec.filesystem(kind, **_patience(kind))
+        files = fsspec.filesystem(kind, **_patience(kind))
     except ImportError as error:
         package = PACKAGES[kind]
         msg = (
@@ -69,6 +75,8 @@ def file_system(address: str) -> Any:  # noqa: ANN401 - fsspec has no types
             "run pip install 'inceptionkit[remote]'"
         )
         raise DataError(msg) from error
+    files.invalidate_cache()  # fsspec keeps what it listed as long as the process lives
+    return files
 
 
 def _patience(kind: str) -> dict[str, Any]:
@@ -153,11 +161,10 @@ class Remote:
         return int(self.info()["size"])
 
     def identity(self) -> str:
-        """Address, size, and whatever the server gives that changes with the content."""
+        """Address, size, and whatever the server gives that changes with the content; else ""."""
         details = self.info()
-        stamps = [details.get(key) for key in ("ETag", "etag", "md5Hash", "LastModified", "mtime")]
-        known = [str(stamp) for stamp in (*stamps, details.get("blob_id")) if stamp]
-        return "\0".join([self.where, str(self.size()), *known])
+        known = [f"{key}={details[key]}" for key in _STAMPS if details.get(key)]
+        return "\0".join([self.where, str(self.size()), *known]) if known else ""
 
     def read(self, start: int, stop: int) -> bytes:
         stop = min(stop, self.size())

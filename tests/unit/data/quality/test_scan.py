@@ -1,6 +1,9 @@
 """Looking at every image, remembering it, and judging."""
 
+import io
 import os
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,6 +181,51 @@ def test_a_changed_file_is_looked_at_again(data: Path, scene: Scene) -> None:
     again = looked(data)
 
     assert (again.remembered, len(again.stats)) == (47, 49)
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "parquet"])
+@pytest.mark.parametrize("below", ["", "data", "train"])
+def test_a_shard_that_was_replaced_is_looked_at_again(
+    kind: str, below: str, tmp_path: Path, data: Path
+) -> None:
+    """Wherever it lies, of the same size, and as old as the one before."""
+    folder = tmp_path / "shards" / below
+    folder.mkdir(parents=True)
+    (tmp_path / "shards" / "README.md").touch()
+    images = [place.read_bytes() for place in sorted(data.rglob("*.png"))[:4]]
+    longest = max(map(len, images))
+    images = [raw.ljust(longest, b"\0") for raw in images]
+
+    def write(name: str, raws: list[bytes]) -> None:
+        place = folder / f"new.{kind}"
+        if kind == "parquet":
+            pa = pytest.importorskip("pyarrow", reason="needs the extra inceptionkit[data]")
+            import pyarrow.parquet as pq
+
+            table = pa.table({"image": raws, "label": ["a", "b"]})
+            pq.write_table(table, place, compression="none", use_dictionary=False)
+        elif kind == "zip":
+            with zipfile.ZipFile(place, "w") as opened:
+                for label, raw in zip("ab", raws, strict=True):
+                    opened.writestr(zipfile.ZipInfo(f"{label}/1.png"), raw)
+        else:
+            with tarfile.open(place, "w") as opened:
+                for label, raw in zip("ab", raws, strict=True):
+                    member = tarfile.TarInfo(f"{label}/1.png")
+                    member.size = len(raw)
+                    opened.addfile(member, io.BytesIO(raw))
+        os.utime(place, ns=(10**18, 10**18))
+        place.replace(folder / name)
+
+    write(f"train-0.{kind}", images[:2])
+    write(f"train-1.{kind}", images[2:])
+    first = looked(tmp_path / "shards")
+    write(f"train-0.{kind}", images[2:])
+    second = looked(tmp_path / "shards")
+
+    assert first.remembered == 0
+    assert second.remembered == 2, "the other shard was not replaced"
+    assert second.stats["pixels"][:2].tolist() == first.stats["pixels"][2:].tolist()
 
 
 def test_nothing_is_written_beside_the_images(data: Path, cache: Path) -> None:
