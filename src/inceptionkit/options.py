@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache, wraps
 from pathlib import Path
 from types import NoneType, UnionType
@@ -20,6 +20,7 @@ from typing import (
     get_origin,
 )
 
+from inceptionkit.addresses import without_secrets
 from inceptionkit.errors import MissingTorchError, OptionError, UnknownNameError, did_you_mean
 from inceptionkit.records import types_of
 
@@ -28,6 +29,7 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
+_TEXTS = (str, Path, list, tuple)  # what an address may be or be in
 _SECTIONS = ("Args:", "Returns:", "Raises:")  # of a docstring
 
 
@@ -137,7 +139,9 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
     def decorate(run: Callable[[Q], R]) -> Verb[P, R]:
         @wraps(run)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            made = request(*args, **kwargs)
+            made: Any = request(*args, **kwargs)
+            if ":/" in str([v for v in vars(made).values() if isinstance(v, _TEXTS)]):
+                made = _shown(made)  # the border: nothing behind it sees a secret
             for one in options:
                 if (value := getattr(made, one.name)) is not None:
                     one.check(value)
@@ -157,6 +161,22 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
         return cast(Verb[P, R], called)
 
     return decorate
+
+
+def _shown(made: Any) -> Any:  # noqa: ANN401 - a request
+    """A request whose addresses have lost what is secret."""
+    changed: dict[str, Any] = {}
+    for name, value in vars(made).items():
+        if isinstance(value, str | Path):
+            changed[name] = _address(value)
+        elif isinstance(value, list | tuple):
+            changed[name] = type(value)(map(_address, value))
+    return replace(made, **changed)
+
+
+def _address(one: object) -> object:
+    """An address without what is secret; whatever else it may be stays."""
+    return without_secrets(one) if isinstance(one, str | Path) and ":/" in str(one) else one
 
 
 @cache

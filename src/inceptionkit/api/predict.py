@@ -87,10 +87,10 @@ def predict(request: PredictRequest) -> PredictResult:
     from inceptionkit.text import printable
 
     policy = None if request.early_exit is None else parse_early_exit(request.early_exit)
-    files: list[tuple[Path, str | None]] = []
+    files: list[tuple[str | Path, str | None]] = []
     for path in [request.paths] if isinstance(request.paths, str | Path) else request.paths:
         place = Path(path).expanduser()
-        files += [(place, None)] if place.is_file() else _images_below(place)
+        files += [(place, None)] if place.is_file() else _images_below(path)
     predictor = load_predictor(request.model, images=len(files))
     if policy is not None:
         policy = of_model(policy, predictor.card, str(request.model))
@@ -109,11 +109,14 @@ def predict(request: PredictRequest) -> PredictResult:
     return PredictResult(tuple(found), failed=any(answer.error is not None for answer in found))
 
 
-def _images_below(folder: Path) -> list[tuple[Path, str | None]]:
-    """Every image, or the folder and why there is none."""
+def _images_below(given: str | Path) -> list[tuple[str | Path, str | None]]:
+    """Every image, or what was given and why there is none."""
     from inceptionkit.data.sources.folder import image_files
     from inceptionkit.preprocess import UnusableImage
 
+    if "://" in str(given):
+        return [(given, "is an address; download the image, then give the file")]
+    folder = Path(given).expanduser()
     try:
         return [(file, None) for file in image_files(folder)]
     except UnusableImage as error:

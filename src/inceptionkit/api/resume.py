@@ -43,8 +43,10 @@ def resume(request: ResumeRequest) -> TrainResult:
         Interrupted: asked to stop again; the state is saved.
     """
     start_time = monotonic()  # a time budget covers the whole command
+    from inceptionkit.addresses import SECRETS
     from inceptionkit.api.train import run_to_the_end
     from inceptionkit.data.loading.sets import open_and_split
+    from inceptionkit.errors import RunError
     from inceptionkit.machine import cores, launched
     from inceptionkit.network.device import check_device
     from inceptionkit.training.distributed import processes, take_gpu
@@ -60,6 +62,12 @@ def resume(request: ResumeRequest) -> TrainResult:
     if launched():
         take_gpu(device)
     check_device(device)
+    if record.data.get("secret") and record.data["address"] not in SECRETS:
+        msg = (
+            f"{folder}: its images are at {record.data['address']}, and the password or signature "
+            "is not kept; give the whole address again with --data"
+        )
+        raise RunError(msg)
     opened = open_and_split(record.source, seed=record.request.seed)
     check_changed(folder, record, opened.dataset, allowed=request.allow_changed)
     with processes(device) as group:

@@ -11,6 +11,7 @@ from time import sleep
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from inceptionkit.addresses import SECRETS, hide, with_secrets, without_secrets
 from inceptionkit.data.storage.file import reason_of
 from inceptionkit.errors import DataError, did_you_mean
 from inceptionkit.text import printable
@@ -94,10 +95,11 @@ def children(address: str) -> list[str]:
     files = file_system(address)
     start = f"{_scheme(address)}://"
     try:
-        listed = _tried(lambda: files.ls(address, detail=False))
+        listed = _tried(lambda: files.ls(with_secrets(address), detail=False))
     except OSError:
         return []
-    named = [name if name.startswith(start) else start + name.lstrip("/") for name in listed]
+    full = [name if name.startswith(start) else start + name.lstrip("/") for name in listed]
+    named = map(without_secrets, full)
     return sorted(name for name in named if name.rstrip("/") != address.rstrip("/"))
 
 
@@ -150,7 +152,7 @@ class Remote:
             OSError: it is not there, or the server does not report its size.
         """
         if self.known is None:
-            details: dict[str, Any] = _tried(lambda: self.files.info(self.where))
+            details: dict[str, Any] = _tried(lambda: self.files.info(with_secrets(self.where)))
             if details.get("size") is None:
                 msg = "the server does not report the file size"
                 raise OSError(msg)
@@ -185,7 +187,7 @@ class Remote:
 
     def _fetch(self, start: int, stop: int) -> bytes:
         def ask() -> bytes:
-            data: bytes = self.files.cat_file(self.where, start=start, end=stop)
+            data: bytes = self.files.cat_file(with_secrets(self.where), start=start, end=stop)
             if len(data) == self.size():  # a server that does not know ranges sends everything
                 data = data[start:stop]
             if len(data) != stop - start:
@@ -200,11 +202,14 @@ def _tried(ask: Callable[[], _T], pauses: Sequence[float] = RETRY_PAUSES) -> _T:
     """Ask, again if it fails; what is not there is not asked for again."""
     try:
         return ask()
-    except (FileNotFoundError, PermissionError):
-        raise
-    except Exception as error:  # each client library has errors of its own
+    except (FileNotFoundError, PermissionError) as error:
+        if not SECRETS:
+            raise
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else PermissionError
+        raise kind(hide(reason_of(error))) from None
+    except Exception as error:  # noqa: BLE001 - each client library has errors of its own
         if not pauses:
-            raise OSError(reason_of(error)) from error
+            raise OSError(hide(reason_of(error))) from (None if SECRETS else error)
     sleep(pauses[0])
     return _tried(ask, pauses[1:])
 

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inceptionkit.addresses import SECRETS
 from inceptionkit.data.types import Source
 from inceptionkit.errors import InceptionError, RunError
 from inceptionkit.files import write_json
@@ -101,6 +102,7 @@ def data_facts(opened: SplitDataset, ready: LoadedSets) -> dict[str, Any]:
     sets = {"train": ready.train, "val": ready.val, "test": ready.test}
     return {
         "address": opened.address,
+        **({"secret": True} if opened.address in SECRETS else {}),  # a part that is not kept
         "fingerprint": opened.fingerprint,
         "classes": list(opened.dataset.classes),
         "sets": {name: len(images.labels) for name, images in sets.items()},
