@@ -103,9 +103,7 @@ def test_no_verb_writes_or_prints_them(
     assert shown in (run / "run.json").read_text()
 
 
-def test_resume_says_how_to_give_the_address_again(
-    inceptionkit: Callable, guarded: str
-) -> None:
+def test_resume_says_how_to_give_the_address_again(inceptionkit: Callable, guarded: str) -> None:
     address = f"http://{USER}:{PASSWORD}@{guarded}/data/{{0..1}}.tar?sig={SIGNATURE}"
     assert inceptionkit("train", address, *QUICK, "--out", "run").code == 0
     addresses.SECRETS.clear()  # as in another process
