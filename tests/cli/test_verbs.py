@@ -315,7 +315,7 @@ def test_train_json_is_alone_on_standard_output(
     } <= result.keys()  # fmt: skip
     assert (work / result["model"] / "model.json").is_file()
     assert "architecture compact: made for images of 32 to 128 px" in said.err
-    assert "flipping would change the meaning of these classes" in said.err
+    assert "by their names, flipping would change the meaning of these classes" in said.err
 
 
 def test_quiet_prints_nothing(inceptionkit: Callable, photos: Callable, tmp_path: Path) -> None:

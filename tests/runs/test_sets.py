@@ -97,3 +97,28 @@ def test_a_set_of_which_nothing_can_be_read_is_refused(heard: Callable, photos: 
         file.write_bytes(b"damaged")
     with pytest.raises(DataError, match=r"no usable image of 'a', 'b' \(val/a/0\.png: "):
         heard(data)
+
+
+@pytest.mark.parametrize(
+    ("turned", "said"),
+    [
+        (True, "flip=none: mirrored images of one class look like those of another"),
+        (False, "flip=alternating: mirrored images look like those of their own class"),
+    ],
+)
+def test_what_mirrored_images_look_like_decides_about_flips(
+    heard: Callable, photos: Callable, tmp_path: Path, said: str, *, turned: bool
+) -> None:
+    data = photos(("one", "two"), each=20)
+    for file in (data / "one").glob("*.png"):
+        pixels = np.asarray(Image.open(file)).copy()
+        if turned:
+            pixels[:, :12] //= 3  # dark on the left here, on the right there
+            Image.fromarray(pixels[:, ::-1]).save(data / "two" / file.name)
+        Image.fromarray(pixels).save(file)
+    spoken = heard(data)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+
+    assert said in spoken
+    assert said in record["reasons"]
+    assert f"flip={record['recipe']['augmentation']['flip']}:" == said.split(" ", maxsplit=1)[0]

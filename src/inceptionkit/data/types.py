@@ -174,17 +174,6 @@ def decode_sample(dataset: Dataset, index: int) -> NDArray[np.uint8]:
     return as_rgb(dataset.read(index))
 
 
-def flippable(classes: Sequence[str]) -> bool:
-    """Whether mirrored images keep their class, as far as the names of the classes tell.
-
-    >>> flippable(["daisy", "rose"]), flippable(["0", "1", "2"]), flippable(["turn_left", "ahead"])
-    (True, False, False)
-    """
-    characters = all(len(name) == 1 for name in classes)
-    words = {word for name in classes for word in name.lower().replace("_", " ").split()}
-    return not characters and not words & {"left", "right"}
-
-
 def digest(dataset: Dataset, bytes_each: Sequence[int] | None = None) -> str:
     """SHA-256 over what a dataset holds; the order in which it was listed does not count.
 

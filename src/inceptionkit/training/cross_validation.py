@@ -160,7 +160,8 @@ def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> Trai
     choice = choose_net(
         "compact", side, classes=len(dataset.classes), short_side=sizes.median, gpu=False
     )
-    recipe, _ = choose_recipe(opened, choice.net, [f"epochs={EPOCHS}"])
+    settings = [f"epochs={EPOCHS}", *([] if found.allows_flip else ["flip=none"])]
+    recipe, _ = choose_recipe(opened, choice.net, settings)
     preprocessing = Preprocessing(size=side, depth=sizes.depth)
     ready = load_sets(opened, preprocessing, workers=cores(), strict=False, listener=listener)
     executions = candidates(default_device(), torch.get_num_threads())

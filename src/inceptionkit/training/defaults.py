@@ -171,6 +171,28 @@ def choose_recipe(
     return recipe, tuple(reasons)
 
 
+def settle_flip(
+    opened: SplitDataset, recipe: Recipe, settings: Sequence[str], listener: Listener
+) -> tuple[Recipe, tuple[str, ...]]:
+    """Take flips out of a recipe where the images do not allow them, unless the user wants them.
+
+    Returns:
+        The recipe, and what was seen and said, where it has flips and the images were looked at.
+    """
+    flip, why = recipe.augmentation.flip, "mirrored images look like those of their own class"
+    if flip == "none" or opened.allows_flip is None:
+        return recipe, ()
+    if not opened.allows_flip:
+        why = "mirrored images of one class look like those of another"
+        if any(setting.partition("=")[0].rpartition(".")[2] == "flip" for setting in settings):
+            why = f"as asked for, although {why}"
+        else:
+            flip = "none"
+    reason = f"flip={flip}: {why}"
+    listener.say(reason)
+    return replace(recipe, augmentation=replace(recipe.augmentation, flip=flip)), (reason,)
+
+
 def _adapted(recipe: Recipe, key: AdaptedKey, value: Any) -> Recipe | None:  # noqa: ANN401 - of a field
     """A recipe with one setting; None if what was asked for leaves it no room."""
     part, crop = _PART_OF[key], recipe.augmentation.crop
@@ -190,7 +212,10 @@ def _adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[floa
     found: dict[AdaptedKey, tuple[float | str, str]] = {}
     side = net.image[1]
     if not opened.dataset.allows_flip:
-        found["flip"] = ("none", "flipping would change the meaning of these classes")
+        found["flip"] = (
+            "none",
+            "by their names, flipping would change the meaning of these classes",
+        )
     if side <= SMALL:
         found["area_low"] = (SMALL_AREA, f"a smaller part of {side} px shows too little")
     elif side >= ENOUGH and same_weights(net, CROP_SIDE):

@@ -52,6 +52,7 @@ class SplitDataset:
     train_counts: NDArray[np.int64]  # of each class, before near-duplicates were found
     fingerprint: str = ""  # of the dataset, where a run keeps it
     duplicate_groups: DuplicateGroups = ()  # near-duplicates that were kept in one set
+    allows_flip: bool | None = None  # as the names and the images say, where they were looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

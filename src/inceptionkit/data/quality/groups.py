@@ -27,9 +27,10 @@ from inceptionkit.data.loading.sets import (
 )
 from inceptionkit.data.quality.findings import find_in_classes
 from inceptionkit.data.quality.inspect import THUMBNAIL, thumbnail, thumbnails
-from inceptionkit.data.quality.near_duplicates import Group, find_groups
+from inceptionkit.data.quality.mirroring import mirroring_changes_class
+from inceptionkit.data.quality.near_duplicates import Group, Thumbnails, find_groups
 from inceptionkit.data.split import groups_by_name, split_dataset
-from inceptionkit.data.types import SETS, Dataset, SetName
+from inceptionkit.data.types import SETS, SetName
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 
@@ -37,9 +38,7 @@ from inceptionkit.progress import Listener
 class ThumbnailRecorder:
     """Keeps a thumbnail of every image of a dataset that it is shown."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        count = len(dataset.samples)
-        self.allows_flip = dataset.allows_flip
+    def __init__(self, count: int) -> None:
         self.recorded = np.zeros(count, np.bool_)
         self.thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
 
@@ -48,11 +47,10 @@ class ThumbnailRecorder:
         self.thumbnails[index] = thumbnail(pixels)
         self.recorded[index] = True
 
-    def groups(self, threads: int) -> tuple[Group, ...]:
-        """Near-duplicates among the images that were shown."""
+    def seen(self) -> tuple[NDArray[np.int64], Thumbnails]:
+        """The images that were shown: their indices, and their thumbnails."""
         indices = np.flatnonzero(self.recorded)
-        thumbnails = self.thumbnails[indices]
-        return find_groups(thumbnails, indices, allows_flip=self.allows_flip, threads=threads)
+        return indices, self.thumbnails[indices]
 
 
 def load_grouped(
@@ -67,7 +65,7 @@ def load_grouped(
     """Load every set, with near-duplicates in one set where sets are drawn here; report them.
 
     Returns:
-        What is open, its sets perhaps changed, and the images.
+        What is open, with `allows_flip` and its sets perhaps changed, and the images.
 
     Raises:
         DataError: as `load_sets` does.
@@ -83,20 +81,25 @@ def load_grouped(
             on_decoded=on_decoded,
         )
 
-    if not stored_size(opened, preprocessing.size).in_memory:
+    dataset = opened.dataset
+    in_memory = stored_size(opened, preprocessing.size).in_memory
+    if not in_memory or opened.sizes.uniform == (preprocessing.size, preprocessing.size):
         ready = loaded(opened)
+        indices, shown = _seen_in_memory(opened, ready, workers)
+    else:
+        recorder = ThumbnailRecorder(len(dataset.samples))
+        ready = loaded(opened, recorder.record)
+        indices, shown = recorder.seen()
+    labels = dataset.samples.labels[indices]
+    allows_flip = dataset.allows_flip and not mirroring_changes_class(shown, labels)
+    opened = replace(opened, allows_flip=allows_flip)
+    if not in_memory:
         listener.say(
             "near-duplicates not checked, because the images do not fit into memory; run: "
             f"inceptionkit check {opened.address}"
         )
         return opened, ready
-    if opened.sizes.uniform == (preprocessing.size, preprocessing.size):
-        ready = loaded(opened)
-        groups = _groups_in_memory(opened, ready, workers)
-    else:
-        recorder = ThumbnailRecorder(opened.dataset)
-        ready = loaded(opened, recorder.record)
-        groups = recorder.groups(workers)
+    groups = find_groups(shown, indices, allows_flip=allows_flip, threads=workers)
     duplicate_groups = (
         groups_by_name(opened.dataset, [group.members for group in groups]) if groups else []
     )
@@ -115,21 +118,16 @@ def load_grouped(
     return opened, ready
 
 
-def _groups_in_memory(opened: SplitDataset, ready: LoadedSets, threads: int) -> tuple[Group, ...]:
-    """Near-duplicates among images that are in memory as they were read."""
-    indices = np.concatenate([_usable(opened, ready, name) for name in SETS])
+def _seen_in_memory(
+    opened: SplitDataset, ready: LoadedSets, threads: int
+) -> tuple[NDArray[np.int64], Thumbnails]:
+    """The images that are in memory: their indices, and thumbnails of them as they are there."""
+    parts = [(name, getattr(ready, name)) for name in SETS]
+    held = [(name, part) for name, part in parts if isinstance(part, Images)]
+    indices = np.concatenate([_usable(opened, ready, name) for name, _ in held])
+    shown = [thumbnails(part.pixels.permute(0, 2, 3, 1).numpy(), threads) for _, part in held]
     order = np.argsort(indices)
-    shown = [
-        thumbnails(part.pixels.permute(0, 2, 3, 1).numpy(), threads)
-        for part in (ready.train, ready.val, ready.test)
-        if isinstance(part, Images)
-    ]
-    return find_groups(
-        np.concatenate(shown)[order],
-        indices[order],
-        allows_flip=opened.dataset.allows_flip,
-        threads=threads,
-    )
+    return indices[order], np.concatenate(shown)[order]
 
 
 def _usable(opened: SplitDataset, ready: LoadedSets, name: SetName) -> NDArray[np.int64]:
@@ -190,18 +188,21 @@ def _describe(opened: SplitDataset, groups: Sequence[Group]) -> str:
     pictures = "1 picture appears" if len(groups) == 1 else f"{len(groups):,} pictures appear"
     copies = sum(len(group.members) for group in groups)
     doubled = f"{pictures} more than once ({copies:,} images)" if groups else ""
-    set_of = np.zeros(len(dataset.samples), np.int8)
+    drawn = np.zeros(len(dataset.samples), np.int8)
     for number, part in enumerate((opened.sets.train, opened.sets.val, opened.sets.test)):
-        set_of[part] = number
-    leaks = sum(len(set(set_of[list(group.members)].tolist())) > 1 for group in groups)
+        drawn[part] = number
+    leaks, as_given = (
+        sum(len(set(set_of[list(group.members)].tolist())) > 1 for group in groups)
+        for set_of in (drawn, dataset.samples.sets)
+    )
     if opened.duplicate_groups:
+        cut = (
+            f" but {leaks - as_given:,}, since each set needs every class (expect scores too high)"
+        )
         sizes = ", ".join(f"{name} {len(getattr(opened.sets, name)):,}" for name in SETS)
-        how = "each kept in one set"
-        if leaks:
-            how += f" but {leaks:,}, since each set needs every class (expect scores too high)"
-        doubled += f", {how}: {sizes}"
-    elif leaks:
-        doubled += f", {leaks:,} of them in more than one set as given"
+        doubled += f", each kept in one set{cut if leaks > as_given else ''}: {sizes}"
+    if as_given:
+        doubled += f", {as_given:,} of them in more than one set as given"
     more = f"; see: inceptionkit check {dataset.address}"
     text = "; ".join([doubled or "no near-duplicates", *findings])
     return text + (more if doubled or findings else "")

@@ -173,6 +173,18 @@ def detail_difference(first: Thumbnails, second: Thumbnails) -> NDArray[np.float
     return _difference(_gradients(first), _gradients(second))
 
 
+def likeness(
+    first: Thumbnails, second: Thumbnails
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Correlation of each of some images with each of others, (first, second).
+
+    Returns:
+        That of their pixels, and that of their gradients.
+    """
+    pictures = _unit(_flat(first)) @ _unit(_flat(second)).T
+    return pictures, _unit(_gradients(first)) @ _unit(_gradients(second)).T
+
+
 def _distinct(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Images of which no two have the same thumbnail, and for each image the first like it."""
     rows = np.ascontiguousarray(thumbnails).reshape(len(thumbnails), prod(thumbnails.shape[1:]))

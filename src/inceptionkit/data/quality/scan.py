@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inceptionkit.data.loading.read import at_depth, survey
 from inceptionkit.data.quality import cache
 from inceptionkit.data.quality.inspect import STATS_DTYPE, ImageStats, inspect_image
+from inceptionkit.data.quality.mirroring import mirroring_changes_class
 from inceptionkit.data.quality.near_duplicates import Group, find_groups
 from inceptionkit.data.types import Dataset, Unusable
 from inceptionkit.preprocess import UnusableImage
@@ -40,14 +41,23 @@ class Scan:
         bad = sorted(self.reasons.items())
         return self.dataset.skipped + tuple(Unusable(names[i], reason) for i, reason in bad)
 
+    @property
+    def allows_flip(self) -> bool:
+        """Whether a mirrored image keeps its meaning, as the names and the images say."""
+        usable, samples = self.usable, self.dataset.samples
+        seen = self.stats["thumbnail"][usable]
+        return self.dataset.allows_flip and not mirroring_changes_class(
+            seen, samples.labels[usable]
+        )
+
     def groups(self, threads: int = 1) -> tuple[Group, ...]:
         """Images that show the same picture."""
         usable = self.usable
-        seen, allows_flip = self.stats[usable], self.dataset.allows_flip
+        seen = self.stats[usable]
         return find_groups(
             seen["thumbnail"],
             usable,
-            allows_flip=allows_flip,
+            allows_flip=self.allows_flip,
             pixels=seen["pixels"],
             threads=threads,
         )

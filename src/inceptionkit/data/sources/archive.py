@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import checks
+from inceptionkit.data.flip_names import flippable
 from inceptionkit.data.sources import index_cache, webdataset
 from inceptionkit.data.sources.arrange import arrange
 from inceptionkit.data.sources.layout import (
@@ -31,7 +32,6 @@ from inceptionkit.data.types import (
     SampleTable,
     Unusable,
     digest,
-    flippable,
 )
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import UnusableImage, looks_like_image

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inceptionkit.data import checks
+from inceptionkit.data.flip_names import flippable
 from inceptionkit.data.sources import index_cache
 from inceptionkit.data.sources.arrange import arrange
 from inceptionkit.data.sources.layout import (
@@ -21,7 +22,7 @@ from inceptionkit.data.sources.layout import (
     is_seen,
     may_be_image,
 )
-from inceptionkit.data.types import SampleTable, Unusable, digest, flippable
+from inceptionkit.data.types import SampleTable, Unusable, digest
 from inceptionkit.preprocess import UnusableImage, looks_like_image
 from inceptionkit.text import printable
 

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import checks
+from inceptionkit.data.flip_names import flippable
 from inceptionkit.data.sources.layout import sorted_classes
 from inceptionkit.data.sources.parquet_columns import Labels, image_column, read_labels
 from inceptionkit.data.storage import File, UnreadableShard, each_shard
 from inceptionkit.data.storage.file import stream
 from inceptionkit.data.storage.open import shard_sets
-from inceptionkit.data.types import Blocks, ColumnNames, SampleTable, Unusable, digest, flippable
+from inceptionkit.data.types import Blocks, ColumnNames, SampleTable, Unusable, digest
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.text import plural, printable
 

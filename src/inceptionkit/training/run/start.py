@@ -22,6 +22,7 @@ from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
     choose_scaled,
+    settle_flip,
 )
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
@@ -82,6 +83,8 @@ def start_run(
             strict=strict,
             listener=listener,
         )
+        recipe, seen = settle_flip(opened, recipe, asked.settings, listener)
+        reasons += seen
     for name, images in {"val": ready.val, "test": ready.test}.items():
         lacking = set(range(len(opened.dataset.classes))) - set(images.labels.tolist())
         if lacking and len(images):
