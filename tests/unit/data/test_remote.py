@@ -96,10 +96,31 @@ def test_labels_that_changed_without_the_size_are_seen(
 
 
 def test_a_server_without_ranges_will_do(shards: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sends each file once; those that it sends in vain, because a part was wanted, apart."""
     monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK_BYTES", 1_000)
     shards.ranges = False
+    dataset = open_dataset(f"{shards.address}/data/{{0..2}}.tar")
+    sent = [line for line in shards.asked if line.startswith("GET data/") and ".tar" in line]
 
-    assert values(open_dataset(f"{shards.address}/data/1.tar")) == [10, 11]
+    assert values(dataset) * 2 == [0, 1, 10, 11, 20, 21] * 2
+    assert [line for line in sent if "bytes" in line] == ["GET data/0.tar bytes=0-999"]
+    assert [line for line in sent if "bytes" not in line] == [f"GET data/{n}.tar" for n in range(3)]
+
+
+def test_large_files_of_a_server_without_ranges_are_refused(
+    shards: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inceptionkit.data.storage.remote.BLOCK_BYTES", 1_000)
+    monkeypatch.setattr("inceptionkit.data.storage.remote._WHOLE_BYTES", 15_000)
+    shards.ranges = False
+
+    assert values(open_dataset(f"{shards.address}/data/0.tar")) == [0, 1]
+    with pytest.raises(DataError) as caught:
+        open_dataset(f"{shards.address}/data/{{0..2}}.tar")
+    assert str(caught.value) == (
+        f"{shards.address}/data/2.tar: its server sends only whole files, and 20.0 KiB of them do "
+        "not fit into the 14.6 KiB that are used; download the files and name them here"
+    )
 
 
 def test_a_shard_that_is_not_there_is_named_and_the_others_are_used(shards: Any) -> None:

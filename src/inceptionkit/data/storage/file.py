@@ -28,6 +28,10 @@ class UnreadableShard(DataError):  # noqa: N818 - it is the name of the thing, a
         self.reason = reason
 
 
+class RefusedSource(DataError):  # noqa: N818 - as above
+    """Shards that cannot be read as they lie there, though none is missing or damaged."""
+
+
 class File(Protocol):
     """Bytes at an address. Reading is safe from several threads."""
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from inceptionkit.addresses import SECRETS, hide, with_secrets, without_secrets
-from inceptionkit.data.storage.file import reason_of
+from inceptionkit.data.storage.file import RefusedSource, reason_of
 from inceptionkit.errors import DataError, did_you_mean
-from inceptionkit.text import printable
+from inceptionkit.text import printable, size
 
 _T = TypeVar("_T")
 
@@ -35,7 +35,9 @@ _STAMPS = (
 
 BLOCK_BYTES = 2**22  # bytes of one request: few requests for many small images that lie together
 _BLOCKS_KEPT = 16  # in memory, of all files of one source
+_WHOLE_BYTES = 2**30  # in memory, of all files of a server that sends no parts of them
 RETRY_PAUSES = (0.1, 0.5)  # seconds before each further try
+_PARTIAL = 206  # HTTP's status of a part
 _STALLED_SECONDS = 60.0  # seconds without a byte after which a request is given up
 
 
@@ -105,10 +107,15 @@ def children(address: str) -> list[str]:
 
 @dataclass(slots=True)
 class Recent:
-    """The blocks that were read last. One that is wanted twice at once is fetched once."""
+    """The blocks that were read last. One that is wanted twice at once is fetched once.
+
+    Of a server that sends no parts of files, whole files: each is fetched once, and kept.
+    """
 
     kept: OrderedDict[tuple[str, int], Future[bytes]] = field(default_factory=OrderedDict)
+    wholes: dict[str, bytes] | None = None  # by address; None while the server sends parts
     lock: Lock = field(default_factory=Lock)
+    fetching: Lock = field(default_factory=Lock)  # held while a whole file is
 
     def get(self, key: tuple[str, int], fetch: Callable[[], bytes]) -> bytes:
         """The block of that `key`."""
@@ -172,6 +179,8 @@ class Remote:
         stop = min(stop, self.size())
         if start >= stop:
             return b""
+        if self.recent.wholes is not None and self.size() > BLOCK_BYTES:
+            return self._whole()[start:stop]
         first, last = start // BLOCK_BYTES, (stop - 1) // BLOCK_BYTES
         held = b"".join(self._block(number) for number in range(first, last + 1))
         return held[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
@@ -186,16 +195,72 @@ class Remote:
         return self.recent.get((self.where, number), lambda: self._fetch(start, stop))
 
     def _fetch(self, start: int, stop: int) -> bytes:
-        def ask() -> bytes:
-            data: bytes = self.files.cat_file(with_secrets(self.where), start=start, end=stop)
-            if len(data) == self.size():  # a server that does not know ranges sends everything
-                data = data[start:stop]
-            if len(data) != stop - start:
+        def ask() -> bytes | None:
+            data: bytes | None
+            if self.where.startswith(("http://", "https://")):
+                from fsspec.asyn import sync
+
+                part = None if stop - start == self.size() else (start, stop)
+                where = with_secrets(self.where)
+                data = sync(self.files.loop, _get, self.files, where, self.size(), part)
+            else:
+                data = self.files.cat_file(with_secrets(self.where), start=start, end=stop)
+            if data is not None and len(data) != stop - start:
                 msg = f"the connection gave {len(data)} of {stop - start} bytes"
                 raise OSError(msg)
             return data
 
-        return _tried(ask)
+        data = _tried(ask)
+        return self._whole()[start:stop] if data is None else data
+
+    def _whole(self) -> bytes:
+        """All bytes, of a server that sends no parts; fetched once.
+
+        Raises:
+            RefusedSource: the files of this server do not fit into memory.
+        """
+        with self.recent.fetching:
+            wholes = self.recent.wholes = self.recent.wholes or {}
+            if self.where not in wholes:
+                needed = self.size() + sum(map(len, wholes.values()))
+                if needed > _WHOLE_BYTES:
+                    msg = (
+                        f"{printable(self.where)}: its server sends only whole files, and "
+                        f"{size(needed)} of them do not fit into the {size(_WHOLE_BYTES)} that are "
+                        "used; download the files and name them here"
+                    )
+                    raise RefusedSource(msg)
+                wholes[self.where] = self._fetch(0, self.size())
+            return wholes[self.where]
+
+
+async def _get(files: Any, where: str, size: int, part: tuple[int, int] | None) -> bytes | None:  # noqa: ANN401 - fsspec has no types
+    """Bytes of a file by HTTP, never more than were asked for.
+
+    Args:
+        files: the file system.
+        where: address of the file.
+        size: of it, in bytes.
+        part: first byte, and one past the last; None for all.
+
+    Returns:
+        None where the server would send all of a file of which a part was asked for.
+    """
+    session = await files.set_session()
+    asked = dict(files.kwargs.get("headers", {}))
+    if part:
+        asked["Range"] = f"bytes={part[0]}-{part[1] - 1}"
+    how = files.kwargs | {"headers": asked}
+    async with session.get(files.encode_url(where), **how) as answer:
+        files._raise_not_found_for_status(answer, where)  # noqa: SLF001 - it knows the errors
+        if part and answer.status != _PARTIAL:
+            return None
+        most, data = part[1] - part[0] if part else size, bytearray()
+        async for piece in answer.content.iter_chunked(2**18):
+            data += piece
+            if len(data) > most:
+                break
+    return bytes(data)
 
 
 def _tried(ask: Callable[[], _T], pauses: Sequence[float] = RETRY_PAUSES) -> _T:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from inceptionkit.data.storage.file import File, UnreadableShard, reason_of
+from inceptionkit.data.storage.file import File, RefusedSource, UnreadableShard, reason_of
 from inceptionkit.data.types import Unusable
 
 MEMBER_LIMIT = 2**28
@@ -73,11 +73,14 @@ def gathered(
 
     Raises:
         UnreadableShard: it is missing, or nothing in it can be read.
+        RefusedSource: shards that lie there are not read.
     """
     members: list[Member] = []
     try:
         for member in container.members(wanted):
             members.append(member)  # noqa: PERF402 - what was listed before the damage is kept
+    except RefusedSource:
+        raise
     except _DAMAGE as error:
         if not members:
             raise UnreadableShard(
