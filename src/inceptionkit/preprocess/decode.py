@@ -10,7 +10,7 @@ import stat
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from io import BytesIO
@@ -22,12 +22,15 @@ import numpy as np
 from PIL import Image
 
 from inceptionkit.preprocess.color_modes import Pixels, UnusableImage, converted, scaled
+from inceptionkit.preprocess.reasons import HEAD, kind_of, reason_in
 from inceptionkit.preprocess.tiff import repair_planes
+from inceptionkit.preprocess.unended import END, with_end
 from inceptionkit.text import printable
 
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright, 5 to 8 lie on their side
 _METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _PIXEL = np.dtype("V3")
+_HEAD = 256  # bytes by which a format is known
 
 PIXEL_LIMIT = 2**27
 """Most pixels that an image may claim: 134 million, beyond any camera; 400 MB as RGB."""
@@ -42,23 +45,27 @@ EXTENSIONS = frozenset(f".{ending}" for ending in _ENDINGS.split())
 
 class _Format(NamedTuple):
     name: str  # Pillow's
-    plugin: str  # module of Pillow that registers it, imported when it is first met
+    plugin: str  # module that registers it with Pillow, imported when it is first met
     signature: re.Pattern[bytes]  # of the first bytes
 
 
 _FORMATS = tuple(
     _Format(name, plugin, re.compile(signature, re.DOTALL))
     for name, plugin, signature in (
-        ("JPEG", "JpegImagePlugin", rb"\xff\xd8\xff"),
-        ("PNG", "PngImagePlugin", rb"\x89PNG\r\n\x1a\n"),
-        ("WEBP", "WebPImagePlugin", rb"RIFF....WEBP"),
-        ("GIF", "GifImagePlugin", rb"GIF8[79]a"),
-        ("TIFF", "TiffImagePlugin", rb"II[*+]\0|MM\0[*+]"),
-        ("AVIF", "AvifImagePlugin", rb"....ftyp(avi[fs]|mif1|msf1)"),
-        ("JPEG2000", "Jpeg2KImagePlugin", rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n"),
-        ("PPM", "PpmImagePlugin", rb"P[1-6]\s"),
-        ("BMP", "BmpImagePlugin", rb"BM"),
-        ("HEIC", "HeicImagePlugin", rb"....ftyphe(ic|ix|im|is|vc|vx)"),  # Pillow has none yet
+        ("JPEG", "PIL.JpegImagePlugin", rb"\xff\xd8\xff"),
+        ("PNG", "PIL.PngImagePlugin", rb"\x89PNG\r\n\x1a\n"),
+        ("WEBP", "PIL.WebPImagePlugin", rb"RIFF....WEBP"),
+        ("GIF", "PIL.GifImagePlugin", rb"GIF8[79]a"),
+        ("TIFF", "PIL.TiffImagePlugin", rb"II[*+]\0|MM\0[*+]"),
+        (
+            "HEIC",
+            "inceptionkit.preprocess.heic",
+            rb"....ftyp(he(ic|ix|im|is|vc|vx)|m(if1|sf1)(?!.{0,48}avi[fs]).{4,48}he(ic|ix|vc|vx))",
+        ),
+        ("AVIF", "PIL.AvifImagePlugin", rb"....ftyp(avi[fs]|mif1|msf1)"),
+        ("JPEG2000", "PIL.Jpeg2KImagePlugin", rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n"),
+        ("PPM", "PIL.PpmImagePlugin", rb"P[1-6]\s"),
+        ("BMP", "PIL.BmpImagePlugin", rb"BM"),
     )
 )
 
@@ -189,7 +196,7 @@ def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
         where = printable(str(source)) if isinstance(source, Path) else None
         if isinstance(error, UnusableImage):
             raise UnusableImage(error.reason, where) from error.__cause__
-        raise UnusableImage(_reason(error), where) from error
+        raise UnusableImage(_reason(error, source), where) from error
 
 
 @contextmanager
@@ -240,23 +247,22 @@ def _opened(source: bytes | Path, stack: ExitStack) -> Image.Image:
             raise UnusableImage(reason) from error
     if stream is None:
         raise UnusableImage(reason)
-    prefix = stream.read(16)
-    stream.seek(0)
-    format_ = next((f for f in _FORMATS if f.signature.match(prefix)), None)
+    head = stream.read(_HEAD)
+    format_ = next((f for f in _FORMATS if f.signature.match(head)), None)
     if format_ is None:
-        reason = "not an image"
-        raise UnusableImage(reason)
-    try:
-        import_module(f"PIL.{format_.plugin}")
-    except ModuleNotFoundError as error:
-        reason = f"{format_.name}, which Pillow cannot read; convert it to JPEG or PNG"
-        raise UnusableImage(reason) from error
+        raise UnusableImage(kind_of(head))
+    import_module(format_.plugin)
+    stream.seek(-2, os.SEEK_END)
+    tail = stream.read()
+    stream.seek(0)
+    if format_.name == "JPEG" and tail != END:
+        stream = with_end(stream.read())
     factory, _ = Image.OPEN[format_.name]
     return factory(stream, "")
 
 
 def looks_like_image(prefix: bytes) -> bool:
-    """Whether a file that begins with `prefix` (16 bytes, or all there are) is an image.
+    """Whether a file that begins with `prefix` (32 bytes, or all there are) is an image.
 
     The two letters of a BMP alone would be found in texts as well, like those of a PPM.
     """
@@ -268,13 +274,17 @@ def looks_like_image(prefix: bytes) -> bool:
     return format_.name != "PPM" or re.match(rb"P[1-6]\s(#|\d+\s)", prefix) is not None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, source: bytes | Path | Image.Image) -> str:
     if isinstance(error, MemoryError):
         return "too large for the available memory"
     message = str(error).lower()
     if isinstance(error, EOFError) or "truncated" in message or "not enough" in message:
         return "truncated"
-    return "damaged"
+    head = source if isinstance(source, bytes) else b""
+    if isinstance(source, Path):
+        with suppress(OSError), source.open("rb") as stream:
+            head = stream.read(HEAD)
+    return reason_in(head[:HEAD]) or "damaged"
 
 
 def rgb(image: Image.Image, depth: int = 16) -> Pixels:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from inceptionkit.preprocess.color_modes import Pixels
 from inceptionkit.preprocess.decode import open_image, orientation, rgb
+from inceptionkit.preprocess.unended import Completed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class ImageHeader:
     orientation: int  # EXIF, 1 to 8; 1 is upright as stored
     animated: bool = False  # or several pages: the first one counts
     deep: bool = False  # more than 8 bits a channel: scaled to 8
+    unended: bool = False  # a JPEG that lacks its end marker, and nothing else
 
     @property
     def short_side(self) -> int:
@@ -62,6 +64,7 @@ def _header(image: Image.Image) -> ImageHeader:
         deep=image.mode in {"I", "F"}
         or "16" in image.mode
         or ";16" in str(getattr(image, "tile", "")),
+        unended=isinstance(getattr(image, "fp", None), Completed),
     )
 
 

@@ -42,6 +42,7 @@ _TITLES = {
     "blurred": ("Blurred", "Far softer than the other images."),
     "rotated": ("Turned by EXIF", "As they are read: upright."),
     "deep": ("16 bit", "As they are read: scaled to 8 bits."),
+    "unended": ("Without an end", "JPEGs that lack their end marker, and no pixel."),
     "animated": ("Animated", "As they are read: the first frame, or page."),
     "colors": ("Other colors", "As they are read: RGB, with transparency on white."),
 }

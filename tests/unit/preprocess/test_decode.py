@@ -164,8 +164,8 @@ def test_what_is_not_an_image_is_refused_with_a_short_reason(tmp_path: Path) -> 
     assert reason(text) == "not an image"
     assert reason(empty) == "empty file"
     assert reason(b"") == "empty file"
-    assert reason(eps) == "not an image"
-    assert reason(heic) == "HEIC, which Pillow cannot read; convert it to JPEG or PNG"
+    assert reason(eps) == "a PostScript file; convert it to JPEG or PNG"
+    assert reason(heic).startswith(("HEIC, which needs a package", "damaged", "truncated"))
     assert reason(tmp_path) == "not a file"
     assert reason(tmp_path / "absent.jpg") == "cannot be read: no such file or directory"
 

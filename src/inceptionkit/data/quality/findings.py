@@ -220,6 +220,8 @@ def _odd(scan: Scan) -> Iterator[Finding]:
          "nothing to do: they are turned upright as they are read"),
         ("note", "deep", stats["deep"], "stored with more than 8 bits a channel",
          "nothing to do: they are scaled to 8 bits, from as many as they all use"),
+        ("note", "unended", stats["unended"], "without the end marker of a JPEG",
+         "nothing to do: all of their pixels are there"),
         ("note", "animated", stats["animated"], "animated, or of several pages",
          "nothing to do: the first frame counts"),
         ("note", "colors", ~np.isin(stats["mode"], _PLAIN_MODES), "neither RGB nor grey",

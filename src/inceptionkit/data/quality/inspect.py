@@ -32,6 +32,7 @@ STATS_DTYPE = np.dtype(
         ("orientation", "u1"),  # EXIF, 1 is upright as stored
         ("animated", "?"),
         ("deep", "?"),  # more than 8 bits a channel
+        ("unended", "?"),  # a JPEG without its end marker
         ("pixels", "u8"),  # hash of all pixels: equal for exact copies, however they are encoded
         ("low", "u1"),  # brightness, 0 to 255, that 5 % of the pixels do not exceed
         ("high", "u1"),  # that 95 % do not exceed
@@ -63,6 +64,7 @@ def inspect_image(dataset: Dataset, index: int, row: np.void, depth: int = 16) -
     row["height"], row["width"] = pixels.shape[:2]
     row["mode"], row["format"] = seen.mode.encode(), seen.format.encode()
     row["orientation"], row["animated"], row["deep"] = seen.orientation, seen.animated, seen.deep
+    row["unended"] = seen.unended
     row["pixels"] = content_hash(pixels)
     row["low"], row["high"], row["spread"] = low, high, _spread(small)
     row["softness"] = softness(grey) if min(pixels.shape[:2]) >= _SHARP_FROM else 0.0

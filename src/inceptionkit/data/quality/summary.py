@@ -20,6 +20,7 @@ _LISTED = (
     "tiny",
     "rotated",
     "deep",
+    "unended",
     "animated",
     "colors",
 )
