@@ -1,11 +1,16 @@
-"""Files that appear whole: written beside their place, flushed to disk, renamed."""
+"""Files that appear whole: written beside their place, flushed to disk, renamed.
+
+And files that are read whole, whose size is bounded.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +37,26 @@ def write_whole(path: Path, content: bytes | str) -> None:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise WriteError(path, error) from error
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """All bytes of a plain file, which is measured before it is opened.
+
+    Args:
+        path: of the file. A pipe, a device or a folder is refused: it might never end.
+        most: bytes that such a file may have.
+
+    Raises:
+        OSError: it cannot be read, is no plain file, or is larger.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "Not a plain file", str(path))
+    if status.st_size > most:
+        words = f"{status.st_size:,} bytes, the limit is {most:,}"
+        raise OSError(errno.EFBIG, words, str(path))
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 def part_of(path: Path) -> Path:

@@ -1,12 +1,17 @@
 """Frozen dataclasses as JSON and back.
 
 The types of the fields say what JSON must hold and which limits a number has. The members of a
-union of dataclasses have a `TAG`, which JSON keeps under "type".
+union of dataclasses have a `TAG`, which JSON keeps under "type". A `TypedDict` has known keys, too,
+and stays an object.
+
+What is read is finite and bounded: `STRICT` refuses NaN and Infinity, and `from_json` numbers from
+`LARGEST` on and deep nesting, also where any JSON may stand.
 """
 
 from __future__ import annotations
 
 import builtins
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -25,6 +30,7 @@ from typing import (
     get_args,
     get_origin,
     get_type_hints,
+    is_typeddict,
 )
 
 from inceptionkit.errors import InceptionError, did_you_mean
@@ -37,6 +43,18 @@ TYPE = "type"  # the key of a tag
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 _DEEPEST = 64  # levels of nesting
 LARGEST = 2**63  # of numbers
+
+
+def _refuse(constant: str) -> NoReturn:
+    msg = f"{constant} is no number"
+    raise ValueError(msg)
+
+
+STRICT = json.JSONDecoder(parse_constant=_refuse)
+"""Reads the text of our JSON files. Python's own reader takes NaN and Infinity for numbers."""
+
+UNREADABLE = (OSError, ValueError, RecursionError)
+"""What reading a file and `STRICT` raise: no file, no text, no JSON, or nested too deeply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +121,22 @@ def from_json(
 
 def _record(kind: type, data: Mapping[str, Json], place: _Place, base: object) -> object:
     hints, values = types_of(kind), {}
+    required = getattr(kind, "__required_keys__", None)  # of a TypedDict
+    if required is None:
+        without = (f.name for f in fields(kind) if {f.default, f.default_factory} == {MISSING})
+        required = hints if place.depth == 0 else frozenset(without)
     for key in data:
         if key not in hints and not (key == TYPE and hasattr(kind, "TAG")):
             _fail(place, f"unknown key {key!r:.80}; {did_you_mean(str(key), hints)}")
-    for field in fields(kind):
-        there = getattr(base, field.name, MISSING)
-        if field.name in data:
-            inner = _Place(f"{place.path}.{field.name}", kind, place.depth + 1)
-            values[field.name] = _value(hints[field.name], data[field.name], inner, there)
+    for name, hint in hints.items():
+        there = getattr(base, name, MISSING)
+        if name in data:
+            inner = _Place(f"{place.path}.{name}", kind, place.depth + 1)
+            values[name] = _value(hint, data[name], inner, there)
         elif there is not MISSING:
-            values[field.name] = there
-        elif place.depth == 0 or {field.default, field.default_factory} == {MISSING}:
-            _fail(place, f"{field.name!r} is missing")
+            values[name] = there
+        elif name in required:
+            _fail(place, f"{name!r} is missing")
     try:
         return kind(**values)
     except InceptionError as wrong:
@@ -138,7 +160,7 @@ def types_of(kind: type) -> Mapping[str, Hint]:
     except NameError:
         names = _Names(vars(sys.modules[kind.__module__]))
         hints = get_type_hints(kind, None, names, include_extras=True)
-    return {field.name: hints[field.name] for field in fields(kind)}
+    return hints if is_typeddict(kind) else {f.name: hints[f.name] for f in fields(kind)}
 
 
 def _value(hint: Hint, data: Json, place: _Place, base: object = None) -> object:
@@ -160,12 +182,13 @@ def _value(hint: Hint, data: Json, place: _Place, base: object = None) -> object
     )
     if (kind := next(fitting, None)) is None:
         _fail(place, f"must be {_wanted(kinds)}, got {data!r:.80}")
-    if is_dataclass(kind.hint):
+    if is_dataclass(kind.hint) or is_typeddict(kind.hint):
         return _record(cast(type, kind.hint), data, place, base)
-    if list in kind.accepts or Mapping in kind.accepts:
+    if isinstance(data, list | Mapping):
         return _parts(kind.hint, data, place)
-    if kind.hint in {int, float} and not abs(data) < LARGEST:  # which NaN is not either
-        _fail(place, f"must be {WORDS[kind.hint]} of usual size, got {data!r:.20}")
+    number = isinstance(data, int | float) and not isinstance(data, bool)
+    if number and not abs(data) < LARGEST:  # which NaN is not either
+        _fail(place, f"must be {WORDS.get(kind.hint, 'a number')} of usual size, got {data!r:.20}")
     if (limits := kind.limits) is not None and not limits.low <= data <= limits.high:
         _fail(place, f"must be between {limits.low:g} and {limits.high:g}, got {data:g}")
     return float(data) if kind.hint is float else data
@@ -199,7 +222,7 @@ def _kinds(hint: Hint, owner: type) -> Sequence[_Kind]:
         return [kind for part in get_args(hint) for kind in _kinds(part, owner)]
     if origin is Literal:
         return [_Kind(hint, (str,), get_args(hint))]
-    record = Mapping if is_dataclass(hint) else origin
+    record = Mapping if is_dataclass(hint) or is_typeddict(hint) else origin
     objects, lists = dict.fromkeys((dict, Mapping), (Mapping,)), (tuple, list, Sequence)
     accepts = (objects | dict.fromkeys(lists, (list,))).get(record)
     plain = {float: (int, float), Any: (object, bool)}.get(hint, (hint,))
@@ -221,17 +244,17 @@ def _wanted(kinds: Sequence[_Kind]) -> str:
 
 def _parts(hint: Hint, data: Json, place: _Place) -> object:
     """The parts of a list or an object; messages call them by the name that they have."""
-    args, depth = get_args(hint), place.depth + 1
+    args, depth = get_args(hint) or (str, Any), place.depth + 1  # any JSON has parts of any JSON
     origin: Any = get_origin(hint)
     if depth > _DEEPEST:
         _fail(place, "is nested too deeply")
     if isinstance(data, Mapping):
         return {
-            key: _value(args[1], part, _Place(f"{place.path}.{key:.80}", place.owner, depth))
+            key: _value(args[-1], part, _Place(f"{place.path}.{key:.80}", place.owner, depth))
             for key, part in data.items()
         }
     if origin is not tuple or args[-1] is Ellipsis:
-        args = args[:1] * len(data)
+        args = (args[0] if origin else Any,) * len(data)
     elif len(data) != len(args):
         _fail(place, f"must be a list of {len(args)}, got {data!r:.80}")
     pair = len(set(args)) > 1 and str in args  # [name, value]: the place is called so already
@@ -244,7 +267,7 @@ def _parts(hint: Hint, data: Json, place: _Place) -> object:
                 path = f"{place.path}[{number}]"
         inner = place if pair else _Place(path, place.owner, depth)
         parts.append(_value(arg, part, inner))
-    return parts if origin is list else tuple(parts)
+    return tuple(parts) if origin not in {None, list} else parts
 
 
 def members(hint: Hint, owner: type) -> Sequence[Hint]:
@@ -255,4 +278,6 @@ def members(hint: Hint, owner: type) -> Sequence[Hint]:
 def _fail(place: _Place, sentence: str) -> NoReturn:
     path = place.path.lstrip(".")
     space = " " if sentence.startswith("must") else ": "
-    raise _WrongError(f"{path}{space}{sentence}" if path else sentence)
+    text = f"{path}{space}{sentence}" if path else sentence
+    # one line, whatever the keys are called
+    raise _WrongError("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))

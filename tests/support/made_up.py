@@ -14,12 +14,13 @@ from inceptionkit.data.quality.inspect import STATS_DTYPE
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.types import SampleTable
 from inceptionkit.derive import cost
+from inceptionkit.model.card import ExitScores
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.report.finished_run import ExitResult, FinishedRun
 from inceptionkit.report.pictures import Album, Picture, embedded
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.recipe import MODERN, Batching
-from inceptionkit.training.run.record import Record
+from inceptionkit.training.run.record import Record, RunResult
 from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.schedule import Plan
 
@@ -66,6 +67,23 @@ def made_up_record(classes: Sequence[str]) -> Record:
     )
 
 
+def made_up_result(exits: Sequence[str]) -> RunResult:
+    """The end of a run."""
+    return RunResult(
+        run="runs/shapes-001",
+        model="runs/shapes-001/model",
+        epochs=3.0,
+        seconds=112.0,
+        set="test",
+        images=93,
+        top1=0.75,
+        top5=None,
+        exits={name: ExitScores(top1=0.5, top5=None) for name in exits},
+        images_per_second=1043.2,
+        peak_bytes=612 * 2**20,
+    )
+
+
 def made_up_run(class_count: int = 10, /, *, epoch_count: int = 3, **changes: Any) -> FinishedRun:
     """A complete run; `changes` replace fields of it, of its record, or of its result."""
     names = changes.pop("classes", tuple(f"class {k}" for k in range(class_count)))
@@ -74,10 +92,7 @@ def made_up_run(class_count: int = 10, /, *, epoch_count: int = 3, **changes: An
     record = made_up_record(names)
     of_record = {key: changes.pop(key) for key in OF_RECORD & set(changes)}
     of_record["data"] = record.data | of_record.get("data", {})
-    result = {
-        "set": "test", "top1": 0.75, "top5": None, "seconds": 112.0, "images_per_second": 1043.2,
-        "peak_bytes": 612 * 2**20,
-    }  # fmt: skip
+    result = made_up_result(("aux1",))
     result |= {key: changes.pop(key) for key in OF_RESULT & set(changes)}
     run = FinishedRun(
         folder=Path("runs/shapes-001"),

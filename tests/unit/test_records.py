@@ -1,13 +1,13 @@
 import json
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inceptionkit.errors import InceptionError, RecipeError, SpecError
-from inceptionkit.records import Between, from_json, to_json
+from inceptionkit.records import STRICT, UNREADABLE, Between, from_json, to_json
 from inceptionkit.settings import override, settings
 
 
@@ -137,9 +137,60 @@ def test_nesting_has_an_end() -> None:
     for _ in range(200):
         deep = {"x": deep}
 
-    assert read(to_json(PLAN) | {"notes": deep}).notes == deep  # anything may be in there
+    with pytest.raises(SpecError, match="is nested too deeply"):
+        read(to_json(PLAN) | {"notes": deep})  # where any JSON may be
     with pytest.raises(SpecError, match="must be a number"):
         read(to_json(PLAN) | {"loss": {"smoothing": deep}})
+
+
+@pytest.mark.parametrize("number", [2**63, -(10**30), 1e308, float("inf"), float("nan")])
+def test_a_number_has_a_usual_size_wherever_it_stands(number: float) -> None:
+    for held in (number, [number], {"x": [{"y": number}]}):
+        with pytest.raises(SpecError, match=r"plan\.notes\.a.* must be a number of usual size"):
+            read(to_json(PLAN) | {"notes": {"a": held}})
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "9" * 5_000, "[" * 10**5])
+def test_text_that_holds_no_plain_json_is_refused(text: str) -> None:
+    with pytest.raises(UNREADABLE):
+        STRICT.decode(text)
+
+
+class Sizes(TypedDict):
+    width: Annotated[int, Between(0, 99)]
+
+
+class Noted(Sizes, total=False):
+    also: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    noted: Noted | None = None
+
+
+@pytest.mark.parametrize(
+    ("noted", "said"),
+    [
+        ({}, "holder.noted: 'width' is missing"),
+        ({"width": "1"}, "holder.noted.width must be a whole number, got '1'"),
+        ({"width": 100}, "holder.noted.width must be between 0 and 99, got 100"),
+        ({"width": 1, "tall": 2}, "holder.noted: unknown key 'tall'; there are width, also"),
+        ([], "holder.noted must be an object, got []"),
+    ],
+)
+def test_an_object_with_known_keys_is_checked(noted: Any, said: str) -> None:
+    with pytest.raises(SpecError) as error:
+        from_json(Holder, {"noted": noted}, at="holder", error=SpecError)
+
+    assert str(error.value) == said
+
+
+def test_an_object_with_known_keys_survives() -> None:
+    for noted in (Noted(width=3), Noted(width=3, also=(1, 2)), None):
+        holder = Holder(noted=noted)
+
+        assert from_json(Holder, to_json(holder), at="", error=SpecError) == holder
 
 
 def test_settings_are_read_by_the_types_of_fields() -> None:

@@ -4,16 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from inceptionkit import records
 from inceptionkit.model.exit_policy import ExitPolicy
 from inceptionkit.model.export_info import ExportInfo
 from inceptionkit.model.seen import Seen
 from inceptionkit.preprocess import Preprocessing
+from inceptionkit.records import Between
 from inceptionkit.spec import Net
 
 FORMAT = 1  # of model.json; a reader refuses what it does not know
+
+MOST_CARD_BYTES = 2**25
+"""Most bytes of a model.json or run.json: 32 MiB; usual ones have 20 kB and a line for each class.
+
+What is read takes some 40 times as much memory at most.
+"""
+
+
+class ExitScores(TypedDict):
+    """What a classifier scored; None where nothing was."""
+
+    top1: Annotated[float | None, Between(0, 1)]
+    top5: Annotated[float | None, Between(0, 1)]
+
+
+class Metrics(TypedDict, total=False):
+    """What a model scored when it was trained."""
+
+    set: str  # "val" or "test"
+    images: Annotated[int, Between(0, 2**53)]
+    top1: Annotated[float | None, Between(0, 1)]
+    top5: Annotated[float | None, Between(0, 1)]
+    exits: Mapping[str, ExitScores]
+
+
+class Origin(TypedDict, total=False):
+    """Where a model comes from: a run, a file of another program, a larger model."""
+
+    data: str
+    fingerprint: str
+    recipe: str
+    seed: Annotated[int, Between(0, 2**63)]
+    versions: Mapping[str, str]
+    duplicate_groups: list[list[Annotated[int, Between(0, 2**53)]]]
+    file: str
+    sha256: str
+    kind: str
+    pruned_from: str
+    pruned_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +63,8 @@ class Card:
     architecture: Net
     classes: tuple[str, ...]
     preprocessing: Preprocessing
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    origin: Mapping[str, Any] = field(default_factory=dict)  # data, recipe, versions
+    metrics: Metrics = field(default_factory=Metrics)
+    origin: Origin = field(default_factory=Origin)
     exit_policy: ExitPolicy | None = None  # chosen on held-out images; None if none was
     exported: ExportInfo | None = None  # what the graphs are; None beside tensors
     seen: Seen | None = None  # images, in a file of its own; None where nobody knows

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,13 +19,17 @@ from safetensors.numpy import load, save
 from inceptionkit import records
 from inceptionkit.errors import InceptionError, WeightsError, WriteError
 from inceptionkit.files import replace_folder, write_json, write_whole
-from inceptionkit.model.card import FORMAT, Card, card_to_json
+from inceptionkit.model.card import FORMAT, MOST_CARD_BYTES, Card, card_to_json
 from inceptionkit.model.exit_policy import ExitPolicy
 from inceptionkit.model.seen import SEEN, Seen
 from inceptionkit.spec import Net, misfits, steps
 from inceptionkit.spec import tensors as shapes
 
 CARD, TENSORS = "model.json", "model.safetensors"
+MOST_BYTES = 2**31
+"""Most bytes of a file beside model.json: 2 GiB, four times the largest network of the family."""
+MOST_CELLS = 2**29
+"""Most values that one operator of a model may give for one image: 2 GiB as float32."""
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -97,9 +102,14 @@ def read_tensors(
     data = read_file(folder, name, sums)
     try:
         tensors = load(data)
-    except SafetensorError as error:
+    except (SafetensorError, LookupError, TypeError, ValueError) as error:  # an unknown dtype, too
         msg = f"{folder / name}: not a safetensors file ({error}); copy the model folder again"
         raise WeightsError(msg) from error
+    for tensor, value in tensors.items():
+        if value.dtype != np.float32 or not np.isfinite(value).all():
+            got = value.dtype if value.dtype != np.float32 else "values that are not finite"
+            msg = f"{folder / name}: {tensor:.80} must be finite float32, got {got}; "
+            raise WeightsError(msg + "train or convert the model again")
     if {name: value.shape for name, value in tensors.items()} != dict(shapes(card.architecture)):
         raise misfit(folder, card.architecture, tensors)
     return tensors
@@ -122,14 +132,19 @@ def read_file(folder: Path, name: str, sums: Mapping[str, str]) -> bytes:
     Raises:
         WeightsError: it cannot be read, or is not the one that `model.json` names.
     """
+    path = folder / name
     try:
-        data = (folder / name).read_bytes()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+            msg = f"{path}: no plain file of at most {MOST_BYTES >> 30} GiB; copy the model folder"
+            raise WeightsError(msg)
+        data = path.read_bytes()
     except OSError as error:
-        msg = f"{folder / name}: cannot be read ({error.strerror}); copy the whole model folder"
+        msg = f"{path}: cannot be read ({error.strerror}); copy the whole model folder"
         raise WeightsError(msg) from error
     if sha256(data).hexdigest() != sums.get(name):
         msg = (
-            f"{folder / name}: its SHA-256 is not the one in {CARD}, "
+            f"{path}: its SHA-256 is not the one in {CARD}, "
             "the file is damaged or from another model; copy the model folder again"
         )
         raise WeightsError(msg)
@@ -179,8 +194,13 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
     """
     path = folder / CARD
     try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:  # a plain one: `model_folder` has seen to that
+            text = file.read(MOST_CARD_BYTES + 1)
+        if len(text) > MOST_CARD_BYTES:
+            msg = f"larger than {MOST_CARD_BYTES >> 20} MiB"
+            raise ValueError(msg)  # noqa: TRY301 - one message for all that is no JSON
+        data = records.STRICT.decode(text.decode())
+    except records.UNREADABLE as error:
         msg = f"{path}: cannot be read as JSON ({error}); copy the model folder again"
         raise WeightsError(msg) from error
     got = data.pop("format", None) if isinstance(data, dict) else None
@@ -196,8 +216,15 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:
             for step in steps(card.architecture)
             if getattr(step.op, "classifier", False) and step.output.channels != len(card.classes)
         ]
+        wrong += [
+            f"{step.at}: {cells:,} cells of one image, the limit is {MOST_CELLS:,}"
+            for step in steps(card.architecture)
+            if (cells := step.output.channels * prod(step.output.size)) > MOST_CELLS
+        ]
         if len(set(card.classes)) < len(card.classes):
             wrong.append("two classes have the same name")
+        if card.architecture.image[1:] != (card.preprocessing.size,) * 2:
+            wrong.append("preprocessing.size is not the side of the architecture's image")
         if not isinstance(sums, dict):
             wrong.append(f"files must be an object, got {sums!r:.80}")
         if wrong:

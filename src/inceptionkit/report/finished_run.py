@@ -18,6 +18,7 @@ from inceptionkit.evaluation.calibration import Bin, binned
 from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.evaluation.early_exit import ExitMacs, exit_index
 from inceptionkit.evaluation.metrics import ClassScore, class_scores, confusion
+from inceptionkit.records import LARGEST
 from inceptionkit.text import is_measured
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.record import Record, read_record
@@ -113,9 +114,14 @@ def read_run(folder: Path) -> FinishedRun:
 
 
 def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> FinishedRun:
-    """A run whose record is known; its result need not be written yet."""
+    """A run whose record is known; its result need not be written yet.
+
+    Raises:
+        RunError: a CSV file of the run is damaged.
+    """
     net_cost, classes = cost(record.architecture), tuple(record.data["classes"])
-    rows = folders.read_rows(folder / folders.PREDICTIONS)
+    exits = [exit_.name for exit_ in record.architecture.exits]
+    rows = _predictions(folder / folders.PREDICTIONS, classes, exits)
     number = {name: i for i, name in enumerate(classes)}
     labels, guesses = (
         np.array([number[row[key]] for row in rows], np.int64) for key in ("truth", "guess")
@@ -125,10 +131,7 @@ def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> Fin
         record=record,
         result=result,
         cost=net_cost,
-        epochs=tuple(
-            {key: float(value) for key, value in row.items() if value}
-            for row in folders.read_rows(folder / folders.LOG)
-        ),
+        epochs=_epochs(folder / folders.LOG),
         exits=_exit_results(net_cost, result),
         curve=early_exit_curve(net_cost, rows),
         predictions=rows,
@@ -136,9 +139,43 @@ def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> Fin
         bins=binned(np.array([float(row["probability"]) for row in rows]), labels == guesses),
         unusable=tuple(
             Unusable(row["path"], row["reason"])
-            for row in folders.read_rows(folder / folders.UNUSABLE)
+            for row in folders.read_rows(folder / folders.UNUSABLE, ("path", "reason"))
         ),
     )
+
+
+def _predictions(path: Path, classes: Sequence[str], exits: Sequence[str]) -> Rows:
+    """Rows of predictions.csv whose names are classes, and whose confidences are shares."""
+    rows = folders.read_rows(path, ("path", "truth", "guess", "probability", *exits))
+    shares = ["probability", *(f"{name}_probability" for name in exits)]
+    known = frozenset(classes)
+    for place, row in enumerate(rows, 2):
+        if odd := [row[key] for key in ("truth", "guess", *exits) if row[key] not in known]:
+            raise folders.damaged(path, f"row {place} has {odd[0]!r:.80}, which is no class")
+        if odd := [row[key] for key in shares if key in row and not _is_share(row[key])]:
+            raise folders.damaged(path, f"row {place} has the probability {odd[0]!r:.80}")
+    return rows
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0.0 <= float(text) <= 1.0
+    except ValueError:
+        return False
+
+
+def _epochs(path: Path) -> tuple[Epoch, ...]:
+    """Rows of log.csv, of which every page shows these columns."""
+    rows = folders.read_rows(path, ("epoch", "seconds", "lr"))
+    try:
+        numbers = [{key: float(value) for key, value in row.items() if value} for row in rows]
+    except ValueError as error:
+        raise folders.damaged(path, str(error)) from error
+    for place, row in enumerate(numbers, 2):
+        missing = not {"epoch", "seconds", "lr"} <= row.keys()
+        if missing or not all(abs(number) < LARGEST for number in row.values()):
+            raise folders.damaged(path, f"row {place} lacks a number, or has one of unusual size")
+    return tuple(numbers)
 
 
 def _exit_results(net_cost: NetCost, result: Mapping[str, Any]) -> tuple[ExitResult, ...]:

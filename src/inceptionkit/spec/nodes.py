@@ -17,6 +17,10 @@ Padding: TypeAlias = ConvPadding | Literal["ceil"]
 
 SIDES = ("height", "width")
 LEAST = {"out": 1, "kernel": 1, "grid": 1, "stride": 1, "groups": 1, "padding": 0}  # counts
+LONGEST_SIDE = 2**14
+"""Most cells of an image, a window or a grid in either direction: 16,384."""
+MOST_CHANNELS = 2**24
+"""Most outputs of one operator: 16.8 million."""
 
 
 class _Counted:
@@ -29,8 +33,10 @@ class _Counted:
             value: Any = getattr(self, name, least)
             counts = zip(SIDES, value, strict=True) if isinstance(value, tuple) else [(name, value)]
             for part, count in counts:
-                if isinstance(count, int) and count < least:
-                    msg = f"{type(self).__name__}: {part} must be at least {least}, got {count}"
+                most = MOST_CHANNELS if name in {"out", "groups"} else LONGEST_SIDE
+                if isinstance(count, int) and not least <= count <= most:
+                    bound = f"at least {least}" if count < least else f"at most {most:,}"
+                    msg = f"{type(self).__name__}: {part} must be {bound}, got {count}"
                     raise SpecError(msg)
 
 
@@ -205,6 +211,12 @@ class Net:
     exits: tuple[Exit, ...] = ()
 
     def __post_init__(self) -> None:
+        channels, *sides = self.image
+        if not 1 <= channels <= MOST_CHANNELS or not 1 <= min(sides) <= max(sides) <= LONGEST_SIDE:
+            size = "x".join(map(str, sides))
+            msg = f"{self.name}: an image has a channel and 1 to {LONGEST_SIDE:,} cells each way"
+            msg += f", got {channels} of {size}"
+            raise SpecError(msg)
         blocks = [name for name, _ in self.trunk]
         for name in (*blocks, *(exit_.name for exit_ in self.exits)):
             if not name.isidentifier():

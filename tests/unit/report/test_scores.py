@@ -55,7 +55,7 @@ def test_a_run_is_read_from_its_folder(tiny: Net, tmp_path: Path) -> None:
     result = {"top1": 0.75, "top5": None, "exits": {"first": half, "second": half}}
     empty = finished_run(tmp_path, record, result)
     write_rows(tmp_path / "predictions.csv", rows())
-    write_rows(tmp_path / "log.csv", [{"epoch": 1, "lr": 0.5, "val_loss": ""}])
+    write_rows(tmp_path / "log.csv", [{"epoch": 1, "lr": 0.5, "seconds": 2, "val_loss": ""}])
     run = finished_run(tmp_path, record, result)
 
     assert run.confusion.tolist() == [[2, 0], [1, 1]]
@@ -66,7 +66,7 @@ def test_a_run_is_read_from_its_folder(tiny: Net, tmp_path: Path) -> None:
         ("first", "conv1", 0.5), ("second", "inception2", 0.5), ("main", "inception3", 0.75)
     ]  # fmt: skip
     assert run.exits[-1].share_of_macs == 1
-    assert run.epochs == ({"epoch": 1.0, "lr": 0.5},)
+    assert run.epochs == ({"epoch": 1.0, "lr": 0.5, "seconds": 2.0},)
     assert run.interval == pytest.approx((0.3006, 0.9544), abs=1e-4)
     assert (empty.images, empty.bins, empty.curve, empty.interval) == (0, (), (), None)
 

@@ -15,9 +15,11 @@ from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.evaluation.metrics import top_k
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model import Card, Seen, write_model
+from inceptionkit.model.card import ExitScores, Metrics, Origin
 from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
 from inceptionkit.training.run import folder as folders
+from inceptionkit.training.run.record import RunResult
 from inceptionkit.training.run.session import Session
 from inceptionkit.training.state import TrainConfig, TrainState
 from inceptionkit.training.validation import score
@@ -63,7 +65,7 @@ class TrainResult(Result):
         return table(("exit", "top-1", "top-5"), [(n, r["top1"], r["top5"]) for n, r in rows])
 
 
-def finish(session: Session, config: TrainConfig, state: TrainState) -> dict[str, Any]:
+def finish(session: Session, config: TrainConfig, state: TrainState) -> RunResult:
     """Score the averaged weights once, on test if there is one; write the model and predictions.
 
     Returns:
@@ -77,32 +79,36 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> dict[str
         session.listener.progress(Progress(what=f"scoring {name}", done=done, total=len(scored)))
 
     found = score(config, state.kept, scored.pixels, tick)
-    metrics = {"set": name, "images": len(scored)} | _scores(found, scored.labels.numpy())
+    metrics = _scores(found, scored.labels.numpy(), name)
     if session.processes.rank == 0:
         write_model(folder / folders.MODEL, _card(session, metrics), _tensors(state))
         rows = _predictions(found, scored, session.dataset.classes)
         folders.write_rows(folder / folders.PREDICTIONS, rows)
-    return {
-        "run": str(folder),
-        "model": str(folder / folders.MODEL),
-        "epochs": round(state.step / config.steps_per_epoch, 4),
-        "seconds": session.seconds(),
-        **metrics,
-        "images_per_second": median(row["images_per_second"] for row in state.rows),
-        "peak_bytes": peak_bytes(),
-    }
+    return RunResult(
+        run=str(folder),
+        model=str(folder / folders.MODEL),
+        epochs=round(state.step / config.steps_per_epoch, 4),
+        seconds=session.seconds(),
+        set=metrics["set"],
+        images=metrics["images"],
+        top1=metrics["top1"],
+        top5=metrics["top5"],
+        exits=metrics["exits"],
+        images_per_second=median(row["images_per_second"] for row in state.rows),
+        peak_bytes=peak_bytes(),
+    )
 
 
-def end(session: Session, result: dict[str, Any]) -> TrainResult:
+def end(session: Session, result: RunResult) -> TrainResult:
     """Write the result, after which the run has ended."""
-    result = session.processes.broadcast_json(result | {"seconds": session.seconds()})
+    values = session.processes.broadcast_json(result | {"seconds": session.seconds()})
     session.processes.barrier()
-    session.decide(replace(session.record, result=result))
+    session.decide(replace(session.record, result=values))
     paths = {"run": session.folder, "model": session.folder / folders.MODEL}
-    return TrainResult(**result | paths)
+    return TrainResult(**values | paths)
 
 
-def _card(session: Session, metrics: Mapping[str, Any]) -> Card:
+def _card(session: Session, metrics: Metrics) -> Card:
     """What the model folder says of the model."""
     record, ready = session.record, session.ready
     return Card(
@@ -110,26 +116,28 @@ def _card(session: Session, metrics: Mapping[str, Any]) -> Card:
         classes=session.dataset.classes,
         preprocessing=record.preprocessing,
         metrics=metrics,
-        origin={
-            "data": record.data["address"],
-            "recipe": record.recipe.name,
-            "seed": record.request.seed,
-            "versions": dict(record.versions),
-        },
+        origin=Origin(
+            data=record.data["address"],
+            recipe=record.recipe.name,
+            seed=record.request.seed,
+            versions=dict(record.versions),
+        ),
         seen=Seen.of(ready.train.hashes, ready.val.hashes),
     )
 
 
-def _scores(found: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64]) -> dict[str, Any]:
+def _scores(
+    found: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64], name: str
+) -> Metrics:
     """Top-1 and top-5 of main and of every exit; top-5 only of more than five classes."""
 
-    def both(probabilities: NDArray[np.float32]) -> dict[str, float | None]:
+    def both(probabilities: NDArray[np.float32]) -> ExitScores:
         five = probabilities.shape[1] > 5
         top5 = top_k(probabilities, labels, 5) if five else None
-        return {"top1": top_k(probabilities, labels, 1), "top5": top5}
+        return ExitScores(top1=top_k(probabilities, labels, 1), top5=top5)
 
-    exits = {name: both(p) for name, p in found.items() if name != "main"}
-    return {**both(found["main"]), "exits": exits}
+    exits = {exit_: both(p) for exit_, p in found.items() if exit_ != "main"}
+    return Metrics(set=name, images=len(labels), **both(found["main"]), exits=exits)
 
 
 def _predictions(

@@ -15,11 +15,14 @@ from typing import Any
 
 from inceptionkit.data import Unusable
 from inceptionkit.errors import RunError, WriteError
-from inceptionkit.files import part_of, write_whole
+from inceptionkit.files import part_of, read_bounded, write_whole
 from inceptionkit.machine import launched
 
 CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
+
+MOST_CSV_BYTES = 2**30
+"""Most bytes of a CSV file of a run: 1 GiB, some ten million images."""
 
 
 def how_to_resume(folder: Path) -> str:
@@ -154,12 +157,35 @@ def add_unusable(folder: Path, found: Iterable[Unusable]) -> None:
         write_unusable(folder, [*known, *new])
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file that we wrote; none if it is not there."""
+def read_rows(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Rows of a CSV file that we wrote; none if it is not there.
+
+    Args:
+        path: of the file.
+        columns: that it must have.
+
+    Raises:
+        RunError: it cannot be read, is damaged, or lacks a column.
+    """
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        text = read_bounded(path, MOST_CSV_BYTES).decode()
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        head, *rows = list(reader) or [[*columns]]
+    except (OSError, ValueError, csv.Error) as error:
+        raise damaged(path, str(error)) from error
+    if lacking := [name for name in columns if name not in head]:
+        raise damaged(path, f"it has no column {lacking[0]!r}")
+    if odd := [number for number, row in enumerate(rows, 2) if len(row) != len(head)]:
+        raise damaged(path, f"row {odd[0]} has not {len(head)} values")
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def damaged(path: Path, wrong: str) -> RunError:
+    """The error of a file of a run that is not as we wrote it."""
+    advice = "copy the run again, or repeat it in another folder"
+    return RunError(f"{path}: cannot be used ({wrong}); {advice}")
 
 
 def keep_steps(folder: Path, last: int) -> None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from inceptionkit.addresses import SECRETS
 from inceptionkit.data.types import Source
 from inceptionkit.errors import InceptionError, RunError
-from inceptionkit.files import write_json
+from inceptionkit.files import read_bounded, write_json
 from inceptionkit.machine import facts
+from inceptionkit.model.card import MOST_CARD_BYTES, ExitScores
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
-from inceptionkit.records import from_json, to_json
+from inceptionkit.records import STRICT, UNREADABLE, Between, from_json, to_json
 from inceptionkit.spec import Net
 from inceptionkit.training.budget import Budget, Epochs, parse_budget
 from inceptionkit.training.execution import Execution, Trial, describe
@@ -52,13 +52,45 @@ def versions() -> dict[str, str]:
     return found
 
 
+class _DataFacts(TypedDict):
+    address: str
+    fingerprint: str
+    classes: list[str]
+    sets: Mapping[str, Annotated[int, Between(0, 2**53)]]  # "train", "val", "test" -> images
+    rule: str
+    unusable: Annotated[int, Between(0, 2**53)]
+
+
+class DataFacts(_DataFacts, total=False):
+    """What run.json says of the data."""
+
+    secret: bool  # whether a part of the address is not kept
+    duplicate_groups: list[list[Annotated[int, Between(0, 2**53)]]]
+
+
+class RunResult(TypedDict):
+    """What run.json says of the end of a run, as `TrainResult` does."""
+
+    run: str
+    model: str
+    epochs: Annotated[float, Between(0, 1e9)]
+    seconds: Annotated[float, Between(0, 1e12)]
+    set: str
+    images: Annotated[int, Between(0, 2**53)]
+    top1: Annotated[float | None, Between(0, 1)]
+    top5: Annotated[float | None, Between(0, 1)]
+    exits: Mapping[str, ExitScores]
+    images_per_second: Annotated[float, Between(0, 1e12)]
+    peak_bytes: Annotated[int | None, Between(0, 2**63)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What run.json holds. A decision makes a new one, which is written before it is followed."""
 
     made_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     request: TrainRequest  # as it is stored
-    data: Mapping[str, Any]  # address, fingerprint, classes, sets, rule, unusable
+    data: DataFacts
     reasons: tuple[str, ...] = ()  # what was chosen without being asked for, and why
     recipe: Recipe
     threads: int
@@ -68,9 +100,9 @@ class Record:
     probe: tuple[Trial, ...] = ()
     execution: Execution | None = None
     plans: tuple[Plan, ...] = ()
-    result: Mapping[str, Any] | None = None
-    versions: Mapping[str, Any] = field(default_factory=versions)
-    machine: Mapping[str, Any] = field(default_factory=facts)
+    result: RunResult | None = None
+    versions: Mapping[str, str] = field(default_factory=versions)
+    machine: Mapping[str, str | int | None] = field(default_factory=facts)
     preprocessing: Preprocessing
     architecture: Net
 
@@ -97,19 +129,22 @@ class Record:
         return {"format": FORMAT, **to_json(self)}
 
 
-def data_facts(opened: SplitDataset, ready: LoadedSets) -> dict[str, Any]:
+def data_facts(opened: SplitDataset, ready: LoadedSets) -> DataFacts:
     """What run.json says of the data."""
     sets = {"train": ready.train, "val": ready.val, "test": ready.test}
-    return {
-        "address": opened.address,
-        **({"secret": True} if opened.address in SECRETS else {}),  # a part that is not kept
-        "fingerprint": opened.fingerprint,
-        "classes": list(opened.dataset.classes),
-        "sets": {name: len(images.labels) for name, images in sets.items()},
-        "rule": opened.sets.rule,
-        "unusable": len(ready.unusable),
-        **({"duplicate_groups": opened.duplicate_groups} if opened.duplicate_groups else {}),
-    }
+    said = DataFacts(
+        address=opened.address,
+        fingerprint=opened.fingerprint,
+        classes=list(opened.dataset.classes),
+        sets={name: len(images.labels) for name, images in sets.items()},
+        rule=opened.sets.rule,
+        unusable=len(ready.unusable),
+    )
+    if opened.address in SECRETS:
+        said["secret"] = True
+    if opened.duplicate_groups:
+        said["duplicate_groups"] = [list(group) for group in opened.duplicate_groups]
+    return said
 
 
 def settle(
@@ -166,12 +201,18 @@ def read_record(folder: Path) -> Record:
         msg = f"{folder}: no run there, it holds no {FILE}; give {meant}"
         raise RunError(msg)
     try:
-        data = json.loads(path.read_bytes())
+        data = STRICT.decode(read_bounded(path, MOST_CARD_BYTES).decode())
         if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
             msg = f"its format is not {FORMAT}"
             raise RunError(msg)
-        return from_json(Record, data, at="", error=RunError)
-    except (OSError, ValueError, InceptionError) as error:
+        record = from_json(Record, data, at="", error=RunError)
+        datetime.fromisoformat(record.made_at)
+        exits = {exit_.name for exit_ in record.architecture.exits}
+        if record.result is not None and record.result["exits"].keys() != exits:
+            msg = "its result is of other exits than its architecture has"
+            raise RunError(msg)
+        return record
+    except (*UNREADABLE, InceptionError) as error:
         said = str(error) if isinstance(error, InceptionError) else repr(error)
         msg = f"{path}: cannot be used ({said}); start the run again in another folder"
         raise RunError(msg) from error

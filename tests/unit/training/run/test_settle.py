@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hearing import Collects
+from made_up import made_up_record, made_up_result
 
 from inceptionkit.errors import RunError
 from inceptionkit.files import write_json
@@ -33,7 +34,7 @@ SLOWER = replace(MODERN, optimizer=replace(MODERN.optimizer, lr=MODERN.optimizer
 def record(tiny: Net) -> Record:
     return Record(
         request=TrainRequest("photos", epochs=1).stored("cpu"),
-        data={"address": "photos"},
+        data=made_up_record(("a", "b")).data | {"address": "photos"},
         architecture=tiny,
         preprocessing=Preprocessing(size=32),
         recipe=MODERN,
@@ -66,7 +67,7 @@ def asked(record: Record, **changes: object) -> Record:
 
 
 def ended(record: Record) -> Record:
-    return replace(record, result={"top1": 1.0})
+    return replace(record, result=made_up_result([e.name for e in record.architecture.exits]))
 
 
 def test_it_goes_on_with_the_newest_of_its_runs_that_has_not_ended(
@@ -88,7 +89,7 @@ def test_it_goes_on_with_the_newest_of_its_runs_that_has_not_ended(
         {"request": {"precision": "fp32"}},
         {"request": {"find_lr": True}},
         {"recipe": SLOWER},
-        {"result": {"top1": 1.0}},
+        {"result": made_up_result(("first", "second"))},
     ],
     ids=lambda other: next(iter(other)),
 )
@@ -144,7 +145,7 @@ def test_a_record_survives_its_file(record: Record, tmp_path: Path) -> None:
         probe=(Trial(execution, 0.1),),
         execution=execution,
         plans=(plan,),
-        result={"top1": 1.0, "exits": {}},
+        result=made_up_result(("first", "second")),
     )
     write_json(tmp_path / FILE, full.to_json())
 
