@@ -150,7 +150,9 @@ def test_a_number_has_a_usual_size_wherever_it_stands(number: float) -> None:
             read(to_json(PLAN) | {"notes": {"a": held}})
 
 
-@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "9" * 5_000, "[" * 10**5])
+@pytest.mark.parametrize(
+    "text", ["NaN", "[Infinity]", '{"a": -Infinity}', "9" * 5_000, "[" * 10**5]
+)
 def test_text_that_holds_no_plain_json_is_refused(text: str) -> None:
     with pytest.raises(UNREADABLE):
         STRICT.decode(text)
