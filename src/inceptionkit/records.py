@@ -119,7 +119,9 @@ def from_json(
         raise error(str(wrong)) from None
 
 
-def _record(kind: type, data: Mapping[str, Json], place: _Place, base: object) -> object:
+def _record(  # noqa: C901 - dataclasses and typed dicts
+    kind: type, data: Mapping[str, Json], place: _Place, base: object
+) -> object:
     hints, values = types_of(kind), {}
     required = getattr(kind, "__required_keys__", None)  # of a TypedDict
     if required is None:

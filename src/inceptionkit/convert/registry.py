@@ -193,6 +193,9 @@ def _convert(
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
         raise WeightsError(msg) from error
+    if hollow := [name for name, value in tensors.items() if not value.size]:
+        msg = f"{path}: {hollow[0]} has no value, whatever its shape claims; fetch or copy it again"
+        raise WeightsError(msg)
     return digest, converter.convert(tensors, where=str(path))
 
 

@@ -17,6 +17,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit.convert.formats.limits import MAX_WEIGHTS_BYTES
 from inceptionkit.errors import WeightsError
 from inceptionkit.files import write_whole
 
@@ -34,8 +35,9 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
         WeightsError: it is none, damaged, holds more than tensors, or claims more than it holds.
     """
     stored = path.stat().st_size
-    if stored == 0:
-        msg = f"{path}: is empty; fetch or copy the file again"
+    if stored == 0 or stored > MAX_WEIGHTS_BYTES or not path.is_file():
+        wrong = "is empty" if stored == 0 else f"is no file of at most {MAX_WEIGHTS_BYTES:,} bytes"
+        msg = f"{path}: {wrong}; fetch or copy the file again"
         raise WeightsError(msg)
     state = state_dict(path, load(path))
     claimed = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
@@ -57,7 +59,11 @@ def load(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
     """
     import torch
 
-    zipped = is_zipfile(path)
+    try:
+        zipped = is_zipfile(path)
+    except BadZipFile as error:
+        msg = f"{path}: cannot be read as a PyTorch file ({_gist(error)}); {_AGAIN}"
+        raise WeightsError(msg) from error
     if zipped:
         _refuse_bomb(path)
     try:
@@ -80,7 +86,7 @@ def _refuse_bomb(path: Path) -> None:
     try:
         with ZipFile(path) as archive:
             parts = archive.infolist()
-    except (BadZipFile, OSError, ValueError) as error:
+    except (BadZipFile, OSError, NotImplementedError, ValueError) as error:
         msg = f"{path}: cannot be read as a PyTorch file ({_gist(error)}); {_AGAIN}"
         raise WeightsError(msg) from error
     packed = [part.filename for part in parts if part.compress_type != ZIP_STORED]

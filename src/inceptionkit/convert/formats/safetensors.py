@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
+from inceptionkit.convert.formats.limits import content
 from inceptionkit.errors import WeightsError
 from inceptionkit.files import write_whole
 
@@ -34,7 +35,11 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         WeightsError: no safetensors file, damaged, or of a type that no weights have.
     """
-    data = path.read_bytes()
+    try:
+        data = content(path)
+    except WeightsError as error:
+        msg = f"{path}: {error}; check the file and its permissions"
+        raise WeightsError(msg) from error
     try:
         parts = deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError as error:

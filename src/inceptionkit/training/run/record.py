@@ -211,11 +211,11 @@ def read_record(folder: Path) -> Record:
         if record.result is not None and record.result["exits"].keys() != exits:
             msg = "its result is of other exits than its architecture has"
             raise RunError(msg)
-        return record
     except (*UNREADABLE, InceptionError) as error:
         said = str(error) if isinstance(error, InceptionError) else repr(error)
         msg = f"{path}: cannot be used ({said}); start the run again in another folder"
         raise RunError(msg) from error
+    return record
 
 
 def _same_run(folder: Path, record: Record) -> bool:
