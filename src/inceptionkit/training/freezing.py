@@ -12,7 +12,7 @@ from inceptionkit.spec import Net
 from inceptionkit.training.recipe import FrozenNorms, Recipe
 
 _TRUNK = "trunk"  # the word for all of its blocks
-_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the second where several GPUs compute the run
+NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the second where several GPUs compute the run
 
 
 def check_frozen(net: Net, recipe: Recipe) -> None:
@@ -50,7 +50,7 @@ def frozen_parts(model: InceptionNet, recipe: Recipe) -> Iterator[nn.Module]:
             if name == recipe.freezing.frozen:
                 break
     if isinstance(recipe.norms, FrozenNorms):
-        yield from (m for m in model.modules() if isinstance(m, _NORMS))
+        yield from (m for m in model.modules() if isinstance(m, NORMS))
 
 
 def freeze(model: InceptionNet, recipe: Recipe) -> None:
@@ -58,10 +58,3 @@ def freeze(model: InceptionNet, recipe: Recipe) -> None:
     for part in frozen_parts(model, recipe):
         part.requires_grad_(requires_grad=False)
         part.eval()
-
-
-def set_norm_decay(model: nn.Module, decay: float) -> None:
-    """Set how much of its running statistics each batch norm keeps at a step."""
-    for part in model.modules():
-        if isinstance(part, _NORMS):
-            part.momentum = 1.0 - decay

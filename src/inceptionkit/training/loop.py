@@ -28,6 +28,7 @@ from inceptionkit.data.transforms.pipeline import augment, draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.network.layers import SampleDropout
 from inceptionkit.training.ema import ema_weight, update_ema
+from inceptionkit.training.freezing import NORMS
 from inceptionkit.training.health import PendingStep, check_step
 from inceptionkit.training.recipe import Recipe, TrainedNorms
 from inceptionkit.training.schedule import active_plan, learning_rate, progress
@@ -35,6 +36,7 @@ from inceptionkit.training.state import TrainConfig, TrainState, epochs_since_be
 from inceptionkit.training.validation import validate
 
 _LOGGED_PER_EPOCH = 20
+_NORM_MOMENTUM = 0.1  # of running statistics: torch's, 1 - 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,12 @@ def _part_loss(
         images, partners = mix(images, images.roll(1, 0), mixture), labels.roll(1)
     elif mixture is not None:
         images, labels, partners = mix(images[1:], images[:-1], mixture), labels[1:], labels[:-1]
+    momentum = _NORM_MOMENTUM
+    if isinstance(norms := config.recipe.norms, TrainedNorms) and norms.norm_decay is not None:
+        momentum = 1.0 - norms.norm_decay
     for name, module in state.model.named_modules():
+        if isinstance(module, NORMS):  # as moving averages do, or short runs keep first statistics
+            module.momentum = max(momentum, 9.0 / (10.0 + state.step))
         if isinstance(module, SampleDropout):
             keys = sample_keys(config.seed, state.step, indices[part.places], f"dropout {name}")
             module.keys = torch.from_numpy(keys).to(images.device)

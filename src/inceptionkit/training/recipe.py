@@ -15,6 +15,7 @@ AdaptedKey = Literal[
     "flip", "area_low", "crop_side", "small_crops", "balance", "batch", "mixup"
 ]  # what of a recipe suits some images and not others
 Share: TypeAlias = Annotated[float, Between(0.0, 1.0)]
+Rate: TypeAlias = Annotated[float, Between(1e-9, 1e3)]
 PIXEL_STD = Between(0.001, 1.0)
 
 
@@ -85,7 +86,7 @@ Schedule: TypeAlias = Constant | Linear | Cosine | Exponential | Step | MultiSte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Optimizer:
-    """What changes the weights.
+    """What changes the weights; each kind has defaults of its own.
 
     Attributes:
         lr: peak learning rate for `lr_batch` images per step; in proportion for others.
@@ -94,7 +95,7 @@ class _Optimizer:
         clip_grad_norm: largest norm of the gradient.
     """
 
-    lr: Annotated[float, Between(1e-9, 1e3)] = 0.6
+    lr: Rate = 0.6
     lr_batch: Annotated[int, Between(1, 65_536)] = 256
     weight_decay: Share = 5e-4
     clip_grad_norm: Annotated[float | None, Between(1e-6, 1e6)] = None
@@ -114,6 +115,8 @@ class RMSProp(_Optimizer):
     """As torch computes it."""
 
     TAG: ClassVar[str] = "rmsprop"
+    lr: Rate = 0.002
+    weight_decay: Share = 1e-05
     momentum: Annotated[float, Between(0.0, 0.9999)] = 0.9
     alpha: Annotated[float, Between(0.0, 0.999999)] = 0.99  # decay of the mean square
     eps: Annotated[float, Between(0.0, 10.0)] = 1e-8  # added to its root
@@ -124,6 +127,8 @@ class RMSPropTF(_Optimizer):
     """As TensorFlow computes it: the mean square starts at one."""
 
     TAG: ClassVar[str] = "rmsprop_tf"
+    lr: Rate = 0.016
+    weight_decay: Share = 1e-05
     momentum: Annotated[float, Between(0.0, 0.9999)] = 0.9
     alpha: Annotated[float, Between(0.0, 0.999999)] = 0.9  # decay of the mean square
     eps: Annotated[float, Between(0.0, 10.0)] = 1e-10  # inside its root
@@ -134,6 +139,8 @@ class AdamW(_Optimizer):
     """Adam with decoupled weight decay."""
 
     TAG: ClassVar[str] = "adamw"
+    lr: Rate = 0.004
+    weight_decay: Share = 0.05
     beta1: Annotated[float, Between(0.0, 0.9999)] = 0.9
     beta2: Annotated[float, Between(0.0, 0.999999)] = 0.999
     eps: Annotated[float, Between(0.0, 10.0)] = 1e-8
@@ -179,7 +186,8 @@ class TrainedNorms:
     """Batch norms learn.
 
     Attributes:
-        norm_decay: share of their running statistics that they keep at a step; None for 0.9.
+        norm_decay: share of their running statistics that they keep at a step; None for 0.9. It
+            grows to that as (1 + step) / (10 + step), so that the statistics fit short runs.
         norm_batches: batches that give the average new statistics before it is scored.
     """
 

@@ -21,7 +21,7 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.freezing import freeze, rate_shares, set_norm_decay
+from inceptionkit.training.freezing import freeze, rate_shares
 from inceptionkit.training.recipe import (
     SGD,
     AdamW,
@@ -29,7 +29,6 @@ from inceptionkit.training.recipe import (
     Recipe,
     RMSProp,
     RMSPropTF,
-    TrainedNorms,
 )
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 from inceptionkit.training.schedule import Plan
@@ -119,13 +118,10 @@ class TrainState:
 def new_state(config: TrainConfig) -> TrainState:
     """First weights, from the seed."""
     model, recipe = build(config.net, seed=config.seed), config.recipe
-    norms = recipe.norms
-    if isinstance(norms, TrainedNorms) and norms.norm_decay is not None:
-        set_norm_decay(model, norms.norm_decay)
     model.to(config.execution.device, config.dtype, memory_format=config.layout)  # type: ignore[call-overload]
     average = copy.deepcopy(model).eval()
     model.train()
-    if recipe.freezing.frozen is not None or isinstance(norms, FrozenNorms):
+    if recipe.freezing.frozen is not None or isinstance(recipe.norms, FrozenNorms):
         freeze(model, recipe)
     scaler = torch.amp.GradScaler(  # small gradients would vanish in fp16
         torch.device(config.execution.device).type, enabled=config.execution.precision == "fp16"

@@ -1,6 +1,7 @@
 """Memory that training keeps is given back when it ends; vanishing values are dropped till then."""
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -100,3 +101,29 @@ def test_without_glibc_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "platform", "darwin")
     with fast_cpu_settings():
         assert tuning.keep_memory() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "1000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "None"),
+    ],
+    ids=["default", "count given", "policy given"],
+)
+@pytest.mark.parametrize("module", ["inceptionkit.api.train", "inceptionkit.cli.app"])
+def test_threads_spin_briefly_unless_the_user_says_how_long(
+    module: str, given: dict[str, str], expected: str
+) -> None:
+    """It stands in the environment before torch is loaded, and not before training is imported."""
+    clean = {k: v for k, v in os.environ.items() if k not in {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}}
+    code = (
+        "import os, sys, inceptionkit; print(os.environ.get('GOMP_SPINCOUNT')); "
+        f"import {module}; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean | given, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == [given.get("GOMP_SPINCOUNT", "None"), expected, "False"]
