@@ -177,3 +177,17 @@ def test_the_user_decides_how_classes_are_balanced(unequal: Path, run: Callable)
         how: how for how in runs
     }
     assert len({weights(one) for one in runs.values()}) == 3
+
+
+def test_scores_do_not_depend_on_whether_the_images_fit_into_memory(
+    photos: Callable, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = photos(("dark", "grey", "light"), each=40)
+    trained = run(data, "run")
+    held = inceptionkit.evaluate(trained, data)
+    monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
+    again = inceptionkit.evaluate(trained, data)
+
+    assert again.top1 == held.top1
+    assert again.log_loss == pytest.approx(held.log_loss)
+    assert again.images == held.images

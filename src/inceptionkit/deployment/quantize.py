@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import open_dataset
-from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.deployment.engines import OpenVino, signal_stack_kept
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library
 from inceptionkit.errors import DataError, DeploymentError
@@ -31,6 +31,7 @@ CalibrationData: TypeAlias = str | Path | NDArray[np.uint8] | None  # an address
 
 _CALIBRATION_IMAGES = 300  # what NNCF takes by default
 _FEWEST_IMAGES = 10  # to set ranges with as well as to be judged by
+_AT_ONCE = 1_024  # images that are laid out as engines take them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,9 +118,10 @@ def calibration_samples(count: int, judging: Selection, scoring: Selection) -> N
     return training if len(training) else others
 
 
-def channels_last(images: Images) -> NDArray[np.uint8]:
+def channels_last(images: ScoredImages) -> NDArray[np.uint8]:
     """(images, size, size, 3), as engines take them."""
-    return np.ascontiguousarray(images.pixels.permute(0, 2, 3, 1).numpy())
+    batches = [batch.permute(0, 2, 3, 1).numpy() for batch in images.pixels.split(_AT_ONCE)]
+    return np.ascontiguousarray(np.concatenate(batches))
 
 
 def quantize_stages(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inceptionkit import records
 from inceptionkit.data import open_dataset
-from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.derive import cost
 from inceptionkit.evaluation.calibration import brier_score, calibration_error, reliability
 from inceptionkit.evaluation.classifier import Classifier, load
@@ -145,7 +145,7 @@ def score(
 
 
 def run(
-    classifier: Classifier, scored: Images, policy: Policy | None, listener: Listener
+    classifier: Classifier, scored: ScoredImages, policy: Policy | None, listener: Listener
 ) -> tuple[NDArray[np.float32], dict[str, ExitUse]]:
     """Run every exit on every image or, with a policy, each image only as far as it needs.
 

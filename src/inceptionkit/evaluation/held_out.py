@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.data import SETS, Dataset, SetName, checks, decode_samples
-from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.loading.read import DecodedSamples, Shape, at_depth
-from inceptionkit.data.loading.sets import image_set
+from inceptionkit.data.loading.sets import fits, image_set, unkept
+from inceptionkit.data.loading.unkept import ScoredImages, corner
 from inceptionkit.errors import DataError
 from inceptionkit.machine import cores
 from inceptionkit.model import Card
@@ -188,7 +188,8 @@ def _untrained(
         return everything
     union = reduce(or_, seen)
     how = cards[0].preprocessing
-    fit: Shape = how.fit if keep else lambda image: image[:1, :1]
+    keep = keep and fits(len(pool), how.size)
+    fit: Shape = how.fit if keep else corner
     decoded = _decode(at_depth(dataset, how.depth), pool, fit, listener, union)
     unusable = {image.name for image in decoded.unusable}
     damaged = [i for i in pool.tolist() if names[i] in unusable] if unusable else []
@@ -212,20 +213,29 @@ def _decode(
     return decode_samples(dataset, indices, shape, cores(), tick, passes=seen.is_new)
 
 
-def load_scored(card: Card, dataset: Dataset, selection: Selection, listener: Listener) -> Images:
+def load_scored(
+    card: Card, dataset: Dataset, selection: Selection, listener: Listener
+) -> ScoredImages:
     """Decode the images, unless that was done, and number their classes as the model does.
+
+    More than fit into memory are decoded to see which are usable, and again to be scored.
 
     Raises:
         DataError: the model does not know a class, or no image is usable.
     """
-    number, loaded = class_numbers(card, dataset), selection.decoded
+    number, loaded, how = class_numbers(card, dataset), selection.decoded, card.preprocessing
+    dataset = at_depth(dataset, how.depth)
+    kept = loaded is not None or fits(len(selection.indices), how.size)
     if loaded is None:
-        how = card.preprocessing
-        loaded = _decode(at_depth(dataset, how.depth), selection.indices, how.fit, listener)
+        shape = how.fit if kept else corner
+        loaded = _decode(dataset, selection.indices, shape, listener)
     if not len(loaded.indices):
         raise none_usable(dataset, len(selection.indices))
-    found = image_set(dataset, loaded, card.preprocessing.size)
-    return Images(found.pixels, number[found.labels], found.shape, found.names)
+    if kept:
+        found: ScoredImages = image_set(dataset, loaded, how.size)
+    else:
+        found = unkept(dataset, loaded, how, cores(), listener)
+    return replace(found, labels=number[found.labels])
 
 
 def class_numbers(card: Card, dataset: Dataset) -> torch.Tensor:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inceptionkit.data.loading.unkept import ScoredPixels
 from inceptionkit.evaluation.early_exit import Policy, gated
 from inceptionkit.evaluation.predictor import Stage, run_stages
 from inceptionkit.network import InceptionNet, stages
@@ -40,7 +41,7 @@ class Answers:
 @torch.inference_mode()
 def predict_all_exits(
     model: InceptionNet,
-    pixels: Tensor,
+    pixels: ScoredPixels,
     preprocessing: Preprocessing,
     *,
     batch: int = 128,
@@ -60,7 +61,7 @@ def predict_all_exits(
     """
     names = [e.name for e in ordered_exits(model.spec)]
     parts: dict[str, list[Tensor]] = {name: [] for name in (*names, "main")}
-    for images in torch.split(pixels, batch):
+    for images in pixels.split(batch):
         logits = model(network_input(model, preprocessing, images), exits=names)
         for name, scores in (*logits.exits.items(), ("main", logits.main)):
             parts[name].append(scores.float().softmax(1).cpu())
@@ -71,7 +72,7 @@ def predict_all_exits(
 @torch.inference_mode()
 def predict_with_early_exit(
     model: InceptionNet,
-    pixels: Tensor,
+    pixels: ScoredPixels,
     preprocessing: Preprocessing,
     policy: Policy,
     *,
@@ -83,7 +84,7 @@ def predict_with_early_exit(
     """
     rules = gated(policy, model.spec)
     cut = network_stages(model, preprocessing, [gate.exit for gate in rules.gates])
-    answered = [run_stages(cut, images, rules) for images in torch.split(pixels, batch)]
+    answered = [run_stages(cut, images, rules) for images in pixels.split(batch)]
     probabilities, exits = map(np.concatenate, zip(*answered, strict=True))
     return Answers(probabilities, exits, tuple(cut))
 

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.data import Dataset, Sets, survey
-from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.in_memory import Images, TrainImages
 from inceptionkit.data.loading.sets import SplitDataset, balance, load_sets
+from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan
 from inceptionkit.data.rng import uniform
@@ -111,11 +112,12 @@ def out_of_fold(
         torch.set_num_threads(template.execution.threads)
         for number in range(folds):
             held_out = np.flatnonzero(fold == number)
-            others = _subset(_resident(template, found), np.flatnonzero(fold != number))
-            val = _subset(template.val, held_out[:_VALIDATED])
+            others = _subset(_resident(template.train, found), np.flatnonzero(fold != number))
+            every = _resident(template.val, found)
+            val = _subset(every, held_out[:_VALIDATED])
             config = _balanced(replace(template, val=val), others, answers.shape[1])
             answers[held_out] = _fold(
-                config, template.val.pixels[torch.from_numpy(held_out)], number, folds, listener
+                config, every.pixels[torch.from_numpy(held_out)], number, folds, listener
             )
     return answers
 
@@ -176,10 +178,10 @@ def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> Trai
     )
 
 
-def _resident(config: TrainConfig, found: Scan) -> Images:
-    """The training images, which must be in memory."""
-    if isinstance(config.train, Images):
-        return config.train
+def _resident(images: TrainImages | ScoredImages, found: Scan) -> Images:
+    """Images that must be in memory."""
+    if isinstance(images, Images):
+        return images
     msg = (
         f"{found.dataset.address}: memory does not hold its images, as --folds needs; give fewer, "
         "or leave out --folds"

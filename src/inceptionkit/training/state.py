@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inceptionkit.data.loading.in_memory import Images, TrainImages
+from inceptionkit.data.loading.in_memory import TrainImages
+from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.preprocess import Preprocessing
@@ -45,7 +46,7 @@ class TrainConfig:
     execution: Execution
     preprocessing: Preprocessing
     train: TrainImages
-    val: Images
+    val: ScoredImages
     seed: int
     class_weights: Tensor | None = None  # (classes,) in the loss; None for 1
     processes: Processes = SINGLE_PROCESS

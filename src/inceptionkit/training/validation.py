@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inceptionkit.data.loading.unkept import ScoredPixels
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.evaluation.metrics import log_loss, top_k
 from inceptionkit.network import InceptionNet
@@ -74,7 +75,7 @@ def validate(
 def score(
     config: TrainConfig,
     model: InceptionNet,
-    pixels: Tensor,
+    pixels: ScoredPixels,
     tick: Callable[[int], None] = lambda _: None,
 ) -> dict[str, NDArray[np.float32]]:
     """Probabilities that each exit and the main classifier give each image, by all processes.

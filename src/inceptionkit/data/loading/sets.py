@@ -27,6 +27,7 @@ from inceptionkit.data.loading.read import (
 )
 from inceptionkit.data.loading.sampling import balanced_order, class_weights
 from inceptionkit.data.loading.streaming import Stream
+from inceptionkit.data.loading.unkept import ScoredImages, UnkeptImages, UnkeptPixels, corner
 from inceptionkit.data.open import open_dataset
 from inceptionkit.data.split import DuplicateGroups, Sets, require_trainable, split_dataset
 from inceptionkit.data.transforms.augmentation import Balance, Cropping
@@ -36,7 +37,7 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.text import size
 
-TRAIN_MEMORY = 3 * 2**30  # bytes that the training images may take
+TRAIN_MEMORY = 3 * 2**30  # bytes that the training images may take; val and test, half of it each
 _MOST_PARTS = 64  # times that an epoch reads a dataset; more is slower than repacking it
 _ENLARGED = 2  # a stored side is at most so many times the input's: small crops keep their detail
 
@@ -57,15 +58,15 @@ class SplitDataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSets:
-    """The images of a run: val and test in memory, train too if it fits."""
+    """The images of a run, each set in memory if it fits."""
 
     train: Images | Stream
-    val: Images
-    test: Images
+    val: ScoredImages
+    test: ScoredImages
     unusable: tuple[Unusable, ...]
 
     @property
-    def scored(self) -> Images:
+    def scored(self) -> ScoredImages:
         """The set that decides the final scores: test if there is one, otherwise val."""
         return self.test if len(self.test) else self.val
 
@@ -112,8 +113,10 @@ def load_sets(
 ) -> LoadedSets:
     """Decode every image once, or training images as they are needed; leave out what is unusable.
 
-    Validation and test images are prepared as in use. Training images keep what crops are cut from:
-    their own size if all have the same, else a square, in which a crop knows the original's aspect.
+    Validation and test images are prepared as in use; a set of them that does not fit into memory
+    is decoded here too, so that what is unusable is known, and again to be scored. Training images
+    keep what crops are cut from: their own size if all have the same, else a square, in which a
+    crop knows the original's aspect.
     `on_decoded` sees each image as it was decoded, in several threads at once.
 
     Raises:
@@ -128,10 +131,11 @@ def load_sets(
     if strict and unusable:
         raise _unusable_error(dataset, unusable)
     stored = stored_size(opened, preprocessing.size)
+    most_kept = TRAIN_MEMORY // (6 * preprocessing.size**2)  # as `fits` says
     total = len(sets.val) + len(sets.test) + (len(sets.train) if stored.in_memory else 0)
     done = 0
 
-    def in_memory(indices: NDArray[np.int64], shape: Shape, *, every_class: bool) -> Images:
+    def decode(indices: NDArray[np.int64], shape: Shape, *, every_class: bool) -> DecodedSamples:
         nonlocal done
         tick = partial(Progress, what="reading images", total=total)
         decoded = decode_samples(
@@ -148,17 +152,23 @@ def load_sets(
                 dataset, indices, decoded.indices, decoded.unusable, every_class=every_class
             )
             unusable.extend(decoded.unusable)
-        return image_set(dataset, decoded, preprocessing.size)
+        return decoded
 
     train: Images | Stream
     if stored.in_memory:
         shape = partial(resized, height=stored.height, width=stored.width)
-        train = in_memory(sets.train, shape, every_class=True)
+        train = image_set(dataset, decode(sets.train, shape, every_class=True), preprocessing.size)
     else:
         train = Stream(dataset, sets.train, workers=workers, strict=strict)
         _describe_stream(train, stored, listener)
     val, test = (
-        in_memory(indices, preprocessing.fit, every_class=False)
+        image_set(
+            dataset, decode(indices, preprocessing.fit, every_class=False), preprocessing.size
+        )
+        if len(indices) <= most_kept
+        else unkept(
+            dataset, decode(indices, corner, every_class=False), preprocessing, workers, listener
+        )
         for indices in (sets.val, sets.test)
     )
     if strict and unusable:
@@ -196,6 +206,25 @@ def _unusable_error(dataset: Dataset, unusable: Sequence[Unusable]) -> DataError
         f"{dataset.address}: {len(unusable)} images are not usable, the first is "
         f"{first.name} ({first.reason}); repair or delete them, or run without --strict"
     )
+
+
+def fits(count: int, side: int) -> bool:
+    """Whether so many images of val or test are kept in memory."""
+    return 3 * count * side**2 <= TRAIN_MEMORY // 2
+
+
+def unkept(
+    dataset: Dataset, decoded: DecodedSamples, how: Preprocessing, threads: int, listener: Listener
+) -> UnkeptImages:
+    """A set of images that could be decoded, and are decoded again when they are scored; say so."""
+    needed = size(3 * len(decoded.indices) * how.size**2)
+    listener.say(
+        f"{len(decoded.indices):,} images to score would take {needed}, more than the "
+        f"{size(TRAIN_MEMORY // 2)} that are used: they are decoded each time"
+    )
+    found = image_set(dataset, decoded, how.size)
+    pixels = UnkeptPixels(dataset, decoded.indices, how.fit, threads)
+    return UnkeptImages(pixels, found.labels, found.shape, found.names, found.hashes)
 
 
 def image_set(dataset: Dataset, loaded: DecodedSamples, side: int) -> Images:

@@ -20,6 +20,7 @@ from inceptionkit.data.loading.read import OnDecoded, Shape, decode_samples
 from inceptionkit.data.loading.sets import (
     LoadedSets,
     SplitDataset,
+    fits,
     image_set,
     load_sets,
     resized,
@@ -82,8 +83,11 @@ def load_grouped(
         )
 
     dataset = opened.dataset
-    in_memory = stored_size(opened, preprocessing.size).in_memory
-    if not in_memory or opened.sizes.uniform == (preprocessing.size, preprocessing.size):
+    sets, side = opened.sets, preprocessing.size
+    in_memory = stored_size(opened, side).in_memory and all(
+        fits(len(indices), side) for indices in (sets.val, sets.test)
+    )
+    if in_memory and opened.sizes.uniform == (side, side):
         ready = loaded(opened)
         indices, shown = _seen_in_memory(opened, ready, workers)
     else:

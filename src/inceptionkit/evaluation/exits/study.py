@@ -17,7 +17,7 @@ from torch import Tensor
 
 from inceptionkit import records
 from inceptionkit.data import open_dataset
-from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.unkept import ScoredImages, ScoredPixels
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.classifier import Classifier, load
@@ -232,7 +232,7 @@ def _need_exits(classifier: Classifier, model: str) -> None:
 
 def _statistics_of(
     classifier: Classifier,
-    images: Images,
+    images: ScoredImages,
     measure: Measure,
     temperatures: Sequence[float] | None = None,
 ) -> ExitStatistics:
@@ -259,7 +259,7 @@ def _policy_exits(
 
 
 def milliseconds(
-    classifier: Classifier, scored: Images, policy: ExitPolicy
+    classifier: Classifier, scored: ScoredImages, policy: ExitPolicy
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Milliseconds an image of the policy, of each exit, and of main: in a batch, and alone."""
     policies: dict[str, Policy] = {"policy": policy, "main": RunToTheEnd()}
@@ -287,10 +287,10 @@ def timed(
     return {name: 1e3 * median(each) / len(pixels) for name, each in seconds.items()}
 
 
-def spread(pixels: Tensor, most: int) -> Tensor:
+def spread(pixels: ScoredPixels, most: int) -> Tensor:
     """At most so many images, from all over the set: it may be sorted by class."""
     step = -(-len(pixels) // most)
-    return pixels[::step]
+    return torch.cat(list(pixels[::step].split(most)))
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.evaluation.metrics import top_k
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model import Card, Seen, write_model
@@ -141,7 +141,7 @@ def _scores(
 
 
 def _predictions(
-    found: Mapping[str, NDArray[np.float32]], scored: Images, classes: Sequence[str]
+    found: Mapping[str, NDArray[np.float32]], scored: ScoredImages, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Rows of predictions.csv: each image, its class, and what main and each exit predict."""
     guesses = {name: p.argmax(1) for name, p in found.items()}
