@@ -188,6 +188,7 @@ def test_scores_do_not_depend_on_whether_the_images_fit_into_memory(
     monkeypatch.setattr(prepare, "TRAIN_MEMORY", 1)
     again = inceptionkit.evaluate(trained, data)
 
-    assert again.top1 == held.top1
-    assert again.log_loss == pytest.approx(held.log_loss)
-    assert again.images == held.images
+    one, two = held.to_json(), again.to_json()
+
+    assert one.pop("seconds") > 0 < two.pop("seconds")
+    assert one == two
