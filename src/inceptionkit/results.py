@@ -26,7 +26,16 @@ class Result:
     def __repr__(self) -> str:
         rows = [f"{key}: {_brief(value)}" for key, value in self.summary().items()]
         more = [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
-        return "\n    ".join([type(self).__name__, *rows[:LINES], *more])
+        return "\n    ".join(map(_plain, [type(self).__name__, *rows[:LINES], *more]))
+
+
+def _plain(line: str) -> str:
+    r"""A line without what would act on a terminal.
+
+    >>> _plain("rose \x1b[31m")
+    'rose \\x1b[31m'
+    """
+    return line if line.isprintable() else repr(line)[1:-1]
 
 
 def _brief(value: object) -> str:
@@ -50,6 +59,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """An HTML table."""
 
     def line(cells: Sequence[object], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(str(one))}</{tag}>" for one in cells) + "</tr>"
+        texts = (escape(_plain(str(one))) for one in cells)
+        return "<tr>" + "".join(f"<{tag}>{text}</{tag}>" for text in texts) + "</tr>"
 
     return f"<table>{line(heads, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"

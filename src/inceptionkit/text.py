@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeAlias, TypeGuard
 
@@ -14,11 +14,19 @@ Formatter: TypeAlias = Callable[[float | None], str]
 
 DASH = "\N{EN DASH}"  # stands for a number that is missing
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-# What cannot be encoded or shown, what turns the direction of the text around it, and line ends.
-_UNPRINTABLE = (
-    r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
-)
-_LINE_ENDS = r"\t\n\r\u2028\u2029"
+# What cannot be encoded or shown, or acts on what shows it: controls, ends of lines, what turns the
+# direction of the text around it, and halves of pairs.
+_ACTING = "\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe-\uffff"
+ESCAPES: Mapping[int, str] = {
+    code: f"\\x{shown:02x}" if shown < 0x100 else f"\\u{shown:04x}"
+    for first, last in re.findall("(.)-(.)", _ACTING, re.DOTALL)
+    for code in range(ord(first), ord(last) + 1)
+    for shown in [code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code]  # bytes that are not UTF-8
+}
+"""Such a character -> how it is written; for `str.translate`."""
+
+ESCAPES_IN_LINES = {code: shown for code, shown in ESCAPES.items() if chr(code) not in "\t\n"}
+"""The same for text of several lines."""
 
 
 def is_measured(number: float | None) -> TypeGuard[float]:
@@ -192,21 +200,12 @@ def printable(text: str, *, lines: bool = False) -> str:
 
     Args:
         text: a file name, a class name or a message.
-        lines: keep tabs and line ends.
+        lines: keep tabs and the ends of lines.
 
     >>> printable("caf\udce9.jpg"), printable("two\nlines.jpg")
     ('caf\\xe9.jpg', 'two\\x0alines.jpg')
     """
-    if text.isprintable():
-        return text
-    return re.sub(f"[{_UNPRINTABLE}{'' if lines else _LINE_ENDS}]", _escaped, text)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode keeps it
-        code -= 0xDC00
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return text.translate(ESCAPES_IN_LINES if lines else ESCAPES)
 
 
 def cells(text: str) -> int:

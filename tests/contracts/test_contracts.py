@@ -231,6 +231,15 @@ def test_names_are_the_fields_and_not_our_own_synonyms() -> None:
     assert found == []
 
 
+def test_what_verbs_print_passes_the_console_which_escapes_it() -> None:
+    border = {"console.py", "predict.py", "app.py"}  # predict escapes its line itself
+    others = [path for path in FILES if path.parent.name == "cli" and path.name not in border]
+
+    assert len(others) > 10
+    for path in others:
+        assert not re.search(r"\becho\(|\bout\.print|console\(|sys\.std|\brich\b", path.read_text())
+
+
 TORCH_FORMAT = "convert/formats/pytorch.py"  # reads and writes the one format that is pickled
 
 

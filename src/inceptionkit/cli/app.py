@@ -30,6 +30,7 @@ from inceptionkit.cli import (
 from inceptionkit.cli.command import bare_values, is_number
 from inceptionkit.cli.console import complain
 from inceptionkit.errors import InceptionError, Interrupted
+from inceptionkit.text import printable
 
 USER_ERROR, DEFECT, INTERRUPTED = 2, 1, 130
 _DEBUG = "--debug"
@@ -130,7 +131,8 @@ def common(
 def tell(error: Exception, *, debug: bool) -> int:
     """Say what went wrong in one line; the exit code."""
     if debug:
-        traceback.print_exception(error)
+        lines = "".join(traceback.format_exception(error))
+        sys.stderr.write(printable(lines, lines=True).encode(errors="replace").decode())
     if isinstance(error.__cause__, KeyboardInterrupt):
         complain("interrupted")
         return INTERRUPTED
@@ -139,6 +141,7 @@ def tell(error: Exception, *, debug: bool) -> int:
         return USER_ERROR
     show = getattr(error, "show", None)
     if show is not None:  # typer's own: misspelt verbs and options
+        error.__dict__["message"] = printable(getattr(error, "message", ""))
         show()
         return USER_ERROR
     if isinstance(error, BrokenPipeError):

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from inceptionkit.api.check import CheckResult, check
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import console, print_table
+from inceptionkit.cli.console import print_line, print_table
 from inceptionkit.text import duration
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ def _print_checked(checked: CheckResult) -> None:
     """Print the findings, the classes, and what was written."""
     from inceptionkit.data.quality.findings import verdict
 
-    result, out = checked.to_json(), console()
+    result = checked.to_json()
     _print_findings(checked.findings)
     sets = [name for name in result["splits"] if name != "all"]
     counts = list(result["classes"].items())
@@ -53,24 +51,22 @@ def _print_checked(checked: CheckResult) -> None:
     if result["sizes"]:
         size = {key: f"{wide}x{tall}" for key, (tall, wide) in result["sizes"].items()}
         kinds = ", ".join(f"{key} {number:,}" for key, number in result["modes"].items())
-        out.print(
+        print_line(
             f"sizes   {size['smallest']} to {size['largest']} pixels, median {size['median']}; "
-            f"{kinds}",
-            markup=False,
+            f"{kinds}"
         )
     again = f", {result['remembered']:,} remembered" if result["remembered"] else ""
-    out.print(f"verdict {verdict(checked.findings)} ({duration(result['seconds'])}{again})")
-    out.print(f"page    {checked.page}", markup=False)
-    out.print(f"next    inceptionkit train {quote(checked.scan.dataset.address)}", markup=False)
+    print_line(f"verdict {verdict(checked.findings)} ({duration(result['seconds'])}{again})")
+    print_line(f"page    {checked.page}")
+    print_line(f"next    inceptionkit train {quote(checked.scan.dataset.address)}")
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:
     """Print each finding, errors first, with what to do below it."""
     colors = {"error": "bold red", "warning": "yellow", "note": "dim"}
-    out = console()
     for one in findings:
-        out.print(Text.assemble((f"{one.severity:<8}", colors[one.severity]), one.says))
-        out.print(Text(f"{'':8}{one.advice}", style="dim"))
+        print_line((f"{one.severity:<8}", colors[one.severity]), one.says)
+        print_line((f"{'':8}{one.advice}", "dim"))
 
 
 def shortened(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import typer
-
 from inceptionkit.api.compare import CompareResult, compare
 from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import print_line
 
 
 def _print_compared(result: CompareResult) -> None:
     """Print where the page is."""
-    typer.echo(result.page)
+    print_line(result.page)
 
 
 COMPARE = Command(

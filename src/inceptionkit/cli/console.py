@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inceptionkit.progress import Listener, Progress
-from inceptionkit.text import duration, percent, whole_percent
+from inceptionkit.text import ESCAPES_IN_LINES, duration, percent, printable, whole_percent
 
 _PLAIN_WIDTH = 110  # columns where there is no terminal
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
@@ -43,7 +43,7 @@ def complain(sentence: str) -> None:
     """Print to standard error, whatever it contains; of several processes, say which."""
     rank = os.environ.get("RANK", "0")
     who = "inceptionkit" if rank == "0" else f"inceptionkit, process {rank}"
-    line = f"{who}: {sentence}\n".encode(errors="backslashreplace")
+    line = f"{who}: {printable(sentence)}\n".encode(errors="backslashreplace")
     sys.stderr.buffer.write(line)
     sys.stderr.flush()
 
@@ -51,7 +51,18 @@ def complain(sentence: str) -> None:
 def print_text(sentence: str) -> None:
     """Print a sentence; a terminal breaks it between words."""
     out = console()
-    out.print(Text(sentence), soft_wrap=not out.is_terminal)
+    out.print(Text(printable(sentence)), soft_wrap=not out.is_terminal)
+
+
+def print_line(*parts: object | tuple[object, str]) -> None:
+    """Print a line that a terminal does not break, so that what is in it can be copied.
+
+    Args:
+        parts: of the line, each by itself or with its style.
+    """
+    pairs = (part if isinstance(part, tuple) else (part, "") for part in parts)
+    line = Text.assemble(*((printable(str(part)), style) for part, style in pairs))
+    console().print(line, soft_wrap=True)
 
 
 def print_table(
@@ -73,7 +84,7 @@ def print_table(
     """
     table = Table(
         box=box.SIMPLE,
-        title=title and Text(title),
+        title=title and Text(printable(title)),
         title_justify="left",
         padding=(0, 0, 0, 1),
         pad_edge=False,
@@ -81,19 +92,20 @@ def print_table(
     )
     for i, head in enumerate(heads):
         cells = [head, *(row[i] for row in rows), *([total[i]] if total else [])]
+        cells = [printable(cell) for cell in cells]
         prose = i in left and any(" " in cell for cell in cells)
         words = [word for cell in cells for word in (cell.split() if prose else [cell])]
         table.add_column(
-            Text(head),  # not markup: names come from users
+            Text(printable(head)),  # not markup: names come from users
             justify="left" if i in left else "right",
             no_wrap=not prose,
             min_width=max(map(len, words), default=0),  # a word is never cut
         )
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(part)) for part in row))
     if total:
         table.add_section()
-        table.add_row(*(Text(part, style="bold") for part in total))
+        table.add_row(*(Text(printable(part), style="bold") for part in total))
     out = console()
     out.print(table, soft_wrap=False, crop=False)
     out.print()
@@ -116,7 +128,7 @@ class Terminal:
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the bar."""
-        self.bar.console.print(Text(sentence))
+        self.bar.console.print(Text(sentence.translate(ESCAPES_IN_LINES)))
 
     def progress(self, report: Progress) -> None:
         """Move the bar."""
@@ -142,7 +154,7 @@ class Plain:
 
     def say(self, sentence: str) -> None:
         """Print a sentence."""
-        self.out.print(Text(sentence))
+        self.out.print(Text(sentence.translate(ESCAPES_IN_LINES)))
 
     def progress(self, report: Progress) -> None:
         """Print where it is, now and then."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
 from inceptionkit.api.convert import ConvertResult, convert
 from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import print_line
 from inceptionkit.text import quantity
 
 _WHENCE = {
@@ -20,25 +19,25 @@ def _print_converted(result: ConvertResult) -> None:
     if result.imported is None:
         _print_network(result, "")
         _print_preprocessing(result)
-        typer.echo(
+        print_line(
             "               not stored in the file: apply the same, with transform_input=False"
         )
         if result.exits_left_out:
-            typer.echo(f"left out       {' '.join(result.exits_left_out)}: not torchvision's exits")
-        typer.echo(f"wrote {result.path}")
-        typer.echo(f"next: load_state_dict into torchvision.models.{result.network}")
+            print_line(f"left out       {' '.join(result.exits_left_out)}: not torchvision's exits")
+        print_line(f"wrote {result.path}")
+        print_line(f"next: load_state_dict into torchvision.models.{result.network}")
         return
     imported, classes = result.imported, result.card.classes
     _print_network(result, f" in a {imported.format} file")
     names = ", ".join((*classes[:3], "...", classes[-1])[: len(classes) + 1])
-    typer.echo(f"classes        {len(classes):,}, {_WHENCE[imported.named]}: {names}")
+    print_line(f"classes        {len(classes):,}, {_WHENCE[imported.named]}: {names}")
     _print_preprocessing(result)
     if imported.background:
-        typer.echo("background     the first output stood for no class, and was left out")
+        print_line("background     the first output stood for no class, and was left out")
     if imported.untrained:
-        typer.echo(f"left out       {' '.join(imported.untrained)}: never trained")
-    typer.echo(f"wrote {result.path}")
-    typer.echo(f"next: inceptionkit predict {result.path} IMAGE")
+        print_line(f"left out       {' '.join(imported.untrained)}: never trained")
+    print_line(f"wrote {result.path}")
+    print_line(f"next: inceptionkit predict {result.path} IMAGE")
 
 
 def _print_network(result: ConvertResult, where: str) -> None:
@@ -48,19 +47,19 @@ def _print_network(result: ConvertResult, where: str) -> None:
 
     net_cost = cost(net)
     exits = " ".join(e.name for e in net.exits)
-    typer.echo(
+    print_line(
         f"recognized     {net.name}{where}, "
         + (f"with its exits {exits}" if exits else "without exits")
     )
     more = f", {quantity(net_cost.with_exits.params)} with exits" if exits else ""
-    typer.echo(f"parameters     {quantity(net_cost.without_exits.params)}{more}")
+    print_line(f"parameters     {quantity(net_cost.without_exits.params)}{more}")
 
 
 def _print_preprocessing(result: ConvertResult) -> None:
     """Print what happens to an image."""
     how = result.card.preprocessing
     mean, std = (" ".join(f"{v:.4g}" for v in values) for values in (how.mean, how.std))
-    typer.echo(
+    print_line(
         f"preprocessing  short side to {how.short_side} px, {how.interpolation}; "
         f"middle {how.size}x{how.size}; mean {mean}, std {std}"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from inceptionkit.api.bench import BenchResult, bench
 from inceptionkit.api.export import ExportResult, export
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import console, print_table, print_text
+from inceptionkit.cli.console import print_line, print_table, print_text
 from inceptionkit.text import percent, points, significant, size
 
 if TYPE_CHECKING:
@@ -31,14 +31,13 @@ def print_bench(result: BenchResult) -> None:
 
 def _print_export(result: ExportResult) -> None:
     """Print what was measured, where the model is, and what to type next."""
-    page = console()
     if result.variants is not None:
         _print_variants(result.variants)
     if result.why is not None:
-        page.print(result.why, markup=False)
+        print_line(result.why)
     of_bytes = "" if result.written is None else f" ({size(result.written.bytes)})"
-    page.print(f"model   {result.folder}{of_bytes}", markup=False)
-    page.print(f"next    inceptionkit predict {result.model} IMAGE...", markup=False)
+    print_line(f"model   {result.folder}{of_bytes}")
+    print_line(f"next    inceptionkit predict {result.model} IMAGE...")
 
 
 def _print_variants(variants: Variants) -> None:

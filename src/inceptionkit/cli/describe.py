@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inceptionkit.api import describe as api
 from inceptionkit.cli import readings
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import print_table, print_text
+from inceptionkit.cli.console import print_line, print_table, print_text
 from inceptionkit.text import percent, quantity, size
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def _print_description(result: api.DescribeResult) -> None:
 def _print_costs(description: Description) -> None:
     """Print the cost of each block, of each exit, and of the whole."""
     _print_blocks(description)
-    print_text("answer, train: activation memory for one image; sees: receptive field\n")
+    print_text("answer, train: activation memory for one image; sees: receptive field")
+    print_line()
     if description.cost.exits:
         _print_exits(description.cost)
     _print_whole(description)

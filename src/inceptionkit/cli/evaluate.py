@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inceptionkit.api.evaluate import EvaluateResult, evaluate
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import console, print_table
+from inceptionkit.cli.console import print_line, print_table
 from inceptionkit.text import (
     duration,
     p_value,
@@ -74,13 +74,12 @@ def _print_policy(study: ExitStudy, model: str, data: str) -> None:
             for point in study.curve
         ],
     )
-    out = console()
-    out.print(f"against main on the same images: {difference(study.against_main)}")
+    print_line(f"against main on the same images: {difference(study.against_main)}")
     if study.stored:
-        out.print(f"stored  {study.stored}", markup=False)
-        out.print(f"next    inceptionkit predict {model} IMAGE... --early-exit", markup=False)
+        print_line(f"stored  {study.stored}")
+        print_line(f"next    inceptionkit predict {model} IMAGE... --early-exit")
     else:
-        out.print(f"next    inceptionkit evaluate {model} {data} --exits --store", markup=False)
+        print_line(f"next    inceptionkit evaluate {model} {data} --exits --store")
 
 
 def _print_savings(study: ExitStudy) -> None:
@@ -132,10 +131,9 @@ def _print_rows(study: CropStudy) -> None:
         ],
     )
     for other in study.against_first if several else ():
-        console().print(
+        print_line(
             f"{other.model} against {study.rows[0].models[0]}: {difference(other.paired)}; "
-            f"McNemar p = {p_value(other.paired.p_value)}",
-            markup=False,
+            f"McNemar p = {p_value(other.paired.p_value)}"
         )
 
 
@@ -157,12 +155,11 @@ def _print_summary(evaluation: Evaluation) -> None:
     scores = evaluation.scores
     five = "" if scores.top5 is None else f", top-5 {percent(scores.top5)}"
     low, high = map(percent, scores.top1_interval)
-    out = console()
-    out.print(
+    print_line(
         f"top-1 {percent(scores.top1)}{five} on {scores.images:,} images, "
         f"{quantity(evaluation.mean_macs)} MACs an image, {duration(evaluation.seconds)}"
     )
-    out.print(
+    print_line(
         f"95 % interval of top-1 {low} to {high}; calibration error "
         f"{percent(scores.calibration_error)}, log loss {scores.log_loss:.3f}, "
         f"Brier score {scores.brier:.3f}"

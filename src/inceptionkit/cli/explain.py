@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from inceptionkit.api.explain import ExplainResult, explain
 from inceptionkit.cli.command import Command, Output
-from inceptionkit.cli.console import complain, print_json
+from inceptionkit.cli.console import complain, print_json, print_line
 
 if TYPE_CHECKING:
     from inceptionkit.evaluation.explain.explanation import Explanation
@@ -25,7 +23,7 @@ def _print_explanation(output: Output, explanation: Explanation) -> None:
 def _print_pictures(result: ExplainResult) -> None:
     """Print where the pictures are."""
     for picture in result.pictures:
-        typer.echo(picture)
+        print_line(picture)
 
 
 EXPLAIN = Command(

@@ -7,7 +7,7 @@ import typer
 from inceptionkit.api.predict import Answer, predict
 from inceptionkit.cli.command import Command, Output
 from inceptionkit.cli.console import complain, print_json
-from inceptionkit.text import duration, percent
+from inceptionkit.text import duration, percent, printable
 
 
 def _print_answer(output: Output, answer: Answer) -> None:
@@ -19,10 +19,8 @@ def _print_answer(output: Output, answer: Answer) -> None:
     elif not output.quiet:
         found = answer.prediction
         where = "" if found.exit == "main" else f"  (exit {found.exit})"
-        typer.echo(
-            f"{answer.path}  {found.label}  {percent(found.probability)}  "
-            f"{duration(found.ms / 1e3)}{where}"
-        )
+        line = f"{answer.path}  {found.label}  {percent(found.probability)}  "
+        typer.echo(printable(f"{line}{duration(found.ms / 1e3)}{where}"))
 
 
 PREDICT = Command(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
 from inceptionkit.api.prune import PruneResult, prune
 from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import print_line
 from inceptionkit.text import percent, quantity
 
 
@@ -13,9 +12,9 @@ def _print_pruned(result: PruneResult) -> None:
     """Print what was saved, and what to type next."""
     for what, (before, after) in (("params", result.params), ("MACs", result.macs)):
         share = percent(after / before)
-        typer.echo(f"{what:8}{quantity(before)} to {quantity(after)} ({share})")
-    typer.echo(f"model   {result.model}")
-    typer.echo(f"next    inceptionkit predict {result.model} IMAGE...")
+        print_line(f"{what:8}{quantity(before)} to {quantity(after)} ({share})")
+    print_line(f"model   {result.model}")
+    print_line(f"next    inceptionkit predict {result.model} IMAGE...")
 
 
 PRUNE = Command(prune, _print_pruned, ("inceptionkit prune runs/photos-001 --at exit1",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from inceptionkit.cli.console import print_table, print_text
+from inceptionkit.cli.console import print_line, print_table, print_text
 from inceptionkit.text import percent
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def print_rules(name: str, findings: Sequence[Finding]) -> None:
         return
     print_text(f"{name}: the design rules warn, they do not forbid.")
     for rule in dict.fromkeys(finding.rule for finding in findings):
-        print_text(f"\n{rule.name}: {rule.reason} ({rule.source})")
+        print_line()
+        print_text(f"{rule.name}: {rule.reason} ({rule.source})")
         broken = [finding for finding in findings if finding.rule == rule]
         width = max(len(finding.at) for finding in broken)
         for finding in broken:

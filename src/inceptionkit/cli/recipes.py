@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-
-import typer
 
 from inceptionkit.api.recipes import RecipesResult, recipes
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import print_table
+from inceptionkit.cli.console import print_line, print_table
 
 
 def _print_recipes(result: RecipesResult) -> None:
     """Print a table and the sources, or one recipe as a file."""
     if not result.listed:
-        sys.stdout.write(json.dumps(result.to_json(), indent=1) + "\n")
+        for line in json.dumps(result.to_json(), indent=1).splitlines():
+            print_line(line)
         return
     rows = [
         (
@@ -34,10 +32,10 @@ def _print_recipes(result: RecipesResult) -> None:
         left=(0, 1, 3),
     )
     for recipe in result.recipes:
-        typer.echo(f"{recipe.name}: {recipe.source}")
+        print_line(f"{recipe.name}: {recipe.source}")
         for sentence in recipe.departs:
-            typer.echo(f"  differs: {sentence}")
-    typer.echo("next    inceptionkit train DATA --recipe NAME [KEY=VALUE]...")
+            print_line(f"  differs: {sentence}")
+    print_line("next    inceptionkit train DATA --recipe NAME [KEY=VALUE]...")
 
 
 RECIPES = Command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from inceptionkit.api.resume import resume
 from inceptionkit.api.train import train
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import console, print_table
+from inceptionkit.cli.console import print_line, print_table
 from inceptionkit.text import duration, percent, size
 
 if TYPE_CHECKING:
@@ -23,14 +23,13 @@ def _print_trained(result: TrainResult) -> None:
         [*rows, ("main", percent(result.top1))],
     )
     memory = "" if result.peak_bytes is None else f", {size(result.peak_bytes)} at peak"
-    out = console()
-    out.print(
+    print_line(
         f"{result.epochs:.1f} epochs in {duration(result.seconds)}, "
         f"{result.images_per_second:,.0f} images/s{memory}"
     )
-    out.print(f"model   {result.model}", markup=False)
-    out.print(f"report  {result.run / 'report.html'}", markup=False)
-    out.print(f"next    inceptionkit predict {quote(str(result.run))} IMAGE...", markup=False)
+    print_line(f"model   {result.model}")
+    print_line(f"report  {result.run / 'report.html'}")
+    print_line(f"next    inceptionkit predict {quote(str(result.run))} IMAGE...")
 
 
 TRAIN = Command(

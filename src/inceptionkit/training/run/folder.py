@@ -132,29 +132,36 @@ def clean(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or "data"
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a CSV file whole, a column for every key of the first row."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue())
+_COMPUTED = re.compile(r"^['=+\-@\t\r]")  # how text begins that a spreadsheet computes
+_KEPT = re.compile(f"^'(?={_COMPUTED.pattern[1:]})")  # before such text
 
 
-def write_unusable(folder: Path, unusable: Iterable[Unusable]) -> None:
-    """Write unusable.csv, which is there even when it is empty."""
+def write_rows(
+    path: Path, rows: Sequence[Mapping[str, Any]], heads: Sequence[str] | None = None
+) -> None:
+    """Write a CSV file whole, a column for every head, or for every key of the first row.
+
+    An apostrophe before text that a spreadsheet would compute keeps it text; `read_rows` drops it.
+    """
+    heads = heads or list(rows[0] if rows else ())
+    returns = any("\r" in str(cell) for row in rows for cell in row.values())
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "reason"))
-    writer.writerows((one.name, one.reason) for one in unusable)
-    write_whole(folder / UNUSABLE, text.getvalue().encode(errors="backslashreplace"))
+    writer = csv.writer(
+        text,
+        lineterminator="\n",
+        quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,  # which does not think of "\r"
+    )
+    for cells in (heads, *([row[head] for head in heads] for row in rows)):
+        writer.writerow(_COMPUTED.sub(r"'\g<0>", c) if isinstance(c, str) else c for c in cells)
+    write_whole(path, text.getvalue().encode(errors="backslashreplace"))
 
 
 def add_unusable(folder: Path, found: Iterable[Unusable]) -> None:
     """Add to unusable.csv what is not in it yet."""
-    known = [Unusable(row["path"], row["reason"]) for row in read_rows(folder / UNUSABLE)]
-    if new := [one for one in dict.fromkeys(found) if one not in known]:
-        write_unusable(folder, [*known, *new])
+    known = read_rows(folder / UNUSABLE)
+    rows = [{"path": one.name, "reason": one.reason} for one in dict.fromkeys(found)]
+    if new := [row for row in rows if row not in known]:
+        write_rows(folder / UNUSABLE, [*known, *new])
 
 
 def read_rows(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
@@ -172,7 +179,7 @@ def read_rows(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     try:
         text = read_bounded(path, MOST_CSV_BYTES).decode()
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        head, *rows = list(reader) or [[*columns]]
+        head, *rows = [[_KEPT.sub("", c) for c in row] for row in reader] or [[*columns]]
     except (OSError, ValueError, csv.Error) as error:
         raise damaged(path, str(error)) from error
     if lacking := [name for name in columns if name not in head]:

@@ -173,7 +173,8 @@ def settle(
     if group.rank == 0:
         try:
             folder = folders.new_folder(out, address, net)
-            folders.write_unusable(folder, unusable)
+            rows = [{"path": one.name, "reason": one.reason} for one in unusable]
+            folders.write_rows(folder / folders.UNUSABLE, rows, ("path", "reason"))
             write_json(folder / FILE, data)
         except RunError as error:
             refusal = error

@@ -50,7 +50,7 @@ def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
 
 def test_what_a_run_leaves_that_was_lost_before_its_record_is_no_obstacle(tmp_path: Path) -> None:
     left = folders.new_folder(tmp_path / "run", "digits", "compact")
-    folders.write_unusable(left, [])
+    folders.write_rows(left / folders.UNUSABLE, [], ("path", "reason"))
     (left / ".run.json.part").write_text("{")
 
     assert folders.new_folder(left, "digits", "compact") == left
