@@ -10,6 +10,7 @@ InceptionError                        base; the command line prints it as one se
 ├─ RunError         (ValueError)      a run folder that cannot be written, read or resumed
 │  └─ WriteError    (ValueError)      a file that the disk does not take
 ├─ DeploymentError  (ValueError)      a model that cannot be exported, or that an engine cannot run
+├─ AccessError      (OSError)         a path that the system refuses
 ├─ TrainingError    (RuntimeError)    a run that started and cannot go on
 └─ MissingTorchError (ImportError)    torch is needed and not installed
 
@@ -31,6 +32,13 @@ _REMEDIES = {
     errno.EPERM: "allow writing there",
     errno.ENOENT: "make its folder",
 }
+_ACCESS_REMEDIES = {
+    errno.EACCES: "allow access to it, or give another path",
+    errno.EPERM: "allow access to it, or give another path",
+    errno.ENAMETOOLONG: "give a shorter path",
+    errno.ENOSPC: "free space, or give another path",
+}
+_SHOWN_PATH = 200  # characters of a path that is too long
 
 
 class InceptionError(Exception):
@@ -81,6 +89,21 @@ class WriteError(RunError):
 
 class DeploymentError(InceptionError, ValueError):
     """A model that cannot be exported, or that an engine cannot run."""
+
+
+class AccessError(InceptionError, OSError):
+    """A path that the system refuses: no permission, too long, no folder.
+
+    Attributes:
+        errno: the system's number of the reason.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        path = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error.filename))
+        shown = path if len(path) <= _SHOWN_PATH else f"{path[:_SHOWN_PATH]}..."
+        remedy = _ACCESS_REMEDIES.get(error.errno or 0, "check the path")
+        super().__init__(f"{shown}: the system refuses it ({error.strerror}); {remedy}")
+        self.errno = error.errno
 
 
 class TrainingError(InceptionError, RuntimeError):

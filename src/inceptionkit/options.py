@@ -21,7 +21,14 @@ from typing import (
 )
 
 from inceptionkit.addresses import without_secrets
-from inceptionkit.errors import MissingTorchError, OptionError, UnknownNameError, did_you_mean
+from inceptionkit.errors import (
+    AccessError,
+    InceptionError,
+    MissingTorchError,
+    OptionError,
+    UnknownNameError,
+    did_you_mean,
+)
 from inceptionkit.records import types_of
 
 P = ParamSpec("P")
@@ -147,10 +154,10 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
                     one.check(value)
             try:
                 return run(made)
-            except ModuleNotFoundError as error:
-                if error.name != "torch":
+            except (ModuleNotFoundError, OSError) as error:
+                if (told := _told(error, run.__name__)) is None:
                     raise
-                raise MissingTorchError(run.__name__) from error
+                raise told from error
 
         vars(called).update(
             request=request,
@@ -161,6 +168,14 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
         return cast(Verb[P, R], called)
 
     return decorate
+
+
+def _told(error: ModuleNotFoundError | OSError, name: str) -> InceptionError | None:
+    """What a user can do about an error of the system within a verb; None if nothing."""
+    if isinstance(error, ModuleNotFoundError):
+        return MissingTorchError(name) if error.name == "torch" else None
+    known = isinstance(error, InceptionError) or error.filename is None
+    return None if known else AccessError(error)
 
 
 def _shown(made: Any) -> Any:  # noqa: ANN401 - a request

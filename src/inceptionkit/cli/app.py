@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from itertools import zip_longest
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,7 +30,7 @@ from inceptionkit.cli import (
     train,
 )
 from inceptionkit.cli.command import bare_values, is_number
-from inceptionkit.cli.console import complain
+from inceptionkit.cli.console import complain, discard
 from inceptionkit.errors import InceptionError, Interrupted
 from inceptionkit.text import printable
 
@@ -70,7 +72,7 @@ for command in COMMANDS:
 BARE = bare_values(COMMANDS)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:  # noqa: C901 - a case per way to end
     """Run the program.
 
     Args:
@@ -79,6 +81,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, 2 for what the user can mend, 1 for a defect of ours, 130 when interrupted.
     """
+    for handle in range(3):  # else the next file that is opened gets the place of a closed one
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it takes the lowest place that is free
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     if isinstance(sys.stdout, TextIOWrapper):  # say what can be said where the locale is ASCII
         sys.stdout.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if argv is None else argv)
@@ -144,7 +153,8 @@ def tell(error: Exception, *, debug: bool) -> int:
         error.__dict__["message"] = printable(getattr(error, "message", ""))
         show()
         return USER_ERROR
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError):  # whoever read has enough
+        discard(1)
         return DEFECT
     complain(f"a defect of inceptionkit: {type(error).__name__}: {error}; run again with {_DEBUG}")
     return DEFECT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,12 +26,38 @@ _PLAIN_WIDTH = 110  # columns where there is no terminal
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 
+class _Console(Console):
+    """Rich's console; where nobody reads any more it raises, and does not end the program."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
     """Rich's console, wide enough for our tables when the output is no terminal."""
-    found = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    found = _Console(stderr=stderr, highlight=False, soft_wrap=True)
     if not found.is_terminal:
-        found = Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH, soft_wrap=True)
+        found = _Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH, soft_wrap=True)
     return found
+
+
+def hang_up(out: Console) -> None:
+    """Nobody reads `out` any more: print nothing, and stop as a signal to stop would.
+
+    A training saves its state and says on standard error how to resume; other verbs are
+    interrupted.
+    """
+    out.quiet = True
+    discard(1 if not out.stderr else 2)
+    handled = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    signal.raise_signal(signal.SIGTERM if handled else signal.SIGINT)
+
+
+def discard(handle: int) -> None:
+    """Send what is written to a closed pipe nowhere, so that nothing fails when it is flushed."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, handle)
+    os.close(nowhere)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -44,8 +71,11 @@ def complain(sentence: str) -> None:
     rank = os.environ.get("RANK", "0")
     who = "inceptionkit" if rank == "0" else f"inceptionkit, process {rank}"
     line = f"{who}: {printable(sentence)}\n".encode(errors="backslashreplace")
-    sys.stderr.buffer.write(line)
-    sys.stderr.flush()
+    try:
+        sys.stderr.buffer.write(line)
+        sys.stderr.flush()
+    except OSError:  # nobody reads it
+        discard(2)
 
 
 def print_text(sentence: str) -> None:
@@ -128,7 +158,10 @@ class Terminal:
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the bar."""
-        self.bar.console.print(Text(sentence.translate(ESCAPES_IN_LINES)))
+        try:
+            self.bar.console.print(Text(sentence.translate(ESCAPES_IN_LINES)))
+        except OSError:
+            hang_up(self.bar.console)
 
     def progress(self, report: Progress) -> None:
         """Move the bar."""
@@ -154,7 +187,10 @@ class Plain:
 
     def say(self, sentence: str) -> None:
         """Print a sentence."""
-        self.out.print(Text(sentence.translate(ESCAPES_IN_LINES)))
+        try:
+            self.out.print(Text(sentence.translate(ESCAPES_IN_LINES)))
+        except OSError:
+            hang_up(self.out)
 
     def progress(self, report: Progress) -> None:
         """Print where it is, now and then."""

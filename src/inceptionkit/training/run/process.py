@@ -1,4 +1,4 @@
-"""What a run sets in its process: how SIGINT and SIGTERM are handled, memory and denormals."""
+"""What a run sets in its process: how signals to stop are handled, memory and denormals."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's m
 _NEVER_TRIM = -1
 _MMAP_LIMIT = 32 * 2**20  # bytes: glibc's largest threshold for blocks with pages of their own
 
+_HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)  # Windows has none
+STOPPING = tuple(dict.fromkeys((signal.SIGINT, signal.SIGTERM, _HANGUP)))
+"""Signals that ask a run to stop: it saves its state, and says how to resume."""
+
 
 @dataclass(slots=True)
 class StopRequest:
@@ -44,7 +48,7 @@ def stopped(folder: Path, when: str) -> Interrupted:
 
 @contextmanager
 def catch_stop_signals() -> Iterator[StopRequest]:
-    """Record SIGINT and SIGTERM as stop requests; only the main thread can."""
+    """Record signals to stop as stop requests; only the main thread can."""
     request = StopRequest()
     with _handled(request):
         yield request
@@ -54,10 +58,10 @@ def catch_stop_signals() -> Iterator[StopRequest]:
 def explain_how_to_resume(folder: Path) -> Iterator[None]:
     """End what is interrupted, or cannot be written, with the command that resumes the run.
 
-    Outside the training loop SIGINT and SIGTERM stop a run at once.
+    Outside the training loop a signal to stop does so at once.
 
     Raises:
-        Interrupted: by Ctrl-C or SIGTERM.
+        Interrupted: by Ctrl-C, SIGTERM or SIGHUP.
         RunError: a file could not be written.
     """
     try:
@@ -79,11 +83,15 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM for a while, in the main thread; others cannot."""
+    """Handle `STOPPING` for a while, in the main thread; others cannot.
+
+    SIGHUP comes when a terminal is closed; where it is ignored, as under nohup, it stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    wanted = (n for n in STOPPING if n is not _HANGUP or signal.getsignal(n) != signal.SIG_IGN)
+    before = {number: signal.signal(number, handler) for number in wanted}
     try:
         yield
     finally:
