@@ -277,6 +277,8 @@ def looks_like_image(prefix: bytes) -> bool:
 def _reason(error: Exception, source: bytes | Path | Image.Image) -> str:
     if isinstance(error, MemoryError):
         return "too large for the available memory"
+    if isinstance(error, OSError) and error.errno:  # of the system; Pillow's own have none
+        return f"cannot be read: {(error.strerror or str(error)).lower()}"
     message = str(error).lower()
     if isinstance(error, EOFError) or "truncated" in message or "not enough" in message:
         return "truncated"

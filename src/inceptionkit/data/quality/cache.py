@@ -33,6 +33,8 @@ Stamps: TypeAlias = NDArray[np.uint64]  # (samples,), or (0,) where nothing can 
 
 _STATS_VERSION = 1  # of what the fields of a look mean; their layout is compared too
 
+_PASSING = ("cannot be read", "available memory")  # reasons that say nothing of the file itself
+
 
 def stamps(dataset: Dataset) -> Stamps:
     """For each sample a hash of the name, and of path, size and times of the file it is in."""
@@ -73,7 +75,11 @@ def recall(
         known = old_stamps[at] == stamps
         stats[known] = old[at[known]]
         for index in np.flatnonzero(known & ~stats["usable"]).tolist():
-            reasons[index] = why[int(stamps[index])]
+            reason = why[int(stamps[index])]
+            if any(words in reason for words in _PASSING):
+                known[index] = False
+            else:
+                reasons[index] = reason
     return known
 
 

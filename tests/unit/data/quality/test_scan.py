@@ -1,5 +1,6 @@
 """Looking at every image, remembering it, and judging."""
 
+import errno
 import io
 import os
 import tarfile
@@ -169,6 +170,27 @@ def test_a_second_scan_reads_no_image(data: Path, monkeypatch: pytest.MonkeyPatc
     assert (first.remembered, second.remembered) == (0, 51)
     assert first.stats.tobytes() == second.stats.tobytes()
     assert first.unusable == second.unusable
+
+
+@pytest.mark.parametrize(
+    "passing", [PermissionError(errno.EACCES, "Permission denied"), MemoryError()], ids=repr
+)
+def test_what_the_system_refused_once_is_looked_at_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch, passing: Exception
+) -> None:
+    """The file is as it was: neither its size nor its time changes when it may be read again."""
+
+    def refused(*_: object) -> None:
+        raise passing
+
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.PngImagePlugin.PngImageFile.__init__", refused)
+        first = looked(data)
+    second = looked(data)
+
+    assert not first.stats["usable"].any()
+    assert second.remembered == 0
+    assert second.stats["usable"].all()
 
 
 def test_a_changed_file_is_looked_at_again(data: Path, scene: Scene) -> None:
