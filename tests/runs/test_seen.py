@@ -1,5 +1,7 @@
 """No image that a model was trained on is scored as if it were new: labels here are random."""
 
+import csv
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +15,10 @@ import inceptionkit
 from inceptionkit.data import decode_samples, open_dataset
 from inceptionkit.deployment.backends import read_subject
 from inceptionkit.deployment.benchmark import tuning_and_test_images
-from inceptionkit.errors import DataError
+from inceptionkit.errors import DataError, Interrupted, RunError
 from inceptionkit.evaluation.held_out import load_scored, tuning_and_test_samples
-from inceptionkit.model import Seen, read_model
-from inceptionkit.model.seen import SEEN
+from inceptionkit.model import Seen, read_model, write_model
+from inceptionkit.model.seen import NOTHING, SEEN, among
 from inceptionkit.progress import Silence
 from inceptionkit.spec import Net
 
@@ -26,13 +28,13 @@ TEST = 2 * len(CLASSES)
 PLAIN = ("batch=8", "flip=none", "label_smoothing=0", "area_low=1", "aspect=1", "lr=0.4")
 
 
-def noise(folder: Path, *, first: int = 0, each: int = EACH) -> Path:
+def noise(folder: Path, *, first: int = 0, each: int = EACH, suffix: str = ".png") -> Path:
     """Images of noise; the numbers of the classes begin at `first`."""
     for number, name in enumerate(CLASSES):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for index in range(first, first + each):
             pixels = np.random.default_rng((number, index)).integers(0, 256, (16, 16, 3), np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{index}.png")
+            Image.fromarray(pixels).save(folder / name / f"{index}{suffix}")
     return folder
 
 
@@ -197,3 +199,118 @@ def test_a_model_that_has_seen_everything_is_not_scored(
         f"{data}: 0 of 100 images are new to the model (100 of 100 left out: trained on 100); "
         "give other images"
     )
+
+
+def scored_paths(run: Path) -> set[str]:
+    return {
+        row["path"] for row in csv.DictReader((run / "predictions.csv").read_text().splitlines())
+    }
+
+
+@pytest.mark.parametrize("split_seed", [0, 7])
+def test_what_an_ancestor_was_trained_on_is_never_val_or_test(
+    trained: tuple[Path, Path], tmp_path: Path, split_seed: int
+) -> None:
+    data, run = trained
+    child, grandchild = tmp_path / "child", tmp_path / "grandchild"
+    inceptionkit.train(data, from_=run, split_seed=split_seed, epochs=1, out=child)
+    sets = json.loads((child / "run.json").read_text())["data"]["sets"]
+    inceptionkit.train(data, from_=child, split_seed=split_seed + 1, epochs=1, out=grandchild)
+    first, last = (read_model(folder)[0].seen for folder in (run, grandchild))
+    found = inceptionkit.evaluate(grandchild, data).evaluation
+
+    assert scored_paths(grandchild) == scored_paths(child) == scored_paths(run)
+    assert sets == {"train": 80, "val": 10, "test": 10}
+    assert first is not None
+    assert last is not None
+    assert set(first.trained.tolist()) <= set(last.trained.tolist())
+    assert found.scores.images == TEST
+
+
+def test_a_run_on_nothing_but_what_the_model_knows_is_refused(
+    trained: tuple[Path, Path], data: Path, tmp_path: Path
+) -> None:
+    card, tensors = read_model(trained[1])
+    dataset = open_dataset(data)
+    every = decode_samples(dataset, range(len(dataset.samples)), card.preprocessing.fit).hashes
+    write_model(tmp_path / "model", replace(card, seen=Seen.of(every, every)), tensors)
+    with pytest.raises(DataError, match=r": val would be empty, because the model was trained on"):
+        inceptionkit.train(data, from_=tmp_path / "model", epochs=1, out=tmp_path / "run")
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_seed_does_not_move_the_division(trained: tuple[Path, Path], tiny: Net) -> None:
+    data, run = trained
+    options = {"architecture": tiny, "epochs": 1, "settings": ("batch=8",)}
+    same = inceptionkit.train(data, seed=5, out=run.with_name("same"), **options).run
+    other = inceptionkit.train(data, split_seed=5, out=run.with_name("other"), **options).run
+
+    assert scored_paths(same) == scored_paths(run)
+    assert scored_paths(other) != scored_paths(run)
+
+
+@pytest.fixture
+def cut(tiny: Net, tmp_path: Path, cuts: Callable[[int], None]) -> Path:
+    """A run of 4 epochs of 10 steps on uncompressed files, interrupted in the second one."""
+    data = noise(tmp_path / "copy", suffix=".bmp")
+    cuts(15)
+    options = {"architecture": tiny, "epochs": 4, "settings": ("batch=8",)}
+    with pytest.raises(Interrupted):
+        inceptionkit.train(data, out=tmp_path / "cut", **options)
+    return tmp_path / "cut"
+
+
+def test_images_that_change_places_do_not_resume_a_run(cut: Path) -> None:
+    data = cut.with_name("copy")
+    one, other = data / "a" / "0.bmp", data / "b" / "0.bmp"
+    contents = one.read_bytes(), other.read_bytes()
+    one.write_bytes(contents[1])
+    other.write_bytes(contents[0])
+    with pytest.raises(RunError, match=r"holds other images under the same names than when"):
+        inceptionkit.resume(cut)
+    one.write_bytes(contents[0])
+    other.write_bytes(contents[1])
+
+    assert inceptionkit.resume(cut).epochs == 4
+
+
+def test_what_an_interrupted_run_was_trained_on_never_becomes_val_or_test(
+    cut: Path,
+) -> None:
+    """Under other names the division is another; and there are images more."""
+    data = cut.with_name("copy")
+    before = Seen.from_bytes((cut / SEEN).read_bytes(), cut)
+    for file in data.rglob("*.bmp"):
+        file.rename(file.with_name(f"photo {file.name}"))
+    noise(data, first=EACH, each=EACH, suffix=".bmp")
+    done = inceptionkit.resume(cut, allow_changed=True)
+    card, _ = read_model(cut)
+    after = card.seen or NOTHING
+    found = inceptionkit.evaluate(cut, data).evaluation
+    dataset = open_dataset(data)
+    decoded = decode_samples(dataset, range(len(dataset.samples)), card.preprocessing.fit)
+    names = [dataset.samples.names[i] for i in decoded.indices.tolist()]
+    seen = dict(zip(names, among(decoded.hashes, before.trained), strict=True))
+
+    assert sum(seen.values()) == 80
+    assert not any(seen[path] for path in scored_paths(cut))
+    assert set(before.trained.tolist()) <= set(after.trained.tolist())
+    assert found.scores.images == done.images == 4 * len(CLASSES)
+    assert found.scores.top1 == done.top1
+
+
+def test_a_budget_of_epochs_is_planned_anew_for_other_images(cut: Path) -> None:
+    """10 steps an epoch become 20: the half of the second epoch that is left, and two more."""
+    data = cut.with_name("copy")
+    noise(data, first=EACH, each=EACH, suffix=".bmp")
+    done = inceptionkit.resume(cut, allow_changed=True)
+    rows = list(csv.DictReader((cut / "log.csv").read_text().splitlines()))
+    plan = json.loads((cut / "run.json").read_text())["plans"][-1]
+    again = inceptionkit.resume(cut)
+
+    assert done.epochs == again.epochs == 4.0
+    assert [float(row["epoch"]) for row in rows] == [1, 2, 3, 4]
+    assert [int(row["step"]) for row in rows] == [20, 40, 60, 80]
+    assert float(rows[-1]["lr"]) == pytest.approx(0, abs=1e-6)
+    assert plan["steps"] == 80

@@ -68,10 +68,13 @@ def resume(request: ResumeRequest) -> TrainResult:
             "is not kept; give the whole address again with --data"
         )
         raise RunError(msg)
-    opened = open_and_split(record.source, seed=record.request.seed)
-    check_changed(folder, record, opened.dataset, allowed=request.allow_changed)
+    opened = open_and_split(record.source, seed=record.request.split_seed)
+    allowed = request.allow_changed
+    check_changed(folder, record, opened.dataset, allowed=allowed)
     with processes(device) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()
         count = request.workers or cores()
-        session = resume_run(folder, record, opened, group, listener, start_time, workers=count)
+        session = resume_run(
+            folder, record, opened, group, listener, start_time, workers=count, allowed=allowed
+        )
         return run_to_the_end(session)

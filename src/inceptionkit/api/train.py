@@ -58,7 +58,8 @@ def train(request: TrainRequest) -> TrainResult:
     with processes(device) if several else nullcontext(SINGLE_PROCESS) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()
         columns = (request.image_column, request.label_column)
-        opened = open_and_split(Source(request.data, request.classes, *columns), seed=request.seed)
+        source = Source(request.data, request.classes, *columns)
+        opened = open_and_split(source, seed=request.split_seed)
         session = start_run(request, asked, opened, group, listener, start_time)
         try:
             return run_to_the_end(session)

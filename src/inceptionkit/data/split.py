@@ -238,7 +238,7 @@ def _follow(
     """
     place = np.full(len(dataset.samples), -1)
     place[pool] = np.arange(len(pool))
-    by_name = place[_by_name(dataset)]
+    by_name = place[order_of_names(dataset)]
     members = by_name[np.concatenate([np.asarray(group) for group in duplicate_groups])]
     group = np.repeat(np.arange(len(duplicate_groups)), [len(group) for group in duplicate_groups])
     group, members = group[members >= 0], members[members >= 0]
@@ -273,10 +273,11 @@ def groups_by_name(dataset: Dataset, groups: Iterable[Sequence[int]]) -> list[li
     The numbers are places in the order of names, which does not depend on how files are listed.
     """
     number = np.empty(len(dataset.samples), np.int64)
-    number[_by_name(dataset)] = np.arange(len(number))
+    number[order_of_names(dataset)] = np.arange(len(number))
     return sorted(sorted(number[list(group)].tolist()) for group in groups)
 
 
-def _by_name(dataset: Dataset) -> NDArray[np.int64]:
+def order_of_names(dataset: Dataset) -> NDArray[np.int64]:
+    """The samples in the order of their names."""
     names = dataset.samples.names
     return np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)

@@ -44,11 +44,10 @@ class Origin(TypedDict, total=False):
     """Where a model comes from: a run, a file of another program, a larger model."""
 
     data: str
-    fingerprint: str
     recipe: str
     seed: Annotated[int, Between(0, 2**63)]
+    split_seed: Annotated[int, Between(0, 2**63)]
     versions: Mapping[str, str]
-    duplicate_groups: list[list[Annotated[int, Between(0, 2**53)]]]
     file: str
     sha256: str
     kind: str

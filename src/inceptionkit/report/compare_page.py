@@ -86,6 +86,7 @@ def _settings(record: Record) -> dict[str, str]:
         **texts(record.recipe),
         "budget": ", ".join(f"{v:g} {k}" for k, v in asdict(record.budget).items()),
         "seed": f"{record.request.seed}",
+        "split seed": f"{record.request.split_seed}",
         "precision": str(record.execution or ""),
         **{f"version of {name}": version for name, version in record.versions.items()},
         "processor": str(record.machine.get("processor", "")),

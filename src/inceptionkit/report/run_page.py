@@ -101,7 +101,7 @@ def _class_images(record: Record, dataset: Dataset | None) -> dict[str, dict[str
     if dataset is None or dataset.fingerprint() != record.data["fingerprint"]:
         return {}
     sets = split_dataset(
-        dataset, record.request.seed, duplicate_groups=record.data.get("duplicate_groups", ())
+        dataset, record.request.split_seed, duplicate_groups=record.data.get("duplicate_groups", ())
     )
     labels, count = dataset.samples.labels, len(dataset.classes)
     counts = {

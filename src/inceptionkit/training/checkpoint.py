@@ -54,6 +54,7 @@ def save_state(folder: Path, state: TrainState) -> Path:
     }
     facts = {
         "step": state.step,
+        "steps_per_epoch": state.steps_per_epoch,
         "loss_sum": state.loss_sum,
         "usual_norm": state.usual_norm,
         "seconds": state.seconds,
@@ -143,6 +144,11 @@ def _read_state(path: Path, state: TrainState) -> None:
     state.step, state.loss_sum = facts["step"], facts["loss_sum"]
     state.usual_norm = facts["usual_norm"]
     state.seconds, state.rows = facts["seconds"], facts["rows"]
+    if (old := facts["steps_per_epoch"]) != (new := state.steps_per_epoch):  # of other images
+        state.loss_sum *= new / old
+        for counted in state.rows:
+            counted["step"] = counted["step"] * new // old
+        state.step = state.step * new // old
 
 
 def metadata(body: bytes) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inceptionkit.training.recipe import (
     Constant,
@@ -28,6 +28,13 @@ class Plan:
     images_per_second: float  # the speed it is based on, evaluation not included
     seconds_left: float | None  # of the budget; None without one
     why: str
+    steps_per_epoch: int = 0  # where it was made: other images make others; 0 for those of now
+
+    def scaled(self, steps_per_epoch: int) -> Plan:
+        """The plan for as many epochs of another number of steps."""
+        old = self.steps_per_epoch or steps_per_epoch
+        step, steps = (count * steps_per_epoch // old for count in (self.step, self.steps))
+        return replace(self, step=step, steps=steps, steps_per_epoch=steps_per_epoch)
 
 
 def active_plan(plans: Sequence[Plan], step: float) -> Plan:

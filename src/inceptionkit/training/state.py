@@ -108,6 +108,7 @@ class TrainState:
     seconds: float = 0.0  # of the run, earlier sessions included, until the last save
     rows: list[dict[str, Any]] = field(default_factory=list)  # one per finished epoch
     plans: list[Plan] = field(default_factory=list)  # how long the run will be: run.json has them
+    steps_per_epoch: int = 0  # which `step` counts
     hold: bool = False  # set by who wants to save: the next event finds the state whole
 
     @property
@@ -127,7 +128,14 @@ def new_state(config: TrainConfig) -> TrainState:
     scaler = torch.amp.GradScaler(  # small gradients would vanish in fp16
         torch.device(config.execution.device).type, enabled=config.execution.precision == "fp16"
     )
-    return TrainState(model, average, make_optimizer(model, recipe), scaler, network=model)
+    return TrainState(
+        model,
+        average,
+        make_optimizer(model, recipe),
+        scaler,
+        network=model,
+        steps_per_epoch=config.steps_per_epoch,
+    )
 
 
 @torch.no_grad()

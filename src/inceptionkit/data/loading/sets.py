@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -64,6 +65,7 @@ class LoadedSets:
     val: ScoredImages
     test: ScoredImages
     unusable: tuple[Unusable, ...]
+    content: str = ""  # SHA-256 over the files, of a stream's over some: others have another
 
     @property
     def scored(self) -> ScoredImages:
@@ -133,7 +135,7 @@ def load_sets(
     stored = stored_size(opened, preprocessing.size)
     most_kept = TRAIN_MEMORY // (6 * preprocessing.size**2)  # as `fits` says
     total = len(sets.val) + len(sets.test) + (len(sets.train) if stored.in_memory else 0)
-    done = 0
+    done, content = 0, np.zeros(len(dataset.samples.labels), np.uint64)
 
     def decode(indices: NDArray[np.int64], shape: Shape, *, every_class: bool) -> DecodedSamples:
         nonlocal done
@@ -147,6 +149,7 @@ def load_sets(
             on_decoded=on_decoded,
         )
         done += len(indices)
+        content[decoded.indices] = decoded.hashes[:, 0]
         if decoded.unusable:
             checks.require_usable(
                 dataset, indices, decoded.indices, decoded.unusable, every_class=every_class
@@ -173,7 +176,16 @@ def load_sets(
     )
     if strict and unusable:
         raise _unusable_error(dataset, unusable)
-    return LoadedSets(train=train, val=val, test=test, unusable=tuple(unusable))
+    if isinstance(train, Stream):
+        some, hashes = train.sample()
+        content[some] = hashes
+    return LoadedSets(
+        train=train,
+        val=val,
+        test=test,
+        unusable=tuple(unusable),
+        content=hashlib.sha256(content.tobytes()).hexdigest(),
+    )
 
 
 def _describe_stream(train: Stream, stored: StoredSize, listener: Listener) -> None:

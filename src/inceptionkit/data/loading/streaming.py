@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
@@ -35,6 +36,7 @@ from inceptionkit.preprocess import UnusableImage
 BATCHES_AHEAD = 4  # batches that are read before they are asked for
 _IMAGES_PER_TASK = 8  # images of a worker whose crops are drawn at once
 _BLOCK_THREADS = 2  # blocks that are read at once
+_SAMPLES, _SAMPLED = 16, 16  # places, and images at each, by which other data are known
 _MAX_SUBSTITUTES = 100  # images of a class that may be unusable in a row
 
 
@@ -132,6 +134,17 @@ class Stream:
         self.next = places.stop
         self.ahead.begin(places.stop)
         self.begun.append(self._begin(indices, cropping, places))
+
+    def sample(self) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """The indices of some images, always the same, and hashes of these; 0 of what is lost."""
+        starts = np.linspace(0, max(0, len(self) - _SAMPLED), _SAMPLES).astype(int)
+        places = np.unique(starts[:, None] + np.arange(_SAMPLED))
+        indices = self.indices[places[places < len(self)]]
+        hashes = np.zeros(len(indices), np.uint64)
+        for place, index in enumerate(indices.tolist()):
+            with suppress(UnusableImage):
+                hashes[place] = content_hash(self.dataset.read(index))
+        return indices, hashes
 
     def _begin(self, indices: NDArray[np.int64], cropping: Cropping, places: range) -> _Batch:
         """Divide a batch over the workers; it has no `places` if it was not expected."""

@@ -7,7 +7,7 @@ they were read, and are compared there; of others a thumbnail is kept as they ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inceptionkit.data.already_seen import Before, without_seen
 from inceptionkit.data.loading.in_memory import Images
-from inceptionkit.data.loading.read import OnDecoded, Shape, decode_samples
+from inceptionkit.data.loading.read import Shape, decode_samples
 from inceptionkit.data.loading.sets import (
     LoadedSets,
     SplitDataset,
@@ -26,12 +27,14 @@ from inceptionkit.data.loading.sets import (
     resized,
     stored_size,
 )
+from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.quality.findings import find_in_classes
 from inceptionkit.data.quality.inspect import THUMBNAIL, thumbnail, thumbnails
 from inceptionkit.data.quality.mirroring import mirroring_changes_class
 from inceptionkit.data.quality.near_duplicates import Group, Thumbnails, find_groups
-from inceptionkit.data.split import groups_by_name, split_dataset
+from inceptionkit.data.split import DuplicateGroups, groups_by_name, split_dataset
 from inceptionkit.data.types import SETS, SetName
+from inceptionkit.model.seen import NOTHING, Seen, among
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 
@@ -54,7 +57,7 @@ class ThumbnailRecorder:
         return indices, self.thumbnails[indices]
 
 
-def load_grouped(
+def load_grouped(  # noqa: PLR0913 - two may be left out
     opened: SplitDataset,
     preprocessing: Preprocessing,
     *,
@@ -62,26 +65,63 @@ def load_grouped(
     workers: int,
     strict: bool,
     listener: Listener,
+    seen: Seen = NOTHING,
+    known_groups: DuplicateGroups | None = None,
 ) -> tuple[SplitDataset, LoadedSets]:
     """Load every set, with near-duplicates in one set where sets are drawn here; report them.
+
+    Args:
+        opened: what to load, as it was divided before near-duplicates were known.
+        preprocessing: of the model.
+        seed: of the division.
+        workers: threads that decode.
+        strict: whether an unusable image is an error.
+        listener: hears how far it is, and what was found.
+        seen: images of an earlier training, which stay out of val and test.
+        known_groups: near-duplicates, where they need not be looked for.
 
     Returns:
         What is open, with `allows_flip` and its sets perhaps changed, and the images.
 
     Raises:
-        DataError: as `load_sets` does.
+        DataError: as `load_sets` does, or val or test would hold nothing but what was seen.
     """
-
-    def loaded(split: SplitDataset, on_decoded: OnDecoded | None = None) -> LoadedSets:
-        return load_sets(
-            split,
-            preprocessing,
-            workers=workers,
-            strict=strict,
-            listener=listener,
-            on_decoded=on_decoded,
+    loaded = partial(
+        load_sets, preprocessing=preprocessing, workers=workers, strict=strict, listener=listener
+    )
+    stored = stored_size(opened, preprocessing.size)
+    if known_groups is None:
+        opened, ready, groups = _searched(opened, preprocessing, loaded, workers)
+    else:
+        ready, groups = loaded(opened), ()
+    duplicate_groups, sets = known_groups or (), opened.sets
+    if groups:
+        duplicate_groups = groups_by_name(opened.dataset, [group.members for group in groups])
+        sets = split_dataset(opened.dataset, seed, duplicate_groups=duplicate_groups)
+    sets = without_seen(opened.dataset, sets, _seen_before(opened, ready, seen), duplicate_groups)
+    if sets.rule != opened.sets.rule:
+        opened = replace(opened, sets=sets, duplicate_groups=duplicate_groups)
+        if stored.in_memory and stored == stored_size(opened, preprocessing.size):
+            ready = _settled(opened, ready, preprocessing, workers)
+        else:  # memory is so scarce that the count of images decides their size
+            ready = loaded(opened)
+    if known_groups is None:
+        listener.say(
+            f"checked: {_describe(opened, groups)}"
+            if stored.in_memory
+            else "near-duplicates not checked, because the images do not fit into memory; run: "
+            f"inceptionkit check {opened.address}"
         )
+    return opened, ready
 
+
+def _searched(
+    opened: SplitDataset,
+    preprocessing: Preprocessing,
+    loaded: Callable[..., LoadedSets],
+    workers: int,
+) -> tuple[SplitDataset, LoadedSets, Sequence[Group]]:
+    """What is open with `allows_flip`, the images, and near-duplicates if memory holds all."""
     dataset = opened.dataset
     sets, side = opened.sets, preprocessing.size
     in_memory = stored_size(opened, side).in_memory and all(
@@ -89,40 +129,33 @@ def load_grouped(
     )
     if in_memory and opened.sizes.uniform == (side, side):
         ready = loaded(opened)
-        indices, shown = _seen_in_memory(opened, ready, workers)
+        indices, shown = _shown_in_memory(opened, ready, workers)
     else:
         recorder = ThumbnailRecorder(len(dataset.samples))
-        ready = loaded(opened, recorder.record)
+        ready = loaded(opened, on_decoded=recorder.record)
         indices, shown = recorder.seen()
     labels = dataset.samples.labels[indices]
     allows_flip = dataset.allows_flip and not mirroring_changes_class(shown, labels)
     opened = replace(opened, allows_flip=allows_flip)
     if not in_memory:
-        listener.say(
-            "near-duplicates not checked, because the images do not fit into memory; run: "
-            f"inceptionkit check {opened.address}"
-        )
-        return opened, ready
-    groups = find_groups(shown, indices, allows_flip=allows_flip, threads=workers)
-    duplicate_groups = (
-        groups_by_name(opened.dataset, [group.members for group in groups]) if groups else []
-    )
-    sets = (
-        split_dataset(opened.dataset, seed, duplicate_groups=duplicate_groups)
-        if groups
-        else opened.sets
-    )
-    if sets.rule != opened.sets.rule:
-        before, opened = opened, replace(opened, sets=sets, duplicate_groups=duplicate_groups)
-        if stored_size(before, preprocessing.size) == stored_size(opened, preprocessing.size):
-            ready = _settled(opened, ready, preprocessing, workers)
-        else:  # memory is so scarce that the count of images decides their size
-            ready = loaded(opened)
-    listener.say(f"checked: {_describe(opened, groups)}")
-    return opened, ready
+        return opened, ready, ()
+    return opened, ready, find_groups(shown, indices, allows_flip=allows_flip, threads=workers)
 
 
-def _seen_in_memory(
+def _seen_before(opened: SplitDataset, ready: LoadedSets, seen: Seen) -> Before:
+    """What of the images in memory was seen before; of those on disk nobody knows."""
+    known, trained, chose = (np.zeros(len(opened.dataset.samples), np.bool_) for _ in range(3))
+    for name in SETS:
+        part: Images | Stream = getattr(ready, name)
+        if isinstance(part, Images):
+            at = _usable(opened, ready, name)
+            known[at] = True
+            trained[at] = among(part.hashes, seen.trained)
+            chose[at] = among(part.hashes, seen.chose)
+    return Before(known, trained, chose)
+
+
+def _shown_in_memory(
     opened: SplitDataset, ready: LoadedSets, threads: int
 ) -> tuple[NDArray[np.int64], Thumbnails]:
     """The images that are in memory: their indices, and thumbnails of them as they are there."""

@@ -80,8 +80,9 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> RunResul
 
     found = score(config, state.kept, scored.pixels, tick)
     metrics = _scores(found, scored.labels.numpy(), name)
+    seen = session.all_seen()
     if session.processes.rank == 0:
-        write_model(folder / folders.MODEL, _card(session, metrics), _tensors(state))
+        write_model(folder / folders.MODEL, _card(session, metrics, seen), _tensors(state))
         rows = _predictions(found, scored, session.dataset.classes)
         folders.write_rows(folder / folders.PREDICTIONS, rows)
     return RunResult(
@@ -108,9 +109,9 @@ def end(session: Session, result: RunResult) -> TrainResult:
     return TrainResult(**values | paths)
 
 
-def _card(session: Session, metrics: Metrics) -> Card:
+def _card(session: Session, metrics: Metrics, seen: Seen) -> Card:
     """What the model folder says of the model."""
-    record, ready = session.record, session.ready
+    record = session.record
     return Card(
         architecture=record.architecture,
         classes=session.dataset.classes,
@@ -120,9 +121,10 @@ def _card(session: Session, metrics: Metrics) -> Card:
             data=record.data["address"],
             recipe=record.recipe.name,
             seed=record.request.seed,
+            split_seed=record.request.split_seed,
             versions=dict(record.versions),
         ),
-        seen=Seen.of(ready.train.hashes, ready.val.hashes),
+        seen=seen,
     )
 
 

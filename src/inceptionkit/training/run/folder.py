@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from inceptionkit.data import Unusable
-from inceptionkit.errors import RunError, WriteError
+from inceptionkit.errors import RunError, WeightsError, WriteError
 from inceptionkit.files import part_of, read_bounded, write_whole
 from inceptionkit.machine import launched
+from inceptionkit.model.seen import NOTHING, Seen
 
 CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
+SEEN_BEFORE = "seen_before.safetensors"  # by the model that a run starts from
 
 MOST_CSV_BYTES = 2**30
 """Most bytes of a CSV file of a run: 1 GiB, some ten million images."""
@@ -193,6 +195,21 @@ def damaged(path: Path, wrong: str) -> RunError:
     """The error of a file of a run that is not as we wrote it."""
     advice = "copy the run again, or repeat it in another folder"
     return RunError(f"{path}: cannot be used ({wrong}); {advice}")
+
+
+def read_seen(path: Path) -> Seen:
+    """The images that a file of a run says were seen; none where there is no such file.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    try:
+        return Seen.from_bytes(path.read_bytes(), path)
+    except FileNotFoundError:
+        return NOTHING
+    except (OSError, WeightsError) as error:
+        msg = f"{path}: cannot be used ({error}); start the run again in another folder"
+        raise RunError(msg) from error
 
 
 def keep_steps(folder: Path, last: int) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from inceptionkit.convert.registry import is_there, read_weights
 from inceptionkit.errors import RunError
 from inceptionkit.model import Card
-from inceptionkit.model.folder import TENSORS, model_folder, read_card
+from inceptionkit.model.folder import TENSORS, model_folder, read_card, read_seen
+from inceptionkit.model.seen import NOTHING, Seen
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, NetChoice, classifiers, refit, with_chosen_exits
 from inceptionkit.spec import tensors as tensors_of
@@ -25,6 +26,15 @@ class InitialWeights:
     model: str  # its folder or file, absolute, or the id of released weights
     sha256: str  # of its weights: a resumed run begins with the same or not at all
     same_classes: bool  # otherwise every classifier is new, those of the exits too
+
+    def seen(self) -> Seen:
+        """The images that it has seen; none where nobody knows.
+
+        Raises:
+            WeightsError: the model is gone or damaged.
+        """
+        folder = Path(self.model)
+        return (read_seen(folder, *read_card(folder)).seen if folder.is_dir() else None) or NOTHING
 
     def tensors(self, net: Net) -> dict[str, NDArray[Any]]:
         """Name -> array of what `net` takes over from the model; the rest is drawn.

@@ -87,6 +87,23 @@ def plan_run(
             )
 
 
+def plan_for_others(record: Record, state: TrainState) -> Plan:
+    """How long a run goes on after its images changed: for the epochs, or the work, it had left.
+
+    Args:
+        record: has the budget, and the plans as they were made.
+        state: has the plans for as many epochs of the new images.
+    """
+    made, plan = record.plans[-1], state.plans[-1]
+    steps = plan.steps
+    if isinstance(record.budget, Work):
+        done = state.step * made.steps_per_epoch // state.steps_per_epoch
+        steps = state.step + made.steps - done
+    share = progress(state.plans, state.step)
+    why = "the images changed"
+    return replace(plan, step=state.step, steps=steps, progress=share, why=why)
+
+
 @dataclass(slots=True)
 class Replanner:
     """Plans the rest of a time budget again as the run goes on.

@@ -64,6 +64,7 @@ class _DataFacts(TypedDict):
 class DataFacts(_DataFacts, total=False):
     """What run.json says of the data."""
 
+    content: str  # hash of the files; of many that are not in memory, of some
     secret: bool  # whether a part of the address is not kept
     duplicate_groups: list[list[Annotated[int, Between(0, 2**53)]]]
 
@@ -135,6 +136,7 @@ def data_facts(opened: SplitDataset, ready: LoadedSets) -> DataFacts:
     said = DataFacts(
         address=opened.address,
         fingerprint=opened.fingerprint,
+        content=ready.content,
         classes=list(opened.dataset.classes),
         sets={name: len(images.labels) for name, images in sets.items()},
         rule=opened.sets.rule,
@@ -242,6 +244,7 @@ def _same_run(folder: Path, record: Record) -> bool:
 def identity(record: Record) -> tuple[object, ...]:
     """What makes two records those of one run."""
     request = record.request
-    asked = (request.seed, request.device, request.precision, request.find_lr, record.budget)
+    seeds = (request.seed, request.split_seed)
+    asked = (*seeds, request.device, request.precision, request.find_lr, record.budget)
     made = (record.data, record.recipe, record.start, record.preprocessing, record.architecture)
     return asked + made

@@ -25,7 +25,9 @@ def repeat(folder: Path, record: Record) -> str:
     words += ["--recipe", name, *_limit(record.budget)]
     words += ["--input", str(record.architecture.image[1]), *network(folder, record)]
     words += [] if record.request.precision == "auto" else ["--precision", record.request.precision]
-    return shlex.join([*words, "--seed", str(record.request.seed), *reading(record)])
+    split = record.request.split_seed
+    words += ["--seed", str(record.request.seed), *(["--split-seed", str(split)] if split else [])]
+    return shlex.join([*words, *reading(record)])
 
 
 def reading(record: Record) -> list[str]:

@@ -92,8 +92,9 @@ class TrainRequest:
         int | None, Option("Passes over the training images.", default="the recipe's", min=1)
     ] = None
     batch: Annotated[int | None, Option("Images per step.", default="the recipe's", min=2)] = None
-    seed: Annotated[
-        int, Option("Seed of the split, the initial weights and every random draw.")
+    seed: Annotated[int, Option("Seed of the initial weights and every random draw.")] = 0
+    split_seed: Annotated[
+        int, Option("Seed of the division into train, val and test, which --seed does not change.")
     ] = 0
     out: Annotated[
         str | Path | None, Option("Folder of the run.", default="the next number under runs/")
@@ -170,8 +171,9 @@ def resolve(
     from inceptionkit.training.budget import Epochs, parse_budget
     from inceptionkit.training.recipe import MODERN, override
 
-    if not 0 <= request.seed < 2**63:
-        msg = f"a seed must lie between 0 and 2^63 - 1, got {request.seed}"
+    seed = max(request.seed, request.split_seed, key=lambda one: abs(one - 2**62))
+    if not 0 <= seed < 2**63:
+        msg = f"a seed must lie between 0 and 2^63 - 1, got {seed}"
         raise RecipeError(msg)
     budget, epochs, exits = request.budget, request.epochs, request.exits
     if budget is not None and epochs is not None:

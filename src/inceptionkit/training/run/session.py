@@ -9,14 +9,17 @@ from math import isfinite
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
 import torch
 
 from inceptionkit.data import Dataset
 from inceptionkit.data.loading.in_memory import TrainImages
 from inceptionkit.data.loading.sets import LoadedSets, balance
+from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RunError
-from inceptionkit.files import flush, write_json
+from inceptionkit.files import flush, write_json, write_whole
+from inceptionkit.model.seen import NOTHING, SEEN, Seen
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.training.autotune import autotune
 from inceptionkit.training.budget import Time
@@ -26,7 +29,7 @@ from inceptionkit.training.execution import Execution, describe, fastest
 from inceptionkit.training.loop import StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.planning import plan_run, replanner
+from inceptionkit.training.run.planning import plan_for_others, plan_run, replanner
 from inceptionkit.training.run.process import catch_stop_signals, stopped
 from inceptionkit.training.run.record import FILE, Record
 from inceptionkit.training.run.tensorboard import EventWriter
@@ -49,11 +52,19 @@ class Session:
     listener: Listener
     start_time: float  # `monotonic()` at the start, moved back by what earlier sessions took
     processes: Processes  # the first one writes
+    seen: Seen = NOTHING  # images, before this session
     planned: int = 0  # steps of the last plan that the listener heard of
 
     def seconds(self) -> float:
         """How long the run takes so far, earlier sessions included."""
         return monotonic() - self.start_time
+
+    def all_seen(self) -> Seen:
+        """The images that the model has seen by now, in every process."""
+        trained = self.ready.train.hashes
+        if self.processes.count > 1 and isinstance(self.ready.train, Stream):
+            trained = np.array(self.processes.gather_json(trained.ravel().tolist()), np.uint64)
+        return self.seen | Seen.of(trained, self.ready.val.hashes)
 
     def decide(self, record: Record, *reasons: str) -> None:
         """Write a decision to run.json, from then on follow it, and say why."""
@@ -85,7 +96,9 @@ class Session:
         )
 
 
-def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
+def run_training(  # noqa: C901 - decisions in their order
+    session: Session,
+) -> tuple[TrainConfig, TrainState]:
     """Train from the newest checkpoint on, to the last step.
 
     What is left open is decided first, each decision written before it is followed.
@@ -111,7 +124,9 @@ def run_training(session: Session) -> tuple[TrainConfig, TrainState]:
     if session.record.request.find_lr and session.record.found_lr is None:
         _decide_lr(session, config, state)
         config = replace(config, recipe=session.record.recipe)
-    state.plans.extend(session.record.plans)
+    state.plans.extend(plan.scaled(config.steps_per_epoch) for plan in session.record.plans)
+    if state.plans and session.record.plans[-1] != state.plans[-1]:
+        _add_plan(session, config, state, plan_for_others(session.record, state))
     if not state.plans:
         scored = len(session.ready.test) or len(session.ready.val)
         plan = plan_run(session.record, config, state, session.seconds, scored=scored)
@@ -154,6 +169,7 @@ def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None
 
 def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
     """Write a plan down, then let it be followed; small changes are not announced."""
+    plan = replace(plan, steps_per_epoch=config.steps_per_epoch)
     left = "" if plan.seconds_left is None else f", {plan.seconds_left:.0f} s left"
     why = (
         f"plan: {plan.steps / config.steps_per_epoch:.1f} epochs, {plan.steps:,} steps of "
@@ -245,7 +261,9 @@ def _save(session: Session, state: TrainState) -> None:
     """Write a checkpoint; it does not depend on the number of processes."""
     state.seconds = session.seconds()
     found = session.processes.gather_json([asdict(one) for one in session.ready.train.unusable()])
+    seen = session.all_seen()
     if session.processes.rank == 0:
+        write_whole(session.folder / SEEN, seen.to_bytes())
         folders.add_unusable(session.folder, [Unusable(**one) for one in found])
         flush(session.folder / folders.STEPS)  # the checkpoint counts on its lines
         save_state(session.folder / folders.CHECKPOINTS, state)

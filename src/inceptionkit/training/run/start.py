@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from inceptionkit.data.checks import quoted
 from inceptionkit.data.loading.sets import SplitDataset, load_sets
 from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.errors import RecipeError, RunError
+from inceptionkit.files import write_whole
+from inceptionkit.model.seen import NOTHING, SEEN
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 from inceptionkit.spec import NetChoice, from_json, to_json
@@ -35,7 +38,7 @@ from inceptionkit.training.run.session import Session
 _CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters
 
 
-def start_run(
+def start_run(  # noqa: C901 - decisions in their order
     request: TrainRequest,
     asked: Resolved,
     opened: SplitDataset,
@@ -72,16 +75,19 @@ def start_run(
     if group.count == 1 and out is not None and out.exists():
         folders.require_empty(out)
     workers, strict = asked.workers, request.strict
-    if opened.address in BUILT_IN:  # without near-duplicates
+    earlier = NOTHING if start is None else start.seen()
+    if opened.address in BUILT_IN and start is None:  # without near-duplicates
         ready = load_sets(opened, preprocessing, workers=workers, strict=strict, listener=listener)
     else:
         opened, ready = load_grouped(
             opened,
             preprocessing,
-            seed=request.seed,
+            seed=request.split_seed,
             workers=workers,
             strict=strict,
             listener=listener,
+            seen=earlier,
+            known_groups=() if opened.address in BUILT_IN else None,
         )
         recipe, seen = settle_flip(opened, recipe, asked.settings, listener)
         reasons += seen
@@ -106,7 +112,9 @@ def start_run(
         machine={**asked.machine, **gpu},
     )
     folder, record = settle(record, out, ready.unusable, group, listener)
-    return Session(folder, record, opened.dataset, ready, listener, start_time, group)
+    if start is not None and group.rank == 0:
+        write_whole(folder / folders.SEEN_BEFORE, earlier.to_bytes())
+    return Session(folder, record, opened.dataset, ready, listener, start_time, group, earlier)
 
 
 def resume_run(  # noqa: PLR0913 - what a session is made of
@@ -118,8 +126,15 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
     start_time: float,
     *,
     workers: int,
+    allowed: bool,
 ) -> Session:
-    """Read the images of a run again, which may have changed since it began."""
+    """Read the images of a run again, which may have changed since it began.
+
+    What the run was trained on so far stays out of val and test.
+
+    Raises:
+        RunError: other images have the names of the old ones, and that is not `allowed`.
+    """
     now = versions()
     other = [
         f"{name} {then}, now {now[name]}"
@@ -132,31 +147,35 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
             f"note: the run began with {began}: its result may differ a little from that of an "
             "uninterrupted run"
         )
-    if opened.fingerprint == record.data["fingerprint"]:
-        groups = record.data.get("duplicate_groups", ())
-        sets = split_dataset(opened.dataset, record.request.seed, duplicate_groups=groups)
-        opened = replace(opened, sets=sets, duplicate_groups=groups)
-        ready = load_sets(
-            opened,
-            record.preprocessing,
-            workers=workers,
-            strict=record.request.strict,
-            listener=listener,
-        )
-        _check_processes(record.recipe, len(ready.train), group)
-        return Session(folder, record, opened.dataset, ready, listener, start_time, group)
-    opened, ready = load_grouped(
-        opened,
-        record.preprocessing,
-        seed=record.request.seed,
+    before = folders.read_seen(folder / folders.SEEN_BEFORE)
+    earlier = folders.read_seen(folder / SEEN)
+    groups = record.data.get("duplicate_groups", ())
+    load = partial(
+        load_grouped,
+        preprocessing=record.preprocessing,
+        seed=record.request.split_seed,
         workers=workers,
         strict=record.request.strict,
         listener=listener,
     )
+    if opened.fingerprint == record.data["fingerprint"]:
+        sets = split_dataset(opened.dataset, record.request.split_seed, duplicate_groups=groups)
+        same = replace(opened, sets=sets, duplicate_groups=groups)
+        same, ready = load(same, seen=before, known_groups=groups)
+        if ready.content == record.data.get("content", ready.content):
+            _check_processes(record.recipe, len(ready.train), group)
+            seen = before | earlier
+            return Session(folder, record, same.dataset, ready, listener, start_time, group, seen)
+        if not allowed:
+            msg = f"{folder}: {opened.address} holds other images under the same names than when "
+            msg += "the run began; put them back as they were, allow it with --allow-changed, or "
+            raise RunError(msg + "start another run")
+    seen = before | earlier
+    opened, ready = load(opened, seen=seen)
     _check_processes(record.recipe, len(ready.train), group)
     why = f"the images changed after the run began: {opened.sets.rule}"
     listener.say(f"{why}; {counts(opened)}")
-    session = Session(folder, record, opened.dataset, ready, listener, start_time, group)
+    session = Session(folder, record, opened.dataset, ready, listener, start_time, group, seen)
     session.decide(replace(record, data=data_facts(opened, ready), reasons=(*record.reasons, why)))
     return session
 
