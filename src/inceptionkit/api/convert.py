@@ -34,8 +34,8 @@ class ConvertRequest:
     classes: Annotated[
         str | Path | None,
         Option(
-            "Class names in the order of the outputs: a text file with one on each line, or a JSON "
-            "list.",
+            "Class names in the order of the outputs: with commas between them, a text file with "
+            "one on each line, or a JSON list.",
             "NAMES",
             default="ImageNet's if there are 1000",
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -245,14 +247,18 @@ def numbered_classes(count: int) -> tuple[str, ...]:
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read a user's names: a line each or, from a .json file, a list.
+    """Read a user's names: a line each or, from a .json file, a list; or such as "cat,dog".
 
     Raises:
         WeightsError: the file cannot be read, is no such list, or names two classes alike.
     """
+    given = str(path)
     try:
-        text = path.read_text("utf-8-sig")
-        names = json.loads(text) if path.suffix == ".json" else text.splitlines()
+        if "," in given and not path.exists():
+            names = next(csv.reader([given], skipinitialspace=True))
+        else:
+            text = path.read_text("utf-8-sig")
+            names = json.loads(text) if path.suffix == ".json" else text.splitlines()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         msg = f"{path}: class names cannot be read ({reason}); give text, a name on each line"
@@ -260,11 +266,13 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(n, str) and n.strip() for n in names):
         msg = f"{path}: must list a name for each class, none empty, in the order of the outputs"
         raise WeightsError(msg)
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    names = [name.strip() for name in names]
+    same = [unicodedata.normalize("NFC", name) for name in names]
+    twice = next((name for i, name in enumerate(names) if same[i] in same[:i]), None)
     if twice is not None:
         msg = f"{path}: names two classes {twice!r}; give each its own name"
         raise WeightsError(msg)
-    return tuple(name.strip() for name in names)
+    return tuple(names)
 
 
 def preprocessing_of(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.data.types import BUILT_IN, SETS, Dataset, Unusable
 from inceptionkit.errors import DataError, did_you_mean
-from inceptionkit.text import listing, printable
+from inceptionkit.text import listing, plural, printable
 
 KINDS = (
     "a folder of class folders, a .csv, .tsv or .jsonl manifest, a .parquet, .tar or .zip file, "
@@ -98,6 +98,20 @@ def similar_names(classes: Iterable[str]) -> tuple[str, ...]:
         for names in alike.values()
         if len(names) > 1
     )
+
+
+def with_images(
+    classes: Sequence[str], labels: NDArray[np.int32]
+) -> tuple[tuple[str, ...], NDArray[np.int32], tuple[str, ...]]:
+    """The classes that have an image, the labels as indices into them, and a note of the others."""
+    some = np.bincount(labels, minlength=len(classes)) > 0
+    if some.all():
+        return tuple(classes), labels, ()
+    none = [name for name, has in zip(classes, some.tolist(), strict=True) if not has]
+    count = plural(len(none), "class", "classes")
+    note = f"left out {count} without an image: {quoted(none)}"
+    left = tuple(name for name, has in zip(classes, some.tolist(), strict=True) if has)
+    return left, (np.cumsum(some) - 1).astype(np.int32)[labels], (note,)
 
 
 def require_every_class(dataset: Dataset) -> None:

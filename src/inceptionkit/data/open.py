@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from inceptionkit.data import checks
@@ -13,6 +14,27 @@ from inceptionkit.data.storage.open import find_shards, is_pattern, is_table
 from inceptionkit.data.types import BUILT_IN, ColumnNames, DataAddress, Dataset, Source
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
+_UNPACK = "unpack it, or pack it as .zip, .tar or .tar.gz"
+_PACKED = (  # endings of kinds that are known and not read, what they are, and what to do
+    ((".tar.bz2", ".tbz2", ".tbz", ".tb2"), "tar files packed by bzip2", _UNPACK),
+    ((".tar.xz", ".txz", ".tar.lzma", ".tlz"), "tar files packed by xz", _UNPACK),
+    ((".tar.zst", ".tzst", ".tar.zstd"), "tar files packed by Zstandard", _UNPACK),
+    ((".tar.lz4", ".tar.lz", ".tar.br", ".tar.z"), "tar files packed in this way", _UNPACK),
+    ((".7z", ".rar", ".cab", ".iso", ".dmg"), "archives of this kind", _UNPACK),
+    ((".csv.gz", ".tsv.gz", ".jsonl.gz", ".bz2", ".xz", ".zst"), "packed files", "unpack it"),
+    ((".xlsx", ".xls", ".ods"), "spreadsheets", "save it as .csv"),
+    ((".json", ".txt", ".xml"), "lists of this kind", "write a .csv with columns path and label"),
+    (
+        (".arrow", ".feather", ".tfrecord", ".tfrecords", ".lmdb", ".mdb"),
+        "datasets of this kind",
+        "save it as Parquet, or the images as files in a folder per class",
+    ),
+    (
+        (".h5", ".hdf5", ".npz", ".npy", ".mat", ".pkl"),
+        "arrays",
+        "save the images as files in a folder per class",
+    ),
+)
 
 
 def open_dataset(address: DataAddress) -> Dataset:
@@ -55,12 +77,26 @@ def _opened(address: str, path: Path, columns: ColumnNames) -> Dataset:
         return parquet.open_shards(address, files, columns)
     if files:
         return archive.open_archives(address, files)
+    _refuse_packed(address, path)
     if tables := _tables(path, columns):
         return manifest.manifests(address, tables, columns)
     if is_pattern(address):
         wrong = "there is no .parquet, .tar or .zip file"
         raise checks.data_error(address, wrong, "check the address")
     return folder.open_folder(address, path)
+
+
+def _refuse_packed(address: str, path: Path) -> None:
+    """Refuse files of kinds that are known and not read, by name; also a folder of such alone."""
+    names = [address.partition("?")[0].rpartition("/")[2]]
+    if path.is_dir():
+        with suppress(OSError):
+            entries = list(path.iterdir())
+            names = [] if any(map(Path.is_dir, entries)) else sorted(e.name for e in entries)
+    for name in names:
+        for endings, what, advice in _PACKED:
+            if name.lower().endswith(endings) and (not path.is_dir() or advice == _UNPACK):
+                raise checks.data_error(address, f"{name}: {what} are not read", advice)
 
 
 def _tables(path: Path, columns: ColumnNames) -> dict[str, Path]:

@@ -66,6 +66,12 @@ def test_names_are_read_from_text_and_json(tmp_path: Path, name: str, content: s
     assert read_class_names(tmp_path / name) == ("rose", "field daisy", "tulip")
 
 
+def test_names_may_be_given_with_commas_between_them() -> None:
+    assert read_class_names(Path("rose, field daisy,tulip")) == ("rose", "field daisy", "tulip")
+    with pytest.raises(WeightsError, match="names two classes 'cat'"):
+        read_class_names(Path("cat,cat "))
+
+
 def test_names_that_are_none_are_refused(tmp_path: Path) -> None:
     listed = "must list a name for each class, none empty, in the order of the outputs"
     unread = "class names cannot be read ("
@@ -78,5 +84,8 @@ def test_names_that_are_none_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.txt", "rose\ntulip\nrose\n") == (
         "names two classes 'rose'; give each its own name"
     )
+    for spaced in ("cat\ncat \n", " cat\ncat\n", "caf\u00e9\ncafe\u0301\n"):
+        assert "names two classes 'ca" in refusal(tmp_path / "a.txt", spaced)
+    assert "names two classes 'cat'" in refusal(tmp_path / "a.json", '["cat", "cat "]')
     with pytest.raises(WeightsError, match="No such file"):
         read_class_names(tmp_path / "none.txt")

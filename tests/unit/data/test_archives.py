@@ -225,8 +225,85 @@ def test_encrypted_and_oddly_packed_members_are_unusable(tmp_path: Path, image: 
 
     assert loaded.unusable == (
         Unusable("a/2.png", "is packed by method 14 of zip; pack it by deflate, or not at all"),
-        Unusable("b/1.png", "is encrypted"),
+        Unusable("b/1.png", "is encrypted; unpack it with its password"),
     )
+
+
+def test_an_archive_of_which_all_is_encrypted_is_refused(tmp_path: Path, image: Callable) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        for name in ("a/1.png", "b/1.png", "b/1.txt"):
+            opened.writestr(name, image(0))
+    content = bytearray(path.read_bytes())
+    at = -1
+    while (at := content.find(b"PK\1\2", at + 1)) >= 0:
+        content[at + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        open_dataset(path)
+
+    assert str(caught.value) == (
+        f"{path}: it is encrypted; unpack it with its password, or pack it without one"
+    )
+
+
+UNPACK = "unpack it, or pack it as .zip, .tar or .tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("x.tar.bz2", f"tar files packed by bzip2 are not read; {UNPACK}"),
+        ("x.tbz2", f"tar files packed by bzip2 are not read; {UNPACK}"),
+        ("X.TAR.XZ", f"tar files packed by xz are not read; {UNPACK}"),
+        ("x.txz", f"tar files packed by xz are not read; {UNPACK}"),
+        ("x.tar.zst", f"tar files packed by Zstandard are not read; {UNPACK}"),
+        ("x.7z", f"archives of this kind are not read; {UNPACK}"),
+        ("x.rar", f"archives of this kind are not read; {UNPACK}"),
+        ("x.csv.gz", "packed files are not read; unpack it"),
+        ("x.xlsx", "spreadsheets are not read; save it as .csv"),
+        ("x.json", "lists of this kind are not read; write a .csv with columns path and label"),
+        ("x.npz", "arrays are not read; save the images as files in a folder per class"),
+        (
+            "x.tfrecord",
+            (
+                "datasets of this kind are not read; "
+                "save it as Parquet, or the images as files in a folder per class"
+            ),
+        ),
+    ],
+)
+def test_files_of_other_kinds_are_refused_by_name(tmp_path: Path, name: str, why: str) -> None:
+    path = tmp_path / "folder" / name
+    path.parent.mkdir()
+    path.write_bytes(b"BZh9")
+    for address in (path, path.parent) if UNPACK in why else (path,):
+        with pytest.raises(DataError) as caught:
+            open_dataset(address)
+
+        assert str(caught.value) == f"{address}: {name}: {why}"
+
+
+@pytest.mark.parametrize("given", ["cat\ncat \n", "cat\ndog\n cat\n"])
+def test_class_lists_whose_names_differ_in_spaces_alone_are_refused(
+    tmp_path: Path, image: Callable, tar: Callable, given: str
+) -> None:
+    tar(tmp_path / "x.tar", {"1.png": image(1), "1.cls": b"0", "2.png": image(2), "2.cls": b"1"})
+    (tmp_path / "classes.txt").write_text(given)
+    with pytest.raises(DataError, match="differ in spaces alone; give each class its own name"):
+        open_dataset(tmp_path / "x.tar")
+
+
+def test_classes_of_a_list_that_do_not_occur_are_left_out(
+    tmp_path: Path, image: Callable, tar: Callable
+) -> None:
+    tar(tmp_path / "x.tar", {"1.png": image(1), "1.cls": b"2", "2.png": image(2), "2.cls": b"0"})
+    (tmp_path / "classes.txt").write_text("ape\nbee\ncat\n")
+    dataset = open_dataset(tmp_path / "x.tar")
+
+    assert dataset.classes == ("ape", "cat")
+    assert dataset.samples.labels.tolist() == [1, 0]
+    assert dataset.notes == ("left out 1 class without an image: 'bee'",)
 
 
 @pytest.mark.parametrize("name", ["x.tar", "x.tar.gz"])

@@ -26,6 +26,7 @@ from inceptionkit.data.storage import Container, File, Member, UnreadableShard, 
 from inceptionkit.data.storage.file import reason_of
 from inceptionkit.data.storage.open import open_container, shard_sets
 from inceptionkit.data.storage.types import gathered
+from inceptionkit.data.storage.zip import Zip, is_encrypted
 from inceptionkit.data.types import (
     SETS,
     Blocks,
@@ -116,13 +117,13 @@ def open_archives(address: str, files: Sequence[File]) -> Archives:
         wrong = f"it contains no labeled image{first}"
         raise checks.data_error(address, wrong, webdataset.LAYOUT)
     names = webdataset.class_names(files[0])
-    classes, labels = _merged(address, [shard.listing for shard in shards], names)
+    classes, labels, left_out = _merged(address, [shard.listing for shard in shards], names)
     samples = SampleTable(_names(shards, len(files)), labels, _sets(address, shards))
     starts = np.cumsum([0, *(len(shard.listing) for shard in shards)])
     named = names is not None or not all(map(str.isdecimal, classes))
     allows_flip = not named or flippable(classes)
     said = dict.fromkeys(note for shard in shards for note in shard.listing.notes)
-    notes = (*said, *checks.similar_names(classes))
+    notes = (*said, *left_out, *checks.similar_names(classes))
     return Archives(address, classes, samples, allows_flip, shards, starts, skipped, notes)
 
 
@@ -138,6 +139,9 @@ def _open_shard(file: File) -> _Shard:
     if (known := index_cache.shard(identity)) is not None:
         return _Shard(container, known)
     members, damage = gathered(container, webdataset.is_label)
+    if isinstance(container, Zip) and all(is_encrypted(member.place) for member in members):
+        advice = "unpack it with its password, or pack it without one"
+        raise checks.data_error(file.where, "it is encrypted", advice)
     try:
         if webdataset.is_webdataset(members):
             listing = webdataset.arrange(members)
@@ -187,13 +191,15 @@ def _sets(address: str, shards: Sequence[_Shard]) -> NDArray[np.int8]:
 
 def _merged(
     address: str, parts: Sequence[Listing], names: Sequence[str] | None
-) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """Classes of all shards, matched by name, and the labels as indices into them."""
+) -> tuple[tuple[str, ...], NDArray[np.int32], tuple[str, ...]]:
+    """Classes of all shards, matched by name, the labels as indices into them, and notes."""
     class_names = sorted_classes({name for part in parts for name in part.class_names})
     classes = class_names if names is None else tuple(names)
     index = _numbers(address, class_names, classes)
-    labels = [np.array([index[name] for name in p.class_names], np.int32)[p.labels] for p in parts]
-    return classes, np.concatenate(labels)
+    labels = np.concatenate(
+        [np.array([index[name] for name in p.class_names], np.int32)[p.labels] for p in parts]
+    )
+    return checks.with_images(classes, labels)
 
 
 def _numbers(address: str, class_names: Sequence[str], classes: Sequence[str]) -> Mapping[str, int]:

@@ -147,15 +147,7 @@ def _merged(
             for table in tables
         ]
     )
-    counts = np.bincount(labels, minlength=len(classes))
-    left = [printable(name) for name, n in zip(classes, counts.tolist(), strict=True) if n]
-    if len(left) == len(classes):
-        return tuple(left), labels, ()
-    none = [printable(name) for name, n in zip(classes, counts.tolist(), strict=True) if not n]
-    note = (
-        f"left out {plural(len(none), 'class', 'classes')} without an image: {checks.quoted(none)}"
-    )
-    return tuple(left), (np.cumsum(counts > 0) - 1).astype(np.int32)[labels], (note,)
+    return checks.with_images(tuple(map(printable, classes)), labels)
 
 
 def _sets(address: str, tables: Sequence[_Shard]) -> NDArray[np.int8]:

@@ -22,7 +22,7 @@ LAYOUT = (
     "it must hold class folders, or images with a .cls, .txt or .json of the same name beside each"
 )
 _LABELS = (".cls", ".json", ".txt")  # the first that is there counts
-_KEYS = ("cls", "label", "class")  # of a .json, the first that is there counts
+_KEYS = ("cls", "label", "class", "category", "target", "class_name")  # of a .json
 _MOST = 2**20  # bytes of a label's file
 
 
@@ -116,7 +116,11 @@ def class_names(shard: File) -> tuple[str, ...] | None:
         with suppress(OSError):
             text = beside.read(0, _MOST).decode("utf-8-sig", "replace")
             names = text.split("\n") if name.endswith(".txt") else _listed(beside.where, text)
-            return unique_names(printable(name.strip()) for name in names if name.strip())
+            stripped = [printable(name.strip()) for name in names if name.strip()]
+            if len(set(stripped)) < len({name.rstrip("\r") for name in names if name.strip()}):
+                wrong = "two of its names differ in spaces alone"
+                raise checks.data_error(beside.where, wrong, "give each class its own name")
+            return unique_names(stripped)
     return None
 
 

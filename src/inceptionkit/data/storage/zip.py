@@ -32,13 +32,13 @@ class Zip:
             for info in directory.infolist():
                 if not info.is_dir():
                     place = _place(info)
-                    read = wanted(info.filename, info.file_size)
+                    read = wanted(info.filename, info.file_size) and not is_encrypted(place)
                     yield Member(info.filename, place, self.read(place) if read else None)
 
     def read(self, place: tuple[int, ...]) -> bytes:
         header, size, packed, checksum, method, flags = place
         if flags & _ENCRYPTED:
-            reason = "is encrypted"
+            reason = "is encrypted; unpack it with its password"
             raise UnusableImage(reason)
         if max(packed, size) > MEMBER_LIMIT:
             reason = f"has {max(packed, size):,} bytes, the limit is {MEMBER_LIMIT:,}"
@@ -54,6 +54,11 @@ class Zip:
             reason = "damaged in the zip"
             raise UnusableImage(reason)
         return content
+
+
+def is_encrypted(place: tuple[int, ...]) -> bool:
+    """Whether a member of a zip, by its place, needs a password."""
+    return bool(place[-1] & _ENCRYPTED)
 
 
 def _place(info: zipfile.ZipInfo) -> tuple[int, ...]:
