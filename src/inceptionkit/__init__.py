@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inceptionkit.api.recipes import recipes
     from inceptionkit.api.report import report
     from inceptionkit.api.resume import resume
+    from inceptionkit.api.serve import serve
     from inceptionkit.api.train import train
     from inceptionkit.catalog import architecture
     from inceptionkit.derive.cost import cost
@@ -70,6 +71,7 @@ __all__ = [
     "recipes",
     "report",
     "resume",
+    "serve",
     "train",
 ]
 

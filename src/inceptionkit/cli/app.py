@@ -27,6 +27,7 @@ from inceptionkit.cli import (
     prune,
     recipes,
     report,
+    serve,
     train,
 )
 from inceptionkit.cli.command import bare_values, is_number
@@ -53,6 +54,7 @@ COMMANDS = (
     prune.PRUNE,
     deploy.EXPORT,
     deploy.BENCH,
+    serve.SERVE,
     convert.CONVERT,
 )
 

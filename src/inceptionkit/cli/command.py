@@ -39,7 +39,7 @@ class Command:
         verb: what it does.
         show: prints a result for a person; None where `each` has printed all of it.
         examples: command lines that run.
-        each: prints what a verb over many images answers for one of them, in JSON, too.
+        each: prints what a verb says while it works, such as one answer of many, in JSON, too.
         also: other names of the command, which help leaves out.
     """
 
@@ -69,7 +69,7 @@ class Command:
         """Call the verb and print its result; an error may bring one, too."""
         chosen = {name: value for name, value in given.items() if value is not None}
         if self.each is not None:
-            chosen["on_answer"] = partial(self.each, output)
+            chosen[_callback(self.verb)] = partial(self.each, output)
         try:
             if any(one.name == "listener" for one in parameters(self.verb.request)):
                 with listener(quiet=output.quiet, json_only=output.json_only) as chosen["listener"]:
@@ -93,6 +93,12 @@ class Command:
             print_json(result.to_json())
         elif not output.quiet and self.show is not None:
             self.show(result)
+
+
+def _callback(verb: Verb[..., Any]) -> str:
+    """The field of a request that is called while the verb works, beside its listener."""
+    every = (one for one in parameters(verb.request) if isinstance(one.stated, Callback))
+    return next(one.name for one in every if one.name != "listener")
 
 
 def places(verb: Verb[..., Any]) -> Iterator[Place]:

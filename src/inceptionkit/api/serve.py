@@ -1,0 +1,135 @@
+"""`serve`: models behind HTTP, for programs and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from inceptionkit.options import Argument, Callback, Option, verb
+from inceptionkit.results import Result
+
+
+@dataclass(frozen=True)
+class ServeRequest:
+    """Which models to serve, where, and within which limits."""
+
+    models: Annotated[
+        Sequence[str | Path] | Path,
+        Argument(
+            "Folders of runs, models or exported models; NAME=FOLDER to name one. A folder may "
+            "hold versions 1, 2, ... A folder that changes is loaded again.",
+            "MODEL...",
+        ),
+    ]
+    _: KW_ONLY
+    host: Annotated[str, Option("Address to listen at; 0.0.0.0 for every one of this machine.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Option("Port; 0 for any that is free.", min=0, max=65_535)] = 8000
+    grpc_port: Annotated[
+        int | None,
+        Option("Port of the Open Inference Protocol over gRPC.", default="none", min=1, max=65_535),
+    ] = None
+    token_file: Annotated[
+        str | Path | None,
+        Option("File with the bearer token of requests.", default="$INCEPTIONKIT_TOKEN"),
+    ] = None
+    engine: Annotated[
+        Literal["auto", "openvino", "onnxruntime", "torch"],
+        Option("What computes; an exported model is run by its own engine."),
+    ] = "auto"
+    threads: Annotated[
+        int | None, Option("Threads of every engine.", default="one per CPU core", min=1)
+    ] = None
+    batch: Annotated[int, Option("Images that a model answers at once.", min=1, max=32)] = 32
+    batch_wait: Annotated[
+        float,
+        Option("Milliseconds that an image waits for others on their way.", min=0, max=1_000),
+    ] = 2.0
+    queue: Annotated[
+        int, Option("Images that may wait; further requests get status 429.", min=1)
+    ] = 256
+    body_size: Annotated[int, Option("MiB that a request may have.", min=1, max=4_096)] = 32
+    image_size: Annotated[int, Option("Megapixels that an image may claim.", min=1, max=134)] = 50
+    images: Annotated[int, Option("Images of one request.", min=1, max=10_000)] = 64
+    timeout: Annotated[float, Option("Seconds that a request may take.", min=0.1)] = 30.0
+    on_ready: Annotated[
+        Callable[[str], object] | None,
+        Callback("Called with the address once every model is loaded."),
+    ] = None
+
+
+@dataclass(frozen=True, repr=False)
+class ServeResult(Result):
+    """What was served until the server was stopped.
+
+    Attributes:
+        address: where it listened.
+        models: their names.
+        requests: that were answered.
+    """
+
+    address: str
+    models: tuple[str, ...]
+    requests: int
+
+    def to_json(self) -> dict[str, Any]:
+        """What `serve --json` prints at the end."""
+        return asdict(self)
+
+
+@verb(ServeRequest)
+def serve(request: ServeRequest) -> ServeResult:
+    """Serve models over HTTP until Ctrl-C or SIGTERM; requests that came are answered first.
+
+    Raises:
+        WeightsError: there is no model, or it is damaged.
+        DeploymentError: an engine cannot run it, the address is taken, or the extra `serve` is not
+            installed.
+        OptionError: a name or the token is none.
+    """
+    from importlib.util import find_spec
+
+    from inceptionkit.deployment.load import load_predictor
+    from inceptionkit.errors import DeploymentError
+
+    needed = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+    missing = [one for one in (*needed, *["grpc"] * bool(request.grpc_port)) if not find_spec(one)]
+    if missing:
+        msg = f"serve needs {', '.join(missing)}; pip install 'inceptionkit[serve]'"
+        raise DeploymentError(msg)
+    from inceptionkit.serving.limits import Limits
+    from inceptionkit.serving.models import named
+    from inceptionkit.serving.server import read_token, serve_models
+
+    given = [request.models] if isinstance(request.models, str | Path) else list(request.models)
+    places, token = named(given), read_token(request.token_file)
+    addresses: list[str] = []
+
+    def ready(address: str) -> None:
+        addresses.append(address)
+        if request.on_ready is not None:
+            request.on_ready(address)
+
+    answered = serve_models(
+        places,
+        partial(load_predictor, engine=request.engine, threads=request.threads, mode="throughput"),
+        host=request.host,
+        port=request.port,
+        grpc_port=request.grpc_port,
+        limits=Limits(
+            body_bytes=request.body_size * 2**20,
+            image_pixels=request.image_size * 1_000_000,
+            images=request.images,
+            seconds=request.timeout,
+            queue=request.queue,
+            batch=request.batch,
+            batch_wait_ms=request.batch_wait,
+        ),
+        token=token,
+        ready=ready,
+    )
+    return ServeResult(addresses[0], tuple(places), answered)

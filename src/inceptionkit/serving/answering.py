@@ -1,0 +1,193 @@
+"""From encoded images to answers: decoded in threads, run in batches, refused where it is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.errors import DeploymentError
+from inceptionkit.machine import cores
+from inceptionkit.preprocess import UnusableImage, as_rgb, header
+from inceptionkit.serving.batching import Answers, Closed
+from inceptionkit.serving.efforts import Effort
+from inceptionkit.serving.heat import explains, picture
+from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.metrics import Metrics
+from inceptionkit.serving.models import Models, Served
+from inceptionkit.serving.problems import Problem, refuse, refuse_for_now, refuse_image
+from inceptionkit.serving.requests import Asked, Image
+
+
+@dataclass(eq=False)
+class Answering:
+    """Answers images.
+
+    Attributes:
+        models: that answer.
+        limits: of the queue, and of the pixels of an image.
+        metrics: what is counted.
+    """
+
+    models: Models
+    limits: Limits
+    metrics: Metrics
+    _inside: int = 0
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(cores(), thread_name_prefix="decode")
+    )
+
+    async def answer(self, images: Sequence[Image], asked: Asked) -> dict[str, Any]:
+        """What `POST /v1/predict` answers.
+
+        Raises:
+            Problem: no such model, a full queue, or a single image that cannot be used.
+        """
+        start = perf_counter()
+        served = self.models.find(asked.model, asked.version)
+        effort = None if asked.exits else chosen(served, asked, start)
+        found = await self.run(served, [image.data for image in images], effort)
+        if len(found) == 1 and isinstance(found[0], UnusableImage):
+            refuse_image(f"the image cannot be used: {found[0].reason}")
+        answers = [
+            {"name": image.name}
+            | (
+                {"error": one.reason}
+                if isinstance(one, UnusableImage)
+                else to_json(served, one, asked.top_k)
+            )
+            for image, one in zip(images, found, strict=True)
+        ]
+        if asked.explain:
+            await self._add_heat(served, images, answers)
+        return {"model": served.name, "version": served.version, "answers": answers}
+
+    async def _add_heat(
+        self, served: Served, images: Sequence[Image], answers: Sequence[dict[str, Any]]
+    ) -> None:
+        """Add a heat map to each answer: what speaks for its class.
+
+        Raises:
+            Problem: the model has none.
+        """
+        if not explains(served.card):
+            refuse("this model has no heat maps: serve the run, not an export of it")
+        loop = asyncio.get_running_loop()
+        for image, answer in zip(images, answers, strict=True):
+            if "label" in answer:
+                heat = partial(self._heat, served, image.data, answer["label"])
+                answer["heat"] = await loop.run_in_executor(self._threads, heat)
+
+    def _heat(self, served: Served, image: bytes, label: str) -> dict[str, str]:
+        pixels = self._prepared(served, image)
+        evidence = served.heat_maps()(pixels, served.card.classes.index(label))
+        return {"label": label, "png": picture(evidence)}
+
+    async def run(
+        self,
+        served: Served,
+        images: Sequence[bytes | NDArray[np.uint8]],
+        effort: Effort | None,
+    ) -> list[Answers | UnusableImage]:
+        """Decode and run images, if there is room for all.
+
+        Args:
+            served: the model.
+            images: encoded, or RGB pixels (height, width, 3).
+            effort: where it may stop; None for the answers of every exit.
+
+        Raises:
+            Problem: the queue is full.
+        """
+        if self._inside + len(images) > self.limits.queue:
+            self.metrics.rejected.inc()
+            msg = f"{self.limits.queue} images wait already; try again in a second"
+            refuse_for_now(msg)
+        self._inside += len(images)
+        self.metrics.waiting.set(self._inside)
+        try:
+            tasks = (self._one(served, image, effort) for image in images)
+            return await asyncio.gather(*tasks)
+        finally:
+            self._inside -= len(images)
+            self.metrics.waiting.set(self._inside)
+
+    async def _one(
+        self, served: Served, image: bytes | NDArray[np.uint8], effort: Effort | None
+    ) -> Answers | UnusableImage:
+        loop, batcher = asyncio.get_running_loop(), served.batcher
+        batcher.coming += 1
+        try:
+            pixels = await loop.run_in_executor(self._threads, self._prepared, served, image)
+        except UnusableImage as error:
+            self.metrics.unusable.labels(served.name).inc()
+            return error
+        finally:
+            batcher.coming -= 1
+        try:
+            waiting: Future[Answers] = batcher.submit(pixels, effort)
+        except Closed:  # replaced meanwhile by the version that is found now
+            served = self.models.find(served.name)
+            again = None if effort is None else served.efforts.named["balanced"]
+            return await self._one(served, image, again)
+        answers = await asyncio.wrap_future(waiting)
+        if effort is not None:
+            self.metrics.images.labels(served.name, answers[-1].exit).inc()
+        return answers
+
+    def _prepared(self, served: Served, image: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The pixels that the network takes.
+
+        Raises:
+            UnusableImage: it is no image, or claims too many pixels.
+        """
+        if isinstance(image, bytes):
+            claimed = header(image)
+            if claimed.width * claimed.height > self.limits.image_pixels:
+                reason = (
+                    f"claims {claimed.width}x{claimed.height} pixels, the limit is "
+                    f"{self.limits.image_pixels:,} in all"
+                )
+                raise UnusableImage(reason)
+        return served.predictor.prepare(as_rgb(image))
+
+
+def chosen(served: Served, asked: Asked, start: float) -> Effort:
+    """The effort that a request asks for; the time that it has waited counts."""
+    if asked.time_limit_ms is None:
+        return served.efforts.named[asked.effort]
+    return served.efforts.within(asked.time_limit_ms / 1e3 - (perf_counter() - start))
+
+
+def to_json(served: Served, answers: Answers, top_k: int) -> dict[str, Any]:
+    """One image: the best classes, the exit that answered, and each exit where all were asked."""
+    last = _answer(served, answers[-1].probabilities, top_k) | {
+        "exit": answers[-1].exit,
+        "ms": round(answers[-1].ms, 3),
+    }
+    if len(answers) > 1:
+        last["exits"] = [
+            {"exit": one.exit, "ms": round(one.ms, 3), **_answer(served, one.probabilities, top_k)}
+            for one in answers
+        ]
+    return last
+
+
+def _answer(served: Served, row: NDArray[np.float32], top_k: int) -> dict[str, Any]:
+    best = np.argsort(-row, kind="stable")[:top_k].tolist()
+    top = [{"label": served.card.classes[i], "probability": float(row[i])} for i in best]
+    return {**top[0], "top": top}
+
+
+def failed(error: Exception) -> Problem:
+    """What went wrong in a model, without a path of this machine."""
+    what = "the model cannot run" if isinstance(error, DeploymentError) else "the answer failed"
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"{what}; see the log of the server")

@@ -1,0 +1,136 @@
+"""Micro-batches: images of many requests that one model answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from time import monotonic, perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.evaluation.predictor import Predictor
+from inceptionkit.serving.efforts import Effort, ExitAnswer, run_effort, run_every_exit
+from inceptionkit.serving.limits import Limits
+
+Answers = tuple[ExitAnswer, ...]
+
+
+class Closed(Exception):  # noqa: N818 - a state
+    """The model was replaced: ask the one that is served now."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """An image that waits.
+
+    Attributes:
+        pixels: as the network takes them.
+        effort: where it may stop; None for the answers of every exit.
+        future: that is told the answers.
+    """
+
+    pixels: NDArray[np.uint8]
+    effort: Effort | None
+    future: Future[Answers]
+
+
+@dataclass(eq=False)
+class Batcher:
+    """A thread that runs one model, on as many images at once as came meanwhile.
+
+    The first image of a batch waits only while others are on their way (decoded, for this model),
+    and at most `limits.batch_wait_ms`: an image that comes alone is answered at once.
+
+    Attributes:
+        predictor: the model.
+        limits: of batches and waiting.
+        ran: called with the number of images and the seconds of each batch.
+        coming: images of this model that are being decoded.
+    """
+
+    predictor: Predictor
+    limits: Limits
+    ran: Callable[[int, float], None]
+    coming: int = 0
+    _jobs: SimpleQueue[_Job | None] = field(default_factory=SimpleQueue)
+    _closed: bool = False
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._thread = Thread(target=self._run, name="batches", daemon=True)
+        self._thread.start()
+
+    def submit(self, pixels: NDArray[np.uint8], effort: Effort | None) -> Future[Answers]:
+        """Let an image wait for its answers.
+
+        Args:
+            pixels: as `predictor.prepare` gives them.
+            effort: where it may stop; None for the answers of every exit.
+
+        Raises:
+            Closed: `close` was called.
+        """
+        future: Future[Answers] = Future()
+        with self._lock:
+            if self._closed:
+                raise Closed
+            self._jobs.put(_Job(pixels, effort, future))
+        return future
+
+    def close(self) -> None:
+        """Take no more images; those that wait are answered."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._jobs.put(None)
+
+    def join(self, seconds: float) -> None:
+        """Wait until those that wait are answered."""
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            batch, ended = self._more(first)
+            for effort in dict.fromkeys(job.effort for job in batch):
+                self._answer([job for job in batch if job.effort is effort], effort)
+            if ended:
+                return
+
+    def _more(self, first: _Job) -> tuple[list[_Job], bool]:
+        """The images that join the first one, and whether the queue was closed behind them."""
+        batch, most = [first], min(self.limits.batch, self.predictor.batch)
+        until = monotonic() + self.limits.batch_wait_ms / 1e3
+        while len(batch) < most:
+            left = until - monotonic() if self.coming else 0.0
+            try:
+                job = self._jobs.get(timeout=left) if left > 0 else self._jobs.get_nowait()
+            except Empty:
+                break
+            if job is None:
+                return batch, True
+            batch.append(job)
+        return batch, False
+
+    def _answer(self, jobs: Sequence[_Job], effort: Effort | None) -> None:
+        """Run a batch; a request that was given up meanwhile costs nothing."""
+        jobs = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+        if not jobs:
+            return
+        start = perf_counter()
+        try:
+            images = np.stack([job.pixels for job in jobs])
+            if effort is None:
+                found = run_every_exit(self.predictor, images)
+            else:
+                found = run_effort(self.predictor, images, effort)
+        except Exception as error:  # noqa: BLE001 - it is the requests' to report; the thread goes on
+            for job in jobs:
+                job.future.set_exception(error)
+            return
+        self.ran(len(jobs), perf_counter() - start)
+        for job, answers in zip(jobs, found, strict=True):
+            job.future.set_result(answers)

@@ -1,0 +1,140 @@
+"""How much of a network answers: all of it, as the exit policy says, or up to the first exit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.evaluation.early_exit import StopWhenSure, gated
+from inceptionkit.evaluation.predictor import Predictor, run_stages
+from inceptionkit.model import ExitPolicy, Gate
+from inceptionkit.spec import ordered_exits
+
+EffortName: TypeAlias = Literal["fast", "balanced", "full"]
+EFFORTS: tuple[EffortName, ...] = get_args(EffortName)
+_SURE = 0.9  # confidence that stops where no policy is stored
+_TIMED = 5  # runs that time an effort, after one that warms it up
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effort:
+    """Where a network may stop.
+
+    Attributes:
+        policy: when; None for never.
+        seconds: that one image takes which no exit before the last of them answers, alone.
+    """
+
+    policy: ExitPolicy | None
+    seconds: float = 0.0
+
+    @property
+    def exits(self) -> tuple[str, ...]:
+        """Where the network is cut."""
+        return tuple(gate.exit for gate in self.policy.gates) if self.policy else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Efforts:
+    """What a model can be asked for.
+
+    Attributes:
+        named: by name; a model without exits has the same one under each.
+        at: one that stops at each exit, and at "main", for requests with a time limit.
+    """
+
+    named: Mapping[EffortName, Effort]
+    at: Mapping[str, Effort]
+
+    def within(self, seconds: float) -> Effort:
+        """The effort that goes furthest within a time; the first exit if none does."""
+        ordered = list(self.at.values())
+        return next((e for e in reversed(ordered) if e.seconds <= seconds), ordered[0])
+
+
+def efforts_of(predictor: Predictor) -> Efforts:
+    """Cut the network for every effort, and time each: what comes later starts warm.
+
+    Raises:
+        DeploymentError: the engine cannot run it.
+    """
+    card = predictor.card
+    exits = tuple(exit_.name for exit_ in ordered_exits(card.architecture))
+    stored = card.exit_policy or gated(StopWhenSure(_SURE), card.architecture)
+    at = {name: ExitPolicy(gates=(Gate(exit=name, confidence=0.0),)) for name in exits}
+    full = _timed(predictor, None)
+    stops = {name: _timed(predictor, policy) for name, policy in at.items()}
+    run_every_exit(predictor, predictor.prepare(_grey(predictor))[None])  # warms it up
+    named: dict[EffortName, Effort] = {
+        "fast": stops[exits[0]] if exits else full,
+        "balanced": _timed(predictor, stored) if exits else full,
+        "full": full,
+    }
+    return Efforts(named, stops | {"main": full})
+
+
+def _timed(predictor: Predictor, policy: ExitPolicy | None) -> Effort:
+    images = predictor.prepare(_grey(predictor))[None]
+    stages = predictor.stages(Effort(policy).exits)
+    seconds = []
+    for _ in range(_TIMED + 1):
+        start = perf_counter()
+        run_stages(stages, images, policy)
+        seconds.append(perf_counter() - start)
+    return Effort(policy, median(seconds[1:]))
+
+
+def _grey(predictor: Predictor) -> NDArray[np.uint8]:
+    size = predictor.card.preprocessing.size
+    return np.full((size, size, 3), 127, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitAnswer:
+    """What one classifier says of one image.
+
+    Attributes:
+        exit: its name; "main" for the last.
+        probabilities: (classes,).
+        ms: from the beginning of the network to it; of several images at once, the share of each.
+    """
+
+    exit: str
+    probabilities: NDArray[np.float32]
+    ms: float
+
+
+def run_effort(
+    predictor: Predictor, images: NDArray[np.uint8], effort: Effort
+) -> list[tuple[ExitAnswer, ...]]:
+    """Answer a batch: for each image the one classifier that answered."""
+    start = perf_counter()
+    stages = predictor.stages(effort.exits)
+    names = list(stages)
+    probabilities, numbers = run_stages(stages, images, effort.policy)
+    ms = 1e3 * (perf_counter() - start) / len(images)
+    return [
+        (ExitAnswer(names[number], row, ms),)
+        for row, number in zip(probabilities, numbers.tolist(), strict=True)
+    ]
+
+
+def run_every_exit(predictor: Predictor, images: NDArray[np.uint8]) -> list[tuple[ExitAnswer, ...]]:
+    """Answer a batch with every classifier, in the order of the trunk, "main" last."""
+    exits = tuple(exit_.name for exit_ in ordered_exits(predictor.card.architecture))
+    policy = predictor.card.exit_policy or ExitPolicy()
+    temperatures = {gate.exit: gate.temperature for gate in policy.gates}
+    temperatures["main"] = policy.temperature
+    start, x, found = perf_counter(), images, []
+    features: Any = x
+    for name, run in predictor.stages(exits).items():
+        probabilities, features = run(features, temperatures.get(name, 1.0))
+        ms = 1e3 * (perf_counter() - start) / len(images)
+        found.append([ExitAnswer(name, row, ms) for row in probabilities])
+    return list(zip(*found, strict=True))

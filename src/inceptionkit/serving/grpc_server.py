@@ -1,0 +1,159 @@
+"""The Open Inference Protocol, version 2, over gRPC: the same answers as over REST."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from math import prod
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import ParseDict
+
+from inceptionkit.errors import DeploymentError
+from inceptionkit.serving.answering import Answering
+from inceptionkit.serving.grpc_messages import MESSAGES, METHODS, PACKAGE, SERVICE
+from inceptionkit.serving.inference_protocol import (
+    OUTPUTS,
+    Inference,
+    bytes_of,
+    infer,
+    metadata,
+    read_tensor,
+    server_metadata,
+)
+from inceptionkit.serving.models import Models
+from inceptionkit.serving.problems import Problem, refuse
+
+_Context = Any  # grpc.aio.ServicerContext
+_CODES = {
+    HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    HTTPStatus.TOO_MANY_REQUESTS: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    HTTPStatus.UNAUTHORIZED: grpc.StatusCode.UNAUTHENTICATED,
+}
+_CONTENTS = {"UINT8": "uint_contents", "BYTES": "bytes_contents"}
+_NO_TOKEN_NEEDED = frozenset({"ServerLive", "ServerReady"})
+
+
+def make_grpc_server(models: Models, answering: Answering, address: str, token: str) -> Any:  # noqa: ANN401 - grpc.aio.Server
+    """A server that is not started yet.
+
+    Args:
+        models: what answers.
+        answering: what runs it; its limits hold here too.
+        address: host and port.
+        token: that calls must carry; none if empty.
+
+    Raises:
+        DeploymentError: the address is taken.
+    """
+    limits = answering.limits
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", limits.body_bytes),
+            ("grpc.max_concurrent_streams", limits.connections),
+            ("grpc.so_reuseport", 0),
+        ],
+        maximum_concurrent_rpcs=limits.connections,
+    )
+    calls = _Calls(models, answering)
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(
+            _guarded(getattr(calls, name), "" if name in _NO_TOKEN_NEEDED else token),
+            request_deserializer=MESSAGES[f"{name}Request"].FromString,
+            response_serializer=MESSAGES[f"{name}Response"].SerializeToString,
+        )
+        for name in METHODS
+    }
+    generic = grpc.method_handlers_generic_handler(f"{PACKAGE}.{SERVICE}", handlers)
+    server.add_generic_rpc_handlers((generic,))
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        msg = f"cannot listen at {address}; choose another --grpc-port"
+        raise DeploymentError(msg) from error
+    return server
+
+
+def _guarded(
+    call: Callable[[Any], Awaitable[Any]], token: str
+) -> Callable[[Any, _Context], Awaitable[Any]]:
+    """A call that needs the token, and whose problems become codes of gRPC."""
+
+    async def answer(request: Any, context: _Context) -> Any:  # noqa: ANN401 - messages
+        if token:
+            given = dict(context.invocation_metadata()).get("authorization", "")
+            if not hmac.compare_digest(str(given).encode(), f"Bearer {token}".encode()):
+                await context.abort(
+                    grpc.StatusCode.UNAUTHENTICATED,
+                    "a token is needed: authorization, Bearer TOKEN",
+                )
+        try:
+            return await call(request)
+        except Problem as problem:
+            code = _CODES.get(problem.status, grpc.StatusCode.INTERNAL)
+            await context.abort(code, problem.detail)
+
+    return answer
+
+
+class _Calls:
+    """What each method answers."""
+
+    def __init__(self, models: Models, answering: Answering) -> None:
+        self.models = models
+        self.answering = answering
+
+    async def ServerLive(self, _: Any) -> Any:  # noqa: N802, ANN401 - the protocol's name; a message
+        return MESSAGES["ServerLiveResponse"](live=True)
+
+    async def ServerReady(self, _: Any) -> Any:  # noqa: N802, ANN401
+        return MESSAGES["ServerReadyResponse"](ready=self.models.answer())
+
+    async def ModelReady(self, request: Any) -> Any:  # noqa: N802, ANN401
+        self.models.find(request.name, request.version or None)
+        return MESSAGES["ModelReadyResponse"](ready=True)
+
+    async def ServerMetadata(self, _: Any) -> Any:  # noqa: N802, ANN401
+        return ParseDict(server_metadata(), MESSAGES["ServerMetadataResponse"]())
+
+    async def ModelMetadata(self, request: Any) -> Any:  # noqa: N802, ANN401
+        served = self.models.find(request.name, request.version or None)
+        return ParseDict(metadata(self.models, served), MESSAGES["ModelMetadataResponse"]())
+
+    async def ModelInfer(self, request: Any) -> Any:  # noqa: N802, ANN401
+        served = self.models.find(request.model_name, request.model_version or None)
+        tensors = await infer(self.answering, served, _read(request))
+        answer = MESSAGES["ModelInferResponse"](
+            model_name=served.name, model_version=served.version, id=request.id
+        )
+        for name, tensor in tensors.items():
+            answer.outputs.add(name=name, datatype=OUTPUTS[name], shape=tensor.shape)
+            answer.raw_output_contents.append(bytes_of(tensor))
+        return answer
+
+
+def _read(request: Any) -> Inference:  # noqa: ANN401 - a message
+    """The request, from its raw or its typed contents."""
+    if len(request.inputs) != 1:
+        refuse(f"a request has one input, got {len(request.inputs)}")
+    (tensor,) = request.inputs
+    shape = list(tensor.shape)
+    if not shape or min(shape) < 1 or prod(shape) > 2**40:
+        refuse(f"shape must be whole numbers above 0, got {shape}")
+    raw = list(request.raw_input_contents)
+    typed = getattr(tensor.contents, _CONTENTS.get(tensor.datatype, "uint_contents"))
+    images = read_tensor(tensor.name, tensor.datatype, shape, raw[0] if raw else list(typed))
+    outputs = tuple(one.name for one in request.outputs)
+    return Inference(images, outputs, _parameters(request.parameters))
+
+
+def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: getattr(one, kind)
+        for name, one in given.items()
+        if (kind := one.WhichOneof("parameter_choice"))
+    }

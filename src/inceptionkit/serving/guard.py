@@ -1,0 +1,165 @@
+"""What stands before the application: limits, the token, the log, and what every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from time import monotonic, perf_counter, time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.metrics import Metrics
+from inceptionkit.serving.problems import Problem, refuse
+
+ACCESS = logging.getLogger("inceptionkit.access")
+_OPEN = frozenset({"/", "/page.js", "/page.css", "/icon.svg"})  # they show nothing of a model
+_LIVE = frozenset({"/v2/health/live", "/v2/health/ready"})  # probes carry no token
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+            b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+    ),
+)
+
+
+@dataclass(eq=False)
+class Guard:
+    """An ASGI application around the one that answers.
+
+    Attributes:
+        app: what answers.
+        limits: of body and time.
+        metrics: what is counted.
+        token: that requests must carry; none if empty.
+    """
+
+    app: ASGIApp
+    limits: Limits
+    metrics: Metrics
+    token: str = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, within the limits."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        call = _Call(scope, receive, send, self.limits)
+        try:
+            self._admit(call)
+            async with asyncio.timeout(self.limits.seconds):
+                await self.app(scope, call.receive, call.send)
+        except TimeoutError:
+            msg = f"the request took more than {self.limits.seconds:g} s; send fewer images"
+            await call.fail(Problem(HTTPStatus.REQUEST_TIMEOUT, msg))
+        except Problem as problem:
+            await call.fail(problem)
+        except OSError:  # the client has gone
+            call.status = 499
+        finally:
+            self._count(call)
+
+    def _admit(self, call: _Call) -> None:
+        """Refuse what is known to be too large before a byte of it is read, and who has no token.
+
+        Raises:
+            Problem: so it is.
+        """
+        if self.token and call.path not in _OPEN | _LIVE:
+            scheme, _, given = call.header(b"authorization").partition(b" ")
+            same = hmac.compare_digest(given.strip(), self.token.encode())
+            if scheme.lower() != b"bearer" or not same:
+                msg = "a token is needed: send the header Authorization: Bearer TOKEN"
+                raise Problem(HTTPStatus.UNAUTHORIZED, msg, WWW_Authenticate="Bearer")
+        length = call.header(b"content-length") or b"0"
+        if not length.isdigit():
+            refuse("the header Content-Length is no number")
+        if int(length) > self.limits.body_bytes:
+            raise call.too_large()
+
+    def _count(self, call: _Call) -> None:
+        """One line for a request, and its numbers."""
+        seconds = perf_counter() - call.start
+        route = call.scope.get("route")
+        path = getattr(route, "path", None) or ("/" if call.path == "/" else "other")
+        self.metrics.requests.labels(path, str(call.status)).inc()
+        self.metrics.latency.labels(path).observe(seconds)
+        ACCESS.info(
+            json.dumps(
+                {
+                    "time": round(time(), 3),
+                    "client": (call.scope.get("client") or ("",))[0],
+                    "method": call.scope["method"],
+                    "path": call.path,
+                    "status": call.status,
+                    "ms": round(1e3 * seconds, 2),
+                    "bytes_in": call.received,
+                    "bytes_out": call.sent,
+                }
+                | call.scope.get("state", {}).get("noted", {})
+            )
+        )
+
+
+@dataclass(eq=False)
+class _Call:
+    """One request: what came and went, and until when it may."""
+
+    scope: Scope
+    inner_receive: Receive
+    inner_send: Send
+    limits: Limits
+    status: int = 0
+    received: int = 0
+    sent: int = 0
+    started: bool = False
+    start: float = field(default_factory=perf_counter)
+    until: float = field(default_factory=monotonic)
+
+    @property
+    def path(self) -> str:
+        """Of the address."""
+        return str(self.scope["path"])
+
+    def header(self, name: bytes) -> bytes:
+        """A header of the request; empty if it is not there."""
+        return next((bytes(value) for key, value in self.scope["headers"] if key == name), b"")
+
+    def too_large(self) -> Problem:
+        """More bytes than a request may have."""
+        most = f"{self.limits.body_bytes / 2**20:g} MiB"
+        msg = f"a request has at most {most}; send fewer or smaller images"
+        return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, msg, Connection="close")
+
+    async def receive(self) -> Message:
+        """What comes next of the body, as long as it is not too much."""
+        message = await self.inner_receive()
+        self.received += len(message.get("body", b""))
+        if self.received > self.limits.body_bytes:
+            raise self.too_large()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, with the headers of every answer."""
+        if message["type"] == "http.response.start":
+            self.started, self.status = True, message["status"]
+            known = {name for name, _ in message["headers"]}
+            more = [one for one in _HEADERS if one[0] not in known]
+            message = {**message, "headers": [*message["headers"], *more]}
+        self.sent += len(message.get("body", b""))
+        await self.inner_send(message)
+
+    async def fail(self, problem: Problem) -> None:
+        """Answer with a problem, unless an answer has begun."""
+        if not self.started:
+            await problem.response(self.path)(self.scope, self.inner_receive, self.send)

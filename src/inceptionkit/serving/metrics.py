@@ -1,0 +1,59 @@
+"""Numbers for Prometheus, by model."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_BATCHES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """What a server counts. One of each for an application, so that several can stand together."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        prefix = "inceptionkit"
+        self.requests = Counter(
+            f"{prefix}_requests", "Requests.", ["path", "status"], registry=self.registry
+        )
+        self.latency = Histogram(
+            f"{prefix}_request_seconds",
+            "From the first byte of a request to the last of its answer.",
+            ["path"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.images = Counter(
+            f"{prefix}_images", "Images by the exit that answered.", ["model", "exit"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.unusable = Counter(
+            f"{prefix}_unusable_images", "Images that could not be used.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.batches = Histogram(
+            f"{prefix}_batch_images",
+            "Images that were answered at once.",
+            ["model"],
+            buckets=_BATCHES,
+            registry=self.registry,
+        )
+        self.engine = Histogram(
+            f"{prefix}_engine_seconds",
+            "Time of the engine for one batch.",
+            ["model"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.waiting = Gauge(
+            f"{prefix}_queue_images", "Images that are decoded or wait.", registry=self.registry
+        )
+        self.rejected = Counter(
+            f"{prefix}_rejected_requests", "Requests refused because the queue was full.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.reloads = Counter(
+            f"{prefix}_model_loads", "Models loaded, by result.", ["model", "result"],
+            registry=self.registry,
+        )  # fmt: skip

@@ -1,0 +1,180 @@
+"""What a request asks: its images and how they are to be answered, however it is written."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from inceptionkit.serving.efforts import EFFORTS, EffortName
+from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.problems import refuse
+
+T = TypeVar("T")
+TOP_K = 1_000  # most classes that an answer lists
+_FIELDS = ("image", "images")
+_ASKS = ("model", "version", "top_k", "effort", "time_limit_ms", "exits", "explain")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An encoded image of a request, and what its sender calls it."""
+
+    data: bytes
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How images are to be answered.
+
+    Attributes:
+        model: None for the only one.
+        version: None for the newest.
+        top_k: classes of an answer.
+        effort: how much of the network may answer.
+        time_limit_ms: from the arrival of the request; it replaces the effort.
+        exits: whether every exit answers.
+        explain: whether a heat map of the main classifier is drawn.
+    """
+
+    model: str | None = None
+    version: str | None = None
+    top_k: int = 5
+    effort: EffortName = "balanced"
+    time_limit_ms: float | None = None
+    exits: bool = False
+    explain: bool = False
+
+
+async def read_request(request: Request, limits: Limits) -> tuple[list[Image], Asked]:
+    """Read the images of a request: a form, JSON with base64, or the bytes of one image.
+
+    Raises:
+        Problem: there are none, or too many, or a parameter is wrong.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    asked: dict[str, Any] = dict(request.query_params)
+    if kind == "multipart/form-data":
+        images = await _form(request, limits, asked)
+    elif kind == "application/json":
+        images = _json(await request.body(), asked)
+    else:
+        images = [Image(await request.body())]
+    if not images or not any(image.data for image in images):
+        msg = "send an image: curl -F image=@photo.jpg ADDRESS"
+        refuse(msg)
+    if len(images) > limits.images:
+        msg = f"a request has at most {limits.images} images, got {len(images)}; send several"
+        refuse(msg)
+    return images, parse_asked(asked)
+
+
+async def _form(request: Request, limits: Limits, asked: dict[str, Any]) -> list[Image]:
+    """The files of a form; its other fields are parameters."""
+    images = []
+    try:
+        form = await request.form(max_files=limits.images + 1, max_fields=len(_ASKS) + 1)
+    except MultiPartException as error:
+        refuse(f"the form cannot be read: {error.message}")
+    for key, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if key not in _FIELDS:
+                refuse(f"a file is sent as image, got {key[:40]!r}")
+            images.append(Image(await value.read(), value.filename or ""))
+        else:
+            asked[key] = value
+    await form.close()
+    return images
+
+
+def _json(body: bytes, asked: dict[str, Any]) -> list[Image]:
+    """The images of a JSON object, in base64; its other keys are parameters."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        msg = "the body is no JSON"
+        refuse(msg)
+    if not isinstance(data, dict):
+        msg = 'the body must be a JSON object such as {"image": "BASE64"}'
+        refuse(msg)
+    given = [data.pop(key) for key in _FIELDS if key in data]
+    texts = [one for some in given for one in (some if isinstance(some, list) else [some])]
+    asked |= data
+    return [Image(decoded(text)) for text in texts]
+
+
+def decoded(text: object) -> bytes:
+    """The bytes of an image that JSON holds in base64, with or without a data: address before it.
+
+    Raises:
+        Problem: it is no such text.
+    """
+    given = text if isinstance(text, str) else "?"
+    head, comma, rest = given.partition(",")  # data:image/png;base64,...
+    try:
+        return base64.b64decode(
+            rest if comma and head.startswith("data:") else given, validate=True
+        )
+    except ValueError:
+        refuse("an image in JSON is text in base64")
+
+
+def parse_asked(given: Mapping[str, Any]) -> Asked:
+    """Read parameters, of text or of JSON's types.
+
+    Raises:
+        Problem: an unknown one, or a value that is none.
+    """
+    if unknown := [key for key in given if key not in _ASKS]:
+        refuse(f"there is no parameter {unknown[0]!r}; there are {', '.join(_ASKS)}")
+    limit = given.get("time_limit_ms")
+    return Asked(
+        model=_text(given, "model"),
+        version=_text(given, "version"),
+        top_k=int(_number(given, "top_k", 5, 1, TOP_K, whole=True)),
+        effort=cast(EffortName, _choice(given, "effort", "balanced", EFFORTS)),
+        time_limit_ms=None if limit is None else _number(given, "time_limit_ms", 0, 0, 600_000),
+        exits=_choice(given, "exits", "false", ("true", "false")) == "true",
+        explain=_choice(given, "explain", "none", ("none", "cam")) == "cam",
+    )
+
+
+def _text(given: Mapping[str, Any], key: str) -> str | None:
+    value = given.get(key)
+    return None if value is None or value == "" else str(value)[:200]
+
+
+def _choice(given: Mapping[str, Any], key: str, default: str, known: Sequence[str]) -> str:
+    value = given.get(key, default)
+    text = str(value).lower() if isinstance(value, bool) else value
+    if text not in known:
+        refuse(f"{key} must be {' or '.join(known)}, got {str(value)[:40]!r}")
+    return str(text)
+
+
+def _number(
+    given: Mapping[str, Any],
+    key: str,
+    default: float,
+    low: float,
+    high: float,
+    *,
+    whole: bool = False,
+) -> float:
+    value = given.get(key, default)
+    try:
+        number = int(str(value)) if whole else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, bool) or not low <= number <= high:
+        kind = "a whole number" if whole else "a number"
+        msg = f"{key} must be {kind} from {low:g} to {high:g}, got {str(value)[:40]!r}"
+        refuse(msg)
+    return number

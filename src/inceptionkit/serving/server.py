@@ -1,0 +1,195 @@
+"""Listening: uvicorn with limits on connections and slow headers, and a stop that drains."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from inceptionkit.errors import DeploymentError, OptionError
+from inceptionkit.serving.answering import Answering
+from inceptionkit.serving.app import make_app
+from inceptionkit.serving.guard import ACCESS
+from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.metrics import Metrics
+from inceptionkit.serving.models import Load, Models
+
+TOKEN = "INCEPTIONKIT_TOKEN"  # noqa: S105 - the name of a variable
+_KEEP_ALIVE = 5  # seconds that a connection may stay without a request
+
+
+def serve_models(  # noqa: PLR0913 - where, what, how
+    places: Mapping[str, str | Path],
+    load: Load,
+    *,
+    host: str,
+    port: int,
+    grpc_port: int | None,
+    limits: Limits,
+    token: str,
+    ready: Callable[[str], object],
+) -> int:
+    """Answer requests until the process is asked to stop.
+
+    Args:
+        places: name -> model.
+        load: reads one.
+        host: address to listen at.
+        port: 0 for any that is free.
+        grpc_port: of the Open Inference Protocol over gRPC; None for none.
+        limits: of requests.
+        token: that requests must carry; none if empty.
+        ready: called with the address once every model is loaded.
+
+    Returns:
+        Requests that were answered.
+
+    Raises:
+        InceptionError: a model cannot be loaded, or the address cannot be listened at.
+    """
+    metrics = Metrics()
+    models = Models(places, limits, metrics, load)
+    bound = _listening(host, port)
+    try:
+        models.start()
+        _log_to_stderr()
+        answering = Answering(models, limits, metrics)
+        app = make_app(answering, token)
+        config = uvicorn.Config(
+            app,
+            http=type("_Limited", (_Limited,), {"limits": limits}),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=int(limits.drain_seconds),
+        )
+        server = uvicorn.Server(config)
+        name, number = bound.getsockname()[:2]
+        name = f"[{name}]" if ":" in name else name
+
+        async def run() -> None:
+            also = None
+            if grpc_port is not None:
+                from inceptionkit.serving.grpc_server import make_grpc_server
+
+                also = make_grpc_server(models, answering, f"{name}:{grpc_port}", token)
+                await also.start()
+            ready(f"http://{name}:{number}")
+            await server.serve(sockets=[bound])
+            if also is not None:
+                await also.stop(limits.drain_seconds)
+
+        asyncio.run(run())
+        return server.server_state.total_requests
+    finally:
+        bound.close()
+        models.stop()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        DeploymentError: the address is taken, or is none of this machine.
+    """
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        msg = f"cannot listen at {host}:{port} ({error.strerror or error}); choose another --port"
+        raise DeploymentError(msg) from error
+    return bound
+
+
+def read_token(file: str | Path | None) -> str:
+    """The token from a file, or from the environment; others can see the command line.
+
+    Raises:
+        OptionError: the file cannot be read, or the token is short.
+    """
+    if file is None:
+        token = os.environ.get(TOKEN, "").strip()
+        where = TOKEN
+    else:
+        where = str(file)
+        try:
+            token = Path(file).read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            msg = f"{file}: the token cannot be read ({getattr(error, 'strerror', 'no text')})"
+            raise OptionError(msg) from error
+        if not token:
+            msg = f"{file}: holds no token; write one of at least 16 characters"
+            raise OptionError(msg)
+    if token and (len(token) < 16 or not token.isascii() or not token.isprintable()):
+        msg = f"{where}: a token has at least 16 letters, digits or signs"
+        raise OptionError(msg)
+    return token
+
+
+def _log_to_stderr() -> None:
+    """One line of JSON for each request; a full disk or a closed pipe stops no answer."""
+    logging.raiseExceptions = False
+    for logger in (ACCESS, logging.getLogger("inceptionkit.errors")):
+        if not logger.handlers:
+            handler = logging.StreamHandler(sys.stderr)
+            handler.setFormatter(logging.Formatter("%(message)s"))
+            logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+class _Limited(H11Protocol):
+    """HTTP/1.1 as uvicorn speaks it, with limits on connections and on the time of a header."""
+
+    limits = Limits()
+    late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            transport.close()
+        else:
+            self._await_header()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_idle():
+            self._await_header()
+        else:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _await_header(self) -> None:
+        if self.late is None:
+            self.late = self.loop.call_later(self.limits.header_seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self.late is not None:
+            self.late.cancel()
+            self.late = None
+
+    def _give_up(self) -> None:
+        """Close a connection whose header did not come."""
+        self.late = None
+        if self._is_idle() and not self.transport.is_closing():
+            self.transport.close()
