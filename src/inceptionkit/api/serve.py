@@ -56,6 +56,9 @@ class ServeRequest:
     image_size: Annotated[int, Option("Megapixels that an image may claim.", min=1, max=134)] = 50
     images: Annotated[int, Option("Images of one request.", min=1, max=10_000)] = 64
     timeout: Annotated[float, Option("Seconds that a request may take.", min=0.1)] = 30.0
+    header_timeout: Annotated[
+        float, Option("Seconds until the header of a request must be there.", min=0.1)
+    ] = 10.0
     on_ready: Annotated[
         Callable[[str], object] | None,
         Callback("Called with the address once every model is loaded."),
@@ -125,6 +128,7 @@ def serve(request: ServeRequest) -> ServeResult:
             image_pixels=request.image_size * 1_000_000,
             images=request.images,
             seconds=request.timeout,
+            header_seconds=request.header_timeout,
             queue=request.queue,
             batch=request.batch,
             batch_wait_ms=request.batch_wait,

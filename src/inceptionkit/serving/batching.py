@@ -127,10 +127,11 @@ class Batcher:
                 found = run_every_exit(self.predictor, images)
             else:
                 found = run_effort(self.predictor, images, effort)
+            pairs = list(zip(jobs, found, strict=True))
         except Exception as error:  # noqa: BLE001 - it is the requests' to report; the thread goes on
             for job in jobs:
                 job.future.set_exception(error)
             return
         self.ran(len(jobs), perf_counter() - start)
-        for job, answers in zip(jobs, found, strict=True):
+        for job, answers in pairs:
             job.future.set_result(answers)

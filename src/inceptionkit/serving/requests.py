@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from inceptionkit.serving.efforts import EFFORTS, EffortName
@@ -81,16 +81,18 @@ async def _form(request: Request, limits: Limits, asked: dict[str, Any]) -> list
     images = []
     try:
         form = await request.form(max_files=limits.images + 1, max_fields=len(_ASKS) + 1)
-    except MultiPartException as error:
-        refuse(f"the form cannot be read: {error.message}")
-    for key, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if key not in _FIELDS:
-                refuse(f"a file is sent as image, got {key[:40]!r}")
-            images.append(Image(await value.read(), value.filename or ""))
-        else:
-            asked[key] = value
-    await form.close()
+    except HTTPException as error:
+        refuse(f"the form cannot be read: {error.detail.rstrip('.')}")
+    try:
+        for key, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                if key not in _FIELDS:
+                    refuse(f"a file is sent as image, got {key[:40]!r}")
+                images.append(Image(await value.read(), value.filename or ""))
+            else:
+                asked[key] = value
+    finally:
+        await form.close()
     return images
 
 

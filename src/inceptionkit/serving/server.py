@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -74,7 +77,7 @@ def serve_models(  # noqa: PLR0913 - where, what, how
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=int(limits.drain_seconds),
         )
-        server = uvicorn.Server(config)
+        server = _Server(config)
         name, number = bound.getsockname()[:2]
         name = f"[{name}]" if ":" in name else name
 
@@ -85,6 +88,7 @@ def serve_models(  # noqa: PLR0913 - where, what, how
 
                 also = make_grpc_server(models, answering, f"{name}:{grpc_port}", token)
                 await also.start()
+            bound.listen(config.backlog)
             ready(f"http://{name}:{number}")
             await server.serve(sockets=[bound])
             if also is not None:
@@ -149,6 +153,23 @@ def _log_to_stderr() -> None:
             logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+
+
+class _Server(uvicorn.Server):
+    """A server that ends in peace when it is asked to stop: uvicorn would signal itself again."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {one: signal.signal(one, self.handle_exit) for one in signals}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
 
 class _Limited(H11Protocol):

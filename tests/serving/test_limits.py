@@ -1,0 +1,167 @@
+"""What strangers may cost: every limit refuses before it is spent, and says how to go on."""
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from served import png
+
+TOKEN = "a-token-of-many-letters"  # noqa: S105 - of a test
+
+
+def detail(response: Any) -> str:
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    return str(response.json()["detail"])
+
+
+def test_a_body_that_is_too_large_is_refused_by_its_header_and_while_it_comes(
+    client: Callable,
+) -> None:
+    served = client(body_bytes=1_000)
+
+    stated = served.post("/v1/predict", content=bytes(1_001))
+    streamed = served.post("/v1/predict", content=iter([bytes(600), bytes(600)]))
+
+    for found in (stated, streamed):
+        assert found.status_code == 413
+        assert "a request has at most" in detail(found)
+
+
+def test_pixels_are_counted_before_they_are_decoded(client: Callable) -> None:
+    found = client(image_pixels=399).post("/v1/predict", content=png(side=20))
+
+    assert found.status_code == 422
+    assert detail(found).startswith("the image cannot be used: claims 20x20 pixels, the limit is")
+    assert client(image_pixels=400).post("/v1/predict", content=png(side=20)).status_code == 200
+
+
+def test_a_request_has_so_many_images(client: Callable) -> None:
+    files = [("image", ("a.png", png()))]
+    served = client(images=2)
+
+    assert served.post("/v1/predict", files=2 * files).status_code == 200
+    found = served.post("/v1/predict", files=3 * files)
+    assert found.status_code == 400
+
+
+def test_a_full_queue_says_when_to_come_again(client: Callable) -> None:
+    files = [("image", ("a.png", png()))]
+    found = client(queue=2).post("/v1/predict", files=3 * files)
+
+    assert found.status_code == 429
+    assert found.headers["retry-after"] == "1"
+    metrics = client(queue=2)
+    metrics.post("/v1/predict", files=3 * files)
+    assert "inceptionkit_rejected_requests_total 1.0" in metrics.get("/metrics").text
+
+
+def test_a_token_is_compared_and_asked_for(client: Callable) -> None:
+    served = client(token=TOKEN)
+
+    for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}):
+        for path in ("/v1/models", "/metrics", "/v2/models/tiny", "/openapi.json", "/docs"):
+            found = served.get(path, headers=headers)
+            assert found.status_code == 401, path
+            assert found.headers["www-authenticate"] == "Bearer"
+    assert served.get("/v1/models", headers={"authorization": f"bearer {TOKEN}"}).status_code == 200
+    for path in ("/", "/page.js", "/page.css", "/v2/health/live", "/v2/health/ready"):
+        assert served.get(path).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../model.json", "/page/../../card.py", "/%2e%2e/%2e%2e/etc/passwd", "/page.css/%2e%2e"],
+)
+def test_no_path_reaches_a_file(client: Callable, path: str) -> None:
+    found = client().get(path)
+
+    assert found.status_code == 404
+    assert detail(found) == "there is nothing at this address; see /docs"
+
+
+def test_every_answer_carries_the_headers_of_safety_and_none_of_sharing(client: Callable) -> None:
+    served = client()
+    for found in (
+        served.get("/"),
+        served.get("/nothing"),
+        served.post("/v1/predict", content=png(), headers={"origin": "http://elsewhere"}),
+    ):
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert found.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "access-control-allow-origin" not in found.headers
+        assert "server" not in found.headers
+
+
+def test_one_line_of_json_for_each_request(
+    client: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("inceptionkit.access")
+    logger.propagate = True
+    with caplog.at_level(logging.INFO, "inceptionkit.access"):
+        client().post("/v1/predict?top_k=3", content=png())
+        client().get("/a%0Ab")
+    first, second = (json.loads(record.message) for record in caplog.records)
+
+    assert (first["path"], first["status"], first["model"]) == ("/v1/predict", 200, "tiny")
+    assert (first["images"], first["bytes_in"]) == (1, len(png()))
+    assert second["status"] == 404
+
+
+def test_defects_show_no_trace_and_no_path(
+    client: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        msg = "/secret/path"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("inceptionkit.serving.batching.run_effort", broken)
+    found = client().post("/v1/predict", content=png())
+
+    assert found.status_code == 500
+    assert detail(found) == "the answer failed; see the log of the server"
+
+
+def test_a_request_may_take_so_long(client: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = threading.Event()
+    monkeypatch.setattr("inceptionkit.serving.batching.run_effort", lambda *_: wait.wait(20) and [])
+    found = client(seconds=0.3).post("/v1/predict", content=png())
+    wait.set()
+
+    assert found.status_code == 408
+    assert detail(found).startswith("the request took more than 0.3 s")
+
+
+def test_a_header_that_does_not_come_is_not_waited_for(server: Callable, folder: Path) -> None:
+    address, _ = server(str(folder), "--header-timeout", "0.5")
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as slow:
+        slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n")
+        assert slow.recv(100) == b""  # closed by the server
+    assert httpx.get(f"{address}/v2/health/live").status_code == 200
+
+
+def test_a_stop_answers_what_came(server: Callable, folder: Path) -> None:
+    address, process = server(str(folder))
+    files = [("image", (f"{n}.png", png(n), "image/png")) for n in range(40)]
+    found: list[httpx.Response] = []
+    thread = threading.Thread(
+        target=lambda: found.append(httpx.post(f"{address}/v1/predict", files=files, timeout=30))
+    )
+    thread.start()
+    while "inceptionkit_queue_images 40.0" not in httpx.get(f"{address}/metrics").text:
+        if not thread.is_alive():
+            break
+        time.sleep(0.001)
+    process.terminate()
+    thread.join(30)
+
+    assert found[0].status_code == 200
+    assert len(found[0].json()["answers"]) == 40
+    assert process.wait(30) == 0

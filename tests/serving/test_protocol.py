@@ -1,0 +1,133 @@
+"""The Open Inference Protocol, asked by Triton's own client over both transports."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from served import png
+
+http = pytest.importorskip("tritonclient.http", reason="tritonclient is not installed")
+grpc = pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
+
+ENCODED = np.array([png(seed) for seed in range(3)], object)
+PIXELS = np.random.default_rng(5).integers(0, 256, (4, 20, 24, 3), np.uint8)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def clients(server: Callable, folder: Any) -> Iterator[dict[str, Any]]:
+    port = free_port()
+    address, _ = server(str(folder), "--grpc-port", str(port))
+    made = {
+        "http": http.InferenceServerClient(address.removeprefix("http://")),
+        "grpc": grpc.InferenceServerClient(f"127.0.0.1:{port}"),
+    }
+    yield made
+    for one in made.values():
+        one.close()
+
+
+def test_triton_clients_get_the_same_answers_over_both_transports(clients: dict[str, Any]) -> None:
+    found: dict[str, list[np.ndarray]] = {}
+    for name, module in (("http", http), ("grpc", grpc)):
+        client = clients[name]
+        assert client.is_server_live()
+        assert client.is_server_ready()
+        assert client.is_model_ready("tiny")
+        for tensor, kind, array in (("image", "UINT8", PIXELS), ("encoded", "BYTES", ENCODED)):
+            asked = module.InferInput(tensor, list(array.shape), kind)
+            asked.set_data_from_numpy(array)
+            answer = client.infer("tiny", [asked])
+            shares = answer.as_numpy("probabilities")
+            assert shares.shape == (len(array), 10)
+            assert shares.sum(1) == pytest.approx(1, abs=1e-5)
+            labels = [label.decode() for label in answer.as_numpy("label")]
+            assert labels == [str(n) for n in shares.argmax(1)]
+            found.setdefault(tensor, []).append(shares)
+    for first, second in found.values():
+        assert first == pytest.approx(second, abs=1e-6)
+
+
+def test_metadata_say_what_a_model_takes_and_gives(clients: dict[str, Any]) -> None:
+    over_http = clients["http"].get_model_metadata("tiny")
+    over_grpc = clients["grpc"].get_model_metadata("tiny", as_json=True)
+
+    for found in (over_http, over_grpc):
+        assert found["name"] == "tiny"
+        assert [one["name"] for one in found["inputs"]] == ["image", "encoded"]
+        assert [one["name"] for one in found["outputs"]] == ["probabilities", "label", "exit"]
+    assert clients["http"].get_server_metadata()["name"] == "inceptionkit"
+    assert clients["grpc"].get_server_metadata().name == "inceptionkit"
+
+
+def test_outputs_effort_and_errors(clients: dict[str, Any]) -> None:
+    for name, module in (("http", http), ("grpc", grpc)):
+        client = clients[name]
+        asked = module.InferInput("image", [4, 20, 24, 3], "UINT8")
+        asked.set_data_from_numpy(PIXELS)
+        wanted = [module.InferRequestedOutput("exit")]
+        answer = client.infer("tiny", [asked], outputs=wanted, parameters={"effort": "fast"})
+        assert answer.as_numpy("exit").tolist() == [b"first"] * 4
+        assert answer.as_numpy("probabilities") is None
+        with pytest.raises(Exception, match="no model is called 'tin'"):
+            client.infer("tin", [asked])
+        with pytest.raises(Exception, match="there is no output 'logits'"):
+            client.infer("tiny", [asked], outputs=[module.InferRequestedOutput("logits")])
+
+
+def test_json_alone_needs_no_client(client: Callable) -> None:
+    tensor = {"name": "image", "shape": [1, 2, 2, 3], "datatype": "UINT8", "data": [0] * 12}
+    found = client().post("/v2/models/tiny/infer", json={"id": "a", "inputs": [tensor]}).json()
+
+    assert (found["id"], found["model_name"], found["model_version"]) == ("a", "tiny", "1")
+    assert [one["name"] for one in found["outputs"]] == ["probabilities", "label", "exit"]
+    assert len(found["outputs"][0]["data"]) == 10
+
+
+TENSOR = {"name": "image", "shape": [1, 1, 1, 3], "datatype": "UINT8", "data": [1, 2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ([], "the body must be a JSON object"),
+        ({}, "inputs must be a list of one tensor"),
+        ({"inputs": [TENSOR, TENSOR]}, "inputs must be a list of one tensor"),
+        ({"inputs": [TENSOR | {"name": "x"}]}, "inputs are image (UINT8) and encoded (BYTES)"),
+        ({"inputs": [TENSOR | {"datatype": "FP32"}]}, "inputs are image (UINT8)"),
+        ({"inputs": [TENSOR | {"shape": [1, 1, 3]}]}, "image has the shape"),
+        ({"inputs": [TENSOR | {"shape": [1, 1, 2, 3]}]}, "shape [1, 1, 2, 3] needs 6 values"),
+        ({"inputs": [TENSOR | {"shape": [-1, 1, 1, 3]}]}, "shape must be a list of whole numbers"),
+        ({"inputs": [TENSOR | {"shape": [2**62] * 4}]}, "image has the shape"),
+        ({"inputs": [TENSOR | {"data": [1, 2, 300]}]}, "pixels are whole numbers from 0 to 255"),
+        ({"inputs": [TENSOR | {"data": [1, 2, "x"]}]}, "data must be a list of numbers"),
+        ({"inputs": [TENSOR | {"data": None}]}, "pixels are whole numbers"),
+        ({"inputs": [TENSOR], "parameters": {"effort": 3}}, "effort must be fast or"),
+        ({"inputs": [TENSOR], "outputs": [1]}, "outputs must be a list of objects"),
+        (
+            {"inputs": [TENSOR | {"parameters": {"binary_data_size": 9}}]},
+            "binary_data_size must be 0",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(client: Callable, body: object, detail: str) -> None:
+    found = client().post("/v2/models/tiny/infer", json=body)
+
+    assert found.status_code == 400, found.text
+    assert found.json()["error"].startswith(detail), found.json()
+
+
+def test_a_header_length_that_does_not_fit_is_refused(client: Callable) -> None:
+    body = json.dumps({"inputs": [TENSOR]}).encode()
+    for length in ("x", str(len(body) + 1), "-1", "9" * 30):
+        head = {"Inference-Header-Content-Length": length}
+        found = client().post("/v2/models/tiny/infer", content=body, headers=head)
+        assert found.status_code == 400
