@@ -48,7 +48,7 @@ def test_the_public_names_are_these() -> None:
         "Classifier", "ExitPolicy", "InceptionError", "Prediction", "RunToTheEnd", "StopAsStored",
         "StopWhenSure", "architecture", "architectures", "bench", "build", "check", "compare",
         "convert", "cost", "describe", "design", "evaluate", "explain", "export", "load", "predict",
-        "prune", "recipes", "report", "resume", "train",
+        "prune", "recipes", "report", "resume", "serve", "train",
     ]  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def test_sources_assert_nothing_and_catch_all_at_borders_alone() -> None:
     assert list(nodes(ast.Assert)) == []
     assert broad <= {
         "cli/app.py", "data/storage/remote.py", "preprocess/decode.py", "preprocess/header.py",
-        TORCH_FORMAT,
+        "serving/batching.py", TORCH_FORMAT,
     }  # fmt: skip
 
 

@@ -92,8 +92,7 @@ def _add_models(app: FastAPI, models: Models) -> None:
 def model_card(served: Served) -> dict[str, Any]:
     """What people want to know of a model: classes, accuracy, size, speed here, what it learnt."""
     card, whole = served.card, cost(served.card.architecture)
-    score = card.metrics.get("main", card.metrics)
-    top1, images = score.get("top1"), score.get("images")
+    top1, images = card.metrics.get("top1"), card.metrics.get("images")
     return {
         "name": served.name,
         "version": served.version,
@@ -105,7 +104,7 @@ def model_card(served: Served) -> dict[str, Any]:
         "top1": top1,
         "images": images,
         "interval": wilson(top1, images) if top1 is not None and images else None,
-        "trained_on": card.origin.get("data", card.origin.get("source")),
+        "trained_on": card.origin.get("data", card.origin.get("file")),
         "policy": card.exit_policy is not None,
         "explains": explains(card),
         "efforts": {

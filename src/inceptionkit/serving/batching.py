@@ -30,7 +30,7 @@ class _Job:
     Attributes:
         pixels: as the network takes them.
         effort: where it may stop; None for the answers of every exit.
-        future: that is told the answers.
+        future: which gets the answers.
     """
 
     pixels: NDArray[np.uint8]
