@@ -1,15 +1,14 @@
 """A server in this process, and one in a process of its own."""
 
-import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from served import LOAD
+from served import LOAD, serving
 
 from inceptionkit.serving.answering import Answering
 from inceptionkit.serving.app import make_app
@@ -56,22 +55,5 @@ def client(started: Callable[..., Models], tiny_model: Path) -> Callable[..., Te
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Callable[..., tuple[str, subprocess.Popen[str]]]]:
     """Starts `inceptionkit serve` and gives its address."""
-    running: list[subprocess.Popen[str]] = []
-
-    def start(*words: str) -> tuple[str, subprocess.Popen[str]]:
-        command = [sys.executable, "-m", "inceptionkit", "serve", *words]
-        command += ["--port", "0", "--json", "--engine", "onnxruntime", "--threads", "1"]
-        with (tmp_path / "log.jsonl").open("w") as log:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        running.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, (tmp_path / "log.jsonl").read_text()
-        return json.loads(line)["address"], process
-
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(30)
-        assert process.stdout is not None
-        process.stdout.close()
+    with ExitStack() as running:
+        yield lambda *words: running.enter_context(serving(tmp_path, *words))

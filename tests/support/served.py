@@ -1,7 +1,13 @@
 """What tests of the server send, and how they load a model."""
 
 import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -16,3 +22,19 @@ def png(seed: int = 0, side: int = 20) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
+
+
+@contextmanager
+def serving(logs: Path, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`inceptionkit serve` in a process of its own: its address, and the process."""
+    command = [sys.executable, "-m", "inceptionkit", "serve", *words]
+    command += ["--port", "0", "--json", "--engine", "onnxruntime", "--threads", "1"]
+    with (logs / "log.jsonl").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        line = process.stdout.readline()
+        assert line, (logs / "log.jsonl").read_text()
+        yield json.loads(line)["address"], process
+        process.terminate()
+        process.wait(30)

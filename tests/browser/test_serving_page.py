@@ -1,0 +1,189 @@
+"""The page of the server, driven as a person does: in Debian's Chromium, by Playwright."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import CHROMIUM, OPTIONS
+from served import png, serving
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+QUIET = [option for option in OPTIONS if not option.startswith(("--headless", "--virtual-time"))]
+
+
+@pytest.fixture(scope="module")
+def address(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("log"), str(tiny_model)) as (found, _):
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[str]:
+    places = [tmp_path / name for name in ("=first.png", "second.png", "third.png")]
+    for seed, place in enumerate(places):
+        place.write_bytes(png(seed))
+    return [str(place) for place in places]
+
+
+@pytest.fixture
+def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Opens the page; what it prints on the console, or asks of others, fails the test."""
+    wrong: list[str] = []
+    contexts = []
+
+    def open_page(**options: Any) -> Any:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: wrong.append(message.text))  # a refusal is one, too
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith((address, "blob:", "data:"))
+                else wrong.append(asked.url)
+            ),
+        )
+        page.goto(address)
+        page.locator("#card dd").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [one for one in wrong if "status of 422" not in one] == []
+
+
+def choose(page: Any, images: list[str]) -> None:
+    page.set_input_files("#files", images)
+    page.get_by_text("Done").wait_for()
+    page.locator(".exit").nth(2).wait_for()
+
+
+def test_one_image_shows_every_exit_and_what_it_cost(
+    opened: Callable[..., Any], images: list[str]
+) -> None:
+    page = opened()
+    choose(page, images[1:2])
+
+    heads = page.locator(".exit h3").all_inner_texts()
+    assert [head.split("\n")[0].split(" answered")[0] for head in heads] == [
+        "Exit first", "Exit second", "Main classifier",
+    ]  # fmt: skip
+    assert all(" ms" in head for head in heads)
+    assert page.locator(".exit.answered").count() == 1
+    assert page.locator(".exit").first.locator("meter").count() == 5
+    assert not page.locator("#many").is_visible()
+
+
+def test_the_heat_map_fades(opened: Callable[..., Any], images: list[str]) -> None:
+    page = opened()
+    choose(page, images[1:2])
+    page.get_by_role("button", name="Show where the model looks").click()
+    page.locator("#slider").wait_for()
+    page.locator("#slider").fill("20")
+
+    assert page.locator("#heat").evaluate("one => one.style.opacity") == "0.2"
+    assert page.locator("#heat").evaluate("one => one.naturalWidth") == 224
+
+
+def test_many_images_become_a_table_and_a_csv_without_formulas(
+    opened: Callable[..., Any], images: list[str]
+) -> None:
+    page = opened()
+    choose(page, images)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+
+    assert page.locator("#rows tr").count() == 3
+    assert [row["image"] for row in rows] == ["'=first.png", "second.png", "third.png"]
+    assert all(0 < float(row["probability"]) <= 1 for row in rows)
+    page.get_by_role("button", name="third.png").click()
+    page.locator("#caption", has_text="third.png").wait_for()
+
+
+def test_an_unusable_image_is_said(opened: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    page = opened()
+    page.set_input_files("#files", [str(tmp_path / "bad.png")])
+    page.locator("#exits", has_text="the image cannot be used: not an image").wait_for()
+
+
+def test_the_effort_is_followed(opened: Callable[..., Any], images: list[str]) -> None:
+    page = opened()
+    choose(page, images)
+    page.get_by_label("Fast").check()
+    page.locator("#rows tr").nth(2).locator("td", has_text="first").first.wait_for()
+
+    exits = page.locator("#rows tr td:nth-child(4)").all_inner_texts()
+    assert exits == ["first"] * 3
+
+
+def test_files_are_dropped_and_pasted(opened: Callable[..., Any]) -> None:
+    page = opened()
+    data = json.dumps(list(png(4)))
+    for event in ("drop", "paste"):
+        page.evaluate(
+            """([event, bytes]) => {
+                const data = new DataTransfer();
+                const bits = new Uint8Array(bytes);
+                data.items.add(new File([bits], event + ".png", {type: "image/png"}));
+                const made = event === "drop"
+                    ? new DragEvent(event, {dataTransfer: data, bubbles: true})
+                    : new ClipboardEvent(event, {clipboardData: data, bubbles: true});
+                document.body.dispatchEvent(made);
+            }""",
+            [event, json.loads(data)],
+        )
+        page.locator("#caption", has_text=f"{event}.png").wait_for()
+
+
+def test_a_keyboard_is_enough(opened: Callable[..., Any]) -> None:
+    page = opened()
+    reached = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.value"))
+
+    assert {"files", "camera", "balanced"} <= set(reached)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
+    opened: Callable[..., Any], images: list[str], scheme: str, size: tuple[int, int]
+) -> None:
+    width, height = size
+    page = opened(color_scheme=scheme, viewport={"width": width, "height": height}, bypass_csp=True)
+    choose(page, images)
+    page.get_by_role("button", name="Show where the model looks").click()
+    page.locator("#slider").wait_for()
+
+    assert axe.Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_page_is_small() -> None:
+    from importlib.resources import files
+
+    pages = (files("inceptionkit.serving") / "page").iterdir()
+    assert sum(len(one.read_bytes()) for one in pages) < 60_000
