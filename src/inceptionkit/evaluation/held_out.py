@@ -20,6 +20,8 @@ from inceptionkit.data import SETS, Dataset, SetName, checks, decode_samples
 from inceptionkit.data.loading.read import DecodedSamples, Shape, at_depth
 from inceptionkit.data.loading.sets import fits, image_set, unkept
 from inceptionkit.data.loading.unkept import ScoredImages, corner
+from inceptionkit.data.quality.inspect import thumbnail, thumbnails
+from inceptionkit.data.quality.near_duplicates import find_groups
 from inceptionkit.errors import DataError
 from inceptionkit.machine import cores
 from inceptionkit.model import Card
@@ -76,17 +78,34 @@ def tuning_and_test_samples(
     chose = untrained.chose
     if chose.any() and not np.isin(untrained.indices[chose], scored.indices).any():
         return untrained.part(chose, "val, not trained on"), scored
-    return halves(dataset, scored)
+    return halves(card, dataset, scored, listener)
 
 
-def halves(dataset: Dataset, selection: Selection) -> tuple[Selection, Selection]:
+def halves(
+    card: Card, dataset: Dataset, selection: Selection, listener: Listener
+) -> tuple[Selection, Selection]:
     """Divide samples in two by a hash of their names: the same names always fall alike.
+
+    Near-duplicates fall as the first of them does, unless they are more than a quarter of all.
 
     Raises:
         DataError: one half is empty.
     """
-    names = (dataset.samples.names[i] for i in selection.indices.tolist())
-    bits = [blake2b(n.encode("utf-8", "surrogatepass")).digest()[0] & 1 for n in names]
+    decoded, names, how = selection.decoded, dataset.samples.names, card.preprocessing
+    if decoded is None:
+        kept = fits(len(selection.indices), how.size)
+        raw, shape = at_depth(dataset, how.depth), how.fit if kept else thumbnail
+        decoded = _decode(raw, selection.indices, shape, listener)
+        selection = replace(selection, decoded=decoded) if kept else selection
+    leaders = {index: names[index] for index in selection.indices.tolist()}
+    shown = thumbnails(decoded.pixels)
+    cut = 0
+    for group in find_groups(shown, decoded.indices, allows_flip=dataset.allows_flip):
+        if 4 * len(group.members) > len(leaders):
+            cut += len(group.members)
+        else:
+            leaders |= dict.fromkeys(group.members, min(names[i] for i in group.members))
+    bits = [blake2b(n.encode("utf-8", "surrogatepass")).digest()[0] & 1 for n in leaders.values()]
     first = np.array(bits, bool)
     if not first.any() or first.all():
         msg = (
@@ -95,8 +114,9 @@ def halves(dataset: Dataset, selection: Selection) -> tuple[Selection, Selection
         )
         raise DataError(msg)
     why = f"half of {selection.why}, by the hash of the name"
-    chosen, rest = selection.indices[first], selection.indices[~first]
-    return Selection(chosen, why), Selection(rest, f"the other {why}")
+    why += f" ({cut:,} near-duplicates are in both halves)" if cut else ""
+    chosen, rest = (_kept(selection, part) for part in (first, ~first))
+    return replace(chosen, why=why), replace(rest, why=f"the other {why}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

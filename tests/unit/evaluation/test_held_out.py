@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from inceptionkit.data import Dataset, Sets, decode_samples, open_dataset, split_dataset
 from inceptionkit.errors import DataError
@@ -98,6 +99,30 @@ def test_an_image_falls_alike_whatever_stands_beside_it(
     chosen = {few.samples.names[i] for i in first.indices.tolist()}
 
     assert chosen <= {many.samples.names[i] for i in second.indices.tolist()}
+
+
+def test_near_duplicates_fall_into_the_same_half(card: Callable[..., Card], photos: Folder) -> None:
+    folder = photos(each=20)
+    for file in list(folder.rglob("*.png")):
+        Image.open(file).save(file.with_suffix(".bmp"))
+    choosing, scoring = choosing_and_scoring(card(), dataset := open_dataset(folder))
+
+    both = ({dataset.samples.names[i][:-4] for i in one.indices} for one in (choosing, scoring))
+    assert not set.intersection(*both)
+    assert choosing.why == "half of all there are, by the hash of the name"
+
+
+def test_what_all_looks_alike_is_divided_nevertheless(
+    card: Callable[..., Card], photos: Folder
+) -> None:
+    folder = photos(("one", "two"), each=20)
+    picture = Image.open(folder / "one" / "0.png")
+    for file in folder.rglob("*.png"):
+        picture.save(file)
+    choosing, scoring = choosing_and_scoring(card(), open_dataset(folder))
+
+    assert min(len(choosing.indices), len(scoring.indices)) > 10
+    assert choosing.why.endswith("by the hash of the name (40 near-duplicates are in both halves)")
 
 
 def test_too_few_images_to_divide(card: Callable[..., Card], photos: Folder) -> None:
