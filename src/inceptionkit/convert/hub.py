@@ -118,7 +118,11 @@ def _torch_folder() -> Path:
     """Where torch.hub keeps its downloads: $TORCH_HOME or its default."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", f"{cache}/torch")
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    try:
+        return Path(home).expanduser() / "hub" / "checkpoints"
+    except RuntimeError as error:
+        msg = "there is no home folder for downloads; set TORCH_HOME to a folder"
+        raise WeightsError(msg) from error
 
 
 def _fetch_torch(id_: str, release: TorchFile) -> Path:

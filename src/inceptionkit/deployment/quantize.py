@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
@@ -262,7 +263,14 @@ def one_by_one(images: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def _silent_nncf() -> Any:  # noqa: ANN401 - a module
-    """NNCF, without its remarks and usage reports."""
-    nncf = library("nncf")
+    """NNCF, without its remarks and usage reports, and without a home folder if there is none."""
+    homeless = "HOME" not in os.environ  # it looks for one when it is imported
+    if homeless:
+        os.environ["HOME"] = os.devnull
+    try:
+        nncf = library("nncf")
+    finally:
+        if homeless:
+            del os.environ["HOME"]
     nncf.set_log_level(logging.ERROR)
     return nncf

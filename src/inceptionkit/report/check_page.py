@@ -85,7 +85,7 @@ def page_place(address: str, out: Path | None) -> Path:
             among the images, in the cache folder.
 
     Raises:
-        RunError: it would lie among the images, or is not called .html.
+        RunError: it would lie among the images, is not called .html, or there is no cache folder.
     """
     root = None if address in BUILT_IN else Path(address).expanduser()
     if out is not None:
@@ -97,7 +97,11 @@ def page_place(address: str, out: Path | None) -> Path:
             raise RunError(msg)
         return out
     runs = Path("runs")
-    folder = cache_folder() / "pages" if root is not None and _among(runs, root) else runs
+    try:
+        folder = cache_folder() / "pages" if root is not None and _among(runs, root) else runs
+    except FileNotFoundError as error:
+        msg = f"{runs}: lies among the images, and there is no home folder; choose --out PAGE.html"
+        raise RunError(msg) from error
     stem = f"check-{clean(Path(address).name)}"
     return next(
         place

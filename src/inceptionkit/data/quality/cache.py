@@ -87,12 +87,12 @@ def keep(dataset: Dataset, stamps: Stamps, stats: ImageStats, reasons: dict[int,
     """Write what is known now; a cache that cannot be written is done without."""
     if not len(stamps):
         return
-    place = _place(dataset)
     why = json.dumps([[int(stamps[index]), reason] for index, reason in reasons.items()])
     stream = io.BytesIO()
     texts = np.frombuffer(why.encode(), np.uint8)
     np.savez(stream, stamps=stamps, stats=stats, reasons=texts)
     with suppress(OSError, RunError):
+        place = _place(dataset)
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, stream.getvalue())
 

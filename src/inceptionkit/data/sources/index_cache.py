@@ -7,6 +7,7 @@ An index that is damaged, or of another version, is rebuilt. Deleting the cache 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
@@ -34,9 +35,18 @@ _SETTLED_NS = 2_000_000_000  # a folder changed so recently may change again wit
 
 
 def cache_folder() -> Path:
-    """The user's cache folder of this program (XDG Base Directory Specification 0.8)."""
+    """The user's cache folder of this program (XDG Base Directory Specification 0.8).
+
+    Raises:
+        FileNotFoundError: the user has none, as in a container that knows no such user; whoever
+            asks does without.
+    """
     given = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
+    try:
+        base = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        msg = "no home folder"
+        raise FileNotFoundError(errno.ENOENT, msg) from error
     return base / "inceptionkit"
 
 
@@ -55,7 +65,7 @@ def keep_folder(root: Path, listing: Listing, visited: Mapping[str, int]) -> Non
     settled = time_ns() - max(visited.values()) > _SETTLED_NS
     readable = not any(s.reason.startswith("cannot be read") for s in listing.skipped)
     if settled and readable and len(listing) >= WORTH_KEEPING:
-        _keep(_key("folder", str(root.resolve())), listing, visited)
+        _keep("folder", str(root.resolve()), listing, visited)
 
 
 def shard(identity: str) -> Listing | None:
@@ -71,7 +81,7 @@ def shard(identity: str) -> Listing | None:
 def keep_shard(identity: str, listing: Listing, *, always: bool) -> None:
     """Keep the index of a shard, of a small one only if `always`: where it had to be fetched."""
     if identity and (always or len(listing) >= WORTH_KEEPING):
-        _keep(_key("shard", identity), listing, {})
+        _keep("shard", identity, listing, {})
 
 
 _BROKEN = (
@@ -93,7 +103,7 @@ def _key(kind: str, identity: str) -> Path:
     return cache_folder() / "index" / f"{name}.npz"
 
 
-def _keep(path: Path, listing: Listing, visited: Mapping[str, int]) -> None:
+def _keep(kind: str, identity: str, listing: Listing, visited: Mapping[str, int]) -> None:
     """Write an index, if the cache can be written."""
     about = {
         "format": _INDEX_FORMAT,
@@ -113,6 +123,7 @@ def _keep(path: Path, listing: Listing, visited: Mapping[str, int]) -> None:
         places=listing.places,
     )
     with suppress(OSError, RunError):
+        path = _key(kind, identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, stream.getvalue())
 
