@@ -1,6 +1,8 @@
 """What was asked of a run is written down at once: a run that falls before its plan keeps it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,7 +13,7 @@ import pytest
 import torch
 
 import inceptionkit
-from inceptionkit.errors import DataError, RecipeError
+from inceptionkit.errors import DataError, RecipeError, RunError
 from inceptionkit.spec import Net
 from inceptionkit.training import checkpoint
 from inceptionkit.training.distributed import Processes
@@ -183,3 +185,48 @@ def test_memory_that_is_short_is_not_taken_for_a_damaged_checkpoint(
     monkeypatch.setattr(checkpoint, "new_state", short)
     with pytest.raises(torch.OutOfMemoryError):
         inceptionkit.resume(run)
+
+
+def test_images_that_moved_are_named_and_stay_named(
+    falls: Callable, start: Callable, weights: Callable, record: Callable, tmp_path: Path
+) -> None:
+    whole, cut = start("whole"), falls("_train_and_save")
+    (tmp_path / "photos").rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"; if the images moved, say with --data where they are"):
+        inceptionkit.resume(cut)
+    inceptionkit.resume(cut, data=tmp_path / "elsewhere")
+
+    assert weights(cut) == weights(whole)
+    assert record(cut)["data"]["address"] == str(tmp_path / "elsewhere")
+    assert inceptionkit.resume(cut).images == 6
+
+
+def test_other_images_are_not_taken_for_those_that_moved(falls: Callable, photos: Callable) -> None:
+    other = photos(("dark", "grey", "light"), each=19, at="other")
+    with pytest.raises(RunError, match=r": the images at .*/other changed since the run began"):
+        inceptionkit.resume(falls("_train_and_save"), data=other)
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from inceptionkit.training.run.folder import take
+take(Path(sys.argv[1]))
+print("taken", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_run_that_another_process_works_on_is_left_alone(falls: Callable) -> None:
+    cut = falls("_train_and_save")
+    words = [sys.executable, "-c", HOLDER, str(cut)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"taken\n"
+        with pytest.raises(RunError) as caught:
+            inceptionkit.resume(cut)
+        other.stdin.close()
+
+    assert str(caught.value) == (
+        f"{cut}: another process works on this run; wait until it has ended"
+    )
+    assert inceptionkit.resume(cut).epochs == 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +21,10 @@ class ResumeRequest:
 
     run: Annotated[str | Path, Argument("Folder of the run.", "RUN")]
     _: KW_ONLY
+    data: Annotated[
+        str | Path | None,
+        Option("Where the images are now, if they moved.", "DATA", default="where they were"),
+    ] = None
     allow_changed: Annotated[
         bool, Option("Resume although the images changed; the result is then another one.")
     ] = False
@@ -35,9 +39,9 @@ def resume(request: ResumeRequest) -> TrainResult:
     A run that has ended is only scored and reported again.
 
     Raises:
-        RunError: there is no run, or the images changed since and that is not allowed, or their
-            classes did.
-        DataError: the images are gone.
+        RunError: there is no run, another process works on it, or the images changed since and that
+            is not allowed, or their classes did.
+        DataError: the images are gone, and `data` does not say where they are.
         RecipeError: the run's device is not there; it writes TensorBoard events, and their package
             is not installed; or there are more processes than images in a step.
         Interrupted: asked to stop again; the state is saved.
@@ -46,10 +50,11 @@ def resume(request: ResumeRequest) -> TrainResult:
     from inceptionkit.addresses import SECRETS
     from inceptionkit.api.train import run_to_the_end
     from inceptionkit.data.loading.sets import open_and_split
-    from inceptionkit.errors import RunError
+    from inceptionkit.errors import DataError, RunError
     from inceptionkit.machine import cores, launched
     from inceptionkit.network.device import check_device
     from inceptionkit.training.distributed import processes, take_gpu
+    from inceptionkit.training.run import folder as folders
     from inceptionkit.training.run.record import read_record
     from inceptionkit.training.run.start import check_changed, resume_run
     from inceptionkit.training.run.tensorboard import check_tracking
@@ -62,19 +67,37 @@ def resume(request: ResumeRequest) -> TrainResult:
     if launched():
         take_gpu(device)
     check_device(device)
-    if record.data.get("secret") and record.data["address"] not in SECRETS:
+    address = record.data["address"] if request.data is None else request.data
+    if record.data.get("secret") and request.data is None and address not in SECRETS:
         msg = (
             f"{folder}: its images are at {record.data['address']}, and the password or signature "
             "is not kept; give the whole address again with --data"
         )
         raise RunError(msg)
-    opened = open_and_split(record.source, seed=record.request.split_seed)
+    try:
+        source = replace(record.source, address=address)
+        opened = open_and_split(source, seed=record.request.split_seed)
+    except DataError as error:
+        if request.data is not None:
+            raise
+        msg = f"{error}; if the images moved, say with --data where they are now"
+        raise DataError(msg) from error
     allowed = request.allow_changed
     check_changed(folder, record, opened.dataset, allowed=allowed)
     with processes(device) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()
         count = request.workers or cores()
-        session = resume_run(
-            folder, record, opened, group, listener, start_time, workers=count, allowed=allowed
-        )
-        return run_to_the_end(session)
+        if group.rank == 0:
+            folders.take(folder)
+        try:
+            session = resume_run(
+                folder, record, opened, group, listener, start_time, workers=count, allowed=allowed
+            )
+            if request.data is not None:
+                data = session.record.data.copy()
+                data["address"], data["secret"] = opened.address, opened.address in SECRETS
+                why = f"the images are at {opened.address} now"
+                session.decide(replace(session.record, data=data), why)
+            return run_to_the_end(session)
+        finally:
+            folders.release(folder)

@@ -69,6 +69,8 @@ def train(request: TrainRequest) -> TrainResult:
                 if new:
                     session.folder.rmdir()
             raise
+        finally:
+            folders.release(session.folder)
 
 
 def run_to_the_end(session: Session) -> TrainResult:

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import os
 import re
 import shlex
 import shutil
@@ -19,12 +20,20 @@ from inceptionkit.files import part_of, read_bounded, write_whole
 from inceptionkit.machine import launched
 from inceptionkit.model.seen import NOTHING, Seen
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
 SEEN_BEFORE = "seen_before.safetensors"  # by the model that a run starts from
 
 MOST_CSV_BYTES = 2**30
 """Most bytes of a CSV file of a run: 1 GiB, some ten million images."""
+
+
+_TAKEN: dict[Path, int] = {}  # folders that this process took, and the handles that lock them
 
 
 def how_to_resume(folder: Path) -> str:
@@ -66,7 +75,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def new_folder(out: Path | None, data: str, net: str) -> Path:
-    """Make the folder of a new run.
+    """Make the folder of a new run, and take it for this process.
 
     Args:
         out: where; None for the next number under `runs/`.
@@ -74,16 +83,19 @@ def new_folder(out: Path | None, data: str, net: str) -> Path:
         net: name of the architecture, for the name.
 
     Raises:
-        RunError: `out` is not empty, or no folder can be made there.
+        RunError: `out` is not empty, another process works there, or no folder can be made.
     """
     if out is not None:
         if out.exists():
             require_empty(out)
-        return make_folder(out)
+        take(out)
+        if any(path.name != CHECKPOINTS for path in out.iterdir()):  # come meanwhile, or a lost run
+            require_empty(out)
+        return out
     stem = _stem(data, net)
     taken = {path.name for path in Path("runs").glob(f"{stem}-*")}
-    number = next(n for n in itertools.count(1) if f"{stem}-{n:03d}" not in taken)
-    return make_folder(Path("runs") / f"{stem}-{number:03d}")
+    numbered = (Path("runs") / f"{stem}-{number:03d}" for number in itertools.count(1))
+    return take(next(path for path in numbered if path.name not in taken and _is_made(path)))
 
 
 def existing_runs(out: Path | None, data: str, net: str) -> list[Path]:
@@ -102,18 +114,46 @@ def _stem(data: str, net: str) -> str:
     return f"{clean(Path(data).name)}-{clean(net)}"
 
 
-def make_folder(folder: Path) -> Path:
-    """Make the folder and the one of its checkpoints.
+def _is_made(folder: Path) -> bool:
+    """Make a folder; False if another process was faster. Why it cannot be made, `take` says."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        return not os.path.lexists(folder)
+    return True
+
+
+def take(folder: Path) -> Path:
+    """Make a folder and the one of its checkpoints, and keep other processes out.
+
+    Until `release`, or until this process ends in whatever way. Where the system cannot lock a
+    folder (Windows, some network disks) nothing is kept out.
 
     Raises:
-        RunError: they cannot be made.
+        RunError: they cannot be made, or another process has taken the folder.
     """
+    handle = None
     try:
         (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        if fcntl is not None and folder.resolve() not in _TAKEN:
+            handle = os.open(folder, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _TAKEN[folder.resolve()] = handle
     except OSError as error:
-        msg = f"{folder}: cannot be made ({error.strerror}); choose another folder with --out"
-        raise RunError(msg) from error
+        if handle is None:
+            msg = f"{folder}: cannot be made ({error.strerror}); choose another folder with --out"
+            raise RunError(msg) from error
+        os.close(handle)
+        if isinstance(error, BlockingIOError):
+            msg = f"{folder}: another process works on this run; wait until it has ended"
+            raise RunError(msg) from error
     return folder
+
+
+def release(folder: Path) -> None:
+    """Let other processes work in a folder that this one took; nothing if it did not."""
+    if (handle := _TAKEN.pop(folder.resolve(), None)) is not None:
+        os.close(handle)
 
 
 def empty(folder: Path) -> None:

@@ -188,7 +188,7 @@ def _restored(session: Session, config: TrainConfig) -> TrainState | None:
     Raises:
         RunError: there is none, and the run has ended: it would be computed again.
     """
-    folder, record = folders.make_folder(session.folder), session.record
+    folder, record = session.folder, session.record
     restored = restore(folder / folders.CHECKPOINTS, config)
     for complaint in restored.complaints:
         session.listener.say(complaint)

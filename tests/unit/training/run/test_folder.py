@@ -3,6 +3,9 @@
 import errno
 import json
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,31 @@ def test_runs_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ]  # fmt: skip
     assert all((path / "checkpoints").is_dir() for path in made)
     assert folders.new_folder(None, "digits", "compact").name == "digits-compact-001"
+
+
+def test_runs_that_begin_at_once_get_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: folders.new_folder(None, "digits", "compact"), range(40)))
+
+    assert len(set(made)) == 40
+
+
+def test_a_folder_is_taken_from_other_processes_until_it_is_released(tmp_path: Path) -> None:
+    program = "import sys; from inceptionkit.training.run.folder import *; take(Path(sys.argv[1]))"
+
+    def other() -> str:
+        words = [sys.executable, "-c", program, str(tmp_path / "run")]
+        return subprocess.run(words, capture_output=True, text=True, check=False).stderr
+
+    folders.take(folders.take(tmp_path / "run"))  # again by the same process
+    refused = other()
+    folders.release(tmp_path / "run")
+
+    assert "run: another process works on this run; wait until it has ended" in refused
+    assert other() == ""
 
 
 @pytest.mark.parametrize(
