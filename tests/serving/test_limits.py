@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 import socket
 import threading
 import time
@@ -165,3 +167,41 @@ def test_a_stop_answers_what_came(server: Callable, folder: Path) -> None:
     assert found[0].status_code == 200
     assert len(found[0].json()["answers"]) == 40
     assert process.wait(30) == 0
+
+
+def test_several_workers_share_a_port_and_one_that_falls_is_replaced(
+    server: Callable, folder: Path
+) -> None:
+    address, process = server(str(folder), "--workers", "2")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+    def workers() -> list[int]:
+        return [
+            int(pid)
+            for pid in children.read_text().split()
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+
+    def ask() -> int:
+        try:
+            return httpx.post(f"{address}/v1/predict", content=png(), timeout=20).status_code
+        except httpx.TransportError:
+            return 0  # the connection was the fallen worker's
+
+    first = workers()
+    assert len(first) == 2
+    os.kill(first[0], signal.SIGKILL)
+    end = time.monotonic() + 30
+    while len(workers()) < 2 or first[0] in workers():
+        assert time.monotonic() < end
+        assert ask() in {200, 0}
+    assert [ask() for _ in range(8)] == [200] * 8
+    assert 'status="200"' in httpx.get(f"{address}/metrics").text
+    process.terminate()
+    assert process.wait(30) == 0
+    assert workers_of(first) == []
+
+
+def workers_of(pids: list[int]) -> list[int]:
+    """Those that still run."""
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]

@@ -37,6 +37,10 @@ class ServeRequest:
         str | Path | None,
         Option("File with the bearer token of requests.", default="$INCEPTIONKIT_TOKEN"),
     ] = None
+    workers: Annotated[
+        int,
+        Option("Processes that share the port, each with cores and a copy of the models.", min=1),
+    ] = 1
     engine: Annotated[
         Literal["auto", "openvino", "onnxruntime", "torch"],
         Option("What computes; an exported model is run by its own engine."),
@@ -106,23 +110,16 @@ def serve(request: ServeRequest) -> ServeResult:
         raise DeploymentError(msg)
     from inceptionkit.serving.limits import Limits
     from inceptionkit.serving.models import named
-    from inceptionkit.serving.server import read_token, serve_models
+    from inceptionkit.serving.server import Service, bind, host_of, read_token, serve_here
+    from inceptionkit.serving.workers import serve_in_workers
 
     given = [request.models] if isinstance(request.models, str | Path) else list(request.models)
     places, token = named(given), read_token(request.token_file)
-    addresses: list[str] = []
-
-    def ready(address: str) -> None:
-        addresses.append(address)
-        if request.on_ready is not None:
-            request.on_ready(address)
-
-    answered = serve_models(
-        places,
-        partial(load_predictor, engine=request.engine, threads=request.threads, mode="throughput"),
-        host=request.host,
-        port=request.port,
-        grpc_port=request.grpc_port,
+    service = Service(
+        places=places,
+        load=partial(
+            load_predictor, engine=request.engine, threads=request.threads, mode="throughput"
+        ),
         limits=Limits(
             body_bytes=request.body_size * 2**20,
             image_pixels=request.image_size * 1_000_000,
@@ -134,6 +131,17 @@ def serve(request: ServeRequest) -> ServeResult:
             batch_wait_ms=request.batch_wait,
         ),
         token=token,
-        ready=ready,
+        grpc_port=request.grpc_port,
     )
-    return ServeResult(addresses[0], tuple(places), answered)
+    with bind(request.host, request.port) as bound:
+        address = f"http://{host_of(bound)}:{bound.getsockname()[1]}"
+
+        def ready() -> None:
+            if request.on_ready is not None:
+                request.on_ready(address)
+
+        if request.workers == 1:
+            answered = serve_here(service, bound, ready)
+        else:
+            answered = serve_in_workers(service, bound, request.workers, ready)
+    return ServeResult(address, tuple(places), answered)

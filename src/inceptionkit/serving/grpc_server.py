@@ -55,7 +55,7 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
         options=[
             ("grpc.max_receive_message_length", limits.body_bytes),
             ("grpc.max_concurrent_streams", limits.connections),
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", 1),
         ],
         maximum_concurrent_rpcs=limits.connections,
     )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that says where the numbers of several processes meet."""
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -47,7 +53,10 @@ class Metrics:
             registry=self.registry,
         )
         self.waiting = Gauge(
-            f"{prefix}_queue_images", "Images that are decoded or wait.", registry=self.registry
+            f"{prefix}_queue_images",
+            "Images that are decoded or wait.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
         )
         self.rejected = Counter(
             f"{prefix}_rejected_requests", "Requests refused because the queue was full.",
@@ -57,3 +66,11 @@ class Metrics:
             f"{prefix}_model_loads", "Models loaded, by result.", ["model", "result"],
             registry=self.registry,
         )  # fmt: skip
+
+    def text(self) -> bytes:
+        """All numbers, as Prometheus reads them: of every worker, where there are several."""
+        registry = self.registry
+        if SHARED in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -28,45 +29,47 @@ TOKEN = "INCEPTIONKIT_TOKEN"  # noqa: S105 - the name of a variable
 _KEEP_ALIVE = 5  # seconds that a connection may stay without a request
 
 
-def serve_models(  # noqa: PLR0913 - where, what, how
-    places: Mapping[str, str | Path],
-    load: Load,
-    *,
-    host: str,
-    port: int,
-    grpc_port: int | None,
-    limits: Limits,
-    token: str,
-    ready: Callable[[str], object],
-) -> int:
-    """Answer requests until the process is asked to stop.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What is served.
 
-    Args:
+    Attributes:
         places: name -> model.
         load: reads one.
-        host: address to listen at.
-        port: 0 for any that is free.
-        grpc_port: of the Open Inference Protocol over gRPC; None for none.
         limits: of requests.
         token: that requests must carry; none if empty.
-        ready: called with the address once every model is loaded.
+        grpc_port: of the Open Inference Protocol over gRPC; None for none.
+    """
+
+    places: Mapping[str, str | Path]
+    load: Load
+    limits: Limits
+    token: str = ""
+    grpc_port: int | None = None
+
+
+def serve_here(service: Service, bound: socket.socket, ready: Callable[[], object]) -> int:
+    """Answer requests in this process until it is asked to stop.
+
+    Args:
+        service: what is served.
+        bound: a socket that is bound.
+        ready: called once every model is loaded.
 
     Returns:
         Requests that were answered.
 
     Raises:
-        InceptionError: a model cannot be loaded, or the address cannot be listened at.
+        InceptionError: a model cannot be loaded, or gRPC's port is taken.
     """
-    metrics = Metrics()
-    models = Models(places, limits, metrics, load)
-    bound = _listening(host, port)
+    limits, metrics = service.limits, Metrics()
+    models = Models(service.places, limits, metrics, service.load)
     try:
         models.start()
         _log_to_stderr()
         answering = Answering(models, limits, metrics)
-        app = make_app(answering, token)
         config = uvicorn.Config(
-            app,
+            make_app(answering, service.token),
             http=type("_Limited", (_Limited,), {"limits": limits}),
             ws="none",
             lifespan="off",
@@ -78,18 +81,17 @@ def serve_models(  # noqa: PLR0913 - where, what, how
             timeout_graceful_shutdown=int(limits.drain_seconds),
         )
         server = _Server(config)
-        name, number = bound.getsockname()[:2]
-        name = f"[{name}]" if ":" in name else name
 
         async def run() -> None:
             also = None
-            if grpc_port is not None:
+            if service.grpc_port is not None:
                 from inceptionkit.serving.grpc_server import make_grpc_server
 
-                also = make_grpc_server(models, answering, f"{name}:{grpc_port}", token)
+                place = f"{host_of(bound)}:{service.grpc_port}"
+                also = make_grpc_server(models, answering, place, service.token)
                 await also.start()
             bound.listen(config.backlog)
-            ready(f"http://{name}:{number}")
+            ready()
             await server.serve(sockets=[bound])
             if also is not None:
                 await also.stop(limits.drain_seconds)
@@ -97,12 +99,17 @@ def serve_models(  # noqa: PLR0913 - where, what, how
         asyncio.run(run())
         return server.server_state.total_requests
     finally:
-        bound.close()
         models.stop()
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+def host_of(bound: socket.socket) -> str:
+    """The host of a bound socket, as an address writes it."""
+    name = str(bound.getsockname()[0])
+    return f"[{name}]" if ":" in name else name
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at an address.
 
     Raises:
         DeploymentError: the address is taken, or is none of this machine.

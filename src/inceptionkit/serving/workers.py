@@ -1,0 +1,172 @@
+"""Several processes that share one port, each with cores of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from inceptionkit.errors import DeploymentError, InceptionError
+from inceptionkit.serving.metrics import SHARED
+from inceptionkit.serving.server import Service, serve_here
+
+_PATIENCE = 5.0  # seconds beyond the drain after which a worker is killed
+_PAUSE = 1.0  # seconds before a worker that fell is replaced
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A process, and what it says: "ready", an error, or how many requests it answered."""
+
+    process: BaseProcess
+    says: Connection
+
+
+@dataclass(slots=True)
+class _Stop:
+    """Whether the process was asked to stop."""
+
+    asked: bool = False
+    at: float = field(default=0.0)
+
+    def __call__(self, *_: object) -> None:
+        """Take a signal."""
+        self.asked = True
+
+
+def serve_in_workers(
+    service: Service, bound: socket.socket, count: int, ready: Callable[[], object]
+) -> int:
+    """Answer requests in several processes until this one is asked to stop.
+
+    One that falls is replaced. The system deals connections out among those that wait for one.
+
+    Args:
+        service: what is served.
+        bound: a socket that is bound.
+        count: of processes.
+        ready: called once every model is loaded in all.
+
+    Returns:
+        Requests that were answered, without those of workers that fell.
+
+    Raises:
+        InceptionError: a model cannot be loaded.
+    """
+    bound.listen(2_048)
+    with tempfile.TemporaryDirectory() as numbers, _stopping() as stop:
+        os.environ[SHARED] = numbers  # where the workers' metrics meet
+        shares = core_shares(sorted(os.sched_getaffinity(0)), count)
+        workers = [_start(service, bound, share) for share in shares]
+        try:
+            for worker in workers:
+                _await_ready(worker, stop)
+            if not stop.asked:
+                ready()
+            while not stop.asked:
+                wait([worker.process.sentinel for worker in workers], timeout=0.2)
+                for number, worker in enumerate(workers):
+                    if not worker.process.is_alive() and not stop.asked:
+                        _replaced(worker)
+                        workers[number] = _start(service, bound, shares[number])
+            return _stopped(workers, service.limits.drain_seconds)
+        finally:
+            for worker in workers:
+                worker.process.kill()
+                worker.process.join()
+            del os.environ[SHARED]
+
+
+def core_shares(cores: list[int], count: int) -> list[list[int]]:
+    """The cores of each worker: as even as can be, and one at least, shared if there are too few.
+
+    >>> core_shares([0, 1, 2, 3, 4], 2), core_shares([7], 2)
+    ([[0, 2, 4], [1, 3]], [[7], [7]])
+    """
+    return [cores[n::count] or [cores[n % len(cores)]] for n in range(count)]
+
+
+@contextmanager
+def _stopping() -> Iterator[_Stop]:
+    """Take the signals that ask to stop."""
+    stop, signals = _Stop(), (signal.SIGINT, signal.SIGTERM)
+    before = {one: signal.signal(one, stop) for one in signals}
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _start(service: Service, bound: socket.socket, share: list[int]) -> _Worker:
+    context = get_context("spawn")  # engines do not survive a fork
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(service, bound, share, there), daemon=True)
+    process.start()
+    there.close()
+    return _Worker(process, here)
+
+
+def _work(service: Service, bound: socket.socket, share: list[int], says: Connection) -> None:
+    """What a worker does."""
+    os.sched_setaffinity(0, share)
+    try:
+        answered = serve_here(service, bound, lambda: says.send("ready"))
+    except InceptionError as error:
+        says.send(error)
+        sys.exit(2)
+    says.send(answered)
+
+
+def _await_ready(worker: _Worker, stop: _Stop) -> None:
+    """Wait until a worker has loaded its models.
+
+    Raises:
+        InceptionError: it could not.
+    """
+    while not stop.asked:
+        if not worker.says.poll(0.2):
+            continue
+        try:
+            found = worker.says.recv()
+        except EOFError as error:
+            msg = "a worker ended while it loaded the models; start with --workers 1 to see why"
+            raise DeploymentError(msg) from error
+        if isinstance(found, InceptionError):
+            raise found
+        return
+
+
+def _replaced(worker: _Worker) -> None:
+    """Say that a worker fell; its numbers go with it."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    code = worker.process.exitcode
+    sys.stderr.write(f'{{"error": "a worker ended with code {code} and is replaced"}}\n')
+    mark_process_dead(worker.process.pid)  # type: ignore[no-untyped-call]
+    time.sleep(_PAUSE)
+
+
+def _stopped(workers: list[_Worker], drain_seconds: float) -> int:
+    """Let every worker answer what came; the requests that they answered."""
+    for worker in workers:
+        worker.process.terminate()
+    until, answered = time.monotonic() + drain_seconds + _PATIENCE, 0
+    for worker in workers:
+        worker.process.join(max(0.0, until - time.monotonic()))
+        while worker.says.poll():
+            try:
+                found = worker.says.recv()
+            except EOFError:
+                break
+            answered += found if isinstance(found, int) else 0
+    return answered
