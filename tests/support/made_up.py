@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ class MadeUpImages:
     notes: tuple[str, ...] = ()
     allows_flip: bool = True
 
-    @property
+    @cached_property
     def samples(self) -> SampleTable:
         labels, sets = np.array(self.labels, np.int32), np.array(self.sets, np.int8)
         return SampleTable(self.names, labels, sets)

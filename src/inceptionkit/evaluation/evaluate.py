@@ -21,7 +21,14 @@ from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.evaluation.early_exit import AnyPolicy, ExitMacs, Policy, of_model
 from inceptionkit.evaluation.held_out import load_scored, test_samples
 from inceptionkit.evaluation.inference import Answers, predict_all_exits, predict_with_early_exit
-from inceptionkit.evaluation.metrics import ClassScore, class_scores, confusion, log_loss, top_k
+from inceptionkit.evaluation.metrics import (
+    ClassScore,
+    Confusion,
+    class_scores,
+    confusion,
+    log_loss,
+    top_k,
+)
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.results import table
 from inceptionkit.spec import Net
@@ -39,7 +46,7 @@ class Scores:
     brier: float
     calibration_error: float
     classes: tuple[ClassScore, ...]
-    confusion: NDArray[np.int64]  # (classes, classes), rows true
+    confusion: Confusion  # (classes, classes), rows true
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

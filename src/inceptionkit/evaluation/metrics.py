@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
+Confusion = NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,21 @@ def log_loss(probabilities: Probabilities, labels: Labels) -> float | None:
     return float(-np.log(np.maximum(own, np.finfo(np.float32).tiny)).mean())
 
 
-def confusion(guesses: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
-    """(classes, classes) counts: rows are the true classes, columns the predicted ones."""
-    flat = np.bincount(labels * classes + guesses, minlength=classes * classes)
-    return flat.reshape(classes, classes).astype(np.int64)
+def confusion(guesses: Labels, labels: Labels, classes: int) -> Confusion:
+    """(classes, classes) counts: rows are the true classes, columns the predicted ones.
+
+    They have the smallest type that holds the largest: 100 MB for 10,000 classes.
+    """
+    cells, counts = np.unique(labels * classes + guesses, return_counts=True)
+    matrix = np.zeros(classes * classes, np.min_scalar_type(int(counts.max(initial=0))))
+    matrix[cells] = counts
+    return matrix.reshape(classes, classes)
 
 
-def class_scores(matrix: NDArray[np.int64], names: tuple[str, ...]) -> tuple[ClassScore, ...]:
+def class_scores(matrix: Confusion, names: tuple[str, ...]) -> tuple[ClassScore, ...]:
     """Precision, recall and F1 of each class, from the confusion matrix."""
-    hits, actual, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    hits = np.diag(matrix).astype(np.int64)
+    actual, predicted = matrix.sum(1, dtype=np.int64), matrix.sum(0, dtype=np.int64)
     return tuple(
         ClassScore(
             name=name,

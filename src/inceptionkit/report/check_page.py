@@ -245,8 +245,8 @@ def _picture(scan: Scan, index: int, *lines: str) -> Iterator[_Picture]:
 
 
 def _tables(scan: Scan) -> dict[str, dict[str, int]]:
-    stats = scan.stats[scan.usable]
-    sides = np.minimum(stats["height"], stats["width"])
+    height, width = (scan.stats[side][scan.usable] for side in ("height", "width"))
+    sides = np.minimum(height, width)
     names = [f"under {_SIDES[0]} px", *(f"from {side} px" for side in _SIDES)]
     place = np.searchsorted(_SIDES, sides, side="right")
     counts = np.bincount(place, minlength=len(names)).tolist()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit import svg
+from inceptionkit.evaluation.metrics import Confusion
 from inceptionkit.report.pictures import FEW, address
 from inceptionkit.svg import escape, number
 from inceptionkit.text import cells, plural, shorten, whole_percent
@@ -30,23 +31,28 @@ class Pair:
 
 
 def confused_pairs(
-    confusion: NDArray[np.int64], classes: tuple[str, ...], *, limit: int
+    confusion: Confusion, classes: tuple[str, ...], *, limit: int
 ) -> tuple[Pair, ...]:
     """The pairs confused most often, most images first, then in class order."""
-    wrong = np.array(confusion, dtype=np.int64)
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    rows, columns, images = _cells_of(confusion)
+    wrong = np.flatnonzero(rows != columns)
+    first = wrong[np.argsort(-images[wrong], kind="stable")[:limit]]
     per_class = confusion.sum(axis=1)
     return tuple(
         Pair(
-            truth=classes[row],
-            guess=classes[column],
-            images=int(wrong[row, column]),
-            share_of_truth=float(wrong[row, column] / per_class[row]),
+            truth=classes[rows[at]],
+            guess=classes[columns[at]],
+            images=int(images[at]),
+            share_of_truth=float(images[at] / per_class[rows[at]]),
         )
-        for row, column in (divmod(int(flat), len(classes)) for flat in order)
-        if wrong[row, column] > 0
+        for at in first.tolist()
     )
+
+
+def _cells_of(confusion: Confusion) -> tuple[NDArray[np.int64], ...]:
+    """Rows, columns and images of the cells that hold an image, in order: there are few of them."""
+    rows, columns = confusion.nonzero()
+    return rows, columns, confusion[rows, columns].astype(np.int64)
 
 
 def natural_width(classes: int) -> int:
@@ -60,7 +66,7 @@ def anchor(truth: int, guess: int) -> str:
 
 
 def matrix(
-    confusion: NDArray[np.int64],
+    confusion: Confusion,
     classes: tuple[str, ...],
     linked: Collection[tuple[int, int]] = (),
 ) -> str:
@@ -90,7 +96,7 @@ def _cell(classes: int) -> int:
 
 
 def _numbered(
-    confusion: NDArray[np.int64],
+    confusion: Confusion,
     classes: tuple[str, ...],
     linked: Collection[tuple[int, int]],
 ) -> tuple[str, tuple[float, float]]:
@@ -137,7 +143,7 @@ def _column_label(label: str, x: float, y: float, *, upright: bool) -> str:
 
 
 def _drawn_cells(
-    confusion: NDArray[np.int64], classes: tuple[str, ...], *, side: int, left: float, top: float
+    confusion: Confusion, classes: tuple[str, ...], *, side: int, left: float, top: float
 ) -> Iterator[tuple[tuple[int, int], str]]:
     per_class = confusion.sum(axis=1)
     for row, column in zip(*(axis.tolist() for axis in confusion.nonzero()), strict=True):
@@ -173,9 +179,7 @@ def _short(images: int) -> str:
     return f"{images / 1000:.{1 if images < 9950 else 0}f}k"
 
 
-def _shrunken(
-    confusion: NDArray[np.int64], classes: tuple[str, ...]
-) -> tuple[str, tuple[float, float]]:
+def _shrunken(confusion: Confusion, classes: tuple[str, ...]) -> tuple[str, tuple[float, float]]:
     left, top = 34.0, 34.0
     picture = address(Image.fromarray(shades(confusion), "RGBA"), "PNG")
     note = (
@@ -194,16 +198,18 @@ def _shrunken(
     return body, (left + _MAP_SIDE + 8, top + _MAP_SIDE + (26 if note else 8))
 
 
-def shades(confusion: NDArray[np.int64]) -> NDArray[np.uint8]:
+def shades(confusion: Confusion) -> NDArray[np.uint8]:
     """One RGBA pixel per cell or block of cells: blue what is right, orange what is not.
 
     Returns:
         (side, side, 4) uint8, side at most `MAP_CELLS`; clear where there is nothing.
     """
-    part = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    right, wrong = np.diag(np.diag(part)), part - np.diag(np.diag(part))
-    block = -(-len(part) // MAP_CELLS)
-    right, wrong = _blocks(right, block), _blocks(wrong, block)
+    rows, columns, images = _cells_of(confusion)
+    block = -(-len(confusion) // MAP_CELLS)
+    side, part = -(-len(confusion) // block), images / confusion.sum(axis=1)[rows]
+    right, wrong = np.zeros((side, side)), np.zeros((side, side))
+    for into, which in ((right, rows == columns), (wrong, rows != columns)):
+        np.maximum.at(into, (rows[which] // block, columns[which] // block), part[which])
     is_wrong = wrong > right
     strength = np.where(is_wrong, np.sqrt(wrong), right)
     pixels = np.zeros((*strength.shape, 4), np.uint8)
@@ -211,12 +217,3 @@ def shades(confusion: NDArray[np.int64]) -> NDArray[np.uint8]:
     pixels[..., 3] = np.where(strength > 0, 40 + 215 * np.clip(strength, 0, 1), 0)
     pixels[pixels[..., 3] == 0] = 0
     return pixels
-
-
-def _blocks(part: NDArray[np.float64], block: int) -> NDArray[np.float64]:
-    """The largest value of each block of cells; the last blocks may hold fewer."""
-    side = -(-len(part) // block)
-    padded = np.zeros((side * block, side * block))
-    padded[: len(part), : len(part)] = part
-    largest: NDArray[np.float64] = padded.reshape(side, block, side, block).max(axis=(1, 3))
-    return largest

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inceptionkit.data import Unusable
 from inceptionkit.derive import NetCost, cost
@@ -17,7 +16,7 @@ from inceptionkit.errors import RunError
 from inceptionkit.evaluation.calibration import Bin, binned
 from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.evaluation.early_exit import ExitMacs, exit_index
-from inceptionkit.evaluation.metrics import ClassScore, class_scores, confusion
+from inceptionkit.evaluation.metrics import ClassScore, Confusion, class_scores, confusion
 from inceptionkit.records import LARGEST
 from inceptionkit.text import is_measured
 from inceptionkit.training.run import folder as folders
@@ -54,7 +53,7 @@ class FinishedRun:
     exits: tuple[ExitResult, ...]  # in trunk order, main last
     curve: Curve  # what stopping at the first confident exit gives, the cheapest first
     predictions: Rows
-    confusion: NDArray[np.int64]  # (classes, classes) images; rows true
+    confusion: Confusion  # (classes, classes) images; rows true
     bins: tuple[Bin, ...]  # answers by confidence
     unusable: tuple[Unusable, ...]
 

@@ -77,8 +77,7 @@ def class_counts(scan: Scan) -> NDArray[np.int64]:
 
 def across(scan: Scan, group: Group) -> tuple[set[int], set[int]]:
     """The sets and the classes in which a group has members, as numbers."""
-    members = np.array(group.members)
-    samples = scan.dataset.samples
+    members, samples = list(group.members), scan.dataset.samples
     return set(samples.sets[members].tolist()), set(samples.labels[members].tolist())
 
 
@@ -162,10 +161,12 @@ def _unusable(scan: Scan) -> Iterator[Finding]:
 
 def _copies(scan: Scan, groups: Sequence[Group]) -> Iterator[Finding]:
     """Copies across sets, across classes, and the others."""
-    where = [across(scan, group) for group in groups]
-    leaks = [g for g, (sets, _) in zip(groups, where, strict=True) if len(sets) > 1]
-    doubts = [g for g, (_, labels) in zip(groups, where, strict=True) if len(labels) > 1]
-    plain = [g for g in groups if g not in leaks and g not in doubts]
+    leaks, doubts, plain = [], [], []
+    for group in groups:
+        sets, labels = across(scan, group)
+        leaks += [group] * (len(sets) > 1)
+        doubts += [group] * (len(labels) > 1)
+        plain += [group] * (len(sets) == len(labels) == 1)
     if leaks:
         yield _copy_finding(
             leaks,

@@ -77,11 +77,11 @@ def _group_result(scan: Scan, group: Group) -> dict[str, Any]:
 
 def _sizes(scan: Scan) -> dict[str, list[int]] | None:
     """Height and width, in pixels: the smallest of each, the median, the largest."""
-    stats = scan.stats[scan.usable]
-    if not len(stats):
+    usable = scan.usable
+    if not len(usable):
         return None
     quantiles = {
-        side: np.percentile(stats[side], (0, 50, 100)).astype(int).tolist()
+        side: np.percentile(scan.stats[side][usable], (0, 50, 100)).astype(int).tolist()
         for side in ("height", "width")
     }
     return {
