@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -63,3 +64,42 @@ def test_a_break_applies_once_and_its_tests_are_there(mutant: Any) -> None:
     for test in mutant.tests:
         path, _, name = test.partition("::")
         assert f"def {name}(" in (ROOT / path).read_text() or not name
+
+
+@pytest.mark.parametrize(
+    ("prints", "code", "says"),
+    [
+        ("raise SystemExit('no route to host')", 0, "skipped: pip-audit could not look them up"),
+        ("print('<html>')", 0, "skipped: pip-audit could not look them up"),
+        (
+            'print(\'{"dependencies": [{"name": "a", "skip_reason": "?"}]}\')',
+            0,
+            "skipped: the database knows none of 1 packages",
+        ),
+        (
+            'print(\'{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}\')',
+            0,
+            "0 of 1 versions have known vulnerabilities",
+        ),
+        (
+            'print(\'{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1", '
+            '"fix_versions": ["2"]}]}]}\')',
+            1,
+            "a 1: CVE-1, fixed in 2",
+        ),
+    ],
+)
+def test_only_a_known_vulnerability_fails_the_audit(
+    tmp_path: Path, prints: str, code: int, says: str
+) -> None:
+    (tmp_path / "pip_audit.py").write_text(prints)
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "audit"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert says in done.stdout

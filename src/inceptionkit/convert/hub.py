@@ -1,7 +1,8 @@
 """Released weights by id: `torchvision/googlenet`, `timm/inception_v3.tv_in1k`.
 
 A file that was fetched before is used without a network: from torch.hub's folder, or from the cache
-of huggingface_hub. The SHA-256 in the names of torchvision's files is checked.
+of huggingface_hub, so that the revision that was fetched first stays; `ID@REVISION` names another. The
+SHA-256 of torchvision's files is checked, and that of the hub's against what the hub stated.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.preprocess.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 _TIMEOUT = 30.0  # seconds without an answer
+_SHA256_DIGITS = 64
 _OWNERS = ("torchvision", "timm")
 
 
@@ -28,6 +30,7 @@ class TorchFile:
     """A file that torchvision downloads; the digits in its name begin its SHA-256."""
 
     address: str
+    sha256: str = ""  # all of it where it is known; the digits in the name are its first
     trained_exits: bool = True
     preprocessing: Preprocessing | None = None  # None: what its network expects
 
@@ -67,8 +70,14 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
         "torchvision/inception_v3": TorchFile(
             address=f"{_TORCHVISION}inception_v3_google-0cc3c7bd.pth"
         ),
-        "torchvision/alexnet": TorchFile(address=f"{_TORCHVISION}alexnet-owt-7be5be79.pth"),
-        "torchvision/vgg16": TorchFile(address=f"{_TORCHVISION}vgg16-397923af.pth"),
+        "torchvision/alexnet": TorchFile(
+            address=f"{_TORCHVISION}alexnet-owt-7be5be79.pth",
+            sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        ),
+        "torchvision/vgg16": TorchFile(
+            address=f"{_TORCHVISION}vgg16-397923af.pth",
+            sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        ),
         **{
             f"timm/inception_v3.{tag}": HubFile(
                 repository=f"timm/inception_v3.{tag}", preprocessing=preprocessing
@@ -103,15 +112,16 @@ def fetch(id_: str) -> tuple[Path, Release]:
         UnknownNameError: no such release.
         WeightsError: it is not here and cannot be downloaded; the file to fetch is named.
     """
-    if id_ not in RELEASES:
+    name, _, revision = id_.partition("@")
+    if name not in RELEASES or (revision and isinstance(RELEASES[name], TorchFile)):
         msg = f"no released weights are called {id_!r}; {did_you_mean(id_, RELEASES)}"
         raise UnknownNameError(msg)
-    release = RELEASES[id_]
+    release = RELEASES[name]
     match release:
         case TorchFile():
             return _fetch_torch(id_, release), release
         case HubFile():
-            return _fetch_hub(id_, release), release
+            return _fetch_hub(id_, release, revision or None), release
 
 
 def _torch_folder() -> Path:
@@ -158,7 +168,7 @@ def check_digits(path: Path, release: TorchFile) -> str:
         WeightsError: they differ.
     """
     digest = sha256_of(path)
-    if not digest.startswith(release.digits):
+    if not digest.startswith(release.sha256 or release.digits):
         msg = (
             f"{path}: its SHA-256 begins with {digest[: len(release.digits)]}, its name says "
             f"{release.digits}, so it is damaged; remove it and fetch {release.address} again"
@@ -167,7 +177,7 @@ def check_digits(path: Path, release: TorchFile) -> str:
     return digest
 
 
-def _fetch_hub(id_: str, release: HubFile) -> Path:
+def _fetch_hub(id_: str, release: HubFile, revision: str | None) -> Path:
     """Find a repository's file in the cache of huggingface_hub, or download it there."""
     by_hand = (
         f"fetch {release.name} and config.json of https://huggingface.co/{release.repository} into "
@@ -178,10 +188,19 @@ def _fetch_hub(id_: str, release: HubFile) -> Path:
     except ImportError as error:
         msg = f"{id_}: needs huggingface_hub; pip install 'inceptionkit[hub]', or {by_hand}"
         raise WeightsError(msg) from error
-    with suppress(OSError):  # what is in the cache needs no network, not even to ask for news
-        return Path(hf_hub_download(release.repository, release.name, local_files_only=True))
+    fetch_it = partial(hf_hub_download, release.repository, release.name, revision=revision)
     try:
-        return Path(hf_hub_download(release.repository, release.name))
+        try:  # what is in the cache needs no network, not even to ask for news
+            path = Path(fetch_it(local_files_only=True))
+        except OSError:
+            path = Path(fetch_it())
     except OSError as error:
         msg = f"{id_}: cannot be downloaded ({type(error).__name__}); {by_hand}"
         raise WeightsError(msg) from error
+    stated = path.resolve().name  # of a large file: the SHA-256 that the hub stated
+    if len(stated) == _SHA256_DIGITS and sha256_of(path) != stated:
+        msg = (
+            f"{path}: its SHA-256 is not the one that the hub stated; remove it and fetch it again"
+        )
+        raise WeightsError(msg)
+    return path

@@ -21,7 +21,7 @@ from inceptionkit.convert import hub
 from inceptionkit.convert.rename import ConvertedWeights, Tensors
 from inceptionkit.errors import InceptionError, WeightsError
 from inceptionkit.files import sha256_of
-from inceptionkit.model.card import Card
+from inceptionkit.model.card import Card, Origin
 from inceptionkit.model.folder import CARD, misfit, read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, classes_of
@@ -114,11 +114,14 @@ def import_weights(source: str | Path, names: Sequence[str] | None = None) -> Im
         raise misfit(path, converted.net, converted.tensors)
     _refuse_not_finite(path, converted.tensors)
     classes, named = name_classes(converted.net, format_, names)
+    origin: Origin = {"file": path.name, "sha256": digest, "kind": format_.name}
+    if isinstance(release, hub.HubFile):
+        origin["revision"] = path.parent.name  # of the repository
     card = Card(
         architecture=converted.net,
         classes=classes,
         preprocessing=preprocessing_of(path, format_, release) or converted.preprocessing,
-        origin={"file": path.name, "sha256": digest, "kind": format_.name},
+        origin=origin,
     )
     return ImportedModel(
         card=card,

@@ -51,6 +51,7 @@ class Origin(TypedDict, total=False):
     file: str
     sha256: str
     kind: str
+    revision: str  # of the repository on huggingface.co
     pruned_from: str
     pruned_at: str
 

@@ -59,15 +59,18 @@ def released(monkeypatch: pytest.MonkeyPatch, id_: str, path: Path) -> None:
     monkeypatch.setattr(hub, "RELEASES", MappingProxyType({**RELEASES, id_: new}))
 
 
-def repository(home: Path, id_: str, state: dict[str, np.ndarray]) -> Path:
+def repository(
+    home: Path, id_: str, state: dict[str, np.ndarray], revision: str = "0" * 40
+) -> Path:
     """Lay out huggingface_hub's cache as it does after a download."""
     folder = home / f"models--{id_.replace('/', '--')}"
-    snapshot = folder / "snapshots" / ("0" * 40)
+    snapshot = folder / "snapshots" / revision
     for place in (snapshot, folder / "refs", folder / "blobs"):
         place.mkdir(parents=True)
-    (folder / "refs" / "main").write_text("0" * 40)
-    save_file(state, folder / "blobs" / "1")
-    (snapshot / "model.safetensors").symlink_to(folder / "blobs" / "1")
+    (folder / "refs" / "main").write_text(revision)
+    save_file(state, folder / "blobs" / "new")
+    blob = folder / "blobs" / sha256_of(folder / "blobs" / "new")
+    (snapshot / "model.safetensors").symlink_to((folder / "blobs" / "new").rename(blob))
     return snapshot / "model.safetensors"
 
 
@@ -154,6 +157,28 @@ def test_a_release_of_timm_is_read_from_the_hubs_cache(
     assert imported.background == (classes == 1001)
     assert (stated.short_side, stated.size, stated.interpolation) == (341, 299, "bicubic")
     assert stated.mean[0] == mean
+
+
+def test_a_release_may_be_named_with_its_revision(hub_home: Path, state_of: State) -> None:
+    state, revision = state_of(net="inception_v3", classes=1000), "a" * 40
+    repository(hub_home, "timm/inception_v3.tv_in1k", state, revision)
+
+    card, _ = read_weights(f"timm/inception_v3.tv_in1k@{revision}")
+    assert card.origin["revision"] == revision
+    with pytest.raises(WeightsError, match="cannot be downloaded"):
+        read_weights(f"timm/inception_v3.tv_in1k@{'b' * 40}")
+    with pytest.raises(UnknownNameError):
+        read_weights("torchvision/vgg16@main")
+
+
+def test_a_file_that_is_not_what_the_hub_stated_is_refused(hub_home: Path, state_of: State) -> None:
+    path = repository(hub_home, "timm/inception_v3.tv_in1k", state_of(net="inception_v3"))
+    with path.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"!")
+
+    with pytest.raises(WeightsError, match="its SHA-256 is not the one that the hub stated"):
+        read_weights("timm/inception_v3.tv_in1k")
 
 
 def test_without_a_network_the_error_says_which_file_of_torchvisions_to_fetch(
@@ -253,6 +278,8 @@ def test_every_release_says_where_it_is() -> None:
                 assert address.startswith("https://")
                 assert int(release.digits, 16) >= 0
                 assert len(release.digits) == 8
+                assert release.sha256.startswith(release.digits) or not release.sha256
+                assert len(release.sha256) in {0, 64}
             case HubFile(repository=repository_, name=name):
                 assert (repository_, name) == (id_, "model.safetensors")
 
