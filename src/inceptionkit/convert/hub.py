@@ -1,8 +1,8 @@
 """Released weights by id: `torchvision/googlenet`, `timm/inception_v3.tv_in1k`.
 
 A file that was fetched before is used without a network: from torch.hub's folder, or from the cache
-of huggingface_hub, so that the revision that was fetched first stays; `ID@REVISION` names another. The
-SHA-256 of torchvision's files is checked, and that of the hub's against what the hub stated.
+of huggingface_hub, so that the revision that was fetched first stays; `ID@REVISION` names another.
+The SHA-256 of torchvision's files is checked, and that of the hub's against what the hub stated.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def _fetch_hub(id_: str, release: HubFile, revision: str | None) -> Path:
     stated = path.resolve().name  # of a large file: the SHA-256 that the hub stated
     if len(stated) == _SHA256_DIGITS and sha256_of(path) != stated:
         msg = (
-            f"{path}: its SHA-256 is not the one that the hub stated; remove it and fetch it again"
+            f"{path}: its SHA-256 is not what the hub stated; remove it and fetch it again"
         )
         raise WeightsError(msg)
     return path

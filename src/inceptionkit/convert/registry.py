@@ -317,6 +317,7 @@ def _timm_preprocessing(stated: Mapping[str, Any]) -> Preprocessing:
             "std": stated["std"],
             "color": "RGB",
         },
+        base=Preprocessing(size=size),
         at="preprocessing",
         error=WeightsError,
     )

@@ -177,7 +177,7 @@ def test_a_file_that_is_not_what_the_hub_stated_is_refused(hub_home: Path, state
         file.seek(-1, 2)
         file.write(b"!")
 
-    with pytest.raises(WeightsError, match="its SHA-256 is not the one that the hub stated"):
+    with pytest.raises(WeightsError, match="its SHA-256 is not what the hub stated"):
         read_weights("timm/inception_v3.tv_in1k")
 
 
