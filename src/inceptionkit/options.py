@@ -155,9 +155,9 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
             try:
                 return run(made)
             except (ModuleNotFoundError, OSError) as error:
-                if (told := _told(error, run.__name__)) is None:
+                if (reported := _reported(error, run.__name__)) is None:
                     raise
-                raise told from error
+                raise reported from error
 
         vars(called).update(
             request=request,
@@ -170,7 +170,7 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
     return decorate
 
 
-def _told(error: ModuleNotFoundError | OSError, name: str) -> InceptionError | None:
+def _reported(error: ModuleNotFoundError | OSError, name: str) -> InceptionError | None:
     """What a user can do about an error of the system within a verb; None if nothing."""
     if isinstance(error, ModuleNotFoundError):
         return MissingTorchError(name) if error.name == "torch" else None

@@ -82,8 +82,10 @@ def test_a_break_applies_once_and_its_tests_are_there(mutant: Any) -> None:
             "0 of 1 versions have known vulnerabilities",
         ),
         (
-            """print('{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1", """
-            + """"fix_versions": ["2"]}]}]}')""",
+            (
+                """print('{"dependencies": [{"name": "a", "version": "1", "vulns": ["""
+                """{"id": "CVE-1", "fix_versions": ["2"]}]}]}')"""
+            ),
             1,
             "a 1: CVE-1, fixed in 2",
         ),

@@ -69,7 +69,8 @@ class Command:
         """Call the verb and print its result; an error may bring one, too."""
         chosen = {name: value for name, value in given.items() if value is not None}
         if self.each is not None:
-            chosen[_callback(self.verb)] = partial(self.each, output)
+            calls = (p.name for p in parameters(self.verb.request) if isinstance(p.stated, Callback))
+            chosen[next(name for name in calls if name != "listener")] = partial(self.each, output)
         try:
             if any(one.name == "listener" for one in parameters(self.verb.request)):
                 with listener(quiet=output.quiet, json_only=output.json_only) as chosen["listener"]:
@@ -93,12 +94,6 @@ class Command:
             print_json(result.to_json())
         elif not output.quiet and self.show is not None:
             self.show(result)
-
-
-def _callback(verb: Verb[..., Any]) -> str:
-    """The field of a request that is called while the verb works, beside its listener."""
-    every = (one for one in parameters(verb.request) if isinstance(one.stated, Callback))
-    return next(one.name for one in every if one.name != "listener")
 
 
 def places(verb: Verb[..., Any]) -> Iterator[Place]:

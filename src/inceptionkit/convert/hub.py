@@ -199,8 +199,6 @@ def _fetch_hub(id_: str, release: HubFile, revision: str | None) -> Path:
         raise WeightsError(msg) from error
     stated = path.resolve().name  # of a large file: the SHA-256 that the hub stated
     if len(stated) == _SHA256_DIGITS and sha256_of(path) != stated:
-        msg = (
-            f"{path}: its SHA-256 is not what the hub stated; remove it and fetch it again"
-        )
+        msg = f"{path}: its SHA-256 is not what the hub stated; remove it and fetch it again"
         raise WeightsError(msg)
     return path
