@@ -69,7 +69,9 @@ class Command:
         """Call the verb and print its result; an error may bring one, too."""
         chosen = {name: value for name, value in given.items() if value is not None}
         if self.each is not None:
-            calls = (p.name for p in parameters(self.verb.request) if isinstance(p.stated, Callback))
+            calls = (
+                p.name for p in parameters(self.verb.request) if isinstance(p.stated, Callback)
+            )
             chosen[next(name for name in calls if name != "listener")] = partial(self.each, output)
         try:
             if any(one.name == "listener" for one in parameters(self.verb.request)):
