@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.arguments import LISTENER, THREADS
+from inceptionkit.arguments import CLASSES, IMAGE_COLUMN, LABEL_COLUMN, LISTENER, THREADS
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result, table
@@ -40,6 +40,9 @@ class BenchRequest:
     ] = None
     threads: Annotated[int | None, THREADS] = None
     ours: Annotated[bool, Option("Leave out the same network as others run it.")] = False
+    classes: Annotated[str | Sequence[str] | None, CLASSES] = None
+    image_column: Annotated[str | None, IMAGE_COLUMN] = None
+    label_column: Annotated[str | None, LABEL_COLUMN] = None
     listener: Annotated[Listener | None, LISTENER] = None
 
 
@@ -88,6 +91,7 @@ def bench(request: BenchRequest) -> BenchResult:
         DataError: the images cannot be used, or are of other classes.
         DeploymentError: no way to run it is left.
     """
+    from inceptionkit.data import Source
     from inceptionkit.deployment.backends import (
         OURS,
         ExportedModel,
@@ -99,12 +103,14 @@ def bench(request: BenchRequest) -> BenchResult:
     from inceptionkit.errors import DataError
     from inceptionkit.machine import cores, processor
 
-    model, data = request.model, request.data
+    model, columns = request.model, (request.image_column, request.label_column)
+    data = None if request.data is None else Source(request.data, request.classes, *columns)
     listener, count = request.listener or Silence(), request.threads or cores()
     subject = read_subject(model)
     trained = isinstance(subject, ExportedModel) or subject.trained
     if data is not None and not trained:
-        msg = f"{model}: has random weights and no classes of {data}; leave --data out, or train it"
+        advice = "leave --data out, or train it"
+        msg = f"{model}: has random weights and no classes of {request.data}; {advice}"
         raise DataError(msg)
     shown = benchmark_images(subject.card, data, request.images, listener)
     if isinstance(subject, ExportedModel):

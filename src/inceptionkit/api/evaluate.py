@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from inceptionkit.arguments import DATA, EARLY_EXIT, LISTENER
+from inceptionkit.arguments import CLASSES, DATA, EARLY_EXIT, IMAGE_COLUMN, LABEL_COLUMN, LISTENER
 from inceptionkit.errors import OptionError
 from inceptionkit.options import Argument, Option, several, verb
 from inceptionkit.progress import Listener
@@ -56,6 +56,9 @@ class EvaluateRequest:
             "The papers' test crops, such as 1,10,144, or short sides, such as 256+320.", "LIST"
         ),
     ] = None
+    classes: Annotated[str | Sequence[str] | None, CLASSES] = None
+    image_column: Annotated[str | None, IMAGE_COLUMN] = None
+    label_column: Annotated[str | None, LABEL_COLUMN] = None
     listener: Annotated[Listener | None, LISTENER] = None
 
     def __post_init__(self) -> None:
@@ -84,11 +87,9 @@ class EvaluateResult(Result):
     """What models are worth on some images.
 
     Attributes:
-        models: as they were given.
-        data: as it was given.
+        models, data: as they were given.
         evaluation: of the model; of the policy, or of all models with the last crops, if asked for.
-        exits: the policy that was chosen; None without `exits`.
-        crops: models and crops; None without either.
+        exits, crops: the policy that was chosen; models and crops; None unless asked for.
     """
 
     models: tuple[str, ...]
@@ -121,30 +122,29 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
         DataError: the images have a class that the model does not know, or none is usable.
         RecipeError: there is no stored policy, or none meets the goal.
     """
+    from inceptionkit.data import Source
+
+    source = Source(request.data, request.classes, request.image_column, request.label_column)
     names, data, listener = several(request.models), str(request.data), request.listener
     if request.crops is not None or len(names) > 1:
         from inceptionkit.evaluation.crop_table import evaluate_crops
         from inceptionkit.evaluation.multi_crop import parse_protocols
 
         protocols = parse_protocols(request.crops or "1")
-        crops = evaluate_crops(names, data, crops=protocols, listener=listener)
+        crops = evaluate_crops(names, source, crops=protocols, listener=listener)
         return EvaluateResult(models=names, data=data, evaluation=crops.evaluation, crops=crops)
     if request.exits:
         from inceptionkit.evaluation.exits.goals import parse_goal
         from inceptionkit.evaluation.exits.study import evaluate_exits
 
+        goal, measure = parse_goal(request.goal or GOAL), request.confidence_measure or MEASURE
         study = evaluate_exits(
-            names[0],
-            data,
-            goal=parse_goal(request.goal or GOAL),
-            measure=request.confidence_measure or MEASURE,
-            store=request.store,
-            listener=listener,
+            names[0], source, goal=goal, measure=measure, store=request.store, listener=listener
         )
         return EvaluateResult(models=names, data=data, evaluation=study.evaluation, exits=study)
     from inceptionkit.evaluation.early_exit import parse_early_exit
     from inceptionkit.evaluation.evaluate import evaluate as evaluated
 
     policy = parse_early_exit(request.early_exit)
-    found = evaluated(names[0], data, policy=policy, listener=listener)
-    return EvaluateResult(models=names, data=data, evaluation=found)
+    one = evaluated(names[0], source, policy=policy, listener=listener)
+    return EvaluateResult(models=names, data=data, evaluation=one)

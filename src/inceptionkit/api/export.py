@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from inceptionkit.arguments import LISTENER, MODEL
+from inceptionkit.arguments import CLASSES, IMAGE_COLUMN, LABEL_COLUMN, LISTENER, MODEL
 from inceptionkit.errors import OptionError
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Silence
@@ -39,15 +40,11 @@ class ExportRequest:
     ] = False
     images: Annotated[
         str | Path | None,
-        Option(
-            "Images on which it is compared with the trained model.", default="the built-in digits"
-        ),
+        Option("Images on which both models are compared.", default="the built-in digits"),
     ] = None
     data: Annotated[
         str | Path | None,
-        Option(
-            "Labeled images it was trained on; required by int8, --variants and --fastest.", "DATA"
-        ),
+        Option("Labeled images it was trained on; for int8, --variants and --fastest.", "DATA"),
     ] = None
     max_drop: Annotated[
         float,
@@ -59,6 +56,9 @@ class ExportRequest:
     fastest: Annotated[
         bool, Option("Measure fp32, bf16 and int8 here, and write the fastest of them.")
     ] = False
+    classes: Annotated[str | Sequence[str] | None, CLASSES] = None
+    image_column: Annotated[str | None, IMAGE_COLUMN] = None
+    label_column: Annotated[str | None, LABEL_COLUMN] = None
     listener: Annotated[Listener | None, LISTENER] = None
 
     def __post_init__(self) -> None:
@@ -116,19 +116,19 @@ def export(request: ExportRequest) -> ExportResult:
         RunError: something else than an exported model stands at `out`, or it cannot be written.
     """
     from inceptionkit.convert.registry import beside, read_weights
+    from inceptionkit.data import Source
     from inceptionkit.deployment import export as graphs
     from inceptionkit.deployment import variants
     from inceptionkit.deployment.files import free_place
     from inceptionkit.deployment.parity import parity_images
 
+    drop, resize = request.max_drop / 100, request.resize
     options = graphs.parse_export_options(
-        request.to,
-        request.precision,
-        exits=request.exits,
-        max_drop=request.max_drop / 100,
-        resize=request.resize,
+        request.to, request.precision, exits=request.exits, max_drop=drop, resize=resize
     )
-    model, data, images = request.model, request.data, request.images
+    model, columns = request.model, (request.image_column, request.label_column)
+    given, images = request.data, request.images
+    data = None if given is None else Source(given, request.classes, *columns)
     listener = request.listener or Silence()
     place = Path(request.out or beside(model, "variants" if request.variants else request.to))
     if request.variants:

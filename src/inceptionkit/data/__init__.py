@@ -9,11 +9,13 @@ from inceptionkit.data.split import Sets, split_dataset
 from inceptionkit.data.types import (
     BUILT_IN,
     SETS,
+    DataAddress,
     Dataset,
     Raw,
     Sample,
     SampleTable,
     SetName,
+    Source,
     Unusable,
     decode_sample,
 )
@@ -21,6 +23,7 @@ from inceptionkit.data.types import (
 __all__ = [
     "BUILT_IN",
     "SETS",
+    "DataAddress",
     "Dataset",
     "DecodedSamples",
     "Raw",
@@ -29,6 +32,7 @@ __all__ = [
     "SetName",
     "Sets",
     "Shape",
+    "Source",
     "Survey",
     "Unusable",
     "decode_sample",

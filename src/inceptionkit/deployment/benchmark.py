@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data import open_dataset
+from inceptionkit.data import DataAddress, open_dataset
 from inceptionkit.deployment.parity import parity_images
 from inceptionkit.deployment.quantize import channels_last
 from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_test_samples
@@ -83,7 +83,7 @@ class BenchmarkImages:
 
 
 def benchmark_images(
-    card: Card, data: str | Path | None, images: str | Path | None, listener: Listener
+    card: Card, data: DataAddress | None, images: str | Path | None, listener: Listener
 ) -> BenchmarkImages:
     """The test images of `data`; without it the user's images, or the built-in digits."""
     if data is not None:
@@ -93,7 +93,7 @@ def benchmark_images(
 
 
 def tuning_and_test_images(
-    card: Card, data: str | Path, listener: Listener
+    card: Card, data: DataAddress, listener: Listener
 ) -> tuple[BenchmarkImages, BenchmarkImages]:
     """Images that may choose, and others that are scored.
 

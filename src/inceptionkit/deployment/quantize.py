@@ -10,13 +10,12 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data import open_dataset
+from inceptionkit.data import DataAddress, open_dataset
 from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.deployment.engines import OpenVino, signal_stack_kept
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library
@@ -28,7 +27,7 @@ from inceptionkit.model import Card
 from inceptionkit.progress import Listener
 from inceptionkit.text import points
 
-CalibrationData: TypeAlias = str | Path | NDArray[np.uint8] | None  # an address, or images alone
+CalibrationData: TypeAlias = DataAddress | NDArray[np.uint8] | None  # an address, or images alone
 
 _CALIBRATION_IMAGES = 300  # what NNCF takes by default
 _FEWEST_IMAGES = 10  # to set ranges with as well as to be judged by
@@ -88,9 +87,9 @@ def to_int8(
     chosen = others[np.linspace(0, len(others) - 1, count).astype(int)]
     if len(chosen) < _FEWEST_IMAGES or len(judging.indices) < _FEWEST_IMAGES:
         msg = (
-            f"{data}: int8 needs {_FEWEST_IMAGES} images to set its ranges and {_FEWEST_IMAGES} to "
-            f"be judged by, got {len(chosen)} and {len(judging.indices)}; give more images, or use "
-            "bf16"
+            f"{dataset.address}: int8 needs {_FEWEST_IMAGES} images to set its ranges and "
+            f"{_FEWEST_IMAGES} to be judged by, got {len(chosen)} and {len(judging.indices)}; "
+            "give more images, or use bf16"
         )
         raise DataError(msg)
     calibration = load_scored(card, dataset, Selection(chosen, "calibration"), listener)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from inceptionkit import records
 from inceptionkit.convert.registry import read_weights
+from inceptionkit.data import DataAddress
 from inceptionkit.deployment.backends import (
     LeftOut,
     TrainedModel,
@@ -90,7 +91,7 @@ class Variants:
 
 def make_variants(
     model: str | Path,
-    data: str | Path | None,
+    data: DataAddress | None,
     options: ExportOptions,
     images: str | Path | None,
     listener: Listener,
@@ -138,7 +139,7 @@ def make_variants(
 def _in_every_precision(
     network: TrainedModel,
     options: ExportOptions,
-    data: str | Path,
+    data: DataAddress,
     images: ParityImages,
     listener: Listener,
 ) -> tuple[list[Export], list[LeftOut]]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit import records
-from inceptionkit.data import Dataset, decode_samples, open_dataset
+from inceptionkit.data import DataAddress, Dataset, decode_samples, open_dataset
 from inceptionkit.data.loading.read import at_depth
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
@@ -66,7 +66,7 @@ class CropStudy:
 
 def evaluate_crops(
     models: Sequence[str | Path],
-    data: str | Path,
+    data: DataAddress,
     *,
     crops: Sequence[Protocol] = (AS_IN_USE,),
     listener: Listener | None = None,

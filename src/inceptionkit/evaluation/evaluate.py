@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit import records
-from inceptionkit.data import open_dataset
+from inceptionkit.data import DataAddress, open_dataset
 from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.derive import cost
 from inceptionkit.evaluation.calibration import brier_score, calibration_error, reliability
@@ -85,7 +85,7 @@ class Evaluation:
 
 def evaluate(
     model: str | Path,
-    data: str | Path,
+    data: DataAddress,
     *,
     policy: AnyPolicy | None = None,
     listener: Listener | None = None,

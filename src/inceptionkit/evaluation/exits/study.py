@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit import records
-from inceptionkit.data import open_dataset
+from inceptionkit.data import DataAddress, open_dataset
 from inceptionkit.data.loading.unkept import ScoredImages, ScoredPixels
 from inceptionkit.derive import cost
 from inceptionkit.errors import WeightsError
@@ -108,7 +108,7 @@ class ExitStudy:
 
 def evaluate_exits(
     model: str | Path,
-    data: str | Path,
+    data: DataAddress,
     *,
     goal: Goal = DEFAULT_GOAL,
     measure: Measure = DEFAULT_MEASURE,
