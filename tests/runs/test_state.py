@@ -13,7 +13,7 @@ from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.errors import Interrupted, RecipeError, RunError, TrainingError, WeightsError
 from inceptionkit.model import read_model
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
+from inceptionkit.spec import Conv, Dropout, GlobalPool, Linear, Net
 from inceptionkit.training import loop, validation
 from inceptionkit.training.autotune import USABLE, update_bytes
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
@@ -541,6 +541,36 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
 
     monkeypatch.setattr(autotune, "free_bytes", lambda _: 0.0)
     assert record(start("tight", epochs=1))["recipe"]["batching"]["grad_accum"] == 8
+
+
+ONE_CELL = (GlobalPool(), Conv(8), Linear(3, classifier=True))  # with a batch norm
+
+
+def test_no_part_is_too_small_for_a_batch_norm_on_one_cell(
+    start: Callable, record: Callable, tiny: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image has no spread there: the memory plan stops at parts of two."""
+    net = replace(tiny, image=(3, 12, 12), head=ONE_CELL)
+    monkeypatch.setattr("inceptionkit.training.autotune.free_bytes", lambda _: 0.0)
+    told = record(start("run", architecture=net, epochs=1))
+
+    assert told["recipe"]["batching"] == told["recipe"]["batching"] | {"batch": 8, "grad_accum": 4}
+
+
+def test_parts_of_one_image_are_refused_where_a_batch_norm_sees_one_cell(
+    start: Callable, tiny: Net
+) -> None:
+    net = replace(tiny, image=(3, 12, 12), head=ONE_CELL)
+    with pytest.raises(RecipeError) as caught:
+        start("run", architecture=net, epochs=1, settings=("batch=2", "grad_accum=2"))
+
+    assert str(caught.value) == (
+        "grad_accum=2: one image alone is too few for the batch norm at head.1, whose grid is one "
+        "cell; use a batch of 4 or more"
+    )
+    start(
+        "frozen", architecture=net, epochs=1, settings=("batch=2", "grad_accum=2", "norms=frozen")
+    )
 
 
 def test_a_batch_that_just_fits_in_fp32_is_computed_in_parts_in_fp64(

@@ -25,6 +25,8 @@ from inceptionkit.network.layers import (
     ProjectedAverage,
     SampleDropout,
     Scores,
+    TensorFlowMax,
+    TensorFlowPad,
 )
 from inceptionkit.spec import (
     AdaptivePool,
@@ -44,10 +46,10 @@ from inceptionkit.spec import (
     borders,
     groups_of,
     steps,
-    windows,
 )
 
 _HE = Init()  # keeps the variance through ReLUs
+_LINEAR = Init(gain=1.0)  # keeps it where none follows
 SMALL = Init(std=0.01)  # of classifiers: the first predictions are nearly uniform
 _TORCH_DRAWS = (nn.init.kaiming_uniform_, nn.init.uniform_)  # of weights and biases
 
@@ -196,16 +198,17 @@ def operator(op: Op, step: Step) -> nn.Module:  # noqa: C901, PLR0911 - a case f
 def convolution(op: Conv, step: Step) -> nn.Sequential:
     """Convolution, norm and ReLU under the names conv, bn and relu; before them uneven padding."""
     rows, columns = borders(step, op)
-    even = rows[0] == rows[1] and columns[0] == columns[1]
+    uneven = rows[0] != rows[1] or columns[0] != columns[1]
+    fixed = op.padding != "tensorflow" or (op.stride == 1 and not uneven)
     parts: OrderedDict[str, nn.Module] = OrderedDict()
-    if not even:
-        parts["pad"] = nn.ZeroPad2d((*columns, *rows))
+    if not fixed:
+        parts["pad"] = TensorFlowPad(op.kernel, op.stride)
     parts["conv"] = nn.Conv2d(
         step.input.channels,
         op.out,
         op.kernel,
         op.stride,
-        (rows[0], columns[0]) if even else 0,
+        (rows[0], columns[0]) if fixed else 0,
         groups=groups_of(op, step.input.channels),
         bias=op.bias,
     )
@@ -218,39 +221,31 @@ def convolution(op: Conv, step: Step) -> nn.Sequential:
 
 
 def pool(op: Pool, step: Step) -> nn.Module:
-    """Pooling; uneven padding is a module of its own, or a window that hangs over, where it can."""
+    """Pooling; TensorFlow's padding is worked out from each input, unless it is even for all."""
     rows, columns = borders(step, op)
-    even = rows[0] == rows[1] and columns[0] == columns[1]
-    hangs = rows[0] == columns[0] == 0 and step.output.size == tuple(
-        windows(n, k, op.stride, "ceil") for n, k in zip(step.input.size, op.kernel, strict=True)
-    )
+    pad, uneven = (rows[0], columns[0]), rows[0] != rows[1] or columns[0] != columns[1]
+    if op.padding == "tensorflow" and (op.stride > 1 or uneven):
+        if op.kind == "max":
+            return TensorFlowMax(op.kernel, op.stride)
+        if not op.count_padding:
+            return PaddedAverage(op.kernel, op.stride)
+        return nn.Sequential(
+            TensorFlowPad(op.kernel, op.stride), nn.AvgPool2d(op.kernel, op.stride)
+        )
+    hangs = op.padding == "ceil"
     if op.kind == "max":
-        if even or hangs:
-            pad = (rows[0], columns[0])
-            return nn.MaxPool2d(
-                op.kernel, op.stride, pad, ceil_mode=hangs and op.padding != "valid"
-            )
-        outside = nn.ConstantPad2d((*columns, *rows), float("-inf"))
-        return nn.Sequential(outside, nn.MaxPool2d(op.kernel, op.stride))
-    if not even and not op.count_padding:
-        return PaddedAverage(op.kernel, op.stride, (*columns, *rows))
-    if not even:
-        return nn.Sequential(nn.ZeroPad2d((*columns, *rows)), nn.AvgPool2d(op.kernel, op.stride))
+        return nn.MaxPool2d(op.kernel, op.stride, pad, ceil_mode=hangs)
     return nn.AvgPool2d(
-        op.kernel,
-        op.stride,
-        (rows[0], columns[0]),
-        ceil_mode=op.padding == "ceil",
-        count_include_pad=op.count_padding,
+        op.kernel, op.stride, pad, ceil_mode=hangs, count_include_pad=op.count_padding
     )
 
 
 def _initialize(model: nn.Module, net: Net, seed: int | None) -> None:
     """Draw the weights of every convolution and linear layer of `model`, built from `net`.
 
-    Each operator's `init` says how. Where it says nothing, operators that a ReLU follows get normal
-    weights of variance 2 / fan-in, the others, which are classifiers, a standard deviation of 0.01;
-    biases become 0.
+    Each operator's `init` says how. Where it says nothing, classifiers without a ReLU get normal
+    weights of a standard deviation of 0.01, other operators such that keep the variance: 2 / fan-in
+    where a ReLU follows, 1 / fan-in where none does. Biases become 0.
 
     Args:
         model: the module.
@@ -269,7 +264,7 @@ def _initialize(model: nn.Module, net: Net, seed: int | None) -> None:
             if not isinstance(op, Conv | Linear):
                 continue
             layer = part.get_submodule("conv" if isinstance(op, Conv) else "fc")
-            init = op.init or (_HE if op.relu else SMALL)
+            init = op.init or (_HE if op.relu else SMALL if op.classifier else _LINEAR)
             for name, tensor in layer.named_parameters():
                 if generator is None:
                     tensor.zero_()

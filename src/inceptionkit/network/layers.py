@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from inceptionkit.spec import adaptive_windows
+from inceptionkit.spec import adaptive_windows, border
 
 
 class Concat(nn.ModuleDict):
@@ -86,8 +86,9 @@ def _reads_cells(part: nn.Module) -> TypeGuard[nn.Conv2d]:
 def chain(part: nn.Module) -> list[nn.Module]:
     """The modules that run one after the other where `part` does."""
     if isinstance(part, ProjectedAverage):
-        pool, conv, *after = (inner for child in part for inner in chain(child))
-        return [conv, pool, *after]
+        pool, *rest = part
+        conv, *after = (inner for child in rest for inner in chain(child))
+        return [conv, *chain(pool), *after]
     if isinstance(part, nn.Sequential):
         return [inner for child in part for inner in chain(child)]
     return [part]
@@ -151,24 +152,58 @@ def averaged(x: Tensor, axis: int, out: int) -> Tensor:
     return torch.cat(parts, axis)
 
 
-class PaddedAverage(nn.Module):
-    """Average pool whose padding may be uneven and does not count."""
+class _TensorFlowWindows(nn.Module):
+    """Windows with TensorFlow's padding, which depends on the size of the input.
 
-    def __init__(
-        self, kernel: tuple[int, int], stride: int, pad: tuple[int, int, int, int]
-    ) -> None:
+    Training crops are smaller than what is seen in use, and their borders may lie elsewhere.
+    """
+
+    def __init__(self, kernel: tuple[int, int], stride: int) -> None:
         super().__init__()
-        self.kernel, self.stride, self.pad = kernel, stride, pad  # left, right, top, bottom
+        self.kernel, self.stride = kernel, stride
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Average `x`, (batch, channels, height, width), over the cells that are not padding."""
-        cells = functional.pad(torch.ones_like(x[:1, :1]), self.pad)
-        share = functional.avg_pool2d(cells, self.kernel, self.stride)
-        return functional.avg_pool2d(functional.pad(x, self.pad), self.kernel, self.stride) / share
+    def pad(self, x: Tensor) -> tuple[int, int, int, int]:
+        """Cells to add to `x`, (batch, channels, height, width): left, right, top, bottom."""
+        rows, columns = (
+            border(n, k, self.stride, "tensorflow")
+            for n, k in zip(x.shape[2:], self.kernel, strict=True)
+        )
+        return (*columns, *rows)
 
     def extra_repr(self) -> str:
         """Show the window when the module is printed."""
-        return f"kernel={self.kernel}, stride={self.stride}, pad={self.pad}"
+        return f"kernel={self.kernel}, stride={self.stride}"
+
+
+class TensorFlowPad(_TensorFlowWindows):
+    """Zeros around the grid, for the convolution or the pool that follows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pad `x`, (batch, channels, height, width)."""
+        return functional.pad(x, self.pad(x))
+
+
+class TensorFlowMax(_TensorFlowWindows):
+    """Max pool."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool `x`, (batch, channels, height, width)."""
+        left, right, top, bottom = self.pad(x)
+        if left == top == 0 and self.stride > 1:  # the last window hangs over: nothing is copied
+            return functional.max_pool2d(x, self.kernel, self.stride, ceil_mode=True)
+        padded = functional.pad(x, (left, right, top, bottom), value=float("-inf"))
+        return functional.max_pool2d(padded, self.kernel, self.stride)
+
+
+class PaddedAverage(_TensorFlowWindows):
+    """Average pool whose padding does not count."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Average `x`, (batch, channels, height, width), over the cells that are not padding."""
+        pad = self.pad(x)
+        cells = functional.pad(torch.ones_like(x[:1, :1]), pad)
+        share = functional.avg_pool2d(cells, self.kernel, self.stride)
+        return functional.avg_pool2d(functional.pad(x, pad), self.kernel, self.stride) / share
 
 
 class BatchNormWithoutGamma(nn.BatchNorm2d):
@@ -197,7 +232,7 @@ class SampleDropout(nn.Dropout):
         if self.keys is None or not self.training or self.p == 0.0:
             return super().forward(x)
         kept = shares(self.keys, x[0].numel()).view(x.shape) >= self.p
-        return x * kept / (1.0 - self.p)
+        return x * kept / ((1.0 - self.p) or 1.0)
 
 
 def shares(keys: Tensor, cells: int) -> Tensor:

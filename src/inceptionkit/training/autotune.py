@@ -18,12 +18,13 @@ from inceptionkit.errors import RecipeError, RunError, did_you_mean
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.machine import free_bytes as free_memory
 from inceptionkit.records import from_json, to_json
-from inceptionkit.spec import Dropout, Net, steps, tensors, with_input
+from inceptionkit.spec import Conv, Dropout, Net, steps, tensors, with_input
 from inceptionkit.spec.walk import STATISTICS
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 from inceptionkit.training.ema import update_ema
 from inceptionkit.training.execution import Execution, Precision, Trial
 from inceptionkit.training.loop import train_step
+from inceptionkit.training.recipe import FrozenNorms
 from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
 PROBE_BUDGET = TimingBudget(least=2, most=8, seconds=3.0)  # the call before builds kernels
@@ -80,14 +81,15 @@ def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...
         The parts of a batch, and the trials; the same in every process.
 
     Raises:
-        RecipeError: not even one image at a time fits into the memory.
+        RecipeError: the smallest part of a batch does not fit into the memory, or one that the
+            recipe asks for is too small for a batch norm.
     """
     group, device = config.processes, config.execution.device
+    images, tried = config.batch // group.count, 0
     executions = candidates(device, config.execution.threads, precision)
     config = replace(config, execution=executions[0])
     free = free_bytes(device)
-    if group.count > 1:
-        free = group.broadcast_json(free)
+    free = group.broadcast_json(free) if group.count > 1 else free
     parts = parts_that_fit(
         with_input(config.net, config.crop_side),
         -(-config.batch // group.count),
@@ -96,6 +98,12 @@ def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...
         free_bytes=2 * free if config.reads_late else free,  # it is tried, perhaps in bf16
     )
     while True:
+        if images < 2 * parts:
+            parts = min(parts, most_parts(config, images))
+        if parts == tried:
+            msg = f"{-(-images // parts)} images at a time do not fit into the memory of {device}; "
+            raise RecipeError(msg + "choose a smaller --input, or another --arch")
+        tried = parts
         batching = replace(config.recipe.batching, grad_accum=parts)
         config = replace(config, recipe=replace(config.recipe, batching=batching))
         try:
@@ -111,10 +119,28 @@ def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...
         if trials:
             return parts, tuple(trials)
         parts *= 2
-        if parts > config.recipe.batching.batch:
-            msg = f"one image does not fit into the memory of {device}; "
-            msg += "choose a smaller --input, or another --arch"
-            raise RecipeError(msg)
+
+
+def most_parts(config: TrainConfig, images: int) -> int:
+    """In how many parts so many images can be computed, where some would hold one image.
+
+    On a grid of one cell, one image alone has no spread that a batch norm could divide by.
+
+    Raises:
+        RecipeError: the recipe asks for more.
+    """
+    asked = config.recipe.batching.grad_accum
+    for step in steps(with_input(config.net, config.at(0.0).crop_side)):
+        norm = isinstance(step.op, Conv) and step.op.norm is not None
+        if norm and step.output.size == (1, 1) and config.recipe.norms != FrozenNorms():
+            if asked <= images // 2:
+                return images // 2
+            needed = 2 * asked * config.processes.count
+            msg = (
+                f"grad_accum={asked}: one image alone is too few for the batch norm at {step.at}, "
+            )
+            raise RecipeError(msg + f"whose grid is one cell; use a batch of {needed} or more")
+    return max(images, asked)
 
 
 def update_bytes(net: Net, images: int, *, itemsize: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from inceptionkit.catalog import architecture
 from inceptionkit.network import build
 from inceptionkit.network.build import draw
-from inceptionkit.spec import Conv, Init, Linear, steps
+from inceptionkit.spec import Conv, GlobalPool, Init, Linear, Net, named, steps
 
 
 def drawn(init: Init, fan_in: int = 100) -> torch.Tensor:
@@ -43,6 +43,27 @@ def test_caffes_xavier_is_uniform_over_the_fan_in() -> None:
 
 def test_hes_spread_is_the_default() -> None:
     assert drawn(Init()).std().item() == pytest.approx(0.02**0.5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("relu", "classifier", "std"),
+    [(True, False, (2 / 90) ** 0.5), (False, False, (1 / 90) ** 0.5), (False, True, 0.01)],
+    ids=["rectified", "linear", "classifier"],
+)
+def test_what_is_linear_keeps_the_variance_and_only_classifiers_begin_small(
+    relu: bool, classifier: bool, std: float
+) -> None:
+    conv = Conv(200, (3, 3), norm=None, relu=relu, classifier=classifier)
+    net = Net(
+        name="net",
+        source="",
+        image=(10, 8, 8),
+        trunk=named(only=conv),
+        head=(GlobalPool(), Linear(3, classifier=True)),
+    )
+    weight = build(net).trunk["only"].conv.weight
+
+    assert weight.std().item() == pytest.approx(std, rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["googlenet", "nin_cifar100", "bn_inception:tf_slim"])

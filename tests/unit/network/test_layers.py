@@ -28,6 +28,7 @@ from inceptionkit.spec import (
     Linear,
     Net,
     Node,
+    Op,
     Pool,
     Split,
     border,
@@ -103,6 +104,30 @@ def test_tensorflows_strided_convolution(side: int) -> None:
     torch.testing.assert_close(conv(x), functional.conv2d(padded, conv.conv.weight, stride=2))
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        Conv(4, (3, 3), 2, "tensorflow"),
+        Conv(4, (2, 2), 1, "tensorflow"),
+        Pool("max", (3, 3), 2, "tensorflow"),
+        Pool("avg", (3, 3), 2, "tensorflow"),
+        Pool("avg", (3, 3), 2, "tensorflow", count_padding=False),
+        Pool("max", (3, 3), 2, "ceil"),
+        Pool("avg", (5, 5), 3, "tensorflow", count_padding=False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("built", [8, 9, 12])
+def test_borders_follow_the_image_and_not_the_one_it_was_built_for(node: Op, built: int) -> None:
+    """Training crops are smaller than what is seen in use."""
+    module = operator(node, built).eval()
+    for side in (6, 7, 8, 9):
+        other = operator(node, side).eval()
+        x = noise(2, 2, side, side)
+
+        torch.testing.assert_close(module(x), other(x), msg=f"{side}")
+
+
 @pytest.mark.parametrize("count", [True, False])
 def test_padding_counts_in_an_average_only_where_it_should(count: bool) -> None:
     pool = operator(Pool("avg", count_padding=count), 4)
@@ -136,7 +161,7 @@ def test_a_net_without_gamma_is_whole_after_build() -> None:
 
 def test_uneven_average_is_differentiable() -> None:
     x = noise(1, 1, 4, 4).requires_grad_()
-    PaddedAverage((2, 2), 1, (0, 1, 0, 1))(x).sum().backward()
+    PaddedAverage((2, 2), 1)(x).sum().backward()
 
     assert x.grad is not None
     assert x.grad.sum().item() == pytest.approx(16.0)  # each window's shares add up to 1
@@ -158,6 +183,10 @@ def block(*, norm: bool = True, pooled: Pool | None = None, passes: bool = False
 BLOCKS = {
     "with a max pool": block(),
     "with an average pool": block(pooled=Pool("avg")),
+    "with an uneven average that counts": block(pooled=Pool("avg", (2, 2), 1, "tensorflow")),
+    "with an uneven average that does not count": block(
+        pooled=Pool("avg", (2, 2), 1, "tensorflow", count_padding=False)
+    ),
     "with biases": block(norm=False),
     "whose pool is passed on": block(passes=True),
 }
@@ -226,8 +255,10 @@ def kept_bytes(forward: Callable[[], Tensor]) -> int:
 
 
 @pytest.mark.parametrize("count", [True, False])
-def test_an_average_may_come_after_the_projection(count: bool) -> None:
-    path = operator((Pool("avg", count_padding=count), Conv(3)), 6, channels=7)
+@pytest.mark.parametrize("kernel", [2, 3])
+def test_an_average_may_come_after_the_projection(count: bool, kernel: int) -> None:
+    pool = Pool("avg", (kernel, kernel), 1, "tensorflow", count_padding=count)
+    path = operator((pool, Conv(3)), 6, channels=7)
     x = noise(2, 7, 6, 6)
 
     assert isinstance(path, ProjectedAverage)
@@ -281,6 +312,17 @@ def test_dropout_drops_its_share_evenly_over_samples_and_cells() -> None:
     assert kept.float().mean(1).min() > 0.7 - 5 * (0.21 / 400) ** 0.5
     pairs = (kept[:-1] == kept[1:]).float().mean()
     assert abs(float(pairs) - 0.58) < 0.01, "neighbors are independent"
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_dropout_of_everything_leaves_zeros_as_torchs_does(keyed: bool) -> None:
+    drop, x = SampleDropout(1.0), torch.ones(3, 40, requires_grad=True)
+    drop.keys = torch.arange(3, dtype=torch.int32) if keyed else None
+    found = drop(x)
+    found.sum().backward()
+
+    assert torch.equal(found, torch.zeros(3, 40))
+    assert torch.equal(x.grad, torch.zeros(3, 40))
 
 
 def test_without_keys_dropout_is_torchs() -> None:

@@ -1,12 +1,15 @@
 """What the module promises beyond the properties that hold for every network."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from inceptionkit.catalog import architecture
 from inceptionkit.errors import UnknownNameError
 from inceptionkit.network import Logits, build, stages
-from inceptionkit.spec import Net
+from inceptionkit.spec import Net, with_input
 
 
 def test_exits_are_computed_when_asked_for_and_only_then(tiny: Net) -> None:
@@ -64,3 +67,22 @@ def test_first_weights(tiny: Net) -> None:
     assert float(fc.weight.detach().std()) == pytest.approx(0.01, rel=0.2)
     assert not fc.bias.detach().any()
     assert all((m.weight == 1).all() for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bn_inception", "bn_inception:608", "bn_inception:cadene", "bn_inception:tf_slim",
+     "googlenet:tf_slim"],
+)  # fmt: skip
+@pytest.mark.parametrize("share", [0.75, 0.5])
+def test_a_network_at_a_smaller_side_is_the_one_made_for_it(name: str, share: float) -> None:
+    """Training crops are smaller; the borders of the side in use moved or broke their grids."""
+    net = replace(architecture(name, classes=3), exits=())
+    side = round(net.image[1] * share)
+    model, other = build(net).eval(), build(with_input(net, side)).eval()
+    other.load_state_dict(model.state_dict())
+    images = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found, expected = model(images).main, other(images).main
+
+    torch.testing.assert_close(found, expected)
