@@ -5,7 +5,7 @@ Also from files that `inceptionkit design` or a run wrote.
 
 from __future__ import annotations
 
-import json
+import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,8 @@ from inceptionkit.catalog import (
 )
 from inceptionkit.catalog.compact import compact
 from inceptionkit.errors import SpecError, UnknownNameError, did_you_mean
+from inceptionkit.files import read_bounded
+from inceptionkit.records import STRICT
 from inceptionkit.spec import Net, from_json, with_classes, with_input, with_pooled_exits
 
 COMPACT_SIDE = 128  # pixels; up to here the compact network is the default family
@@ -222,16 +224,15 @@ def read(path: Path) -> Net:
         SpecError: it is missing, too large, no JSON, or no architecture; the place is named.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_FILE + 1)
+        text = read_bounded(path, LARGEST_FILE)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            msg = f"{path}: larger than {LARGEST_FILE >> 20} MiB, so no architecture file"
+            raise SpecError(msg) from error
         msg = f"{path}: cannot be read ({error.strerror}); `inceptionkit design` writes such files"
         raise SpecError(msg) from error
-    if len(text) > LARGEST_FILE:
-        msg = f"{path}: larger than {LARGEST_FILE >> 20} MiB, so no architecture file"
-        raise SpecError(msg)
     try:
-        return from_json(_within(json.loads(text)))
+        return from_json(_within(STRICT.decode(text.decode())))
     except SpecError as error:
         msg = f"{path}: {error}"
         raise SpecError(msg) from error

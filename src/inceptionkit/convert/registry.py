@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from inceptionkit import records
 from inceptionkit.convert import hub
 from inceptionkit.convert.rename import ConvertedWeights, Tensors
 from inceptionkit.errors import InceptionError, WeightsError
-from inceptionkit.files import sha256_of
+from inceptionkit.files import read_bounded, sha256_of
 from inceptionkit.model.card import Card, Origin
 from inceptionkit.model.folder import CARD, misfit, read_model
 from inceptionkit.preprocess import Preprocessing
@@ -30,6 +29,7 @@ from inceptionkit.spec import tensors as shapes
 ClassNamesFrom: TypeAlias = Literal["given", "ImageNet", "numbered"]
 
 _IMAGENET_CLASSES = 1000
+_NAMES_BYTES, _CONFIG_BYTES = 2**25, 2**20  # most bytes of a list of names, and of config.json
 _ILSVRC_ORDER = ("Caffe", "bn_inception")  # lim0606's classes follow ILSVRC's own numbers
 
 
@@ -260,9 +260,9 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         if "," in given and not path.exists():
             names = next(csv.reader([given], skipinitialspace=True))
         else:
-            text = path.read_text("utf-8-sig")
-            names = json.loads(text) if path.suffix == ".json" else text.splitlines()
-    except (OSError, ValueError) as error:
+            text = read_bounded(path, _NAMES_BYTES).decode("utf-8-sig")
+            names = records.STRICT.decode(text) if path.suffix == ".json" else text.splitlines()
+    except records.UNREADABLE as error:
         reason = getattr(error, "strerror", None) or error
         msg = f"{path}: class names cannot be read ({reason}); give text, a name on each line"
         raise WeightsError(msg) from error
@@ -292,8 +292,8 @@ def preprocessing_of(
     if format_.converter != "torchvision" or not place.is_file():
         return None
     try:
-        config = json.loads(place.read_bytes())
-    except (OSError, ValueError):
+        config = records.STRICT.decode(read_bounded(place, _CONFIG_BYTES).decode())
+    except records.UNREADABLE:
         return None  # another program's
     if not isinstance(config, dict) or "pretrained_cfg" not in config:
         return None

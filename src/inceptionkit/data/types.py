@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.preprocess import as_rgb
+from inceptionkit.preprocess.decode import FILE_BYTES
 
 SetName: TypeAlias = Literal["train", "val", "test"]
 Raw: TypeAlias = bytes | Path | NDArray[np.uint8]
@@ -144,7 +145,7 @@ def content_hash(raw: Raw) -> int:
     """
     if isinstance(raw, Path):
         try:
-            if not raw.is_file():
+            if not raw.is_file() or raw.stat().st_size > FILE_BYTES:
                 return 0
             with raw.open("rb") as file:
                 digest = hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=8))

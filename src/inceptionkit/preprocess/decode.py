@@ -33,7 +33,24 @@ _PIXEL = np.dtype("V3")
 _HEAD = 256  # bytes by which a format is known
 
 PIXEL_LIMIT = 2**27
-"""Most pixels that an image may claim: 134 million, beyond any camera; 400 MB as RGB."""
+"""Most pixels that an image may claim: 134 million, beyond most cameras; 400 MB as RGB."""
+
+DECODE_BYTES = 2**31
+"""Most memory that decoding one image takes, in each thread: 2 GiB. Modes that need more for each
+pixel than RGB have a lower limit of pixels."""
+
+FILE_BYTES = 2**30
+"""Most bytes that an image file may have: 1 GiB, more than `PIXEL_LIMIT` pixels of 48 bits."""
+
+SCANNED_PIXELS = 2**31
+"""Most pixels times scans of a JPEG, which bounds its time: 16 scans of `PIXEL_LIMIT` pixels.
+A progressive JPEG has about 10 scans, and each goes over all pixels."""
+
+_USUAL_COST = DECODE_BYTES // PIXEL_LIMIT  # bytes for each pixel, of which RGB needs 10
+_COSTS = {"I": 34, "F": 34, "I;16": 16, "RGBA": 18, "LA": 18, "PA": 18, "La": 18, "RGBa": 18}
+_COSTS_OF_FORMAT = {"WEBP": 18, "AVIF": 18}
+_COST_OF_DEEP_COLOR = 48  # 16 bits a channel
+_START_OF_SCAN = b"\xff\xda"  # what else holds these two bytes is a picture within the metadata
 
 _ENDINGS = (
     "apng avif bmp dib gif heic heif j2k jfif jp2 jpe jpeg jpg mpo"
@@ -184,11 +201,25 @@ def open_image(source: bytes | Path | Image.Image) -> Iterator[Image.Image]:
         with _suppress_pillow_output(), ExitStack() as stack:
             image = source if isinstance(source, Image.Image) else _opened(source, stack)
             width, height = image.size
-            too_large = width * height > PIXEL_LIMIT
+            cost = max(_COSTS.get(image.mode, 0), _COSTS_OF_FORMAT.get(image.format or "", 0))
+            if image.mode == "RGB" and ";16" in str(getattr(image, "tile", "")):
+                cost = _COST_OF_DEEP_COLOR
+            limit = DECODE_BYTES // max(cost, _USUAL_COST)
+            too_large = width * height > limit
             if too_large or min(width, height) < 1:
-                most = f", the limit is {PIXEL_LIMIT:,} in all" if too_large else ""
+                of = f" of mode {image.mode}" if limit < PIXEL_LIMIT else ""
+                most = f", the limit is {limit:,} in all{of}" if too_large else ""
                 reason = f"claims {width}x{height} pixels{most}"
                 raise UnusableImage(reason)  # noqa: TRY301 - what follows names the file
+            if image.format == "JPEG" and (stream := getattr(image, "fp", None)) is not None:
+                place = stream.tell()
+                stream.seek(0)
+                scans = stream.read().count(_START_OF_SCAN)
+                stream.seek(place)
+                if scans * width * height > SCANNED_PIXELS:
+                    most = f"the limit is {SCANNED_PIXELS // (width * height):,} at its size"
+                    reason = f"has {scans:,} scans, {most}"
+                    raise UnusableImage(reason)  # noqa: TRY301
             if image.format == "TIFF":
                 repair_planes(image)
             yield image
@@ -227,7 +258,7 @@ def _suppress_pillow_output() -> Iterator[None]:
                 _INSIDE.saved.__exit__(None, None, None)
 
 
-def _opened(source: bytes | Path, stack: ExitStack) -> Image.Image:
+def _opened(source: bytes | Path, stack: ExitStack) -> Image.Image:  # noqa: C901 - a check a line
     """Open an image by its first bytes, until `stack` ends; a file's extension says nothing.
 
     `PIL.Image.open` is not used: it refuses large sizes by a global limit without reporting the
@@ -240,6 +271,8 @@ def _opened(source: bytes | Path, stack: ExitStack) -> Image.Image:
             status = source.stat()
             if not stat.S_ISREG(status.st_mode):
                 reason = "not a file"  # never opened: a pipe would wait for ever
+            elif status.st_size > FILE_BYTES:
+                reason = f"has {status.st_size:,} bytes, the limit is {FILE_BYTES:,}"
             elif status.st_size:
                 stream = stack.enter_context(source.open("rb"))
         except OSError as error:

@@ -96,6 +96,8 @@ def last_whole(paths: Iterable[Path]) -> Path | None:
 
 def _is_whole(path: Path) -> bool:
     """Whether a checkpoint is as it was written."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         digest = file.read(DIGEST)
         return hashlib.file_digest(file, "sha256").hexdigest().encode() == digest

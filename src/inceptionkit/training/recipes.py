@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,8 @@ from inceptionkit.data.transforms.augmentation import (
     RandomCrop,
 )
 from inceptionkit.errors import RecipeError, UnknownNameError, did_you_mean
-from inceptionkit.records import TYPE, Json, from_json, to_json
+from inceptionkit.files import read_bounded
+from inceptionkit.records import STRICT, TYPE, Json, from_json, to_json
 from inceptionkit.training.recipe import (
     MODERN,
     SGD,
@@ -192,8 +192,7 @@ def read(path: Path) -> Found:
         RecipeError: it is missing, no JSON object, has an unknown key or a wrong value.
     """
     try:
-        with path.open("rb") as file:
-            data = json.loads(file.read(LARGEST_FILE))
+        data = STRICT.decode(read_bounded(path, LARGEST_FILE).decode())
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror}); `inceptionkit recipes NAME` prints one"
         raise RecipeError(msg) from error

@@ -26,10 +26,13 @@ from inceptionkit.data.sources.folder import Folder, folder_of
 from inceptionkit.data.sources.layout import Row, is_image, make_listing
 from inceptionkit.data.types import SETS, ColumnNames, Unusable
 from inceptionkit.errors import DataError, did_you_mean
+from inceptionkit.files import read_bounded
 from inceptionkit.text import printable
 
 TABLES = (".csv", ".tsv")
 _LINES = (".jsonl", ".ndjson")
+TABLE_BYTES = 2**30
+"""Most bytes of a table: 1 GiB, some ten million images."""
 _LEFT_OUT = (".jpg", ".jpeg", ".png", ".JPG")  # endings that tables of names leave out
 _ANY = ColumnNames()
 
@@ -167,7 +170,7 @@ def _fault(manifest: str, number: int, reason: str) -> Unusable:
 
 def _read(address: str, path: Path) -> str:
     try:
-        return _text(path.read_bytes())
+        return _text(read_bounded(path, TABLE_BYTES))
     except OSError as error:
         wrong = f"cannot be read: {(error.strerror or str(error)).lower()}"
         raise checks.data_error(address, wrong, "check its permissions") from error

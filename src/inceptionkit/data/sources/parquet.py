@@ -25,6 +25,7 @@ from inceptionkit.text import plural, printable
 
 _ANY = ColumnNames()
 _PIECE_BYTES = 2**25  # of rows that are read at once
+_PIECE_ROWS = 512  # of a piece, at most
 _KEPT_PIECES = 4
 _READERS = 2  # at different rows; each holds a page, which pyarrow makes of 1,024 rows
 _BUFFER_BYTES = 2**20  # that a reader reads at once
@@ -124,6 +125,9 @@ def _open_shard(arrow: Any, file: File, named: ColumnNames) -> _Shard:  # noqa: 
     where = file.where
     try:
         with stream(file) as opened, arrow.parquet.ParquetFile(opened) as table:
+            if table.metadata.num_rows > (held := file.size()):  # each row has a byte, at least
+                reason = f"claims {table.metadata.num_rows:,} rows in {held:,} bytes"
+                raise UnreadableShard(where, reason)
             image = image_column(arrow, where, table.schema_arrow, named.image)
             labels = read_labels(arrow, where, table, image, named)
             return _Shard(file, table.metadata, image, labels)
@@ -234,6 +238,7 @@ class _Groups:
         shard, number = self.places[group]
         rows = int(self.starts[group + 1] - self.starts[group])
         each = max(1, _PIECE_BYTES * rows // max(1, int(self.sizes[group])))
+        each = min(each, _PIECE_ROWS)  # the size is a claim, and one image may stand in all rows
         self.arrow.default_memory_pool().release_unused()
         table = self.arrow.parquet.ParquetFile(
             stream(shard.file),

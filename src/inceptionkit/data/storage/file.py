@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO, Protocol, TypeVar
 
 from inceptionkit.data.types import Unusable
@@ -84,11 +86,11 @@ class Local:
     chunk: None = None
 
     def size(self) -> int:
-        return self.path.stat().st_size
+        return self._status().st_size
 
     def identity(self) -> str:
         """Path, size and times."""
-        return f"{self.path.resolve()}\0{stamp(self.path.stat())}"
+        return f"{self.path.resolve()}\0{stamp(self._status())}"
 
     def read(self, start: int, stop: int) -> bytes:
         with self.path.open("rb", buffering=0) as stream:
@@ -98,6 +100,13 @@ class Local:
     def beside(self, name: str) -> Local:
         path = self.path.with_name(name)
         return Local(path, name, printable(str(path)))
+
+    def _status(self) -> os.stat_result:
+        """What the system says of it; asked before it is read, since a pipe might never end."""
+        status = self.path.stat()
+        if not S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a plain file")
+        return status
 
 
 def stamp(status: os.stat_result) -> str:

@@ -5,12 +5,30 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 from inceptionkit.data.storage.file import File, stream
 from inceptionkit.data.storage.types import MEMBER_LIMIT, Member
 from inceptionkit.preprocess import UnusableImage
 
 _HEADER_BYTES = 512  # bytes of a header
+
+NAME_BYTES = 2**20
+"""Most bytes of a long name, or of an extended header, in a tar: 1 MiB."""
+
+
+class _Headers:
+    """What `tarfile` reads of a tar: headers and names, never what they claim to be the length."""
+
+    def __init__(self, opened: BinaryIO) -> None:
+        self.opened = opened
+        self.seek, self.tell = opened.seek, opened.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= NAME_BYTES:
+            msg = f"a name of {size:,} bytes, the limit is {NAME_BYTES:,}"
+            raise tarfile.ReadError(msg)
+        return self.opened.read(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +40,7 @@ class Tar:
     def members(self, wanted: Callable[[str, int], bool]) -> Iterator[Member]:
         with (
             stream(self.file, buffer=_HEADER_BYTES) as opened,
-            tarfile.open(fileobj=opened, mode="r:") as tar,
+            tarfile.open(fileobj=cast(BinaryIO, _Headers(opened)), mode="r:") as tar,
         ):
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # else every header is kept in memory

@@ -29,6 +29,9 @@ class Zip:
 
     def members(self, wanted: Callable[[str, int], bool]) -> Iterator[Member]:
         with stream(self.file) as opened, zipfile.ZipFile(opened) as directory:
+            if sum(info.compress_size for info in directory.infolist()) > self.file.size():
+                msg = "its files overlap"  # the same bytes would be inflated again and again
+                raise zipfile.BadZipFile(msg)
             for info in directory.infolist():
                 if not info.is_dir():
                     place = _place(info)
