@@ -314,3 +314,51 @@ def test_a_budget_of_epochs_is_planned_anew_for_other_images(cut: Path) -> None:
     assert [int(row["step"]) for row in rows] == [20, 40, 60, 80]
     assert float(rows[-1]["lr"]) == pytest.approx(0, abs=1e-6)
     assert plan["steps"] == 80
+
+
+@pytest.fixture
+def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No training image fits into memory."""
+    monkeypatch.setattr("inceptionkit.data.loading.sets.TRAIN_MEMORY", 100)
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_of_images_that_are_streamed_the_files_are_known(cut: Path, tmp_path: Path) -> None:
+    """Saved again they are not: their pixels were never decoded as a whole."""
+    files = cut.with_name("copy")
+    first, second = files / "a" / "0.bmp", files / "a" / "1.bmp"
+    contents = first.read_bytes(), second.read_bytes()
+    first.write_bytes(contents[1])
+    second.write_bytes(contents[0])
+    with pytest.raises(RunError, match=r"holds other images under the same names than when"):
+        inceptionkit.resume(cut)
+    first.write_bytes(contents[0])
+    second.write_bytes(contents[1])
+    done = inceptionkit.resume(cut)
+    found = inceptionkit.evaluate(cut, in_an_archive(files)).evaluation
+    again = inceptionkit.evaluate(cut, noise(tmp_path / "again")).evaluation
+    child = tmp_path / "child"
+    inceptionkit.train(files, from_=cut, split_seed=1, epochs=1, out=child)
+    sets = json.loads((child / "run.json").read_text())["data"]["sets"]
+
+    assert done.epochs == 4
+    assert found.which == "new to the model (90 of 100 left out: trained on 80, chosen by 10)"
+    assert again.which == "new to the model (10 of 100 left out: chosen by 10)"
+    assert scored_paths(child) <= scored_paths(cut)
+    assert sum(sets.values()) == 100
+
+
+def test_copies_in_a_test_set_as_given_are_not_scored(tiny: Net, tmp_path: Path) -> None:
+    data = tmp_path / "divided"
+    noise(data / "train")
+    noise(data / "test", first=EACH, each=5)
+    for index in range(2):
+        shutil.copy(
+            data / "train" / "a" / f"{index}.png", data / "test" / "a" / f"copy {index}.png"
+        )
+    options = {"architecture": tiny, "epochs": 1, "settings": ("batch=8",)}
+    done = inceptionkit.train(data, out=tmp_path / "run", **options)
+    found = inceptionkit.evaluate(tmp_path / "run", data).evaluation
+
+    assert done.images == found.scores.images == 5 * len(CLASSES)
+    assert not any("copy" in path for path in scored_paths(tmp_path / "run"))

@@ -75,8 +75,8 @@ def without_seen(
             )
             raise DataError(msg)
     moved = int(gone.sum())
-    note = f"; {moved:,} images of val and test were seen in an earlier training, others took "
-    note += f"their places where there were any: val {len(parts[1]):,}, test {len(parts[2]):,}"
+    note = f"; {moved:,} images of val and test gave way, because models are trained on them, or "
+    note += f"chosen by them: val {len(parts[1]):,}, test {len(parts[2]):,}"
     return Sets(train=parts[0], val=parts[1], test=parts[2], rule=sets.rule + note)
 
 

@@ -103,6 +103,8 @@ def _class_images(record: Record, dataset: Dataset | None) -> dict[str, dict[str
     sets = split_dataset(
         dataset, record.request.split_seed, duplicate_groups=record.data.get("duplicate_groups", ())
     )
+    if sets.rule != record.data["rule"]:  # what an earlier training saw was moved
+        return {}
     labels, count = dataset.samples.labels, len(dataset.classes)
     counts = {
         name: np.bincount(labels[indices], minlength=count).tolist()

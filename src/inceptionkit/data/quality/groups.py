@@ -28,6 +28,7 @@ from inceptionkit.data.loading.sets import (
     stored_size,
 )
 from inceptionkit.data.loading.streaming import Stream
+from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.data.quality.findings import find_in_classes
 from inceptionkit.data.quality.inspect import THUMBNAIL, thumbnail, thumbnails
 from inceptionkit.data.quality.mirroring import mirroring_changes_class
@@ -101,7 +102,8 @@ def load_grouped(  # noqa: PLR0913 - two may be left out
     sets = without_seen(opened.dataset, sets, _seen_before(opened, ready, seen), duplicate_groups)
     if sets.rule != opened.sets.rule:
         opened = replace(opened, sets=sets, duplicate_groups=duplicate_groups)
-        if stored.in_memory and stored == stored_size(opened, preprocessing.size):
+        kept = all(isinstance(part, Images) for part in (ready.train, ready.val, ready.test))
+        if kept and stored == stored_size(opened, preprocessing.size):
             ready = _settled(opened, ready, preprocessing, workers)
         else:  # memory is so scarce that the count of images decides their size
             ready = loaded(opened)
@@ -143,15 +145,23 @@ def _searched(
 
 
 def _seen_before(opened: SplitDataset, ready: LoadedSets, seen: Seen) -> Before:
-    """What of the images in memory was seen before; of those on disk nobody knows."""
-    known, trained, chose = (np.zeros(len(opened.dataset.samples), np.bool_) for _ in range(3))
+    """What of the images that were decoded was seen before; of a stream's nobody knows.
+
+    An exact copy in val or test as given, of an image of another set, is counted as seen.
+    """
+    given = opened.dataset.samples.sets
+    known, trained, chose = (np.zeros(len(given), np.bool_) for _ in range(3))
     for name in SETS:
-        part: Images | Stream = getattr(ready, name)
-        if isinstance(part, Images):
+        part: ScoredImages | Stream = getattr(ready, name)
+        if not isinstance(part, Stream):
             at = _usable(opened, ready, name)
             known[at] = True
             trained[at] = among(part.hashes, seen.trained)
             chose[at] = among(part.hashes, seen.chose)
+            here = Seen.of(ready.train.hashes, ready.val.hashes)
+            copies = given[at] == SETS.index(name)
+            trained[at] |= copies & (name != "train") & among(part.hashes, here.trained)
+            chose[at] |= copies & (name == "test") & among(part.hashes, here.chose)
     return Before(known, trained, chose)
 
 
