@@ -27,6 +27,8 @@ PRECISION_HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8
 # OpenVINO's names; what an int8 graph leaves in floating point runs fastest in bf16
 
 BATCH: Mapping[Mode, int] = {"latency": 1, "throughput": 32}  # images that are answered at once
+_SIZES_KEPT = 64  # for which code is kept; OpenVINO keeps 5,000 and oneDNN 1,024, a megabyte each
+_ONEDNN_KEEPS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 ANY = -1  # a batch, or sides, of any size
 
 
@@ -86,6 +88,8 @@ class OpenVino:
             self.options["NUM_STREAMS"] = 1
         _, *sides = self.model.inputs[0].get_partial_shape()
         self.sides = [size if side.is_dynamic else side.get_length() for side in sides]
+        if ANY in self.sides:
+            self.options["CPU_RUNTIME_CACHE_CAPACITY"] = _SIZES_KEPT
         one = (1, *self.sides)
         self.requests = {one: self._compiled(one)}
         self.free = Lock()  # a request answers one caller at a time
@@ -112,8 +116,14 @@ class OpenVino:
         """Compile for inputs of one shape; a request for each stream."""
         model = self.model.clone()
         model.reshape(list(shape))
-        with signal_stack_kept():
-            compiled = library("openvino").Core().compile_model(model, "CPU", self.options)
+        chosen = os.environ.get(_ONEDNN_KEEPS)
+        os.environ[_ONEDNN_KEEPS] = chosen or str(_SIZES_KEPT)  # read once; torch has its own
+        try:
+            with signal_stack_kept():
+                compiled = library("openvino").Core().compile_model(model, "CPU", self.options)
+        finally:
+            if not chosen:
+                os.environ.pop(_ONEDNN_KEEPS, None)
         return [
             compiled.create_infer_request() for _ in range(compiled.get_property("NUM_STREAMS"))
         ]

@@ -1,7 +1,10 @@
 """The resize in a graph computes what Pillow computes, for images of any size."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from inceptionkit.api.export import export
 from inceptionkit.deployment.engines import ANY, OnnxRuntime, OpenVino, openvino_model
 from inceptionkit.deployment.onnx import checked, staged
 from inceptionkit.deployment.resize import (
@@ -147,3 +151,33 @@ def test_an_image_whose_positions_would_overflow_is_refused() -> None:
     assert resizable(fits, preprocessing) is fits
     with pytest.raises(UnusableImage, match="40000x9 pixels are too long for the resize"):
         resizable(too_long, preprocessing)
+
+
+GROWTH = """
+import sys
+import numpy as np
+from inceptionkit import load
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+model = load(sys.argv[1], engine="openvino", threads=1)
+sizes = np.random.default_rng(0).integers(40, 400, (800, 2))
+for number, (height, width) in enumerate(sizes):
+    model.predict([np.zeros((height, width, 3), np.uint8)])
+    if number == 250:
+        before = resident()
+print(resident() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_memory_does_not_grow_with_the_number_of_sizes(tiny_model: Path, tmp_path: Path) -> None:
+    """It grew by 0.9 MB for each size: 480 MB here."""
+    pytest.importorskip("openvino")
+    export(tiny_model, out=tmp_path / "out", resize=True)
+    grown = subprocess.check_output([sys.executable, "-c", GROWTH, str(tmp_path / "out")])
+
+    assert int(grown) < 60e6
