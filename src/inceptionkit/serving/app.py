@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -43,6 +43,7 @@ def make_app(answering: Answering, token: str = "") -> Guard:
     models, metrics = answering.models, answering.metrics
     app = FastAPI(
         title="inceptionkit", version=version("inceptionkit"), docs_url=None, redoc_url=None,
+        responses=schemas.PROBLEMS,
         description="Image classifiers of the Inception family.",
     )  # fmt: skip
     _report_problems(app)
@@ -51,7 +52,12 @@ def make_app(answering: Answering, token: str = "") -> Guard:
     _add_page(app)
     app.include_router(inference_protocol.router(models, answering))
 
-    @app.get("/metrics", tags=["operation"], summary="Numbers for Prometheus")
+    @app.get(
+        "/metrics",
+        tags=["operation"],
+        summary="Numbers for Prometheus",
+        response_class=PlainTextResponse,
+    )
     def metrics_of_all() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
@@ -69,7 +75,6 @@ def _add_predict(app: FastAPI, answering: Answering) -> None:
         summary="Classify one image or several",
         response_model=schemas.Answers,
         response_model_exclude_unset=True,
-        responses=schemas.PROBLEMS,
         openapi_extra=schemas.PREDICT_REQUEST,
     )
     async def predict(request: Request) -> JSONResponse:

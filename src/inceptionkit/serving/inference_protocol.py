@@ -25,6 +25,7 @@ from inceptionkit.serving.batching import Answers
 from inceptionkit.serving.models import Models, Served
 from inceptionkit.serving.problems import refuse, refuse_image
 from inceptionkit.serving.requests import decoded, parse_asked
+from inceptionkit.serving.schemas import INFER_REQUEST
 
 LENGTH = "Inference-Header-Content-Length"
 PIXELS, ENCODED = "image", "encoded"  # the two inputs: of a request one is given
@@ -121,7 +122,11 @@ def router(models: Models, answering: Answering) -> APIRouter:
     def live() -> dict[str, bool]:
         return {"live": True}
 
-    @made.get("/health/ready", summary="Whether every model is served as it lies in its folder")
+    @made.get(
+        "/health/ready",
+        summary="Whether every model answers, and what is wrong with a folder",
+        responses={503: {"description": "A model does not answer."}},
+    )
     def ready() -> JSONResponse:
         wrong = {name: why for name, why in models.ready().items() if why}
         served = models.answer()
@@ -138,7 +143,12 @@ def router(models: Models, answering: Answering) -> APIRouter:
     def model(name: str, version: str | None = None) -> dict[str, Any]:
         return metadata(models, models.find(name, version))
 
-    @made.post("/models/{name}/infer", summary="Infer")
+    @made.post(
+        "/models/{name}/infer",
+        summary="Infer",
+        openapi_extra=INFER_REQUEST,
+        responses={200: {"content": {"application/json": {}, "application/octet-stream": {}}}},
+    )
     @made.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
     async def model_infer(request: Request, name: str, version: str | None = None) -> Response:
         served = models.find(name, version)

@@ -110,7 +110,41 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     429: _problem("The queue is full."),
     500: _problem("The model failed."),
 }
+INFER_REQUEST: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["inputs"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "parameters": {"type": "object"},
+                        "inputs": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 1,
+                            "items": {
+                                "type": "object",
+                                "required": ["name", "datatype", "shape"],
+                                "properties": {
+                                    "name": {"enum": ["image", "encoded"]},
+                                    "datatype": {"enum": ["UINT8", "BYTES"]},
+                                    "shape": {"type": "array", "items": {"type": "integer"}},
+                                    "data": {"type": "array"},
+                                },
+                            },
+                        },
+                        "outputs": {"type": "array", "items": {"type": "object"}},
+                    },
+                }
+            }
+        },
+    }
+}
 _IMAGE = {"type": "string", "format": "binary"}
+_IMAGES = {"type": "array", "minItems": 1, "items": _IMAGE}
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
 _ASKS: dict[str, Any] = {
     "model": {"type": "string", "description": "Which model; the only one if left out."},
@@ -130,7 +164,8 @@ PREDICT_REQUEST: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["image"],
-                    "properties": {"image": {"type": "array", "items": _IMAGE}} | _ASKS,
+                    "properties": {"image": {"type": "array", "minItems": 1, "items": _IMAGE}}
+                    | _ASKS,
                 }
             },
             "application/json": {
