@@ -42,7 +42,8 @@ def test_a_policy_is_chosen_on_val_and_measured_on_test(inceptionkit: Callable, 
 def test_what_is_taken_unless_it_is_said_is_what_the_help_says(shell: Callable) -> None:
     said = " ".join(shell("evaluate", "--help").out.replace("│", " ").split())
 
-    assert f"[default: (-{DEFAULT_GOAL.share:.1%})]" in said
+    assert f"[default: ({DEFAULT_GOAL})]" in said
+    assert f"[default: ({DEFAULT_GOAL.level:g})]" in said
     assert f"[default: ({DEFAULT_MEASURE})]" in said
 
 
@@ -70,8 +71,43 @@ def test_a_goal_that_cannot_be_reached_says_the_best_there_is(
     work = inceptionkit("evaluate", run, "digits", "--exits", "--goal", "1kMAC", "--quiet")
 
     assert (accuracy.code, work.code) == (2, 2)
-    assert "no policy can be expected to get 99.9 % right; the best gets " in accuracy.err
+    assert "too few images choose the policy to promise a top-1 of 99.9 % with 90 %" in accuracy.err
     assert "no exit answers for 1.00 kMAC an image; the cheapest policy spends " in work.err
+
+
+def test_a_promise_that_so_few_images_cannot_make_is_refused(
+    inceptionkit: Callable, run: Path
+) -> None:
+    said = inceptionkit("evaluate", run, "digits", "--exits", "--goal", "-0.2%", "--store")
+
+    assert said.code == 2
+    assert (
+        "too few images choose the policy to promise a loss of at most 0.2 points of top-1 with "
+        "90 % confidence: 1,534 would do; give more images, or use --goal -"
+    ) in " ".join(said.err.split())
+    assert json.loads((run / "model" / "model.json").read_text())["exit_policy"] is None
+
+
+def test_a_policy_that_breaks_its_promise_is_neither_stored_nor_recommended(
+    inceptionkit: Callable, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("evaluate", run, "digits", "--exits", "--goal", "-50%", "--confidence-level", "0.95")
+    kept = inceptionkit(*words)
+    monkeypatch.setattr("inceptionkit.evaluation.exits.study.is_met", lambda *_, **__: False)
+    broken = inceptionkit(*words, "--store")
+    told = json.loads(inceptionkit(*words, "--json").out)
+    of_others = " ".join(kept.out.split())
+
+    assert "goal -50% met: " in of_others
+    assert "images promise it with 95 % confidence next inceptionkit evaluate " in of_others
+    assert of_others.count("digits --exits --goal -50% --confidence-level 0.95 --store") == 1
+    assert broken.code == 0
+    assert "the goal -50% is not met on these images, although" in broken.out
+    assert "the policy is not stored" in " ".join(broken.out.split())
+    assert "next" not in broken.out
+    assert told["kept"] is False
+    assert told["policy"]["origin"]["confidence_level"] == 0.95
+    assert json.loads((run / "model" / "model.json").read_text())["exit_policy"] is None
 
 
 def test_exits_are_placed_trained_and_cut_at(inceptionkit: Callable, tmp_path: Path) -> None:
@@ -121,7 +157,9 @@ def test_one_exit_only_and_none(inceptionkit: Callable, run: Path, tmp_path: Pat
     assert inceptionkit("prune", run, "--at", "exit1", "--out", tmp_path / "one").code == 0
     none = inceptionkit("evaluate", tmp_path / "one", "digits", "--exits")
     inceptionkit("prune", run, "--at", "exit2", "--out", tmp_path / "two")
-    single = inceptionkit("evaluate", tmp_path / "two", "digits", "--exits", "--json")
+    single = inceptionkit(
+        "evaluate", tmp_path / "two", "digits", "--exits", "--goal", "-50%", "--json"
+    )
 
     assert none.code == 2
     assert "its network has no exits; train one with `inceptionkit train --exits" in none.err
@@ -138,6 +176,7 @@ def test_one_exit_only_and_none(inceptionkit: Callable, run: Path, tmp_path: Pat
             ("evaluate", "RUN", "digits", "--confidence-measure", "probability"),
             "only applies with --exits",
         ),
+        (("evaluate", "RUN", "digits", "--confidence-level", "0.9"), "only applies with --exits"),
         (("evaluate", "RUN", "digits", "--store"), "only applies with --exits"),
         (("evaluate", "RUN", "digits", "--exits", "--goal", "much"), "a goal must be a top-1 like"),
         (

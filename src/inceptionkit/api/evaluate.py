@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from inceptionkit.evaluation.evaluate import Evaluation
     from inceptionkit.evaluation.exits.study import ExitStudy
 
-GOAL: Final = "-0.2%"
+GOAL: Final = "-1%"
+LEVEL: Final = 0.9
 MEASURE: Final = "probability"  # of `exits`, unless others are given
 
 
@@ -40,9 +41,14 @@ class EvaluateRequest:
     goal: Annotated[
         str | None,
         Option(
-            "With --exits: a top-1 such as 97.5%, a loss against main such as -1%, or a mean cost "
-            "such as 12MMAC.",
+            "With --exits: a top-1 (97.5%), a loss against main (-1%), or a mean cost (12MMAC).",
             default=GOAL,
+        ),
+    ] = None
+    confidence_level: Annotated[
+        float | None,
+        Option(
+            "With --exits: probability of meeting the goal.", min=0.5, max=0.999, default=f"{LEVEL}"
         ),
     ] = None
     confidence_measure: Annotated[
@@ -52,9 +58,7 @@ class EvaluateRequest:
     store: Annotated[bool, Option("With --exits: store the policy in the model's folder.")] = False
     crops: Annotated[
         str | None,
-        Option(
-            "The papers' test crops, such as 1,10,144, or short sides, such as 256+320.", "LIST"
-        ),
+        Option("The papers' test crops, such as 1,10,144, or short sides, as 256+320.", "LIST"),
     ] = None
     classes: Annotated[str | Sequence[str] | None, CLASSES] = None
     image_column: Annotated[str | None, IMAGE_COLUMN] = None
@@ -67,18 +71,14 @@ class EvaluateRequest:
             "--exits": self.exits,
             "--crops or several models": self.crops is not None or len(several(self.models)) > 1,
         }
-        of_exits = {
-            "--goal": self.goal is not None,
-            "--confidence-measure": self.confidence_measure is not None,
-            "--store": self.store,
-        }
         modes_given = [name for name, given in modes.items() if given]
-        stray = [name for name, given in of_exits.items() if given and not self.exits]
+        of_exits = ("goal", "confidence_level", "confidence_measure", "store")
+        stray = [name for name in of_exits if getattr(self, name) and not self.exits]
         if len(modes_given) > 1:
             msg = f"{modes_given[0]} cannot be combined with {modes_given[1]}"
             raise OptionError(msg)
         if stray:
-            msg = f"{stray[0]} only applies with --exits"
+            msg = f"--{stray[0].replace('_', '-')} only applies with --exits"
             raise OptionError(msg)
 
 
@@ -120,7 +120,7 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
     Raises:
         WeightsError: a model is missing or damaged, has no exits, or has other classes.
         DataError: the images have a class that the model does not know, or none is usable.
-        RecipeError: there is no stored policy, or none meets the goal.
+        RecipeError: there is no stored policy, or none can be promised to meet the goal.
     """
     from inceptionkit.data import Source
 
@@ -137,7 +137,8 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
         from inceptionkit.evaluation.exits.goals import parse_goal
         from inceptionkit.evaluation.exits.study import evaluate_exits
 
-        goal, measure = parse_goal(request.goal or GOAL), request.confidence_measure or MEASURE
+        goal = parse_goal(request.goal or GOAL, request.confidence_level or LEVEL)
+        measure = request.confidence_measure or MEASURE
         study = evaluate_exits(
             names[0], source, goal=goal, measure=measure, store=request.store, listener=listener
         )
@@ -145,6 +146,7 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
     from inceptionkit.evaluation.early_exit import parse_early_exit
     from inceptionkit.evaluation.evaluate import evaluate as evaluated
 
-    policy = parse_early_exit(request.early_exit)
-    one = evaluated(names[0], source, policy=policy, listener=listener)
+    one = evaluated(
+        names[0], source, policy=parse_early_exit(request.early_exit), listener=listener
+    )
     return EvaluateResult(models=names, data=data, evaluation=one)

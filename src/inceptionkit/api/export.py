@@ -139,8 +139,8 @@ def export(request: ExportRequest) -> ExportResult:
     free_place(place)
     if request.fastest:
         every = variants.make_variants(model, data, options, images, listener)
-        best = every.fastest(options.max_drop)
-        why = variants.reason_for(every, best, options.max_drop)
+        best = every.fastest()
+        why = variants.reason_for(every, best)
         written = graphs.write_export(best.export, place)
         return ExportResult(model=place, written=written, variants=every, why=why)
     card, tensors = read_weights(model)

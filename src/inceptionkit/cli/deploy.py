@@ -9,7 +9,7 @@ from inceptionkit.api.bench import BenchResult, bench
 from inceptionkit.api.export import ExportResult, export
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line, print_table, print_text
-from inceptionkit.text import percent, points, significant, size
+from inceptionkit.text import percent, significant, size
 
 if TYPE_CHECKING:
     from inceptionkit.deployment.backends import LeftOut
@@ -46,12 +46,7 @@ def _print_variants(variants: Variants) -> None:
     _print_speeds(rows)
     print_text(legend(variants, rows, against="the trained model"))
     for variant in variants.variants:
-        change = variant.change.difference
-        print_text(
-            f"{variant.row.precision} changes top-1 by {points(change.mean)} points "
-            f"({points(change.low)} to {points(change.high)}) on "
-            f"{variant.change.images:,} images: {variants.chosen_on}"
-        )
+        print_text(f"{variant.row.precision} changes top-1 by {variants.change_of(variant)}")
     for sentence in left_out(variants.left_out):
         print_text(sentence)
 

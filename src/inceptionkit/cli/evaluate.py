@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from shlex import join, quote
 from typing import TYPE_CHECKING
 
-from inceptionkit.api.evaluate import EvaluateResult, evaluate
+from inceptionkit.api.evaluate import GOAL, LEVEL, MEASURE, EvaluateResult, evaluate
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line, print_table
 from inceptionkit.text import (
@@ -75,11 +77,37 @@ def _print_policy(study: ExitStudy, model: str, data: str) -> None:
         ],
     )
     print_line(f"against main on the same images: {difference(study.against_main)}")
-    if study.stored:
-        print_line(f"stored  {study.stored}")
-        print_line(f"next    inceptionkit predict {model} IMAGE... --early-exit")
+    for line in _next(study, model, data):
+        print_line(line)
+
+
+def _next(study: ExitStudy, model: str, data: str) -> Iterator[str]:
+    """What to do with a policy; one that lost more than promised is not to be stored."""
+    origin, goal = study.policy.origin, study.goal
+    promise = (
+        f"{origin['shown_on']:,} images promise it with {whole_percent(goal.level)} confidence"
+    )
+    if not study.kept:
+        yield (
+            f"the goal {goal} is not met on these images, although {promise}; the policy is not "
+            "stored. Choose a more careful --goal, or give more images"
+        )
+    elif study.stored:
+        yield f"goal {goal} met: {promise}"
+        yield f"stored  {study.stored}"
+        yield f"next    inceptionkit predict {quote(model)} IMAGE... --early-exit"
     else:
-        print_line(f"next    inceptionkit evaluate {model} {data} --exits --store")
+        yield f"goal {goal} met: {promise}"
+        chosen = {
+            "--goal": (f"{goal}", GOAL),
+            "--confidence-level": (f"{goal.level:g}", f"{LEVEL:g}"),
+            "--confidence-measure": (study.policy.measure, MEASURE),
+        }
+        words = [
+            word for name, (own, usual) in chosen.items() if own != usual for word in (name, own)
+        ]
+        words = [model, data, "--exits", *words, "--store"]
+        yield f"next    inceptionkit evaluate {join(words)}"
 
 
 def _print_savings(study: ExitStudy) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -20,7 +21,8 @@ from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.deployment.engines import OpenVino, signal_stack_kept
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library
 from inceptionkit.errors import DataError, DeploymentError
-from inceptionkit.evaluation.confidence import Paired, paired
+from inceptionkit.evaluation.bounds import enough_images
+from inceptionkit.evaluation.confidence import Paired, paired, tango
 from inceptionkit.evaluation.held_out import Selection, load_scored, tuning_and_test_samples
 from inceptionkit.machine import cores
 from inceptionkit.model import Card
@@ -99,13 +101,35 @@ def to_int8(
         stages, channels_last(calibration), held_out, max_drop=max_drop, threads=cores()
     )
     for stage in quantized:
-        change = stage.change.difference
         kept = "; some layers are left in floating point" if stage.kept_float_layers else ""
         listener.say(
-            f"{stage.name} in int8: top-1 {points(change.mean)} points ({points(change.low)} to "
-            f"{points(change.high)}) on {stage.change.images:,} images ({judging.why}){kept}"
+            f"{stage.name} in int8: top-1 {in_points(stage.change, judging.why, max_drop)}{kept}"
         )
     return {stage.name: stage.model for stage in quantized}
+
+
+def in_points(change: Paired, which: str, max_drop: float) -> str:
+    """A change of top-1 with its interval, and how little is known where that allows more."""
+    difference, images = change.difference, change.images
+    words = (
+        f"{points(difference.mean)} points ({points(difference.low)} to {points(difference.high)}) "
+        f"on {images:,} images: {which}"
+    )
+    if -difference.low <= max_drop:
+        return words
+    enough = enough_images(
+        lambda count: (
+            -tango(
+                ceil(change.only_first * count / images),
+                change.only_second * count // images,
+                count,
+            )[0]
+            <= max_drop
+        ),
+        images,
+    )
+    more = "" if enough is None else f", about {enough:,} like them could"
+    return f"{words}; they cannot rule out a loss of more than {100 * max_drop:g} points{more}"
 
 
 def calibration_samples(count: int, judging: Selection, scoring: Selection) -> NDArray[np.int64]:

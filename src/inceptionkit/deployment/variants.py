@@ -26,12 +26,13 @@ from inceptionkit.deployment.export import (
 )
 from inceptionkit.deployment.files import free_place
 from inceptionkit.deployment.parity import ParityImages, parity_images
+from inceptionkit.deployment.quantize import in_points
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.machine import cores
 from inceptionkit.model.export_info import PRECISIONS
 from inceptionkit.progress import Listener
-from inceptionkit.text import duration, points
+from inceptionkit.text import duration
 
 _ENGINE = "openvino"  # the one that has all precisions
 
@@ -66,6 +67,7 @@ class Variants:
         images: that top-1 is measured on.
         which: what these are.
         chosen_on: what the images are that may choose.
+        max_drop: share of top-1 that may be lost.
     """
 
     variants: Sequence[Variant]
@@ -73,11 +75,21 @@ class Variants:
     images: int
     which: str
     chosen_on: str
+    max_drop: float
 
-    def fastest(self, max_drop: float) -> Variant:
-        """The one that answers a single image soonest, of fp32 and those that lose at most this."""
-        good = [one for one in self.variants if one.row.precision == "fp32" or one.lost <= max_drop]
+    def fastest(self) -> Variant:
+        """The one that answers a single image soonest, of fp32 and those that lose little enough.
+
+        The loss that was counted decides, not the end of its interval: few images could never rule
+        out a small loss. `change_of` says where they cannot.
+        """
+        most = self.max_drop
+        good = [one for one in self.variants if one.row.precision == "fp32" or one.lost <= most]
         return min(good, key=lambda one: one.row.median_ms)
+
+    def change_of(self, one: Variant) -> str:
+        """How a variant changes top-1, in words."""
+        return in_points(one.change, self.chosen_on, self.max_drop)
 
     def to_json(self, out: Path | None = None) -> dict[str, Any]:
         """The keys that `export --variants --json` promises; `out` holds all folders."""
@@ -133,6 +145,7 @@ def make_variants(
         images=len(scored.fitted),
         which=scored.source,
         chosen_on=choosing.source,
+        max_drop=options.max_drop,
     )
 
 
@@ -164,18 +177,16 @@ def _in_every_precision(
     return exports, left
 
 
-def reason_for(variants: Variants, chosen: Variant, max_drop: float) -> str:
+def reason_for(variants: Variants, chosen: Variant) -> str:
     """Say why this variant was chosen."""
-    change = chosen.change.difference
     times = [
         f"{one.row.precision} {duration(one.row.median_ms / 1e3)}"
         for one in sorted(variants.variants, key=lambda one: one.row.median_ms)
     ]
     return (
         f"{chosen.row.precision}: the fastest here ({', '.join(times)}) of those that lose at most "
-        f"{100 * max_drop:g} points of top-1; it changes it by {points(change.mean)} "
-        f"({points(change.low)} to {points(change.high)}) on {chosen.change.images:,} "
-        f"images: {variants.chosen_on}"
+        f"{100 * variants.max_drop:g} points of top-1; it changes it by "
+        f"{variants.change_of(chosen)}"
     )
 
 

@@ -12,6 +12,7 @@ from inceptionkit.evaluation.metrics import Labels, Probabilities
 
 _BINS = 15
 HOTTEST, COLDEST = 20.0, 0.05  # temperatures between which one is looked for
+PRIOR_IMAGES = 10  # that speak for a temperature of 1
 SMALLEST = float(np.finfo(np.float32).tiny)  # what a probability of 0 counts as
 
 
@@ -102,9 +103,14 @@ def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
 
 
 def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
-    """The temperature with the lowest log loss on these images, from 0.05 to 20.
+    """The temperature that suits these images best and is plausible, from 0.05 to 20.
 
-    The loss is convex in the inverse of the temperature: its slope is bisected.
+    The best one alone would make a model that is right on all of few images certain of everything.
+    So `PRIOR_IMAGES` more are counted whose labels are drawn from the model's own probabilities: of
+    no images the temperature is 1, and the confidence after n right answers of n stays about as far
+    from certainty as the rule of succession says. For scores in an exponential family, which a
+    temperature makes, this is the conjugate prior, and the loss stays convex in the inverse of
+    the temperature: its slope is bisected.
 
     Args:
         probabilities: (images, classes) of images that the model was not trained on.
@@ -114,23 +120,24 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
         DataError: there are no images.
 
     Sources:
-        Guo et al. 2017, arXiv:1706.04599, section 4.2: temperature scaling.
+        Guo et al. 2017, arXiv:1706.04599, section 4.2: temperature scaling. Diaconis & Ylvisaker
+        1979, doi:10.1214/aos/1176344611: conjugate priors.
     """
     if len(labels) == 0:
         msg = "a temperature is fitted on images, got none; give labeled images"
         raise DataError(msg)
     scores = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
-    own = scores[np.arange(len(labels)), labels].mean()
 
-    def slope(sharpness: float) -> float:
+    def expected(sharpness: float) -> float:
         powers = np.exp(sharpness * (scores - scores.max(1, keepdims=True)))
-        expected = (powers * scores).sum(1) / powers.sum(1)
-        return float(expected.mean() - own)
+        return float(((powers * scores).sum(1) / powers.sum(1)).mean())
 
+    counted = float(scores[np.arange(len(labels)), labels].sum())
+    own = (counted + PRIOR_IMAGES * expected(1.0)) / (len(labels) + PRIOR_IMAGES)
     low, high = 1 / HOTTEST, 1 / COLDEST
     for _ in range(60):
         middle = (low * high) ** 0.5
-        if slope(middle) > 0:
+        if expected(middle) > own:
             high = middle
         else:
             low = middle

@@ -12,6 +12,7 @@ from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.evaluation.exits.tuning import Point
 from inceptionkit.text import percent, quantity
 
+LEVEL = 0.9  # of confidence that the policy meets its goal on other images
 ROUNDING = 1e-12  # of shares that are sums of the same counts
 
 
@@ -20,6 +21,10 @@ class MinTop1:
     """Spend as little as possible for at least this top-1."""
 
     share: float
+    level: float = LEVEL
+
+    def __str__(self) -> str:
+        return f"{100 * self.share:.6g}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,10 @@ class MaxTop1Drop:
     """Spend as little as possible, and lose at most this much of main's top-1."""
 
     share: float
+    level: float = LEVEL
+
+    def __str__(self) -> str:
+        return f"-{100 * self.share:.6g}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +43,24 @@ class MaxMeanMacs:
     """Get as many right as possible for at most so many MACs an image."""
 
     most: float
+    level: float = LEVEL
+
+    def __str__(self) -> str:
+        return f"{self.most / 1e6:.12g}MMAC"
 
 
 Goal: TypeAlias = MinTop1 | MaxTop1Drop | MaxMeanMacs
+
+
+def is_met(goal: Goal, *, top1: float, mean_macs: float, main_top1: float) -> bool:
+    """Whether a policy meets its goal on the images on which this was measured."""
+    match goal:
+        case MaxMeanMacs(most=most):
+            return mean_macs <= most * (1 + ROUNDING)
+        case MinTop1(share=share):
+            return top1 >= share - ROUNDING
+        case MaxTop1Drop(share=share):
+            return top1 >= main_top1 - share - ROUNDING
 
 
 def choose(points: Sequence[Point], goal: Goal, main: Point) -> Point:
@@ -51,11 +75,11 @@ def choose(points: Sequence[Point], goal: Goal, main: Point) -> Point:
         RecipeError: none meets it; the best that there is is told.
     """
     match goal:
-        case MaxMeanMacs(most):
+        case MaxMeanMacs(most=most):
             return _most_accurate(points, most)
-        case MinTop1(share):
+        case MinTop1(share=share):
             return cheapest(points, share, main)
-        case MaxTop1Drop(share):
+        case MaxTop1Drop(share=share):
             return cheapest(points, main.expected - share, main)
 
 
@@ -93,11 +117,13 @@ def cheapest(points: Sequence[Point], top1: float, main: Point) -> Point:
     raise RecipeError(msg)
 
 
-def parse_goal(text: str) -> Goal:
+def parse_goal(text: str, level: float = LEVEL) -> Goal:
     """Read what a policy is wanted for.
 
-    >>> parse_goal("97.5%"), parse_goal("-0.2%"), parse_goal("12MMAC")
-    (MinTop1(share=0.975), MaxTop1Drop(share=0.002), MaxMeanMacs(most=12000000.0))
+    >>> parse_goal("97.5%"), parse_goal("-0.2%", 0.95)
+    (MinTop1(share=0.975, level=0.9), MaxTop1Drop(share=0.002, level=0.95))
+    >>> parse_goal("12MMAC")
+    MaxMeanMacs(most=12000000.0, level=0.9)
 
     Raises:
         RecipeError: it is none of these.
@@ -105,7 +131,7 @@ def parse_goal(text: str) -> Goal:
     found = re.fullmatch(r"\s*(-?)([0-9]+(?:\.[0-9]+)?)\s*%\s*", text)
     if found and float(found[2]) <= 100:
         share = round(float(found[2]) / 100, 12)
-        return MaxTop1Drop(share) if found[1] else MinTop1(share)
+        return MaxTop1Drop(share, level) if found[1] else MinTop1(share, level)
     try:
         budget = parse(text)
     except SpecError:
@@ -116,4 +142,4 @@ def parse_goal(text: str) -> Goal:
             f"like 12MMAC, got {text!r}"
         )
         raise RecipeError(msg)
-    return MaxMeanMacs(budget.most)
+    return MaxMeanMacs(budget.most, level)

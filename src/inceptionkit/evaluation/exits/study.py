@@ -25,7 +25,8 @@ from inceptionkit.evaluation.confidence import Paired, paired
 from inceptionkit.evaluation.early_exit import Policy, RunToTheEnd
 from inceptionkit.evaluation.evaluate import Evaluation, ExitUse, exit_uses, score
 from inceptionkit.evaluation.exits import tuning as tune
-from inceptionkit.evaluation.exits.goals import Goal, MaxTop1Drop, choose
+from inceptionkit.evaluation.exits.goals import Goal, MaxTop1Drop, is_met
+from inceptionkit.evaluation.exits.promise import Choice, choose_policy
 from inceptionkit.evaluation.exits.tuning import ExitStatistics, Point
 from inceptionkit.evaluation.held_out import load_scored, tuning_and_test_samples
 from inceptionkit.evaluation.inference import predict_all_exits, predict_with_early_exit
@@ -38,7 +39,7 @@ _TIMED_IMAGES = 128  # images whose answers are timed together
 _TIMED_ALONE = 32  # images that are timed one by one
 _TURNS = TimingBudget(least=1, most=7, seconds=8.0)
 _CURVE_POINTS = 16  # points of the curve that are kept, of those that were found
-DEFAULT_GOAL = MaxTop1Drop(0.002)  # the goal unless another is given
+DEFAULT_GOAL = MaxTop1Drop(0.01)  # the goal unless another is given: a few hundred images do
 DEFAULT_MEASURE: Measure = "probability"  # of confidence
 
 
@@ -85,12 +86,14 @@ class ExitStudy:
     """A policy, and what it does on images that did not choose it."""
 
     evaluation: Evaluation
+    goal: Goal
     policy: ExitPolicy
     exits: Mapping[str, PolicyExit]
     main: MainCost
     ms: float  # of an image, in a batch
     ms_alone: float
     against_main: Paired  # main is the first of the two
+    kept: bool  # whether the goal is met on the scored images too
     oracle: Oracle
     curve: tuple[CurvePoint, ...]  # the cheapest first
     stored: Path | None  # the `model.json` that now holds the policy
@@ -98,7 +101,7 @@ class ExitStudy:
 
     def to_json(self) -> dict[str, Any]:
         """The keys that `evaluate --exits --json` promises."""
-        hidden = {"evaluation", "stored", "gains"}
+        hidden = {"evaluation", "goal", "stored", "gains"}
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         values["times_fewer_macs"] = self.main.macs / self.evaluation.mean_macs
         values["times_faster"] = self.main.ms / self.ms
@@ -121,15 +124,16 @@ def evaluate_exits(
         model: folder of a model or of a run.
         data: labeled images. Val chooses and test scores; where there is one set alone, one half
             chooses and the other scores.
-        goal: what the policy is wanted for.
+        goal: what the policy is wanted for, and at which confidence level it is promised.
         measure: of confidence.
-        store: whether to keep the policy in the model's `model.json`.
+        store: whether to keep the policy in the model's `model.json`; one that does not meet the
+            goal on the scored images is not kept.
         listener: hears how far it is.
 
     Raises:
         WeightsError: there is no model, it has no exits, or there is no such measure.
         DataError: as `evaluate` raises.
-        RecipeError: no policy meets the goal; the message says which is best.
+        RecipeError: no policy can be promised to meet the goal; the message says what would do.
     """
     listener = listener or Silence()
     began = monotonic()
@@ -140,18 +144,29 @@ def evaluate_exits(
     tuning, scoring = tuning_and_test_samples(classifier.card, dataset, listener)
     listener.say(f"choosing on {len(tuning.indices):,} images: {tuning.why}")
     chooser = load_scored(classifier.card, dataset, tuning, listener)
-    choice = _choose_policy(_statistics_of(classifier, chooser, measure), goal, measure, tuning.why)
-    policy = choice.policy
+    architecture, how = classifier.card.architecture, classifier.card.preprocessing
+    of_exits = predict_all_exits(classifier.model, chooser.pixels, how)
+    choice = choose_policy(of_exits, chooser.labels.numpy(), cost(architecture), goal, measure)
+    policy = replace(choice.policy, origin={**choice.policy.origin, "which": tuning.why})
     listener.say(f"scoring {len(scoring.indices):,} images: {scoring.why}")
     scored = load_scored(classifier.card, dataset, scoring, listener)
-    labels, how = scored.labels.numpy(), classifier.card.preprocessing
+    labels = scored.labels.numpy()
     early = predict_with_early_exit(classifier.model, scored.pixels, how, policy)
     late = predict_with_early_exit(classifier.model, scored.pixels, how, RunToTheEnd())
     right = early.probabilities.argmax(1) == labels
     main_right = late.probabilities.argmax(1) == labels
-    statistics = _statistics_of(classifier, scored, measure, choice.temperatures)
+    statistics = tune.collect(
+        predict_all_exits(classifier.model, scored.pixels, how),
+        labels,
+        cost(architecture),
+        measure,
+        choice.statistics.temperatures,
+    )
     ms, ms_alone = milliseconds(classifier, scored, policy)
-    exits = _policy_exits(exit_uses(classifier.card.architecture, early, labels), policy, ms)
+    exits = _policy_exits(exit_uses(architecture, early, labels), policy, ms)
+    mean_macs = sum(use.macs * use.share for use in exits.values())
+    main_top1 = float(main_right.mean())
+    kept = is_met(goal, top1=float(right.mean()), mean_macs=mean_macs, main_top1=main_top1)
     best = tune.oracle(statistics)
     return ExitStudy(
         evaluation=Evaluation(
@@ -159,62 +174,27 @@ def evaluate_exits(
             which=scoring.why,
             unusable=len(scoring.indices) - len(scored),
             exits=exits,
-            mean_macs=sum(use.macs * use.share for use in exits.values()),
+            mean_macs=mean_macs,
             seconds=monotonic() - began,
         ),
+        goal=goal,
         policy=policy,
         exits=exits,
         main=MainCost(
-            top1=float(main_right.mean()),
-            macs=cost(classifier.card.architecture).without_exits.macs,
+            top1=main_top1,
+            macs=cost(architecture).without_exits.macs,
             ms=ms["main"],
             ms_alone=ms_alone["main"],
         ),
         ms=ms["policy"],
         ms_alone=ms_alone["policy"],
         against_main=paired(main_right, right),
+        kept=kept,
         oracle=Oracle(top1=best.top1, mean_macs=best.mean_macs),
         curve=curve(choice, statistics),
-        stored=write_policy(Path(model), policy) if store else None,
+        stored=write_policy(Path(model), policy) if store and kept else None,
         gains=right.astype(np.int64) - main_right.astype(np.int64),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """A policy, and what there was to choose from."""
-
-    policy: ExitPolicy
-    points: tuple[Point, ...]  # the cheapest first
-    temperatures: tuple[float, ...]  # of all exits and main, whether the policy uses them or not
-
-
-def _choose_policy(statistics: ExitStatistics, goal: Goal, measure: Measure, which: str) -> Choice:
-    """Choose the policy that meets a goal best.
-
-    Args:
-        statistics: what every exit says of the images that choose.
-        goal: what is wanted.
-        measure: that they were made with.
-        which: what images these are, for the policy's origin.
-
-    Raises:
-        RecipeError: no policy meets the goal.
-    """
-    points = tune.frontier(statistics)
-    main = tune.outcome(statistics, (None,) * len(statistics.macs.names))
-    best = choose(points, goal, main)
-    origin = {
-        "goal": {type(goal).__name__: next(iter(asdict(goal).values()))},
-        "which": which,
-        "images": statistics.right.shape[1],
-        "top1": best.top1,
-        "expected_top1": best.expected,
-        "mean_macs": best.mean_macs,
-        "main_top1": main.top1,
-    }
-    policy = replace(tune.policy(statistics, best, measure), origin=origin)
-    return Choice(policy=policy, points=points, temperatures=statistics.temperatures)
 
 
 def _need_exits(classifier: Classifier, model: str) -> None:
@@ -228,18 +208,6 @@ def _need_exits(classifier: Classifier, model: str) -> None:
             f"{model}: its network has no exits; train one with `inceptionkit train --exits BLOCK`"
         )
         raise WeightsError(msg)
-
-
-def _statistics_of(
-    classifier: Classifier,
-    images: ScoredImages,
-    measure: Measure,
-    temperatures: Sequence[float] | None = None,
-) -> ExitStatistics:
-    """What every exit says of some images."""
-    of_exits = predict_all_exits(classifier.model, images.pixels, classifier.card.preprocessing)
-    net_cost = cost(classifier.card.architecture)
-    return tune.collect(of_exits, images.labels.numpy(), net_cost, measure, temperatures)
 
 
 def _policy_exits(
@@ -310,7 +278,7 @@ def thinned(points: Sequence[Point]) -> list[Point]:
 def curve(choice: Choice, statistics: ExitStatistics) -> tuple[CurvePoint, ...]:
     """What the policies of the frontier do on the scored images."""
     points = []
-    for point in thinned(choice.points):
+    for point in thinned(tune.frontier(choice.statistics)):
         here = tune.outcome(statistics, point.thresholds)
         points.append(
             CurvePoint(

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.derive import NetCost
-from inceptionkit.evaluation.calibration import fit_temperature, tempered
+from inceptionkit.evaluation.calibration import tempered
 from inceptionkit.evaluation.early_exit import ExitMacs, confidence, exit_index
 from inceptionkit.model.exit_policy import ExitPolicy, Gate, Measure
 
-_FEWEST = 50  # images below which a temperature could not be told from chance; 1 is kept
 _SWEEPS = 8  # over the exits; most policies rest after two
 SHARED = 40  # confidences tried for all exits alike, and for each alone
 _WORTHS = 48  # prices of a right answer, in MACs, for which the best policy is sought
@@ -32,6 +31,15 @@ class ExitStatistics:
     temperatures: tuple[float, ...]  # of the exits and main
     macs: ExitMacs
 
+    def of(self, images: NDArray[np.int64]) -> ExitStatistics:
+        """The same of some of the images."""
+        return replace(
+            self,
+            right=self.right[:, images],
+            expected=self.expected[:, images],
+            confidence=self.confidence[:, images],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -48,7 +56,7 @@ def collect(
     labels: NDArray[np.int64],
     net_cost: NetCost,
     measure: Measure,
-    temperatures: Sequence[float] | None = None,
+    temperatures: Sequence[float],
 ) -> ExitStatistics:
     """Gather what policies are judged by.
 
@@ -60,17 +68,12 @@ def collect(
         labels: (images,) class numbers.
         net_cost: cost of the network.
         measure: of confidence.
-        temperatures: of the exits and main; fitted on these images if None.
+        temperatures: of the exits and main.
     """
-    enough = len(labels) >= _FEWEST
-    if temperatures is None:
-        temperatures = [
-            fit_temperature(p, labels) if enough else 1.0 for p in probabilities.values()
-        ]
     scaled = [tempered(p, t) for p, t in zip(probabilities.values(), temperatures, strict=True)]
     confidences = [confidence(p, measure) for p in scaled[:-1]]
     right = np.stack([p.argmax(1) == labels for p in scaled])
-    promised = np.stack([p.max(1) for p in scaled]) if enough else right
+    promised = np.stack([p.max(1) for p in scaled])
     return ExitStatistics(
         right=right,
         expected=(right + promised.astype(np.float64)) / 2,

@@ -176,7 +176,7 @@ def test_costs_are_those_of_the_cost_table(tiny: Net) -> None:
         for name in ("first", "second", "main")
     }
     labels = random.integers(0, 10, 60)
-    judged = tune.collect(found, labels, net_cost, "probability")
+    judged = tune.collect(found, labels, net_cost, "probability", (1.0, 1.0, 1.0))
     both = macs_per_image(judged, (0.5, 0.5)).tolist()
 
     assert (judged.macs.reach + judged.macs.head).tolist() == [
@@ -199,10 +199,15 @@ def test_expected_is_half_counted_and_half_promised(tiny: Net) -> None:
         assert judged.expected[number] == pytest.approx((promised + counted) / 2)
 
 
-def test_few_images_fit_no_temperature(tiny: Net) -> None:
-    one = np.random.default_rng(1).dirichlet(np.ones(10), 20).astype(np.float32)
-    found = {"first": one, "second": one, "main": one}
-    judged = tune.collect(found, np.zeros(20, np.int64), cost(tiny), "entropy")
+@pytest.mark.parametrize("text", ["97.5%", "-0.2%", "-1%", "12MMAC", "0.5MMAC"])
+def test_a_goal_is_written_as_it_is_read(text: str) -> None:
+    assert str(parse_goal(text, 0.95)) == text
+    assert parse_goal(text, 0.95).level == 0.95
 
-    assert judged.temperatures == (1.0, 1.0, 1.0)
-    assert (judged.expected == judged.right).all()
+
+def test_statistics_of_some_images_are_theirs() -> None:
+    found = EASY_TO_HARD.of(np.array([3, 0]))
+
+    assert found.right.tolist() == [[False, True], [False, True], [True, True]]
+    assert found.confidence.tolist() == [[0.2, 0.9], [0.1, 0.9]]
+    assert outcome(found, (0.8, 0.5)).mean_macs == (110 + 430) / 2
