@@ -14,7 +14,7 @@ from inceptionkit.data import Dataset, open_dataset, split_dataset
 from inceptionkit.data.loading.read import at_depth
 from inceptionkit.derive.diagram import draw
 from inceptionkit.errors import InceptionError
-from inceptionkit.evaluation.calibration import calibration_error
+from inceptionkit.evaluation.calibration import Bin, calibration_error
 from inceptionkit.evaluation.metrics import ClassScore
 from inceptionkit.files import write_whole
 from inceptionkit.report import charts
@@ -40,7 +40,8 @@ from inceptionkit.training.run.repeat import reading, repeat
 
 _SHOWN_UNUSABLE = 200  # rows; `unusable.csv` has them all
 _SHOWN_PAIRS, _SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `FEW` classes
-_SMALL_GAP = 0.02  # between mean confidence and top-1: not worth a word
+_SMALL_ERROR, _MEDIUM_ERROR = 0.02, 0.05  # of calibration: not worth a word; worth a small one
+_CHANCES = 1.5  # times the error that a calibrated model has in the mean, for which it may pass
 _SECTIONS = (
     Link(anchor="decisions", title="Decisions"),
     Link(anchor="learning", title="Learning"),
@@ -155,7 +156,7 @@ def render(run: FinishedRun, album: Album, class_images: Mapping[str, Mapping[st
         class_scores=weakest_first(run.class_scores),
         reliability=reliability_diagram(run.bins),
         calibration_error=calibration_error(run.bins),
-        calibration=calibration(run),
+        calibration=calibration(run.bins),
         diagram=svg_address(draw(run.record.architecture)),
         most_macs=max(1, *(line.macs for line in costs)),
         class_images=class_images,
@@ -250,22 +251,34 @@ def learning_facts(epochs: tuple[Epoch, ...]) -> dict[str, str]:
     }
 
 
-def calibration(run: FinishedRun) -> str:
-    """Whether the answers are right as often as they promise, in one sentence."""
-    if not run.images:
+def calibration(bins: Sequence[Bin]) -> str:
+    """Whether the answers are right as often as they promise, in one sentence.
+
+    The words follow the calibration error. A model can be over-confident in some answers and
+    under-confident in others while the means agree. Few images have an error by chance.
+    """
+    error, images = calibration_error(tuple(bins)), sum(row.images for row in bins)
+    if error is None:
         return ""
-    confidence = sum(row.images * row.confidence for row in run.bins) / run.images
-    top1 = sum(row.images * row.top1 for row in run.bins) / run.images
-    verdict = (
-        "well calibrated"
-        if abs(confidence - top1) < _SMALL_GAP
-        else "over-confident"
-        if confidence > top1
-        else "under-confident"
+    confidence = sum(row.images * row.confidence for row in bins) / images
+    top1 = sum(row.images * row.top1 for row in bins) / images
+    spread = (row.images * row.confidence * (1 - row.confidence) for row in bins)
+    by_chance = math.sqrt(2 / math.pi) * sum(map(math.sqrt, spread)) / images
+    verdict = "over-confident" if confidence > top1 else "under-confident"
+    if error < _SMALL_ERROR:
+        verdict = "well calibrated"
+    elif abs(confidence - top1) < error / 2:
+        verdict = "over-confident in some answers and under-confident in others"
+    elif error < _MEDIUM_ERROR:
+        verdict = f"slightly {verdict}"
+    doubt = (
+        f" However, chance alone gives an error of about {percent(by_chance)} on so few images."
+        if _SMALL_ERROR <= error < _CHANCES * by_chance
+        else ""
     )
     return (
-        f"Mean confidence is {percent(confidence)} and accuracy {percent(top1)}: "
-        f"the model is {verdict}."
+        f"Mean confidence is {percent(confidence)}, accuracy {percent(top1)}, and the calibration "
+        f"error {percent(error)}: the model is {verdict}.{doubt}"
     )
 
 

@@ -1,10 +1,12 @@
 """What int8 may cost is judged as it will run."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from inceptionkit.catalog import architecture
 from inceptionkit.deployment import quantize
 from inceptionkit.deployment.engines import openvino_model
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library, staged
@@ -139,3 +141,26 @@ def test_where_all_images_judge_or_score_those_that_score_set_the_ranges() -> No
     found = calibration_samples(4, drawn(0, 3), drawn(1, 2))
 
     assert found.tolist() == [1, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["latency", "throughput"])
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-5), ("bf16", 0.01), ("int8", 0.01)])
+def test_an_image_alone_and_in_a_batch_differ_by_rounding(
+    fill: Any, mode: Any, precision: Any, most: float
+) -> None:
+    """The bounds of docs/bench.md. Which kernels a batch gets depends on the processor."""
+    pytest.importorskip("nncf")
+    model = fill(replace(architecture("compact", classes=10, input=32), exits=()))
+    model.tensors["head.1.fc.weight"] *= 3  # so that answers differ
+    images = model.pictures(40)
+    graph = models(model, ())["main"]
+    if precision == "int8":
+        graph = quantize.quantize(graph, images)
+    run = quantize.OpenVino(graph, size=32, threads=2, precision=precision, mode=mode)
+    alone = np.concatenate([run(images[i : i + 1])[PROBABILITIES] for i in range(40)])
+
+    for batch in (2, 7, 40):
+        together = _outputs(run, images[:batch], PROBABILITIES)
+        assert together == pytest.approx(alone[:batch], abs=most)
+    assert alone.std(0).max() > most, "else nothing is tested"

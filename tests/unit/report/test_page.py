@@ -19,7 +19,7 @@ from inceptionkit.data import Unusable
 from inceptionkit.evaluation.calibration import Bin
 from inceptionkit.evaluation.metrics import ClassScore
 from inceptionkit.report.pictures import Album, embedded
-from inceptionkit.report.run_page import render, weakest_first
+from inceptionkit.report.run_page import calibration, render, weakest_first
 from inceptionkit.text import DASH
 
 NAMESPACE = "http://www.w3.org/2000/svg"  # a name, not an address: nothing is fetched
@@ -171,14 +171,40 @@ def test_everything_there_is_is_shown_and_well_formed() -> None:
     assert (shown.unmatched, shown.open) == ([], [])
     assert len(shown.ids) == len(set(shown.ids))
     assert [ET.fromstring(drawing).get("role") for drawing in drawings(html)] == ["img"] * 6  # noqa: S314
-    assert "Mean confidence is 85.7\N{NO-BREAK SPACE}% and accuracy 77.1\N{NO-BREAK SPACE}%: " in (
-        shown.text
-    )
+    assert (
+        "Mean confidence is 85.7\N{NO-BREAK SPACE}%, accuracy 77.1\N{NO-BREAK SPACE}%, and the "
+        "calibration error 8.6\N{NO-BREAK SPACE}%: "
+    ) in shown.text
     assert "the model is over-confident" in words
     assert "All exits agree on another class than the label of these test images" in words
     assert "data:image/svg+xml;base64," in html
     assert "shapes/" in words
     assert {a.split(":")[0] for a in shown.addresses if a[:1] != "#"} == {"data"}
+
+
+def group(images: int, confidence: float, top1: float) -> Bin:
+    return Bin(low=0.0, high=1.0, images=images, confidence=confidence, top1=top1)
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ([group(5000, 0.90, 0.91)], "the model is well calibrated."),
+        ([group(5000, 0.90, 0.94)], "the model is slightly under-confident."),
+        ([group(5000, 0.90, 0.77)], "the model is over-confident."),
+        (  # the means agree, the error is 13.2 %
+            [group(2500, 0.60, 0.732), group(2500, 0.95, 0.818)],
+            "13.2 %: the model is over-confident in some answers and under-confident in others.",
+        ),
+        (
+            [group(10, 0.60, 0.73), group(10, 0.80, 0.90)],
+            "However, chance alone gives an error of about 11.2 % on so few images.",
+        ),
+        ([], ""),
+    ],
+)
+def test_the_words_of_reliability_follow_the_error(groups: list[Bin], said: str) -> None:
+    assert calibration(groups).endswith(said)
 
 
 def test_a_cell_of_the_matrix_leads_to_its_pictures() -> None:
