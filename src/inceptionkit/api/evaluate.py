@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from inceptionkit.evaluation.evaluate import Evaluation
     from inceptionkit.evaluation.exits.study import ExitStudy
 
-GOAL: Final = "-1%"
-LEVEL: Final = 0.9
+GOAL, LEVEL = "-1%", 0.9
 MEASURE: Final = "probability"  # of `exits`, unless others are given
 
 
@@ -146,7 +145,6 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
     from inceptionkit.evaluation.early_exit import parse_early_exit
     from inceptionkit.evaluation.evaluate import evaluate as evaluated
 
-    one = evaluated(
-        names[0], source, policy=parse_early_exit(request.early_exit), listener=listener
-    )
+    policy = parse_early_exit(request.early_exit)
+    one = evaluated(names[0], source, policy=policy, listener=listener)
     return EvaluateResult(models=names, data=data, evaluation=one)
