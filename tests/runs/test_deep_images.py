@@ -66,6 +66,10 @@ def test_the_depth_of_a_set_is_found_said_and_kept_with_the_model(
     assert direct.top == through.top
     assert scores.top1 >= 0.5
 
+    del made["preprocessing"]["depth"]  # as models have it that were made before
+    (tmp_path / "run" / "model" / "model.json").write_text(json.dumps(made))
+    assert inceptionkit.load(tmp_path / "run").card.preprocessing.depth == 16
+
 
 def test_sets_that_use_all_bits_are_left_alone(deep: Path) -> None:
     Image.fromarray(np.full((12, 12), 50_000, np.uint16)).save(deep / "dark" / "00.png")

@@ -316,6 +316,7 @@ def _timm_preprocessing(stated: Mapping[str, Any]) -> Preprocessing:
             "mean": stated["mean"],
             "std": stated["std"],
             "color": "RGB",
+            "depth": 16,
         },
         base=Preprocessing(size=size),
         at="preprocessing",

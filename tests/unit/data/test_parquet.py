@@ -144,6 +144,27 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(
     assert refusal("text.parquet").startswith("text.parquet: it cannot be read as Parquet (Parquet")
 
 
+def test_a_file_of_one_row_group_is_never_in_memory_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 MB of rows of 30 kB, in pages of 1 MB."""
+    monkeypatch.setattr("inceptionkit.data.sources.parquet._PIECE_BYTES", 2**20)
+    random = np.random.default_rng(0)
+    images = [random.bytes(30_000) for _ in range(800)]
+    table = pa.table({"image": images, "label": [n // 400 for n in range(800)]})
+    place = tmp_path / "x.parquet"
+    pq.write_table(table, place, use_dictionary=False, write_batch_size=16)
+    del table
+    dataset, before, most = open_dataset(place), pa.total_allocated_bytes(), 0
+    order = [*range(800), *random.permutation(800)[:20].tolist()]
+    for index in order:
+        assert dataset.read(index) == images[index]
+        most = max(most, pa.total_allocated_bytes() - before)
+
+    assert pq.ParquetFile(place).num_row_groups == 1
+    assert most < 12e6
+
+
 def test_without_pyarrow_the_error_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

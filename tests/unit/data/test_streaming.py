@@ -1,6 +1,7 @@
 """Training images that are read as they are needed."""
 
 import io
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -18,11 +19,12 @@ from PIL import Image
 from inceptionkit.data import Dataset, SampleTable, Unusable, decode_samples, open_dataset
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.loading.sampling import WINDOW_BYTES
+from inceptionkit.data.loading.sets import load_sets, open_and_split
 from inceptionkit.data.loading.streaming import BATCHES_AHEAD, Stream
 from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, PaddedCrop
 from inceptionkit.data.types import Blocks
 from inceptionkit.errors import DataError
-from inceptionkit.preprocess import UnusableImage
+from inceptionkit.preprocess import Preprocessing, UnusableImage
 
 ODD = Augmentation(interpolation="random", crop=PaddedCrop(padding=2))
 
@@ -261,3 +263,43 @@ def test_the_first_batches_of_a_sorted_source_hold_all_classes_though_little_fit
     assert sum(classes) / len(classes) >= 16
     assert images.unusable() == ()
     assert images.ahead.held == {}
+
+
+def test_what_sorted_data_costs_is_said_or_refused(
+    tmp_path: Path, tar: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class is two blocks, and a window holds a few of them."""
+    monkeypatch.setattr("inceptionkit.data.loading.sets.TRAIN_MEMORY", 1)
+    monkeypatch.setattr("inceptionkit.data.storage.gzip._CLOSEST", 16_384)
+    address = sorted_source("tar.gz", tmp_path, None, tar, None)
+    heard = Heard()
+
+    def load() -> None:
+        opened = open_and_split(address, seed=0)
+        load_sets(opened, Preprocessing(size=12), workers=1, strict=False, listener=heard)
+
+    for module in ("sampling", "sets"):
+        monkeypatch.setattr(f"inceptionkit.data.loading.{module}.WINDOW_BYTES", 30_000)
+    load()
+    (cost,) = [line for line in heard.said if "sorted by class" in line]
+    monkeypatch.setattr("inceptionkit.data.loading.sets._MOST_PARTS", 1)
+
+    assert re.fullmatch(
+        rf"{address}: its images are sorted by class, so an epoch reads it \d+ times to mix them; "
+        "shuffle them before you pack them, or give a folder, or a .tar or .zip on this machine",
+        cost,
+    )
+    with pytest.raises(DataError, match="sorted by class"):
+        load()
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+    def epoch(self, row: object) -> None: ...
+
+    def progress(self, report: object) -> None: ...

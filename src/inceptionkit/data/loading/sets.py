@@ -26,7 +26,7 @@ from inceptionkit.data.loading.read import (
     decode_samples,
     survey,
 )
-from inceptionkit.data.loading.sampling import balanced_order, class_weights
+from inceptionkit.data.loading.sampling import WINDOW_BYTES, balanced_order, class_weights
 from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.loading.unkept import ScoredImages, UnkeptImages, UnkeptPixels, corner
 from inceptionkit.data.open import open_dataset
@@ -200,14 +200,19 @@ def _describe_stream(train: Stream, stored: StoredSize, listener: Listener) -> N
         f"{size(needed)}, more than the {size(TRAIN_MEMORY)} that are used: {train.workers} "
         "workers read them as they are needed"
     )
-    if train.parts < 2:
+    where, largest, parts = train.dataset.address, train.largest_block, train.parts
+    if largest > WINDOW_BYTES:
+        listener.say(
+            f"{where}: a row group of {size(largest)} exceeds the {size(WINDOW_BYTES)} that are "
+            f"used, so an epoch reads it {-(-largest // WINDOW_BYTES)} times; write smaller ones"
+        )
+    if parts < 2:
         return
-    where = train.dataset.address
-    wrong = f"its images are sorted by class, so an epoch reads it {train.parts} times to mix them"
+    wrong = f"its images are sorted by class, so an epoch reads it {parts} times to mix them"
     advice = (
         "shuffle them before you pack them, or give a folder, or a .tar or .zip on this machine"
     )
-    if train.parts > _MOST_PARTS:
+    if parts > _MOST_PARTS:
         raise checks.data_error(where, wrong, advice)
     listener.say(f"{where}: {wrong}; {advice}")
 

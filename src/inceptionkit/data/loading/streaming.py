@@ -95,6 +95,12 @@ class Stream:
             return 1
         return block_parts(self.indices, self.labels.numpy(), self.ahead.blocks)
 
+    @property
+    def largest_block(self) -> int:
+        """Encoded bytes of the largest block; 0 if each image is read by itself."""
+        blocks = self.ahead.blocks
+        return 0 if blocks is None else int(np.add.reduceat(blocks.sizes, blocks.starts).max())
+
     def expect(self, batches: Sequence[NDArray[np.int64]], cropping: Cropping) -> None:
         for waiting in self.begun:
             for part in waiting.parts:
