@@ -82,7 +82,7 @@ def run(
 ) -> Run:
     """Follow the planner as a session does; steps vary by the factors in `noise`, in turn."""
     now, limit, ended, step, varied = STARTING, Time(budget), [], 0, cycle(noise)
-    pace = Pace(speed, now)
+    pace = Pace(speed, now, speed.step)
     plans = [first_plan(limit, speed, budget - now, batch=8, steps_per_epoch=per_epoch)]
 
     def check() -> None:

@@ -14,6 +14,7 @@ from inceptionkit.errors import Interrupted
 from inceptionkit.progress import Progress
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
 from inceptionkit.training.checkpoint import checkpoints, metadata
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.run import planning, session
 from inceptionkit.training.schedule import Plan, progress
 
@@ -210,7 +211,10 @@ def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_a
     factor: float,
     at: int,
 ) -> None:
-    """Cut between the new plan in run.json and the checkpoint of that epoch."""
+    """Cut between the new plan in run.json and the checkpoint of that epoch.
+
+    That midway computes in another precision from there on.
+    """
 
     def replanned(plans: list[Plan], *_: Any, step: int, **__: Any) -> Plan | None:
         if step != at:
@@ -222,6 +226,7 @@ def test_a_plan_that_was_written_but_not_yet_followed_is_followed_and_not_made_a
             images_per_second=1.0,
             seconds_left=1.0,
             why="the test wants it",
+            execution=Execution(precision="bf16") if at == PER_EPOCH + 3 else None,
         )
 
     def fixed(*_: Any, **__: Any) -> Plan:

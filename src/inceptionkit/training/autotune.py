@@ -190,10 +190,17 @@ def free_bytes(device: str) -> float:
     return free_memory() / int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def time_steps(config: TrainConfig, executions: Sequence[Execution]) -> list[Trial]:
+def time_steps(
+    config: TrainConfig, executions: Sequence[Execution], budget: TimingBudget | None = None
+) -> list[Trial]:
     """Time training steps of each execution, interleaved, on temporary weights.
 
     Each step is timed with its share of an update of the average.
+
+    Args:
+        config: what is computed.
+        executions: candidates.
+        budget: how much is measured; None for that before a run.
     """
     calls: dict[tuple[str, int], Call] = {}
     for number, execution in enumerate(executions):
@@ -201,7 +208,9 @@ def time_steps(config: TrainConfig, executions: Sequence[Execution]) -> list[Tri
         cropping, state = each.cropping(0), new_state(each)
         calls["step", number] = partial(_step, each, state, cropping)
         calls["average", number] = partial(update_ema, state.average, state.model, 0.9)
-    seconds = {key: median(each) for key, each in time_interleaved(calls, PROBE_BUDGET).items()}
+    seconds = {
+        key: median(each) for key, each in time_interleaved(calls, budget or PROBE_BUDGET).items()
+    }
     average = config.recipe.average
     share = 0.0 if average is None else 1.0 / average.ema_every
     return [

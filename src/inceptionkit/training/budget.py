@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inceptionkit.derive import cost
 from inceptionkit.errors import RecipeError
@@ -207,7 +207,8 @@ def next_plan(  # noqa: PLR0913 - what was planned, what is known
     if step >= last.steps or abs(steps - last.steps) <= worth:
         return None
     slower = "slower" if steps < last.steps else "faster"
-    return Plan(
+    return replace(
+        last,
         step=step,
         steps=steps,
         progress=progress(plans, step),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, cast
@@ -101,6 +101,10 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
     prefetch(config, order[(state.step - first) * config.batch :], cropping)
     pending: list[PendingStep] = []
     while state.step < min(first + per_epoch, state.plans[-1].steps):
+        planned = active_plan(state.plans, state.step)
+        if planned.execution not in {None, config.execution}:
+            config = replace(config, execution=planned.execution)
+            torch.set_num_threads(config.execution.threads)
         start = (state.step - first) * config.batch
         indices = order[start : start + config.batch]
         pending.append(
@@ -109,8 +113,7 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
         state.step += 1
         last = state.step in {first + per_epoch, state.plans[-1].steps}
         if due := steps_due(config.recipe, first=first, done=state.step, last=last):
-            planned = active_plan(state.plans, state.step - 1).steps
-            weight = ema_weight(config.recipe, due, steps=planned)
+            weight = ema_weight(config.recipe, due, steps=planned.steps)
             update_ema(state.average, state.model, weight)
         while len(pending) > (reads_late and not last and not state.hold):
             done = check_step(pending.pop(0), config, state)

@@ -19,6 +19,7 @@ _WINDOW = 0.1  # share of the time left: steps of the last so many seconds count
 _FEWEST, _MOST = 5, 4096  # steps that count
 _CLIP = 3.0  # times the usual: longer steps count as long as this
 _RECOVERED, _FASTER = 3, 0.5  # so many steps, each in less than this share of the usual time
+_FAR = 1.5  # times as long as expected, or as short: far from it
 _CHECKED = 0.03  # share of the time, or of the steps, left after which the plan is checked again
 
 
@@ -29,12 +30,15 @@ class Pace:
     Attributes:
         known: what was measured before, or what the last plan supposed.
         now: seconds of the run.
+        expected: seconds of a step, as the last probe measured.
     """
 
     known: Speed
     now: float
+    expected: float
     _steps: deque[float] = field(default_factory=lambda: deque(maxlen=_MOST))  # newest first
     _evaluations: deque[float] = field(default_factory=lambda: deque(maxlen=3))  # in steps
+    _strayed: float | None = None  # when steps were first found far from what was expected
     _next_check: tuple[float, float] = (-inf, -inf)  # seconds and step from which on to check again
 
     def end_step(self, now: float, cost: float = 1.0) -> None:
@@ -55,6 +59,14 @@ class Pace:
             return False
         self._next_check = self.now + _CHECKED * left, step + _CHECKED * (steps - step)
         return True
+
+    def strayed(self, left: float) -> float:
+        """For how many seconds steps have been far slower or faster than expected."""
+        if 1 / _FAR < self.step(left) / self.expected < _FAR:
+            self._strayed = None
+        elif self._strayed is None:
+            self._strayed = self.now
+        return 0.0 if self._strayed is None else self.now - self._strayed
 
     def step(self, left: float) -> float:
         """Seconds of a step at the end of the run, from those of the last steps."""

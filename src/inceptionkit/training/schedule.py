@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.recipe import (
     Constant,
     Cosine,
@@ -29,6 +30,7 @@ class Plan:
     seconds_left: float | None  # of the budget; None without one
     why: str
     steps_per_epoch: int = 0  # where it was made: other images make others; 0 for those of now
+    execution: Execution | None = None  # of its steps; None for that which the probe chose
 
     def scaled(self, steps_per_epoch: int) -> Plan:
         """The plan for as many epochs of another number of steps."""

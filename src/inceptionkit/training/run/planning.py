@@ -12,9 +12,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from time import monotonic
 
+import torch
+
 from inceptionkit.derive import cost
+from inceptionkit.errors import RunError
+from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import with_input
-from inceptionkit.training.autotune import time_evaluation
+from inceptionkit.timing import TimingBudget
+from inceptionkit.training.autotune import candidates, time_evaluation, time_steps
 from inceptionkit.training.budget import (
     Epochs,
     Speed,
@@ -25,12 +30,17 @@ from inceptionkit.training.budget import (
     next_plan,
     work_plan,
 )
+from inceptionkit.training.execution import fastest
 from inceptionkit.training.loop import Event, StepEnded
 from inceptionkit.training.pace import Pace
 from inceptionkit.training.run.record import Record
 from inceptionkit.training.schedule import Plan, active_plan, progress
 from inceptionkit.training.state import TrainConfig, TrainState
 
+PROBE_AGAIN = TimingBudget(least=2, most=4, seconds=2.0)
+_LONG = 0.05  # share of the budget for which steps must be far from what was expected,
+_PROBE_STEPS, _PROBE_COST = 12, 0.1  # and so many of them less than this share of the time left,
+_CLEARLY = 1.2  # before a probe looks for an execution that is so many times as fast
 _FORWARD = 3.0  # times as long as scoring an image a step takes for it, as long as none was scored
 
 
@@ -114,6 +124,8 @@ class Replanner:
         start_time: of the run, as `monotonic` counts.
         pace: what its steps and its evaluations took.
         small: cost of a step with small crops; 1 is that of one at the end of the run.
+        threads: that the run may use.
+        precision: as asked for.
     """
 
     budget: Time
@@ -121,6 +133,8 @@ class Replanner:
     start_time: float
     pace: Pace
     small: float
+    threads: int
+    precision: str
 
     def due(self, event: Event, state: TrainState) -> bool:
         """Take note of an event, and answer whether to check the plan again.
@@ -155,8 +169,44 @@ class Replanner:
             batch=config.batch,
             steps_per_epoch=config.steps_per_epoch,
         )
-        known = config.processes.broadcast_json(plan and asdict(plan))
-        return known and Plan(**known)
+        if self._worth_a_probe(speed.step, left):
+            plan = self._probed(state, plan)
+        known = config.processes.broadcast_json(to_json(plan))
+        return known and from_json(Plan, known, at="plan", error=RunError)
+
+    def _worth_a_probe(self, step: float, left: float) -> bool:
+        """Whether steps have been far from what was expected for long, and a probe is cheap."""
+        alone = self.config.processes.count == 1 and self.config.execution.device == "cpu"
+        long = self.pace.strayed(left) > _LONG * self.budget.seconds
+        return alone and long and _PROBE_STEPS * step < _PROBE_COST * left
+
+    def _probed(self, state: TrainState, plan: Plan | None) -> Plan | None:
+        """A plan with another precision or number of threads, if that is clearly faster now.
+
+        The memory layout stays: a resumed run would have to change it at the same step.
+        """
+        last, expected = state.plans[-1], self.pace.expected
+        own = last.execution or self.config.execution
+        others = candidates(own.device, self.threads, self.precision)
+        others.append(replace(own, threads=max(1, own.threads - 1)))
+        tried = [own, *(one for one in others if one.channels_last == own.channels_last)]
+        config = self.config.at(progress(state.plans, state.step))
+        trials = time_steps(config, list(dict.fromkeys(tried)), PROBE_AGAIN)
+        torch.set_num_threads(own.threads)
+        best = fastest(trials)
+        if best.step_seconds * _CLEARLY > trials[0].step_seconds:
+            best = trials[0]
+        self.pace.expected = best.step_seconds / (self.small if config.small_crops else 1.0)
+        self.pace.now = monotonic()
+        if best == trials[0]:
+            return plan
+        return replace(
+            plan or last,
+            step=state.step,
+            progress=progress(state.plans, state.step),
+            execution=best.execution,
+            why=f"steps took far from the {1e3 * expected:.0f} ms expected; fastest now: {best}",
+        )
 
     def _left(self) -> float:
         """Seconds of the budget."""
@@ -164,17 +214,31 @@ class Replanner:
 
 
 def replanner(
-    budget: Time, config: TrainConfig, state: TrainState, start_time: float, *, scored: int
+    budget: Time,
+    record: Record,
+    config: TrainConfig,
+    state: TrainState,
+    start_time: float,
+    *,
+    scored: int,
 ) -> Replanner:
     """What plans the rest of a run again, from what the last plan supposed."""
     plan = active_plan(state.plans, state.step)
     step = config.batch / plan.images_per_second / mean_step_cost(config, plan.progress)
+    probed = {t.execution: t.step_seconds for t in record.probe if plan.execution is None}
     per_image = step / config.batch / _FORWARD
     if state.rows:
         per_image = state.rows[-1]["evaluation_seconds"] / max(1, len(config.val))
     speed = _speed(config, step, per_image, scored=scored)
-    small = relative_step_cost(config, 0.0)
-    return Replanner(budget, config, start_time, Pace(speed, monotonic()), small)
+    return Replanner(
+        budget=budget,
+        config=config,
+        start_time=start_time,
+        pace=Pace(speed, monotonic(), probed.get(config.execution, step)),
+        small=relative_step_cost(config, 0.0),
+        threads=record.threads,
+        precision=record.request.precision,
+    )
 
 
 def _speed(config: TrainConfig, step: float, per_image: float, *, scored: int) -> Speed:

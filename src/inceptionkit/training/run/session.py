@@ -33,7 +33,7 @@ from inceptionkit.training.run.planning import plan_for_others, plan_run, replan
 from inceptionkit.training.run.process import catch_stop_signals, stopped
 from inceptionkit.training.run.record import FILE, Record
 from inceptionkit.training.run.tensorboard import EventWriter
-from inceptionkit.training.schedule import Plan
+from inceptionkit.training.schedule import Plan, active_plan
 from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights, new_state
 
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
@@ -131,6 +131,8 @@ def run_training(  # noqa: C901 - decisions in their order
         scored = len(session.ready.test) or len(session.ready.val)
         plan = plan_run(session.record, config, state, session.seconds, scored=scored)
         _add_plan(session, config, state, plan)
+    if resumed and (later := active_plan(state.plans, state.step).execution) is not None:
+        torch.set_num_threads(later.threads)
     if resumed and session.processes.rank == 0:
         folders.keep_steps(session.folder, state.step)
     _train_and_save(session, config, state)
@@ -212,7 +214,9 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
     report, saved, group = _step_reporter(session, config, state), monotonic(), session.processes
     budget, ready = session.record.budget, session.ready
     planner = (
-        replanner(budget, config, state, session.start_time, scored=len(ready.scored))
+        replanner(
+            budget, session.record, config, state, session.start_time, scored=len(ready.scored)
+        )
         if isinstance(budget, Time)
         else None
     )
