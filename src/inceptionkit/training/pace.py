@@ -55,7 +55,8 @@ class Pace:
 
     def due(self, left: float, *, step: int, steps: int) -> bool:
         """Whether to check the plan again, with so much time left and `step` of `steps` done."""
-        if self.now < self._next_check[0] and step < self._next_check[1]:
+        early = self.now < self._next_check[0] and step < self._next_check[1]
+        if early or len(self._steps) < _FEWEST:
             return False
         self._next_check = self.now + _CHECKED * left, step + _CHECKED * (steps - step)
         return True

@@ -41,7 +41,6 @@ PROBE_AGAIN = TimingBudget(least=2, most=4, seconds=2.0)
 _LONG = 0.05  # share of the budget for which steps must be far from what was expected,
 _PROBE_STEPS, _PROBE_COST = 12, 0.1  # and so many of them less than this share of the time left,
 _CLEARLY = 1.2  # before a probe looks for an execution that is so many times as fast
-_FORWARD = 3.0  # times as long as scoring an image a step takes for it, as long as none was scored
 
 
 def plan_run(
@@ -226,9 +225,10 @@ def replanner(
     plan = active_plan(state.plans, state.step)
     step = config.batch / plan.images_per_second / mean_step_cost(config, plan.progress)
     probed = {t.execution: t.step_seconds for t in record.probe if plan.execution is None}
-    per_image = step / config.batch / _FORWARD
     if state.rows:
         per_image = state.rows[-1]["evaluation_seconds"] / max(1, len(config.val))
+    else:
+        per_image = time_evaluation(config, state) / config.processes.count
     speed = _speed(config, step, per_image, scored=scored)
     return Replanner(
         budget=budget,
