@@ -76,13 +76,22 @@ def flipped(data: bytes, random: Random) -> bytes:
     return bytes(changed)
 
 
+LIES = [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\0\xff"]
+
+
 def lying(data: bytes, random: Random) -> bytes:
     """The first bytes hold sizes and counts: make some enormous, zero or negative."""
     changed = bytearray(data)
     place = int(random.integers(0, min(len(data), 200)))
-    changed[place : place + 4] = random.choice(
-        [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\0\xff"]
-    )
+    changed[place : place + 4] = random.choice(LIES)
+    return bytes(changed)
+
+
+def lying_at_the_end(data: bytes, random: Random) -> bytes:
+    """The last bytes hold a directory, a footer or metadata: likewise."""
+    changed = bytearray(data)
+    place = int(random.integers(max(0, len(data) - 800), len(data)))
+    changed[place : place + 4] = random.choice(LIES)
     return bytes(changed)
 
 
@@ -104,6 +113,7 @@ MUTATIONS: tuple[Callable[[bytes, Random], bytes], ...] = (
     truncated,
     flipped,
     lying,
+    lying_at_the_end,
     blanked,
     spliced,
     padded,
