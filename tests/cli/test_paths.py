@@ -33,6 +33,7 @@ USES = {
     "predict": [(P, PHOTO), (RUN, P), (RUN, P + ".png"), (P + ".onnx", PHOTO)],
     "explain": [(P, PHOTO), (RUN, P + ".png"), (RUN, PHOTO, "--out", P)],
     "report": [(P,)],
+    "serve": [(P,)],
     "compare": [(P, RUN), (RUN, P), (RUN, OTHER, "--out", P + ".html")],
     "prune": [(P, "--at", "exit1"), (RUN, "--at", "exit1", "--out", P)],
     "export": [(P, "--out", NEW), (RUN, "--out", P)],
