@@ -157,7 +157,8 @@ class Answering:
                     f"{self.limits.image_pixels:,} in all"
                 )
                 raise UnusableImage(reason)
-        return served.predictor.prepare(as_rgb(image))
+        predictor = served.predictor
+        return predictor.prepare(as_rgb(image, predictor.card.preprocessing.depth))
 
 
 def chosen(served: Served, asked: Asked, start: float) -> Effort:
