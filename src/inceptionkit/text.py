@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -190,6 +191,16 @@ def plural(number: int, noun: str, many: str | None = None) -> str:
 def listing(names: Sequence[str]) -> str:
     """Names as in a sentence: a, b and c."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def shell_word(given: object) -> str:
+    """A path or another word as a shell takes it, in a command to copy.
+
+    >>> shell_word("runs/my photos"), shell_word("-x"), shell_word("photos/")
+    ("'runs/my photos'", './-x', 'photos/')
+    """
+    word = str(given)
+    return shlex.quote(f"./{word}" if word.startswith("-") else word)
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -420,3 +421,46 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(
     assert said.err.startswith("inceptionkit: the loss is not finite at step ")
     assert "start again with lr=3.3e+02 or clip_grad_norm=1" in said.err
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["predict", "MODEL", "ADDRESS"], "is an address; download the image, then give the file"),
+        (["explain", "MODEL", "ADDRESS"], "is an address; download the image, then give the file"),
+        (
+            ["export", "MODEL", "--to", "onnx", "--images", "ADDRESS"],
+            "is an address; download the images, then give their folder",
+        ),
+        (["predict", "ADDRESS", "x.jpg"], "no such model; give a model folder or a run folder"),
+        (
+            ["resume", "ADDRESS"],
+            "no run there, it holds no run.json; give the folder that `train` printed",
+        ),
+    ],
+)
+def test_an_address_where_none_can_be_keeps_its_slashes(
+    inceptionkit: Callable, tiny_model: Path, words: list[str], said: str
+) -> None:
+    address = "https://example.invalid/x"
+    filled = {"MODEL": tiny_model, "ADDRESS": address}
+    answer = inceptionkit(*(filled.get(word, word) for word in words))
+
+    assert answer.code == 2
+    assert f"{address}: {said}\n" in answer.err
+
+
+def test_a_command_to_copy_is_what_a_shell_takes(
+    inceptionkit: Callable, tiny_model: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "my model; x"
+    shutil.copytree(tiny_model, place)
+    said = inceptionkit("prune", place, "--at", "first", "--out", tmp_path / "it's")
+    command = next(line for line in said.out.splitlines() if line.startswith("next"))
+
+    assert shlex.split(command)[1:] == [
+        "inceptionkit",
+        "predict",
+        str(tmp_path / "it's"),
+        "IMAGE...",
+    ]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from inceptionkit.api.check import CheckResult, check
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line, print_table
-from inceptionkit.text import duration
+from inceptionkit.text import duration, shell_word
 
 if TYPE_CHECKING:
     from inceptionkit.data.quality.findings import Finding
@@ -58,7 +57,7 @@ def _print_checked(checked: CheckResult) -> None:
     again = f", {result['remembered']:,} remembered" if result["remembered"] else ""
     print_line(f"verdict {verdict(checked.findings)} ({duration(result['seconds'])}{again})")
     print_line(f"page    {checked.page}")
-    print_line(f"next    inceptionkit train {quote(checked.scan.dataset.address)}")
+    print_line(f"next    inceptionkit train {shell_word(checked.scan.dataset.address)}")
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:

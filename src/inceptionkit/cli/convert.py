@@ -5,7 +5,7 @@ from __future__ import annotations
 from inceptionkit.api.convert import ConvertResult, convert
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line
-from inceptionkit.text import quantity
+from inceptionkit.text import quantity, shell_word
 
 _WHENCE = {
     "given": "as given",
@@ -37,7 +37,7 @@ def _print_converted(result: ConvertResult) -> None:
     if imported.untrained:
         print_line(f"left out       {' '.join(imported.untrained)}: never trained")
     print_line(f"wrote {result.path}")
-    print_line(f"next: inceptionkit predict {result.path} IMAGE")
+    print_line(f"next: inceptionkit predict {shell_word(result.path)} IMAGE")
 
 
 def _print_network(result: ConvertResult, where: str) -> None:

@@ -9,7 +9,7 @@ from inceptionkit.api.bench import BenchResult, bench
 from inceptionkit.api.export import ExportResult, export
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line, print_table, print_text
-from inceptionkit.text import percent, significant, size
+from inceptionkit.text import percent, shell_word, significant, size
 
 if TYPE_CHECKING:
     from inceptionkit.deployment.backends import LeftOut
@@ -37,7 +37,7 @@ def _print_export(result: ExportResult) -> None:
         print_line(result.why)
     of_bytes = "" if result.written is None else f" ({size(result.written.bytes)})"
     print_line(f"model   {result.folder}{of_bytes}")
-    print_line(f"next    inceptionkit predict {result.model} IMAGE...")
+    print_line(f"next    inceptionkit predict {shell_word(result.model)} IMAGE...")
 
 
 def _print_variants(variants: Variants) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inceptionkit.api.design import DesignResult, design
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_text
-from inceptionkit.text import quantity, size
+from inceptionkit.text import quantity, shell_word, size
 
 
 def _print_design(result: DesignResult) -> None:
@@ -20,7 +20,10 @@ def _print_design(result: DesignResult) -> None:
     for sentence in (*made.takes, *made.reasons):
         print_text(f"- {sentence}")
     print_text(f"wrote {result.file}")
-    print_text(f"next: inceptionkit train DATA --arch {result.file} --input {made.net.image[1]}")
+    side_word = shell_word(made.net.image[1])
+    print_text(
+        f"next: inceptionkit train DATA --arch {shell_word(result.file)} --input {side_word}"
+    )
 
 
 DESIGN = Command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import join, quote
+from shlex import join
 from typing import TYPE_CHECKING
 
 from inceptionkit.api.evaluate import GOAL, LEVEL, MEASURE, EvaluateResult, evaluate
@@ -15,6 +15,7 @@ from inceptionkit.text import (
     percent,
     points,
     quantity,
+    shell_word,
     significant,
     whole_percent,
 )
@@ -95,7 +96,7 @@ def _next(study: ExitStudy, model: str, data: str) -> Iterator[str]:
     elif study.stored:
         yield f"goal {goal} met: {promise}"
         yield f"stored  {study.stored}"
-        yield f"next    inceptionkit predict {quote(model)} IMAGE... --early-exit"
+        yield f"next    inceptionkit predict {shell_word(model)} IMAGE... --early-exit"
     else:
         yield f"goal {goal} met: {promise}"
         chosen = {

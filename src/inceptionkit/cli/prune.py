@@ -5,7 +5,7 @@ from __future__ import annotations
 from inceptionkit.api.prune import PruneResult, prune
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line
-from inceptionkit.text import percent, quantity
+from inceptionkit.text import percent, quantity, shell_word
 
 
 def _print_pruned(result: PruneResult) -> None:
@@ -14,7 +14,7 @@ def _print_pruned(result: PruneResult) -> None:
         share = percent(after / before)
         print_line(f"{what:8}{quantity(before)} to {quantity(after)} ({share})")
     print_line(f"model   {result.model}")
-    print_line(f"next    inceptionkit predict {result.model} IMAGE...")
+    print_line(f"next    inceptionkit predict {shell_word(result.model)} IMAGE...")
 
 
 PRUNE = Command(prune, _print_pruned, ("inceptionkit prune runs/photos-001 --at exit1",))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from inceptionkit.api.resume import resume
 from inceptionkit.api.train import train
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line, print_table
-from inceptionkit.text import duration, percent, size
+from inceptionkit.text import duration, percent, shell_word, size
 
 if TYPE_CHECKING:
     from inceptionkit.training.run.finish import TrainResult
@@ -29,7 +28,7 @@ def _print_trained(result: TrainResult) -> None:
     )
     print_line(f"model   {result.model}")
     print_line(f"report  {result.run / 'report.html'}")
-    print_line(f"next    inceptionkit predict {quote(str(result.run))} IMAGE...")
+    print_line(f"next    inceptionkit predict {shell_word(result.run)} IMAGE...")
 
 
 TRAIN = Command(

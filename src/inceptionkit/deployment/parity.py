@@ -98,6 +98,9 @@ def parity_images(card: Card, given: str | Path | None) -> ParityImages:
             "the built-in digits",
             lambda number: decode_sample(dataset, chosen[number]),
         )
+    if "://" in str(given):
+        msg = f"{given}: is an address; download the images, then give their folder"
+        raise DataError(msg)
     fitted: dict[Path, NDArray[np.uint8]] = {}
     for file in image_files(Path(given).expanduser())[: 4 * IMAGES]:
         with suppress(UnusableImage):

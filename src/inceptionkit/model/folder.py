@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from inceptionkit import records
+from inceptionkit.addresses import without_secrets
 from inceptionkit.errors import InceptionError, WeightsError, WriteError
 from inceptionkit.files import replace_folder, write_json, write_whole
 from inceptionkit.model.card import FORMAT, MOST_CARD_BYTES, Card, card_to_json
@@ -24,6 +25,7 @@ from inceptionkit.model.exit_policy import ExitPolicy
 from inceptionkit.model.seen import SEEN, Seen
 from inceptionkit.spec import Net, misfits, steps
 from inceptionkit.spec import tensors as shapes
+from inceptionkit.text import shell_word
 
 CARD, TENSORS = "model.json", "model.safetensors"
 MOST_BYTES = 2**31
@@ -178,9 +180,10 @@ def model_folder(path: Path) -> Path:
         if (folder / CARD).is_file():
             return folder
     if not path.exists():
-        msg = f"{path}: no such model; give a model folder or a run folder"
+        msg = f"{without_secrets(path)}: no such model; give a model folder or a run folder"
     elif (path / "run.json").is_file():
-        msg = f"{path}: this run has no model yet; finish it with `inceptionkit resume {path}`"
+        msg = f"{path}: this run has no model yet; "
+        msg += f"finish it with `inceptionkit resume {shell_word(path)}`"
     else:
         msg = f"{path}: no model there, it holds no {CARD}; give a model folder or a run folder"
     raise WeightsError(msg)

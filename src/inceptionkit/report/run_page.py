@@ -32,6 +32,7 @@ from inceptionkit.text import (
     percent,
     plural,
     points,
+    shell_word,
     whole_percent,
 )
 from inceptionkit.training.run import folder as folders
@@ -284,18 +285,18 @@ def calibration(bins: Sequence[Bin]) -> str:
 
 def _commands(folder: Path, record: Record) -> dict[str, str]:
     """What to type next, and to do it again: purpose -> command."""
-    run = shlex.quote(str(folder))
-    data = shlex.join([record.data["address"], *reading(record)])
-    exits = f"inceptionkit evaluate {run} {data} --exits --store"
+    run_word = shell_word(folder)
+    data_words = shlex.join([record.data["address"], *reading(record)])
+    exits = f"inceptionkit evaluate {run_word} {data_words} --exits --store"
     return {
         "Repeat this run": repeat(folder, record),
-        "Classify images": f"inceptionkit predict {run} IMAGE...",
-        "Score it again": f"inceptionkit evaluate {run} {data}",
+        "Classify images": f"inceptionkit predict {run_word} IMAGE...",
+        "Score it again": f"inceptionkit evaluate {run_word} {data_words}",
         **(
             {"Choose when to stop at an exit, and keep it": exits}
             if record.architecture.exits
             else {}
         ),
-        "See where it looks": f"inceptionkit explain {run} IMAGE...",
-        "Write this page again": f"inceptionkit report {run}",
+        "See where it looks": f"inceptionkit explain {run_word} IMAGE...",
+        "Write this page again": f"inceptionkit report {run_word}",
     }

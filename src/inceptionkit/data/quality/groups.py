@@ -38,6 +38,7 @@ from inceptionkit.data.types import SETS, SetName
 from inceptionkit.model.seen import NOTHING, Seen, among
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
+from inceptionkit.text import shell_word
 
 
 class ThumbnailRecorder:
@@ -112,7 +113,7 @@ def load_grouped(  # noqa: PLR0913 - two may be left out
             f"checked: {_describe(opened, groups)}"
             if stored.in_memory
             else "near-duplicates not checked, because the images do not fit into memory; run: "
-            f"inceptionkit check {opened.address}"
+            f"inceptionkit check {shell_word(opened.address)}"
         )
     return opened, ready
 
@@ -250,6 +251,6 @@ def _describe(opened: SplitDataset, groups: Sequence[Group]) -> str:
         doubled += f", each kept in one set{cut if leaks > as_given else ''}: {sizes}"
     if as_given:
         doubled += f", {as_given:,} of them in more than one set as given"
-    more = f"; see: inceptionkit check {dataset.address}"
+    more = f"; see: inceptionkit check {shell_word(dataset.address)}"
     text = "; ".join([doubled or "no near-duplicates", *findings])
     return text + (more if doubled or findings else "")

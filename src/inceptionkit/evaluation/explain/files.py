@@ -104,6 +104,10 @@ def _read(
     """Every image as the network sees it, or why it cannot be used."""
     how = classifier.card.preprocessing
     for path in paths:
+        if "://" in str(path):
+            reason = "is an address; download the image, then give the file"
+            yield printable(str(path)), UnusableImage(reason)
+            continue
         place = Path(path).expanduser()
         try:
             files = image_files(place)

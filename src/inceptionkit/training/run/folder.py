@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from inceptionkit.errors import RunError, WeightsError, WriteError
 from inceptionkit.files import part_of, read_bounded, write_whole
 from inceptionkit.machine import launched
 from inceptionkit.model.seen import NOTHING, Seen
+from inceptionkit.text import shell_word
 
 try:
     import fcntl
@@ -43,8 +43,7 @@ def how_to_resume(folder: Path) -> str:
 
 def _resume_command(folder: Path) -> str:
     """The command that resumes a run, as a shell takes it."""
-    place = str(folder)
-    return shlex.join(["inceptionkit", "resume", f"./{place}" if place.startswith("-") else place])
+    return f"inceptionkit resume {shell_word(folder)}"
 
 
 def require_empty(out: Path) -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
-from inceptionkit.addresses import SECRETS
+from inceptionkit.addresses import SECRETS, without_secrets
 from inceptionkit.data.types import Source
 from inceptionkit.errors import InceptionError, RunError
 from inceptionkit.files import read_bounded, write_json
@@ -201,7 +201,7 @@ def read_record(folder: Path) -> Record:
     if not path.is_file():
         above = folder.parent
         meant = above if (above / FILE).is_file() else "the folder that `train` printed"
-        msg = f"{folder}: no run there, it holds no {FILE}; give {meant}"
+        msg = f"{without_secrets(folder)}: no run there, it holds no {FILE}; give {meant}"
         raise RunError(msg)
     try:
         data = STRICT.decode(read_bounded(path, MOST_CARD_BYTES).decode())

@@ -21,6 +21,7 @@ from inceptionkit.model.seen import NOTHING, SEEN
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 from inceptionkit.spec import NetChoice, from_json, to_json
+from inceptionkit.text import shell_word
 from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
@@ -190,9 +191,9 @@ def check_changed(folder: Path, record: Record, dataset: Dataset, *, allowed: bo
         return
     changed, address = "changed since the run began; put them back as they were", dataset.address
     if list(dataset.classes) != record.data["classes"]:
-        start = f" --from {folder}" if (folder / folders.MODEL).is_dir() else ""
+        from_words = f" --from {shell_word(folder)}" if (folder / folders.MODEL).is_dir() else ""
         msg = f"{folder}: the classes of the images at {address} {changed}, or start another run "
-        raise RunError(msg + f"with: inceptionkit train {address}{start}")
+        raise RunError(msg + f"with: inceptionkit train {shell_word(address)}{from_words}")
     if not allowed:
         msg = f"{folder}: the images at {address} {changed}, allow it with --allow-changed, or "
         raise RunError(msg + "start another run")
