@@ -66,7 +66,10 @@ def test_a_class_that_val_and_test_lack_is_named_and_the_run_ends(
 ) -> None:
     photos(("a", "b", "c"), at="data/train", each=9)
     photos(("a", "b"), at="data/val", each=3)
-    said = heard(photos(("a", "c"), at="data/test", each=3).parent)
+    data = photos(("a", "c"), at="data/test", each=3).parent
+    for file in (data / "test").rglob("*.png"):  # other pictures than those of val
+        Image.open(file).rotate(180).save(file)
+    said = heard(data)
 
     assert "val has no usable image of 'c': its scores say nothing of them" in said
     assert "test has no usable image of 'b': its scores say nothing of them" in said
