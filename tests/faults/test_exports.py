@@ -201,6 +201,18 @@ def test_a_card_that_makes_no_sense_is_refused(
         ask(folder)
 
 
+def test_an_export_whose_weights_are_no_numbers_is_refused(copy: Callable[[str], Path]) -> None:
+    """Its own graph holds them, so that they are seen only in what it gives."""
+
+    def spoil(model: Any) -> None:
+        for held in model.graph.initializer:
+            if held.data_type == 1 and len(held.raw_data) > 64:
+                held.raw_data = np.full(len(held.raw_data) // 4, np.nan, "<f4").tobytes()
+
+    with pytest.raises(WeightsError, match="gives probabilities that are not finite"):
+        ask(edited(copy("onnx"), spoil))
+
+
 @pytest.mark.parametrize("name", ["main.xml", "main.bin"])
 def test_a_missing_file_is_named(copy: Callable[[str], Path], name: str) -> None:
     folder = copy("openvino")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inceptionkit.errors import DataError
+from inceptionkit.errors import DataError, WeightsError
 from inceptionkit.evaluation.early_exit import AnyPolicy, confidence, gated, of_model
 from inceptionkit.model import Card, ExitPolicy
 from inceptionkit.preprocess import as_rgb
@@ -94,6 +94,7 @@ class Predictor:
             UnusableImage: an image cannot be used.
             RecipeError: the stored policy is asked for, and the model has none.
             DataError: an array is of the wrong shape or type, or there is one image, no list.
+            WeightsError: the model gives no number.
             WeightsError: this process was forked, and the model is no longer where it was.
         """
         if self.process != os.getpid():
@@ -111,6 +112,10 @@ class Predictor:
             start = perf_counter()
             fitted = np.stack([self.prepare(image) for image in pixels])
             probabilities, numbers = run_stages(stages, fitted, rules)
+            if not np.isfinite(probabilities).all():
+                name = self.card.architecture.name
+                msg = f"{name}: gives probabilities that are not finite; train or export it again"
+                raise WeightsError(msg)
             ms = 1e3 * (perf_counter() - start) / len(pixels)
             for row, number in zip(probabilities, numbers, strict=True):
                 best = np.argsort(-row, kind="stable")[:5]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 
 from inceptionkit.errors import InceptionError, RunError, WeightsError
 from inceptionkit.files import sha256
@@ -246,3 +246,56 @@ def test_no_damage_of_the_card_gives_anything_but_a_card_or_an_error_of_ours(
         read_card(folder)
     except InceptionError as error:
         assert str(folder / "model.json") in str(error)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda value: np.full_like(value, np.nan), "got values that are not finite"),
+        (lambda value: np.full_like(value, -np.inf), "got values that are not finite"),
+        (lambda value: value.astype(np.float64), "got float64"),
+        (lambda value: value.astype(np.float16), "got float16"),
+        (lambda value: value.astype(np.int32), "got int32"),
+    ],
+)
+def test_weights_are_finite_float32(
+    folder: Path, card: Card, arrays: dict[str, np.ndarray], spoil: Callable, said: str
+) -> None:
+    name = next(iter(arrays))
+    data = save(arrays | {name: spoil(arrays[name])})
+    write_files(folder, card, {"model.safetensors": data})
+
+    assert f"{name} must be finite float32, {said}; " in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d["preprocessing"].update(size=17), "preprocessing.size is not the side of"),
+        (
+            lambda d: (
+                d["preprocessing"].update(size=2**14),
+                d["architecture"].update(image=[3, 2**14, 2**14]),
+            ),
+            "cells of one image, the limit is 536,870,912",
+        ),
+        (
+            lambda d: d["architecture"].update(image=[3, 2**40, 1]),
+            "an image has a channel and 1 to 16,384 cells each way",
+        ),
+        (lambda d: d["origin"].update(seed=2**70), "origin.seed must be a whole number of usual"),
+        (lambda d: d["metrics"].update(top1=7), "metrics.top1 must be between 0 and 1, got 7"),
+        (lambda d: d["metrics"].update(mood=7), "metrics: unknown key 'mood'"),
+    ],
+)
+def test_a_card_claims_nothing_that_no_model_has(folder: Path, change: Callable, said: str) -> None:
+    change_card(folder, change)
+
+    assert said in refusal(folder)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": NaN}', "1" * 10_000, "\xff", " " * 2**25])
+def test_a_card_that_is_no_plain_json_is_refused(folder: Path, text: str) -> None:
+    (folder / "model.json").write_bytes(text.encode("latin-1") + b" ")
+
+    assert "model.json: cannot be read as JSON" in refusal(folder)
