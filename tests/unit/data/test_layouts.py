@@ -107,6 +107,7 @@ MEANS = [
     # unlabeled images
     ([*below("train"), "test/1.jpg", "test/2.jpg"], {"train": BOTH}),
     ([*below("train"), "test/test/1.jpg"], {"train": BOTH}),
+    ([*CLASSES, "test/1.jpg", "test/2.jpg"], {None: BOTH}),
     ([*below("train"), "test/unknown/1.jpg"], {"train": BOTH}),
     ([*below("seg_train/seg_train", "seg_test/seg_test"), "seg_pred/seg_pred/1.jpg"], TWO),
     # what is no image

@@ -149,9 +149,12 @@ class _Sorting:
             rest = next(place for place in top.folders if place not in split)
             wrong = f"{self._short(split[0])}/ is divided into sets, {self._short(rest)}/ is not"
             self._refuse(wrong, "divide every class, or none")
+        unlabeled = flat if list(named.values()) == ["test"] and len(other) > 1 else []
+        for place in unlabeled:
+            self._note_unlabeled(place)
         if not split:
             self._refuse_like_sets(top, inside)
-            if flat:
+            if flat and not unlabeled:
                 words = listing([f"{self._short(place)}/" for place in flat])
                 self.notes.append(f"{words} counted as classes, like the folders beside")
         self.tree.skipped.extend(Unusable(printable(path), _LOOSE) for path in top.images)
@@ -159,7 +162,7 @@ class _Sorting:
             _Unit(inner, _klass(place), SETS.index(set_named(_base(inner)) or "train"))
             for place in split
             for inner in inside[place].folders
-        ] or [_Unit(place, _klass(place), -1) for place in top.folders]
+        ] or [_Unit(place, _klass(place), -1) for place in top.folders if place not in unlabeled]
         yield from sorted(units, key=lambda unit: (unit.set, f"{unit.place}/"))
 
     def _inner(self, place: str) -> str:
