@@ -281,3 +281,37 @@ def test_int8_is_calibrated_judged_and_smaller(
     )
     assert small < 0.4 * large
     assert read_card(tmp_path / "out")[0].exported.precision == "int8"
+
+
+def test_a_new_export_keeps_what_it_did_not_write(
+    inceptionkit: Callable, model: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "served"
+    assert inceptionkit("export", model, "--to", "ovms", "--out", place).code == 0
+    (place / "2" / "deep").mkdir(parents=True)
+    (place / "2" / "deep" / "model.xml").write_text("the user's version")
+    (place / "1" / "notes.txt").write_text("the user's notes")
+    (place / "link").symlink_to("nowhere")
+
+    said = inceptionkit("export", model, "--to", "onnx", "--out", place)
+    assert said.code == 0
+    files = {p.relative_to(place).as_posix() for p in place.rglob("*") if not p.is_dir()}
+    assert files == {
+        "2/deep/model.xml", "1/notes.txt", "link", "main.onnx", "model.json"
+    }  # fmt: skip
+    assert (place / "2" / "deep" / "model.xml").read_text() == "the user's version"
+    assert (place / "link").readlink() == Path("nowhere")
+
+
+def test_a_file_of_others_is_not_written_over(
+    inceptionkit: Callable, model: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "served"
+    assert inceptionkit("export", model, "--to", "onnx", "--out", place).code == 0
+    (place / "config.json").write_text("the user's")
+
+    said = inceptionkit("export", model, "--to", "ovms", "--out", place)
+    assert said.code == 2
+    assert f"{place}/config.json: is not of the model that is there; move it away" in said.err
+    assert (place / "config.json").read_text() == "the user's"
+    assert (place / "main.onnx").is_file()

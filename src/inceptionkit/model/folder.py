@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from safetensors.numpy import load, save
 
 from inceptionkit import records
 from inceptionkit.addresses import without_secrets
-from inceptionkit.errors import InceptionError, WeightsError, WriteError
+from inceptionkit.errors import InceptionError, RunError, WeightsError, WriteError
 from inceptionkit.files import replace_folder, write_json, write_whole
 from inceptionkit.model.card import FORMAT, MOST_CARD_BYTES, Card, card_to_json
 from inceptionkit.model.exit_policy import ExitPolicy
@@ -57,8 +58,10 @@ def write_model(folder: Path, card: Card, tensors: Tensors) -> None:
 def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
     """Write `model.json`, these files and what the model has seen as a folder that appears whole.
 
+    What it replaces is the model that was there. Files of others stay.
+
     Raises:
-        RunError: the folder cannot be written.
+        RunError: the folder cannot be written, or another's file has the name of one of these.
     """
     if card.seen is not None:
         files = {**files, SEEN: card.seen.to_bytes()}
@@ -71,11 +74,35 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> None:
             write_whole(beside / name, data)
         sums = {name: sha256(data).hexdigest() for name, data in files.items()}
         write_json(beside / CARD, card_to_json(card, sums))
+        for name in _files_of_others(folder):
+            if name in files:
+                msg = f"{folder / name}: is not of the model that is there; move it away"
+                raise RunError(msg)
+            (beside / name).parent.mkdir(parents=True, exist_ok=True)
+            _link_or_copy(folder / name, beside / name)
         replace_folder(beside, folder)
     except OSError as error:
         raise WriteError(folder, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _files_of_others(folder: Path) -> list[str]:
+    """Files in the folder of a model that its `model.json` does not name."""
+    try:
+        ours = {CARD, *read_card(folder)[1]}
+    except InceptionError:  # of a run that was cut short, or none
+        ours = {CARD, TENSORS, SEEN}
+    every = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    return sorted({path.relative_to(folder).as_posix() for path in every} - ours)
+
+
+def _link_or_copy(path: Path, place: Path) -> None:
+    """Give a file a second place, on the same disk without copying it."""
+    try:
+        os.link(path, place, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(path, place, follow_symlinks=False)
 
 
 def read_model(path: Path) -> tuple[Card, dict[str, NDArray[Any]]]:
