@@ -21,7 +21,7 @@ from inceptionkit.convert.rename import ConvertedWeights, Tensors
 from inceptionkit.errors import InceptionError, WeightsError
 from inceptionkit.files import read_bounded, sha256_of
 from inceptionkit.model.card import Card, Origin
-from inceptionkit.model.folder import CARD, misfit, read_model
+from inceptionkit.model.folder import CARD, TENSORS, misfit, read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, classes_of
 from inceptionkit.spec import tensors as shapes
@@ -44,12 +44,13 @@ class Format:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("PyTorch", ("*.pth", "*.pt", "*.bin"), "pytorch", "torchvision"),
+    Format("PyTorch", ("*.pth", "*.pt", "*.bin", "*.pth.tar"), "pytorch", "torchvision"),
     Format("safetensors", ("*.safetensors",), "safetensors", "torchvision"),
     Format("Keras", ("*.h5", "*.keras"), "keras", "keras"),
     Format("TensorFlow", ("*.ckpt", "*.ckpt-*", "*.index", "*.data-*"), "tensorflow", "tf_slim"),
     Format("Caffe", ("*.caffemodel",), "caffe", "caffe"),
 )
+_PYTORCH_BEGINS = (b"PK", b"\x80\x02")  # a zip file, or what torch wrote before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,8 @@ def read_weights(source: str | Path) -> tuple[Card, Tensors]:
         UnknownNameError: no released weights have that id.
     """
     path = Path(source)
+    if path.name == TENSORS and path.with_name(CARD).is_file():  # of a model of ours
+        path = path.parent
     if path.is_dir() or not (is_there(path) or hub.is_id(path.as_posix())):
         return read_model(path)
     imported = import_weights(source)
@@ -170,11 +173,15 @@ def beside(model: str | Path, made: str) -> Path:
 
 
 def format_of(path: Path) -> Format:
-    """The format, by the file's name.
+    """The format, by the file's name; Lightning's checkpoints are called as TensorFlow's.
 
     Raises:
         WeightsError: no format has such names.
     """
+    if path.name.lower().endswith(".ckpt") and path.is_file():
+        with path.open("rb") as file:
+            if file.read(2) in _PYTORCH_BEGINS:
+                return FORMATS[0]
     for format_ in FORMATS:
         if any(fnmatch(path.name.lower(), pattern) for pattern in format_.patterns):
             return format_

@@ -25,7 +25,6 @@ from inceptionkit.preprocess.preprocessing import IMAGENET_MEAN, IMAGENET_STD, T
 from inceptionkit.spec import Net, classes_of, with_classes
 from inceptionkit.spec import tensors as tensors_of
 
-_WRAPPED = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
 _ENOUGH = 0.5  # share of a network's names that a file must have to be taken for it
 
 TORCHVISION_GOOGLENET: Rules = (
@@ -188,10 +187,7 @@ def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
         WeightsError: it is none of the networks, or tensors are missing, unknown or misshapen,
             which are named.
     """
-    theirs = dict(tensors)
-    for prefix in _WRAPPED:
-        if all(name.startswith(prefix) for name in theirs):
-            theirs = {name.removeprefix(prefix): value for name, value in theirs.items()}
+    theirs = unwrapped(tensors)
     _refuse_strangers(theirs, where)
     converted = fill_network(theirs, CHECKPOINTS, where=where)
     if converted.net.name == "inception_v3" and classes_of(converted.net) == _FID_CLASSES:
@@ -199,11 +195,31 @@ def convert(tensors: Tensors, *, where: str) -> ConvertedWeights:
     return without_background(converted)
 
 
+def unwrapped(tensors: Tensors) -> Tensors:
+    """Tensors without what modules around the network put before every name.
+
+    DataParallel puts "module.", torch.compile "_orig_mod.", and Lightning's modules often "model.".
+
+    >>> list(unwrapped({"model._orig_mod.a.weight": 1, "model._orig_mod.b.weight": 2}))
+    ['a.weight', 'b.weight']
+    """
+    names = [name.split(".") for name in tensors]
+    depth = 0
+    while len({".".join(parts[depth : depth + 1]) for parts in names}) == 1 and all(
+        len(parts) > depth + 1 for parts in names
+    ):
+        depth += 1
+    return {".".join(parts[depth:]): tensors[".".join(parts)] for parts in names}
+
+
 def _refuse_strangers(tensors: Tensors, where: str) -> None:
     """Refuse tensors that share a few names with our networks by chance, as ResNet's do."""
     names = [checkpoint.names() for checkpoint in CHECKPOINTS]
     if max(len(theirs & tensors.keys()) / len(theirs) for theirs in names) >= _ENOUGH:
         return
+    if any(name.startswith("trunk.") for name in tensors):
+        msg = f"{where}: holds tensors of a model of ours; give its folder, with model.json in it"
+        raise WeightsError(msg)
     known = ", ".join(checkpoint.name.partition(":")[0] for checkpoint in CHECKPOINTS)
     shown = ", ".join(list(tensors)[:3])
     msg = f"{where}: none of the networks that are known ({known}); its tensors are {shown}, ..."

@@ -46,6 +46,7 @@ def refusal(source: str | Path, names: tuple[str, ...] | None = None) -> str:
         ("a.pth", "PyTorch"),
         ("pytorch_model.bin", "PyTorch"),
         ("A.PT", "PyTorch"),
+        ("model_best.pth.tar", "PyTorch"),
         ("model.safetensors", "safetensors"),
         ("a.weights.h5", "Keras"),
         ("a.keras", "Keras"),
@@ -156,7 +157,7 @@ def test_a_file_of_another_kind_is_refused_with_those_that_are_known(tmp_path: P
     (tmp_path / "x.onnx").write_bytes(b"x")
 
     assert refusal(tmp_path / "x.onnx") == (
-        "not a weights file by its name; known formats are PyTorch (*.pth, *.pt, *.bin); "
+        "not a weights file by its name; known formats are PyTorch (*.pth, *.pt, *.bin, *.pth.tar); "
         "safetensors (*.safetensors); Keras (*.h5, *.keras); "
         "TensorFlow (*.ckpt, *.ckpt-*, *.index, *.data-*); Caffe (*.caffemodel)"
     )
@@ -209,3 +210,48 @@ def test_what_is_made_of_a_model_lies_beside_it(
     expected = tmp_path / place if model == "." else Path(place)
 
     assert beside(model, "onnx") == expected
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("name", ["last.ckpt", "model_best.pth.tar"])
+@pytest.mark.parametrize("prefix", ["model.", "net.module.", ""])
+def test_checkpoints_of_lightning_and_of_training_scripts_are_read(
+    state_of: State, tmp_path: Path, prefix: str, name: str, *, zipped: bool
+) -> None:
+    torch = pytest.importorskip("torch")
+    state = state_of()
+    checkpoint = {
+        "epoch": 3,
+        "global_step": 12,
+        "pytorch-lightning_version": "2.5.0",
+        "state_dict": {f"{prefix}{n}": torch.from_numpy(v) for n, v in state.items()},
+        "callbacks": {"ModelCheckpoint{'monitor': None}": {"best_model_score": torch.tensor(0.5)}},
+        "optimizer_states": [{"state": {}, "param_groups": [{"lr": 0.1, "params": [0]}]}],
+        "lr_schedulers": [],
+        "hyper_parameters": {"lr": 0.1},
+    }
+    torch.save(checkpoint, tmp_path / name, _use_new_zipfile_serialization=zipped)
+    save_file(state, tmp_path / "plain.safetensors")
+
+    found, plain = (import_weights(tmp_path / one) for one in (name, "plain.safetensors"))
+    assert found.format == "PyTorch"
+    assert found.card.architecture == plain.card.architecture
+    assert all(np.array_equal(found.tensors[n], plain.tensors[n]) for n in plain.tensors)
+
+
+def test_a_name_of_a_thousand_parts_is_no_obstacle(tmp_path: Path) -> None:
+    save_file({".".join("a" * 5000): np.ones(3, np.float32)}, tmp_path / "x.safetensors")
+
+    assert "none of the networks that are known" in refusal(tmp_path / "x.safetensors")
+
+
+def test_the_tensors_of_a_model_of_ours_stand_for_its_folder(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    path = tiny_model / "model.safetensors"
+
+    assert read_weights(path)[0] == read_weights(tiny_model)[0]
+
+    alone = tmp_path / "model.safetensors"
+    alone.write_bytes(path.read_bytes())
+    assert "give its folder, with model.json in it" in refusal(alone)
