@@ -157,8 +157,8 @@ def test_a_file_of_another_kind_is_refused_with_those_that_are_known(tmp_path: P
     (tmp_path / "x.onnx").write_bytes(b"x")
 
     assert refusal(tmp_path / "x.onnx") == (
-        "not a weights file by its name; known formats are PyTorch (*.pth, *.pt, *.bin, *.pth.tar); "
-        "safetensors (*.safetensors); Keras (*.h5, *.keras); "
+        "not a weights file by its name; known formats are PyTorch (*.pth, *.pt, *.bin, "
+        "*.pth.tar); safetensors (*.safetensors); Keras (*.h5, *.keras); "
         "TensorFlow (*.ckpt, *.ckpt-*, *.index, *.data-*); Caffe (*.caffemodel)"
     )
 
