@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import EARLY_EXIT, IMAGES, MODEL, ON_ANSWER
-from inceptionkit.options import verb
+from inceptionkit.options import Option, several, verb
+from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
+    from inceptionkit.deployment.bulk import Bulk
     from inceptionkit.evaluation.early_exit import AnyPolicy
     from inceptionkit.evaluation.predictor import Prediction
 
@@ -24,7 +26,15 @@ class PredictRequest:
     paths: Annotated[Sequence[str | Path] | Path, IMAGES]
     _: KW_ONLY
     early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
-    on_answer: Annotated[Callable[[Answer], object] | None, ON_ANSWER] = None
+    out: Annotated[
+        str | Path | None,
+        Option(
+            "Table to write instead of printing answers, a row for each image; PATH may then be "
+            "whatever `train` reads. Interrupted, the same command goes on.",
+            "FILE.parquet|.csv|.jsonl",
+        ),
+    ] = None
+    on_answer: Annotated[Callable[[Answer | Progress], object] | None, ON_ANSWER] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +68,22 @@ class PredictResult(Result):
         answers: in the order of the images; with an error for one that cannot be used, a path that
             does not exist and a folder without images.
         failed: whether there is such an error.
+        written: what `out` asks for; there are no answers then.
     """
 
     answers: tuple[Answer, ...]
     failed: bool
+    written: Bulk | None = None
+
+    @property
+    def printed(self) -> bool:
+        """Whether the program has printed every answer as it came."""
+        return self.written is None
 
     def to_json(self) -> dict[str, Any]:
         """The answers; `predict --json` prints one on each line."""
+        if self.written is not None:
+            return asdict(self.written) | {"out": str(self.written.out)}
         return {"answers": [answer.to_json() for answer in self.answers]}
 
     def _repr_html_(self) -> str:
@@ -80,6 +99,7 @@ def predict(request: PredictRequest) -> PredictResult:
     Raises:
         WeightsError: there is no model, or it is damaged.
         RecipeError: the stored policy is asked for, and the model has none.
+        DataError: `out` is there already or is no table, or there is no image for it.
     """
     from inceptionkit.deployment.load import load_predictor
     from inceptionkit.evaluation.early_exit import of_model, parse_early_exit
@@ -87,6 +107,12 @@ def predict(request: PredictRequest) -> PredictResult:
     from inceptionkit.text import printable
 
     policy = None if request.early_exit is None else parse_early_exit(request.early_exit)
+    if request.out is not None:
+        from inceptionkit.deployment.bulk import predict_into
+
+        given, hear = several(request.paths), request.on_answer or (lambda _: None)
+        written = predict_into(request.out, request.model, given, policy, hear)
+        return PredictResult((), failed=False, written=written)
     files: list[tuple[str | Path, str | None]] = []
     for path in [request.paths] if isinstance(request.paths, str | Path) else request.paths:
         place = Path(path).expanduser()

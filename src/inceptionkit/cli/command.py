@@ -90,7 +90,8 @@ class Command:
 
     def print(self, result: Any, output: Output) -> None:  # noqa: ANN401
         """Print a result; of several processes the first one speaks."""
-        if os.environ.get("RANK", "0") != "0" or (output.json_only and self.each):
+        printed = self.each is not None and getattr(result, "printed", True)
+        if os.environ.get("RANK", "0") != "0" or (output.json_only and printed):
             return
         if output.json_only:
             print_json(result.to_json())

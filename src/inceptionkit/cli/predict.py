@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from inceptionkit.api.predict import Answer, predict
+from inceptionkit.api.predict import Answer, PredictResult, predict
 from inceptionkit.cli.command import Command, Output
 from inceptionkit.cli.console import complain, print_json
+from inceptionkit.progress import Progress
 from inceptionkit.text import duration, percent, printable
 
 
-def _print_answer(output: Output, answer: Answer) -> None:
-    """Print one answer as it comes."""
-    if output.json_only:
+def _print_answer(output: Output, answer: Answer | Progress) -> None:
+    """Print one answer as it comes, or how far a table is."""
+    if isinstance(answer, Progress):
+        if not (output.json_only or output.quiet):
+            _print_progress(answer)
+    elif output.json_only:
         print_json(answer.to_json())
     elif answer.prediction is None:
         complain(f"{answer.path}: {answer.error}")
@@ -23,12 +27,27 @@ def _print_answer(output: Output, answer: Answer) -> None:
         typer.echo(printable(f"{line}{duration(found.ms / 1e3)}{where}"))
 
 
+def _print_progress(report: Progress) -> None:
+    rate, left = report.per_second or 0.0, report.seconds_left or 0.0
+    speed = f"{rate:,.0f} images/s, {duration(left)} left"
+    typer.echo(f"{report.done:,} of {report.total:,} images, {speed}", err=True)
+
+
+def _print_table(result: PredictResult) -> None:
+    """Say what was written."""
+    if (written := result.written) is not None:
+        before = f", {written.resumed:,} of them before it was interrupted" * bool(written.resumed)
+        errors = f", {written.unusable:,} with an error" * bool(written.unusable)
+        typer.echo(printable(f"{written.out}: {written.images:,} rows{errors}{before}"))
+
+
 PREDICT = Command(
     predict,
-    None,
+    _print_table,
     (
         "inceptionkit predict runs/photos-001 rose.jpg",
         "inceptionkit predict runs/photos-001 new/ --early-exit --json",
+        "inceptionkit predict runs/photos-001 photos.tar --out answers.parquet",
     ),
     each=_print_answer,
 )

@@ -1,0 +1,315 @@
+"""Millions of images into one table: streamed, in parts that are whole, resumed after a stop."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inceptionkit.data import open_dataset
+from inceptionkit.data.sources.folder import image_files
+from inceptionkit.data.storage.open import find_shards
+from inceptionkit.data.types import Raw
+from inceptionkit.deployment.load import load_predictor
+from inceptionkit.errors import DataError, DeploymentError
+from inceptionkit.evaluation.early_exit import AnyPolicy, gated, of_model
+from inceptionkit.evaluation.predictor import Predictor, run_stages
+from inceptionkit.files import part_of, write_json, write_whole
+from inceptionkit.machine import cores
+from inceptionkit.model import ExitPolicy
+from inceptionkit.preprocess import UnusableImage, as_rgb
+from inceptionkit.progress import Progress
+from inceptionkit.records import to_json
+from inceptionkit.text import printable
+
+PART_IMAGES = 4_096  # rows of a part: what a stop costs at most
+_AHEAD = 4  # batches that are decoded before they are run
+_EVERY = 5.0  # seconds from one report of progress to the next
+COLUMNS = ("path", "label", "probability", "exit", "error")
+ENDINGS = (".parquet", ".csv", ".jsonl")
+
+_Row: TypeAlias = dict[str, Any]
+_Place: TypeAlias = tuple[str, Callable[[], Raw]]  # the name of an image, and what reads it
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """Images that have names and are read by number."""
+
+    names: Sequence[str]
+    read: Callable[[int], Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What was written.
+
+    Attributes:
+        out: the table.
+        images: its rows.
+        unusable: rows with an error.
+        resumed: rows that an earlier, interrupted call had written.
+    """
+
+    out: Path
+    images: int
+    unusable: int
+    resumed: int
+
+
+def predict_into(
+    out: str | Path,
+    model: str | Path,
+    places: Sequence[str | Path],
+    policy: AnyPolicy | None,
+    heard: Callable[[Progress], object],
+) -> Bulk:
+    """Classify every image of some places into a table, one row each, in the order of the places.
+
+    A call that was interrupted goes on where it stopped: rows are written in parts, each of which
+    appears whole, beside the table; at the end they become it.
+
+    Args:
+        out: the table: .parquet, .csv or .jsonl.
+        model: as `inceptionkit.load` takes it.
+        places: image files and folders, and all that `train` reads.
+        policy: when to stop at an exit; never if None.
+        heard: called with the progress.
+
+    Raises:
+        WeightsError: there is no model, or it is damaged.
+        DataError: there is no image, or `out` is there already or is none of these kinds.
+        RecipeError: the stored policy is asked for, and the model has none.
+        DeploymentError: a Parquet file is asked for without pyarrow.
+        RunError: a file cannot be written.
+    """
+    out = Path(out).expanduser()
+    _check_out(out)
+    images = [_images_at(place) for place in places]
+    count = sum(len(some.names) for some in images)
+    predictor = load_predictor(model, images=count, mode="throughput")
+    rules = gated(of_model(policy, predictor.card, str(model)), predictor.card.architecture)
+    parts = out.with_name(f"{out.name}.parts")
+    done = _begin(parts, _key(predictor, images, rules))
+    every = (
+        (some.names[index], partial(some.read, index))
+        for some in images
+        for index in range(len(some.names))
+    )
+    rows = _classified(predictor, islice(every, done, None), rules if rules.gates else None)
+    start, report, first = monotonic(), 0.0, done
+    while part := list(islice(rows, PART_IMAGES)):
+        write_whole(parts / f"{done:012d}.jsonl", "".join(json.dumps(row) + "\n" for row in part))
+        done += len(part)
+        if (now := monotonic()) - start >= report:
+            report, rate = now - start + _EVERY, (done - first) / (now - start)
+            left = (count - done) / rate
+            heard(Progress(what="predicting", done=done, total=count, per_second=rate,
+                           seconds_left=left))  # fmt: skip
+    return _joined(out, parts, first)
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix.lower() not in ENDINGS:
+        msg = f"{out}: a table ends in {', '.join(ENDINGS)}; choose another name"
+        raise DataError(msg)
+    if out.exists():
+        msg = f"{out}: is there already; delete it, or choose another name"
+        raise DataError(msg)
+    if out.suffix.lower() == ".parquet":
+        _arrow()
+
+
+def _images_at(place: str | Path) -> _Images:
+    """The images of one place.
+
+    Raises:
+        DataError: there is none.
+    """
+    path = Path(place).expanduser()
+    is_images = path.is_dir() and not find_shards(str(path))
+    if is_images or (path.is_file() and not _is_table(path)):
+        try:
+            files = image_files(path)
+        except UnusableImage as error:
+            msg = f"{place}: {error.reason}"
+            raise DataError(msg) from error
+        return _Images([printable(str(file)) for file in files], files.__getitem__)
+    dataset = open_dataset(place)
+    return _Images([f"{place}: {name}" for name in dataset.samples.names], dataset.read)
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file holds images, and is none itself."""
+    name = path.name.lower()
+    kinds = (".parquet", ".csv", ".tsv", ".jsonl", ".tar", ".tar.gz", ".tgz", ".zip")
+    return name.endswith(kinds)
+
+
+def _key(predictor: Predictor, images: Sequence[_Images], policy: ExitPolicy) -> str:
+    """By which an interrupted call is known again: the model, the images' names, the policy."""
+    summary = sha256()
+    for part in (predictor.card.architecture, predictor.card.preprocessing, policy):
+        summary.update(json.dumps(to_json(part), sort_keys=True).encode())
+    summary.update("\0".join(predictor.card.classes).encode())
+    for some in images:
+        for name in some.names:
+            summary.update(name.encode("utf-8", "surrogatepass") + b"\0")
+    return summary.hexdigest()
+
+
+def _begin(parts: Path, key: str) -> int:
+    """Make the folder of the parts, or find out how many rows are there already.
+
+    Raises:
+        DataError: the parts there are of other images, or of another model.
+        RunError: the folder cannot be written.
+    """
+    state = parts / "state.json"
+    if not state.exists():
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.mkdir(parents=True)
+        write_json(state, {"key": key})
+        return 0
+    try:
+        known = json.loads(state.read_bytes()).get("key")
+    except (ValueError, AttributeError):
+        known = None
+    if known != key:
+        msg = f"{parts}: holds answers for other images, or of another model; delete it"
+        raise DataError(msg)
+    return sum(file.read_bytes().count(b"\n") for file in _finished(parts))
+
+
+def _finished(parts: Path) -> list[Path]:
+    return sorted(parts.glob("*.jsonl"))
+
+
+def _classified(
+    predictor: Predictor, places: Iterator[_Place], policy: ExitPolicy | None
+) -> Iterator[_Row]:
+    """A row for each image, in order."""
+    stages = predictor.stages(tuple(gate.exit for gate in policy.gates) if policy else ())
+    exits, classes = list(stages), predictor.card.classes
+    for batch in _prepared(predictor, places):
+        usable = [one for _, one in batch if not isinstance(one, str)]
+        answers: Iterator[tuple[NDArray[np.float32], int]] = iter(())
+        if usable:
+            found, numbers = run_stages(stages, np.stack(usable), policy)
+            answers = zip(found, numbers.tolist(), strict=True)
+        for name, one in batch:
+            if isinstance(one, str):
+                yield _row(name, error=one)
+            else:
+                shares, number = next(answers)
+                best = int(shares.argmax())
+                probability = float(shares[best])
+                yield _row(name, label=classes[best], probability=probability, exit=exits[number])
+
+
+def _prepared(
+    predictor: Predictor, places: Iterator[_Place]
+) -> Iterator[list[tuple[str, NDArray[np.uint8] | str]]]:
+    """Batches of names with images as the network takes them, or why one cannot be used.
+
+    Some batches are decoded, in threads, while the caller works on one: no more, so that memory
+    does not grow.
+    """
+
+    def prepare(read: Callable[[], Raw]) -> NDArray[np.uint8] | str:
+        try:
+            return predictor.prepare(as_rgb(read()))
+        except UnusableImage as error:
+            return error.reason
+
+    size = predictor.batch
+    coming: deque[tuple[str, Future[NDArray[np.uint8] | str]]] = deque()
+    with ThreadPoolExecutor(cores(), thread_name_prefix="decode") as pool:
+        try:
+            while True:
+                for name, read in islice(places, (_AHEAD + 1) * size - len(coming)):
+                    coming.append((name, pool.submit(prepare, read)))
+                if not coming:
+                    return
+                batch = [coming.popleft() for _ in range(min(size, len(coming)))]
+                yield [(name, future.result()) for name, future in batch]
+        finally:
+            for _, future in coming:
+                future.cancel()
+
+
+def _row(path: str, **found: Any) -> _Row:  # noqa: ANN401 - of a table
+    return dict.fromkeys(COLUMNS) | {"path": path} | found
+
+
+def _joined(out: Path, parts: Path, resumed: int) -> Bulk:
+    """Make the table of its parts, and let them go.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    beside = part_of(out)
+    write = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_lines}
+    counts = [0, 0]
+
+    def read() -> Iterator[list[_Row]]:
+        for file in _finished(parts):
+            rows = [json.loads(line) for line in file.read_bytes().splitlines()]
+            counts[0] += len(rows)
+            counts[1] += sum(row["error"] is not None for row in rows)
+            yield rows
+
+    write[out.suffix.lower()](beside, read())
+    beside.replace(out)
+    shutil.rmtree(parts, ignore_errors=True)
+    return Bulk(out, counts[0], counts[1], resumed)
+
+
+def _write_lines(path: Path, parts: Iterable[list[_Row]]) -> None:
+    with path.open("w") as file:
+        for rows in parts:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def _write_csv(path: Path, parts: Iterable[list[_Row]]) -> None:
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        for rows in parts:
+            table.writerows(rows)
+
+
+def _write_parquet(path: Path, parts: Iterable[list[_Row]]) -> None:
+    arrow, parquet = _arrow()
+    kinds = {"probability": arrow.float32()}
+    schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMNS])
+    with parquet.ParquetWriter(path, schema) as file:
+        for rows in parts:
+            file.write_table(arrow.Table.from_pylist(rows, schema))
+
+
+def _arrow() -> tuple[Any, Any]:
+    """The library that writes Parquet.
+
+    Raises:
+        DeploymentError: it is not installed.
+    """
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError as error:
+        msg = "a .parquet table needs pyarrow; pip install 'inceptionkit[data]', or write a .csv"
+        raise DeploymentError(msg) from error
