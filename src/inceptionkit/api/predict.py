@@ -34,7 +34,7 @@ class PredictRequest:
             "FILE.parquet|.csv|.jsonl",
         ),
     ] = None
-    on_answer: Annotated[Callable[[Answer | Progress], object] | None, ON_ANSWER] = None
+    on_answer: Annotated[Callable[[Answer | Progress | Bulk], object] | None, ON_ANSWER] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,6 @@ class PredictResult(Result):
     failed: bool
     written: Bulk | None = None
 
-    @property
-    def printed(self) -> bool:
-        """Whether the program has printed every answer as it came."""
-        return self.written is None
-
     def to_json(self) -> dict[str, Any]:
         """The answers; `predict --json` prints one on each line."""
         if self.written is not None:
@@ -110,8 +105,9 @@ def predict(request: PredictRequest) -> PredictResult:
     if request.out is not None:
         from inceptionkit.deployment.bulk import predict_into
 
-        given, hear = several(request.paths), request.on_answer or (lambda _: None)
-        written = predict_into(request.out, request.model, given, policy, hear)
+        given, report = several(request.paths), request.on_answer or (lambda _: None)
+        written = predict_into(request.out, request.model, given, policy, report)
+        report(written)
         return PredictResult((), failed=False, written=written)
     files: list[tuple[str | Path, str | None]] = []
     for path in [request.paths] if isinstance(request.paths, str | Path) else request.paths:

@@ -90,8 +90,7 @@ class Command:
 
     def print(self, result: Any, output: Output) -> None:  # noqa: ANN401
         """Print a result; of several processes the first one speaks."""
-        printed = self.each is not None and getattr(result, "printed", True)
-        if os.environ.get("RANK", "0") != "0" or (output.json_only and printed):
+        if os.environ.get("RANK", "0") != "0" or (output.json_only and self.each):
             return
         if output.json_only:
             print_json(result.to_json())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from inceptionkit.api.predict import Answer, PredictResult, predict
@@ -10,12 +12,14 @@ from inceptionkit.cli.console import complain, print_json
 from inceptionkit.progress import Progress
 from inceptionkit.text import duration, percent, printable
 
+if TYPE_CHECKING:
+    from inceptionkit.deployment.bulk import Bulk
 
-def _print_answer(output: Output, answer: Answer | Progress) -> None:
-    """Print one answer as it comes, or how far a table is."""
-    if isinstance(answer, Progress):
-        if not (output.json_only or output.quiet):
-            _print_progress(answer)
+
+def _print_answer(output: Output, answer: Answer | Progress | Bulk) -> None:
+    """Print one answer as it comes; or how far a table is, and what was written."""
+    if not isinstance(answer, Answer):
+        _print_table(output, answer)
     elif output.json_only:
         print_json(answer.to_json())
     elif answer.prediction is None:
@@ -27,23 +31,23 @@ def _print_answer(output: Output, answer: Answer | Progress) -> None:
         typer.echo(printable(f"{line}{duration(found.ms / 1e3)}{where}"))
 
 
-def _print_progress(report: Progress) -> None:
-    rate, left = report.per_second or 0.0, report.seconds_left or 0.0
-    speed = f"{rate:,.0f} images/s, {duration(left)} left"
-    typer.echo(f"{report.done:,} of {report.total:,} images, {speed}", err=True)
-
-
-def _print_table(result: PredictResult) -> None:
-    """Say what was written."""
-    if (written := result.written) is not None:
-        before = f", {written.resumed:,} of them before it was interrupted" * bool(written.resumed)
-        errors = f", {written.unusable:,} with an error" * bool(written.unusable)
-        typer.echo(printable(f"{written.out}: {written.images:,} rows{errors}{before}"))
+def _print_table(output: Output, found: Progress | Bulk) -> None:
+    if isinstance(found, Progress):
+        rate, left = found.per_second or 0.0, found.seconds_left or 0.0
+        if not (output.json_only or output.quiet):
+            speed = f"{rate:,.0f} images/s, {duration(left)} left"
+            typer.echo(f"{found.done:,} of {found.total:,} images, {speed}", err=True)
+    elif output.json_only:
+        print_json(PredictResult((), failed=False, written=found).to_json())
+    elif not output.quiet:
+        before = f", {found.resumed:,} of them before it was interrupted" * bool(found.resumed)
+        errors = f", {found.unusable:,} with an error" * bool(found.unusable)
+        typer.echo(printable(f"{found.out}: {found.images:,} rows{errors}{before}"))
 
 
 PREDICT = Command(
     predict,
-    _print_table,
+    None,
     (
         "inceptionkit predict runs/photos-001 rose.jpg",
         "inceptionkit predict runs/photos-001 new/ --early-exit --json",

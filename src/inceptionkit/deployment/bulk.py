@@ -76,7 +76,7 @@ def predict_into(
     model: str | Path,
     places: Sequence[str | Path],
     policy: AnyPolicy | None,
-    heard: Callable[[Progress], object],
+    report: Callable[[Progress], object],
 ) -> Bulk:
     """Classify every image of some places into a table, one row each, in the order of the places.
 
@@ -88,7 +88,7 @@ def predict_into(
         model: as `inceptionkit.load` takes it.
         places: image files and folders, and all that `train` reads.
         policy: when to stop at an exit; never if None.
-        heard: called with the progress.
+        report: called with the progress.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
@@ -111,14 +111,14 @@ def predict_into(
         for index in range(len(some.names))
     )
     rows = _classified(predictor, islice(every, done, None), rules if rules.gates else None)
-    start, report, first = monotonic(), 0.0, done
+    start, due, first = monotonic(), 0.0, done
     while part := list(islice(rows, PART_IMAGES)):
         write_whole(parts / f"{done:012d}.jsonl", "".join(json.dumps(row) + "\n" for row in part))
         done += len(part)
-        if (now := monotonic()) - start >= report:
-            report, rate = now - start + _EVERY, (done - first) / (now - start)
+        if (now := monotonic()) - start >= due:
+            due, rate = now - start + _EVERY, (done - first) / (now - start)
             left = (count - done) / rate
-            heard(Progress(what="predicting", done=done, total=count, per_second=rate,
+            report(Progress(what="predicting", done=done, total=count, per_second=rate,
                            seconds_left=left))  # fmt: skip
     return _joined(out, parts, first)
 

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from inceptionkit.errors import DeploymentError, InceptionError
+from inceptionkit.serving.app import ERRORS
 from inceptionkit.serving.metrics import SHARED
 from inceptionkit.serving.server import Service, serve_here
 
@@ -151,7 +152,7 @@ def _replaced(worker: _Worker) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     code = worker.process.exitcode
-    sys.stderr.write(f'{{"error": "a worker ended with code {code} and is replaced"}}\n')
+    ERRORS.error('{"error": "a worker ended with code %s and is replaced"}', code)
     mark_process_dead(worker.process.pid)  # type: ignore[no-untyped-call]
     time.sleep(_PAUSE)
 
