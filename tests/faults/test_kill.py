@@ -26,8 +26,8 @@ EVERYTHING = {
 }  # fmt: skip
 
 # Flushes and renames of a run of three epochs, in order: unusable.csv, run.json, run.json with
-# the probe, with the plan; each epoch log.csv, what was seen, and a checkpoint; then the three files
-# of the model, predictions.csv, report.html, run.json with the result.
+# the probe, with the plan; each epoch log.csv, what was seen, a checkpoint; then three files of the
+# model, predictions.csv, report.html, run.json with the result.
 
 
 @pytest.mark.parametrize(
