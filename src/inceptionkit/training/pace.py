@@ -39,7 +39,7 @@ class Pace:
     _steps: deque[float] = field(default_factory=lambda: deque(maxlen=_MOST))  # newest first
     _evaluations: deque[float] = field(default_factory=lambda: deque(maxlen=3))  # in steps
     _strayed: float | None = None  # when steps were first found far from what was expected
-    _next_check: tuple[float, float] = (-inf, -inf)  # seconds and step from which on to check again
+    _checked: tuple[float, float] = (-inf, -inf)  # seconds and step when the plan was last checked
 
     def end_step(self, now: float, cost: float = 1.0) -> None:
         """Take note of a step that ended, which costs so much beside one at the end of the run."""
@@ -55,10 +55,11 @@ class Pace:
 
     def due(self, left: float, *, step: int, steps: int) -> bool:
         """Whether to check the plan again, with so much time left and `step` of `steps` done."""
-        early = self.now < self._next_check[0] and step < self._next_check[1]
+        seconds, before = self._checked
+        early = self.now - seconds < _CHECKED * left and step - before < _CHECKED * (steps - step)
         if early or len(self._steps) < _FEWEST:
             return False
-        self._next_check = self.now + _CHECKED * left, step + _CHECKED * (steps - step)
+        self._checked = self.now, step
         return True
 
     def strayed(self, left: float) -> float:

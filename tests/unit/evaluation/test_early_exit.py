@@ -98,7 +98,7 @@ def test_a_policy_is_stored_with_the_model_and_nothing_else_changes(folder: Path
         ),
         (
             {"temperature": math.inf},
-            "exit_policy.temperature must be a number of usual size",
+            "cannot be read as JSON (Infinity is no number)",
         ),
         ({"when": "always"}, "exit_policy: unknown key 'when'"),
     ],
