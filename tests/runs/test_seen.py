@@ -362,3 +362,33 @@ def test_copies_in_a_test_set_as_given_are_not_scored(tiny: Net, tmp_path: Path)
 
     assert done.images == found.scores.images == 5 * len(CLASSES)
     assert not any("copy" in path for path in scored_paths(tmp_path / "run"))
+
+
+VERBS: dict[str, Callable[..., object]] = {
+    "evaluate": inceptionkit.evaluate,
+    "evaluate --exits": lambda run, data: inceptionkit.evaluate(run, data, exits=True, goal="-90%"),
+    "evaluate --crops": lambda run, data: inceptionkit.evaluate(run, data, crops="1,10"),
+    "evaluate, two models": lambda run, data: inceptionkit.evaluate([run, run], data),
+    "export --variants": lambda run, data: inceptionkit.export(
+        run, data=data, variants=True, max_drop=100.0, out=data.parent / "variants"
+    ),
+    "export --fastest": lambda run, data: inceptionkit.export(
+        run, data=data, fastest=True, max_drop=100.0, out=data.parent / "fastest"
+    ),
+    "bench": lambda run, data: inceptionkit.bench(run, data=data, ours=True),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_that_scores_leaves_them_out_and_says_so(
+    trained: tuple[Path, Path], data: Path, verb: str
+) -> None:
+    """One image of each class was added: it used to make all others count as new."""
+    pytest.importorskip("nncf", reason="needs the extra inceptionkit[deploy]")
+    found = json.dumps(VERBS[verb](trained[1], one_added(data)).to_json(), default=str)  # type: ignore[attr-defined]
+
+    assert "new to the model (90 of 105 left out: trained on 80, chosen by 10)" in found or (
+        verb == "evaluate, two models"
+        and "new to all models (90 of 105 left out: trained on 80, chosen by 10)" in found
+    )
