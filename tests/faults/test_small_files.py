@@ -163,6 +163,27 @@ def test_a_parquet_file_that_claims_a_billion_rows_is_refused(tmp_path: Path) ->
         open_dataset(path)
 
 
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_one_long_label_that_fills_all_rows_is_in_memory_once(
+    tmp_path: Path, *, dictionary: bool
+) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path, rows = tmp_path / "x.parquet", 30_000
+    texts = arrow.DictionaryArray.from_arrays(
+        arrow.array(np.arange(rows) % 2, arrow.int32()), ["a" * 20_000, "b"]
+    )
+    images = [np.random.default_rng(row).bytes(8) for row in range(rows)]
+    table = arrow.table({"image": arrow.array(images, arrow.binary()), "label": texts})
+    parquet.write_table(table, path, compression="zstd", use_dictionary=dictionary)
+    before = peak_bytes()
+    dataset = open_dataset(path)
+
+    assert [len(name) for name in dataset.classes] == [20_000, 1]
+    assert (peak_bytes() or 0) - (before or 0) < 2**27  # all rows have 300 MB
+
+
 ENDINGS = ("", ".csv", ".jsonl", ".zip", ".tar", ".tar.gz", ".parquet", ".json", ".pth", ".h5",
            ".safetensors", ".caffemodel", ".ckpt", ".png", ".onnx")  # fmt: skip
 

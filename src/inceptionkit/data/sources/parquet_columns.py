@@ -28,6 +28,7 @@ from inceptionkit.errors import did_you_mean
 from inceptionkit.text import printable
 
 _ROWS = "remove the file, or its rows"
+_TEXTS_AT_ONCE = 512  # rows whose labels are in memory as they stand
 
 
 class Labels(NamedTuple):
@@ -79,11 +80,16 @@ def read_labels(arrow: Any, where: str, table: Any, image: str, named: ColumnNam
     Raises:
         DataError: a column is missing, or one of several; a label or a set is none.
     """
-
-    def read(name: str) -> Any:  # noqa: ANN401
-        return table.read(columns=[name]).column(0)
-
     schema = table.schema_arrow
+
+    def read(name: str, nulls: str = "mask") -> Any:  # noqa: ANN401
+        """A column; of texts each once and where it stands, for one may fill all rows."""
+        if not _is_text(arrow, schema.field(name).type) or not table.metadata.num_rows:
+            return table.read(columns=[name]).column(0)
+        pieces = table.iter_batches(_TEXTS_AT_ONCE, columns=[name])
+        encoded = [piece.column(0).dictionary_encode(nulls) for piece in pieces]
+        return arrow.chunked_array(encoded).unify_dictionaries()
+
     names = [name for name in schema.names if name != image.partition(".")[0]]
     require_column(where, "label", named.label, names)
     features = _features(schema)
@@ -93,7 +99,7 @@ def read_labels(arrow: Any, where: str, table: Any, image: str, named: ColumnNam
         wrong = f"no column 'label' among {', '.join(map(printable, schema.names))}"
         raise checks.data_error(where, wrong, "choose one with --label-column")
     known = features.get(label, {}).get("names")
-    classes, numbers = _labels(arrow, where, read(label), known)
+    classes, numbers = _labels(arrow, where, read(label, "encode"), known)
     split, notes = split_column(
         where,
         [name for name in names if name != label],
@@ -101,6 +107,12 @@ def read_labels(arrow: Any, where: str, table: Any, image: str, named: ColumnNam
     )
     sets = _sets(where, split, read(split)) if split else None
     return Labels(classes, numbers, known is not None, sets, notes)
+
+
+def _is_text(arrow: Any, kind: Any) -> bool:  # noqa: ANN401
+    kinds = arrow.types
+    asked = (kinds.is_string, kinds.is_large_string, kinds.is_binary, kinds.is_large_binary)
+    return any(ask(kind) for ask in asked)
 
 
 def _features(schema: Any) -> dict[str, Mapping[str, Any]]:  # noqa: ANN401 - pyarrow has no types
@@ -141,7 +153,7 @@ def _labels(
     No labels at all where every row is null, NaN or -1, as in the test sets of competitions.
     """
     kinds = arrow.types
-    if kinds.is_dictionary(column.type):
+    if kinds.is_dictionary(column.type) and not _is_text(arrow, column.type.value_type):
         column = column.cast(column.type.value_type)
     words, numbers = _unique(arrow, where, column)
     absent = np.array([word in ("", "-1") for word in words], np.bool_)
@@ -168,7 +180,9 @@ def _unique(arrow: Any, where: str, column: Any) -> tuple[list[str], NDArray[np.
             values, rows = np.unique(column.cast(arrow.float64()).to_numpy(), return_inverse=True)
             words = np.array([label_word(value) for value in values.tolist()], np.str_)
         else:
-            encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+            encoded = column.combine_chunks()
+            if not arrow.types.is_dictionary(encoded.type):
+                encoded = encoded.dictionary_encode(null_encoding="encode")
             encoded = encoded.combine_chunks() if hasattr(encoded, "chunks") else encoded
             values = encoded.dictionary.to_pylist()
             texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values]
