@@ -105,7 +105,7 @@ if sys.argv[2] == "torch":
 model.predict([image])
 child = os.fork()
 if child == 0:
-    signal.alarm(60)
+    signal.alarm(300)
     if sys.argv[3] == "use":
         model.predict([image])
     sys.exit(0)  # an end with all that Python and the libraries do then
