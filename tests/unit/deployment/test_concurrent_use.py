@@ -19,7 +19,7 @@ from inceptionkit.evaluation.predictor import Predictor
 
 WAYS = ("openvino", "onnxruntime", "torch", "export openvino", "export onnx", "export torch")
 CALLS, THREADS = 600, 4
-PATIENCE = 60  # seconds after which a process is taken to hang
+PATIENCE = 300  # seconds after which a process is taken to hang
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
