@@ -186,7 +186,7 @@ def test_every_damaged_image_is_used_or_listed_with_the_reason(count: int, tmp_p
     assert report["", "peak"] < MEMORY
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(3_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [60, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_every_damaged_container_is_a_source_or_refused(count: int, tmp_path: Path) -> None:
     """Manifests, tars, zips and Parquet; what they hold is an image, or unusable."""
     pytest.importorskip("pyarrow", reason="needs the extra inceptionkit[data]")

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from PIL import Image
 from inceptionkit.convert.formats import keras
 from inceptionkit.convert.registry import import_weights
 from inceptionkit.data import open_dataset
+from inceptionkit.data.sources.parquet_pages import check_columns
 from inceptionkit.data.storage import tar as tars
 from inceptionkit.errors import DataError, InceptionError, WeightsError
 from inceptionkit.machine import peak_bytes
@@ -161,6 +163,45 @@ def test_a_parquet_file_that_claims_a_billion_rows_is_refused(tmp_path: Path) ->
     assert path.stat().st_size < rows
     with pytest.raises(DataError, match=r"claims 50,000 rows in [\d,]+ bytes"):
         open_dataset(path)
+
+
+def varint(number: int) -> bytes:
+    """A number as Parquet's headers write it."""
+    left, found = 2 * number, bytearray()
+    while left > 127:
+        found.append(left & 127 | 128)
+        left >>= 7
+    return bytes([*found, left])
+
+
+@pytest.mark.parametrize(
+    ("claimed", "lying", "wrong"),
+    [
+        (2**28, 5, ""),
+        (2**28 + 1, 5, "a page of 5 bytes claims 268,435,457"),
+        (2**40, 5, "a page of 5 bytes claims 1,099,511,627,776"),
+        (9, 6, "the header of a page is damaged"),
+        (9, 2**31, "the header of a page is damaged"),
+    ],
+)
+def test_a_page_that_claims_gigabytes_is_refused_before_memory_is_given(
+    claimed: int, lying: int, wrong: str
+) -> None:
+    page = b"\x15\x00\x15" + varint(claimed) + b"\x15" + varint(lying) + b"\x00" + bytes(5)
+    column = SimpleNamespace(
+        path_in_schema="image.bytes",
+        num_values=1,
+        has_dictionary_page=False,
+        data_page_offset=4,
+        total_compressed_size=len(page),
+    )
+    group = SimpleNamespace(num_columns=1, column=lambda _: column)
+    file = io.BytesIO(b"PAR1" + page)
+    if wrong:
+        with pytest.raises(OSError, match=wrong):
+            check_columns(file, group, "image")
+    else:
+        check_columns(file, group, "image")
 
 
 @pytest.mark.parametrize("dictionary", [True, False])

@@ -16,6 +16,7 @@ from inceptionkit.data import checks
 from inceptionkit.data.flip_names import flippable
 from inceptionkit.data.sources.layout import sorted_classes
 from inceptionkit.data.sources.parquet_columns import Labels, image_column, read_labels
+from inceptionkit.data.sources.parquet_pages import check_columns
 from inceptionkit.data.storage import File, UnreadableShard, each_shard
 from inceptionkit.data.storage.file import stream
 from inceptionkit.data.storage.open import shard_sets
@@ -129,6 +130,9 @@ def _open_shard(arrow: Any, file: File, named: ColumnNames) -> _Shard:  # noqa: 
                 reason = f"claims {table.metadata.num_rows:,} rows in {held:,} bytes"
                 raise UnreadableShard(where, reason)
             image = image_column(arrow, where, table.schema_arrow, named.image)
+            for number in range(table.metadata.num_row_groups):
+                group = table.metadata.row_group(number)
+                check_columns(opened, group, image.partition(".")[0], others=True)
             labels = read_labels(arrow, where, table, image, named)
             return _Shard(file, table.metadata, image, labels)
     except FileNotFoundError as error:
@@ -195,6 +199,7 @@ class _Groups:
     sizes: NDArray[np.int64]  # bytes of each
     pieces: deque[_Piece] = field(default_factory=lambda: deque(maxlen=_KEPT_PIECES))
     readers: deque[_Reader] = field(default_factory=lambda: deque(maxlen=_READERS))
+    checked: set[int] = field(default_factory=set)  # groups whose pages claim what is there
     lock: Lock = field(default_factory=Lock)
 
     def read(self, index: int) -> bytes:
@@ -240,8 +245,12 @@ class _Groups:
         each = max(1, _PIECE_BYTES * rows // max(1, int(self.sizes[group])))
         each = min(each, _PIECE_ROWS)  # the size is a claim, and one image may stand in all rows
         self.arrow.default_memory_pool().release_unused()
+        opened = stream(shard.file)
+        if group not in self.checked:
+            check_columns(opened, shard.metadata.row_group(number), shard.column)
+            self.checked.add(group)
         table = self.arrow.parquet.ParquetFile(
-            stream(shard.file),
+            opened,
             metadata=shard.metadata,
             pre_buffer=False,  # that is the whole group
             buffer_size=_BUFFER_BYTES,

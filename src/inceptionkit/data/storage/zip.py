@@ -33,7 +33,7 @@ class Zip:
                 msg = "its files overlap"  # the same bytes would be inflated again and again
                 raise zipfile.BadZipFile(msg)
             for info in directory.infolist():
-                if not info.is_dir():
+                if info.filename and not info.is_dir():
                     place = _place(info)
                     read = wanted(info.filename, info.file_size) and not is_encrypted(place)
                     yield Member(info.filename, place, self.read(place) if read else None)
