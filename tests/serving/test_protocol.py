@@ -1,25 +1,17 @@
 """The Open Inference Protocol, asked by Triton's own client over both transports."""
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from served import png
+from served import PIXELS, free_port, png
 
 http = pytest.importorskip("tritonclient.http", reason="tritonclient is not installed")
 grpc = pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
 
 ENCODED = np.array([png(seed) for seed in range(3)], object)
-PIXELS = np.random.default_rng(5).integers(0, 256, (4, 20, 24, 3), np.uint8)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture
