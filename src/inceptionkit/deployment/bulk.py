@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.data import open_dataset
 from inceptionkit.data.sources.folder import image_files
+from inceptionkit.data.sources.manifest import is_manifest
 from inceptionkit.data.storage.open import find_shards
 from inceptionkit.data.types import Raw
 from inceptionkit.deployment.load import load_predictor
@@ -141,8 +142,7 @@ def _images_at(place: str | Path) -> _Images:
         DataError: there is none.
     """
     path = Path(place).expanduser()
-    is_images = path.is_dir() and not find_shards(str(path))
-    if is_images or (path.is_file() and not _is_table(path)):
+    if path.exists() and not find_shards(str(path)) and not is_manifest(path):
         try:
             files = image_files(path)
         except UnusableImage as error:
@@ -151,13 +151,6 @@ def _images_at(place: str | Path) -> _Images:
         return _Images([printable(str(file)) for file in files], files.__getitem__)
     dataset = open_dataset(place)
     return _Images([f"{place}: {name}" for name in dataset.samples.names], dataset.read)
-
-
-def _is_table(path: Path) -> bool:
-    """Whether a file holds images, and is none itself."""
-    name = path.name.lower()
-    kinds = (".parquet", ".csv", ".tsv", ".jsonl", ".tar", ".tar.gz", ".tgz", ".zip")
-    return name.endswith(kinds)
 
 
 def _key(predictor: Predictor, images: Sequence[_Images], policy: ExitPolicy) -> str:

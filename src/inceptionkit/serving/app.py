@@ -78,7 +78,7 @@ def _add_predict(app: FastAPI, answering: Answering) -> None:
         openapi_extra=schemas.PREDICT_REQUEST,
     )
     async def predict(request: Request) -> JSONResponse:
-        """Send a form with files called `image`, JSON with base64, or the bytes of one image."""
+        """Send a form with files called image, JSON with base64, or the bytes of one image."""
         images, asked = await read_request(request, answering.limits)
         found = await answering.answer(images, asked)
         request.state.noted = {"model": found["model"], "images": len(images)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any, Literal, TypeAlias, get_args
@@ -15,11 +16,13 @@ from inceptionkit.evaluation.early_exit import StopWhenSure, gated
 from inceptionkit.evaluation.predictor import Predictor, run_stages
 from inceptionkit.model import ExitPolicy, Gate
 from inceptionkit.spec import ordered_exits
+from inceptionkit.timing import TimingBudget, time_interleaved
 
 EffortName: TypeAlias = Literal["fast", "balanced", "full"]
 EFFORTS: tuple[EffortName, ...] = get_args(EffortName)
 _SURE = 0.9  # confidence that stops where no policy is stored
-_TIMED = 5  # runs that time an effort, after one that warms it up
+_STORED = "stored policy"  # beside the names of exits
+_TIMING = TimingBudget(least=5, most=5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,30 +67,28 @@ def efforts_of(predictor: Predictor) -> Efforts:
     Raises:
         DeploymentError: the engine cannot run it.
     """
-    card = predictor.card
-    exits = tuple(exit_.name for exit_ in ordered_exits(card.architecture))
-    stored = card.exit_policy or gated(StopWhenSure(_SURE), card.architecture)
+    net = predictor.card.architecture
+    exits = tuple(exit_.name for exit_ in ordered_exits(net))
     at = {name: ExitPolicy(gates=(Gate(exit=name, confidence=0.0),)) for name in exits}
-    full = _timed(predictor, None)
-    stops = {name: _timed(predictor, policy) for name, policy in at.items()}
-    run_every_exit(predictor, predictor.prepare(_grey(predictor))[None])  # warms it up
+    policies: dict[str, ExitPolicy | None] = {**at, "main": None}
+    policies[_STORED] = predictor.card.exit_policy or gated(StopWhenSure(_SURE), net)
+    image, several = predictor.prepare(_grey(predictor))[None], min(2, predictor.batch)
+    runs = {}
+    for name, policy in policies.items():
+        stages = predictor.stages(Effort(policy).exits)
+        never = None if name == _STORED else policy  # the longest that it takes
+        run_stages(stages, np.repeat(image, several, axis=0), never)  # engines compile for batches
+        runs[name] = partial(run_stages, stages, image, never)
+    run_every_exit(predictor, np.repeat(image, several, axis=0))
+    seconds = time_interleaved(runs, _TIMING)
+    made = {name: Effort(policies[name], median(seconds[name])) for name in policies}
+    balanced = made.pop(_STORED)
     named: dict[EffortName, Effort] = {
-        "fast": stops[exits[0]] if exits else full,
-        "balanced": _timed(predictor, stored) if exits else full,
-        "full": full,
+        "fast": made[exits[0] if exits else "main"],
+        "balanced": balanced if exits else made["main"],
+        "full": made["main"],
     }
-    return Efforts(named, stops | {"main": full})
-
-
-def _timed(predictor: Predictor, policy: ExitPolicy | None) -> Effort:
-    images = predictor.prepare(_grey(predictor))[None]
-    stages = predictor.stages(Effort(policy).exits)
-    seconds = []
-    for _ in range(_TIMED + 1):
-        start = perf_counter()
-        run_stages(stages, images, policy)
-        seconds.append(perf_counter() - start)
-    return Effort(policy, median(seconds[1:]))
+    return Efforts(named, made)
 
 
 def _grey(predictor: Predictor) -> NDArray[np.uint8]:

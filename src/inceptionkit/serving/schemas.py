@@ -149,10 +149,31 @@ _BASE64 = {"type": "string", "contentEncoding": "base64"}
 _ASKS: dict[str, Any] = {
     "model": {"type": "string", "description": "Which model; the only one if left out."},
     "version": {"type": "string", "description": "Which version; the newest if left out."},
-    "top_k": {"type": "integer", "minimum": 1, "maximum": TOP_K, "default": 5},
-    "effort": {"type": "string", "enum": list(EFFORTS), "default": "balanced"},
-    "time_limit_ms": {"type": "number", "minimum": 0, "maximum": 600_000},
-    "explain": {"type": "string", "enum": ["none", "cam"], "default": "none"},
+    "top_k": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": TOP_K,
+        "default": 5,
+        "description": "Number of classes in an answer.",
+    },
+    "effort": {
+        "type": "string",
+        "enum": list(EFFORTS),
+        "default": "balanced",
+        "description": "The first exit, the stored exit policy, or the whole network.",
+    },
+    "time_limit_ms": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 600_000,
+        "description": "Instead of effort: the last exit that is fast enough answers.",
+    },
+    "explain": {
+        "type": "string",
+        "enum": ["none", "cam"],
+        "default": "none",
+        "description": "A heat map of each image.",
+    },
     "exits": {"type": "boolean", "default": False, "description": "Whether every exit answers."},
 }
 PREDICT_REQUEST: dict[str, Any] = {
