@@ -128,7 +128,7 @@ TABLES: Mapping[str, str] = MappingProxyType(
 
 
 def filled(page: str) -> str:
-    """The page with every table counted anew; a table stands after `<!-- table: name -->`."""
+    """The page with every table counted again; a table stands after `<!-- table: name -->`."""
 
     def fill(found: re.Match[str]) -> str:
         return f"<!-- table: {found[1]} -->\n{TABLES[found[1]]}\n\n"

@@ -137,7 +137,7 @@ def test_a_name_of_gigabytes_in_a_tar_is_refused(tmp_path: Path, kind: bytes, pa
     info.type, info.size = kind, 2**30
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz" if packed else "w") as file:
-        file.addfile(info, io.BytesIO(bytes(tars.NAME_BYTES)) if False else None)
+        file.addfile(info)
         stream_of = file.fileobj
         stream_of.write(bytes(4 * tars.NAME_BYTES))
     path.write_bytes(stream.getvalue())

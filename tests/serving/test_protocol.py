@@ -98,7 +98,7 @@ TENSOR = {"name": "image", "shape": [1, 1, 1, 3], "datatype": "UINT8", "data": [
         ({"inputs": [TENSOR | {"shape": [1, 1, 3]}]}, "image has the shape"),
         ({"inputs": [TENSOR | {"shape": [1, 1, 2, 3]}]}, "shape [1, 1, 2, 3] needs 6 values"),
         ({"inputs": [TENSOR | {"shape": [-1, 1, 1, 3]}]}, "shape must be a list of whole numbers"),
-        ({"inputs": [TENSOR | {"shape": [2**62] * 4}]}, "image has the shape"),
+        ({"inputs": [TENSOR | {"shape": [2**62] * 4}]}, "shape must be a list of whole numbers"),
         ({"inputs": [TENSOR | {"data": [1, 2, 300]}]}, "pixels are whole numbers from 0 to 255"),
         ({"inputs": [TENSOR | {"data": [1, 2, "x"]}]}, "data must be a list of numbers"),
         ({"inputs": [TENSOR | {"data": None}]}, "pixels are whole numbers"),

@@ -51,8 +51,8 @@ def open_dataset(address: DataAddress) -> Dataset:
             and which classes count.
 
     Raises:
-        DataError: nothing is there, nothing in it is an image, its layout is not clear, or a set
-            lacks a class that another has.
+        DataError: nothing is there, nothing in it is an image, its layout is not clear, or train
+            lacks a class that another set has.
     """
     source = address if isinstance(address, Source) else Source(address)
     path = Path(address := str(source.address)).expanduser()
@@ -77,9 +77,9 @@ def _opened(address: str, path: Path, columns: ColumnNames) -> Dataset:
         return parquet.open_shards(address, files, columns)
     if files:
         return archive.open_archives(address, files)
-    _refuse_packed(address, path)
     if tables := _tables(path, columns):
         return manifest.manifests(address, tables, columns)
+    _refuse_packed(address, path)
     if is_pattern(address):
         wrong = "there is no .parquet, .tar or .zip file"
         raise checks.data_error(address, wrong, "check the address")
@@ -87,7 +87,7 @@ def _opened(address: str, path: Path, columns: ColumnNames) -> Dataset:
 
 
 def _refuse_packed(address: str, path: Path) -> None:
-    """Refuse files of kinds that are known and not read, by name; also a folder of such alone."""
+    """Refuse kinds of files that are known and not read; also folders of files that hold one."""
     names = [address.partition("?")[0].rpartition("/")[2]]
     if path.is_dir():
         with suppress(OSError):
@@ -107,7 +107,10 @@ def _tables(path: Path, columns: ColumnNames) -> dict[str, Path]:
             inside = sorted(path.iterdir())
         except OSError:
             return {}
-        folders = {given: place for place in inside if (given := set_named(place.name))}
+        named = [(given, place) for place in inside if (given := set_named(place.name))]
+        folders = dict(named)
+        if len(folders) < len(named):
+            return {}  # two of one set, which `folder` refuses
     tables = {
         given: place / name
         for given, place in folders.items()

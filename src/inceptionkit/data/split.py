@@ -208,9 +208,15 @@ class _Draw:
             self.takes[0, label] = starts[len(starts) // 2]
         return len(starts) > 1
 
-    def cut(self, label: int, by_name: NDArray[np.int64]) -> None:
-        """Cut what the largest kept group has of a class into pieces that can be drawn."""
+    def cut(self, label: int, by_name: NDArray[np.int64]) -> bool:
+        """Cut what the largest kept group has of a class into pieces that can be drawn.
+
+        Returns:
+            Whether there was one: a cut for another class may have made it drawable already.
+        """
         members = np.flatnonzero(self.kept & (self.labels == label))
+        if not len(members):
+            return False
         leaders, sizes = np.unique(self.leaders[members], return_counts=True)
         largest = leaders[np.lexsort((self.hashes[leaders], sizes))[-1]]
         group = by_name[self.leaders[by_name] == largest]
@@ -220,6 +226,7 @@ class _Draw:
             size = size if other == label else len(part)
             self.leaders[part] = part[np.arange(len(part)) // size * size]
         self.keep()
+        return True
 
 
 def _follow(
@@ -251,12 +258,14 @@ def _follow(
         parts = draw.parts()
         found = [np.bincount(draw.labels[part], minlength=len(cut)) for part in parts]
         lacking = ((draw.takes > 0) & (np.array(found) == 0)).any(axis=0)
-        if not lacking.any():
-            break
+        changed = False
         for label in np.flatnonzero(lacking).tolist():
-            if not draw.share(label, parts[0]):
-                draw.cut(label, by_name[by_name >= 0])
-                cut[label] = True
+            if draw.share(label, parts[0]):
+                changed = True
+            elif draw.cut(label, by_name[by_name >= 0]):
+                changed = cut[label] = True
+        if not changed:
+            break
     if not groups:
         return ""
     kept = "group of near-duplicates is" if groups == 1 else "groups of near-duplicates are"

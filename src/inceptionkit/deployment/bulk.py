@@ -8,7 +8,7 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from importlib import import_module
@@ -31,7 +31,8 @@ from inceptionkit.evaluation.early_exit import AnyPolicy, gated, of_model
 from inceptionkit.evaluation.predictor import Predictor, run_stages
 from inceptionkit.files import part_of, write_json, write_whole
 from inceptionkit.machine import cores
-from inceptionkit.model import ExitPolicy
+from inceptionkit.model import ExitPolicy, model_folder
+from inceptionkit.model.folder import CARD
 from inceptionkit.preprocess import UnusableImage, as_rgb
 from inceptionkit.progress import Progress
 from inceptionkit.records import to_json
@@ -105,7 +106,7 @@ def predict_into(
     predictor = load_predictor(model, images=count, mode="throughput")
     rules = gated(of_model(policy, predictor.card, str(model)), predictor.card.architecture)
     parts = out.with_name(f"{out.name}.parts")
-    done = _begin(parts, _key(predictor, images, rules))
+    done = _begin(parts, _key(predictor, model, images, rules))
     every = (
         (some.names[index], partial(some.read, index))
         for some in images
@@ -153,12 +154,16 @@ def _images_at(place: str | Path) -> _Images:
     return _Images([f"{place}: {name}" for name in dataset.samples.names], dataset.read)
 
 
-def _key(predictor: Predictor, images: Sequence[_Images], policy: ExitPolicy) -> str:
+def _key(
+    predictor: Predictor, model: str | Path, images: Sequence[_Images], policy: ExitPolicy
+) -> str:
     """By which an interrupted call is known again: the model, the images' names, the policy."""
     summary = sha256()
-    for part in (predictor.card.architecture, predictor.card.preprocessing, policy):
-        summary.update(json.dumps(to_json(part), sort_keys=True).encode())
-    summary.update("\0".join(predictor.card.classes).encode())
+    card = replace(predictor.card, seen=None)
+    summary.update(json.dumps([to_json(card), to_json(policy)], sort_keys=True).encode())
+    place = Path(model).expanduser()
+    if place.is_dir():
+        summary.update((model_folder(place) / CARD).read_bytes())  # which has the files' SHA-256
     for some in images:
         for name in some.names:
             summary.update(name.encode("utf-8", "surrogatepass") + b"\0")
@@ -225,7 +230,7 @@ def _prepared(
 
     def prepare(read: Callable[[], Raw]) -> NDArray[np.uint8] | str:
         try:
-            return predictor.prepare(as_rgb(read()))
+            return predictor.prepare(as_rgb(read(), predictor.card.preprocessing.depth))
         except UnusableImage as error:
             return error.reason
 

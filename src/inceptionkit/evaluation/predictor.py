@@ -112,10 +112,6 @@ class Predictor:
             start = perf_counter()
             fitted = np.stack([self.prepare(image) for image in pixels])
             probabilities, numbers = run_stages(stages, fitted, rules)
-            if not np.isfinite(probabilities).all():
-                name = self.card.architecture.name
-                msg = f"{name}: gives probabilities that are not finite; train or export it again"
-                raise WeightsError(msg)
             ms = 1e3 * (perf_counter() - start) / len(pixels)
             for row, number in zip(probabilities, numbers, strict=True):
                 best = np.argsort(-row, kind="stable")[:5]
@@ -149,6 +145,9 @@ def run_stages(
 
     Returns:
         Probabilities (batch, classes) and the number of the stage that gave them (batch,).
+
+    Raises:
+        WeightsError: a probability is not finite.
     """
     gates = {gate.exit: gate for gate in policy.gates} if policy else {}
     left, x = np.arange(len(images)), images
@@ -157,6 +156,9 @@ def run_stages(
     for stage, (name, run) in enumerate(stages.items()):
         gate = gates.get(name, policy)
         probabilities, x = run(x, gate.temperature if gate else 1.0)
+        if not np.isfinite(probabilities).all():
+            msg = f"{name} gives probabilities that are not finite; train or export the model again"
+            raise WeightsError(msg)
         done = np.full(len(left), name == "main")
         if policy and name in gates:
             done = confidence(probabilities, policy.measure) >= gates[name].confidence

@@ -60,7 +60,7 @@ class Seen:
         """
         try:
             found = load(data)
-        except SafetensorError as error:
+        except (SafetensorError, LookupError, TypeError, ValueError) as error:  # unknown dtypes
             msg = f"{where}: not a safetensors file ({error}); copy the model folder again"
             raise WeightsError(msg) from error
         kinds = {(v.dtype, v.ndim) for v in found.values()}

@@ -70,7 +70,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 def scaled(values: NDArray[np.integer], bits: int) -> Pixels:
     """Whole numbers of so many bits as 8-bit levels, to the nearest; larger ones are white."""
     white = 2**bits - 1
-    wide = np.minimum(values, white).astype(np.uint32 if bits <= 16 else np.uint64)
+    wide = np.minimum(values.astype(np.uint32 if bits <= 16 else np.uint64), white)
     levels: Pixels = ((wide * 255 + white // 2) // white).astype(np.uint8)
     return levels
 

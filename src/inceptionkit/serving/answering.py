@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,13 +19,15 @@ from inceptionkit.errors import DeploymentError
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import UnusableImage, as_rgb, header
 from inceptionkit.serving.batching import Answers, Closed
-from inceptionkit.serving.efforts import Effort
+from inceptionkit.serving.efforts import Effort, run_effort, run_every_exit
 from inceptionkit.serving.heat import explains, picture
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.models import Models, Served
 from inceptionkit.serving.problems import Problem, refuse, refuse_for_now, refuse_image
 from inceptionkit.serving.requests import Asked, Image
+
+ERRORS = logging.getLogger("inceptionkit.errors")
 
 
 @dataclass(eq=False)
@@ -134,11 +137,12 @@ class Answering:
             batcher.coming -= 1
         try:
             waiting: Future[Answers] = batcher.submit(pixels, effort)
-        except Closed:  # replaced meanwhile by the version that is found now
-            served = self.models.find(served.name)
-            again = None if effort is None else served.efforts.named["balanced"]
-            return await self._one(served, image, again)
-        answers = await asyncio.wrap_future(waiting)
+        except Closed:  # replaced meanwhile: the one that was found still answers
+            run = run_every_exit if effort is None else partial(run_effort, effort=effort)
+            alone = partial(run, served.predictor, pixels[None])
+            (answers,) = await loop.run_in_executor(self._threads, alone)
+        else:
+            answers = await asyncio.wrap_future(waiting)
         if effort is not None:
             self.metrics.images.labels(served.name, answers[-1].exit).inc()
         return answers

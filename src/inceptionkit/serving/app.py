@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from functools import cache
 from http import HTTPStatus
@@ -20,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from inceptionkit.derive import cost
 from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.serving import inference_protocol, schemas
-from inceptionkit.serving.answering import Answering, failed
+from inceptionkit.serving.answering import ERRORS, Answering, failed
 from inceptionkit.serving.guard import Guard
 from inceptionkit.serving.heat import explains
 from inceptionkit.serving.models import Models, Served
@@ -28,7 +27,6 @@ from inceptionkit.serving.problems import Problem
 from inceptionkit.serving.reference import reference_page
 from inceptionkit.serving.requests import read_request
 
-ERRORS = logging.getLogger("inceptionkit.errors")
 _PAGE = {"/": "text/html", "/page.js": "text/javascript", "/page.css": "text/css",
          "/icon.svg": "image/svg+xml"}  # fmt: skip
 

@@ -20,7 +20,7 @@ Answers = tuple[ExitAnswer, ...]
 
 
 class Closed(Exception):  # noqa: N818 - a state
-    """The model was replaced: ask the one that is served now."""
+    """The model was replaced, and takes no more images."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

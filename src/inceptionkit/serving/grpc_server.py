@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from math import prod
@@ -12,7 +14,7 @@ import grpc
 from google.protobuf.json_format import ParseDict
 
 from inceptionkit.errors import DeploymentError
-from inceptionkit.serving.answering import Answering
+from inceptionkit.serving.answering import ERRORS, Answering, failed
 from inceptionkit.serving.grpc_messages import MESSAGES, METHODS, PACKAGE, SERVICE
 from inceptionkit.serving.inference_protocol import (
     OUTPUTS,
@@ -23,8 +25,9 @@ from inceptionkit.serving.inference_protocol import (
     read_tensor,
     server_metadata,
 )
+from inceptionkit.serving.metrics import SHARED
 from inceptionkit.serving.models import Models
-from inceptionkit.serving.problems import Problem, refuse
+from inceptionkit.serving.problems import Problem, refuse, too_slow
 
 _Context = Any  # grpc.aio.ServicerContext
 _CODES = {
@@ -32,6 +35,7 @@ _CODES = {
     HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
     HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     HTTPStatus.TOO_MANY_REQUESTS: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    HTTPStatus.REQUEST_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
     HTTPStatus.UNAUTHORIZED: grpc.StatusCode.UNAUTHENTICATED,
 }
 _CONTENTS = {"UINT8": "uint_contents", "BYTES": "bytes_contents"}
@@ -55,14 +59,16 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
         options=[
             ("grpc.max_receive_message_length", limits.body_bytes),
             ("grpc.max_concurrent_streams", limits.connections),
-            ("grpc.so_reuseport", 1),
+            ("grpc.so_reuseport", int(SHARED in os.environ)),
         ],
         maximum_concurrent_rpcs=limits.connections,
     )
     calls = _Calls(models, answering)
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(
-            _guarded(getattr(calls, name), "" if name in _NO_TOKEN_NEEDED else token),
+            _guarded(
+                getattr(calls, name), "" if name in _NO_TOKEN_NEEDED else token, limits.seconds
+            ),
             request_deserializer=MESSAGES[f"{name}Request"].FromString,
             response_serializer=MESSAGES[f"{name}Response"].SerializeToString,
         )
@@ -79,7 +85,7 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
 
 
 def _guarded(
-    call: Callable[[Any], Awaitable[Any]], token: str
+    call: Callable[[Any], Awaitable[Any]], token: str, seconds: float
 ) -> Callable[[Any, _Context], Awaitable[Any]]:
     """A call that needs the token, and whose problems become codes of gRPC."""
 
@@ -92,10 +98,17 @@ def _guarded(
                     "a token is needed: authorization, Bearer TOKEN",
                 )
         try:
-            return await call(request)
-        except Problem as problem:
-            code = _CODES.get(problem.status, grpc.StatusCode.INTERNAL)
-            await context.abort(code, problem.detail)
+            async with asyncio.timeout(seconds):
+                return await call(request)
+        except TimeoutError:
+            problem = too_slow(seconds)
+        except Problem as known:
+            problem = known
+        except Exception as error:  # noqa: BLE001 - the client hears no more than over REST
+            ERRORS.error("%s", error, exc_info=error)
+            problem = failed(error)
+        code = _CODES.get(problem.status, grpc.StatusCode.INTERNAL)
+        return await context.abort(code, problem.detail)
 
     return answer
 

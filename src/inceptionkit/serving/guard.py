@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
-from inceptionkit.serving.problems import Problem, refuse
+from inceptionkit.serving.problems import Problem, refuse, too_slow
 
 ACCESS = logging.getLogger("inceptionkit.access")
 _OPEN = frozenset({"/", "/page.js", "/page.css", "/icon.svg"})  # they show nothing of a model
@@ -60,8 +60,7 @@ class Guard:
             async with asyncio.timeout(self.limits.seconds):
                 await self.app(scope, call.receive, call.send)
         except TimeoutError:
-            msg = f"the request took more than {self.limits.seconds:g} s; send fewer images"
-            await call.fail(Problem(HTTPStatus.REQUEST_TIMEOUT, msg))
+            await call.fail(too_slow(self.limits.seconds))
         except Problem as problem:
             await call.fail(problem)
         except OSError:  # the client has gone

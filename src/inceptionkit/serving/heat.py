@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.load import ENGINE_TYPES
 from inceptionkit.deployment.onnx import Tensors, traced
 from inceptionkit.machine import cores
-from inceptionkit.model import Card, model_folder, read_model
+from inceptionkit.model import Card, read_model
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net, Step, blocks
 
 SIDE = 224  # pixels of a picture
@@ -64,7 +65,7 @@ def _head_of(net: Net) -> _Head | None:
 
 
 def explains(card: Card) -> bool:
-    """Whether a model has exact maps: it was trained here, and its head averages."""
+    """Whether a model has exact maps: it is no export, and its head averages."""
     return card.exported is None and _head_of(card.architecture) is not None
 
 
@@ -80,7 +81,8 @@ def heat_maps(place: str | Path) -> HeatMaps:
     Sources:
         Zhou et al. 2016, arXiv:1512.04150, equation 2.
     """
-    card, tensors = read_model(model_folder(Path(place)))
+    folder = Path(place)
+    card, tensors = read_model(folder) if folder.is_dir() else read_weights(place)
     head = _head_of(card.architecture)
     if head is None:
         msg = f"{card.architecture.name} has no average before its classifier"

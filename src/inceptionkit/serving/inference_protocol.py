@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 
 from inceptionkit.preprocess import UnusableImage
-from inceptionkit.serving.answering import Answering
+from inceptionkit.serving.answering import Answering, chosen
 from inceptionkit.serving.batching import Answers
 from inceptionkit.serving.models import Models, Served
 from inceptionkit.serving.problems import refuse, refuse_image
@@ -56,6 +57,7 @@ async def infer(
     Raises:
         Problem: an unknown output or parameter, an unusable image, or a full queue.
     """
+    start = perf_counter()
     for name in inference.outputs:
         if name not in OUTPUTS:
             refuse(f"there is no output {name!r}; there are {', '.join(OUTPUTS)}")
@@ -63,10 +65,7 @@ async def infer(
         most = answering.limits.images
         refuse(f"a request has at most {most} images, got {len(inference.images)}")
     asked = parse_asked(inference.parameters or {})
-    effort = served.efforts.named[asked.effort]
-    if asked.time_limit_ms is not None:
-        effort = served.efforts.within(asked.time_limit_ms / 1e3)
-    found = await answering.run(served, inference.images, effort)
+    found = await answering.run(served, inference.images, chosen(served, asked, start))
     answers: list[Answers] = []
     for number, one in enumerate(found):
         if isinstance(one, UnusableImage):
@@ -167,7 +166,7 @@ def _parts(body: bytes, length: str | None) -> tuple[dict[str, Any], bytes]:
     """The JSON of a request, and the binary tensors behind it."""
     end = len(body)
     if length is not None:
-        if not length.isdigit() or int(length) > len(body):
+        if not length.isdecimal() or len(length) > 18 or int(length) > len(body):
             refuse(f"the header {LENGTH} does not fit the body")
         end = int(length)
     try:
@@ -205,13 +204,16 @@ def _read(header: Mapping[str, Any], binary: bytes) -> tuple[Inference, dict[str
         msg = f"binary_data_size must be {len(binary)}, the bytes behind the JSON, got {size!r}"
         refuse(msg)
     shape = tensor.get("shape")
-    if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
+    if (
+        not isinstance(shape, list)
+        or len(shape) > 4
+        or not all(type(n) is int and 0 < n < 2**31 for n in shape)
+    ):
         refuse("shape must be a list of whole numbers above 0")
     data = tensor.get("data") if size is None else binary
     images = read_tensor(str(tensor.get("name")), tensor.get("datatype"), shape, data)
-    known = {key: value for key, value in parameters.items() if key != "binary_data_output"}
     names = wants or dict.fromkeys(OUTPUTS, whole)
-    return Inference(images, tuple(wants), known), {n: b or whole for n, b in names.items()}
+    return Inference(images, tuple(wants), parameters), {n: b or whole for n, b in names.items()}
 
 
 def read_tensor(
@@ -234,7 +236,7 @@ def read_tensor(
         case "encoded", "BYTES":
             return list(_encoded(shape, data))
         case _:
-            given = f"{name[:40]!r} ({kind!s:.10})"
+            given = f"{name[:40]!r} ({str(kind)[:10]!r})"
             return refuse(f"inputs are {PIXELS} (UINT8) and {ENCODED} (BYTES), got {given}")
 
 
@@ -246,7 +248,7 @@ def _pixels(shape: Sequence[int], data: object) -> NDArray[np.uint8]:
     else:
         try:
             wide = np.asarray(data, np.float64).ravel()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             msg = "data must be a list of numbers"
             refuse(msg)
         if not ((wide >= 0) & (wide <= 255) & (wide == np.floor(wide))).all():
@@ -301,7 +303,7 @@ def _written(
         else:
             one["data"] = tensor.ravel().tolist()
         outputs.append(one)
-    text = json.dumps(head | {"outputs": outputs}).encode()
+    text = json.dumps(head | {"outputs": outputs}, allow_nan=False).encode()
     if not behind:
         return Response(text, media_type="application/json")
     return Response(

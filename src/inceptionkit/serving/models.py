@@ -126,7 +126,7 @@ class Models:
             (name,) = self.places
         if name not in self._versions:
             refuse_unknown(f"no model is called {name!r}; {did_you_mean(name, self.places)}")
-        ready = {v: one.served for v, one in self._versions[name].items() if one.served}
+        ready = {v: one.served for v, one in self._versions[name].copy().items() if one.served}
         if version is not None and version not in ready:
             there = ", ".join(ready) or "none"
             refuse_unknown(f"model {name!r} has no version {version!r}; there are {there}")
@@ -138,7 +138,8 @@ class Models:
     def ready(self) -> Mapping[str, str]:
         """Model -> what is wrong with its newest version; "" if it is served as it lies there."""
         found = {}
-        for name, versions in self._versions.items():
+        for name, some in self._versions.copy().items():
+            versions = some.copy()
             newest = versions[max(versions, key=int)] if versions else None
             found[name] = newest.wrong if newest else "its folder holds no model"
         return MappingProxyType(found)
@@ -150,7 +151,7 @@ class Models:
     def versions(self, name: str) -> tuple[str, ...]:
         """The versions that answer, oldest first."""
         some = self._versions.get(name, {})
-        return tuple(sorted((v for v, one in some.items() if one.served), key=int))
+        return tuple(sorted((v for v, one in some.copy().items() if one.served), key=int))
 
     def __iter__(self) -> Iterator[Served]:
         """The newest version of each model that answers."""
@@ -195,7 +196,7 @@ class Models:
                 Batcher(predictor, self.limits, ran),
                 cache(partial(heat_maps, one.place)),
             )
-        except InceptionError as error:
+        except Exception as error:
             self.metrics.reloads.labels(name, "failed").inc()
             if first:
                 raise
@@ -242,7 +243,10 @@ def _versions_at(place: str | Path) -> dict[str, str | Path]:
     folder = Path(place)
     if not folder.is_dir() or _holds_model(folder):
         return {"1": place}
-    inside = {one.name: one for one in folder.iterdir() if _VERSION.fullmatch(one.name)}
+    try:
+        inside = {one.name: one for one in folder.iterdir() if _VERSION.fullmatch(one.name)}
+    except OSError:  # removed meanwhile
+        return {"1": place}
     return {name: one for name, one in inside.items() if _holds_model(one)} or {"1": place}
 
 

@@ -38,6 +38,12 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         return JSONResponse(body, self.status, self.headers, media_type="application/problem+json")
 
 
+def too_slow(seconds: float) -> Problem:
+    """The request took longer than it may: status 408."""
+    msg = f"the request took more than {seconds:g} s; send fewer images"
+    return Problem(HTTPStatus.REQUEST_TIMEOUT, msg)
+
+
 def refuse(detail: str) -> NoReturn:
     """The request is not one: status 400.
 

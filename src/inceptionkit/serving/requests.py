@@ -173,7 +173,7 @@ def _number(
     value = given.get(key, default)
     try:
         number = int(str(value)) if whole else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if isinstance(value, bool) or not low <= number <= high:
         kind = "a whole number" if whole else "a number"

@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from inceptionkit.errors import DeploymentError, OptionError
-from inceptionkit.serving.answering import Answering
+from inceptionkit.serving.answering import ERRORS, Answering
 from inceptionkit.serving.app import make_app
 from inceptionkit.serving.guard import ACCESS
 from inceptionkit.serving.limits import Limits
@@ -153,7 +153,7 @@ def read_token(file: str | Path | None) -> str:
 def _log_to_stderr() -> None:
     """One line of JSON for each request; a full disk or a closed pipe stops no answer."""
     logging.raiseExceptions = False
-    for logger in (ACCESS, logging.getLogger("inceptionkit.errors")):
+    for logger in (ACCESS, ERRORS):
         if not logger.handlers:
             handler = logging.StreamHandler(sys.stderr)
             handler.setFormatter(logging.Formatter("%(message)s"))

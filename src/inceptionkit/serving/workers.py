@@ -10,13 +10,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from inceptionkit.errors import DeploymentError, InceptionError
-from inceptionkit.serving.app import ERRORS
+from inceptionkit.serving.answering import ERRORS
 from inceptionkit.serving.metrics import SHARED
 from inceptionkit.serving.server import Service, serve_here
 
@@ -37,7 +37,6 @@ class _Stop:
     """Whether the process was asked to stop."""
 
     asked: bool = False
-    at: float = field(default=0.0)
 
     def __call__(self, *_: object) -> None:
         """Take a signal."""

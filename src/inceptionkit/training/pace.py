@@ -41,6 +41,10 @@ class Pace:
     _strayed: float | None = None  # when steps were first found far from what was expected
     _checked: tuple[float, float] = (-inf, -inf)  # seconds and step when the plan was last checked
 
+    def expect(self, step: float, now: float) -> None:
+        """Take note of what a probe measured; straying counts from here."""
+        self.expected, self.now, self._strayed = step, now, None
+
     def end_step(self, now: float, cost: float = 1.0) -> None:
         """Take note of a step that ended, which costs so much beside one at the end of the run."""
         self._steps.appendleft((now - self.now) / cost)

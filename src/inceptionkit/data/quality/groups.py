@@ -152,6 +152,7 @@ def _seen_before(opened: SplitDataset, ready: LoadedSets, seen: Seen) -> Before:
     """
     given = opened.dataset.samples.sets
     known, trained, chose = (np.zeros(len(given), np.bool_) for _ in range(3))
+    here = Seen.of(ready.train.hashes, ready.val.hashes)
     for name in SETS:
         part: ScoredImages | Stream = getattr(ready, name)
         if not isinstance(part, Stream):
@@ -159,7 +160,6 @@ def _seen_before(opened: SplitDataset, ready: LoadedSets, seen: Seen) -> Before:
             known[at] = True
             trained[at] = among(part.hashes, seen.trained)
             chose[at] = among(part.hashes, seen.chose)
-            here = Seen.of(ready.train.hashes, ready.val.hashes)
             copies = given[at] == SETS.index(name)
             trained[at] |= copies & (name != "train") & among(part.hashes, here.trained)
             chose[at] |= copies & (name == "test") & among(part.hashes, here.chose)

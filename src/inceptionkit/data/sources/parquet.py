@@ -177,7 +177,12 @@ def _sets(address: str, tables: Sequence[_Shard]) -> NDArray[np.int8]:
 
 
 def _groups(arrow: Any, tables: Sequence[_Shard]) -> _Groups:  # noqa: ANN401
-    places = [(table, n) for table in tables for n in range(table.metadata.num_row_groups)]
+    places = [
+        (table, n)
+        for table in tables
+        for n in range(table.metadata.num_row_groups)
+        if table.metadata.row_group(n).num_rows
+    ]
     metas = [table.metadata.row_group(n) for table, n in places]
     starts = np.cumsum([0, *(meta.num_rows for meta in metas)])
     sizes = np.array([meta.total_byte_size for meta in metas], np.int64)

@@ -157,8 +157,6 @@ def _followed(path: Sequence[Thresholds], shown: ExitStatistics, goal: Goal) -> 
         if not _is_shown(goal, shown, thresholds):
             break
         good = thresholds
-    else:
-        thresholds = path[-1]
     main = shown.macs.reach[-1]
     if good is not None and (
         isinstance(goal, MaxMeanMacs) or tune.outcome(shown, good).mean_macs < main

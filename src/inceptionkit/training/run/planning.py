@@ -189,20 +189,23 @@ class Replanner:
         others = candidates(own.device, self.threads, self.precision)
         others.append(replace(own, threads=max(1, own.threads - 1)))
         tried = [own, *(one for one in others if one.channels_last == own.channels_last)]
-        config = self.config.at(progress(state.plans, state.step))
+        share = progress(state.plans, state.step)
+        config = self.config.at(share)
         trials = time_steps(config, list(dict.fromkeys(tried)), PROBE_AGAIN)
         torch.set_num_threads(own.threads)
         best = fastest(trials)
         if best.step_seconds * _CLEARLY > trials[0].step_seconds:
             best = trials[0]
-        self.pace.expected = best.step_seconds / (self.small if config.small_crops else 1.0)
-        self.pace.now = monotonic()
+        usual = best.step_seconds / (self.small if config.small_crops else 1.0)
+        self.pace.expect(usual, monotonic())
         if best == trials[0]:
             return plan
         return replace(
             plan or last,
             step=state.step,
-            progress=progress(state.plans, state.step),
+            progress=share,
+            images_per_second=self.config.batch / (usual * mean_step_cost(self.config, share)),
+            seconds_left=self._left(),
             execution=best.execution,
             why=f"steps took far from the {1e3 * expected:.0f} ms expected; fastest now: {best}",
         )

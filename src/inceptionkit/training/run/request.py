@@ -171,9 +171,8 @@ def resolve(
     from inceptionkit.training.budget import Epochs, parse_budget
     from inceptionkit.training.recipe import MODERN, override
 
-    seed = max(request.seed, request.split_seed, key=lambda one: abs(one - 2**62))
-    if not 0 <= seed < 2**63:
-        msg = f"a seed must lie between 0 and 2^63 - 1, got {seed}"
+    if wrong := [one for one in (request.seed, request.split_seed) if not 0 <= one < 2**63]:
+        msg = f"a seed must lie between 0 and 2^63 - 1, got {wrong[0]}"
         raise RecipeError(msg)
     budget, epochs, exits = request.budget, request.epochs, request.exits
     if budget is not None and epochs is not None:

@@ -178,6 +178,7 @@ def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Pl
         f"{config.batch} images at {plan.images_per_second:,.0f} images/s{left} ({plan.why})"
     )
     new = abs(plan.steps - session.planned) > WORTH_SAYING * session.planned
+    new |= bool(state.plans) and plan.execution != state.plans[-1].execution
     record = replace(session.record, plans=(*session.record.plans, plan))
     session.decide(record, *([why] if new else []))
     session.planned = plan.steps if new else session.planned

@@ -150,6 +150,7 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
         )
     before = folders.read_seen(folder / folders.SEEN_BEFORE)
     earlier = folders.read_seen(folder / SEEN)
+    seen = before | earlier
     groups = record.data.get("duplicate_groups", ())
     load = partial(
         load_grouped,
@@ -165,13 +166,11 @@ def resume_run(  # noqa: PLR0913 - what a session is made of
         same, ready = load(same, seen=before, known_groups=groups)
         if ready.content == record.data.get("content", ready.content):
             _check_processes(record.recipe, len(ready.train), group)
-            seen = before | earlier
             return Session(folder, record, same.dataset, ready, listener, start_time, group, seen)
         if not allowed:
             msg = f"{folder}: {opened.address} holds other images under the same names than when "
             msg += "the run began; put them back as they were, allow it with --allow-changed, or "
             raise RunError(msg + "start another run")
-    seen = before | earlier
     opened, ready = load(opened, seen=seen)
     _check_processes(record.recipe, len(ready.train), group)
     why = f"the images changed after the run began: {opened.sets.rule}"
