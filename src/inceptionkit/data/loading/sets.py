@@ -94,7 +94,7 @@ def open_and_split(
     path = Path(address := dataset.address).expanduser()
     elsewhere = "://" in address or (address in BUILT_IN and not path.exists())
     return SplitDataset(
-        dataset=at_depth(dataset, sizes.depth),
+        dataset=dataset if sizes.depth == 16 else at_depth(dataset, sizes.depth),
         sets=sets,
         sizes=sizes,
         address=address if elsewhere else str(path.resolve()),
@@ -133,6 +133,7 @@ def load_sets(
     if strict and unusable:
         raise _unusable_error(dataset, unusable)
     stored = stored_size(opened, preprocessing.size)
+    most_kept = TRAIN_MEMORY // (6 * preprocessing.size**2)  # as `fits` says
     total = len(sets.val) + len(sets.test) + (len(sets.train) if stored.in_memory else 0)
     done, content = 0, np.zeros(len(dataset.samples.labels), np.uint64)
 
@@ -167,7 +168,7 @@ def load_sets(
         image_set(
             dataset, decode(indices, preprocessing.fit, every_class=False), preprocessing.size
         )
-        if fits(len(indices), preprocessing.size)
+        if len(indices) <= most_kept
         else unkept(
             dataset, decode(indices, corner, every_class=False), preprocessing, workers, listener
         )
