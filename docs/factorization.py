@@ -1,6 +1,6 @@
-"""What factorizing a convolution saves, counted by the walk: the tables of docs/factorization.md.
+"""What factorizing a convolution saves, counted by the walk: the tables of docs/explanation/factorization.md.
 
-`python docs/factorization.py docs/factorization.md` writes the page.
+`python docs/factorization.py docs/explanation/factorization.md` writes the page.
 """
 
 from __future__ import annotations

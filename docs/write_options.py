@@ -1,4 +1,4 @@
-"""Write docs/options.md from the requests of the verbs: `python docs/write_options.py`."""
+"""Write docs/reference/command-line.md from the requests of the verbs: `python docs/write_options.py`."""
 
 from collections.abc import Iterator
 from dataclasses import MISSING
@@ -8,7 +8,7 @@ from inceptionkit.cli.app import COMMANDS
 from inceptionkit.cli.command import OUTPUT, Command, metavar
 from inceptionkit.options import Callback, Parameter, parameters, prose
 
-PAGE = Path(__file__).with_name("options.md")
+PAGE = Path(__file__).with_name("reference") / "command-line.md"
 INTRODUCTION = """# Options
 
 Written by `python docs/write_options.py` from the requests of the verbs.

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/augmentation.md: python docs/images/augmentation.py.
+"""Draws the pictures of docs/explanation/augmentation.md: python docs/images/augmentation.py.
 
 Two scenes are painted, so that nobody's photographs are needed, and shown as the package varies
 them: the original, then six samples.

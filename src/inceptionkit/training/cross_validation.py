@@ -64,7 +64,7 @@ def suspected(
     """Images whose out-of-fold prediction disagrees with their label, least likely label first.
 
     The worst is the one whose label has the least probability: that finds more flipped labels than
-    the margin to the guess, or thresholds for each class (docs/check.md).
+    the margin to the guess, or thresholds for each class (docs/how-to/check.md).
 
     Args:
         found: the images.

@@ -149,7 +149,7 @@ def test_where_all_images_judge_or_score_those_that_score_set_the_ranges() -> No
 def test_an_image_alone_and_in_a_batch_differ_by_rounding(
     fill: Any, mode: Any, precision: Any, most: float
 ) -> None:
-    """The bounds of docs/bench.md. Which kernels a batch gets depends on the processor."""
+    """The bounds of docs/how-to/bench.md. Which kernels a batch gets depends on the processor."""
     pytest.importorskip("nncf")
     model = fill(replace(architecture("compact", classes=10, input=32), exits=()))
     model.tensors["head.1.fc.weight"] *= 3  # so that answers differ

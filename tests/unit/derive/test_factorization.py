@@ -1,4 +1,4 @@
-"""The numbers of docs/factorization.md."""
+"""The numbers of docs/explanation/factorization.md."""
 
 import runpy
 from operator import itemgetter
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGE = DOCS / "factorization.md"
+PAGE = DOCS / "explanation" / "factorization.md"
 EXAMPLES, TABLES, filled = itemgetter("EXAMPLES", "TABLES", "filled")(
     runpy.run_path(str(DOCS / "factorization.py"))
 )
