@@ -31,7 +31,7 @@ def code(text: str) -> str:
 
 def row(one: Parameter) -> str:
     """A line of a table."""
-    value = metavar(one) or (one.name.upper() if not one.flags else "VALUE")
+    value = metavar(one) or one.name.upper()
     flags = ", ".join(map(code, one.flags)) if one.flags else code(value)
     if one.flags and one.kinds[0] is not bool:
         flags += f" {code(value)}"
@@ -67,7 +67,9 @@ def callback(one: Parameter) -> bool:
 
 def page() -> str:
     """The whole page."""
-    shared = "\n".join(f"- `{flag}`: {told}" for flag, told in OUTPUT.values())
+    shared = "\n".join(
+        f"- {', '.join(map(code, flags))}: {says}" for flags, says in OUTPUT.values()
+    )
     body = "\n".join(line for command in COMMANDS for line in section(command))
     return f"{INTRODUCTION}{shared}\n\n{body}".rstrip() + "\n"
 

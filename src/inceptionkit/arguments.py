@@ -10,9 +10,16 @@ MODEL = Argument(
 DATA = Argument("Labeled images, as `train` takes them.", "DATA")
 IMAGES = Argument("Images, and folders of images.", "PATH...")
 SETTINGS = Argument("Settings of the recipe, such as lr=0.05 flip=none.", "[KEY=VALUE]...")
-DEVICE = Option("Device: cpu, cuda, cuda:1, ...", default="a GPU if there is one")
-THREADS = Option("Number of threads of every engine.", default="one per CPU core", min=1)
-WORKERS = Option("Number of decoding threads.", default="one per CPU core", min=1)
+DEVICE = Option(
+    "Device: cpu, cuda, cuda:1, ...",
+    "DEVICE",
+    default="a GPU if there is one",
+    group="Machine",
+)
+THREADS = Option(
+    "Number of threads of every engine.", default="one per CPU core", min=1, group="Machine"
+)
+WORKERS = Option("Number of decoding threads.", default="one per CPU core", min=1, group="Machine")
 POOLED_EXITS = Option("Use global-average-pooling heads for exits, so that any input size works.")
 EARLY_EXIT = Option(
     "Stop at the first exit whose confidence reaches this threshold (0 to 1); later layers are "
@@ -27,12 +34,16 @@ IMAGE_COLUMN = Option(
     "Column of a table or a Parquet file that holds the images, or their paths.",
     "COLUMN",
     default="found by its name",
+    group="Data",
 )
 LABEL_COLUMN = Option(
     "Column of a table or a Parquet file that holds the labels.",
     "COLUMN",
     default="found by its name",
+    group="Data",
 )
-CLASSES = Option("Classes to use, with commas between them.", "CLASS,...", default="all")
+CLASSES = Option(
+    "Classes to use, with commas between them.", "CLASS,...", default="all", group="Data"
+)
 LISTENER = Callback("Called with messages and progress.")
 ON_ANSWER = Callback("Called with the answer to each image as it comes.")

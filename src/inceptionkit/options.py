@@ -48,11 +48,13 @@ class Stated:
         help: one line, with the unit.
         metavar: what stands for the value; follows from the type if empty.
         default: in words, where None means that the verb chooses.
+        group: heading under which help lists it.
     """
 
     help: str
     metavar: str = ""
     default: str = ""
+    group: str = "Options"
 
 
 class Argument(Stated):

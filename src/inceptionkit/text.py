@@ -193,6 +193,15 @@ def listing(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
+def sentence(text: str) -> str:
+    """The first sentence of a text, on one line.
+
+    >>> sentence("Train a classifier.\\nIt takes a while.")
+    'Train a classifier.'
+    """
+    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]
+
+
 def shell_word(given: object) -> str:
     """A path or another word as a shell takes it, in a command to copy.
 

@@ -30,8 +30,10 @@ from inceptionkit.cli import (
     serve,
     train,
 )
-from inceptionkit.cli.command import bare_values, is_number
+from inceptionkit.cli.command import HELP, bare_values, is_number
 from inceptionkit.cli.console import complain, discard
+from inceptionkit.cli.help import ProgramHelp
+from inceptionkit.cli.mistakes import explain_mistake
 from inceptionkit.errors import InceptionError, Interrupted
 from inceptionkit.text import printable
 
@@ -62,9 +64,11 @@ app = typer.Typer(
     name="inceptionkit",
     help="Train, measure and use small, fast image classifiers of the Inception family.",
     epilog="Start with: inceptionkit train digits",
-    add_completion=False,
+    cls=ProgramHelp,
+    context_settings=HELP,
+    add_completion=True,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
@@ -97,9 +101,11 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: C901 - a case per w
         given = filled_in(given, BARE)
     debug = _DEBUG in given
     words = [arg for arg in given if arg != _DEBUG]
-    if words[:1] == ["--version"]:
+    if words[:1] in (["--version"], ["-V"], ["version"]):
         sys.stdout.write(f"inceptionkit {__version__}\n")
         return 0
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
     try:
         code = app(words, prog_name="inceptionkit", standalone_mode=False)
     except Interrupted as stop:
@@ -109,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: C901 - a case per w
         complain("interrupted")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the border
-        return tell(error, debug=debug)
+        return tell(error, words, debug=debug)
     if code == INTERRUPTED:  # typer's word for Ctrl-C within a verb
         complain("interrupted")
     return code if isinstance(code, int) else 0
@@ -131,15 +137,15 @@ def filled_in(argv: Sequence[str], bare: Mapping[str, str]) -> list[str]:
 @app.callback()
 def common(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Show version.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
     debug: Annotated[
-        bool, typer.Option(_DEBUG, help="Show Python's traceback when something fails.")
+        bool, typer.Option(_DEBUG, help="Print Python's traceback when something fails.")
     ] = False,
 ) -> None:
     """Take the options of every verb; `main` has acted on both already."""
 
 
-def tell(error: Exception, *, debug: bool) -> int:
+def tell(error: Exception, words: Sequence[str], *, debug: bool) -> int:
     """Say what went wrong in one line; the exit code."""
     if debug:
         lines = "".join(traceback.format_exception(error))
@@ -150,10 +156,13 @@ def tell(error: Exception, *, debug: bool) -> int:
     if isinstance(error, InceptionError):
         complain(str(error))
         return USER_ERROR
-    show = getattr(error, "show", None)
-    if show is not None:  # typer's own: misspelt verbs and options
-        error.__dict__["message"] = printable(getattr(error, "message", ""))
-        show()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{error}\n")
+        return USER_ERROR
+    if (
+        hasattr(error, "show") and (said := explain_mistake(error, words)) is not None
+    ):  # typer's own
+        complain(said)
         return USER_ERROR
     if isinstance(error, BrokenPipeError):  # whoever read has enough
         discard(1)

@@ -80,4 +80,5 @@ CHECK = Command(
     check,
     _print_checked,
     ("inceptionkit check photos/", "inceptionkit check photos/ --folds 5 --out check.html"),
+    group="Look at data",
 )

@@ -14,13 +14,16 @@ from typing import Annotated, Any
 import typer
 
 from inceptionkit.cli.console import listener, print_json
+from inceptionkit.cli.help import VerbHelp
 from inceptionkit.errors import InceptionError
 from inceptionkit.options import Callback, Option, Parameter, Verb, parameters, prose
 
 OUTPUT = {
-    "json_only": ("--json", "Print JSON alone on standard output, for machines."),
-    "quiet": ("--quiet", "Print nothing but errors."),
+    "json_only": (("--json",), "Print JSON alone on standard output, for machines."),
+    "quiet": (("--quiet", "-q"), "Print nothing but errors."),
+    "verbose": (("--verbose", "-v"), "Also print how long each phase took, and every plan."),
 }  # the options of every verb
+HELP = {"help_option_names": ["-h", "--help"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Output:
 
     json_only: bool
     quiet: bool
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Command:
         examples: command lines that run.
         each: prints what a verb says while it works, such as one answer of many, in JSON, too.
         also: other names of the command, which help leaves out.
+        group: heading under which the program's help lists it.
     """
 
     verb: Verb[..., Any]
@@ -48,20 +53,24 @@ class Command:
     examples: tuple[str, ...]
     each: Callable[[Output, Any], None] | None = None
     also: tuple[str, ...] = ()
+    group: str = "Use"
 
     def add_to(self, app: typer.Typer) -> None:
         """Make it a command of the program."""
 
-        def run(*, json_only: bool, quiet: bool, **given: Any) -> None:  # noqa: ANN401
-            self.run(Output(json_only, quiet), given)
+        def run(*, json_only: bool, quiet: bool, verbose: bool, **given: Any) -> None:  # noqa: ANN401
+            self.run(Output(json_only, quiet, verbose), given)
 
         vars(run)["__signature__"] = Signature([*places(self.verb)])
         run.__annotations__ = {}
         for name in (self.verb.__name__, *self.also):
             app.command(
                 name,
+                cls=VerbHelp,
+                context_settings=HELP,
                 help=prose(self.verb.__doc__ or ""),
-                epilog="\n\n".join(f"Example: {line}" for line in self.examples),
+                epilog="\n".join(self.examples),
+                rich_help_panel=self.group,
                 hidden=name in self.also,
             )(run)
 
@@ -103,8 +112,9 @@ def places(verb: Verb[..., Any]) -> Iterator[Place]:
     for one in parameters(verb.request):
         if not isinstance(one.stated, Callback):
             yield place(one.name, annotation(one), one.default)
-    for name, (flag, help_text) in OUTPUT.items():
-        yield place(name, Annotated[bool, typer.Option(flag, help=help_text)], default=False)
+    for name, (flags, help_text) in OUTPUT.items():
+        info = typer.Option(*flags, help=help_text, rich_help_panel="Output")
+        yield place(name, Annotated[bool, info], default=False)
 
 
 def place(name: str, hint: object, default: object) -> Place:
@@ -118,7 +128,9 @@ def annotation(one: Parameter) -> object:
     read: Any = one.kinds[0] if one.kinds[0] in {bool, int, float} else str
     stated = one.stated
     shown: dict[str, Any] = {"help": stated.help, "metavar": metavar(one)}
-    shown |= {"show_default": stated.default or True}
+    shown |= {"show_default": stated.default or True, "rich_help_panel": stated.group}
+    if (words := one.choices or NAMES.get(stated.metavar)) is not None:
+        shown |= {"autocompletion": _completion(words)}
     if isinstance(stated, Option):
         shown |= {"min": stated.min, "max": stated.max}
         info = typer.Option(one.flags[0], *one.flags[1:], **shown)
@@ -127,11 +139,39 @@ def annotation(one: Parameter) -> object:
     return Annotated[list[read] if one.many else read, info]
 
 
+def _completion(words: Iterable[str] | Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """What a shell completes the beginning of a word to."""
+
+    def complete(incomplete: str) -> list[str]:
+        known = words() if callable(words) else words
+        return [word for word in known if word.startswith(incomplete)]
+
+    return complete
+
+
+def _architectures() -> tuple[str, ...]:
+    from inceptionkit.catalog import sentences
+
+    return tuple(sentences())
+
+
+def _recipes() -> tuple[str, ...]:
+    from inceptionkit.training.recipes import RECIPES
+
+    return tuple(RECIPES)
+
+
+NAMES: Mapping[str, Callable[[], Iterable[str]]] = {"ARCH": _architectures, "RECIPE": _recipes}
+"""What stands for a value -> the words that a shell completes it to."""
+
+
 def metavar(one: Parameter) -> str | None:
-    """What stands for a value in the help."""
+    """What stands for a value in the help; None for a switch, which has none."""
     if one.stated.metavar or one.choices:
-        return one.stated.metavar or f"[{'|'.join(one.choices)}]"
-    return "PATH" if Path in one.kinds else None
+        return one.stated.metavar or "|".join(one.choices)
+    if one.kinds[0] is bool or isinstance(one.stated, Callback):
+        return None
+    return "PATH" if Path in one.kinds else "N" if one.kinds[0] in {int, float} else "TEXT"
 
 
 def bare_values(commands: Iterable[Command]) -> dict[str, str]:

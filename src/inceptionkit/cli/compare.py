@@ -13,5 +13,8 @@ def _print_compared(result: CompareResult) -> None:
 
 
 COMPARE = Command(
-    compare, _print_compared, ("inceptionkit compare runs/photos-001 runs/photos-002",)
+    compare,
+    _print_compared,
+    ("inceptionkit compare runs/photos-001 runs/photos-002",),
+    group="Train",
 )

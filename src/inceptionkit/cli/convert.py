@@ -72,4 +72,5 @@ CONVERT = Command(
         "inceptionkit convert torchvision/googlenet googlenet",
         "inceptionkit convert runs/photos-001 photos.pth --to torchvision",
     ),
+    group="Deploy",
 )

@@ -141,6 +141,7 @@ BENCH = Command(
     bench,
     print_bench,
     ("inceptionkit bench runs/photos-001 --data photos/", "inceptionkit bench googlenet"),
+    group="Deploy",
 )
 EXPORT = Command(
     export,
@@ -149,4 +150,5 @@ EXPORT = Command(
         "inceptionkit export runs/photos-001 --to onnx",
         "inceptionkit export runs/photos-001 --fastest --data photos/",
     ),
+    group="Deploy",
 )

@@ -141,10 +141,15 @@ def seen(view: tuple[int, int]) -> str:
 
 
 ARCHITECTURES = Command(
-    api.architectures, _print_architectures, ("inceptionkit architectures",), also=("list",)
+    api.architectures,
+    _print_architectures,
+    ("inceptionkit architectures",),
+    also=("list",),
+    group="Understand networks",
 )
 DESCRIBE = Command(
     api.describe,
     _print_description,
     ("inceptionkit describe googlenet --paper", "inceptionkit describe compact --draw compact.svg"),
+    group="Understand networks",
 )

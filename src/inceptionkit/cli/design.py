@@ -27,5 +27,8 @@ def _print_design(result: DesignResult) -> None:
 
 
 DESIGN = Command(
-    design, _print_design, ("inceptionkit design --cost 300MMAC --input-size 96 --classes 20",)
+    design,
+    _print_design,
+    ("inceptionkit design --cost 300MMAC --input-size 96 --classes 20",),
+    group="Understand networks",
 )

@@ -17,4 +17,6 @@ def _print_pruned(result: PruneResult) -> None:
     print_line(f"next    inceptionkit predict {shell_word(result.model)} IMAGE...")
 
 
-PRUNE = Command(prune, _print_pruned, ("inceptionkit prune runs/photos-001 --at exit1",))
+PRUNE = Command(
+    prune, _print_pruned, ("inceptionkit prune runs/photos-001 --at exit1",), group="Deploy"
+)

@@ -42,4 +42,5 @@ RECIPES = Command(
     recipes,
     _print_recipes,
     ("inceptionkit recipes", "inceptionkit recipes googlenet_2014 lr=0.02 > mine.json"),
+    group="Train",
 )

@@ -12,4 +12,4 @@ def _print_page(result: ReportResult) -> None:
     print_line(result.page)
 
 
-REPORT = Command(report, _print_page, ("inceptionkit report runs/photos-001",))
+REPORT = Command(report, _print_page, ("inceptionkit report runs/photos-001",), group="Train")

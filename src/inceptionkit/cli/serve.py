@@ -29,4 +29,5 @@ SERVE = Command(
         "inceptionkit serve roses=runs/roses-001 cats=models/cats --port 9000",
     ),
     each=_print_address,
+    group="Deploy",
 )

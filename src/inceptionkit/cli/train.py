@@ -38,5 +38,6 @@ TRAIN = Command(
         "inceptionkit train photos/ --budget 20min",
         "inceptionkit train photos/ --from torchvision/googlenet lr=0.01",
     ),
+    group="Train",
 )
-RESUME = Command(resume, _print_trained, ("inceptionkit resume runs/photos-001",))
+RESUME = Command(resume, _print_trained, ("inceptionkit resume runs/photos-001",), group="Train")

@@ -119,7 +119,7 @@ def test_what_stands_for_a_value() -> None:
     shown = {one.name: metavar(one) for one in parameters(Bake)}
 
     assert shown == {
-        "doughs": "DOUGH...", "from_": "[top|bottom]", "heat": None, "vegan": None,
+        "doughs": "DOUGH...", "from_": "top|bottom", "heat": "N", "vegan": None,
         "recipe": "PATH", "early_exit": "[CONFIDENCE]", "on_answer": None,
     }  # fmt: skip
 

@@ -52,12 +52,19 @@ class TrainRequest:
             "ARCH",
             default="chosen from the images",
             also=("--arch",),
+            group="Network",
         ),
     ] = None
-    input_size: Annotated[int | None, replace(INPUT_SIZE, default="chosen from the images")] = None
+    input_size: Annotated[
+        int | None, replace(INPUT_SIZE, default="chosen from the images", group="Network")
+    ] = None
     from_: Annotated[
         str | Path | None,
-        Option("Model, run, weights file, or id of released weights to start from.", "MODEL"),
+        Option(
+            "Model, run, weights file, or id of released weights to start from.",
+            "MODEL",
+            group="Network",
+        ),
     ] = None
     cost: Annotated[
         Sequence[str],
@@ -65,6 +72,7 @@ class TrainRequest:
             "Limit of what one image may cost: 300MMAC, 2Mparams, 8MiB of activations, or 30ms "
             "measured here; the architecture is scaled to it. Repeat to set several limits.",
             "LIMIT",
+            group="Network",
         ),
     ] = ()
     exits: Annotated[
@@ -73,51 +81,74 @@ class TrainRequest:
             'Comma-separated blocks to attach exits to, or "none".',
             "BLOCK,...",
             default="the architecture's own",
+            group="Network",
         ),
     ] = None
-    pooled_exits: Annotated[bool, POOLED_EXITS] = False
+    pooled_exits: Annotated[bool, replace(POOLED_EXITS, group="Network")] = False
     recipe: Annotated[
         str | Recipe | None,
         Option(
             "Recipe, as `recipes` lists it, or a .json file.",
             "RECIPE",
             default="modern, or finetune with --from",
+            group="Training",
         ),
     ] = None
     budget: Annotated[
         str | None,
-        Option("Limit of the training: 10min or 1.5h of the whole command, 2e15flop, or 30epochs."),
+        Option(
+            "Limit of the training: 10min or 1.5h of the whole command, 2e15flop, or 30epochs.",
+            "LIMIT",
+            group="Training",
+        ),
     ] = None
     epochs: Annotated[
-        int | None, Option("Passes over the training images.", default="the recipe's", min=1)
+        int | None,
+        Option("Passes over the training images.", default="the recipe's", min=1, group="Training"),
     ] = None
-    batch: Annotated[int | None, Option("Images per step.", default="the recipe's", min=2)] = None
-    seed: Annotated[int, Option("Seed of the initial weights and every random draw.")] = 0
+    batch: Annotated[
+        int | None, Option("Images per step.", default="the recipe's", min=2, group="Training")
+    ] = None
+    seed: Annotated[
+        int, Option("Seed of the initial weights and every random draw.", group="Training")
+    ] = 0
     split_seed: Annotated[
-        int, Option("Seed of the division into train, val and test, which --seed does not change.")
+        int,
+        Option(
+            "Seed of the division into train, val and test, which --seed does not change.",
+            group="Data",
+        ),
     ] = 0
     out: Annotated[
-        str | Path | None, Option("Folder of the run.", default="the next number under runs/")
+        str | Path | None,
+        Option("Folder of the run.", default="the next number under runs/", group="Run"),
     ] = None
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "fp16", "fp64"],
-        Option("Precision; auto takes the fastest in a short probe, fp16 needs a GPU."),
+        Option(
+            "Precision; auto takes the fastest in a short probe, fp16 needs a GPU.", group="Machine"
+        ),
     ] = "auto"
     classes: Annotated[str | Sequence[str] | None, CLASSES] = None
     image_column: Annotated[str | None, IMAGE_COLUMN] = None
     label_column: Annotated[str | None, LABEL_COLUMN] = None
     device: Annotated[str | None, DEVICE] = None
-    strict: Annotated[bool, Option("Treat unreadable images as errors.")] = False
+    strict: Annotated[bool, Option("Treat unreadable images as errors.", group="Data")] = False
     workers: Annotated[int | None, WORKERS] = None
     balance: Annotated[
         Literal["auto", "none", "loss", "sample"],
         Option(
             "Classes of unequal size: loss weighs mistakes in small ones more, sample draws each "
-            "class equally often."
+            "class equally often.",
+            group="Training",
         ),
     ] = "auto"
-    find_lr: Annotated[bool, Option("Choose the learning rate with a short range test.")] = False
-    track: Annotated[bool, Option("Also write TensorBoard events into the run.")] = False
+    find_lr: Annotated[
+        bool, Option("Choose the learning rate with a short range test.", group="Training")
+    ] = False
+    track: Annotated[bool, Option("Also write TensorBoard events into the run.", group="Run")] = (
+        False
+    )
     listener: Annotated[Listener | None, LISTENER] = None
 
     def stored(self, device: str) -> TrainRequest:
