@@ -1,0 +1,182 @@
+"""COCO: one JSON file per set, with images, annotations and categories.
+
+Sources:
+    Lin et al., "Microsoft COCO: Common Objects in Context", 2014; https://cocodataset.org/#format-data
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from inceptionkit.data import checks
+from inceptionkit.data.set_names import set_named, words_of
+from inceptionkit.data.types import SetName
+from inceptionkit.detection.sources.files import Files, folder_of, read_text, set_of, shown, stem
+from inceptionkit.detection.sources.raw import RawImage, RawSet
+from inceptionkit.errors import DataError
+
+BYTES = 2**30
+"""Most bytes of a file: 1 GiB; COCO's own train set has 450 MB."""
+
+_HEAD = 4096
+_KEYS = ("images", "annotations", "categories")
+
+
+def is_coco(files: Files, name: str) -> bool:
+    """Whether a JSON file begins like one of COCO's; of a large one the first bytes decide."""
+    try:
+        with (files.root / name).open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") and any(
+        f'"{key}"'.encode() in head for key in (*_KEYS, "info", "licenses")
+    )
+
+
+def read_coco(files: Files, names: list[str]) -> RawSet:
+    """Read the files of annotations below a folder.
+
+    Raises:
+        DataError: a file is no JSON, has NaN, or lacks what COCO's have.
+    """
+    raw = RawSet("coco")
+    classes: list[str] = []
+    for name in names:
+        where = str(files.root / name)
+        content = _json(where, read_text(files.root / name, BYTES))
+        categories = _categories(where, content["categories"])
+        classes += [one for one in categories.values() if one not in classes]
+        _read_file(raw, files, name, content, categories)
+    used = {label for image in raw.images for label in image.labels}
+    # Roboflow writes the name of the project as the first category, the parent of all others
+    raw.classes = tuple(one for one in classes if one in used or one not in _parents(raw, classes))
+    return raw
+
+
+def _json(where: str, text: str) -> dict[str, Any]:
+    def refuse(word: str) -> float:
+        raise checks.data_error(where, f"it contains {word}", "write numbers, which JSON knows")
+
+    try:
+        content = json.loads(text, parse_constant=refuse)
+    except DataError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise checks.data_error(where, f"it is no JSON ({error})", "export it again") from error
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(key), list) for key in _KEYS
+    ):
+        wrong = f"it lacks the lists {', '.join(_KEYS)}"
+        raise checks.data_error(where, wrong, "give a file of COCO's instances")
+    return content
+
+
+def _categories(where: str, rows: list[Any]) -> dict[object, str]:
+    found: dict[object, str] = {}
+    for row in rows:
+        match row:
+            case {"id": int(number), "name": str(name)}:
+                if number in found and found[number] != name:
+                    wrong = f"two categories have the id {number}: {found[number]!r} and {name!r}"
+                    raise checks.data_error(where, wrong, "give each its own")
+                found[number] = name.strip()
+            case _:
+                wrong = f"a category has no id and name: {str(row)[:80]}"
+                raise checks.data_error(where, wrong, "export it again")
+    return found
+
+
+def _read_file(
+    raw: RawSet, files: Files, name: str, content: dict[str, Any], categories: dict[object, str]
+) -> None:
+    given = _set_of_file(name)
+    images: dict[object, RawImage] = {}
+    for row in content["images"]:
+        match row:
+            case {"id": int() | str() as key, "file_name": str(file_name)}:
+                path = files.find_image(file_name, _images_near(name))
+            case _:
+                raw.find("malformed", shown(name), f"an image without id or file_name: {_cut(row)}")
+                continue
+        if key in images:
+            raw.find("malformed", shown(name), f"two images have the id {key!r}")
+        elif path is None:
+            raw.skip(shown(file_name), f"{shown(name)} lists it, and it is missing")
+            raw.find("no_image", shown(file_name), f"listed in {shown(name)}")
+            images[key] = RawImage(name="", path=files.root, set=None, source=name)
+        else:
+            stated = (row.get("height"), row.get("width"))
+            images[key] = RawImage(
+                name=path,
+                path=files.root / path,
+                set=given or set_of(path),
+                source=name,
+                stated=(int(stated[0]), int(stated[1])) if _sides(stated) else None,
+            )
+    for row in content["annotations"]:
+        _add(raw, name, row, images, categories)
+    raw.images += [image for image in images.values() if image.name]
+
+
+def _add(
+    raw: RawSet,
+    name: str,
+    row: Any,  # noqa: ANN401 - JSON
+    images: dict[object, RawImage],
+    categories: dict[object, str],
+) -> None:
+    match row:
+        case {"image_id": int() | str() as key, "category_id": kind, "bbox": [x, y, w, h]}:
+            numbers = [float(v) if isinstance(v, int | float) else math.nan for v in (x, y, w, h)]
+        case _:
+            raw.find("malformed", shown(name), f"an annotation without box: {_cut(row)}")
+            return
+    if key not in images:
+        raw.find("no_image", shown(name), f"an annotation of image {key!r}, which is not listed")
+        return
+    label = categories.get(kind if isinstance(kind, int) else None)
+    x, y, w, h = numbers
+    images[key].add(
+        (x, y, x + w, y + h),
+        f"category {kind}" if label is None else label,
+        difficult=bool(row.get("iscrowd", 0) or row.get("ignore", 0)),
+    )
+
+
+def _parents(raw: RawSet, classes: list[str]) -> set[str]:
+    """The first class, if no annotation has it although every other class has some."""
+    used = {label for image in raw.images for label in image.labels}
+    rest = set(classes[1:])
+    return {classes[0]} if rest and rest <= used and classes[0] not in used else set()
+
+
+def _images_near(name: str) -> str:
+    """Where images probably are: train2017/ for annotations/instances_train2017.json."""
+    words = stem(name).split("_")
+    parent = folder_of(folder_of(name)) if folder_of(name) else ""
+    if len(words) > 1 and words[0] in {"instances", "person"}:
+        return "/".join(filter(None, [parent, words[-1]]))
+    return folder_of(name)
+
+
+def _set_of_file(name: str) -> SetName | None:
+    words = words_of(stem(name))
+    rest = [word for word in words if word not in {"instances", "annotations", "coco"}]
+    return set_named(" ".join(rest)) or set_of(name)
+
+
+def _sides(stated: tuple[object, object]) -> bool:
+    return all(isinstance(side, int) and side > 0 for side in stated)
+
+
+def _cut(row: object) -> str:
+    return ascii(row)[:80]
+
+
+def candidates(files: Files) -> Iterator[str]:
+    """The JSON files below a folder that hold COCO's annotations."""
+    return (name for name in files.ending(".json") if is_coco(files, name))

@@ -1,0 +1,90 @@
+"""Opening annotated images, whatever their annotations are written in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inceptionkit.data import checks
+from inceptionkit.detection.sources import coco, table, voc, yolo
+from inceptionkit.detection.sources.clean import clean
+from inceptionkit.detection.sources.files import Files
+from inceptionkit.detection.sources.raw import RawSet
+from inceptionkit.detection.types import DetectionSet
+
+KINDS = (
+    "a folder in the layout of Pascal VOC, COCO or YOLO, or a COCO .json, YOLO data.yaml or "
+    "Darknet .data file, or a .csv of boxes"
+)
+
+
+def open_detection(address: str | Path) -> DetectionSet:
+    """Open annotated images. Nothing is written, and no pixel is decoded.
+
+    Args:
+        address: a folder with Pascal VOC's XML files (ImageSets/Main or folders name the sets),
+            with COCO's JSON files, with a YOLO data.yaml, or with text labels beside images or in
+            labels/; or a .json, .yaml, Darknet .data or .csv file by itself, whose images lie below
+            its folder, or below the folder above.
+
+    Raises:
+        DataError: nothing is there, the layout is not clear, a file cannot be read, or no object
+            can be used.
+    """
+    path = Path(address).expanduser()
+    checks.require_exists(path, str(address))
+    raw, files = _of_folder(address, path) if path.is_dir() else _of_file(address, path)
+    raw.skipped += files.skipped
+    return clean(str(address), raw)
+
+
+def _of_file(address: str | Path, path: Path) -> tuple[RawSet, Files]:
+    """A single file of annotations, and the images below its folder or the one above."""
+    ending = path.suffix.lower()
+    if ending not in {".json", ".yaml", ".yml", ".data", ".csv", ".tsv"}:
+        wrong = "it is no file of annotations that is known"
+        raise checks.data_error(str(address), wrong, f"give {KINDS}")
+    files = Files(path.parent)
+    name = path.name
+    if not files.images and ending in {".json", ".csv", ".tsv"}:
+        files = Files(path.absolute().parent.parent)
+        name = f"{path.absolute().parent.name}/{path.name}"
+    if ending == ".json":
+        return coco.read_coco(files, [name]), files
+    if ending in {".csv", ".tsv"}:
+        return table.read_table(files, [name]), files
+    return yolo.read_yolo(files, name), files
+
+
+def _of_folder(address: str | Path, path: Path) -> tuple[RawSet, Files]:
+    """The one layout of a folder.
+
+    Raises:
+        DataError: there is none, or there are several.
+    """
+    files = Files(path)
+    config = yolo.configuration(files)
+    jsons = list(coco.candidates(files))
+    tables = [name for name in files.ending(".csv", ".tsv") if table.is_box_table(files, name)]
+    found = {
+        "Pascal VOC": bool(files.ending(".xml")),
+        "COCO": bool(jsons),
+        "YOLO": config is not None or bool(yolo.label_files(files)),
+        "a table": bool(tables),
+    }
+    names = [name for name, there in found.items() if there]
+    if len(names) > 1:
+        wrong = f"it has annotations of several kinds: {', '.join(names)}"
+        advice = "give the .json, .yaml or .csv file that counts, or remove the others"
+        raise checks.data_error(str(address), wrong, advice)
+    match names:
+        case ["Pascal VOC"]:
+            return voc.read_voc(files), files
+        case ["COCO"]:
+            return coco.read_coco(files, jsons), files
+        case ["YOLO"]:
+            return yolo.read_yolo(files, config), files
+        case ["a table"]:
+            return table.read_table(files, tables), files
+        case _:
+            wrong = "it contains no annotations" if files.images else "it contains no images"
+            raise checks.data_error(str(address), wrong, f"give {KINDS}")
