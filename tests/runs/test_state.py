@@ -59,6 +59,7 @@ VARIED = {
         "ema_decay=0.99",
     ),
     "rmsprop polyak": ("optimizer=rmsprop", "lr=0.01", "average=polyak", "polyak_share=0.6"),
+    "muon": ("optimizer=muon", "lr=0.01", "lr_batch=8", "sgd_lr=0.3", "norm_bias_rate=4"),
     "adamw patience": ("optimizer=adamw", "lr=0.01", "patience=2"),
     "frozen": ("frozen=conv1", "norms=frozen", "layer_decay=0.5"),
 }

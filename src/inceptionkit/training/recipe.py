@@ -146,7 +146,21 @@ class AdamW(_Optimizer):
     eps: Annotated[float, Between(0.0, 10.0)] = 1e-8
 
 
-Optimizer: TypeAlias = SGD | RMSProp | RMSPropTF | AdamW
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Muon(_Optimizer):
+    """Hidden convolutions' kernels move along their momentum made orthogonal; the rest by SGD."""
+
+    TAG: ClassVar[str] = "muon"
+    lr: Rate = 0.24
+    lr_batch: Annotated[int, Between(1, 65_536)] = 2000
+    momentum: Annotated[float, Between(0.0, 0.9999)] = 0.6
+    nesterov: bool = True
+    newton_schulz: Annotated[int, Between(1, 10)] = 3  # steps that make a momentum orthogonal
+    sgd_lr: Rate = 1.0  # of the rest, at the peak
+    sgd_momentum: Annotated[float, Between(0.0, 0.9999)] = 0.85
+
+
+Optimizer: TypeAlias = SGD | RMSProp | RMSPropTF | AdamW | Muon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,11 +203,14 @@ class TrainedNorms:
         norm_decay: share of their running statistics that they keep at a step; None for 0.9. It
             grows to that as (1 + step) / (10 + step), so that the statistics fit short runs.
         norm_batches: batches that give the average new statistics before it is scored.
+        norm_bias_rate: times the learning rate of others, that of betas (arXiv:2404.00498,
+            section 3.3).
     """
 
     TAG: ClassVar[str] = "trained"
     norm_decay: Annotated[float | None, Between(0.0, 0.999999)] = None
     norm_batches: Annotated[int, Between(0, 10_000)] = 0
+    norm_bias_rate: Annotated[float, Between(0.0, 1_000.0)] = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -23,13 +24,17 @@ from inceptionkit.spec import Net
 from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.freezing import freeze, rate_shares
+from inceptionkit.training.muon import Muon as MuonOptimizer
+from inceptionkit.training.muon import hidden_kernels
 from inceptionkit.training.recipe import (
     SGD,
     AdamW,
     FrozenNorms,
+    Muon,
     Recipe,
     RMSProp,
     RMSPropTF,
+    TrainedNorms,
 )
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 from inceptionkit.training.schedule import Plan
@@ -120,18 +125,19 @@ class TrainState:
 def new_state(config: TrainConfig) -> TrainState:
     """First weights, from the seed."""
     model, recipe = build(config.net, seed=config.seed), config.recipe
+    precision = config.execution.precision
     model.to(config.execution.device, config.dtype, memory_format=config.layout)  # type: ignore[call-overload]
     average = copy.deepcopy(model).eval()
     model.train()
     if recipe.freezing.frozen is not None or isinstance(recipe.norms, FrozenNorms):
         freeze(model, recipe)
     scaler = torch.amp.GradScaler(  # small gradients would vanish in fp16
-        torch.device(config.execution.device).type, enabled=config.execution.precision == "fp16"
+        torch.device(config.execution.device).type, enabled=precision == "fp16"
     )
     return TrainState(
         model,
         average,
-        make_optimizer(model, recipe),
+        make_optimizer(model, recipe, low=torch.bfloat16 if precision == "bf16" else None),
         scaler,
         network=model,
         steps_per_epoch=config.steps_per_epoch,
@@ -153,10 +159,17 @@ def epochs_since_best(rows: list[dict[str, Any]]) -> int:
     return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
-def make_optimizer(model: InceptionNet, recipe: Recipe) -> Optimizer:
+def make_optimizer(
+    model: InceptionNet, recipe: Recipe, *, low: torch.dtype | None = None
+) -> Optimizer:
     """The optimizer of a recipe; weight decay on weights only, frozen parameters left out.
 
     Weights are the parameters of two dimensions or more: biases, gammas and betas do not decay.
+
+    Args:
+        model: whose parameters it changes.
+        recipe: says how.
+        low: type of an optimizer's own large products; None for that of the weights.
     """
     groups = _parameter_groups(model, recipe)
     lr = recipe.optimizer.lr
@@ -177,19 +190,35 @@ def make_optimizer(model: InceptionNet, recipe: Recipe) -> Optimizer:
             return RMSPropTensorFlow(groups, lr=lr, momentum=momentum, alpha=alpha, eps=eps)
         case AdamW(beta1=beta1, beta2=beta2, eps=eps):
             return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), eps=eps, foreach=True)
+        case Muon(nesterov=nesterov, newton_schulz=iterations):
+            return MuonOptimizer(groups, lr=lr, nesterov=nesterov, iterations=iterations, low=low)
 
 
 def _parameter_groups(model: InceptionNet, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters by weight decay and by share of the learning rate, in a fixed order."""
+    """Parameters by what becomes of them, in a fixed order."""
+    optimizer, norms = recipe.optimizer, recipe.norms
     shares = {} if recipe.freezing.layer_decay == 1 else rate_shares(model, recipe)
-    groups: dict[tuple[float, bool], list[Tensor]] = {}
+    betas = norms.norm_bias_rate if isinstance(norms, TrainedNorms) else 1.0
+    muon = optimizer if isinstance(optimizer, Muon) else None
+    kernels = hidden_kernels(model.spec) if muon else {}
+    groups: dict[tuple[float, bool, bool, bool], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((shares.get(name, 1.0), parameter.ndim > 1), []).append(parameter)
-    return [
-        {"params": found, "share": share, "weight_decay": recipe.optimizer.weight_decay * decays}
-        for (share, decays), found in sorted(groups.items(), key=lambda item: item[0], reverse=True)
-    ]
+            share = shares.get(name, 1.0) * (betas if name.endswith(".bn.bias") else 1.0)
+            share *= muon.sgd_lr / muon.lr if muon and name not in kernels else 1.0
+            unit = kernels.get(name, False)
+            of = share, parameter.ndim > 1 and not unit, name in kernels, unit
+            groups.setdefault(of, []).append(parameter)
+    made = []
+    for (share, decays, kernel, unit), found in sorted(
+        groups.items(), key=itemgetter(0), reverse=True
+    ):
+        group = {"params": found, "share": share, "weight_decay": optimizer.weight_decay * decays}
+        if muon:
+            momentum = muon.momentum if kernel else muon.sgd_momentum
+            group |= {"kernels": kernel, "unit": unit, "momentum": momentum}
+        made.append(group)
+    return made
 
 
 def moments(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
