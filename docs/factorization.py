@@ -1,4 +1,4 @@
-"""What factorizing a convolution saves, counted by the walk: the tables of docs/explanation/factorization.md.
+"""What factorizing a convolution saves, counted by the walk: the tables of its page.
 
 `python docs/factorization.py docs/explanation/factorization.md` writes the page.
 """

@@ -1,4 +1,4 @@
-"""Write docs/reference/command-line.md from the requests of the verbs: `python docs/write_options.py`."""
+"""Write reference/command-line.md from the requests of the verbs: python docs/write_options.py."""
 
 from collections.abc import Iterator
 from dataclasses import MISSING

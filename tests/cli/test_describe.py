@@ -195,3 +195,32 @@ def test_a_network_without_a_classifier_is_refused(capfd: Out, tmp_path: Path) -
     path.write_text(json.dumps(to_json(net)))
 
     assert "mine: no operator is marked as its classifier" in refused(capfd, str(path))
+
+
+def test_the_network_is_written_as_train_takes_it(capfd: Out, tmp_path: Path) -> None:
+    path = tmp_path / "net.json"
+    asked = ("googlenet:bn", "--classes", "5", "--input-size", "96")
+
+    assert told(capfd, *asked, "--out", str(path))["file"] == str(path)
+    assert find(str(path)) == find("googlenet:bn", classes=5, side=96)
+
+
+def test_one_path_of_a_module_is_one_line_to_edit(capfd: Out, tmp_path: Path) -> None:
+    path = tmp_path / "net.json"
+    told(capfd, "googlenet:bn", "--out", str(path))
+    line = '["p5", [{"type": "conv", "out": 16}, {"type": "conv", "out": 32, "kernel": [5, 5]}]]'
+    text = path.read_text()
+
+    assert text.count(line) == 1  # inception3a
+    path.write_text(text.replace(line, line.replace("[5, 5]", "[3, 3]")))
+    before, after = told(capfd, "googlenet:bn"), told(capfd, str(path))
+    assert before["params"] - after["params"] == 16 * 32 * (25 - 9)
+
+
+def test_an_edited_network_is_not_overwritten(capfd: Out, tmp_path: Path) -> None:
+    path = tmp_path / "net.json"
+    path.write_text("mine")
+
+    assert "is there already; choose another --out" in refused(capfd, "compact", "--out", str(path))
+    assert "must end in .json" in refused(capfd, "compact", "--out", str(tmp_path / "net.txt"))
+    assert path.read_text() == "mine"

@@ -59,32 +59,30 @@ def architectures(_: ArchitecturesRequest) -> ArchitecturesResult:
 class DescribeRequest:
     """What to describe, and what to show of it."""
 
-    architecture: Annotated[
-        str, Argument("Architecture, as `list` names it, or its .json file.", "ARCH")
-    ]
+    architecture: Annotated[str, Argument("Architecture of `list`, or its .json file.", "ARCH")]
     _: KW_ONLY
     input_size: Annotated[int | None, INPUT_SIZE] = None
     classes: Annotated[int | None, Option("Number of classes.", default="its own", min=2)] = None
     pooled_exits: Annotated[bool, POOLED_EXITS] = False
     paper: Annotated[bool, Option("Compare each row with the table of the paper.")] = False
-    per_path: Annotated[bool, Option("Show the share of each path in the cost of its block.")] = (
-        False
-    )
+    per_path: Annotated[bool, Option("Show each path's share of the cost of its block.")] = False
     rules: Annotated[bool, Option("List the papers' design rules that it breaks.")] = False
     draw: Annotated[str | Path | None, Option("Write a diagram to this file.", "FILE.svg")] = None
     paths: Annotated[bool, Option("Draw every operator instead of every block.")] = False
+    out: Annotated[str | Path | None, Option("Write it, for `train --arch`.", "NEW.json")] = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DescribeResult(Result):
-    """A network, block by block.
+    """A network, block by block; what was not asked for is None.
 
     Attributes:
         description: costs, exits and the inputs that it takes.
-        paper: our rows beside the paper's; None unless asked for, as the next two.
+        paper: our rows beside the paper's.
         paths: the share of each path in its block.
         rules: design rules that it breaks.
         drawing: the diagram that was written.
+        file: the architecture file that was written.
     """
 
     description: Description
@@ -92,6 +90,7 @@ class DescribeResult(Result):
     paths: tuple[PathCost, ...] | None = None
     rules: tuple[Finding, ...] | None = None
     drawing: Path | None = None
+    file: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What `describe --json` prints."""
@@ -99,12 +98,12 @@ class DescribeResult(Result):
 
         more = {
             "paper": records.to_json(self.paper),
-            "paths": None if self.paths is None else paths_to_json(self.paths),
-            "rules": None if self.rules is None else rules_to_json(self.rules),
+            "paths": self.paths and paths_to_json(self.paths),
+            "rules": self.rules and rules_to_json(self.rules),
             "drawing": self.drawing and str(self.drawing),
+            "file": self.file and str(self.file),
         }
-        given = {key: value for key, value in more.items() if value is not None}
-        return self.description.to_json() | given
+        return self.description.to_json() | {k: v for k, v in more.items() if v is not None}
 
     def _repr_html_(self) -> str:
         from inceptionkit.derive.diagram import draw
@@ -119,9 +118,9 @@ def describe(request: DescribeRequest) -> DescribeResult:
     Raises:
         UnknownNameError: there is no such architecture.
         SpecError: the file is no architecture, or the network does not fit the input.
-        RunError: the diagram cannot be written.
+        RunError: the diagram or the architecture cannot be written, or its file is there already.
     """
-    from inceptionkit.catalog import CATALOG, architecture, find
+    from inceptionkit.catalog import CATALOG, architecture, find, write_new
     from inceptionkit.derive.describe import description, paper_table
     from inceptionkit.derive.diagram import draw
     from inceptionkit.derive.paths import per_path
@@ -137,13 +136,15 @@ def describe(request: DescribeRequest) -> DescribeResult:
     if request.paper:
         stem, _, dialect = net.name.partition(":")
         paper = paper_table(net, architecture(stem), CATALOG[stem].sentences().get(dialect))
-    file = None if request.draw is None else Path(request.draw)
-    if file is not None:
-        write_whole(file, draw(net, paths=request.paths))
+    if (drawing := None if request.draw is None else Path(request.draw)) is not None:
+        write_whole(drawing, draw(net, paths=request.paths))
+    if (out := None if request.out is None else Path(request.out)) is not None:
+        write_new(out, net)
     return DescribeResult(
         description=description(own, net),
         paper=paper,
         paths=tuple(per_path(net)) if request.per_path else None,
         rules=review(net) if request.rules else None,
-        drawing=file,
+        drawing=drawing,
+        file=out,
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import DEVICE, LISTENER
-from inceptionkit.errors import SpecError
 from inceptionkit.options import Option, several, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result
@@ -92,15 +91,14 @@ def design(request: DesignRequest) -> DesignResult:
             file does not end in .json.
         RunError: the file cannot be written.
     """
-    from inceptionkit.catalog import SUFFIX, family_member
+    from inceptionkit.catalog import SUFFIX, check_name, family_member
     from inceptionkit.derive.design.timed import scaled
     from inceptionkit.files import write_json
     from inceptionkit.spec import Net, classes_of, to_json
 
     out = None if request.out is None else Path(request.out)
-    if out is not None and out.suffix != SUFFIX:
-        msg = f"{out}: the name of an architecture file must end in {SUFFIX}"
-        raise SpecError(msg)
+    if out is not None:
+        check_name(out)
     family, side = request.family, request.input_size
     member = family if isinstance(family, Net) else family_member(family, side)
 

@@ -22,10 +22,10 @@ from inceptionkit.catalog import (
     yardsticks,
 )
 from inceptionkit.catalog.compact import compact
-from inceptionkit.errors import SpecError, UnknownNameError, did_you_mean
-from inceptionkit.files import read_bounded
+from inceptionkit.errors import RunError, SpecError, UnknownNameError, did_you_mean
+from inceptionkit.files import read_bounded, write_whole
 from inceptionkit.records import STRICT
-from inceptionkit.spec import Net, from_json, with_classes, with_input, with_pooled_exits
+from inceptionkit.spec import Net, from_json, to_text, with_classes, with_input, with_pooled_exits
 
 COMPACT_SIDE = 128  # pixels; up to here the compact network is the default family
 SUFFIX = ".json"
@@ -241,9 +241,43 @@ def read(path: Path) -> Net:
         raise SpecError(msg + "`inceptionkit design` writes it") from error
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name of an architecture file that nothing would read as one.
+
+    Raises:
+        SpecError: it does not end in .json.
+    """
+    if path.suffix != SUFFIX:
+        msg = f"{path}: the name of an architecture file must end in {SUFFIX}"
+        raise SpecError(msg)
+
+
+def write_new(path: Path, net: Net) -> None:
+    """Write an architecture file for people to edit; one that is there may be edited already.
+
+    Raises:
+        SpecError: its name does not end in .json.
+        RunError: it is there already, or cannot be written.
+    """
+    check_name(path)
+    if path.exists():
+        msg = f"{path}: is there already; choose another --out"
+        raise RunError(msg)
+    write_whole(path, to_text(net))
+
+
 def _within(data: Any) -> Any:  # noqa: ANN401 - JSON
     """The architecture that a run.json or model.json holds; other data as it is."""
     return data.get("architecture", data) if isinstance(data, dict) else data
 
 
-__all__ = ["CATALOG", "COMPACT_SIDE", "SUFFIX", "Entry", "architecture", "family_member", "find"]
+__all__ = [
+    "CATALOG",
+    "COMPACT_SIDE",
+    "SUFFIX",
+    "Entry",
+    "architecture",
+    "check_name",
+    "family_member",
+    "find",
+]

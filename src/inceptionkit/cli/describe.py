@@ -8,7 +8,7 @@ from inceptionkit.api import describe as api
 from inceptionkit.cli import readings
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line, print_table, print_text
-from inceptionkit.text import percent, quantity, size
+from inceptionkit.text import percent, quantity, shell_word, size
 
 if TYPE_CHECKING:
     from inceptionkit.derive import NetCost
@@ -46,6 +46,9 @@ def _print_description(result: api.DescribeResult) -> None:
         readings.print_rules(name, result.rules)
     if result.drawing is not None:
         print_text(f"wrote {result.drawing}")
+    if result.file is not None:
+        print_text(f"wrote {result.file}")
+        print_text(f"next: edit it, then inceptionkit train DATA --arch {shell_word(result.file)}")
     if len(result.to_json()) == len(result.description.to_json()):
         _print_costs(result.description)
 
@@ -150,6 +153,9 @@ ARCHITECTURES = Command(
 DESCRIBE = Command(
     api.describe,
     _print_description,
-    ("inceptionkit describe googlenet --paper", "inceptionkit describe compact --draw compact.svg"),
+    (
+        "inceptionkit describe googlenet --paper",
+        "inceptionkit describe googlenet:bn --out net.json",
+    ),
     group="Understand networks",
 )

@@ -40,7 +40,7 @@ from inceptionkit.spec.nodes import (
     Split,
     named,
 )
-from inceptionkit.spec.text import from_json, to_json
+from inceptionkit.spec.text import from_json, to_json, to_text
 from inceptionkit.spec.walk import (
     Block,
     Shape,
@@ -108,6 +108,7 @@ __all__ = [
     "steps",
     "tensors",
     "to_json",
+    "to_text",
     "walk",
     "windows",
     "with_chosen_exits",

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inceptionkit import architecture
+from inceptionkit.catalog import sentences
 from inceptionkit.errors import SpecError
-from inceptionkit.spec import from_json, to_json
+from inceptionkit.spec import from_json, to_json, to_text
 
 GOOD = json.loads(json.dumps(to_json(architecture("googlenet"))))
 
@@ -32,6 +33,13 @@ def test_the_catalog_survives_json(name: str) -> None:
     net = architecture(name)
 
     assert from_json(json.loads(json.dumps(to_json(net)))) == net
+
+
+@pytest.mark.parametrize("name", sentences())
+def test_the_text_for_people_is_the_same_network(name: str) -> None:
+    net = architecture(name)
+
+    assert from_json(json.loads(to_text(net))) == net
 
 
 @pytest.mark.parametrize(
