@@ -13,7 +13,7 @@ from inceptionkit.data.sources.layout import sorted_classes
 from inceptionkit.detection.boxes import iou
 from inceptionkit.detection.sources.files import shown
 from inceptionkit.detection.sources.raw import RawImage, RawSet
-from inceptionkit.detection.types import AnnotatedImage, BoxFinding, Boxes, DetectionSet
+from inceptionkit.detection.types import AnnotatedImage, Boxes, BoxFinding, DetectionSet
 from inceptionkit.preprocess import ImageHeader, UnusableImage, header
 from inceptionkit.text import printable
 
@@ -182,8 +182,8 @@ def _usable(
         copies[first] = False
     leave(copies, "duplicate", "{label}: {box} is there twice")
     labels = np.array([index[printable(one.labels[at])] for at in kept.tolist()], np.int64)
-    for first, second in _nearly_equal(boxes.astype(np.float32), labels):
-        says = f"{one.labels[kept[first]]}: {_text(boxes[first])} and {_text(boxes[second])}"
+    for one_at, other_at in _nearly_equal(boxes.astype(np.float32), labels):
+        says = f"{one.labels[kept[one_at]]}: {_text(boxes[one_at])} and {_text(boxes[other_at])}"
         raw.find("near_duplicate", name, f"{says} are nearly the same; both were kept")
     return kept, boxes
 
