@@ -1,0 +1,98 @@
+"""Sizes of anchors, from the boxes of the training images, and where anchors lie."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+MOST, ENOUGH = 9, 0.75  # anchors a cell; mean IoU of a box with its nearest anchor
+_OF_A_CLASS = 64  # boxes by which a class is represented
+_ROUNDS = 100
+
+Sides = tuple[float, float]  # height and width, pixels
+
+
+def anchor_sides(sides: NDArray[np.float32], most: int = MOST) -> tuple[Sides, ...]:
+    """The fewest sizes that lie near all boxes, by k-means with 1 - IoU as the distance.
+
+    Args:
+        sides: (boxes, 2), height and width in pixels.
+        most: sizes.
+
+    Returns:
+        Sizes, the smallest area first; fewer than `most` where the mean IoU is enough.
+
+    Sources:
+        Redmon & Farhadi 2017, arXiv:1612.08242, section 2. It begins at quantiles of the area, and
+        a center is a median, so that the result is the same every time.
+    """
+    found = sides[:0]
+    for count in range(1, most + 1):
+        found = _clusters(sides.astype(np.float64), count)
+        if _overlap(sides, found).max(1).mean() >= ENOUGH:
+            break
+    found = found[np.argsort(found.prod(1), kind="stable")]
+    return tuple((round(float(h), 2), round(float(w), 2)) for h, w in found)
+
+
+def balanced(sides: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Sizes that stand for those of all boxes, as many of each class: quantiles of its areas.
+
+    Args:
+        sides: (boxes, 2), height and width.
+        labels: (boxes,) class of each.
+    """
+    chosen = []
+    for label in np.unique(labels):
+        own = sides[labels == label]
+        by_area = own[np.argsort(own.prod(1), kind="stable")]
+        chosen.append(by_area[(2 * np.arange(_OF_A_CLASS) + 1) * len(own) // (2 * _OF_A_CLASS)])
+    return np.concatenate(chosen)
+
+
+def _clusters(sides: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    by_area = sides[np.argsort(sides.prod(1), kind="stable")]
+    middles = (2 * np.arange(count) + 1) * len(sides) // (2 * count)
+    centers = by_area[middles]
+    for _ in range(_ROUNDS):
+        nearest = _overlap(sides, centers).argmax(1)
+        moved = np.array(
+            [
+                np.median(sides[nearest == one], 0) if (nearest == one).any() else centers[one]
+                for one in range(count)
+            ]
+        )
+        if np.array_equal(moved, centers):
+            break
+        centers = moved
+    return centers
+
+
+def _overlap(sides: NDArray[np.float32], centers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, m) IoU of boxes with the same middle."""
+    shared = np.minimum(sides[:, None], centers[None]).prod(2)
+    union = sides.prod(1)[:, None] + centers.prod(1)[None] - shared
+    return np.asarray(shared / union)
+
+
+def anchor_grid(grid: tuple[int, int], scale: tuple[float, float], sides: Tensor) -> Tensor:
+    """Every anchor of a grid of cells.
+
+    Args:
+        grid: rows and columns.
+        scale: cells per pixel, down and to the right.
+        sides: (sizes, 2), height and width in pixels.
+
+    Returns:
+        (rows * columns * sizes, 4) boxes in pixels, row by row, all sizes of a cell together.
+    """
+    rows, columns = (
+        (torch.arange(cells, device=sides.device) + 0.5) / per_pixel
+        for cells, per_pixel in zip(grid, scale, strict=True)
+    )
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    middles = torch.stack([x, y], -1).unsqueeze(2)
+    half = sides.flip(1) / 2
+    return torch.cat([middles - half, middles + half], -1).flatten(0, 2)

@@ -1,0 +1,67 @@
+"""Boxes as tensors: overlap, and a box as its differences from another.
+
+A box is x1, y1, x2, y2 in pixels; coordinates are edges.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+SPREAD = (0.1, 0.1, 0.2, 0.2)  # usual sizes of differences: coded ones are of the size of 1
+LARGEST = math.log(1000 / 16)  # of the coded logarithms of sides: no exp overflows
+
+
+def iou(first: Tensor, second: Tensor) -> Tensor:
+    """(..., n, m) intersection over union of (..., n, 4) and (..., m, 4) boxes, from 0 to 1."""
+    low = torch.maximum(first[..., :, None, :2], second[..., None, :, :2])
+    high = torch.minimum(first[..., :, None, 2:], second[..., None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(-1)
+    union = area(first)[..., :, None] + area(second)[..., None, :] - shared
+    return torch.where(union > 0, shared / union.clamp(min=1e-12), 0.0)
+
+
+def area(boxes: Tensor) -> Tensor:
+    """(...,) areas of (..., 4) boxes, in square pixels."""
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)
+
+
+def encode(boxes: Tensor, around: Tensor) -> Tensor:
+    """Boxes as differences from other boxes: of the middle in sides, and logarithms of sides.
+
+    Args:
+        boxes: (..., 4), each with an area.
+        around: (..., 4), each with an area.
+
+    Sources:
+        Girshick et al. 2014, arXiv:1311.2524, appendix C; divided by the spreads of
+        arXiv:1504.08083.
+    """
+    middle, sides = _middles(boxes)
+    own_middle, own_sides = _middles(around)
+    coded = torch.cat([(middle - own_middle) / own_sides, (sides / own_sides).log()], -1)
+    return coded / coded.new_tensor(SPREAD)
+
+
+def decode(coded: Tensor, around: Tensor) -> Tensor:
+    """The boxes that `encode` coded: (..., 4)."""
+    middle, sides = _middles(around)
+    shift, growth = (coded * coded.new_tensor(SPREAD)).split(2, -1)
+    middle = middle + shift * sides
+    half = growth.clamp(max=LARGEST).exp() * sides / 2
+    return torch.cat([middle - half, middle + half], -1)
+
+
+def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The parts of boxes inside an image of (height, width) pixels."""
+    height, width = size
+    return torch.stack(
+        [boxes[..., at].clamp(0, (width, height)[at % 2]) for at in range(4)], dim=-1
+    )
+
+
+def _middles(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = boxes.split(2, -1)
+    return (low + high) / 2, high - low

@@ -1,0 +1,173 @@
+"""The network of a detector with shared features."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import interpolate, max_pool2d
+
+from inceptionkit.detection.shared.anchors import anchor_grid
+from inceptionkit.detection.shared.coding import clip, decode
+from inceptionkit.detection.shared.design import Design
+from inceptionkit.detection.shared.nms import suppress
+from inceptionkit.detection.shared.roi_align import roi_align
+from inceptionkit.network import build
+
+PRIOR = 0.01  # share of anchors with an object, before anything is learned
+COARSE = 4  # cells of the rejecter's block along a side of an area that it judges
+OVERLAP = 0.7  # IoU above which the worse of two proposals is dropped
+
+
+class Seen(NamedTuple):
+    """What the trunk and the layers on it say of images."""
+
+    features: Tensor  # (batch, channels, rows, columns)
+    occupied: Tensor  # (batch, areas down, areas right), logits that something is there
+    objectness: Tensor  # (batch, anchors), logits
+    shifts: Tensor  # (batch, anchors, 4), coded around the anchors
+
+
+class Regions(NamedTuple):
+    """What is said of regions."""
+
+    classes: Tensor  # (batch, regions, 1 + classes), logits; background first
+    shifts: Tensor  # (batch, regions, 4), coded around the regions
+
+
+class DetectorNet(nn.Module):
+    """Trunk, a proposer on every cell of its features, and a small network for regions.
+
+    Attributes:
+        design: what it was built from.
+        classes: number of classes, without background.
+    """
+
+    def __init__(self, design: Design, classes: int, *, seed: int = 0) -> None:
+        super().__init__()
+        self.design, self.classes = design, classes
+        trunk = build(design.net, seed=seed).trunk
+        self.trunk = nn.ModuleDict({name: trunk[name] for name, _ in design.blocks()})
+        wide, anchors = design.channels, len(design.anchors)
+        self.laterals = nn.ModuleDict(
+            {tap: _convolution(design.signal(tap).channels, wide, 1, relu=False)
+             for tap in design.taps}
+        )  # fmt: skip
+        self.smooth = _convolution(wide, wide, 3)
+        self.rejecter = nn.Conv2d(design.signal(design.rejecter).channels, 1, 1)
+        self.proposer = _convolution(wide, wide, 3)
+        self.objectness = nn.Conv2d(wide, anchors, 1)
+        self.shifts = nn.Conv2d(wide, 4 * anchors, 1)
+        self.hidden = nn.Linear(wide * design.grid**2, design.hidden)
+        self.classifier = nn.Linear(design.hidden, 1 + classes)
+        self.corrector = nn.Linear(design.hidden, 4)
+        self._initialize(seed)
+        rows, columns = design.signal(design.taps[0]).size
+        self.grid_scale = rows / design.size[0], columns / design.size[1]
+        around = anchor_grid((rows, columns), self.grid_scale, torch.tensor(design.anchors))
+        self.register_buffer("anchors", around, persistent=False)
+        self.anchors: Tensor
+
+    def forward(self, images: Tensor) -> Seen:
+        """What the trunk and the layers on it say.
+
+        Args:
+            images: (batch, 3, *design.size), float, normalized.
+        """
+        x, occupied = self.early(images)
+        return self.late(x, occupied)
+
+    def early(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the trunk up to the rejecter's block; its features, and the rejecter's logits."""
+        x = images
+        for name, block in self.trunk.items():
+            x = block(x)
+            if name == self.design.rejecter:
+                break
+        scores = self.rejecter(x)
+        return x, max_pool2d(scores, COARSE, ceil_mode=True).squeeze(1)
+
+    def late(self, x: Tensor, occupied: Tensor) -> Seen:
+        """Run what follows the rejecter's block."""
+        design, taps = self.design, list[Tensor]()
+        names = list(self.trunk)
+        first = names.index(design.rejecter)
+        for name in names[first:]:
+            x = x if name == design.rejecter else self.trunk[name](x)
+            if name in design.taps:
+                taps.append(self.laterals[name](x))
+        fused, *coarser = taps
+        for each in coarser:
+            fused = fused + interpolate(each, size=fused.shape[2:])
+        features = self.smooth(torch.relu(fused))
+        proposed = self.proposer(features)
+        objectness = self.objectness(proposed).permute(0, 2, 3, 1).flatten(1)
+        shifts = self.shifts(proposed).permute(0, 2, 3, 1).reshape(len(x), -1, 4)
+        return Seen(features, occupied, objectness.float(), shifts.float())
+
+    def regions(self, features: Tensor, boxes: Tensor) -> Regions:
+        """Classify regions and correct their boxes.
+
+        Args:
+            features: (batch, channels, rows, columns), as `forward` gives.
+            boxes: (batch, regions, 4), pixels of the working size.
+        """
+        grid = (self.design.grid, self.design.grid)
+        pooled = roi_align(features, boxes, grid, self.grid_scale)
+        hidden = torch.relu(self.hidden(pooled.permute(0, 1, 3, 4, 2).flatten(2)))
+        return Regions(self.classifier(hidden).float(), self.corrector(hidden).float())
+
+    @torch.no_grad()
+    def propose(self, seen: Seen, most: int, *, among: int) -> Tensor:
+        """The regions that most likely hold an object, after non-maximum suppression.
+
+        Args:
+            seen: of some images.
+            most: regions of an image.
+            among: best anchors of an image that are looked at.
+
+        Returns:
+            (batch, most, 4) boxes in pixels, the likeliest first; an image with fewer has the whole
+            image for the rest.
+        """
+        count = min(among, seen.objectness.shape[1])
+        best = seen.objectness.topk(count).indices
+        shifts = seen.shifts.gather(1, best.unsqueeze(-1).expand(-1, -1, 4))
+        boxes = clip(decode(shifts, self.anchors[best]), self.design.size)
+        height, width = self.design.size
+        found = boxes.new_tensor([0, 0, width, height]).repeat(len(boxes), most, 1)
+        for each, own in zip(boxes, found, strict=True):
+            ranks = torch.arange(count, 0, -1, device=each.device)  # they are sorted already
+            kept = suppress(each, ranks, OVERLAP)[:most]
+            own[: len(kept)] = each[kept]
+        return found
+
+    @torch.no_grad()
+    def _initialize(self, seed: int) -> None:
+        """Draw the weights of what stands on the trunk."""
+        generator = Generator().manual_seed(seed)
+        outputs = (self.rejecter, self.objectness, self.shifts, self.classifier, self.corrector)
+        for name, part in self.named_modules():
+            if name.startswith("trunk") or not isinstance(part, nn.Conv2d | nn.Linear):
+                continue
+            fan_in = part.weight[0].numel()
+            std = 0.01 if part in outputs else math.sqrt(2 / fan_in)
+            part.weight.normal_(0, std, generator=generator)
+            if part.bias is not None:
+                part.bias.zero_()
+        for part in (self.objectness, self.rejecter):
+            if part.bias is not None:
+                part.bias.fill_(-math.log((1 - PRIOR) / PRIOR) if part is self.objectness else 0.0)
+
+
+def _convolution(channels: int, out: int, kernel: int, *, relu: bool = True) -> nn.Sequential:
+    parts: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False),
+        bn=nn.BatchNorm2d(out, eps=1e-3),
+    )
+    if relu:
+        parts["relu"] = nn.ReLU(inplace=True)
+    return nn.Sequential(parts)
