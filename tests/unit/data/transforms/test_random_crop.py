@@ -1,5 +1,6 @@
 """Crops of encoded images are those that would be cut in memory."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -15,7 +16,7 @@ from inceptionkit.data.transforms.random_crop import (
     draw_boxes,
     draw_resamplers,
 )
-from inceptionkit.preprocess import UnusableImage
+from inceptionkit.preprocess import RESAMPLERS, Resampler, UnusableImage
 
 HOWS = [
     Augmentation(flip="random"),
@@ -75,3 +76,24 @@ def test_what_cannot_be_used_is_told_and_the_others_are_cut() -> None:
 
     assert reasons == {3: "truncated", 4: "not an image", 5: "the shard is gone"}
     np.testing.assert_array_equal(found[:3], whole)
+
+
+@pytest.mark.parametrize("name", sorted(RESAMPLERS))
+def test_whole_images_of_the_side_asked_for_are_not_resampled(name: Resampler) -> None:
+    """Beside an image that is cut every filter gives each of their pixels, as it was, too."""
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (5, 3, 12, 12), generator=random).to(torch.uint8)
+    how = Augmentation(crop=PaddedCrop(), flip="random", interpolation=name)
+    rng = CounterRng(0, 0, np.arange(5))
+    boxes = draw_boxes(how, np.ones(5), rng)
+    cut = replace(boxes, height=np.array([1.0, 1.0, 1.0, 1.0, 0.5]))
+    found = crop_resize(pixels, boxes, 12, [name] * 5)
+    beside = crop_resize(pixels, cut, 12, [name] * 5)
+
+    assert boxes.whole
+    assert not cut.whole
+    assert 0 < boxes.mirrored.sum() < 5
+    assert torch.equal(found[:4], beside[:4])
+    for image, was, mirrored in zip(found, pixels, boxes.mirrored, strict=True):
+        assert torch.equal(image, (was.flip(2) if mirrored else was).float())
+    assert found.is_contiguous(memory_format=torch.channels_last)
