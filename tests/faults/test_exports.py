@@ -47,7 +47,7 @@ def whole_exports(tiny: Net, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             exported=exported,
         )
         folders[kind] = tmp_path_factory.mktemp("exports") / kind
-        write_files(folders[kind], card, graph_files(exported, {"main": model}))
+        write_files(folders[kind], card, graph_files(card, {"main": model}))
     return folders
 
 

@@ -56,7 +56,7 @@ def _print_speeds(rows: Sequence[BenchmarkRow]) -> None:
     scored, compared = _is_scored(rows), _is_compared(rows)
     print_table(
         (
-            *("engine", "precision", "ms", "p95", "images/s", "at", "MiB"),
+            *("engine", "precision", "ms", "p95", "p99", "img/s", "at", "MiB", "RAM"),
             *(("top-1",) if scored else ()),
             *(("agrees",) if compared else ()),
         ),
@@ -66,9 +66,11 @@ def _print_speeds(rows: Sequence[BenchmarkRow]) -> None:
                 row.precision,
                 significant(row.median_ms),
                 significant(row.p95_ms),
+                significant(row.p99_ms),
                 significant(row.images_per_second),
                 str(row.batch),
                 significant(row.bytes / _MIB),
+                "" if row.peak_bytes is None else significant(row.peak_bytes / _MIB),
                 *((_short_percent(row.top1),) if scored else ()),
                 *((_short_percent(row.agreement),) if compared else ()),
             )
@@ -96,9 +98,12 @@ def _short_percent(share: float | None) -> str:
 def legend(result: BenchResult | Variants, rows: Sequence[BenchmarkRow], *, against: str) -> str:
     """What the columns mean, and what was shown."""
     what = [
-        "ms and p95: median and 95th percentile of single images, without decoding and resize",
-        "images/s: at that batch, which does best",
+        "ms, p95, p99: median and percentiles of single images, without decoding and resize",
+        "img/s: at that batch, which does best",
+        "MiB: of its files",
     ]
+    if any(row.peak_bytes is not None for row in rows):
+        what.append("RAM: MiB at the peak of a new process that loads it and answers one image")
     if _is_compared(rows):
         what.append(f"agrees: names the image as {against} does")
     shown = _is_scored(rows) or _is_compared(rows)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shutil import copytree
 
 from inceptionkit.catalog import SUFFIX, find
 from inceptionkit.convert.registry import numbered_classes, read_weights
@@ -15,13 +16,23 @@ from inceptionkit.deployment.benchmark import Backend
 from inceptionkit.deployment.engines import lacking
 from inceptionkit.deployment.export import Export, ExportOptions, main_alone, make_export
 from inceptionkit.deployment.load import ENGINES_FOR, EngineWish, load_predictor
+from inceptionkit.deployment.memory import peak_when_deployed
 from inceptionkit.deployment.onnx import Tensors
 from inceptionkit.deployment.parity import load_files
 from inceptionkit.deployment.quantize import CalibrationData
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.classifier import Classifier, network_of
 from inceptionkit.evaluation.predictor import Predictor, run_stages
-from inceptionkit.model import Card, ExitPolicy, ExportInfo, model_folder, read_card, read_seen
+from inceptionkit.model import (
+    Card,
+    ExitPolicy,
+    ExportInfo,
+    model_folder,
+    read_card,
+    read_seen,
+    write_files,
+    write_model,
+)
 from inceptionkit.model.export_info import Kind, Precision
 from inceptionkit.model.seen import SEEN
 from inceptionkit.network import build
@@ -96,7 +107,9 @@ class ExportedModel:
 
         def run(engine: EngineWish, policy: ExitPolicy | None) -> Backend:
             model = load_predictor(self.folder, threads=threads, engine=engine)
-            return _own_backend(model, engine, exported.precision, size, policy)
+            write = partial(copytree, self.folder)
+            memory = partial(peak_when_deployed, write, engine, threads)
+            return _own_backend(model, engine, exported.precision, size, memory, policy)
 
         candidates = []
         for engine in ENGINES_FOR[exported.kind]:
@@ -137,7 +150,8 @@ class TrainedModel:
             Candidate(f"{OURS}{engine}", precision, partial(export, kind, engine, precision))
             for kind, engine, precision in _GRAPHS
         ]
-        candidates.append(Candidate(f"{OURS}torch", "fp32", self.in_torch))
+        in_torch = partial(self.in_torch, threads)
+        candidates.append(Candidate(f"{OURS}torch", "fp32", in_torch))
         policy = self.card.exit_policy
         if policy is not None and policy.gates:
             early = partial(self._with_exits, policy, threads, listener)
@@ -154,11 +168,16 @@ class TrainedModel:
         made = make_export(card, self.tensors, options, None, listener)
         return export_backend(made, "openvino", threads, policy)
 
-    def in_torch(self) -> Backend:
+    def in_torch(self, threads: int) -> Backend:
         """As `inceptionkit.load` runs it with engine="torch"."""
+
+        def write(place: Path) -> None:
+            write_model(place, self.card, self.tensors)
+
         model = Classifier(self.card, network_of(self.card, self.tensors))
         size = sum(value.nbytes for value in self.tensors.values())
-        return _own_backend(model, "torch", "fp32", size)
+        memory = partial(peak_when_deployed, write, "torch", threads)
+        return _own_backend(model, "torch", "fp32", size, memory)
 
     def baselines(self, threads: int) -> list[Candidate]:
         """What others make of the same network: torch, and engines on its untouched module."""
@@ -224,11 +243,22 @@ def export_backend(
 ) -> Backend:
     """An exported model from files as they would lie in its folder; its resize is not run."""
     model = load_files(export.card, export.files, threads)
-    return _own_backend(model, engine, export.exported.precision, export.final.bytes, policy)
+
+    def write(place: Path) -> None:
+        write_files(place, export.card, export.files)
+
+    precision, size = export.exported.precision, export.final.bytes
+    memory = partial(peak_when_deployed, write, engine, threads)
+    return _own_backend(model, engine, precision, size, memory, policy)
 
 
 def _own_backend(
-    model: Predictor, engine: str, precision: Precision, size: int, policy: ExitPolicy | None = None
+    model: Predictor,
+    engine: str,
+    precision: Precision,
+    size: int,
+    memory: Callable[[], int | None],
+    policy: ExitPolicy | None = None,
 ) -> Backend:
     """To the end, or only as far as a policy lets it."""
     whole = f"{OURS}{engine}"
@@ -240,6 +270,7 @@ def _own_backend(
         answer=lambda images: run_stages(stages, images, policy)[0],
         ours=True,
         to_the_end=whole if policy else None,
+        memory=memory,
     )
 
 

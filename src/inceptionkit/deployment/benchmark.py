@@ -22,7 +22,7 @@ from inceptionkit.model.export_info import Precision
 from inceptionkit.progress import Listener
 from inceptionkit.timing import Call, Clock, TimingBudget, time_interleaved
 
-_SINGLE = TimingBudget(least=11, most=40, seconds=12.0, calls=3, warm_up=0, settle=True)
+_SINGLE = TimingBudget(least=11, most=40, seconds=12.0, calls=10, warm_up=0, settle=True)  # p99
 _LARGE = TimingBudget(least=3, most=5, seconds=12.0, warm_up=0, settle=True)
 _TIMED_IMAGES = 32  # at most that are answered one by one
 _BATCHES = (1, 2, 4, 8, 16, 32)  # that are tried
@@ -47,6 +47,7 @@ class Backend:
         prepare: makes the input of (batch, size, size, 3) uint8 images; is not timed.
         ours: whether what runs is ours, not what others make of the same network.
         to_the_end: engine of the same backend without early exits; None where it has none.
+        memory: measures the peak memory of a process that has loaded it; None where nothing does.
     """
 
     engine: str
@@ -56,6 +57,7 @@ class Backend:
     prepare: Callable[[NDArray[np.uint8]], Any] = _unchanged
     ours: bool = False
     to_the_end: str | None = None
+    memory: Callable[[], int | None] | None = None
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """The class of every image."""
@@ -122,9 +124,11 @@ class BenchmarkRow:
         batch: with which most images a second get through.
         median_ms: of single images.
         p95_ms: of single images.
+        p99_ms: of single images.
         mean_ms: of single images.
         images_per_second: with that batch.
         bytes: of its files.
+        peak_bytes: of a new process that loads it and answers one image; None of what is not ours.
         top1: on labeled images.
         agreement: share of the images that it classifies as the trained network does.
     """
@@ -136,9 +140,11 @@ class BenchmarkRow:
     batch: int
     median_ms: float
     p95_ms: float
+    p99_ms: float
     mean_ms: float
     images_per_second: float
     bytes: int
+    peak_bytes: int | None
     top1: float | None
     agreement: float | None
 
@@ -169,6 +175,7 @@ def measure(
     )
     batches = [good_batch(partial(backend.call, some)) for backend in backends]
     large = time_interleaved({n: [backends[n].call(some, batches[n])] for n in numbers}, _LARGE)
+    listener.say("measuring the memory of each in a process of its own")
     return [
         BenchmarkRow(
             engine=backend.engine,
@@ -178,9 +185,11 @@ def measure(
             batch=batches[n],
             median_ms=1e3 * median(single[n]),
             p95_ms=1e3 * float(np.percentile(single[n], 95)),
+            p99_ms=1e3 * float(np.percentile(single[n], 99)),
             mean_ms=1e3 * mean(single[n]),
             images_per_second=batches[n] / median(large[n]),
             bytes=backend.bytes,
+            peak_bytes=backend.memory() if backend.memory else None,
             top1=_share_alike(classes[n], images.labels),
             agreement=_share_alike(classes[n], reference),
         )

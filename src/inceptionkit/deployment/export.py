@@ -167,15 +167,15 @@ def make_export(
         stages=(*names, "main"),
         server=options.server,
     )
-    export = Export(replace(card, exported=exported), graph_files(exported, models))
+    card = replace(card, exported=exported)
+    export = Export(card, graph_files(card, models))
     if not options.resize:
         return export
     first = exported.stages[0]
     put = onnx_resizing if options.kind == "onnx" else openvino_resizing
     models = {**models, first: put(models[first], card.preprocessing)}
-    resizing = replace(exported, resize={})
-    whole = Export(replace(card, exported=resizing), graph_files(resizing, models))
-    return replace(export, resizing=whole)
+    card = replace(card, exported=replace(exported, resize={}))
+    return replace(export, resizing=Export(card, graph_files(card, models)))
 
 
 def check_export(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from safetensors.numpy import save
 
+from inceptionkit import __version__, records
 from inceptionkit.deployment.onnx import checked, library
 from inceptionkit.errors import RunError
-from inceptionkit.model import ExportInfo, read_card
+from inceptionkit.model import Card, ExportInfo, read_card
 from inceptionkit.model.export_info import Kind
 from inceptionkit.model.folder import CARD
 
@@ -30,26 +32,51 @@ def file_names(exported: ExportInfo, stage: str) -> list[str]:
     return [f"{stem}{suffix}" for suffix in _SUFFIXES[exported.kind]]
 
 
-def graph_files(exported: ExportInfo, models: Mapping[str, Any]) -> dict[str, bytes]:
+def graph_files(card: Card, models: Mapping[str, Any]) -> dict[str, bytes]:
     """The files of the graphs of every stage: name -> content.
 
     Args:
-        exported: how they are exported.
+        card: says how they are exported, and what each graph says of itself.
         models: stage -> `openvino.Model`, `onnx.ModelProto`, or the tensors that torch takes.
     """
-    files: dict[str, bytes] = {}
+    exported, files = cast(ExportInfo, card.exported), dict[str, bytes]()
     for stage, model in models.items():
-        names = file_names(exported, stage)
-        files |= zip(names, _contents(exported.kind, model), strict=True)
+        names, said = file_names(exported, stage), metadata(card, stage)
+        files |= zip(names, _contents(exported.kind, model, said), strict=True)
     return files
 
 
-def _contents(kind: Kind, model: Any) -> list[bytes]:  # noqa: ANN401 - a graph of any kind
+def metadata(card: Card, stage: str) -> dict[str, str]:
+    """What a graph says of its model, for programs that have the graph alone.
+
+    ONNX keeps it as `metadata_props`, which ONNX Runtime calls the custom metadata map; OpenVINO
+    as `rt_info` below `model_info`.
+
+    Args:
+        card: of the model.
+        stage: "main", or the exit whose classifier answers.
+
+    Returns:
+        Text by name; `classes`, in the order of the probabilities, and `preprocessing` are JSON.
+    """
+    return {
+        "architecture": card.architecture.name,
+        "classes": json.dumps(card.classes),
+        "preprocessing": json.dumps(records.to_json(card.preprocessing)),
+        "classifier": stage,
+        "inceptionkit": __version__,
+    }
+
+
+def _contents(kind: Kind, model: Any, said: dict[str, str]) -> list[bytes]:  # noqa: ANN401 - a graph of any kind
     """What the files of one graph hold, one for each suffix of its kind."""
     if kind == "torch":
-        return [save({name: np.ascontiguousarray(value) for name, value in model.items()})]
+        return [save({name: np.ascontiguousarray(value) for name, value in model.items()}, said)]
     if kind == "onnx":
+        library("onnx.helper").set_model_props(model, said)
         return [checked(model).SerializeToString()]
+    for name, text in said.items():
+        model.set_rt_info(text, ["model_info", name])
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"graph{suffix}" for suffix in _SUFFIXES["openvino"]]
         library("openvino").serialize(model, *map(str, paths))

@@ -132,7 +132,7 @@ def make_variants(
     compared = parity_images(network.card, images)
     choosing, scored = tuning_and_test_images(network.card, data, listener)
     exports, left = _in_every_precision(network, options, data, compared, listener)
-    trained = network.in_torch()
+    trained = network.in_torch(threads)
     backends = [export_backend(one, _ENGINE, threads) for one in exports]
     before = trained.classify(choosing.fitted) == choosing.labels
     changes = [
