@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from inceptionkit.api.convert import convert
     from inceptionkit.api.describe import architectures, describe
     from inceptionkit.api.design import design
+    from inceptionkit.api.embed import embed
     from inceptionkit.api.evaluate import evaluate
     from inceptionkit.api.explain import explain
     from inceptionkit.api.export import export
@@ -62,6 +63,7 @@ __all__ = [
     "cost",
     "describe",
     "design",
+    "embed",
     "evaluate",
     "explain",
     "export",

@@ -7,6 +7,9 @@ from inceptionkit.options import Argument, Callback, Option
 MODEL = Argument(
     "Folder of a run or a model, a weights file, or an id such as torchvision/googlenet.", "MODEL"
 )
+MODEL_OR_IMAGES = Argument(
+    f"{MODEL.help[:-1]}. Left out, it is the one that ships, inceptionkit/small.", "MODEL|PATH"
+)
 DATA = Argument("Labeled images, as `train` takes them.", "DATA")
 IMAGES = Argument("Images, and folders of images.", "PATH...")
 SETTINGS = Argument("Settings of the recipe, such as lr=0.05 flip=none.", "[KEY=VALUE]...")

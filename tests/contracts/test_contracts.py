@@ -47,8 +47,8 @@ def test_the_public_names_are_these() -> None:
     assert inceptionkit.__all__ == [
         "Classifier", "ExitPolicy", "InceptionError", "Prediction", "RunToTheEnd", "StopAsStored",
         "StopWhenSure", "architecture", "architectures", "bench", "build", "check", "compare",
-        "convert", "cost", "describe", "design", "evaluate", "explain", "export", "load", "predict",
-        "prune", "recipes", "report", "resume", "serve", "train",
+        "convert", "cost", "describe", "design", "embed", "evaluate", "explain", "export", "load",
+        "predict", "prune", "recipes", "report", "resume", "serve", "train",
     ]  # fmt: skip
 
 

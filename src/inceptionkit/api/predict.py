@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.arguments import EARLY_EXIT, IMAGES, MODEL, ON_ANSWER
+from inceptionkit.arguments import EARLY_EXIT, IMAGES, MODEL_OR_IMAGES, ON_ANSWER
 from inceptionkit.options import Option, several, verb
 from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class PredictRequest:
     """Which images to classify, and with which model."""
 
-    model: Annotated[str | Path, MODEL]
-    paths: Annotated[Sequence[str | Path] | Path, IMAGES]
+    model: Annotated[str | Path, MODEL_OR_IMAGES]
+    paths: Annotated[Sequence[str | Path] | Path, replace(IMAGES, metavar="PATH")] = ()
     _: KW_ONLY
     early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
     out: Annotated[
@@ -34,7 +34,9 @@ class PredictRequest:
             "FILE.parquet|.csv|.jsonl",
         ),
     ] = None
-    on_answer: Annotated[Callable[[Answer | Progress | Bulk], object] | None, ON_ANSWER] = None
+    on_answer: Annotated[Callable[[Answer | Progress | Bulk | str], object] | None, ON_ANSWER] = (
+        None  # with a sentence, where a model answers that was not asked for
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +90,47 @@ class PredictResult(Result):
 
 
 @verb(PredictRequest)
-def predict(request: PredictRequest) -> PredictResult:
+def predict(request: PredictRequest) -> PredictResult:  # noqa: C901 - who answers, and where
     """Classify images, one answer each; an image that cannot be read is reported and skipped.
+
+    Without a model, the one that ships with the package answers: it knows 300 common scenes and
+    objects.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
         RecipeError: the stored policy is asked for, and the model has none.
-        DataError: `out` is there already or is no table, or there is no image for it.
+        DataError: no image is given, or `out` is there already or is no table.
     """
+    from inceptionkit.data.sources.folder import images_at
     from inceptionkit.deployment.load import load_predictor
     from inceptionkit.evaluation.early_exit import of_model, parse_early_exit
     from inceptionkit.preprocess import UnusableImage
     from inceptionkit.text import printable
 
-    policy = None if request.early_exit is None else parse_early_exit(request.early_exit)
+    policy, model, paths = None, request.model, request.paths
+    if request.early_exit is not None:
+        policy = parse_early_exit(request.early_exit)
+    if not paths or not any((Path(model) / it).is_file() for it in ("run.json", "model.json")):
+        from inceptionkit.convert.registry import model_and_images
+
+        model, paths = model_and_images(model, paths)
     if request.out is not None:
         from inceptionkit.deployment.bulk import predict_into
 
-        given, report = several(request.paths), request.on_answer or (lambda _: None)
-        written = predict_into(request.out, request.model, given, policy, report)
+        given, report = several(paths), request.on_answer or (lambda _: None)
+        written = predict_into(request.out, model, given, policy, report)
         report(written)
         return PredictResult((), failed=False, written=written)
     files: list[tuple[str | Path, str | None]] = []
-    for path in [request.paths] if isinstance(request.paths, str | Path) else request.paths:
+    for path in [paths] if isinstance(paths, str | Path) else paths:
         place = Path(path).expanduser()
-        files += [(place, None)] if place.is_file() else _images_below(path)
-    predictor = load_predictor(request.model, images=len(files))
+        files += [(place, None)] if place.is_file() else images_at(path)
+    predictor = load_predictor(model, images=len(files))
     if policy is not None:
-        policy = of_model(policy, predictor.card, str(request.model))
+        policy = of_model(policy, predictor.card, str(model))
+    if model != request.model and request.on_answer is not None:
+        knows, right = predictor.card.origin.get("knows"), predictor.card.metrics.get("top1") or 0
+        request.on_answer(f"{model}: knows {knows}, and names {right:.0%} of them right")
     found = []
     for file, missing in files:
         prediction, error = None, missing
@@ -129,17 +144,3 @@ def predict(request: PredictRequest) -> PredictResult:
         if request.on_answer is not None:
             request.on_answer(answer)
     return PredictResult(tuple(found), failed=any(answer.error is not None for answer in found))
-
-
-def _images_below(given: str | Path) -> list[tuple[str | Path, str | None]]:
-    """Every image, or what was given and why there is none."""
-    from inceptionkit.data.sources.folder import image_files
-    from inceptionkit.preprocess import UnusableImage
-
-    if "://" in str(given):
-        return [(given, "is an address; download the image, then give the file")]
-    folder = Path(given).expanduser()
-    try:
-        return [(file, None) for file in image_files(folder)]
-    except UnusableImage as error:
-        return [(folder, error.reason)]

@@ -21,9 +21,10 @@ class ServeRequest:
         Argument(
             "Folders of runs, models or exported models; NAME=FOLDER to name one. A folder may "
             "hold versions 1, 2, ... A folder that changes is loaded again.",
-            "MODEL...",
+            "MODEL",
+            default="the one that ships, inceptionkit/small",
         ),
-    ]
+    ] = ()
     _: KW_ONLY
     host: Annotated[str, Option("Address to listen at; 0.0.0.0 for every one of this machine.")] = (
         "127.0.0.1"
@@ -102,6 +103,7 @@ def serve(request: ServeRequest) -> ServeResult:
 
     from inceptionkit.deployment.load import load_predictor
     from inceptionkit.errors import DeploymentError
+    from inceptionkit.model.folder import DEFAULT_MODEL
 
     needed = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
     missing = [one for one in (*needed, *["grpc"] * bool(request.grpc_port)) if not find_spec(one)]
@@ -113,7 +115,8 @@ def serve(request: ServeRequest) -> ServeResult:
     from inceptionkit.serving.server import Service, bind, host_of, read_token, serve_here
     from inceptionkit.serving.workers import serve_in_workers
 
-    given = [request.models] if isinstance(request.models, str | Path) else list(request.models)
+    models = request.models or [DEFAULT_MODEL]
+    given = [models] if isinstance(models, str | Path) else list(models)
     places, token = named(given), read_token(request.token_file)
     service = Service(
         places=places,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from inceptionkit.deployment.bulk import Bulk
 
 
-def _print_answer(output: Output, answer: Answer | Progress | Bulk) -> None:
-    """Print one answer as it comes; or how far a table is, and what was written."""
+def _print_answer(output: Output, answer: Answer | Progress | Bulk | str) -> None:
+    """Print one answer as it comes; or how far a table is, what was written, and who answers."""
     if not isinstance(answer, Answer):
         _print_table(output, answer)
     elif output.json_only:
@@ -31,8 +31,11 @@ def _print_answer(output: Output, answer: Answer | Progress | Bulk) -> None:
         typer.echo(printable(f"{line}{duration(found.ms / 1e3)}{where}"))
 
 
-def _print_table(output: Output, found: Progress | Bulk) -> None:
-    if isinstance(found, Progress):
+def _print_table(output: Output, found: Progress | Bulk | str) -> None:
+    if isinstance(found, str):
+        if not (output.json_only or output.quiet):
+            typer.echo(printable(f"{found}; for your own classes: inceptionkit train"), err=True)
+    elif isinstance(found, Progress):
         rate, left = found.per_second or 0.0, found.seconds_left or 0.0
         if not (output.json_only or output.quiet):
             speed = f"{rate:,.0f} images/s, {duration(left)} left"
@@ -49,6 +52,7 @@ PREDICT = Command(
     predict,
     None,
     (
+        "inceptionkit predict photo.jpg",
         "inceptionkit predict runs/photos-001 rose.jpg",
         "inceptionkit predict runs/photos-001 new/ --early-exit --json",
         "inceptionkit predict runs/photos-001 photos.tar --out answers.parquet",

@@ -18,11 +18,12 @@ import numpy as np
 from inceptionkit import records
 from inceptionkit.convert import hub
 from inceptionkit.convert.rename import ConvertedWeights, Tensors
-from inceptionkit.errors import InceptionError, WeightsError
+from inceptionkit.errors import DataError, InceptionError, WeightsError
 from inceptionkit.files import read_bounded, sha256_of
 from inceptionkit.model.card import Card, Origin
-from inceptionkit.model.folder import CARD, TENSORS, misfit, read_model
+from inceptionkit.model.folder import CARD, DEFAULT_MODEL, OWNER, TENSORS, misfit, read_model
 from inceptionkit.preprocess import Preprocessing
+from inceptionkit.preprocess.decode import EXTENSIONS
 from inceptionkit.spec import Net, classes_of
 from inceptionkit.spec import tensors as shapes
 
@@ -90,6 +91,33 @@ def read_weights(source: str | Path) -> tuple[Card, Tensors]:
         return read_model(path)
     imported = import_weights(source)
     return imported.card, imported.tensors
+
+
+def model_and_images(
+    model: str | Path, images: str | Path | Sequence[str | Path]
+) -> tuple[str | Path, tuple[str | Path, ...]]:
+    """A model and the images for it; where the first is an image, too, the model that ships.
+
+    Args:
+        model: as `read_weights` takes it, or an image, or a folder of images.
+        images: further ones.
+
+    Raises:
+        DataError: there is a model, and no image.
+    """
+    path, text = Path(model).expanduser(), str(model)
+    paths = (images,) if isinstance(images, str | Path) else tuple(images)
+    ours = any((path / name).is_file() for name in (CARD, f"model/{CARD}", "run.json"))
+    weights = any(fnmatch(path.name.lower(), one) for f in FORMATS for one in f.patterns)
+    ours |= hub.is_id(text) or text.startswith(f"{OWNER}/") or (weights and not path.is_dir())
+    image = path.exists() or "://" in text or path.suffix.lower() in EXTENSIONS
+    if image and not ours:
+        return DEFAULT_MODEL, (model, *paths)
+    if not paths:
+        wrong = "give the images, too" if ours else "no such image or model; check the spelling"
+        msg = f"{text}: {wrong}"
+        raise DataError(msg)
+    return model, paths
 
 
 def import_weights(source: str | Path, names: Sequence[str] | None = None) -> ImportedModel:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.errors import DeploymentError
+from inceptionkit.errors import DeploymentError, SpecError
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import (
     AdaptivePool,
@@ -34,10 +34,12 @@ from inceptionkit.spec import (
     blocks,
     border,
     groups_of,
+    is_classifier,
 )
 
 IMAGE, FEATURES = "image", "features"  # names of a graph's input
 PROBABILITIES, FEATURES_OUT = "probabilities", "features_out"  # names of its outputs
+EMBEDDING = "embedding"  # likewise
 OPSET, IR_VERSION = 18, 10  # what ONNX Runtime has taken since 1.18
 FLOAT, UINT8 = 1, 2  # ONNX's numbers for types
 
@@ -159,6 +161,28 @@ def traced(net: Net, tensors: Tensors, preprocessing: Preprocessing) -> Any:  # 
                 graph.put("Identity", [x], block.at)
             ends.append((block.at, FLOAT, ["batch", None, None, None]))
     return graph.model(net.name, [(IMAGE, UINT8, ["batch", *"hw", 3])], ends)
+
+
+def embedding(net: Net, tensors: Tensors, preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - onnx.ModelProto
+    """The network as a graph that gives what its main classifier reads: (batch, features).
+
+    Where the classifier is a convolution, the mean over its grid.
+    """
+    graph = NetworkBuilder(tensors=tensors)
+    x = graph.normalize(preprocessing)
+    for block in blocks(net):
+        if block.at.startswith("exits."):
+            continue
+        for part in (block,) if isinstance(block, Step) or block.parallel else block.parts:
+            if isinstance(part, Step) and is_classifier(part.op):
+                if isinstance(part.op, Conv):
+                    x = graph.put("GlobalAveragePool", [x], f"{EMBEDDING}.mean")
+                graph.put("Flatten", [x], EMBEDDING)
+                ends = [(EMBEDDING, FLOAT, ["batch", None])]
+                return graph.model(net.name, [(IMAGE, UINT8, ["batch", *"hw", 3])], ends)
+            x = graph.add(part, x)
+    msg = f"{net.name} has no classifier, whose input would be the features"
+    raise SpecError(msg)
 
 
 @dataclass(slots=True, kw_only=True)

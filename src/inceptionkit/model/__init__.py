@@ -4,12 +4,14 @@ from inceptionkit.model.card import Card
 from inceptionkit.model.exit_policy import ExitPolicy, Gate
 from inceptionkit.model.export_info import ExportInfo
 from inceptionkit.model.folder import (
+    DEFAULT_MODEL,
     model_folder,
     read_card,
     read_file,
     read_model,
     read_seen,
     read_tensors,
+    shipped,
     write_files,
     write_model,
     write_policy,
@@ -17,6 +19,7 @@ from inceptionkit.model.folder import (
 from inceptionkit.model.seen import Hashes, Seen
 
 __all__ = [
+    "DEFAULT_MODEL",
     "Card",
     "ExitPolicy",
     "ExportInfo",
@@ -29,6 +32,7 @@ __all__ = [
     "read_model",
     "read_seen",
     "read_tensors",
+    "shipped",
     "write_files",
     "write_model",
     "write_policy",

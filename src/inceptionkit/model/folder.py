@@ -29,6 +29,10 @@ from inceptionkit.spec import tensors as shapes
 from inceptionkit.text import shell_word
 
 CARD, TENSORS = "model.json", "model.safetensors"
+SHIPPED, OWNER = Path(__file__).parents[1] / "pretrained", "inceptionkit"
+"""Folders of the models that ship with the package; the id of one is `inceptionkit/NAME`."""
+DEFAULT_MODEL = f"{OWNER}/small"
+"""The model that `predict`, `embed` and `serve` take where none is given."""
 MOST_BYTES = 2**31
 """Most bytes of a file beside model.json: 2 GiB, four times the largest network of the family."""
 MOST_CELLS = 2**29
@@ -43,7 +47,8 @@ def write_model(folder: Path, card: Card, tensors: Tensors) -> None:
     Args:
         folder: where; its parent exists.
         card: what the model is.
-        tensors: name -> float32 array, exactly those that the architecture has.
+        tensors: name -> float32 or, for half the size, float16 array, exactly those that the
+            architecture has.
 
     Raises:
         WeightsError: the tensors do not fit the architecture.
@@ -125,6 +130,9 @@ def read_tensors(
 ) -> dict[str, NDArray[Any]]:
     """Read the tensors beside `model.json`, from the file of that name.
 
+    Returns:
+        Name -> float32 array; what is stored as float16 is widened, which is exact.
+
     Raises:
         WeightsError: the file is damaged, or a tensor is missing or misshapen.
     """
@@ -134,7 +142,9 @@ def read_tensors(
     except (SafetensorError, LookupError, TypeError, ValueError) as error:  # an unknown dtype, too
         msg = f"{folder / name}: not a safetensors file ({error}); copy the model folder again"
         raise WeightsError(msg) from error
-    for tensor, value in tensors.items():
+    for tensor, stored in tensors.items():
+        value = stored.astype(np.float32) if stored.dtype == np.float16 else stored
+        tensors[tensor] = value
         if value.dtype != np.float32 or not np.isfinite(value).all():
             got = value.dtype if value.dtype != np.float32 else "values that are not finite"
             msg = f"{folder / name}: {tensor:.80} must be finite float32, got {got}; "
@@ -193,20 +203,29 @@ def write_policy(path: Path, policy: ExitPolicy) -> Path:
     folder = model_folder(path)
     card, sums = read_card(folder)
     policy.check(card.architecture)
+    if folder.parent == SHIPPED:
+        msg = f"{path}: ships with the package, which stays as it is; copy {folder} and give the "
+        raise WeightsError(msg + "copy")
     write_json(folder / CARD, card_to_json(replace(card, exit_policy=policy), sums))
     return folder / CARD
 
 
 def model_folder(path: Path) -> Path:
-    """`path` itself if it is a model, its `model` folder if it is a run.
+    """`path` itself if it is a model, its `model` folder if it is a run; that of an id that ships.
 
     Raises:
-        WeightsError: it is neither.
+        WeightsError: it is none of these.
     """
-    for folder in (path, path / "model"):
+    places = [path, path / "model"]
+    if path.parent.as_posix() == OWNER:
+        places.append(SHIPPED / path.name)
+    for folder in places:
         if (folder / CARD).is_file():
             return folder
-    if not path.exists():
+    if len(places) == 3 and not path.exists():
+        ids = ", ".join(shipped()) or "none"
+        msg = f"no model called {path.as_posix()} ships with this installation; it has {ids}"
+    elif not path.exists():
         msg = f"{without_secrets(path)}: no such model; give a model folder or a run folder"
     elif (path / "run.json").is_file():
         msg = f"{path}: this run has no model yet; "
@@ -214,6 +233,11 @@ def model_folder(path: Path) -> Path:
     else:
         msg = f"{path}: no model there, it holds no {CARD}; give a model folder or a run folder"
     raise WeightsError(msg)
+
+
+def shipped() -> tuple[str, ...]:
+    """Ids of the models that ship with the package, as `inceptionkit/small`."""
+    return tuple(f"{OWNER}/{card.parent.name}" for card in sorted(SHIPPED.glob(f"*/{CARD}")))
 
 
 def read_card(folder: Path) -> tuple[Card, dict[str, str]]:  # noqa: C901 - a check per line

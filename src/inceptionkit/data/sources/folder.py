@@ -103,6 +103,17 @@ def image_files(place: Path) -> list[Path]:
     raise UnusableImage(reason, printable(str(place)))
 
 
+def images_at(given: str | Path) -> list[tuple[str | Path, str | None]]:
+    """Every image that is meant; or what was given, and why there is none."""
+    if "://" in str(given):
+        return [(given, "is an address; download the image, then give the file")]
+    place = Path(given).expanduser()
+    try:
+        return [(file, None) for file in image_files(place)]
+    except UnusableImage as error:
+        return [(place, error.reason)]
+
+
 class Disk:
     """The folders of a disk, as a tree; and which were visited, for the index in the cache."""
 

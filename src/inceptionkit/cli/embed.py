@@ -1,0 +1,32 @@
+"""Printing `inceptionkit embed`."""
+
+from __future__ import annotations
+
+from inceptionkit.api.embed import EmbedResult, embed
+from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import complain, print_line
+
+
+def _print_embedded(result: EmbedResult) -> None:
+    """Print what was computed and where it is; what could not be used goes to standard error."""
+    for name, reason in result.errors.items():
+        complain(f"{name}: {reason}")
+    count, features = result.vectors.shape
+    line = f"{count:,} images, {features:,} features of each, by {result.model}"
+    if result.out is None:
+        print_line(f"{line}; name a file to keep them, such as --out features.npy")
+        return
+    print_line(line)
+    print_line(f"wrote {result.out}")
+    if result.out.suffix == ".npy":
+        print_line(f"rows  {result.out.with_suffix('.csv')}")
+
+
+EMBED = Command(
+    embed,
+    _print_embedded,
+    (
+        "inceptionkit embed photos/ --out features.npy",
+        "inceptionkit embed runs/photos-001 photos/ --out features.parquet",
+    ),
+)
