@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
 
 from inceptionkit.errors import RunError
 from inceptionkit.files import sha256, write_whole
@@ -22,16 +24,35 @@ from inceptionkit.training.state import TrainConfig, TrainState, moments, new_st
 DIGEST = 64  # hexadecimal digits of SHA-256 that lead the file
 
 
+class Saved(Protocol):
+    """What a checkpoint holds of the state of a run: of a classifier, or of a detector."""
+
+    model: Any  # a module, as the next two
+    average: Any
+    best: Any  # or None
+    optimizer: Optimizer
+    scaler: GradScaler
+    step: int
+    steps_per_epoch: int
+    loss_sum: float
+    usual_norm: float | None
+    seconds: float
+    rows: list[dict[str, Any]]
+
+
+S = TypeVar("S", bound=Saved)
+
+
 @dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Generic[S]):
     """A state read back, and what was wrong with newer ones."""
 
-    state: TrainState
+    state: S
     found: Path | None  # the checkpoint it is from; None if it is the first state of a run
     complaints: tuple[str, ...]
 
 
-def save_state(folder: Path, state: TrainState) -> Path:
+def save_state(folder: Path, state: Saved) -> Path:
     """Write `state`; of the other files the newest before it that is whole is kept.
 
     The file is the SHA-256 of what follows, then safetensors: "model.", "average." and, where val
@@ -103,14 +124,23 @@ def _is_whole(path: Path) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest().encode() == digest
 
 
-def restore(folder: Path, config: TrainConfig) -> Restored:
+def restore(folder: Path, config: TrainConfig) -> Restored[TrainState]:
     """Read the newest checkpoint that is whole; the first weights if there is none.
 
     Raises:
         RunError: there are checkpoints, and none is whole.
     """
+    return restore_into(folder, new_state(config))
+
+
+def restore_into(folder: Path, state: S) -> Restored[S]:
+    """Read the newest checkpoint that is whole into the first state of its run.
+
+    Raises:
+        RunError: there are checkpoints, and none is whole.
+    """
     complaints: list[str] = []
-    found, state = checkpoints(folder), new_state(config)
+    found = checkpoints(folder)
     for path in found:
         try:
             _read_state(path, state)
@@ -124,7 +154,7 @@ def restore(folder: Path, config: TrainConfig) -> Restored:
     return Restored(state, None, ())
 
 
-def _read_state(path: Path, state: TrainState) -> None:
+def _read_state(path: Path, state: Saved) -> None:
     """Read one checkpoint into the first state of its run.
 
     Raises:

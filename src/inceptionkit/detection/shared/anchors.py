@@ -14,11 +14,11 @@ _ROUNDS = 100
 Sides = tuple[float, float]  # height and width, pixels
 
 
-def anchor_sides(sides: NDArray[np.float32], most: int = MOST) -> tuple[Sides, ...]:
+def anchor_sides(given: NDArray[np.float32], most: int = MOST) -> tuple[Sides, ...]:
     """The fewest sizes that lie near all boxes, by k-means with 1 - IoU as the distance.
 
     Args:
-        sides: (boxes, 2), height and width in pixels.
+        given: (boxes, 2), height and width in pixels.
         most: sizes.
 
     Returns:
@@ -28,9 +28,10 @@ def anchor_sides(sides: NDArray[np.float32], most: int = MOST) -> tuple[Sides, .
         Redmon & Farhadi 2017, arXiv:1612.08242, section 2. It begins at quantiles of the area, and
         a center is a median, so that the result is the same every time.
     """
+    sides = given.astype(np.float64)
     found = sides[:0]
     for count in range(1, most + 1):
-        found = _clusters(sides.astype(np.float64), count)
+        found = _clusters(sides, count)
         if _overlap(sides, found).max(1).mean() >= ENOUGH:
             break
     found = found[np.argsort(found.prod(1), kind="stable")]
@@ -70,7 +71,7 @@ def _clusters(sides: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     return centers
 
 
-def _overlap(sides: NDArray[np.float32], centers: NDArray[np.float64]) -> NDArray[np.float64]:
+def _overlap(sides: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, m) IoU of boxes with the same middle."""
     shared = np.minimum(sides[:, None], centers[None]).prod(2)
     union = sides.prod(1)[:, None] + centers.prod(1)[None] - shared

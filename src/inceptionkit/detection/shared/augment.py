@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,12 +30,12 @@ class Augmentation:
 
     Attributes:
         size: height and width of the result, pixels.
-        upside_down: whether images are mirrored top to bottom, too.
+        flip: whether images are mirrored left to right, or top to bottom, too.
         fill: (3,) RGB of what lies outside the image.
     """
 
     size: tuple[int, int]
-    upside_down: bool
+    flip: Literal["none", "horizontal", "both"]
     fill: tuple[int, int, int]
 
 
@@ -104,8 +105,8 @@ def batch(
     """
     zoom = np.exp(rng.between("zoom", *np.log(_ZOOM)))
     down, right = rng.uniform("down"), rng.uniform("right")
-    flips = rng.uniform("flip") < 0.5
-    upside_down = (rng.uniform("upside down") < 0.5) & how.upside_down
+    flips = (rng.uniform("flip") < 0.5) & (how.flip != "none")
+    upside_down = (rng.uniform("upside down") < 0.5) & (how.flip == "both")
     shown, found = [], []
     for at, (pixels, boxes) in enumerate(images):
         view, moved, share = _view(pixels, boxes, how, zoom[at], (down[at], right[at]))

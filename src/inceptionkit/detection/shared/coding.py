@@ -48,7 +48,7 @@ def encode(boxes: Tensor, around: Tensor) -> Tensor:
 def decode(coded: Tensor, around: Tensor) -> Tensor:
     """The boxes that `encode` coded: (..., 4)."""
     middle, sides = _middles(around)
-    shift, growth = (coded * coded.new_tensor(SPREAD)).split(2, -1)
+    shift, growth = (coded * coded.new_tensor(SPREAD)).chunk(2, -1)
     middle = middle + shift * sides
     half = growth.clamp(max=LARGEST).exp() * sides / 2
     return torch.cat([middle - half, middle + half], -1)
@@ -63,5 +63,5 @@ def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _middles(boxes: Tensor) -> tuple[Tensor, Tensor]:
-    low, high = boxes.split(2, -1)
+    low, high = boxes.chunk(2, -1)
     return (low + high) / 2, high - low

@@ -32,6 +32,10 @@ class Targets:
     boxes: Tensor  # (batch, places, 4), pixels of the working size; 0 where there is none
     labels: Tensor  # (batch, places) int64, from 0; IGNORED for no object and for those left out
 
+    def to(self, device: str) -> Targets:
+        """The same on a device."""
+        return Targets(self.boxes.to(device), self.labels.to(device))
+
 
 class Losses(NamedTuple):
     """Parts of the loss, scalars; `total` is what is minimized."""
@@ -63,7 +67,7 @@ def detection_loss(model: DetectorNet, seen: Seen, targets: Targets) -> Losses:
         Multi-task loss: Girshick 2015, arXiv:1504.08083, section 2.3, and arXiv:1506.01497,
         section 3.1.2. Focal loss: Lin et al. 2017, arXiv:1708.02002, section 3.
     """
-    objectness, anchor_shifts = _anchor_losses(model.anchors, seen, targets)
+    objectness, anchor_shifts = _anchor_losses(model.anchors(seen.features), seen, targets)
     regions = torch.cat([model.propose(seen, REGIONS, among=AMONG), targets.boxes], 1)
     classes, region_shifts = _region_losses(model, seen, regions, targets)
     return Losses(

@@ -44,12 +44,14 @@ class DetectorNet(nn.Module):
     Attributes:
         design: what it was built from.
         classes: number of classes, without background.
+        grid_scale: cells of the features per pixel, down and to the right.
+        cell_scale: cells of the rejecter's block per pixel, likewise.
     """
 
-    def __init__(self, design: Design, classes: int, *, seed: int = 0) -> None:
+    def __init__(self, design: Design, classes: int, *, seed: int | None = 0) -> None:
         super().__init__()
         self.design, self.classes = design, classes
-        trunk = build(design.net, seed=seed).trunk
+        trunk = build(design.net, seed=seed or 0, weights_follow=seed is None).trunk
         self.trunk = nn.ModuleDict({name: trunk[name] for name, _ in design.blocks()})
         wide, anchors = design.channels, len(design.anchors)
         self.laterals = nn.ModuleDict(
@@ -64,12 +66,26 @@ class DetectorNet(nn.Module):
         self.hidden = nn.Linear(wide * design.grid**2, design.hidden)
         self.classifier = nn.Linear(design.hidden, 1 + classes)
         self.corrector = nn.Linear(design.hidden, 4)
-        self._initialize(seed)
-        rows, columns = design.signal(design.taps[0]).size
-        self.grid_scale = rows / design.size[0], columns / design.size[1]
-        around = anchor_grid((rows, columns), self.grid_scale, torch.tensor(design.anchors))
-        self.register_buffer("anchors", around, persistent=False)
-        self.anchors: Tensor
+        if seed is not None:
+            self._initialize(seed)
+        self.grid_scale, self.cell_scale = (
+            (rows / design.size[0], columns / design.size[1])
+            for rows, columns in (design.signal(b).size for b in (design.taps[0], design.rejecter))
+        )
+        grid, sides = design.signal(design.taps[0]).size, torch.tensor(design.anchors)
+        around = anchor_grid(grid, self.grid_scale, sides).view(*grid, anchors, 4)
+        self.register_buffer("_anchors", around, persistent=False)
+        self._anchors: Tensor
+
+    def anchors(self, features: Tensor) -> Tensor:
+        """(anchors, 4) boxes around every cell of features, in pixels from where these begin."""
+        rows, columns = features.shape[2:]
+        return self._anchors[:rows, :columns].flatten(0, 2)
+
+    def covered(self, features: Tensor) -> tuple[int, int]:
+        """Height and width in pixels that features cover."""
+        down, right = self.grid_scale
+        return round(features.shape[2] / down), round(features.shape[3] / right)
 
     def forward(self, images: Tensor) -> Seen:
         """What the trunk and the layers on it say.
@@ -136,8 +152,8 @@ class DetectorNet(nn.Module):
         count = min(among, seen.objectness.shape[1])
         best = seen.objectness.topk(count).indices
         shifts = seen.shifts.gather(1, best.unsqueeze(-1).expand(-1, -1, 4))
-        boxes = clip(decode(shifts, self.anchors[best]), self.design.size)
-        height, width = self.design.size
+        height, width = self.covered(seen.features)
+        boxes = clip(decode(shifts, self.anchors(seen.features)[best]), (height, width))
         found = boxes.new_tensor([0, 0, width, height]).repeat(len(boxes), most, 1)
         for each, own in zip(boxes, found, strict=True):
             ranks = torch.arange(count, 0, -1, device=each.device)  # they are sorted already

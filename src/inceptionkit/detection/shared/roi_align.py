@@ -62,4 +62,4 @@ def _weights(start: Tensor, stop: Tensor, bins: int, cells: int, samples: int) -
     places = torch.arange(cells, device=start.device, dtype=torch.float32)
     distance = (at.clamp(0.0, cells - 1.0).unsqueeze(-1) - places).abs()
     weights = (1.0 - distance).clamp(min=0.0) * counts.unsqueeze(-1)
-    return weights.unflatten(-2, (bins, samples)).mean(-2)
+    return weights.view(*start.shape, bins, samples, cells).mean(-2)
