@@ -33,6 +33,8 @@ SHIPPED, OWNER = Path(__file__).parents[1] / "pretrained", "inceptionkit"
 """Folders of the models that ship with the package; the id of one is `inceptionkit/NAME`."""
 DEFAULT_MODEL = f"{OWNER}/small"
 """The model that `predict`, `embed` and `serve` take where none is given."""
+DETECTOR = "detector-1"
+"""The format of a detector's model.json, and of the run.json of a run that trains one."""
 MOST_BYTES = 2**31
 """Most bytes of a file beside model.json: 2 GiB, four times the largest network of the family."""
 MOST_CELLS = 2**29
@@ -258,6 +260,9 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:  # noqa: C901 - a ch
         msg = f"{path}: cannot be read as JSON ({error}); copy the model folder again"
         raise WeightsError(msg) from error
     got = data.pop("format", None) if isinstance(data, dict) else None
+    if got == DETECTOR:
+        msg = f"{path}: this is a detector; use `inceptionkit detect`"
+        raise WeightsError(msg)
     if got != FORMAT:
         msg = f"{path}: format must be {FORMAT}, got {got!r}; "
         msg += "use the version of inceptionkit that wrote it"

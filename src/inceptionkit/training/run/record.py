@@ -16,6 +16,7 @@ from inceptionkit.errors import InceptionError, RunError
 from inceptionkit.files import read_bounded, write_json
 from inceptionkit.machine import facts
 from inceptionkit.model.card import MOST_CARD_BYTES, ExitScores
+from inceptionkit.model.folder import DETECTOR
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 from inceptionkit.records import STRICT, UNREADABLE, Between, from_json, to_json
@@ -205,8 +206,10 @@ def read_record(folder: Path) -> Record:
         raise RunError(msg)
     try:
         data = STRICT.decode(read_bounded(path, MOST_CARD_BYTES).decode())
-        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-            msg = f"its format is not {FORMAT}"
+        got = data.pop("format", None) if isinstance(data, dict) else None
+        if got != FORMAT:
+            hint = "; it trains a detector: use `inceptionkit detect`" if got == DETECTOR else ""
+            msg = f"its format is not {FORMAT}{hint}"
             raise RunError(msg)
         record = from_json(Record, data, at="", error=RunError)
         datetime.fromisoformat(record.made_at)

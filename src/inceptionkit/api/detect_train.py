@@ -1,0 +1,133 @@
+"""`detect train` and `detect resume`: a detector from its first decision to its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, fields, replace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+from inceptionkit.arguments import LISTENER
+from inceptionkit.detection.shared.request import DetectTrainRequest
+from inceptionkit.options import Argument, Option, verb
+from inceptionkit.progress import Listener, Silence
+from inceptionkit.results import Result, table
+
+if TYPE_CHECKING:
+    from inceptionkit.detection.shared.session import DetectSession
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DetectTrainResult(Result):
+    """A run that has ended.
+
+    Attributes:
+        run: its folder.
+        model: the folder of the detector.
+        epochs: that were trained.
+        seconds: of the whole command.
+        set: that was scored: "test", or "val" if there is no test set.
+        images: of that set.
+        map50: mean over classes of the average precision at IoU 0.5 (Pascal VOC 2012).
+        ap50: that of each class; None where the set has no object of it.
+        looked_at: share of the area of that set's images that the whole network ran on.
+        images_per_second: in training, median over the epochs.
+        peak_bytes: memory of the process; None where the system does not say.
+    """
+
+    run: Path
+    model: Path
+    epochs: float
+    seconds: float
+    set: str
+    images: int
+    map50: float | None
+    ap50: Mapping[str, float | None]
+    looked_at: float
+    images_per_second: float
+    peak_bytes: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `detect train --json` prints."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return values | {"run": str(self.run), "model": str(self.model)}
+
+    def _repr_html_(self) -> str:
+        return table(("class", "AP at IoU 0.5"), [*self.ap50.items(), ("mean", self.map50)])
+
+
+@dataclass(frozen=True)
+class DetectResumeRequest:
+    """Which run to resume."""
+
+    run: Annotated[str | Path, Argument("Folder of the run.", "RUN")]
+    _: KW_ONLY
+    data: Annotated[
+        str | Path | None,
+        Option("Where the images are now, if they moved.", "DATA", default="where they were"),
+    ] = None
+    listener: Annotated[Listener | None, LISTENER] = None
+
+
+@verb(DetectTrainRequest)
+def detect_train(request: DetectTrainRequest) -> DetectTrainResult:
+    """Train a detector on your images and their boxes, and measure it.
+
+    A network's trunk runs once an image; each proposed region reads its features.
+
+    Raises:
+        DataError, RecipeError, UnknownNameError, SpecError, WeightsError: a request that cannot be
+            met; nothing was trained.
+        RunError: the run folder cannot be written.
+        TrainingError: the run cannot go on; the last checkpoint is whole.
+        Interrupted: asked to stop; the state is saved.
+    """
+    start_time = monotonic()  # a time budget covers the whole command
+    from inceptionkit.detection.shared.start import start_run
+    from inceptionkit.training.run import folder as folders
+
+    session = start_run(request, request.listener or Silence(), start_time)
+    try:
+        return run_to_the_end(session)
+    finally:
+        folders.release(session.folder)
+
+
+@verb(DetectResumeRequest)
+def detect_resume(request: DetectResumeRequest) -> DetectTrainResult:
+    """Resume an interrupted training of a detector. The result is the same as without interruption.
+
+    Raises:
+        RunError: there is no such run, another process works on it, or its images changed.
+        DataError: the images are gone.
+        Interrupted: asked to stop again; the state is saved.
+    """
+    start_time = monotonic()
+    from inceptionkit.detection.shared.start import resume_run
+    from inceptionkit.training.run import folder as folders
+
+    folder = Path(request.run)
+    session = resume_run(folder, request.data, request.listener or Silence(), start_time)
+    try:
+        return run_to_the_end(session)
+    finally:
+        folders.release(folder)
+
+
+def run_to_the_end(session: DetectSession) -> DetectTrainResult:
+    """Train, score, write the model and, last, the result.
+
+    Raises:
+        Interrupted: asked to stop; the state is saved.
+        RunError: a file cannot be written; what was saved is whole.
+    """
+    from inceptionkit.detection.shared.session import finish, run_training
+    from inceptionkit.training.run.process import explain_how_to_resume, fast_cpu_settings
+
+    with fast_cpu_settings(), explain_how_to_resume(session.folder):
+        result = finish(session, *run_training(session))
+        session.decide(replace(session.record, result=result))
+    metrics: dict[str, Any] = {**result["metrics"]}
+    values = {name: value for name, value in result.items() if name != "metrics"} | metrics
+    return DetectTrainResult(**values | {"run": Path(result["run"]), "model": Path(result["model"])})
