@@ -128,6 +128,8 @@ def run_to_the_end(session: DetectSession) -> DetectTrainResult:
     with fast_cpu_settings(), explain_how_to_resume(session.folder):
         result = finish(session, *run_training(session))
         session.decide(replace(session.record, result=result))
-    metrics: dict[str, Any] = {**result["metrics"]}
-    values = {name: value for name, value in result.items() if name != "metrics"} | metrics
-    return DetectTrainResult(**values | {"run": Path(result["run"]), "model": Path(result["model"])})
+    values: dict[str, Any] = {**result, **result["metrics"]}
+    del values["metrics"]
+    return DetectTrainResult(
+        **values | {"run": Path(result["run"]), "model": Path(result["model"])}
+    )

@@ -21,6 +21,7 @@ from inceptionkit.cli import (
     deploy,
     describe,
     design,
+    detect,
     embed,
     evaluate,
     explain,
@@ -77,7 +78,17 @@ app = typer.Typer(
 
 for command in COMMANDS:
     command.add_to(app)
-BARE = bare_values(COMMANDS)
+detector = typer.Typer(
+    help="Find objects in images: train, measure and use detectors.",
+    cls=ProgramHelp,
+    context_settings=HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for name, command in detect.COMMANDS.items():
+    command.add_to(detector, name)
+app.add_typer(detector, name="detect", rich_help_panel="Use")
+BARE = bare_values((*COMMANDS, *detect.COMMANDS.values()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: C901 - a case per way to end

@@ -55,23 +55,23 @@ class Command:
     also: tuple[str, ...] = ()
     group: str = "Use"
 
-    def add_to(self, app: typer.Typer) -> None:
-        """Make it a command of the program."""
+    def add_to(self, app: typer.Typer, name: str = "") -> None:
+        """Make it a command of the program, under the verb's name where no other is given."""
 
         def run(*, json_only: bool, quiet: bool, verbose: bool, **given: Any) -> None:  # noqa: ANN401
             self.run(Output(json_only, quiet, verbose), given)
 
         vars(run)["__signature__"] = Signature([*places(self.verb)])
         run.__annotations__ = {}
-        for name in (self.verb.__name__, *self.also):
+        for own in (name or self.verb.__name__, *self.also):
             app.command(
-                name,
+                own,
                 cls=VerbHelp,
                 context_settings=HELP,
                 help=prose(self.verb.__doc__ or ""),
                 epilog="\n".join(self.examples),
                 rich_help_panel=self.group,
-                hidden=name in self.also,
+                hidden=own in self.also,
             )(run)
 
     def run(self, output: Output, given: Mapping[str, Any]) -> None:

@@ -58,19 +58,19 @@ def _rendered(lines: Iterable[Text]) -> str:
 def _program(group: TyperGroup, ctx: Any) -> Iterator[Text]:  # noqa: ANN401
     yield from _prose(group.help or "")
     yield Text()
-    yield Text("Usage: inceptionkit VERB ...")
+    yield Text(f"Usage: {ctx.command_path} VERB ...")
     verbs = [one for one in group.commands.values() if not one.hidden]
     for head in GROUPS:
-        yield from _heading(head)
-        for verb in verbs:
-            if getattr(verb, "rich_help_panel", None) == head:
-                yield from _entry(verb.name or "", sentence(verb.help or ""))
+        of_head = [verb for verb in verbs if getattr(verb, "rich_help_panel", None) == head]
+        yield from _heading(head) if of_head else ()
+        for verb in of_head:
+            yield from _entry(verb.name or "", sentence(verb.help or ""))
     yield from _heading("Options")
     for one in group.get_params(ctx):
         if isinstance(one, TyperOption):
             yield from _entry(", ".join(reversed(sorted(one.opts))), one.help or "")
     yield Text()
-    yield Text("inceptionkit VERB --help explains a verb and shows examples.")
+    yield Text(f"{ctx.command_path} VERB --help explains a verb and shows examples.")
     yield from _prose(group.epilog or "")
 
 
@@ -78,7 +78,7 @@ def _verb(command: TyperCommand, ctx: Any, places: Sequence[TyperArgument]) -> I
     for part in (command.help or "").split("\n\n"):
         yield from _prose(" ".join(part.split()))
         yield Text()
-    yield Text(f"Usage: {usage(command, places)}")
+    yield Text(f"Usage: {usage(ctx, places)}")
     if places:
         yield Text()
     for place in places:
@@ -97,9 +97,9 @@ def _verb(command: TyperCommand, ctx: Any, places: Sequence[TyperArgument]) -> I
             yield Text(f"  {line}")
 
 
-def usage(command: Any, places: Sequence[TyperArgument]) -> str:  # noqa: ANN401 - of typer's own kinds
+def usage(ctx: Any, places: Sequence[TyperArgument]) -> str:  # noqa: ANN401 - of typer's own kinds
     """How a verb is called, without options."""
-    return " ".join(["inceptionkit", command.name, *map(_name, places), "[options]"])
+    return " ".join([ctx.command_path, *map(_name, places), "[options]"])
 
 
 def _name(place: TyperArgument) -> str:

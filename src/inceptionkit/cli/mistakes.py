@@ -184,7 +184,7 @@ def _flags(context: Any) -> set[str]:  # noqa: ANN401
 
 
 def _usage(context: Any) -> str:  # noqa: ANN401
-    return usage(context.command, _places(context))
+    return usage(context, _places(context))
 
 
 def _see(context: Any) -> str:  # noqa: ANN401

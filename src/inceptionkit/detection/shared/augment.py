@@ -114,7 +114,7 @@ def batch(
         shown.append(view)
         found.append((moved, np.where(share >= _VISIBLE, labels[at], IGNORED), share > 0))
     stacked = torch.stack(shown).contiguous(memory_format=torch.channels_last)
-    places = max(1, max(int(there.sum()) for _, _, there in found))
+    places = max(1, *(int(there.sum()) for _, _, there in found))
     all_boxes = torch.zeros(len(images), places, 4)
     all_labels = torch.full((len(images), places), IGNORED)
     for at, (moved, of, there) in enumerate(found):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from time import monotonic, perf_counter
-from typing import Any
 
 import torch
 
@@ -16,8 +15,8 @@ from inceptionkit.detection.division import DividedSet
 from inceptionkit.detection.metrics.summary import DetectionScores, score
 from inceptionkit.detection.shared.model import (
     DetectMetrics,
-    DetectOrigin,
     DetectorCard,
+    DetectOrigin,
     weights_file,
     write_detector,
 )
@@ -39,6 +38,7 @@ from inceptionkit.files import flush, write_json
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model.folder import TENSORS
 from inceptionkit.progress import Listener, Progress
+from inceptionkit.text import percent
 from inceptionkit.training.autotune import candidates
 from inceptionkit.training.budget import Epochs, Speed, Time, first_plan, next_plan
 from inceptionkit.training.checkpoint import restore_into, save_state
@@ -310,7 +310,11 @@ def _end_epoch(
     state.rows.append(row)
     state.loss_sum = 0.0
     folders.write_rows(session.folder / folders.LOG, state.rows)
-    session.listener.epoch(row)
+    if scores is not None:
+        session.listener.say(
+            f"epoch {len(state.rows)}: train loss {row['train_loss']:.3f}, on val mAP at IoU 0.5 "
+            f"{percent(scores.map50)}"
+        )
     return per_image
 
 
@@ -365,7 +369,9 @@ def detect_all(
 
 
 def finish(session: DetectSession, config: DetectConfig, state: DetectState) -> DetectRunResult:
-    """Choose where the rejecter may look away, score once, on test if there is one; write the model.
+    """Choose where the rejecter may look away, score once, and write the model.
+
+    The score is on test if there is one, else on val.
 
     Returns:
         The result, which the caller writes last: a run that is lost before has not ended.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from inceptionkit.catalog import architecture
+from inceptionkit.catalog import find
+from inceptionkit.data.types import Unusable
 from inceptionkit.detection.division import DividedSet, divide
 from inceptionkit.detection.shared.augment import kept
 from inceptionkit.detection.shared.design import Design, choose_design
@@ -27,14 +27,14 @@ from inceptionkit.detection.shared.session import DetectSession
 from inceptionkit.detection.shared.training import TrainBoxes
 from inceptionkit.detection.sources.open import open_detection
 from inceptionkit.detection.types import AnnotatedImage, Boxes, DetectionSet, Pixels
-from inceptionkit.data.types import Unusable
 from inceptionkit.errors import DataError, RecipeError, RunError
 from inceptionkit.files import write_json
 from inceptionkit.machine import cores
+from inceptionkit.model.folder import DEFAULT_MODEL, shipped
 from inceptionkit.network.device import check_device, default_device
 from inceptionkit.options import several
 from inceptionkit.preprocess import Preprocessing, UnusableImage
-from inceptionkit.progress import Listener
+from inceptionkit.progress import Listener, Progress
 from inceptionkit.settings import override
 from inceptionkit.spec import Net
 from inceptionkit.training.budget import parse_budget
@@ -43,12 +43,11 @@ from inceptionkit.training.run.initial_weights import InitialWeights, inspect_mo
 from inceptionkit.training.run.record import FILE
 
 TRUNK = "compact"  # where nothing says another
+_READ_AT_ONCE = 64  # images: few wait in memory
 _TRUNK_SIDE = 128  # of its images; the trunk itself takes any size
 
 
-def start_run(
-    request: DetectTrainRequest, listener: Listener, start_time: float
-) -> DetectSession:
+def start_run(request: DetectTrainRequest, listener: Listener, start_time: float) -> DetectSession:
     """Decide what a run computes, and write it down.
 
     Raises:
@@ -69,10 +68,9 @@ def start_run(
     opened = open_detection(request.data)
     for note in opened.notes:
         listener.say(note)
-    sets, unusable, train = _read(divide(opened, request.split_seed), None, listener)
-    design = _design(net, sets.train, request.input_size)
-    sets, more, train = _read(sets, design.size, listener)
-    unusable += more
+    divided = divide(opened, request.split_seed)
+    design = _design(net, divided.train, request.input_size)
+    sets, unusable, train = _load(divided, design.size, listener)
     address, fingerprint = str(request.data), opened.fingerprint()
     reasons = (
         f"sets: {sets.rule}; train {len(sets.train)}, val {len(sets.val)}, test {len(sets.test)}",
@@ -128,7 +126,7 @@ def resume_run(
         raise RunError(msg + "; put them back as they were, or start another run")
     folders.take(folder)
     sets = divide(opened, record.request.split_seed)
-    sets, _, train = _read(sets, record.design.size, listener)
+    sets, _, train = _load(sets, record.design.size, listener)
     return DetectSession(folder, record, sets, train, listener, start_time)
 
 
@@ -143,3 +141,84 @@ def _stored(request: DetectTrainRequest, device: str) -> DetectTrainRequest:
         device=device,
         listener=None,
     )
+
+
+def _trunk(request: DetectTrainRequest) -> tuple[Net, InitialWeights | None, Preprocessing]:
+    """The network whose trunk is used, where its weights come from, and its preprocessing."""
+    model = request.from_
+    if model is None and request.architecture is None and DEFAULT_MODEL in shipped():
+        model = DEFAULT_MODEL
+    if model is not None:
+        if request.architecture is not None:
+            msg = f"--from {model} brings its own architecture; leave --arch out"
+            raise RecipeError(msg)
+        start, card = inspect_model(model, ())
+        return card.architecture, replace(start, same_classes=True), card.preprocessing
+    name = request.architecture or TRUNK
+    net = find(name, side=_TRUNK_SIDE if name == TRUNK else None)
+    return net, None, Preprocessing(size=net.image[1])
+
+
+def _design(net: Net, train: DetectionSet, long_side: int | None) -> Design:
+    """The detector for the objects of the training images.
+
+    Raises:
+        DataError: there are none.
+    """
+    sizes = np.array([image.size for image in train], np.int64)
+    sides = [(i.boxes[:, 2:] - i.boxes[:, :2])[:, ::-1] / max(i.size) for i in train]
+    labels = np.concatenate([image.labels for image in train])
+    if not len(labels):
+        msg = f"{train.address}: no training image has an object; add annotations"
+        raise DataError(msg)
+    return choose_design(net, sizes, np.concatenate(sides), labels, long_side=long_side)
+
+
+def _load(
+    sets: DividedSet, size: tuple[int, int], listener: Listener
+) -> tuple[DividedSet, list[Unusable], TrainBoxes]:
+    """Read the training images into memory, and leave out images that cannot be decoded.
+
+    Raises:
+        DataError: no training image, or no image of val, can be used.
+    """
+    unusable, usable = list[Unusable](), dict[str, DetectionSet]()
+    images: list[tuple[AnnotatedImage, tuple[Pixels, Boxes]]] = []
+    for name, of in (("train", sets.train), ("val", sets.val), ("test", sets.test)):
+        good = []
+        for number, (image, result) in enumerate(_decoded(of, size), 1):
+            listener.progress(Progress(what=f"reading {name}", done=number, total=len(of)))
+            if isinstance(result, UnusableImage):
+                unusable.append(Unusable(image.name, result.reason))
+                continue
+            good.append(image)
+            if name == "train":
+                images.append((image, result))
+        usable[name] = replace(of, images=tuple(good))
+    for name in ("train", "val"):
+        if not len(usable[name]):
+            reason = unusable[0].reason if unusable else "there is none"
+            msg = f"{sets.train.address}: no image of {name} can be used ({reason}); give others"
+            raise DataError(msg)
+    labels = [np.where(image.difficult, IGNORED, image.labels) for image, _ in images]
+    names = tuple(image.name for image, _ in images)
+    train = TrainBoxes(names, tuple(result for _, result in images), tuple(labels))
+    usable_sets = DividedSet(usable["train"], usable["val"], usable["test"], sets.rule)
+    return usable_sets, unusable, train
+
+
+def _decoded(
+    images: Sequence[AnnotatedImage], size: tuple[int, int]
+) -> Iterator[tuple[AnnotatedImage, tuple[Pixels, Boxes] | UnusableImage]]:
+    """Each image with its pixels as they are kept, or with why it cannot be used."""
+
+    def read(image: AnnotatedImage) -> tuple[Pixels, Boxes] | UnusableImage:
+        try:
+            return kept(image, size)
+        except UnusableImage as error:
+            return error
+
+    with ThreadPoolExecutor(cores()) as threads:
+        for start in range(0, len(images), _READ_AT_ONCE):
+            some = images[start : start + _READ_AT_ONCE]
+            yield from zip(some, threads.map(read, some), strict=True)
