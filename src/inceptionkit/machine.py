@@ -7,10 +7,11 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from pathlib import Path, PurePosixPath
 
 ROOT = Path("/")  # where `proc` and `sys` are
+_TICK = 0.01  # seconds: the kernel's unit for the time of processes
 
 
 def cores() -> int:
@@ -53,6 +54,16 @@ def peak_bytes(root: Path = ROOT) -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def busy_elsewhere(root: Path = ROOT) -> float:
+    """Core-seconds that other processes have taken since the machine started; NaN if unknown."""
+    name, *ticks = _text(root / "proc/stat").partition("\n")[0].split()[:8] or [""]
+    if name != "cpu" or len(ticks) < 7:
+        return nan
+    user, nice, system, _, _, interrupts, soft = map(int, ticks[:7])
+    own = os.times()
+    return (user + nice + system + interrupts + soft) * _TICK - own.user - own.system
 
 
 def free_bytes(root: Path = ROOT) -> float:

@@ -9,15 +9,29 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a long piece of work is."""
+    """How far a long piece of work is: one phase of a command, such as reading images.
+
+    Attributes:
+        what: it does.
+        done: units.
+        total: units; 0 where nobody knows.
+        unit: what is counted.
+        per_second: units.
+        seconds_left: of this work.
+        whole_left: seconds of the whole command, where more follows.
+        note: "epoch 3.2, loss 1.234".
+        plan: what is planned for the rest; a later one replaces it.
+    """
 
     what: str
     done: int
     total: int
     unit: str = "images"
-    per_second: float | None = None  # units
+    per_second: float | None = None
     seconds_left: float | None = None
-    note: str = ""  # "epoch 3.2, loss 1.234"
+    whole_left: float | None = None
+    note: str = ""
+    plan: str = ""
 
 
 class Listener(Protocol):

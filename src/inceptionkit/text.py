@@ -196,7 +196,7 @@ def listing(names: Sequence[str]) -> str:
 def sentence(text: str) -> str:
     """The first sentence of a text, on one line.
 
-    >>> sentence("Train a classifier.\\nIt takes a while.")
+    >>> sentence("Train a classifier. It takes a while.")
     'Train a classifier.'
     """
     return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]

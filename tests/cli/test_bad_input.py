@@ -419,7 +419,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(
 
     assert said.code == 2
     assert said.err.startswith("inceptionkit: the loss is not finite at step ")
-    assert "start again with lr=3.3e+02 or clip_grad_norm=1" in said.err
+    assert "start again with lr=33 or clip_grad_norm=1" in said.err
     assert said.err.count("\n") == 1
 
 

@@ -14,7 +14,6 @@ from hearing import Collects
 import inceptionkit
 from inceptionkit.errors import RecipeError, TrainingError
 from inceptionkit.spec import Net
-from inceptionkit.timing import TimingBudget
 from inceptionkit.training import autotune, budget, loop
 from inceptionkit.training.execution import Trial
 from inceptionkit.training.run.finish import TrainResult
@@ -150,9 +149,7 @@ def test_a_time_budget_is_planned_followed_and_used_up(
 ) -> None:
     """Whatever the machine does meanwhile, the schedule ends when the last plan says so."""
     monkeypatch.setattr("inceptionkit.training.budget.ENDING", 1.0)
-    monkeypatch.setattr(
-        "inceptionkit.training.autotune.PROBE_BUDGET", TimingBudget(least=2, most=8, seconds=0.5)
-    )
+    monkeypatch.setattr("inceptionkit.training.autotune.PROBE_SECONDS", 0.5)
     heard = Collects()
     done = digits(tiny, tmp_path / "run", epochs=None, budget="15s", listener=heard)
     told, log = record(done.run), rows(done.run)
@@ -182,9 +179,7 @@ def test_a_machine_that_slows_down_gets_a_shorter_plan(
 
     monkeypatch.setattr(autotune, "time_steps", boast)
     monkeypatch.setattr(budget, "ENDING", 1.0)
-    monkeypatch.setattr(
-        "inceptionkit.training.autotune.PROBE_BUDGET", TimingBudget(least=2, most=8, seconds=0.5)
-    )
+    monkeypatch.setattr("inceptionkit.training.autotune.PROBE_SECONDS", 0.5)
     done = digits(tiny, tmp_path / "run", epochs=None, budget="15s")
     plans, log = record(done.run)["plans"], rows(done.run)
 

@@ -9,7 +9,6 @@ from typing import Any
 import inceptionkit
 from inceptionkit.data.loading import sets as prepare
 from inceptionkit.spec import Net
-from inceptionkit.timing import TimingBudget
 from inceptionkit.training import autotune
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import StepEnded
@@ -64,5 +63,5 @@ def train_until(
 
     os.fsync, Path.replace, session.train = flush_and_die, rename_and_die, update_and_die
     autotune.candidates, prepare.TRAIN_MEMORY = one_way, memory
-    autotune.PROBE_BUDGET = TimingBudget(least=1, most=1)
+    autotune.PROBE_SECONDS = 0.0
     inceptionkit.train(data, architecture=net, **options)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from inceptionkit.cli.console import listener, print_json
+from inceptionkit.cli.console import Output, heard, print_json
 from inceptionkit.cli.help import VerbHelp
 from inceptionkit.errors import InceptionError
 from inceptionkit.options import Callback, Option, Parameter, Verb, parameters, prose
@@ -24,15 +24,6 @@ OUTPUT = {
     "verbose": (("--verbose", "-v"), "Also print how long each phase took, and every plan."),
 }  # the options of every verb
 HELP = {"help_option_names": ["-h", "--help"]}
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Who reads what is printed."""
-
-    json_only: bool
-    quiet: bool
-    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +75,7 @@ class Command:
             chosen[next(name for name in calls if name != "listener")] = partial(self.each, output)
         try:
             if any(one.name == "listener" for one in parameters(self.verb.request)):
-                with listener(quiet=output.quiet, json_only=output.json_only) as chosen["listener"]:
+                with heard(output) as chosen["listener"]:
                     result = self.verb(**chosen)
             else:
                 result = self.verb(**chosen)
@@ -130,23 +121,16 @@ def annotation(one: Parameter) -> object:
     shown: dict[str, Any] = {"help": stated.help, "metavar": metavar(one)}
     shown |= {"show_default": stated.default or True, "rich_help_panel": stated.group}
     if (words := one.choices or NAMES.get(stated.metavar)) is not None:
-        shown |= {"autocompletion": _completion(words)}
+        known = words if callable(words) else lambda: words
+        shown |= {
+            "autocompletion": lambda incomplete: [w for w in known() if w.startswith(incomplete)]
+        }
     if isinstance(stated, Option):
         shown |= {"min": stated.min, "max": stated.max}
         info = typer.Option(one.flags[0], *one.flags[1:], **shown)
     else:
         info = typer.Argument(**shown)
     return Annotated[list[read] if one.many else read, info]
-
-
-def _completion(words: Iterable[str] | Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """What a shell completes the beginning of a word to."""
-
-    def complete(incomplete: str) -> list[str]:
-        known = words() if callable(words) else words
-        return [word for word in known if word.startswith(incomplete)]
-
-    return complete
 
 
 def _architectures() -> tuple[str, ...]:

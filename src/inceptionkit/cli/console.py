@@ -8,15 +8,15 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from inceptionkit.progress import Listener, Progress
@@ -24,6 +24,15 @@ from inceptionkit.text import ESCAPES_IN_LINES, duration, percent, printable, wh
 
 _PLAIN_WIDTH = 110  # columns where there is no terminal
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Who reads what is printed."""
+
+    json_only: bool
+    quiet: bool
+    verbose: bool = False
 
 
 class _Console(Console):
@@ -141,41 +150,124 @@ def print_table(
     out.print()
 
 
-class Terminal:
-    """A listener that draws a progress bar."""
+@dataclass(slots=True)
+class EpochTable:
+    """Epochs as rows below one header, in columns that fit a width."""
 
-    def __init__(self, out: Console) -> None:
-        self.out = out
-        self.bar = Bar(
+    width: int
+    heads: list[tuple[str, int]] = field(default_factory=list)
+    best: float = -1.0  # val top-1 so far
+
+    def lines(self, row: Mapping[str, Any]) -> Iterator[Text]:
+        """The header, before the first row and where other columns begin; then the row.
+
+        Exits that have no room are left out; log.csv has all.
+        """
+        cells = dict(self._cells(row))
+        if [head for head, _ in self.heads] != [*cells]:
+            self.heads = [(head, max(len(head), len(cell), 7)) for head, cell in cells.items()]
+            yield Text("  ".join(f"{head:>{width}}" for head, width in self.heads), style="bold")
+        line, top1 = Text(), row["val_top1"]
+        better = top1 is not None and top1 > self.best
+        self.best = top1 if better else self.best
+        for at, (head, width) in enumerate(self.heads):
+            style = "bold green" if better and head == "val top-1" else ""
+            line.append(f"{'  ' if at else ''}{cells[head]:>{width}}", style=style)
+        yield line
+
+    def _cells(self, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        fixed = {
+            "epoch": f"{row['epoch']:.2f}",
+            "train loss": f"{row['train_loss']:.4f}",
+            "val loss": f"{row['val_loss']:.4f}",
+            "val top-1": percent(row["val_top1"]),
+        }
+        last = {"images/s": f"{row['images_per_second']:,.0f}"}
+        if "seconds" in row:
+            last["time"] = duration(row["seconds"])
+        yield from fixed.items()
+        room = self.width - sum(max(len(head), 9) + 2 for head in (*fixed, *last)) + 2
+        for key, value in row.items():
+            if key.startswith("val_top1_"):
+                name = key.removeprefix("val_top1_")
+                room -= max(len(name), 7) + 2
+                if room >= 0:
+                    yield name, percent(value)
+        yield from last.items()
+
+
+class _Bar(Bar):
+    """A bar for the phase, and below it the plan."""
+
+    plan = ""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield from super().get_renderables()
+        if self.plan:
+            yield Text(f"  {self.plan}", style="dim", no_wrap=True, overflow="ellipsis")
+
+
+class Terminal:
+    """A listener that draws a progress bar for each phase, and below it the plan."""
+
+    def __init__(self, out: Console, *, verbose: bool = False) -> None:
+        self.out, self.verbose = out, verbose
+        self.bar = _Bar(
+            SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[note]}", style="dim"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[share]}"),
+            TextColumn(
+                "{task.fields[note]}",
+                style="dim",
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
+            TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True, justify="right")),
+            TimeElapsedColumn(),
             console=out,
             transient=True,
+            expand=True,
         )
-        self.tasks: dict[str, Any] = {}
+        self.table = EpochTable(out.width)
+        self.what, self.began = "starting", monotonic()
+        self.task = self.bar.add_task(self.what, total=None, note="", share="", left="")
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the bar."""
-        try:
-            self.bar.console.print(Text(sentence.translate(ESCAPES_IN_LINES)))
-        except OSError:
-            hang_up(self.bar.console)
+        self._print(Text(sentence.translate(ESCAPES_IN_LINES)))
 
     def progress(self, report: Progress) -> None:
-        """Move the bar."""
-        if report.what not in self.tasks:
-            for task in self.tasks.values():
-                self.bar.remove_task(task)
-            self.tasks = {report.what: self.bar.add_task(report.what, total=None, note="")}
+        """Move the bar; that of another phase takes its place."""
+        if report.what != self.what:
+            if self.verbose:
+                self.say(f"{self.what}: {duration(monotonic() - self.began)}")
+            self.bar.remove_task(self.task)
+            self.what, self.began = report.what, monotonic()
+            self.task = self.bar.add_task(report.what, total=None, note="", share="", left="")
+        if report.plan and report.plan != self.bar.plan:
+            if self.verbose and self.bar.plan:
+                self.say(report.plan)
+            self.bar.plan = report.plan
+        left = report.seconds_left if report.whole_left is None else report.whole_left
         self.bar.update(
-            self.tasks[report.what], total=report.total, completed=report.done, note=note(report)
+            self.task,
+            total=report.total or None,
+            completed=report.done,
+            share=whole_percent(report.done / report.total) if report.total else "",
+            note=note(replace(report, seconds_left=None, whole_left=None)),
+            left="" if left is None else f"{duration(left)} left",
         )
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """Print a row."""
-        self.say(epoch_line(row))
+        """Print a row of the table."""
+        for line in self.table.lines(row):
+            self._print(line)
+
+    def _print(self, text: Text) -> None:
+        try:
+            self.bar.console.print(text, soft_wrap=False)
+        except OSError:
+            hang_up(self.bar.console)
 
 
 @dataclass(slots=True)
@@ -184,6 +276,9 @@ class Plain:
 
     out: Console
     spoke: float  # when a line was printed last, by `monotonic`
+    verbose: bool = False
+    table: EpochTable = field(default_factory=lambda: EpochTable(_PLAIN_WIDTH))
+    plan: str = ""
 
     def say(self, sentence: str) -> None:
         """Print a sentence."""
@@ -194,32 +289,35 @@ class Plain:
 
     def progress(self, report: Progress) -> None:
         """Print where it is, now and then."""
+        if self.verbose and report.plan and self.plan and report.plan != self.plan:
+            self.say(report.plan)
+        self.plan = report.plan or self.plan
         if monotonic() - self.spoke >= PLAIN_EVERY:
             self.spoke = monotonic()
-            self.say(
-                f"{report.what} {whole_percent(report.done / max(1, report.total))}  {note(report)}"
-            )
+            share = whole_percent(report.done / report.total) if report.total else ""
+            self.say(f"{report.what} {share}  {note(report)}".rstrip())
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """Print a row."""
+        """Print a row of the table."""
         self.spoke = monotonic()
-        self.say(epoch_line(row))
+        for line in self.table.lines(row):
+            self.say(line.plain)
 
 
 @contextmanager
-def listener(*, quiet: bool, json_only: bool) -> Iterator[Listener]:
+def heard(output: Output) -> Iterator[Listener]:
     """The listener that suits the output; JSON alone goes to standard output."""
     from inceptionkit.progress import Silence
 
-    out = console(stderr=json_only)
-    if quiet:
+    out = console(stderr=output.json_only)
+    if output.quiet:
         yield Silence()
     elif out.is_terminal:
-        terminal = Terminal(out)
+        terminal = Terminal(out, verbose=output.verbose)
         with terminal.bar:
             yield terminal
     else:
-        yield Plain(out, monotonic())
+        yield Plain(out, monotonic(), output.verbose)
 
 
 def note(report: Progress) -> str:
@@ -227,21 +325,7 @@ def note(report: Progress) -> str:
     parts = [report.note] if report.note else []
     if report.per_second:
         parts.append(f"{report.per_second:,.0f} {report.unit}/s")
-    if report.seconds_left is not None:
-        parts.append(f"{duration(report.seconds_left)} left")
+    left = report.seconds_left if report.whole_left is None else report.whole_left
+    if left is not None:
+        parts.append(f"{duration(left)} left")
     return ", ".join(parts)
-
-
-def epoch_line(row: Mapping[str, Any]) -> str:
-    """One epoch on one line."""
-    exits = [
-        f"{key.removeprefix('val_top1_')} {percent(value)}"
-        for key, value in row.items()
-        if key.startswith("val_top1_")
-    ]
-    return (
-        f"epoch {row['epoch']:>6.2f}  train loss {row['train_loss']:.4f}  "
-        f"val loss {row['val_loss']:.4f}  val top-1 {percent(row['val_top1'])}"
-        + (f" ({', '.join(exits)})" if exits else "")
-        + f"  {row['images_per_second']:,.0f} images/s"
-    )

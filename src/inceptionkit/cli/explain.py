@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inceptionkit.api.explain import ExplainResult, explain
-from inceptionkit.cli.command import Command, Output
-from inceptionkit.cli.console import complain, print_json, print_line
+from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import Output, complain, print_json, print_line
 
 if TYPE_CHECKING:
     from inceptionkit.evaluation.explain.explanation import Explanation

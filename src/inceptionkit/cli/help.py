@@ -68,7 +68,7 @@ def _program(group: TyperGroup, ctx: Any) -> Iterator[Text]:  # noqa: ANN401
     yield from _heading("Options")
     for one in group.get_params(ctx):
         if isinstance(one, TyperOption):
-            yield from _entry(", ".join(reversed(sorted(one.opts))), one.help or "")
+            yield from _entry(", ".join(sorted(one.opts, reverse=True)), one.help or "")
     yield Text()
     yield Text(f"{ctx.command_path} VERB --help explains a verb and shows examples.")
     yield from _prose(group.epilog or "")
@@ -83,18 +83,22 @@ def _verb(command: TyperCommand, ctx: Any, places: Sequence[TyperArgument]) -> I
         yield Text()
     for place in places:
         yield from _entry(_name(place), place.help or "")
-    groups: dict[str, list[TyperOption]] = {}
-    for one in command.get_params(ctx):
-        if isinstance(one, TyperOption):
-            groups.setdefault(one.rich_help_panel or "Help", []).append(one)
-    for head in sorted(groups, key=lambda name: _LAST.index(name) if name in _LAST else -1):
-        yield from _heading(head if head != "Help" else "")
-        for option in groups[head]:
-            yield from _entry(_spelling(option), _explained(option))
+    yield from _options(one for one in command.get_params(ctx) if isinstance(one, TyperOption))
     yield from _heading("Examples")
     for line in (command.epilog or "").splitlines():
         if line:
             yield Text(f"  {line}")
+
+
+def _options(options: Iterable[TyperOption]) -> Iterator[Text]:
+    """Options below the headings of their groups."""
+    groups: dict[str, list[TyperOption]] = {}
+    for one in options:
+        groups.setdefault(one.rich_help_panel or "Help", []).append(one)
+    for head in sorted(groups, key=lambda name: _LAST.index(name) if name in _LAST else -1):
+        yield from _heading(head if head != "Help" else "")
+        for option in groups[head]:
+            yield from _entry(_spelling(option), _explained(option))
 
 
 def usage(ctx: Any, places: Sequence[TyperArgument]) -> str:  # noqa: ANN401 - of typer's own kinds

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from inceptionkit.api.predict import Answer, PredictResult, predict
-from inceptionkit.cli.command import Command, Output
-from inceptionkit.cli.console import complain, print_json
+from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import Output, complain, print_json
 from inceptionkit.progress import Progress
 from inceptionkit.text import duration, percent, printable
 

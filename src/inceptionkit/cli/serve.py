@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from inceptionkit.api.serve import ServeResult, serve
-from inceptionkit.cli.command import Command, Output
-from inceptionkit.cli.console import print_json, print_text
+from inceptionkit.cli.command import Command
+from inceptionkit.cli.console import Output, print_json, print_text
 
 
 def _print_address(output: Output, address: str) -> None:

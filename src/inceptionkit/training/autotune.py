@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
+from math import inf, prod
 from statistics import median
+from time import monotonic
 from typing import get_args
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.errors import RecipeError, RunError, did_you_mean
 from inceptionkit.evaluation.inference import predict_all_exits
+from inceptionkit.machine import cpu_flags
 from inceptionkit.machine import free_bytes as free_memory
 from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import Conv, Dropout, Net, steps, tensors, with_input
@@ -27,7 +29,11 @@ from inceptionkit.training.loop import train_step
 from inceptionkit.training.recipe import FrozenNorms
 from inceptionkit.training.state import TrainConfig, TrainState, new_state
 
-PROBE_BUDGET = TimingBudget(least=2, most=8, seconds=3.0)  # the call before builds kernels
+PROBE_SECONDS, PROBE_SHARE, PROBE_STEPS = 10.0, 0.03, 0.1
+"""Most that a probe takes: seconds, share of a time budget, share of the steps of other runs."""
+_ONCE = TimingBudget(least=1, most=1, warm_up=0)
+_MULTIPLIES_BF16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})  # flags of processors
+_ROUNDS, _ENOUGH = 8, 3.0  # rounds in which all candidates are timed, at most; seconds
 
 COPIES = 6  # of the weights: themselves, gradient, average, best average, two of the optimizer
 _KEPT = 2.7  # bytes kept for the backward pass, in bytes of all operators' outputs: at most 2.61
@@ -45,8 +51,23 @@ def check_precision(name: str, device: str) -> None:
         raise RecipeError(msg)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeLimits:
+    """How long a probe may take; one step of one candidate it always takes.
+
+    Attributes:
+        seconds: at most; never more than `PROBE_SECONDS`.
+        steps: of the run, where a share of them is a limit, too.
+        tick: called before each step, with the number of steps and of candidates.
+    """
+
+    seconds: float = inf
+    steps: int | None = None
+    tick: Callable[[int, int], object] = lambda done, total: None  # noqa: ARG005
+
+
 def candidates(device: str, threads: int, precision: str = "auto") -> list[Execution]:
-    """Executions worth a probe.
+    """Executions worth a probe, the one first that is fastest on most such machines.
 
     bf16 without channels_last is slow everywhere. One thread fewer is far faster where something
     else keeps a core busy, since all threads wait for the slowest.
@@ -65,10 +86,14 @@ def candidates(device: str, threads: int, precision: str = "auto") -> list[Execu
     ]
     if threads > 1 and not device.startswith("cuda"):
         found.append(replace(found[-1], threads=threads - 1))
-    return found
+    fast = "bf16" if device.startswith("cuda") or _MULTIPLIES_BF16 & cpu_flags() else "fp32"
+    first = next((one for one in found if one.precision == fast and one.channels_last), found[0])
+    return [first, *(one for one in found if one != first)]
 
 
-def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...]]:
+def autotune(
+    config: TrainConfig, precision: str, limits: ProbeLimits = ProbeLimits()
+) -> tuple[int, tuple[Trial, ...]]:
     """Time the executions worth it, with each batch in as many parts as memory needs.
 
     The parts are predicted first. On a GPU they are then doubled as long as memory is short.
@@ -76,6 +101,7 @@ def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...
     Args:
         config: what is computed, on which device, and by how many threads at most.
         precision: of the executions; "auto" for several.
+        limits: how long it may take.
 
     Returns:
         The parts of a batch, and the trials; the same in every process.
@@ -107,7 +133,7 @@ def autotune(config: TrainConfig, precision: str) -> tuple[int, tuple[Trial, ...
         batching = replace(config.recipe.batching, grad_accum=parts)
         config = replace(config, recipe=replace(config.recipe, batching=batching))
         try:
-            trials = time_steps(config, executions)
+            trials = time_steps(config, executions, limits)
         except torch.OutOfMemoryError:
             trials = []
         if group.count > 1:  # one may have less memory than the others
@@ -191,31 +217,49 @@ def free_bytes(device: str) -> float:
 
 
 def time_steps(
-    config: TrainConfig, executions: Sequence[Execution], budget: TimingBudget | None = None
+    config: TrainConfig, executions: Sequence[Execution], limits: ProbeLimits = ProbeLimits()
 ) -> list[Trial]:
     """Time training steps of each execution, interleaved, on temporary weights.
 
-    Each step is timed with its share of an update of the average.
+    Each step is timed with its share of an update of the average. The first step of an execution
+    builds kernels; it counts where the limit leaves no room for another. Executions that the limit
+    leaves no room for are left out, the last first.
 
     Args:
         config: what is computed.
-        executions: candidates.
-        budget: how much is measured; None for that before a run.
+        executions: candidates, the most promising first.
+        limits: how long it may take.
     """
+    start, limit = monotonic(), min(PROBE_SECONDS, limits.seconds)
     calls: dict[tuple[str, int], Call] = {}
+    seconds: dict[tuple[str, int], list[float]] = {}
     for number, execution in enumerate(executions):
+        began = monotonic()
+        if number and began - start + seconds["step", 0][0] > limit:
+            break
+        limits.tick(number, len(executions))
         each = replace(config, execution=execution)
         cropping, state = each.cropping(0), new_state(each)
         calls["step", number] = partial(_step, each, state, cropping)
         calls["average", number] = partial(update_ema, state.average, state.model, 0.9)
-    seconds = {
-        key: median(each) for key, each in time_interleaved(calls, budget or PROBE_BUDGET).items()
-    }
+        for key in (("step", number), ("average", number)):
+            seconds[key] = time_interleaved({key: calls[key]}, _ONCE)[key]
+        if not number and limits.steps is not None:
+            limit = min(limit, PROBE_STEPS * limits.steps * seconds["step", 0][0])
+    left = min(_ENOUGH, limit - (monotonic() - start))
+    if sum(each[0] for each in seconds.values()) < left:
+        limits.tick(len(executions), len(executions))
+        rounds = TimingBudget(least=1, most=_ROUNDS, seconds=left, warm_up=0)
+        seconds = time_interleaved(calls, rounds)
     average = config.recipe.average
     share = 0.0 if average is None else 1.0 / average.ema_every
     return [
-        Trial(execution, seconds["step", number] + share * seconds["average", number])
+        Trial(
+            execution,
+            median(seconds["step", number]) + share * median(seconds["average", number]),
+        )
         for number, execution in enumerate(executions)
+        if ("step", number) in seconds
     ]
 
 

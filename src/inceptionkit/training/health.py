@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from inceptionkit.errors import TrainingError
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.training.recipe import MODERN
+from inceptionkit.training.schedule import progress
 from inceptionkit.training.state import TrainConfig, TrainState
 
 _EXPLODING = 1e4  # times the usual norm of the gradient: noise stays far below
 SETTLED = 100  # steps after which the usual norm is known
 _NORM_MEMORY = 0.98  # of the usual norm, per step
+_EARLY, _LEAST_WARMUP = 2.0, 0.05  # times the warm-up; share of the run that it lasts at least
 _PROBED_IMAGES = 64  # that show whether a ReLU fires
 
 
@@ -66,6 +68,13 @@ def check_step(pending: PendingStep, config: TrainConfig, state: TrainState) -> 
     elif not state.scaler.is_enabled():  # an enabled one skipped the step
         raise TrainingError(_advice("the gradient is not finite", pending, config))
     return StepResult(pending.step, loss, pending.lr, norm)
+
+
+def is_early(config: TrainConfig, state: TrainState) -> bool:
+    """Whether a run is in its warm-up, or has just left it: little is lost if it begins again."""
+    return progress(state.plans, state.step) <= _EARLY * max(
+        config.recipe.schedule.warmup, _LEAST_WARMUP
+    )
 
 
 def _advice(wrong: str, pending: PendingStep, config: TrainConfig) -> str:

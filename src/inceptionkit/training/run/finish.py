@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.loading.unkept import ScoredImages
+from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.evaluation.metrics import top_k
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model import Card, Seen, write_model
@@ -19,8 +20,9 @@ from inceptionkit.model.card import ExitScores, Metrics, Origin
 from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.record import RunResult
+from inceptionkit.training.run.record import NothingLearned, RunResult
 from inceptionkit.training.run.session import Session
+from inceptionkit.training.run.verdict import baselines, nothing_learned
 from inceptionkit.training.state import TrainConfig, TrainState
 from inceptionkit.training.validation import score
 
@@ -37,6 +39,12 @@ class TrainResult(Result):
         set: that was scored: "test", or "val" if there is no test set.
         images: of that set.
         top1: accuracy of the main classifier, from 0 to 1.
+        top1_interval: 95 % interval of it.
+        chance: what guessing gives.
+        largest_class: the class that has most training images.
+        largest_class_top1: what always naming that class gives.
+        nothing_learned: what shows it ("says"), why that may be ("cause"), and a command to try
+            ("command"); None of a run that learned.
         top5: likewise; None with five classes or fewer.
         exits: both of every exit.
         images_per_second: in training, median over the epochs.
@@ -54,6 +62,11 @@ class TrainResult(Result):
     exits: Mapping[str, Mapping[str, float | None]]
     images_per_second: float
     peak_bytes: int | None
+    top1_interval: tuple[float, float]
+    chance: float
+    largest_class: str
+    largest_class_top1: float
+    nothing_learned: NothingLearned | None
 
     def to_json(self) -> dict[str, Any]:
         """What `train --json` prints, and run.json keeps."""
@@ -79,7 +92,8 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> RunResul
         session.listener.progress(Progress(what=f"scoring {name}", done=done, total=len(scored)))
 
     found = score(config, state.kept, scored.pixels, tick)
-    metrics = _scores(found, scored.labels.numpy(), name)
+    labels, guesses = scored.labels.numpy(), found["main"].argmax(1)
+    metrics = _scores(found, labels, name)
     seen = session.all_seen()
     if session.processes.rank == 0:
         write_model(folder / folders.MODEL, _card(session, metrics, seen), _tensors(state))
@@ -97,6 +111,9 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> RunResul
         exits=metrics["exits"],
         images_per_second=median(row["images_per_second"] for row in state.rows),
         peak_bytes=peak_bytes(),
+        top1_interval=wilson(metrics["top1"] or 0.0, len(labels)),
+        nothing_learned=nothing_learned(folder, session.record, state.rows, guesses, labels),
+        **baselines(session.dataset.classes, ready.train.labels.numpy(), labels),
     )
 
 

@@ -10,17 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from math import nan
 from time import monotonic
 
 import torch
 
 from inceptionkit.derive import cost
 from inceptionkit.errors import RunError
+from inceptionkit.machine import busy_elsewhere
 from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import with_input
-from inceptionkit.timing import TimingBudget
-from inceptionkit.training.autotune import candidates, time_evaluation, time_steps
+from inceptionkit.training.autotune import (
+    ProbeLimits,
+    candidates,
+    time_evaluation,
+    time_steps,
+)
 from inceptionkit.training.budget import (
+    Budget,
     Epochs,
     Speed,
     Time,
@@ -37,7 +44,9 @@ from inceptionkit.training.run.record import Record
 from inceptionkit.training.schedule import Plan, active_plan, progress
 from inceptionkit.training.state import TrainConfig, TrainState
 
-PROBE_AGAIN = TimingBudget(least=2, most=4, seconds=2.0)
+_PROBE_AGAIN = ProbeLimits(seconds=5.0)
+CROWDED, _CALM = 0.5, 0.25  # cores that other processes keep busy: at least, at most
+_WORTH_A_LOOK = 60.0  # seconds of a run without a time budget that must be left for a probe
 _LONG = 0.05  # share of the budget for which steps must be far from what was expected,
 _PROBE_STEPS, _PROBE_COST = 12, 0.1  # and so many of them less than this share of the time left,
 _CLEARLY = 1.2  # before a probe looks for an execution that is so many times as fast
@@ -115,7 +124,11 @@ def plan_for_others(record: Record, state: TrainState) -> Plan:
 
 @dataclass(slots=True)
 class Replanner:
-    """Plans the rest of a time budget again as the run goes on.
+    """Plans the rest of a run again as it goes on.
+
+    The length changes where the budget is a time. How steps are computed is looked at again where
+    they take far from what was expected for long, and where other processes kept the machine busy
+    when the last probe chose, and no longer do.
 
     Attributes:
         budget: of the whole command.
@@ -125,15 +138,20 @@ class Replanner:
         small: cost of a step with small crops; 1 is that of one at the end of the run.
         threads: that the run may use.
         precision: as asked for.
+        crowded: whether other processes kept cores busy when the last probe chose.
+        before: when a window began in which they are watched, and their core-seconds then.
     """
 
-    budget: Time
+    budget: Budget
     config: TrainConfig
     start_time: float
     pace: Pace
     small: float
     threads: int
     precision: str
+    crowded: bool = False
+    before: tuple[float, float] = (0.0, nan)
+    _remaining: float = 0.0  # seconds of a run without a time budget
 
     def due(self, event: Event, state: TrainState) -> bool:
         """Take note of an event, and answer whether to check the plan again.
@@ -142,6 +160,7 @@ class Replanner:
         step of an epoch its evaluation is awaited.
         """
         now, last, per_epoch = monotonic(), state.plans[-1], self.config.steps_per_epoch
+        self._remaining = (last.steps - state.step) * self.pace.known.step
         if isinstance(event, StepEnded):
             begun = progress(state.plans, (event.step - 1) // per_epoch * per_epoch)
             small = begun < self.config.recipe.inputs.small_crops
@@ -156,43 +175,49 @@ class Replanner:
 
     def plan(self, state: TrainState) -> Plan | None:
         """How long the rest of the run will be, if the time left asks for another plan."""
-        left, config = self._left(), self.config
+        left, config, plan = self._left(), self.config, None
         speed = self.pace.speed(left)
-        mean = mean_step_cost(config, progress(state.plans, state.step))
-        plan = next_plan(
-            state.plans,
-            self.budget,
-            replace(speed, step=speed.step * mean),
-            left,
-            step=state.step,
-            batch=config.batch,
-            steps_per_epoch=config.steps_per_epoch,
-        )
+        if isinstance(self.budget, Time):
+            mean = mean_step_cost(config, progress(state.plans, state.step))
+            plan = next_plan(
+                state.plans,
+                self.budget,
+                replace(speed, step=speed.step * mean),
+                left,
+                step=state.step,
+                batch=config.batch,
+                steps_per_epoch=config.steps_per_epoch,
+            )
         if self._worth_a_probe(speed.step, left):
             plan = self._probed(state, plan)
         known = config.processes.broadcast_json(to_json(plan))
         return known and from_json(Plan, known, at="plan", error=RunError)
 
     def _worth_a_probe(self, step: float, left: float) -> bool:
-        """Whether steps have been far from what was expected for long, and a probe is cheap."""
+        """Whether a probe is cheap, and steps strayed for long or the machine became calm."""
         alone = self.config.processes.count == 1 and self.config.execution.device == "cpu"
-        long = self.pace.strayed(left) > _LONG * self.budget.seconds
-        return alone and long and _PROBE_STEPS * step < _PROBE_COST * left
+        whole = left + monotonic() - self.start_time
+        calm = self.crowded and self._others() < _CALM
+        long = self.pace.strayed(left) > _LONG * whole
+        cheap = _PROBE_STEPS * step < _PROBE_COST * left
+        enough = isinstance(self.budget, Time) or left > _WORTH_A_LOOK
+        return alone and (long or calm) and cheap and enough
 
     def _probed(self, state: TrainState, plan: Plan | None) -> Plan | None:
         """A plan with another precision or number of threads, if that is clearly faster now.
 
         The memory layout stays: a resumed run would have to change it at the same step.
         """
-        last, expected = state.plans[-1], self.pace.expected
+        last, expected, crowded = state.plans[-1], self.pace.expected, self.crowded
         own = last.execution or self.config.execution
-        others = candidates(own.device, self.threads, self.precision)
-        others.append(replace(own, threads=max(1, own.threads - 1)))
-        tried = [own, *(one for one in others if one.channels_last == own.channels_last)]
+        known = candidates(own.device, self.threads, self.precision)
+        known.append(replace(own, threads=max(1, own.threads - 1)))
+        tried = [own, *(one for one in known if one.channels_last == own.channels_last)]
         share = progress(state.plans, state.step)
         config = self.config.at(share)
-        trials = time_steps(config, list(dict.fromkeys(tried)), PROBE_AGAIN)
+        trials = time_steps(config, list(dict.fromkeys(tried)), _PROBE_AGAIN)
         torch.set_num_threads(own.threads)
+        self.crowded = self._others() > CROWDED
         best = fastest(trials)
         if best.step_seconds * _CLEARLY > trials[0].step_seconds:
             best = trials[0]
@@ -200,35 +225,49 @@ class Replanner:
         self.pace.expect(usual, monotonic())
         if best == trials[0]:
             return plan
+        why = f"steps took far from the {1e3 * expected:.0f} ms expected"
+        if crowded and not self.crowded:
+            why = "the machine became calmer"
         return replace(
             plan or last,
             step=state.step,
             progress=share,
             images_per_second=self.config.batch / (usual * mean_step_cost(self.config, share)),
-            seconds_left=self._left(),
+            seconds_left=self._left() if isinstance(self.budget, Time) else None,
             execution=best.execution,
-            why=f"steps took far from the {1e3 * expected:.0f} ms expected; fastest now: {best}",
+            why=f"{why}; fastest now: {best}",
         )
 
+    def _others(self) -> float:
+        """Cores that other processes kept busy since the last call; NaN where nobody knows."""
+        (then, took), now = self.before, (monotonic(), busy_elsewhere())
+        self.before = now
+        return (now[1] - took) / max(now[0] - then, 1e-9)
+
     def _left(self) -> float:
-        """Seconds of the budget."""
-        return self.budget.seconds - (monotonic() - self.start_time)
+        """Seconds of the budget, or about so many of a run that has another one."""
+        if isinstance(self.budget, Time):
+            return self.budget.seconds - (monotonic() - self.start_time)
+        return self._remaining
 
 
-def replanner(
-    budget: Time,
+def replanner(  # noqa: PLR0913 - what was planned, what is known
+    budget: Budget,
     record: Record,
     config: TrainConfig,
     state: TrainState,
     start_time: float,
     *,
     scored: int,
+    crowded: bool,
 ) -> Replanner:
     """What plans the rest of a run again, from what the last plan supposed."""
     plan = active_plan(state.plans, state.step)
     step = config.batch / plan.images_per_second / mean_step_cost(config, plan.progress)
     probed = {t.execution: t.step_seconds for t in record.probe if plan.execution is None}
-    if state.rows:
+    if not isinstance(budget, Time):
+        per_image = 0.0  # what evaluations take decides nothing
+    elif state.rows:
         per_image = state.rows[-1]["evaluation_seconds"] / max(1, len(config.val))
     else:
         per_image = time_evaluation(config, state) / config.processes.count
@@ -241,6 +280,7 @@ def replanner(
         small=relative_step_cost(config, 0.0),
         threads=record.threads,
         precision=record.request.precision,
+        crowded=crowded,
     )
 
 

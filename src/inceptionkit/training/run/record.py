@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 from inceptionkit.addresses import SECRETS, without_secrets
 from inceptionkit.data.types import Source
@@ -70,9 +70,18 @@ class DataFacts(_DataFacts, total=False):
     duplicate_groups: list[list[Annotated[int, Between(0, 2**53)]]]
 
 
-class RunResult(TypedDict):
-    """What run.json says of the end of a run, as `TrainResult` does."""
+_Share: TypeAlias = Annotated[float, Between(0, 1)]
 
+
+class NothingLearned(TypedDict):
+    """What run.json says of a run that learned nothing."""
+
+    says: str  # what shows it
+    cause: str  # why that may be
+    command: str  # to try
+
+
+class _RunResult(TypedDict):
     run: str
     model: str
     epochs: Annotated[float, Between(0, 1e9)]
@@ -84,6 +93,16 @@ class RunResult(TypedDict):
     exits: Mapping[str, ExitScores]
     images_per_second: Annotated[float, Between(0, 1e12)]
     peak_bytes: Annotated[int | None, Between(0, 2**63)]
+
+
+class RunResult(_RunResult, total=False):
+    """What run.json says of the end of a run, as `TrainResult` does."""
+
+    top1_interval: tuple[_Share, _Share]
+    chance: _Share
+    largest_class: str
+    largest_class_top1: _Share
+    nothing_learned: NothingLearned | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +117,7 @@ class Record:
     threads: int
     start: InitialWeights | None = None  # in place of random ones
     found_lr: float | None = None  # what a range test chose, which is then the recipe's
+    restarted: bool = False  # with a tenth of the learning rate, which is then the recipe's
     processes: int = 1  # that compute it; a resumed run may have another number
     probe: tuple[Trial, ...] = ()
     execution: Execution | None = None
@@ -237,7 +257,7 @@ def _same_run(folder: Path, record: Record) -> bool:
         return False
     parts = there.recipe.batching.grad_accum  # the probe may raise it
     recipe = replace(record.recipe, batching=replace(record.recipe.batching, grad_accum=parts))
-    if record.request.find_lr:  # and the range test has set the rate, or will
+    if record.request.find_lr or there.restarted:  # it set the rate, or will
         lr = there.recipe.optimizer.lr
         recipe = replace(recipe, optimizer=replace(recipe.optimizer, lr=lr))
     ours, theirs = identity(replace(record, recipe=recipe)), identity(there)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
+from math import inf, isfinite, log
 from pathlib import Path
 from time import monotonic
 
@@ -17,19 +17,27 @@ from inceptionkit.data.loading.in_memory import TrainImages
 from inceptionkit.data.loading.sets import LoadedSets, balance
 from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.types import Unusable
-from inceptionkit.errors import RunError
+from inceptionkit.errors import RecipeError, RunError, TrainingError
 from inceptionkit.files import flush, write_json, write_whole
+from inceptionkit.machine import busy_elsewhere
 from inceptionkit.model.seen import NOTHING, SEEN, Seen
 from inceptionkit.progress import Listener, Progress
-from inceptionkit.training.autotune import autotune
-from inceptionkit.training.budget import Time
-from inceptionkit.training.checkpoint import restore, save_state
+from inceptionkit.training.autotune import PROBE_SHARE, ProbeLimits, autotune
+from inceptionkit.training.budget import ENDING, Epochs, Time
+from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.execution import Execution, describe, fastest
-from inceptionkit.training.loop import StepEnded, train
+from inceptionkit.training.execution import Execution, fastest
+from inceptionkit.training.health import is_early
+from inceptionkit.training.loop import EpochEnded, StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.planning import plan_for_others, plan_run, replanner
+from inceptionkit.training.run.planning import (
+    CROWDED,
+    Replanner,
+    plan_for_others,
+    plan_run,
+    replanner,
+)
 from inceptionkit.training.run.process import catch_stop_signals, stopped
 from inceptionkit.training.run.record import FILE, Record
 from inceptionkit.training.run.tensorboard import EventWriter
@@ -37,8 +45,8 @@ from inceptionkit.training.schedule import Plan, active_plan
 from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights, new_state
 
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
+_EXPLODED = 5.0  # times the loss of guessing: noise and hard images stay below
 PROGRESS_SECONDS = 0.2  # between reports of progress
-WORTH_SAYING = 0.1  # share by which a run's length must change before a plan is said again
 
 
 @dataclass(slots=True)
@@ -53,7 +61,8 @@ class Session:
     start_time: float  # `monotonic()` at the start, moved back by what earlier sessions took
     processes: Processes  # the first one writes
     seen: Seen = NOTHING  # images, before this session
-    planned: int = 0  # steps of the last plan that the listener heard of
+    plan: str = ""  # the last, in words
+    crowded: bool = False  # whether other processes kept the machine busy during the probe
 
     def seconds(self) -> float:
         """How long the run takes so far, earlier sessions included."""
@@ -135,7 +144,16 @@ def run_training(  # noqa: C901 - decisions in their order
         torch.set_num_threads(later.threads)
     if resumed and session.processes.rank == 0:
         folders.keep_steps(session.folder, state.step)
-    _train_and_save(session, config, state)
+    try:
+        _train_and_save(session, config, state)
+    except TrainingError as error:
+        if session.record.restarted or not is_early(config, state):
+            raise
+        _restart(session, error)
+        try:
+            return run_training(session)
+        except RecipeError:  # too little is left of the time
+            raise error from None
     return config, state
 
 
@@ -143,7 +161,17 @@ def _decide_execution(session: Session) -> None:
     """Let a probe find the fastest execution, and in how many parts a batch fits into memory."""
     record = session.record
     known = Execution(device=record.request.device or "cpu", threads=record.threads)
-    parts, trials = autotune(session.config(known), record.request.precision)
+    config, start, others = session.config(known), monotonic(), busy_elsewhere()
+    budget = record.budget
+    limits = ProbeLimits(
+        seconds=PROBE_SHARE * budget.seconds if isinstance(budget, Time) else inf,
+        steps=budget.epochs * config.steps_per_epoch if isinstance(budget, Epochs) else None,
+        tick=lambda done, total: session.listener.progress(
+            Progress(what="probing", done=done, total=total + 1, note="which precision is fastest")
+        ),
+    )
+    parts, trials = autotune(config, record.request.precision, limits)
+    session.crowded = busy_elsewhere() - others > CROWDED * (monotonic() - start)
     chosen = fastest(trials).execution
     reasons = []
     if parts != record.recipe.batching.grad_accum:
@@ -156,7 +184,9 @@ def _decide_execution(session: Session) -> None:
         probe=trials,
         execution=chosen,
     )
-    session.decide(record, *reasons, describe(chosen, trials))
+    tried = "" if len(trials) == 1 else f", fastest of {len(trials)} ways to compute"
+    step = 1e3 * min(trial.step_seconds for trial in trials if trial.execution == chosen)
+    session.decide(record, *reasons, f"precision: {chosen}: {step:.0f} ms a step{tried}")
 
 
 def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:
@@ -170,19 +200,37 @@ def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None
 
 
 def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
-    """Write a plan down, then let it be followed; small changes are not announced."""
+    """Write a plan down, then let it be followed; later ones show beside the progress."""
     plan = replace(plan, steps_per_epoch=config.steps_per_epoch)
     left = "" if plan.seconds_left is None else f", {plan.seconds_left:.0f} s left"
     why = (
         f"plan: {plan.steps / config.steps_per_epoch:.1f} epochs, {plan.steps:,} steps of "
         f"{config.batch} images at {plan.images_per_second:,.0f} images/s{left} ({plan.why})"
     )
-    new = abs(plan.steps - session.planned) > WORTH_SAYING * session.planned
-    new |= bool(state.plans) and plan.execution != state.plans[-1].execution
     record = replace(session.record, plans=(*session.record.plans, plan))
-    session.decide(record, *([why] if new else []))
-    session.planned = plan.steps if new else session.planned
+    session.decide(record, *([] if session.plan else [why]))
+    session.plan = why
     state.plans.append(plan)
+
+
+def _restart(session: Session, error: TrainingError) -> None:
+    """Let a run whose loss exploded begin again, with a tenth of the learning rate.
+
+    What it wrote is removed first: a run that is lost here explodes again, and comes here again.
+    """
+    record, folder = session.record, session.folder
+    if session.processes.rank == 0:
+        for path in checkpoints(folder / folders.CHECKPOINTS):
+            path.unlink()
+        folders.keep_steps(folder, 0)
+        (folder / folders.LOG).unlink(missing_ok=True)
+    session.processes.barrier()
+    lr = float(f"{record.recipe.optimizer.lr / 10:.3g}")
+    recipe = replace(record.recipe, optimizer=replace(record.recipe.optimizer, lr=lr))
+    what = str(error).partition(";")[0]
+    why = f"lr={lr:g}: the run restarts with a tenth of the learning rate, because {what}"
+    session.plan, reasons = "", (*record.reasons, why)
+    session.decide(replace(record, recipe=recipe, plans=(), restarted=True, reasons=reasons), why)
 
 
 def _restored(session: Session, config: TrainConfig) -> TrainState | None:
@@ -204,7 +252,9 @@ def _restored(session: Session, config: TrainConfig) -> TrainState | None:
     return None
 
 
-def _train_and_save(session: Session, config: TrainConfig, state: TrainState) -> None:
+def _train_and_save(  # noqa: C901 - what may happen between two steps
+    session: Session, config: TrainConfig, state: TrainState
+) -> None:
     """Train until the plans are fulfilled, saving on the way.
 
     Raises:
@@ -213,19 +263,15 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
     tracked = session.record.request.track and session.processes.rank == 0
     last_epoch = state.rows[-1]["step"] if state.rows else 0
     report, saved, group = _step_reporter(session, config, state), monotonic(), session.processes
-    budget, ready = session.record.budget, session.ready
-    planner = (
-        replanner(
-            budget, session.record, config, state, session.start_time, scored=len(ready.scored)
-        )
-        if isinstance(budget, Time)
-        else None
-    )
+    budget = session.record.budget
+    planner = _planner(session, config, state) if isinstance(budget, Time) else None
     with (
         closing(EventWriter(session.folder, last_epoch)) if tracked else nullcontext() as events,
         catch_stop_signals() as request,
     ):
         for event in train(config, state):
+            if planner is None and isinstance(event, EpochEnded) and group.count == 1:
+                planner = _planner(session, config, state)
             stop, again = request.stop_requested, planner is not None and planner.due(event, state)
             due = not isinstance(event, StepEnded) or monotonic() - saved > SAVE_SECONDS
             stop, due, again = group.any(stop, due, again)
@@ -249,6 +295,17 @@ def _train_and_save(session: Session, config: TrainConfig, state: TrainState) ->
             f"stopped after {len(state.rows)} epochs: val loss has not fallen for "
             f"{config.recipe.patience}; the best epoch's average is kept"
         )
+
+
+def _planner(session: Session, config: TrainConfig, state: TrainState) -> Replanner:
+    """What plans the rest of the run again; of one without a time budget only how it computes."""
+    record = session.record
+    execution = active_plan(state.plans, state.step).execution or config.execution
+    return replanner(
+        *(record.budget, record, config, state, session.start_time),
+        scored=len(session.ready.scored),
+        crowded=session.crowded or execution.threads < record.threads,
+    )
 
 
 def _end_epoch(session: Session, state: TrainState, events: EventWriter | None) -> None:
@@ -278,11 +335,21 @@ def _save(session: Session, state: TrainState) -> None:
 def _step_reporter(
     session: Session, config: TrainConfig, state: TrainState
 ) -> Callable[[StepEnded], None]:
-    """Writes steps to log.jsonl, and reports progress to the listener, not too often."""
+    """Writes steps to log.jsonl, and reports progress to the listener, not too often.
+
+    It raises TrainingError where the loss explodes in the warm-up.
+    """
     reported, start, first, writes = 0.0, 0.0, 0, session.processes.rank == 0
+    guessing = log(len(session.dataset.classes)) * (1.0 + sum(config.exit_weights.values()))
 
     def report(event: StepEnded) -> None:
         nonlocal reported, start, first
+        if event.loss > _EXPLODED * guessing and is_early(config, state):
+            msg = (
+                f"the loss exploded to {event.loss:.3g} at step {event.step} (learning rate "
+                f"{event.lr:.3g}); start again with lr={config.recipe.optimizer.lr / 3:.2g}"
+            )
+            raise TrainingError(msg)
         if event.logged and writes:
             line = {"step": event.step, "loss": event.loss, "lr": event.lr}
             norm = {"gradient_norm": event.norm} if isfinite(event.norm) else {}
@@ -290,19 +357,25 @@ def _step_reporter(
         now = monotonic()
         if not first:
             start, first = now, event.step
-        if now - reported < PROGRESS_SECONDS:
+        ends = state.step % config.steps_per_epoch == 0 or state.step == state.plans[-1].steps
+        if now - reported < PROGRESS_SECONDS and not ends:
             return
         reported = now
         rate = (event.step - first) / (now - start) if event.step > first else None
         total = state.plans[-1].steps
+        left = (total - event.step) / rate if rate else None
+        ending = ENDING + (state.rows[-1]["evaluation_seconds"] if state.rows else 0.0)
         session.listener.progress(
             Progress(
                 what="training",
                 done=event.step,
                 total=total,
                 per_second=rate and rate * config.batch,
-                seconds_left=rate and (total - event.step) / rate,
-                note=f"epoch {event.step / config.steps_per_epoch:.1f}, loss {event.loss:.3f}",
+                seconds_left=left,
+                whole_left=None if left is None else left + ending,
+                note=f"epoch {event.step / config.steps_per_epoch:.1f}, "
+                + ("scoring val" if ends else f"loss {event.loss:.3f}"),
+                plan=session.plan,
             )
         )
 

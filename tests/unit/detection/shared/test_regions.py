@@ -105,9 +105,7 @@ def test_overlaps_and_clipping_are_those_of_numpy() -> None:
     np.testing.assert_allclose(
         iou(first, second), numpy_boxes.iou(first.numpy(), second.numpy()), atol=1e-5
     )
-    np.testing.assert_array_equal(
-        clip(first, (50, 80)), numpy_boxes.clip(first.numpy(), (50, 80))
-    )
+    np.testing.assert_array_equal(clip(first, (50, 80)), numpy_boxes.clip(first.numpy(), (50, 80)))
 
 
 def test_anchors_have_the_sizes_of_the_boxes() -> None:

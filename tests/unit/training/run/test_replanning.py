@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import nan
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
-from inceptionkit.training.budget import Speed, Time
+from inceptionkit.training.budget import Budget, Epochs, Speed, Time
 from inceptionkit.training.execution import Execution, Trial
 from inceptionkit.training.loop import StepEnded
 from inceptionkit.training.pace import Pace
@@ -23,7 +24,7 @@ from inceptionkit.training.state import TrainConfig, TrainState, new_state
 BUDGET, STEP = 600.0, 0.2  # seconds
 TWO = Execution(precision="bf16", threads=2)
 ONE = replace(TWO, threads=1)
-Clocked = Callable[[Iterator[float], dict[Execution, float]], list[Plan]]
+Clocked = Callable[..., list[Plan]]
 
 
 @pytest.fixture
@@ -45,7 +46,13 @@ def planned(tiny: Net, monkeypatch: pytest.MonkeyPatch) -> Clocked:
         seed=0,
     )
 
-    def run(steps: Iterator[float], probed: dict[Execution, float]) -> list[Plan]:
+    def run(
+        steps: Iterator[float],
+        probed: dict[Execution, float],
+        *,
+        budget: Budget | None = None,
+        others: Callable[[float], float] | None = None,
+    ) -> list[Plan]:
         now = 0.0
 
         def time_steps(_: TrainConfig, tried: Sequence[Execution], __: object) -> list[Trial]:
@@ -66,7 +73,17 @@ def planned(tiny: Net, monkeypatch: pytest.MonkeyPatch) -> Clocked:
         )
         speed = Speed(step=STEP, evaluation=1.0, scored=1.0)
         pace = Pace(speed, now, STEP)
-        planner = Replanner(Time(BUDGET), config, 0.0, pace, 1.0, threads=2, precision="auto")
+        planner = Replanner(
+            budget or Time(BUDGET),
+            config,
+            0.0,
+            pace,
+            1.0,
+            threads=2,
+            precision="auto",
+            crowded=bool(others),
+        )
+        monkeypatch.setattr(planning, "busy_elsewhere", lambda: others(now) if others else nan)
         for seconds in steps:
             now += seconds
             state.step += 1
@@ -102,3 +119,28 @@ def test_a_run_goes_on_as_it_began(
     planned: Clocked, steps: list[float], probed: dict[Execution, float]
 ) -> None:
     assert all(plan.execution is None for plan in planned(iter(steps), probed))
+
+
+@pytest.mark.parametrize("budget", [Time(BUDGET), Epochs(3)], ids=["a time", "epochs"])
+def test_a_choice_made_on_a_busy_machine_is_looked_at_again_when_it_is_calm(
+    planned: Clocked, budget: Budget
+) -> None:
+    """Another process kept a core busy for 60 s."""
+    plans = planned(
+        iter([STEP] * 900),
+        {TWO: STEP, ONE: STEP / 2},
+        budget=budget,
+        others=lambda now: min(now, 60.0),
+    )
+    (switched,) = [plan for plan in plans if plan.execution is not None]
+
+    assert 60 / STEP < switched.step < 120 / STEP
+    assert switched.execution == ONE
+    assert switched.why.startswith("the machine became calmer; fastest now: ")
+    assert isinstance(budget, Time) or switched.steps == 3000
+
+
+def test_on_a_machine_that_stays_busy_nothing_is_looked_at_again(planned: Clocked) -> None:
+    steps, probed = iter([STEP] * 900), {TWO: STEP, ONE: STEP / 2}
+
+    assert all(plan.execution is None for plan in planned(steps, probed, others=lambda now: now))
