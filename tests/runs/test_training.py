@@ -12,7 +12,7 @@ import torch
 from hearing import Collects
 
 import inceptionkit
-from inceptionkit.errors import RecipeError, TrainingError
+from inceptionkit.errors import Interrupted, RecipeError, TrainingError
 from inceptionkit.spec import Net
 from inceptionkit.training import autotune, budget, loop
 from inceptionkit.training.execution import Trial
@@ -228,3 +228,69 @@ def test_training_gives_back_the_arithmetic_of_the_process(
     assert done.epochs == 1.0
     assert sys.float_info.min / 2 > 0
     assert float(torch.tensor(1e-310, dtype=torch.float64) * 1) > 0
+
+
+@pytest.fixture
+def explodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the third step on the loss is a thousand times as large, where the rate is high."""
+    honest = loop.train_step
+
+    def step(job: Any, state: Any, *args: Any, **options: Any) -> Any:
+        watched = honest(job, state, *args, **options)
+        exploded = state.step >= 2 and job.recipe.optimizer.lr > 1
+        return replace(watched, loss=watched.loss * 1e3) if exploded else watched
+
+    monkeypatch.setattr(loop, "train_step", step)
+
+
+@pytest.mark.usefixtures("explodes", "pinned")
+def test_a_loss_that_explodes_in_the_warm_up_restarts_the_run_with_a_tenth_of_the_rate(
+    tiny: Net, tmp_path: Path, record: Callable, rows: Callable, steps: Callable, weights: Callable
+) -> None:
+    heard = Collects()
+    restarted = digits(tiny, tmp_path / "restarted", epochs=1, listener=heard)
+    lower = [setting.replace("lr=1.6", "lr=0.16") for setting in SETTINGS]
+    whole = inceptionkit.train(
+        "digits", architecture=tiny, out=tmp_path / "lower", settings=lower, epochs=1
+    )
+    told = record(restarted.run)
+    (why,) = [one for one in told["reasons"] if one.startswith("lr=0.16: ")]
+
+    assert why in heard.said
+    assert why.startswith(
+        "lr=0.16: the run restarts with a tenth of the learning rate, because the loss exploded to "
+    )
+    assert (told["restarted"], record(whole.run)["restarted"]) == (True, False)
+    assert told["recipe"] == record(whole.run)["recipe"]
+    assert [plan["step"] for plan in told["plans"]] == [0]
+    assert rows(restarted.run) == rows(whole.run)
+    assert steps(restarted.run) == steps(whole.run)
+    assert weights(restarted.run) == weights(whole.run)
+
+
+@pytest.mark.usefixtures("explodes", "pinned")
+@pytest.mark.parametrize("step", [2, 20], ids=["before it restarts", "after"])
+def test_a_run_that_restarts_is_resumed_exactly(
+    tiny: Net, tmp_path: Path, cuts: Callable, weights: Callable, steps: Callable, step: int
+) -> None:
+    whole = digits(tiny, tmp_path / "whole", epochs=1)
+    cuts(step)
+    with pytest.raises(Interrupted):
+        digits(tiny, tmp_path / "cut", epochs=1)
+    resumed = inceptionkit.resume(tmp_path / "cut")
+
+    assert weights(resumed.run) == weights(whole.run)
+    assert steps(resumed.run) == steps(whole.run)
+
+
+@pytest.mark.usefixtures("pinned")
+def test_a_run_restarts_once(tiny: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = loop.train_step
+
+    def step(*args: Any, **options: Any) -> Any:
+        watched = honest(*args, **options)
+        return replace(watched, loss=watched.loss * float("nan"))
+
+    monkeypatch.setattr(loop, "train_step", step)
+    with pytest.raises(TrainingError, match=r"^the loss is not finite at step 1 .*lr=0\.053 or"):
+        digits(tiny, tmp_path / "run")

@@ -46,9 +46,7 @@ def test_an_id_is_a_model_folder(small: Path) -> None:
 
 
 def test_an_unknown_id_is_refused_with_those_there_are(small: Path) -> None:
-    with pytest.raises(
-        WeightsError, match="smal ships with this installation; it has incep"
-    ):
+    with pytest.raises(WeightsError, match="smal ships with this installation; it has incep"):
         read_weights("inceptionkit/smal")
     (small / "model.json").unlink()
     with pytest.raises(WeightsError, match="it has none"):
