@@ -22,6 +22,7 @@ from inceptionkit.catalog import (
     yardsticks,
 )
 from inceptionkit.catalog.compact import compact
+from inceptionkit.catalog.inception_small import inception_small
 from inceptionkit.errors import RunError, SpecError, UnknownNameError, did_you_mean
 from inceptionkit.files import read_bounded, write_whole
 from inceptionkit.records import STRICT
@@ -116,6 +117,10 @@ CATALOG: Mapping[str, Entry] = MappingProxyType(
         "compact": Entry(
             "compact Inception network for 32 to 128 pixel images, two exits; the default for them",
             lambda _, side: compact(side or 32),
+        ),
+        "inception_small": Entry(
+            "Inception network of 3x3 and 1x1 paths for 16 to 160 pixel images, two exits",
+            lambda _, side: inception_small(side or 64),
         ),
     }
 )

@@ -1,0 +1,52 @@
+"""An Inception network for images of 16 to 160 pixels, made for training on a CPU. Ours.
+
+A CPU multiplies fastest in 3x3 convolutions of many channels, and every further operator costs a
+pass over the activations. So the modules have two paths only: a 3x3 convolution that carries the
+width and reads its input directly, and a 1x1 beside it. Pools of 2x2 halve the grid between them,
+and one convolution of 2x2 is the stem. Up to 48 pixels it keeps the grid, above it halves it; all
+else is the same, so that one set of widths, and of weights, serves both: 32 px give grids of 31,
+15, 7 and 3 cells a side, as 64 px do. Heads average over the grid, so that any input size serves.
+"""
+
+from __future__ import annotations
+
+from inceptionkit.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named
+
+_FINE = 48  # pixels; the largest input whose grid the stem keeps
+
+
+def inception_small(side: int = 64) -> Net:
+    """Build the spec for square images of `side` pixels and 10 classes."""
+
+    def row(c1: int, c3: int) -> Split:
+        """Widths of the 1x1 path and of the 3x3 path."""
+        return Split((("p1", (Conv(c1),)), ("p3", (Conv(c3, (3, 3)),))))
+
+    def halve() -> Pool:
+        return Pool("max", (2, 2), stride=2, padding="valid")
+
+    head = (GlobalPool(), Linear(10, classifier=True))
+    return Net(
+        name="inception_small",
+        source="this project",
+        image=(3, side, side),
+        trunk=named(
+            conv1=Conv(24, (2, 2), stride=1 if side <= _FINE else 2, padding="valid"),
+            conv2=Conv(32, (3, 3)),
+            pool2=halve(),
+            inception3a=row(48, 80),
+            pool3=halve(),
+            inception4a=row(48, 112),
+            inception4b=row(48, 112),
+            inception4c=row(64, 112),
+            pool4=halve(),
+            inception5a=row(96, 192),
+            inception5b=row(96, 192),
+            inception5c=row(96, 256),
+        ),
+        head=head,
+        exits=(
+            Exit(name="exit1", after="inception3a", head=head, loss_weight=0.3),
+            Exit(name="exit2", after="inception4b", head=head, loss_weight=0.3),
+        ),
+    )
