@@ -38,6 +38,15 @@ class ServeRequest:
         str | Path | None,
         Option("File with the bearer token of requests.", default="$INCEPTIONKIT_TOKEN"),
     ] = None
+    traces: Annotated[
+        str | None,
+        Option(
+            "Address of a collector that gets a trace of each request over OTLP, such as "
+            "http://localhost:4318.",
+            "URL",
+            default="none",
+        ),
+    ] = None
     workers: Annotated[
         int,
         Option("Processes that share the port, each with cores and a copy of the models.", min=1),
@@ -95,9 +104,9 @@ def serve(request: ServeRequest) -> ServeResult:
 
     Raises:
         WeightsError: there is no model, or it is damaged.
-        DeploymentError: an engine cannot run it, the address is taken, or the extra `serve` is not
-            installed.
-        OptionError: a name or the token is none.
+        DeploymentError: an engine cannot run it, the address is taken, or the extra `serve` or
+            `traces` is not installed.
+        OptionError: a name, the token or the address for traces is none.
     """
     from importlib.util import find_spec
 
@@ -113,6 +122,7 @@ def serve(request: ServeRequest) -> ServeResult:
     from inceptionkit.serving.limits import Limits
     from inceptionkit.serving.models import named
     from inceptionkit.serving.server import Service, bind, host_of, read_token, serve_here
+    from inceptionkit.serving.tracing import collector
     from inceptionkit.serving.workers import serve_in_workers
 
     models = request.models or [DEFAULT_MODEL]
@@ -135,6 +145,7 @@ def serve(request: ServeRequest) -> ServeResult:
         ),
         token=token,
         grpc_port=request.grpc_port,
+        traces=collector(request.traces),
     )
     with bind(request.host, request.port) as bound:
         address = f"http://{host_of(bound)}:{bound.getsockname()[1]}"

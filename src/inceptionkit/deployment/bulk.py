@@ -26,14 +26,15 @@ from inceptionkit.data.sources.manifest import is_manifest
 from inceptionkit.data.storage.open import find_shards
 from inceptionkit.data.types import Raw
 from inceptionkit.deployment.load import load_predictor
+from inceptionkit.deployment.rows import ANSWER_COLUMNS, Row, RowMaker, row_maker
 from inceptionkit.errors import DataError, DeploymentError
-from inceptionkit.evaluation.early_exit import AnyPolicy, gated, of_model
-from inceptionkit.evaluation.predictor import Predictor, run_stages
+from inceptionkit.evaluation.early_exit import AnyPolicy
+from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.files import part_of, write_json, write_whole
 from inceptionkit.machine import cores
 from inceptionkit.model import ExitPolicy, model_folder
 from inceptionkit.model.folder import CARD
-from inceptionkit.preprocess import UnusableImage, as_rgb
+from inceptionkit.preprocess import UnusableImage
 from inceptionkit.progress import Progress
 from inceptionkit.records import to_json
 from inceptionkit.text import printable
@@ -41,10 +42,9 @@ from inceptionkit.text import printable
 PART_IMAGES = 4_096  # rows of a part: what a stop costs at most
 _AHEAD = 4  # batches that are decoded before they are run
 _EVERY = 5.0  # seconds from one report of progress to the next
-COLUMNS = ("path", "label", "probability", "exit", "error")
+COLUMNS = ("path", *ANSWER_COLUMNS)
 ENDINGS = (".parquet", ".csv", ".jsonl")
 
-_Row: TypeAlias = dict[str, Any]
 _Place: TypeAlias = tuple[str, Callable[[], Raw]]  # the name of an image, and what reads it
 
 
@@ -104,17 +104,17 @@ def predict_into(
     images = [_images_at(place) for place in places]
     count = sum(len(some.names) for some in images)
     predictor = load_predictor(model, images=count, mode="throughput")
-    rules = gated(of_model(policy, predictor.card, str(model)), predictor.card.architecture)
+    maker = row_maker(predictor, policy, str(model))
     parts = out.with_name(f"{out.name}.parts")
-    done = _begin(parts, _key(predictor, model, images, rules))
+    done = _begin(parts, _key(predictor, model, images, maker.policy))
     every = (
         (some.names[index], partial(some.read, index))
         for some in images
         for index in range(len(some.names))
     )
-    rows = _classified(predictor, islice(every, done, None), rules if rules.gates else None)
+    answers = _classified(maker, islice(every, done, None))
     start, due, first = monotonic(), 0.0, done
-    while part := list(islice(rows, PART_IMAGES)):
+    while part := list(islice(answers, PART_IMAGES)):
         write_whole(parts / f"{done:012d}.jsonl", "".join(json.dumps(row) + "\n" for row in part))
         done += len(part)
         if (now := monotonic()) - start >= due:
@@ -155,7 +155,7 @@ def _images_at(place: str | Path) -> _Images:
 
 
 def _key(
-    predictor: Predictor, model: str | Path, images: Sequence[_Images], policy: ExitPolicy
+    predictor: Predictor, model: str | Path, images: Sequence[_Images], policy: ExitPolicy | None
 ) -> str:
     """By which an interrupted call is known again: the model, the images' names, the policy."""
     summary = sha256()
@@ -197,30 +197,16 @@ def _finished(parts: Path) -> list[Path]:
     return sorted(parts.glob("*.jsonl"))
 
 
-def _classified(
-    predictor: Predictor, places: Iterator[_Place], policy: ExitPolicy | None
-) -> Iterator[_Row]:
+def _classified(maker: RowMaker, places: Iterator[_Place]) -> Iterator[Row]:
     """A row for each image, in order."""
-    stages = predictor.stages(tuple(gate.exit for gate in policy.gates) if policy else ())
-    exits, classes = list(stages), predictor.card.classes
-    for batch in _prepared(predictor, places):
-        usable = [one for _, one in batch if not isinstance(one, str)]
-        answers: Iterator[tuple[NDArray[np.float32], int]] = iter(())
-        if usable:
-            found, numbers = run_stages(stages, np.stack(usable), policy)
-            answers = zip(found, numbers.tolist(), strict=True)
-        for name, one in batch:
-            if isinstance(one, str):
-                yield _row(name, error=one)
-            else:
-                shares, number = next(answers)
-                best = int(shares.argmax())
-                probability = float(shares[best])
-                yield _row(name, label=classes[best], probability=probability, exit=exits[number])
+    for batch in _prepared(maker, places):
+        rows = maker.rows([one for _, one in batch])
+        for (name, _), row in zip(batch, rows, strict=True):
+            yield {"path": name} | row
 
 
 def _prepared(
-    predictor: Predictor, places: Iterator[_Place]
+    maker: RowMaker, places: Iterator[_Place]
 ) -> Iterator[list[tuple[str, NDArray[np.uint8] | str]]]:
     """Batches of names with images as the network takes them, or why one cannot be used.
 
@@ -230,11 +216,11 @@ def _prepared(
 
     def prepare(read: Callable[[], Raw]) -> NDArray[np.uint8] | str:
         try:
-            return predictor.prepare(as_rgb(read(), predictor.card.preprocessing.depth))
-        except UnusableImage as error:
+            return maker.prepare(read())
+        except UnusableImage as error:  # it cannot be read
             return error.reason
 
-    size = predictor.batch
+    size = maker.predictor.batch
     coming: deque[tuple[str, Future[NDArray[np.uint8] | str]]] = deque()
     with ThreadPoolExecutor(cores(), thread_name_prefix="decode") as pool:
         try:
@@ -250,10 +236,6 @@ def _prepared(
                 future.cancel()
 
 
-def _row(path: str, **found: Any) -> _Row:  # noqa: ANN401 - of a table
-    return dict.fromkeys(COLUMNS) | {"path": path} | found
-
-
 def _joined(out: Path, parts: Path, resumed: int) -> Bulk:
     """Make the table of its parts, and let them go.
 
@@ -264,7 +246,7 @@ def _joined(out: Path, parts: Path, resumed: int) -> Bulk:
     write = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_lines}
     counts = [0, 0]
 
-    def read() -> Iterator[list[_Row]]:
+    def read() -> Iterator[list[Row]]:
         for file in _finished(parts):
             rows = [json.loads(line) for line in file.read_bytes().splitlines()]
             counts[0] += len(rows)
@@ -277,13 +259,13 @@ def _joined(out: Path, parts: Path, resumed: int) -> Bulk:
     return Bulk(out, counts[0], counts[1], resumed)
 
 
-def _write_lines(path: Path, parts: Iterable[list[_Row]]) -> None:
+def _write_lines(path: Path, parts: Iterable[list[Row]]) -> None:
     with path.open("w") as file:
         for rows in parts:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-def _write_csv(path: Path, parts: Iterable[list[_Row]]) -> None:
+def _write_csv(path: Path, parts: Iterable[list[Row]]) -> None:
     with path.open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()
@@ -291,7 +273,7 @@ def _write_csv(path: Path, parts: Iterable[list[_Row]]) -> None:
             table.writerows(rows)
 
 
-def _write_parquet(path: Path, parts: Iterable[list[_Row]]) -> None:
+def _write_parquet(path: Path, parts: Iterable[list[Row]]) -> None:
     arrow, parquet = _arrow()
     kinds = {"probability": arrow.float32()}
     schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMNS])

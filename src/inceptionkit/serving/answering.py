@@ -26,6 +26,7 @@ from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.models import Models, Served
 from inceptionkit.serving.problems import Problem, refuse, refuse_for_now, refuse_image
 from inceptionkit.serving.requests import Asked, Image
+from inceptionkit.serving.tracing import Tracing
 
 ERRORS = logging.getLogger("inceptionkit.errors")
 
@@ -38,11 +39,13 @@ class Answering:
         models: that answer.
         limits: of the queue, and of the pixels of an image.
         metrics: what is counted.
+        tracing: what makes spans of decoding and answering.
     """
 
     models: Models
     limits: Limits
     metrics: Metrics
+    tracing: Tracing = field(default_factory=Tracing)
     _inside: int = 0
     _threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(cores(), thread_name_prefix="decode")
@@ -129,20 +132,22 @@ class Answering:
         loop, batcher = asyncio.get_running_loop(), served.batcher
         batcher.coming += 1
         try:
-            pixels = await loop.run_in_executor(self._threads, self._prepared, served, image)
+            with self.tracing.part("decode"):
+                pixels = await loop.run_in_executor(self._threads, self._prepared, served, image)
         except UnusableImage as error:
             self.metrics.unusable.labels(served.name).inc()
             return error
         finally:
             batcher.coming -= 1
-        try:
-            waiting: Future[Answers] = batcher.submit(pixels, effort)
-        except Closed:  # replaced meanwhile: the one that was found still answers
-            run = run_every_exit if effort is None else partial(run_effort, effort=effort)
-            alone = partial(run, served.predictor, pixels[None])
-            (answers,) = await loop.run_in_executor(self._threads, alone)
-        else:
-            answers = await asyncio.wrap_future(waiting)
+        with self.tracing.part("answer", model=served.name, version=served.version):
+            try:
+                waiting: Future[Answers] = batcher.submit(pixels, effort)
+            except Closed:  # replaced meanwhile: the one that was found still answers
+                run = run_every_exit if effort is None else partial(run_effort, effort=effort)
+                alone = partial(run, served.predictor, pixels[None])
+                (answers,) = await loop.run_in_executor(self._threads, alone)
+            else:
+                answers = await asyncio.wrap_future(waiting)
         if effort is not None:
             self.metrics.images.labels(served.name, answers[-1].exit).inc()
         return answers

@@ -63,7 +63,7 @@ def make_app(answering: Answering, token: str = "") -> Guard:
     def reference() -> HTMLResponse:
         return HTMLResponse(reference_page(app.openapi()))
 
-    return Guard(app, answering.limits, metrics, token)
+    return Guard(app, answering.limits, metrics, answering.tracing, token)
 
 
 def _add_predict(app: FastAPI, answering: Answering) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import hmac
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from http import HTTPStatus
 from math import prod
 from typing import Any
@@ -67,7 +69,10 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(
             _guarded(
-                getattr(calls, name), "" if name in _NO_TOKEN_NEEDED else token, limits.seconds
+                getattr(calls, name),
+                "" if name in _NO_TOKEN_NEEDED else token,
+                limits.seconds,
+                partial(answering.tracing.request, f"{PACKAGE}.{SERVICE}/{name}"),
             ),
             request_deserializer=MESSAGES[f"{name}Request"].FromString,
             response_serializer=MESSAGES[f"{name}Response"].SerializeToString,
@@ -85,21 +90,26 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
 
 
 def _guarded(
-    call: Callable[[Any], Awaitable[Any]], token: str, seconds: float
+    call: Callable[[Any], Awaitable[Any]],
+    token: str,
+    seconds: float,
+    traced: Callable[[Mapping[str, str]], AbstractContextManager[object]],
 ) -> Callable[[Any, _Context], Awaitable[Any]]:
     """A call that needs the token, and whose problems become codes of gRPC."""
 
     async def answer(request: Any, context: _Context) -> Any:  # noqa: ANN401 - messages
+        headers = {name: str(value) for name, value in context.invocation_metadata()}
         if token:
-            given = dict(context.invocation_metadata()).get("authorization", "")
-            if not hmac.compare_digest(str(given).encode(), f"Bearer {token}".encode()):
+            given = headers.get("authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
                 await context.abort(
                     grpc.StatusCode.UNAUTHENTICATED,
                     "a token is needed: authorization, Bearer TOKEN",
                 )
         try:
-            async with asyncio.timeout(seconds):
-                return await call(request)
+            with traced(headers):
+                async with asyncio.timeout(seconds):
+                    return await call(request)
         except TimeoutError:
             problem = too_slow(seconds)
         except Problem as known:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.problems import Problem, refuse, too_slow
+from inceptionkit.serving.tracing import Request, Tracing
 
 ACCESS = logging.getLogger("inceptionkit.access")
 _OPEN = frozenset({"/", "/page.js", "/page.css", "/icon.svg"})  # they show nothing of a model
@@ -41,12 +42,14 @@ class Guard:
         app: what answers.
         limits: of body and time.
         metrics: what is counted.
+        tracing: what makes a span of each request.
         token: that requests must carry; none if empty.
     """
 
     app: ASGIApp
     limits: Limits
     metrics: Metrics
+    tracing: Tracing = field(default_factory=Tracing)
     token: str = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,10 +58,14 @@ class Guard:
             await self.app(scope, receive, send)
             return
         call = _Call(scope, receive, send, self.limits)
+        with self.tracing.request(scope["method"], call.headers) as request:
+            await self._answer(call, request)
+
+    async def _answer(self, call: _Call, request: Request) -> None:
         try:
             self._admit(call)
             async with asyncio.timeout(self.limits.seconds):
-                await self.app(scope, call.receive, call.send)
+                await self.app(call.scope, call.receive, call.send)
         except TimeoutError:
             await call.fail(too_slow(self.limits.seconds))
         except Problem as problem:
@@ -66,7 +73,7 @@ class Guard:
         except OSError:  # the client has gone
             call.status = 499
         finally:
-            self._count(call)
+            self._count(call, request)
 
     def _admit(self, call: _Call) -> None:
         """Refuse what is known to be too large before a byte of it is read, and who has no token.
@@ -86,11 +93,18 @@ class Guard:
         if int(length) > self.limits.body_bytes:
             raise call.too_large()
 
-    def _count(self, call: _Call) -> None:
-        """One line for a request, and its numbers."""
+    def _count(self, call: _Call, request: Request) -> None:
+        """One line for a request, its numbers, and what its span says."""
         seconds = perf_counter() - call.start
         route = call.scope.get("route")
         path = getattr(route, "path", None) or ("/" if call.path == "/" else "other")
+        method = call.scope["method"]
+        request.name = f"{method} {path}"
+        request.found = {
+            "http.request.method": method,
+            "http.route": path,
+            "http.response.status_code": call.status,
+        }
         self.metrics.requests.labels(path, str(call.status)).inc()
         self.metrics.latency.labels(path).observe(seconds)
         ACCESS.info(
@@ -98,13 +112,14 @@ class Guard:
                 {
                     "time": round(time(), 3),
                     "client": (call.scope.get("client") or ("",))[0],
-                    "method": call.scope["method"],
+                    "method": method,
                     "path": call.path,
                     "status": call.status,
                     "ms": round(1e3 * seconds, 2),
                     "bytes_in": call.received,
                     "bytes_out": call.sent,
                 }
+                | ({"trace": request.trace} if request.trace else {})
                 | call.scope.get("state", {}).get("noted", {})
             )
         )
@@ -129,6 +144,11 @@ class _Call:
     def path(self) -> str:
         """Of the address."""
         return str(self.scope["path"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of the request, names in lower case."""
+        return {key.decode("latin-1"): v.decode("latin-1") for key, v in self.scope["headers"]}
 
     def header(self, name: bytes) -> bytes:
         """A header of the request; empty if it is not there."""

@@ -24,6 +24,7 @@ from inceptionkit.serving.guard import ACCESS
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.models import Load, Models
+from inceptionkit.serving.tracing import tracing_at
 
 TOKEN = "INCEPTIONKIT_TOKEN"  # noqa: S105 - the name of a variable
 _KEEP_ALIVE = 5  # seconds that a connection may stay without a request
@@ -39,6 +40,7 @@ class Service:
         limits: of requests.
         token: that requests must carry; none if empty.
         grpc_port: of the Open Inference Protocol over gRPC; None for none.
+        traces: address of a collector, as `collector` gives it; none if empty.
     """
 
     places: Mapping[str, str | Path]
@@ -46,6 +48,7 @@ class Service:
     limits: Limits
     token: str = ""
     grpc_port: int | None = None
+    traces: str = ""
 
 
 def serve_here(service: Service, bound: socket.socket, ready: Callable[[], object]) -> int:
@@ -64,10 +67,11 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
     """
     limits, metrics = service.limits, Metrics()
     models = Models(service.places, limits, metrics, service.load)
+    tracing = tracing_at(service.traces)
     try:
         models.start()
         _log_to_stderr()
-        answering = Answering(models, limits, metrics)
+        answering = Answering(models, limits, metrics, tracing)
         config = uvicorn.Config(
             make_app(answering, service.token),
             http=type("_Limited", (_Limited,), {"limits": limits}),
@@ -100,6 +104,7 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
         return server.server_state.total_requests
     finally:
         models.stop()
+        tracing.stop()
 
 
 def host_of(bound: socket.socket) -> str:
