@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inceptionkit.api.detect_export import DetectExportResult, detect_export
 from inceptionkit.api.detect_train import DetectTrainResult, detect_resume, detect_train
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line, print_table
@@ -34,4 +35,21 @@ TRAIN = Command(
 )
 RESUME = Command(detect_resume, _print_trained, ("inceptionkit detect resume runs/cells-001",))
 
-COMMANDS = {"train": TRAIN, "resume": RESUME}
+
+def _print_exported(result: DetectExportResult) -> None:
+    """Print what was written, and how it agrees."""
+    print_line(
+        f"{result.same:,} of {result.boxes:,} boxes of {result.images} images are the same, scores "
+        f"to {result.score_difference:.1g}"
+    )
+    print_line(f"wrote   {result.out}, {size(result.bytes)}")
+    print_line(f"next    inceptionkit detect predict {shell_word(result.out)} IMAGE...")
+
+
+EXPORT = Command(
+    detect_export,
+    _print_exported,
+    ("inceptionkit detect export runs/cells-001 cells/ --format openvino",),
+)
+
+COMMANDS = {"train": TRAIN, "resume": RESUME, "export": EXPORT}

@@ -1,11 +1,9 @@
-"""Sizes of anchors, from the boxes of the training images, and where anchors lie."""
+"""Sizes of anchors, from the boxes of the training images."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 MOST, ENOUGH = 9, 0.75  # anchors a cell; mean IoU of a box with its nearest anchor
 _OF_A_CLASS = 64  # boxes by which a class is represented
@@ -76,24 +74,3 @@ def _overlap(sides: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArra
     shared = np.minimum(sides[:, None], centers[None]).prod(2)
     union = sides.prod(1)[:, None] + centers.prod(1)[None] - shared
     return np.asarray(shared / union)
-
-
-def anchor_grid(grid: tuple[int, int], scale: tuple[float, float], sides: Tensor) -> Tensor:
-    """Every anchor of a grid of cells.
-
-    Args:
-        grid: rows and columns.
-        scale: cells per pixel, down and to the right.
-        sides: (sizes, 2), height and width in pixels.
-
-    Returns:
-        (rows * columns * sizes, 4) boxes in pixels, row by row, all sizes of a cell together.
-    """
-    rows, columns = (
-        (torch.arange(cells, device=sides.device) + 0.5) / per_pixel
-        for cells, per_pixel in zip(grid, scale, strict=True)
-    )
-    y, x = torch.meshgrid(rows, columns, indexing="ij")
-    middles = torch.stack([x, y], -1).unsqueeze(2)
-    half = sides.flip(1) / 2
-    return torch.cat([middles - half, middles + half], -1).flatten(0, 2)

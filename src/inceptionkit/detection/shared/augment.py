@@ -16,7 +16,6 @@ from torch.nn.functional import interpolate
 from inceptionkit.data.rng import CounterRng
 from inceptionkit.detection.shared.loss import IGNORED, Targets
 from inceptionkit.detection.types import AnnotatedImage, Boxes, Pixels
-from inceptionkit.preprocess import Preprocessing
 
 LARGER = 1.5  # times the working size at which images are kept: zooming in shows more of them
 _ZOOM = (0.7, 1.4)  # times the working size
@@ -37,36 +36,6 @@ class Augmentation:
     size: tuple[int, int]
     flip: Literal["none", "horizontal", "both"]
     fill: tuple[int, int, int]
-
-
-def fitted(image: Pixels, size: tuple[int, int], fill: Sequence[int]) -> tuple[Pixels, float]:
-    """Resize an image to fit into a size, at the top left, its shape kept.
-
-    Args:
-        image: (height, width, 3).
-        size: height and width of the result.
-        fill: RGB of the rest.
-
-    Returns:
-        (*size, 3), and how many pixels one of the image became.
-    """
-    height, width = image.shape[:2]
-    scale = min(size[0] / height, size[1] / width)
-    rows, columns = (
-        max(1, min(most, round(side * scale)))
-        for side, most in zip((height, width), size, strict=True)
-    )
-    whole = np.empty((*size, 3), np.uint8)
-    whole[:] = np.array(fill, np.uint8)
-    resized = Image.fromarray(image).resize((columns, rows), Image.Resampling.BILINEAR)
-    whole[:rows, :columns] = np.asarray(resized)
-    return whole, scale
-
-
-def fill_of(preprocessing: Preprocessing) -> tuple[int, int, int]:
-    """The pixel that is 0 after normalization."""
-    red, green, blue = (round(255 * mean) for mean in preprocessing.mean)
-    return red, green, blue
 
 
 def kept(image: AnnotatedImage, size: tuple[int, int]) -> tuple[Pixels, Boxes]:
@@ -155,7 +124,7 @@ def _view(
         target.append(slice(to, to + length))
         factors.append(length / seen)
         shifts.append(to - begin * length / seen)
-    part = torch.from_numpy(np.ascontiguousarray(pixels[source[0], source[1]])).permute(2, 0, 1)
+    part = torch.tensor(pixels[source[0], source[1]]).permute(2, 0, 1)
     size = [each.stop - each.start for each in target]
     view[:, target[0], target[1]] = interpolate(
         part[None], size=size, mode="bilinear", antialias=True

@@ -1,17 +1,14 @@
-"""Boxes as tensors: overlap, and a box as its differences from another.
+"""Boxes as tensors: overlap, a box as its differences from another, and anchors.
 
 A box is x1, y1, x2, y2 in pixels; coordinates are edges.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-SPREAD = (0.1, 0.1, 0.2, 0.2)  # usual sizes of differences: coded ones are of the size of 1
-LARGEST = math.log(1000 / 16)  # of the coded logarithms of sides: no exp overflows
+from inceptionkit.detection.shared.design import LARGEST, SPREAD
 
 
 def iou(first: Tensor, second: Tensor) -> Tensor:
@@ -65,3 +62,24 @@ def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
 def _middles(boxes: Tensor) -> tuple[Tensor, Tensor]:
     low, high = boxes.chunk(2, -1)
     return (low + high) / 2, high - low
+
+
+def anchor_grid(grid: tuple[int, int], scale: tuple[float, float], sides: Tensor) -> Tensor:
+    """Every anchor of a grid of cells.
+
+    Args:
+        grid: rows and columns.
+        scale: cells per pixel, down and to the right.
+        sides: (sizes, 2), height and width in pixels.
+
+    Returns:
+        (rows * columns * sizes, 4) boxes in pixels, row by row, all sizes of a cell together.
+    """
+    rows, columns = (
+        (torch.arange(cells, device=sides.device) + 0.5) / per_pixel
+        for cells, per_pixel in zip(grid, scale, strict=True)
+    )
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    middles = torch.stack([x, y], -1).unsqueeze(2)
+    half = sides.flip(1) / 2
+    return torch.cat([middles - half, middles + half], -1).flatten(0, 2)

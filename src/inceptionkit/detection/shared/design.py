@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,17 @@ from inceptionkit.detection.shared.anchors import Sides, anchor_sides, balanced
 from inceptionkit.errors import SpecError, did_you_mean
 from inceptionkit.spec import Block, Net, Step
 from inceptionkit.spec.walk import Signal, walk
+
+AMONG, PROPOSALS, OVERLAP = 300, 100, 0.7
+"""Likeliest anchors that are looked at, regions that are made of them, and their largest IoU."""
+LEAST, SAME, MOST = 0.01, 0.5, 100
+"""Least score, IoU from which two boxes are of one object, and most boxes of an image."""
+SPREAD = (0.1, 0.1, 0.2, 0.2)
+"""Usual sizes of the differences between boxes: coded ones are of the size of 1."""
+LARGEST = math.log(1000 / 16)
+"""The largest coded logarithm of a side: no exponential overflows."""
+NORM_EPS = 1e-3
+"""Of the norms of the layers on the trunk."""
 
 STRIDE = 8  # pixels between the cells that propose
 _SMALLEST = 16  # pixels that the small objects of the training images shall have

@@ -10,16 +10,14 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 
-from inceptionkit.detection.shared.anchors import anchor_grid
-from inceptionkit.detection.shared.coding import clip, decode
-from inceptionkit.detection.shared.design import Design
+from inceptionkit.detection.shared.coding import anchor_grid, clip, decode
+from inceptionkit.detection.shared.design import NORM_EPS, OVERLAP, Design
 from inceptionkit.detection.shared.nms import suppress
 from inceptionkit.detection.shared.roi_align import roi_align
 from inceptionkit.network import build
 
 PRIOR = 0.01  # share of anchors with an object, before anything is learned
 COARSE = 4  # cells of the rejecter's block along a side of an area that it judges
-OVERLAP = 0.7  # IoU above which the worse of two proposals is dropped
 
 
 class Seen(NamedTuple):
@@ -182,7 +180,7 @@ class DetectorNet(nn.Module):
 def _convolution(channels: int, out: int, kernel: int, *, relu: bool = True) -> nn.Sequential:
     parts: OrderedDict[str, nn.Module] = OrderedDict(
         conv=nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False),
-        bn=nn.BatchNorm2d(out, eps=1e-3),
+        bn=nn.BatchNorm2d(out, eps=NORM_EPS),
     )
     if relu:
         parts["relu"] = nn.ReLU(inplace=True)

@@ -8,16 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inceptionkit.detection.shared.augment import fill_of, fitted
 from inceptionkit.detection.shared.coding import clip, decode
+from inceptionkit.detection.shared.design import AMONG, LEAST, MOST, PROPOSALS, SAME
+from inceptionkit.detection.shared.fit import fill_of, fitted
 from inceptionkit.detection.shared.network import COARSE, DetectorNet, Seen
 from inceptionkit.detection.shared.nms import suppress
 from inceptionkit.detection.types import Detections, Pixels, no_boxes
 from inceptionkit.network.normalize import normalize
 from inceptionkit.preprocess import Preprocessing
-
-PROPOSALS, AMONG = 100, 300  # of an image, and the anchors that they come from
-LEAST, SAME, MOST = 0.01, 0.5, 100  # score; IoU of two boxes of one object; boxes of an image
 
 
 @dataclass(frozen=True, slots=True)

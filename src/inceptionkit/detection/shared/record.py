@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from inceptionkit import records
+from inceptionkit.detection.shared.card import DetectMetrics
 from inceptionkit.detection.shared.design import Design
-from inceptionkit.detection.shared.model import DetectMetrics
 from inceptionkit.detection.shared.recipe import DetectRecipe
 from inceptionkit.detection.shared.request import DetectTrainRequest
 from inceptionkit.errors import InceptionError, RunError

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from inceptionkit.detection.metrics.summary import score
-from inceptionkit.detection.shared.augment import fill_of, fitted
+from inceptionkit.detection.shared.fit import fill_of, fitted
 from inceptionkit.detection.shared.predict import SharedDetector
 from inceptionkit.detection.types import DetectionSet
 from inceptionkit.progress import Listener, Progress

@@ -13,13 +13,13 @@ import torch
 
 from inceptionkit.detection.division import DividedSet
 from inceptionkit.detection.metrics.summary import DetectionScores, score
-from inceptionkit.detection.shared.model import (
+from inceptionkit.detection.shared.card import (
     DetectMetrics,
     DetectorCard,
     DetectOrigin,
-    weights_file,
     write_detector,
 )
+from inceptionkit.detection.shared.model import weights_file
 from inceptionkit.detection.shared.predict import SharedDetector
 from inceptionkit.detection.shared.record import DetectRecord, DetectRunResult
 from inceptionkit.detection.shared.reject import choose_reject

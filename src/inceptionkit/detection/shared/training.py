@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch.optim import AdamW, Optimizer
 
 from inceptionkit.data.rng import CounterRng, permutation, step_seed
-from inceptionkit.detection.shared.augment import Augmentation, batch, fill_of
+from inceptionkit.detection.shared.augment import Augmentation, batch
 from inceptionkit.detection.shared.design import Design
+from inceptionkit.detection.shared.fit import fill_of
 from inceptionkit.detection.shared.loss import Losses, detection_loss
 from inceptionkit.detection.shared.network import DetectorNet
 from inceptionkit.detection.shared.recipe import DetectRecipe

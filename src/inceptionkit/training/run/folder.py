@@ -17,6 +17,7 @@ from inceptionkit.data import Unusable
 from inceptionkit.errors import RunError, WeightsError, WriteError
 from inceptionkit.files import part_of, read_bounded, write_whole
 from inceptionkit.machine import launched
+from inceptionkit.model.folder import DETECTOR
 from inceptionkit.model.seen import NOTHING, Seen
 from inceptionkit.text import shell_word
 
@@ -33,6 +34,7 @@ MOST_CSV_BYTES = 2**30
 """Most bytes of a CSV file of a run: 1 GiB, some ten million images."""
 
 
+_HEAD_BYTES = 64  # of run.json, in which its format stands
 _TAKEN: dict[Path, int] = {}  # folders that this process took, and the handles that lock them
 
 
@@ -43,7 +45,17 @@ def how_to_resume(folder: Path) -> str:
 
 def _resume_command(folder: Path) -> str:
     """The command that resumes a run, as a shell takes it."""
-    return f"inceptionkit resume {shell_word(folder)}"
+    verb = "detect resume" if trains_detector(folder) else "resume"
+    return f"inceptionkit {verb} {shell_word(folder)}"
+
+
+def trains_detector(folder: Path) -> bool:
+    """Whether a run trains a detector; False where there is no run."""
+    try:
+        with (folder / "run.json").open("rb") as file:
+            return DETECTOR.encode() in file.read(_HEAD_BYTES)
+    except OSError:
+        return False
 
 
 def require_empty(out: Path) -> None:

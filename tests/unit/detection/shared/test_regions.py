@@ -9,8 +9,8 @@ from torch import Tensor
 
 from inceptionkit.deployment.onnx import FLOAT, OnnxBuilder, library
 from inceptionkit.detection import boxes as numpy_boxes
-from inceptionkit.detection.shared.anchors import anchor_grid, anchor_sides
-from inceptionkit.detection.shared.coding import clip, decode, encode, iou
+from inceptionkit.detection.shared.anchors import anchor_sides
+from inceptionkit.detection.shared.coding import anchor_grid, clip, decode, encode, iou
 from inceptionkit.detection.shared.nms import suppress
 from inceptionkit.detection.shared.roi_align import roi_align
 

@@ -1,0 +1,187 @@
+"""A detector's run: it learns, it resumes to the same bytes, and it says what it cannot do."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import inceptionkit
+from inceptionkit.api.detect_train import detect_resume, detect_train
+from inceptionkit.detection.shared.model import load_detector
+from inceptionkit.errors import DataError, Interrupted, RecipeError, RunError, WeightsError
+from inceptionkit.progress import Progress
+from inceptionkit.spec import Net, to_json
+
+pytestmark = pytest.mark.run
+SIDE = 48
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """Images of noise with a dark and a light square each, and a CSV of their boxes."""
+    folder, random = tmp_path / "squares", np.random.default_rng(0)
+    folder.mkdir()
+    rows = ["image,label,xmin,ymin,xmax,ymax"]
+    for number in range(20):
+        pixels = random.integers(100, 150, (SIDE, SIDE, 3), np.uint8)
+        for at, (label, value) in enumerate({"dark": 0, "light": 255}.items()):
+            x, y = random.integers(2, 8) + 22 * at, random.integers(2, 30)
+            pixels[y : y + 14, x : x + 14] = value
+            rows.append(f"{number}.png,{label},{x},{y},{x + 14},{y + 14}")
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    (folder / "boxes.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.fixture
+def trunk(tiny: Net, tmp_path: Path) -> str:
+    path = tmp_path / "trunk.json"
+    path.write_text(json.dumps(to_json(tiny)))
+    return str(path)
+
+
+class StopAt:
+    """Asks the process to stop when so many steps are done, as Ctrl-C does."""
+
+    def __init__(self, step: int) -> None:
+        self.step, self.said = step, list[str]()
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+    def progress(self, report: Progress) -> None:
+        if report.what == "training" and report.done == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Nothing to do."""
+
+
+@pytest.fixture
+def train(squares: Path, trunk: str, tmp_path: Path) -> Callable[..., Any]:
+    def run(name: str, *settings: str, **options: Any) -> Any:
+        usual = {"epochs": 3, "architecture": trunk, "input_size": 64, "precision": "fp32"}
+        return detect_train(squares, ("batch=4", *settings), out=tmp_path / name, **usual | options)
+
+    return run
+
+
+def weights(run: Path) -> bytes:
+    return (run / "model" / "model.safetensors").read_bytes()
+
+
+def test_it_learns_to_find_squares(train: Callable, squares: Path) -> None:
+    result = train("run", "lr=0.01", epochs=25)
+
+    detector, card = load_detector(result.run)
+    found = detector.detect(np.array(Image.open(squares / "0.png"))).above(card.show)
+    assert card.classes == ("dark", "light")
+    assert result.map50 is not None
+    assert result.map50 > 0.6
+    assert sorted(found.labels.tolist()) == [0, 1]
+    assert {"run.json", "log.csv", "log.jsonl", "model", "checkpoints"} <= {
+        path.name for path in result.run.iterdir()
+    }
+
+
+def test_an_interrupted_run_ends_with_the_same_bytes(train: Callable, tmp_path: Path) -> None:
+    whole = train("whole")
+    with pytest.raises(Interrupted, match="inceptionkit detect resume"):
+        train("cut", listener=StopAt(6))
+    with pytest.raises(Interrupted):
+        detect_resume(tmp_path / "cut", listener=StopAt(8))
+    resumed = detect_resume(tmp_path / "cut")
+
+    assert weights(resumed.run) == weights(whole.run)
+    logs = [(r.run / "log.jsonl").read_text() for r in (resumed, whole)]
+    assert logs[0] == logs[1]
+    assert resumed.ap50 == whole.ap50
+
+
+def test_a_run_that_has_ended_is_scored_again(train: Callable) -> None:
+    first = train("run", epochs=1)
+
+    again = detect_resume(first.run)
+
+    assert (again.map50, again.epochs) == (first.map50, first.epochs)
+
+
+def test_a_time_budget_is_planned(train: Callable) -> None:
+    result = train("run", epochs=None, budget="40s")
+
+    plans = json.loads((result.run / "run.json").read_text())["plans"]
+    assert plans[0]["seconds_left"] > 0
+    assert result.epochs >= 1
+    assert result.seconds < 60
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "error", "words"),
+    [
+        (
+            {"budget": "1e15flop", "epochs": None},
+            (),
+            RecipeError,
+            "is a time or a number of epochs",
+        ),
+        ({"budget": "1min"}, (), RecipeError, "a run has one budget"),
+        ({"budget": "1s", "epochs": None}, (), RecipeError, "too small for one epoch"),
+        ({}, ("lr=-1",), RecipeError, "lr"),
+        ({}, ("rate=1",), RecipeError, "there is no setting 'rate'"),
+        ({"from_": "nowhere"}, (), InceptionError := inceptionkit.InceptionError, "nowhere"),
+    ],
+)
+def test_what_cannot_be_met_is_refused(
+    train: Callable, options: Any, settings: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        train("run", *settings, **options)
+
+
+def test_images_that_changed_are_not_resumed(train: Callable, squares: Path) -> None:
+    run = train("run", epochs=1).run
+    rows = (squares / "boxes.csv").read_text().splitlines()
+    (squares / "boxes.csv").write_text("\n".join(rows[:-1]))
+
+    with pytest.raises(RunError, match="changed since the run began"):
+        detect_resume(run)
+
+
+def test_an_image_that_cannot_be_decoded_is_left_out(train: Callable, squares: Path) -> None:
+    whole = (squares / "3.png").read_bytes()
+    (squares / "3.png").write_bytes(whole[: len(whole) // 2])
+
+    run = train("run", epochs=1).run
+
+    assert "3.png" in (run / "unusable.csv").read_text()
+
+
+def test_images_without_any_object_are_refused(squares: Path, trunk: str, tmp_path: Path) -> None:
+    (squares / "boxes.csv").write_text("image,label,xmin,ymin,xmax,ymax\n")
+
+    with pytest.raises(DataError):
+        detect_train(squares, architecture=trunk, out=tmp_path / "run")
+
+
+def test_verbs_for_classifiers_name_those_for_detectors(train: Callable) -> None:
+    run = train("run", epochs=1).run
+
+    with pytest.raises(WeightsError, match="this is a detector; use `inceptionkit detect`"):
+        inceptionkit.load(run)
+    with pytest.raises(RunError, match="use `inceptionkit detect`"):
+        inceptionkit.resume(run)
