@@ -17,12 +17,13 @@ from inceptionkit.data.transforms.augmentation import Mixing
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, tensors, with_exits
-from inceptionkit.training.recipe import LABELS, Polyak
+from inceptionkit.training.recipe import LABELS
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.run.record import identity, read_record
 from inceptionkit.training.run.repeat import network, repeat
 from inceptionkit.training.run.start import keep_preprocessing
+from inceptionkit.training.updates import Polyak
 
 BRIEF = ("--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
 QUICK = ("train", "digits", *BRIEF)

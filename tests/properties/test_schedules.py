@@ -18,17 +18,9 @@ from inceptionkit.training.budget import (
     next_plan,
     parse_budget,
 )
-from inceptionkit.training.recipe import (
-    MODERN,
-    SGD,
-    Constant,
-    Cosine,
-    Exponential,
-    Linear,
-    Schedule,
-    Step,
-)
+from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.schedule import Plan, learning_rate, progress
+from inceptionkit.training.updates import SGD, Constant, Cosine, Exponential, Linear, Schedule, Step
 
 ROUNDING = 1e-9
 

@@ -87,8 +87,17 @@ def same_scores(one: Path, two: Path) -> None:
     assert (one / "predictions.csv").read_text() == (two / "predictions.csv").read_text()
 
 
+FAST = (
+    *("optimizer=muon", "lr=0.02", "sgd_lr=0.1", "average=lookahead", "identity=true"),
+    *("first_layer=whitened", "bias_share=0.5"),
+)
+
+
 @pytest.mark.slow
-def test_two_processes_compute_what_one_does(plain: Path, photos: Callable, tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", [("lr=0.2",), FAST], ids=["sgd", "fast"])
+def test_two_processes_compute_what_one_does(
+    plain: Path, photos: Callable, tmp_path: Path, recipe: tuple[str, ...]
+) -> None:
     """63 updates of 7 images, an odd number, in two parts; in float64.
 
     With dropout, mixed in both ways, and the losses of classes of unequal size weighed.
@@ -96,7 +105,7 @@ def test_two_processes_compute_what_one_does(plain: Path, photos: Callable, tmp_
     data = photos(("dark", "grey", "light"), each=34)
     for path in sorted((data / "dark").iterdir())[:20]:
         path.unlink()
-    usual = ("--precision", "fp64", "--epochs", "7", "batch=7", "lr=0.2", "lr_batch=7", "mixup=0.2")
+    usual = ("--precision", "fp64", "--epochs", "7", "batch=7", *recipe, "lr_batch=7", "mixup=0.2")
     more = ("cutmix=1.0", "balance=loss", "grad_accum=2", "clip_grad_norm=1", "crop_side=1")
     command = words(data, plain, *usual, *more)
     run(ALONE, [*command, "--out", "one"], tmp_path)

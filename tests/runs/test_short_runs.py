@@ -53,7 +53,8 @@ def test_statistics_of_batch_norms_fit_the_length_of_the_run(
 
 
 @pytest.mark.parametrize(
-    ("kind", "lr"), [("sgd", 0.6), ("adamw", 0.004), ("rmsprop", 0.002), ("rmsprop_tf", 0.016)]
+    ("kind", "lr"),
+    [("sgd", 0.6), ("adamw", 0.004), ("rmsprop", 0.002), ("rmsprop_tf", 0.016), ("muon", 0.1)],
 )
 def test_each_optimizer_has_a_learning_rate_of_its_own(kind: str, lr: float) -> None:
     """That of a recipe belongs to its optimizer, and does not outlive it."""
@@ -63,7 +64,7 @@ def test_each_optimizer_has_a_learning_rate_of_its_own(kind: str, lr: float) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["adamw", "rmsprop", "rmsprop_tf"])
+@pytest.mark.parametrize("kind", ["adamw", "rmsprop", "rmsprop_tf", "muon"])
 def test_each_optimizer_learns_with_its_defaults(tmp_path: Path, kind: str) -> None:
     """With the rate made for SGD, AdamW had 17.6 % and RMSProp 13.6 %; SGD has 99.4 % here."""
     done = inceptionkit.train(

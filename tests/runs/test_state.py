@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load
 
 import inceptionkit
 from inceptionkit.data.loading.in_memory import Images
@@ -60,6 +61,7 @@ VARIED = {
     ),
     "rmsprop polyak": ("optimizer=rmsprop", "lr=0.01", "average=polyak", "polyak_share=0.6"),
     "muon": ("optimizer=muon", "lr=0.01", "lr_batch=8", "sgd_lr=0.3", "norm_bias_rate=4"),
+    "lookahead": ("average=lookahead", "identity=true"),
     "adamw patience": ("optimizer=adamw", "lr=0.01", "patience=2"),
     "frozen": ("frozen=conv1", "norms=frozen", "layer_decay=0.5"),
 }
@@ -88,6 +90,32 @@ def test_a_run_that_was_cut_ends_with_the_bytes_of_one_that_was_not(
 
     for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
         assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("step", [3, 8, 14])
+def test_a_run_with_a_whitened_first_layer_that_was_cut(
+    tiny: Net, start: Callable, cuts: Callable, tmp_path: Path, step: int
+) -> None:
+    """After the first of three epochs its bias stops to learn; its kernels never do."""
+    stem = Conv(12, (2, 2), padding="valid", norm=None, bias=True)
+    net = replace(tiny, trunk=(("stem", stem), *tiny.trunk))
+    settings = ("batch=8", "lr=1", "first_layer=whitened", "bias_share=0.3", "optimizer=muon")
+    whole = start("whole", architecture=net, settings=settings)
+    cuts(step)
+    with pytest.raises(Interrupted):
+        start("cut", architecture=net, settings=settings)
+    inceptionkit.resume(tmp_path / "cut")
+
+    for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
+        assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
+    states = [load(path.read_bytes()[64:]) for path in checkpoints(whole / "checkpoints")]
+    weights, biases = (
+        [state[f"model.trunk.stem.conv.{name}"] for state in states] for name in ("weight", "bias")
+    )
+    assert torch.equal(weights[0][6:], -weights[0][:6])
+    assert torch.equal(*weights)
+    assert torch.equal(*biases), "after the second and the third epoch"
+    assert biases[0].any()
 
 
 def test_updates_that_are_read_late_give_the_same_run(

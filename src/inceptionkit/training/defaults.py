@@ -19,8 +19,9 @@ from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.evaluation.latency import Clock
 from inceptionkit.progress import Listener
 from inceptionkit.spec import Net, NetChoice, refit, tensors, with_chosen_exits, with_input
+from inceptionkit.training.first_weights import check_first_layer
 from inceptionkit.training.freezing import check_frozen
-from inceptionkit.training.recipe import MODERN, AdaptedKey, Recipe, override
+from inceptionkit.training.recipe import MODERN, AdaptedKey, Recipe, Whitened, override
 from inceptionkit.training.recipes import OURS
 from inceptionkit.training.state import SMALL_CROP
 
@@ -156,7 +157,8 @@ def choose_recipe(
 
     Raises:
         RecipeError: as `override` raises, training crops of that side do not fit the network or
-            their padding, or it freezes up to a block which the network does not have.
+            their padding, it freezes up to a block which the network does not have, or whitens in a
+            first layer that cannot.
     """
     given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
     recipe, reasons = override(base, settings), []
@@ -168,6 +170,8 @@ def choose_recipe(
     _check_crops(net, recipe)
     if recipe.freezing.frozen is not None:
         check_frozen(net, recipe)
+    if isinstance(recipe.init.first_layer, Whitened):
+        check_first_layer(net)
     return recipe, tuple(reasons)
 
 

@@ -28,11 +28,17 @@ from inceptionkit.data.transforms.pipeline import augment, draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.network.layers import SampleDropout
 from inceptionkit.training.ema import ema_weight, update_ema
+from inceptionkit.training.first_weights import (
+    first_convolution,
+    images_for_whitening,
+    whitening_kernels,
+)
 from inceptionkit.training.freezing import NORMS
 from inceptionkit.training.health import PendingStep, check_step
-from inceptionkit.training.recipe import Recipe, TrainedNorms
+from inceptionkit.training.recipe import Recipe, TrainedNorms, Whitened
 from inceptionkit.training.schedule import active_plan, learning_rate, progress
 from inceptionkit.training.state import TrainConfig, TrainState, epochs_since_best
+from inceptionkit.training.updates import Lookahead
 from inceptionkit.training.validation import validate
 
 _LOGGED_PER_EPOCH = 20
@@ -95,7 +101,10 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
     per_epoch, reads_late = config.steps_per_epoch, config.reads_late
     epoch = state.step // per_epoch
     first = epoch * per_epoch
-    config = config.at(progress(state.plans, first))
+    share = progress(state.plans, first)
+    config = config.at(share)
+    if isinstance(layer := config.recipe.init.first_layer, Whitened):
+        _let_bias_learn(config, state, learns=share < layer.bias_share)
     cropping = config.cropping(epoch)
     order = config.train.order(config.seed, epoch)[: per_epoch * config.batch]
     prefetch(config, order[(state.step - first) * config.batch :], cropping)
@@ -115,12 +124,33 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
         if due := steps_due(config.recipe, first=first, done=state.step, last=last):
             weight = ema_weight(config.recipe, due, steps=planned.steps)
             update_ema(state.average, state.model, weight)
+            if isinstance(config.recipe.average, Lookahead):
+                update_ema(state.model, state.average, 1.0)
         while len(pending) > (reads_late and not last and not state.hold):
             done = check_step(pending.pop(0), config, state)
             state.loss_sum += done.loss
             logged = done.step % max(1, per_epoch // _LOGGED_PER_EPOCH) == 0
             whole = not pending and not last
             yield StepEnded(done.step, done.loss, done.lr, done.norm, logged, whole)
+
+
+def _let_bias_learn(config: TrainConfig, state: TrainState, *, learns: bool) -> None:
+    """Let the bias of the first convolution learn, or keep it, which saves its backward pass."""
+    bias = first_convolution(state.model).bias
+    if bias is not None and bias.requires_grad != learns:
+        bias.requires_grad_(learns)
+        if config.processes.count > 1:  # which wait for the gradients that they were made for
+            state.network = config.processes.wrap(state.model, config.execution.device)
+
+
+@torch.no_grad()
+def whiten_first_layer(config: TrainConfig, state: TrainState) -> None:
+    """Give a state, before its first step, a first convolution that whitens training images."""
+    batches = -(-images_for_whitening(config.net) // config.batch)
+    kernels = whitening_kernels(first_convolution(state.model), _first_batches(config, 0, batches))
+    config.processes.broadcast_tensors([kernels])
+    for model in (state.model, state.average):
+        first_convolution(model).weight.copy_(kernels)
 
 
 def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:
@@ -339,9 +369,13 @@ def set_lr(optimizer: Optimizer, lr: float) -> None:
 
 def _norm_batches(config: TrainConfig, state: TrainState) -> Iterator[Tensor]:
     """The first batches of the epoch that ended, for batch norm statistics of the average."""
-    epoch = (state.step - 1) // config.steps_per_epoch
     norms = config.recipe.norms
     batches = norms.norm_batches if isinstance(norms, TrainedNorms) else 0
+    return _first_batches(config, (state.step - 1) // config.steps_per_epoch, batches)
+
+
+def _first_batches(config: TrainConfig, epoch: int, batches: int) -> Iterator[Tensor]:
+    """The images of the first batches of an epoch, in every process all of them."""
     count = min(batches, config.steps_per_epoch)
     cropping = config.cropping(epoch)
     chosen = config.train.order(config.seed, epoch)[: count * config.batch].reshape(count, -1)

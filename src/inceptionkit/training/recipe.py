@@ -10,189 +10,21 @@ import inceptionkit.settings as texts
 from inceptionkit.data.transforms.augmentation import Augmentation, Balance, Mixing
 from inceptionkit.errors import RecipeError
 from inceptionkit.records import Between
+from inceptionkit.training.updates import (
+    EMA,
+    SGD,
+    Average,
+    Linear,
+    MultiStep,
+    Optimizer,
+    Schedule,
+    Share,
+)
 
 AdaptedKey = Literal[
     "flip", "area_low", "crop_side", "small_crops", "balance", "batch", "mixup"
 ]  # what of a recipe suits some images and not others
-Share: TypeAlias = Annotated[float, Between(0.0, 1.0)]
-Rate: TypeAlias = Annotated[float, Between(1e-9, 1e3)]
 PIXEL_STD = Between(0.001, 1.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Schedule:
-    """The learning rate climbs to its peak, then follows the rule of the class.
-
-    Attributes:
-        warmup: share of the run in which it climbs.
-    """
-
-    warmup: Annotated[float, Between(0.0, 0.9)] = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constant(_Schedule):
-    """Stays at the peak."""
-
-    TAG: ClassVar[str] = "constant"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linear(_Schedule):
-    """Falls to zero along a line."""
-
-    TAG: ClassVar[str] = "linear"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cosine(_Schedule):
-    """Falls to zero along half a cosine."""
-
-    TAG: ClassVar[str] = "cosine"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decay(_Schedule):
-    factor: Annotated[float, Between(1e-6, 1.0)]  # what the learning rate is multiplied by
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exponential(_Decay):
-    """Falls smoothly, by a factor in every so many of the recipe's epochs."""
-
-    TAG: ClassVar[str] = "exponential"
-    decay_epochs: Annotated[float, Between(1e-3, 1_000_000)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step(_Decay):
-    """Is multiplied by a factor after every so many of the recipe's epochs."""
-
-    TAG: ClassVar[str] = "step"
-    decay_epochs: Annotated[float, Between(1e-3, 1_000_000)]
-    shift_epochs: Annotated[float, Between(0.0, 1_000_000)] = 0.0  # by which it comes early
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MultiStep(_Decay):
-    """Is multiplied by a factor at some of the recipe's epochs."""
-
-    TAG: ClassVar[str] = "multistep"
-    milestones: tuple[Annotated[float, Between(0.0, 1_000_000)], ...]
-
-
-Schedule: TypeAlias = Constant | Linear | Cosine | Exponential | Step | MultiStep
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Optimizer:
-    """What changes the weights; each kind has defaults of its own.
-
-    Attributes:
-        lr: peak learning rate for `lr_batch` images per step; in proportion for others.
-        lr_batch: see `lr`.
-        weight_decay: on weights only: not on biases, gammas and betas.
-        clip_grad_norm: largest norm of the gradient.
-    """
-
-    lr: Rate = 0.6
-    lr_batch: Annotated[int, Between(1, 65_536)] = 256
-    weight_decay: Share = 5e-4
-    clip_grad_norm: Annotated[float | None, Between(1e-6, 1e6)] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SGD(_Optimizer):
-    """Stochastic gradient descent with momentum."""
-
-    TAG: ClassVar[str] = "sgd"
-    momentum: Annotated[float, Between(0.0, 0.9999)] = 0.9
-    nesterov: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RMSProp(_Optimizer):
-    """As torch computes it."""
-
-    TAG: ClassVar[str] = "rmsprop"
-    lr: Rate = 0.002
-    weight_decay: Share = 1e-05
-    momentum: Annotated[float, Between(0.0, 0.9999)] = 0.9
-    alpha: Annotated[float, Between(0.0, 0.999999)] = 0.99  # decay of the mean square
-    eps: Annotated[float, Between(0.0, 10.0)] = 1e-8  # added to its root
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RMSPropTF(_Optimizer):
-    """As TensorFlow computes it: the mean square starts at one."""
-
-    TAG: ClassVar[str] = "rmsprop_tf"
-    lr: Rate = 0.016
-    weight_decay: Share = 1e-05
-    momentum: Annotated[float, Between(0.0, 0.9999)] = 0.9
-    alpha: Annotated[float, Between(0.0, 0.999999)] = 0.9  # decay of the mean square
-    eps: Annotated[float, Between(0.0, 10.0)] = 1e-10  # inside its root
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdamW(_Optimizer):
-    """Adam with decoupled weight decay."""
-
-    TAG: ClassVar[str] = "adamw"
-    lr: Rate = 0.004
-    weight_decay: Share = 0.05
-    beta1: Annotated[float, Between(0.0, 0.9999)] = 0.9
-    beta2: Annotated[float, Between(0.0, 0.999999)] = 0.999
-    eps: Annotated[float, Between(0.0, 10.0)] = 1e-8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Muon(_Optimizer):
-    """Hidden convolutions' kernels move along their momentum made orthogonal; the rest by SGD."""
-
-    TAG: ClassVar[str] = "muon"
-    lr: Rate = 0.24
-    lr_batch: Annotated[int, Between(1, 65_536)] = 2000
-    momentum: Annotated[float, Between(0.0, 0.9999)] = 0.6
-    nesterov: bool = True
-    newton_schulz: Annotated[int, Between(1, 10)] = 3  # steps that make a momentum orthogonal
-    sgd_lr: Rate = 1.0  # of the rest, at the peak
-    sgd_momentum: Annotated[float, Between(0.0, 0.9999)] = 0.85
-
-
-Optimizer: TypeAlias = SGD | RMSProp | RMSPropTF | AdamW | Muon
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Average:
-    ema_every: Annotated[int, Between(1, 10_000)] = 8  # steps from one update to the next
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EMA(_Average):
-    """A moving average that remembers a share of the run."""
-
-    TAG: ClassVar[str] = "ema"
-    ema_horizon: Share = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FixedEMA(_Average):
-    """A moving average that keeps a share of itself at every step, however long the run is."""
-
-    TAG: ClassVar[str] = "fixed_ema"
-    ema_decay: Annotated[float, Between(0.0, 0.9999999)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Polyak(_Average):
-    """The mean of the weights over the last share of the run."""
-
-    TAG: ClassVar[str] = "polyak"
-    polyak_share: Share = 0.5
-
-
-Average: TypeAlias = EMA | FixedEMA | Polyak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +66,42 @@ class Freezing:
 
     frozen: str | None = None
     layer_decay: Annotated[float, Between(0.01, 1.0)] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The first convolution begins like all others, and learns."""
+
+    TAG: ClassVar[str] = "drawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whitened:
+    """The first convolution whitens patches of training images, and stays so.
+
+    Attributes:
+        bias_share: share of the run in which its bias learns (arXiv:2404.00498, section 3.1).
+    """
+
+    TAG: ClassVar[str] = "whitened"
+    bias_share: Share = 0.375
+
+
+FirstLayer: TypeAlias = Drawn | Whitened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initialization:
+    """First weights; those of a model that a run starts from take their place.
+
+    Attributes:
+        first_layer: of the first convolution.
+        identity: whether larger convolutions begin by passing channels on (arXiv:2404.00498,
+            section 3.2).
+    """
+
+    first_layer: FirstLayer = Drawn()
+    identity: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +170,7 @@ class Recipe:
         average: of the weights: what is scored and kept; None for the weights themselves.
         norms: whether batch norms learn, and how fast.
         freezing: blocks that learn slower than others, or not at all.
+        init: first weights.
         inputs: the scale of pixels, and the side of training crops.
         augmentation: how each training image is varied.
         mixing: how training images are mixed in pairs.
@@ -313,12 +182,13 @@ class Recipe:
     epochs: Annotated[int, Between(1, 1_000_000)] = 40
     patience: Annotated[int | None, Between(1, 1_000_000)] = None
     batching: Batching = Batching()
-    schedule: Schedule = Linear()
-    optimizer: Optimizer = SGD()
+    schedule: Schedule = Linear()  # noqa: RUF009 - frozen
+    optimizer: Optimizer = SGD()  # noqa: RUF009 - frozen
     loss: Loss = Loss()
-    average: Average | None = EMA()
+    average: Average | None = EMA()  # noqa: RUF009 - frozen
     norms: Norms = TrainedNorms()
     freezing: Freezing = Freezing()
+    init: Initialization = Initialization()
     inputs: Inputs = Inputs()
     augmentation: Augmentation = Augmentation()  # noqa: RUF009 - frozen
     mixing: Mixing = Mixing()  # noqa: RUF009 - frozen

@@ -18,19 +18,14 @@ from inceptionkit.files import read_bounded
 from inceptionkit.records import STRICT, TYPE, Json, from_json, to_json
 from inceptionkit.training.recipe import (
     MODERN,
-    SGD,
     Batching,
-    FixedEMA,
     Freezing,
     Inputs,
     Loss,
-    MultiStep,
-    Polyak,
     Recipe,
-    RMSPropTF,
-    Step,
     TrainedNorms,
 )
+from inceptionkit.training.updates import SGD, FixedEMA, MultiStep, Polyak, RMSPropTF, Step
 
 SUFFIX = ".json"
 LARGEST_FILE = 2**20  # bytes; a recipe has 2 KiB

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.recipe import (
+from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.updates import (
     Constant,
     Cosine,
     Exponential,
     Linear,
     MultiStep,
-    Recipe,
     Schedule,
     Step,
 )

@@ -23,21 +23,14 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.execution import Execution
+from inceptionkit.training.first_weights import initialize
 from inceptionkit.training.freezing import freeze, rate_shares
 from inceptionkit.training.muon import Muon as MuonOptimizer
 from inceptionkit.training.muon import hidden_kernels
-from inceptionkit.training.recipe import (
-    SGD,
-    AdamW,
-    FrozenNorms,
-    Muon,
-    Recipe,
-    RMSProp,
-    RMSPropTF,
-    TrainedNorms,
-)
+from inceptionkit.training.recipe import FrozenNorms, Initialization, Recipe, TrainedNorms
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 from inceptionkit.training.schedule import Plan
+from inceptionkit.training.updates import SGD, AdamW, Muon, RMSProp, RMSPropTF
 
 SMALL_CROP = 2 / 3  # of the side that crops have later
 
@@ -127,6 +120,8 @@ def new_state(config: TrainConfig) -> TrainState:
     model, recipe = build(config.net, seed=config.seed), config.recipe
     precision = config.execution.precision
     model.to(config.execution.device, config.dtype, memory_format=config.layout)  # type: ignore[call-overload]
+    if recipe.init != Initialization():
+        initialize(model, recipe.init)
     average = copy.deepcopy(model).eval()
     model.train()
     if recipe.freezing.frozen is not None or isinstance(recipe.norms, FrozenNorms):

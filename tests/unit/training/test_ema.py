@@ -57,6 +57,16 @@ def test_a_fixed_decay_does_not_depend_on_the_length_of_the_run() -> None:
         assert step_weight(recipe, step=10**6, steps=steps) == pytest.approx(1e-4)
 
 
+@pytest.mark.parametrize("done", [5, 50, 100])
+def test_slow_weights_keep_more_of_themselves_as_the_run_goes_on(done: int) -> None:
+    """Of five steps decay^5 times the cube of the progress, so that at first they are the fast."""
+    recipe = override(MODERN, ["average=lookahead", "slow_decay=0.95"])
+    weight = ema_weight(recipe, range(done - 5, done), steps=100)
+
+    low, high = (0.95**5 * ((done - gap) / 100) ** 3 for gap in (5, 1))
+    assert low <= 1 - weight <= high
+
+
 def test_a_horizon_is_a_share_of_the_run() -> None:
     def weight(word: str, step: int) -> float:
         return step_weight(override(MODERN, [word]), step=step, steps=1000)

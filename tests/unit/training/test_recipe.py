@@ -20,7 +20,8 @@ from inceptionkit.data.transforms.augmentation import (
 from inceptionkit.errors import RecipeError
 from inceptionkit.records import from_json, members, to_json, types_of
 from inceptionkit.settings import settings_of, values
-from inceptionkit.training.recipe import LABELS, MODERN, SGD, AdamW, Recipe, override
+from inceptionkit.training.recipe import LABELS, MODERN, Recipe, override
+from inceptionkit.training.updates import SGD, AdamW
 
 
 def refusal(*words: str) -> str:

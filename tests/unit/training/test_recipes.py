@@ -9,9 +9,10 @@ import pytest
 from inceptionkit.errors import InceptionError
 from inceptionkit.records import to_json
 from inceptionkit.settings import values
-from inceptionkit.training.recipe import LABELS, SGD, Cosine, Loss, override, settings
+from inceptionkit.training.recipe import LABELS, Loss, override, settings
 from inceptionkit.training.recipes import OURS, RECIPES, find
 from inceptionkit.training.schedule import learning_rate
+from inceptionkit.training.updates import SGD, Cosine
 
 
 @pytest.mark.parametrize("name", RECIPES)

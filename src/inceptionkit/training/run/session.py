@@ -28,8 +28,9 @@ from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.execution import Execution, fastest
 from inceptionkit.training.health import is_early
-from inceptionkit.training.loop import EpochEnded, StepEnded, train
+from inceptionkit.training.loop import EpochEnded, StepEnded, train, whiten_first_layer
 from inceptionkit.training.lr_finder import find_lr
+from inceptionkit.training.recipe import Whitened
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.planning import (
     CROWDED,
@@ -127,6 +128,8 @@ def run_training(  # noqa: C901 - decisions in their order
         state = new_state(config)
         if session.record.start is not None:
             load_initial_weights(state, session.record.start.tensors(config.net))
+        elif isinstance(config.recipe.init.first_layer, Whitened):
+            whiten_first_layer(config, state)
     session.start_time -= state.seconds
     if session.processes.count > 1:
         state.network = session.processes.wrap(state.model, execution.device)
