@@ -26,8 +26,16 @@ addEventListener("load", () => {
     copy: page.querySelectorAll(".command button").length,
     unseen: [...page.images].filter((image) => image.offsetParent && !image.naturalWidth).length,
     hidden: page.getElementById("cell-0-1").offsetHeight,
+    folded: page.querySelectorAll("details:not([open])").length,
+    sliders: page.querySelectorAll(".strength input").length,
+    hints: [...page.querySelectorAll(".scroll.more")].every(
+      (box) => box.previousElementSibling.textContent.startsWith("scroll ")),
     first: page.querySelector("table.sortable tbody th").textContent,
   };
+  const slider = page.querySelector(".strength input");
+  slider.value = 30;
+  slider.dispatchEvent(new Event("input"));
+  report.heat = getComputedStyle(page.querySelector(".heat")).opacity;
   page.querySelector("table.sortable th button").click();
   report.sorted = page.querySelector("table.sortable tbody th").textContent;
   page.querySelector('svg a[href="#cell-0-1"]').dispatchEvent(
@@ -61,7 +69,8 @@ def page() -> str:
     """A small run with names that tempt the layout."""
     names = ("z" * 80, "a", "<b>bold</b>")
     shown = replace(picture(8, 0, names[0], "a"), name="x" * 200, probability=1.0)
-    bright = replace(shown, evidence=embedded(np.zeros((192, 192, 3), np.uint8)).address)
+    black = embedded(np.zeros((192, 192, 3), np.uint8))
+    bright = replace(shown, fitted=black, heat=black.address)
     run = made_up_run(
         3,
         data={"address": "t" * 300},
@@ -72,7 +81,7 @@ def page() -> str:
         exits=(exit_result("main", macs=2, share_of_macs=1.0, top1=0.9),),
         epochs=(),
     )
-    album = Album(cells={(0, 1): (shown, shown)}, mistakes=(shown, bright))
+    album = Album(cells={(0, 1): (shown, shown)}, mistakes=(bright, shown))
     return run_page.render(run, album, {names[0]: {"train": 4, "test": 2}})
 
 
@@ -90,8 +99,8 @@ def test_the_page_fits_a_phone_and_its_script_works(page: str, tmp_path: Path) -
     title = on_a_phone(page, MEASURE, tmp_path)
 
     assert title == (
-        f"wide=390 copy=6 unseen=0 hidden=0 first={'z' * 80} sorted=&lt;b&gt;bold&lt;/b&gt; "
-        "opened=true closed=0"
+        f"wide=390 copy=7 unseen=0 hidden=0 folded=5 sliders=1 hints=true first={'z' * 80} "
+        "heat=0.3 sorted=&lt;b&gt;bold&lt;/b&gt; opened=true closed=0"
     )
 
 

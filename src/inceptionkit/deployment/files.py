@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -11,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 from safetensors.numpy import save
 
-from inceptionkit import __version__, records
+from inceptionkit import records
 from inceptionkit.deployment.onnx import checked, library
 from inceptionkit.errors import RunError
 from inceptionkit.model import Card, ExportInfo, read_card
@@ -64,7 +65,7 @@ def metadata(card: Card, stage: str) -> dict[str, str]:
         "classes": json.dumps(card.classes),
         "preprocessing": json.dumps(records.to_json(card.preprocessing)),
         "classifier": stage,
-        "inceptionkit": __version__,
+        "inceptionkit": version("inceptionkit"),
     }
 
 

@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.errors import DataError
+from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.evaluation.metrics import Labels, Probabilities
 
 _BINS = 15
+_BELIEVED = 0.9  # share of answers that are right where a model is believed against a label
+_PROVEN = 0.75  # at least which that share must be, with what chance does
 HOTTEST, COLDEST = 20.0, 0.05  # temperatures between which one is looked for
 PRIOR_IMAGES = 10  # that speak for a temperature of 1
 SMALLEST = float(np.finfo(np.float32).tiny)  # what a probability of 0 counts as
@@ -76,6 +79,28 @@ def calibration_error(bins: tuple[Bin, ...]) -> float | None:
     if not images:
         return None
     return sum(one.images * abs(one.confidence - one.top1) for one in bins) / images
+
+
+def believable_from(bins: tuple[Bin, ...]) -> float | None:
+    """The confidence from which on answers can be believed against a label.
+
+    It follows the calibration: it is the lowest edge above which, bin by bin down from the most
+    confident answers, at least 90 % of all answers so far and of the bin itself are right. A bin of
+    few images counts as wrong only where chance does not explain it, and some right answers alone
+    are no proof.
+
+    Returns:
+        At least 0.5, for the answer must be more probable than all others; None where even the most
+        confident answers are wrong too often.
+    """
+    floor, images, right, counted = None, 0, 0.0, (0.0, 1)
+    for one in reversed(bins):
+        images, right = images + one.images, right + one.images * one.top1
+        best = wilson(one.top1, one.images)[1]
+        if right < _BELIEVED * images or best < _BELIEVED:
+            break
+        floor, counted = max(0.5, one.low), (right / images, images)
+    return floor if floor is not None and wilson(*counted)[0] >= _PROVEN else None
 
 
 def brier_score(probabilities: Probabilities, labels: Labels) -> float | None:

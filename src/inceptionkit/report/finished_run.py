@@ -20,6 +20,7 @@ from inceptionkit.evaluation.metrics import ClassScore, Confusion, class_scores,
 from inceptionkit.records import LARGEST
 from inceptionkit.text import is_measured
 from inceptionkit.training.run import folder as folders
+from inceptionkit.training.run.batch import SeenBatch, read_seen_batch
 from inceptionkit.training.run.record import Record, read_record
 
 _POINTS = 40  # of the curve
@@ -56,6 +57,7 @@ class FinishedRun:
     confusion: Confusion  # (classes, classes) images; rows true
     bins: tuple[Bin, ...]  # answers by confidence
     unusable: tuple[Unusable, ...]
+    batch: SeenBatch | None = None  # as the network saw it
 
     @property
     def data(self) -> str:
@@ -140,6 +142,7 @@ def finished_run(folder: Path, record: Record, result: Mapping[str, Any]) -> Fin
             Unusable(row["path"], row["reason"])
             for row in folders.read_rows(folder / folders.UNUSABLE, ("path", "reason"))
         ),
+        batch=read_seen_batch(folder),
     )
 
 

@@ -33,6 +33,7 @@ _PICTURES = 24  # of other mistakes, and of examples
 _IN_A_CELL = 8  # pictures of one cell of the confusion matrix
 _IN_CELLS = 240  # pictures of all cells
 _CELL_PIXELS = 200e6  # of the originals of these: large photos take long to decode
+_HEAT = 96  # pixels: side of a heat map, which the browser enlarges smoothly
 _MACS_FOR_EVIDENCE = 20e9  # that may be spent on showing where the model looked
 
 
@@ -55,14 +56,16 @@ class Picture:
     truth: str
     guess: str
     probability: float  # of the guess
-    evidence: str | None = None  # data URI: the same with what speaks for the guess laid over
+    fitted: Embedded | None = None  # the part that the network sees
+    heat: str | None = None  # data URI: what there speaks for the guess, to be laid over it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Album:
     """The scored images that a page shows, the most confident first."""
 
-    suspects: tuple[Picture, ...] = ()  # mistakes on which all exits agree: is the label wrong?
+    suspects: tuple[Picture, ...] = ()  # is their label wrong?
+    suspect_count: int = 0  # shown or not
     mistakes: tuple[Picture, ...] = ()  # the others
     mistake_count: int = 0  # of the others, shown or not
     examples: tuple[Picture, ...] = ()  # answered correctly
@@ -124,8 +127,12 @@ def make_album(
     *,
     classes: Sequence[str],
     exits: Sequence[str],
+    floor: float | None = 0.5,
 ) -> Album:
     """Choose the pictures of a run's page; none where the images are gone.
+
+    A label may be wrong where the model is confident enough of another class to be believed, and
+    all exits name that class, too.
 
     Args:
         rows: of predictions.csv.
@@ -133,19 +140,22 @@ def make_album(
         model: to show where it looked; None leaves that out.
         classes: in the order of the confusion matrix.
         exits: the early ones.
+        floor: confidence from which the model is believed; None if it never is.
     """
     if dataset is None:
         return Album()
     images, ranked = _Images(dataset), sorted(rows, key=lambda row: -float(row["probability"]))
     right = [row for row in rows if row["truth"] == row["guess"]]
-    alike: list[Mapping[str, str]] = []
+    doubted: list[Mapping[str, str]] = []
     others: list[Mapping[str, str]] = []
     for row in ranked:
         if row["truth"] != row["guess"]:
-            agree = bool(exits) and all(row.get(name) == row["guess"] for name in exits)
-            (alike if agree else others).append(row)
+            believed = floor is not None and float(row["probability"]) >= floor
+            agree = all(row.get(name) == row["guess"] for name in exits)
+            (doubted if believed and agree else others).append(row)
     return Album(
-        suspects=_with_evidence(images.pictures(alike, _SUSPECTS), images, model),
+        suspects=_with_evidence(images.pictures(doubted, _SUSPECTS), images, model),
+        suspect_count=len(doubted),
         mistakes=_with_evidence(images.pictures(others, _PICTURES), images, model),
         mistake_count=len(others),
         examples=images.pictures(_spread(right), _PICTURES),
@@ -226,11 +236,11 @@ def _cells(
 def _with_evidence(
     pictures: tuple[Picture, ...], images: _Images, model: Classifier | None
 ) -> tuple[Picture, ...]:
-    """Lay over each picture what spoke for the guess, for as many as that takes little time."""
+    """Add what spoke for the guess to each picture, for as many as that takes little time."""
     if model is None or not pictures:
         return pictures
     from inceptionkit.evaluation.explain.explanation import explain_images
-    from inceptionkit.evaluation.explain.overlays import overlay
+    from inceptionkit.evaluation.heat_colors import layer
 
     card = model.card
     macs = max(1, cost(card.architecture).without_exits.macs)
@@ -239,7 +249,11 @@ def _with_evidence(
     guesses = [card.classes.index(one.guess) for one in some]
     explained = explain_images(model, fitted, ("main",), classes=guesses)
     bright = (
-        replace(one, evidence=_data_uri(overlay(image, explanation.exits["main"].map)))
+        replace(
+            one,
+            fitted=embedded(image),
+            heat=address(layer(explanation.exits["main"].map, _HEAT), "WEBP"),
+        )
         for one, (_, image), explanation in zip(some, fitted, explained, strict=True)
     )
     return (*bright, *pictures[len(some) :])

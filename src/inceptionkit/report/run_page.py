@@ -14,26 +14,25 @@ from inceptionkit.data import Dataset, open_dataset, split_dataset
 from inceptionkit.data.loading.read import at_depth
 from inceptionkit.derive.diagram import draw
 from inceptionkit.errors import InceptionError
-from inceptionkit.evaluation.calibration import Bin, calibration_error
+from inceptionkit.evaluation.calibration import Bin, believable_from, calibration_error
+from inceptionkit.evaluation.heat_colors import INFERNO
 from inceptionkit.evaluation.metrics import ClassScore
 from inceptionkit.files import write_whole
 from inceptionkit.report import charts
+from inceptionkit.report.advice import epoch_number, kept_epoch, next_steps
 from inceptionkit.report.confusion import anchor, confused_pairs, matrix, natural_width
 from inceptionkit.report.cost_charts import exits_against_cost, reliability_diagram
 from inceptionkit.report.finished_run import Epoch, FinishedRun, finished_run, read_run
+from inceptionkit.report.headline import in_short, tiles
 from inceptionkit.report.html import Link, fill
 from inceptionkit.report.pictures import FEW, Album, load_for_evidence, make_album, svg_address
 from inceptionkit.text import (
     duration,
-    is_measured,
     learning_rate,
     listing,
     loss,
     percent,
-    plural,
-    points,
     shell_word,
-    whole_percent,
 )
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.record import Record
@@ -44,18 +43,20 @@ _SHOWN_PAIRS, _SHOWN_PAIRS_OF_MANY = 5, 12  # most confused pairs; many: over `F
 _SMALL_ERROR, _MEDIUM_ERROR = 0.02, 0.05  # of calibration: not worth a word; worth a small one
 _CHANCES = 1.5  # times the error that a calibrated model has in the mean, for which it may pass
 _SECTIONS = (
-    Link(anchor="decisions", title="Decisions"),
     Link(anchor="learning", title="Learning"),
-    Link(anchor="exits", title="Exits"),
     Link(anchor="classes", title="Classes"),
-    Link(anchor="confidence", title="Confidence"),
-    Link(anchor="labels", title="Labels"),
     Link(anchor="mistakes", title="Mistakes"),
+    Link(anchor="labels", title="Labels"),
+    Link(anchor="next", title="Try next"),
+    Link(anchor="exits", title="Exits"),
+    Link(anchor="confidence", title="Confidence"),
     Link(anchor="examples", title="Examples"),
+    Link(anchor="batch", title="Batch"),
+    Link(anchor="repeat", title="Use it"),
+    Link(anchor="decisions", title="Decisions"),
     Link(anchor="cost", title="Cost"),
     Link(anchor="data", title="Data"),
-    Link(anchor="unusable", title="Unusable files"),
-    Link(anchor="repeat", title="Repeat"),
+    Link(anchor="unusable", title="Unusable"),
     Link(anchor="machine", title="Machine"),
 )
 
@@ -92,6 +93,7 @@ def _write(run: FinishedRun, dataset: Dataset | None) -> Path:
         load_for_evidence(run.folder / folders.MODEL),
         classes=run.classes,
         exits=[exit_.name for exit_ in run.record.architecture.exits],
+        floor=believable_from(run.bins),
     )
     page = run.folder / folders.PAGE
     write_whole(page, render(run, album, _class_images(run.record, dataset)))
@@ -143,7 +145,14 @@ def render(run: FinishedRun, album: Album, class_images: Mapping[str, Mapping[st
         few=FEW,
         anchor=anchor,
         in_short=in_short(run),
+        advice=next_steps(run, album.suspect_count),
+        facts=tiles(run),
+        kept_epoch=kept_epoch(run),
+        floor=believable_from(run.bins),
+        believed=_believed(run),
+        heat_colors=", ".join(INFERNO),
         set_sizes=_set_sizes(run.record.data["sets"]),
+        decisions=(*run.record.reasons, run.record.describe_execution()),
         plans=[plan for plan in run.record.plans if plan.seconds_left is not None],
         steps_per_epoch=_steps_per_epoch(run.record),
         curves=[figure for figure in curves if figure is not None],
@@ -177,49 +186,12 @@ def _steps_per_epoch(record: Record) -> int:
     return max(1, images // min(images, record.recipe.batching.batch))
 
 
-def in_short(run: FinishedRun) -> tuple[str, ...]:
-    """The run in at most three sentences: the exits, the weakest class, what was left out."""
-    sentences = (_best_exit(run), _mistakes(run), _skipped(run))
-    return tuple(sentence for sentence in sentences if sentence)
-
-
-def _best_exit(run: FinishedRun) -> str:
-    scored = [(row, row.top1) for row in run.exits if is_measured(row.top1)]
-    if len(scored) < 2:
-        return ""
-    *early, (main, main_top1) = scored
-    best, top1 = max(early, key=lambda pair: (pair[1], -pair[0].macs))
-    gap = points(abs(main_top1 - top1)).removeprefix("+")
-    side = "below" if top1 < main_top1 else "above"
-    relation = "level with" if gap == "0.0" else f"{gap} points {side}"
-    return (
-        f"Exit {best.name} reaches {percent(top1)} top-1 at {whole_percent(best.share_of_macs)} "
-        f"of the compute, {relation} {main.name}."
-    )
-
-
-def _mistakes(run: FinishedRun) -> str:
-    if not run.images:
-        return ""
-    pairs = confused_pairs(run.confusion, run.classes, limit=1)
-    if not pairs:
-        images = plural(run.images, "image")
-        return f"None of the {images} of the {run.result['set']} set was misread."
-    pair, wrong = pairs[0], plural(run.misread, "image")
-    sentence = f"{wrong} of {run.images:,} {_was(run.misread)} misread"
-    if run.misread == pair.images:
-        return f"{sentence}: {pair.truth} taken for {pair.guess}."
-    images = plural(pair.images, "image")
-    return f"{sentence}; most often {pair.truth} taken for {pair.guess} ({images})."
-
-
-def _was(number: int) -> str:
-    return "was" if number == 1 else "were"
-
-
-def _skipped(run: FinishedRun) -> str:
-    files = len(run.unusable)
-    return f"{plural(files, 'file')} could not be used and {_was(files)} left out." if files else ""
+def _believed(run: FinishedRun) -> float | None:
+    """Share of the answers that are right from the confidence on at which it is believed."""
+    floor = believable_from(run.bins)
+    rows = [row for row in run.predictions if floor is not None]
+    sure = [row for row in rows if float(row["probability"]) >= (floor or 0.0)]
+    return sum(row["guess"] == row["truth"] for row in sure) / len(sure) if sure else None
 
 
 def _set_sizes(images: Mapping[str, int]) -> str:
@@ -237,13 +209,13 @@ def learning_facts(epochs: tuple[Epoch, ...]) -> dict[str, str]:
         return {}
 
     def at_epoch(key: str, *, best: Epoch, value: str) -> str:
-        return f"{value} at epoch {best['epoch']:g}" if key in best else value
+        return f"{value} at epoch {epoch_number(best)}" if key in best else value
 
     last = epochs[-1]
     best = max(epochs, key=lambda row: row.get("val_top1", -1.0))
     low = min(epochs, key=lambda row: row.get("val_loss", math.inf))
     return {
-        "epochs": f"{last['epoch']:g}",
+        "epochs": epoch_number(last),
         "time per epoch": duration(last["seconds"] / last["epoch"] if last["epoch"] else None),
         "best top-1 on val": at_epoch("val_top1", best=best, value=percent(best.get("val_top1"))),
         "lowest loss on val": at_epoch("val_loss", best=low, value=loss(low.get("val_loss"))),

@@ -11,20 +11,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.load import ENGINE_TYPES
 from inceptionkit.deployment.onnx import Tensors, traced
+from inceptionkit.evaluation.heat_colors import layer
 from inceptionkit.machine import cores
 from inceptionkit.model import Card, read_model
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net, Step, blocks
 
 SIDE = 224  # pixels of a picture
-_INFERNO = np.array(
-    [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], np.float32
-)  # matplotlib's perceptually uniform colors (CC0), at five places
-_STRONGEST = 0.95  # share of a pixel that the strongest evidence covers
 
 HeatMaps = Callable[[NDArray[np.uint8], int], NDArray[np.float32]]
 """From a prepared image and the number of a class to what each place says for it: (rows, columns),
@@ -117,15 +113,6 @@ def picture(evidence: NDArray[np.float32]) -> str:
     Args:
         evidence: (rows, columns); the strongest is covered most, what is not positive stays clear.
     """
-    positive = np.maximum(evidence, 0.0)
-    share = positive / max(float(positive.max()), 1e-12)
-    large = Image.fromarray(share.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    strength = np.asarray(large).clip(0.0, 1.0)
-    places = np.linspace(0.0, 1.0, len(_INFERNO))
-    pixels = np.empty((SIDE, SIDE, 4), np.uint8)
-    for channel in range(3):
-        pixels[..., channel] = np.interp(strength, places, _INFERNO[:, channel]).round()
-    pixels[..., 3] = (255 * _STRONGEST * np.sqrt(strength)).round()
     file = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(file, "PNG", optimize=True)
+    layer(evidence, SIDE).save(file, "PNG", optimize=True)
     return b64encode(file.getvalue()).decode()

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from inceptionkit.errors import DataError
 from inceptionkit.evaluation.calibration import (
+    Bin,
+    believable_from,
     brier_score,
     calibration_error,
     fit_temperature,
@@ -153,3 +155,35 @@ def test_scaling_mends_a_model_that_is_too_sure() -> None:
     assert before is not None
     assert after is not None
     assert after < before / 2
+
+
+def group(low: float, images: int, top1: float) -> Bin:
+    return Bin(low=low, high=low + 0.1, images=images, confidence=low + 0.05, top1=top1)
+
+
+def test_a_model_is_believed_from_where_it_is_right() -> None:
+    good = (group(0.3, 30, 0.4), group(0.6, 40, 0.95), group(0.9, 200, 0.99))
+    over_confident = (group(0.3, 50, 0.4), group(0.9, 50, 0.7))
+
+    assert believable_from(good) == 0.6
+    assert believable_from((group(0.2, 99, 1.0), group(0.9, 99, 1.0))) == 0.5
+    assert believable_from(over_confident) is None
+    assert believable_from(()) is None
+
+
+def test_few_right_answers_are_no_proof() -> None:
+    assert believable_from((group(0.9, 5, 1.0),)) is None
+    assert believable_from((group(0.9, 50, 1.0),)) == 0.9
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.floats(0, 1)), min_size=1, max_size=10))
+def test_answers_above_the_floor_are_right_at_least_nine_times_in_ten(
+    groups: list[tuple[int, float]],
+) -> None:
+    bins = tuple(group(k / 10, *one) for k, one in enumerate(groups))
+    floor = believable_from(bins)
+
+    above = [one for one in bins if floor is not None and one.high > floor]
+    if above:
+        images = sum(one.images for one in above)
+        assert sum(one.images * one.top1 for one in above) >= 0.9 * images - 1e-9

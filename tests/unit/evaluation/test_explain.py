@@ -208,7 +208,7 @@ def test_no_evidence_shows_the_image_and_much_covers_it() -> None:
     nothing, all_over = overlay(image, -np.ones((3, 3), np.float32)), np.ones((3, 3), np.float32)
     covered = overlay(image, all_over).astype(int)
 
-    assert (nothing == 140).all()  # dimmed to 0.7
+    assert (nothing == 200).all()
     assert (covered[..., 0] > covered[..., 2] + 80).all()
 
 

@@ -17,8 +17,9 @@ from PIL import Image
 
 from inceptionkit.data import Unusable
 from inceptionkit.evaluation.calibration import Bin
+from inceptionkit.evaluation.heat_colors import layer
 from inceptionkit.evaluation.metrics import ClassScore
-from inceptionkit.report.pictures import Album, embedded
+from inceptionkit.report.pictures import Album, Picture, address, embedded
 from inceptionkit.report.run_page import calibration, render, weakest_first
 from inceptionkit.text import DASH
 
@@ -77,10 +78,16 @@ def page(
     return render(made_up_run(class_count, **changes), album, class_images or {})
 
 
+def with_heat(picture: Picture) -> Picture:
+    """The picture with what spoke for its answer."""
+    evidence = np.random.default_rng(0).random((7, 7), np.float32)
+    return replace(picture, fitted=picture.image, heat=address(layer(evidence, 96), "WEBP"))
+
+
 def full_page(classes: int = 10, side: int = 8, album: Album | None = None, **changes: Any) -> str:
     """A page with everything that there can be."""
     some = made_up_album(side).mistakes
-    bright = replace(some[0], evidence=embedded(np.zeros((192, 192, 3), np.uint8)).address)
+    bright = with_heat(some[0])
     names = made_up_run(classes).classes
     whole: dict[str, Any] = {
         "album": album
@@ -176,7 +183,7 @@ def test_everything_there_is_is_shown_and_well_formed() -> None:
         "calibration error 8.6\N{NO-BREAK SPACE}%: "
     ) in shown.text
     assert "the model is over-confident" in words
-    assert "All exits agree on another class than the label of these test images" in words
+    assert "show another class than the label says, and all exits agree." in words
     assert "data:image/svg+xml;base64," in html
     assert "shapes/" in words
     assert {a.split(":")[0] for a in shown.addresses if a[:1] != "#"} == {"data"}
@@ -220,7 +227,7 @@ def test_a_cell_of_the_matrix_leads_to_its_pictures() -> None:
 def test_a_page_with_everything_is_small() -> None:
     """Ten classes of photos, every cell of the matrix full of pictures."""
     photos = made_up_album(500)
-    bright = tuple(replace(p, evidence=p.image.address) for p in photos.mistakes)
+    bright = tuple(map(with_heat, photos.mistakes))
     cells = {(i, j): photos.examples[:3] for i in range(10) for j in range(10)}
     album = replace(photos, suspects=bright[:12], mistakes=bright, cells=cells)
     html = full_page(10, 500, album=album, confusion=np.full((10, 10), 9))
@@ -232,7 +239,7 @@ def test_links_of_the_contents_lead_somewhere() -> None:
     shown = Page(page())
     targets = [address[1:] for address in shown.addresses if address.startswith("#")]
 
-    assert len(targets) == 13
+    assert len(targets) == 15
     assert set(targets) <= set(shown.ids)
 
 
@@ -273,7 +280,9 @@ def test_equal_content_makes_equal_bytes() -> None:
         ("This network has no early exits", "exits"),
         ("there is no confusion matrix", "classes"),
         ("there is nothing to compare with", "confidence"),
-        ("There are no early exits that could disagree with a label", "labels"),
+        ("no label can be doubted", "labels"),
+        ("Nothing was scored, so there is nothing to go by", "next"),
+        ("This run kept no pictures of a step", "batch"),
         ("no mistake was made", "mistakes"),
         ("No correctly classified image", "examples"),
         ("every file could be used", "unusable"),
@@ -299,7 +308,7 @@ def test_mistakes_that_are_not_there_to_show_are_counted() -> None:
     words = " ".join(Page(html).text.split())
 
     assert "3 images of the test set were misread; none of them is there to show." in words
-    assert "There is no mistake on which all exits agree." in words
+    assert "never confident enough to be believed against a label" in words
     assert "classified correctly." not in words
 
 

@@ -82,15 +82,21 @@ def test_pictures_of_cells_suspects_mistakes_and_examples(photos: Folder) -> Non
     classes = ("a", "b")
     album = make_album(said, dataset, None, classes=classes, exits=["e"])
     alone = make_album(said, dataset, None, classes=classes, exits=[])
+    timid = make_album(said, dataset, None, classes=classes, exits=["e"], floor=None)
+    bold = make_album(said, dataset, None, classes=classes, exits=["e"], floor=0.7)
     many = make_album(said, dataset, None, classes=tuple(map(str, range(31))), exits=["e"])
     suspects = album.suspects
 
     assert [(place, len(some)) for place, some in album.cells.items()] == [((1, 0), 8), ((0, 0), 8)]
     assert [p.truth for p in suspects] == ["b"] * 12
     assert [p.probability for p in suspects] == sorted(p.probability for p in suspects)[::-1]
-    assert album.mistakes == alone.suspects == ()
-    assert [p.name for p in alone.mistakes] == [p.name for p in suspects]
-    assert (album.mistake_count, alone.mistake_count) == (0, 12)
+    assert album.mistakes == timid.suspects == ()
+    assert alone.suspects == suspects  # no exit disagrees
+    assert [p.name for p in timid.mistakes] == [p.name for p in suspects]
+    assert (album.mistake_count, timid.mistake_count) == (0, 12)
+    assert {p.probability >= 0.7 for p in bold.suspects} == {True}
+    assert {p.probability < 0.7 for p in bold.mistakes} == {True}
+    assert (bold.suspect_count, bold.mistake_count) == (9, 3)
     assert {p.truth for p in album.examples} == {"a"}
     assert many.cells == {}
     assert make_album(said, None, None, classes=classes, exits=["e"]) == Album()

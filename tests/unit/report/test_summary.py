@@ -6,7 +6,8 @@ from made_up import exit_result, made_up_run
 
 from inceptionkit.report.confusion import confused_pairs
 from inceptionkit.report.finished_run import ExitResult
-from inceptionkit.report.run_page import in_short, learning_facts
+from inceptionkit.report.headline import in_short
+from inceptionkit.report.run_page import learning_facts
 
 
 def exit_row(name: str, macs: int, top1: float) -> ExitResult:
@@ -34,13 +35,13 @@ def test_a_perfect_matrix_has_no_pairs() -> None:
 def test_the_best_early_exit_is_compared_with_main(top1: float, relation: str) -> None:
     exits = (exit_row("aux1", 20, 0.5), exit_row("aux2", 60, top1), exit_row("main", 100, 0.9))
 
-    assert in_short(made_up_run(exits=exits))[0].endswith(f"of the compute, {relation}.")
-    assert in_short(made_up_run(exits=exits))[0].startswith("Exit aux2 reaches")
+    assert in_short(made_up_run(exits=exits))[1].endswith(f"of the compute, {relation}.")
+    assert in_short(made_up_run(exits=exits))[1].startswith("Exit aux2 reaches")
 
 
 def test_the_most_frequent_mistake_is_named() -> None:
     confusion = np.array([[8, 2], [1, 9]])
-    said = in_short(made_up_run(2, confusion=confusion))[1]
+    said = in_short(made_up_run(2, confusion=confusion))[2]
 
     assert said == "3 images of 20 were misread; most often class 0 taken for class 1 (2 images)."
 
@@ -48,7 +49,7 @@ def test_the_most_frequent_mistake_is_named() -> None:
 def test_a_network_without_exits_is_not_compared() -> None:
     said = in_short(made_up_run(exits=(exit_row("main", 100, 0.9),), unusable=()))
 
-    assert len(said) == 1
+    assert len(said) == 2
 
 
 def test_the_best_epoch_is_named_with_its_number() -> None:

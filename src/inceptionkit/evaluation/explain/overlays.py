@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inceptionkit.evaluation.explain.explanation import Explanation
+from inceptionkit.evaluation.heat_colors import colors, cover, strengths
 from inceptionkit.text import percent
 
 TILE = 192  # pixels: side of a picture in the grid
 _GAP, _LINE, _MARGIN = 14, 20, 20  # pixels
 _PIXEL_ART = 64  # up to this side an image is enlarged in hard squares
 _INK, _SOFT, _PAPER = (27, 29, 33), (93, 98, 107), (255, 255, 255)
-_WEAK, _STRONG = np.array([214.0, 69.0, 27.0]), np.array([255.0, 232.0, 120.0])  # RGB of evidence
-_COVER = 0.78  # share of a pixel that the strongest evidence covers
-_DIM = 0.7  # brightness that is left of the image below a map
+_GRAY = 0.6  # share of the image's colors that a map below it loses
 
 Pixels = NDArray[np.uint8]
 
@@ -62,31 +61,18 @@ def _tiles(image: Pixels, explanation: Explanation) -> Iterator[tuple[Pixels, st
 
 
 def overlay(image: Pixels, evidence: NDArray[np.float32]) -> Pixels:
-    """(TILE, TILE, 3): the image with its evidence laid over it, from red (weak) to yellow.
+    """(TILE, TILE, 3): the image, grayer, with its evidence laid over it, from violet to yellow.
 
     Args:
         image: (size, size, 3).
         evidence: (rows, columns); the strongest becomes opaque, what is not positive stays clear.
     """
     base = np.asarray(_enlarged(image), np.float32)
-    gray = base.mean(2, keepdims=True)
-    strength = _strengths(evidence)[..., None]
-    color = _WEAK + (_STRONG - _WEAK) * strength
-    cover = _COVER * strength**1.2
-    blended = _DIM * (0.6 * base + 0.4 * gray) * (1 - cover) + color * cover
-    pixels: Pixels = blended.round().clip(0, 255).astype(np.uint8)
+    gray = (1 - _GRAY) * base + _GRAY * base.mean(2, keepdims=True)
+    strength = strengths(evidence, TILE)
+    share = cover(strength)[..., None]
+    pixels: Pixels = (gray * (1 - share) + colors(strength) * share).round().astype(np.uint8)
     return pixels
-
-
-def _strengths(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The positive evidence, from 0 to 1, smoothly enlarged to (TILE, TILE)."""
-    positive = np.maximum(evidence, 0.0)
-    top = float(positive.max())
-    smooth = Image.fromarray(positive / top if top > 0 else positive).resize(
-        (TILE, TILE), Image.Resampling.BICUBIC
-    )
-    strengths: NDArray[np.float32] = np.asarray(smooth).clip(0.0, 1.0)
-    return strengths
 
 
 def _enlarged(image: Pixels) -> Image.Image:

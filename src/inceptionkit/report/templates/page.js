@@ -1,5 +1,6 @@
 "use strict";
-// The page is whole without this: it adds copy buttons and sorting by column.
+// The page is whole without this: it adds copy buttons, sorting by column, hints where a table
+// scrolls, a slider for heat maps, and opens what a link leads to.
 for (const block of document.querySelectorAll(".command")) {
   const button = document.createElement("button");
   button.type = "button";
@@ -43,3 +44,37 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+for (const box of document.querySelectorAll(".scroll")) {
+  const hint = document.createElement("p");
+  hint.className = "more-hint";
+  hint.setAttribute("aria-hidden", "true");
+  const look = () => {
+    const wide = box.scrollWidth > box.clientWidth + 1, tall = box.scrollHeight > box.clientHeight + 1;
+    box.classList.toggle("more", wide || tall);
+    hint.textContent = wide ? "scroll sideways for more \u2192" : tall ? "scroll down for more \u2193" : "";
+    hint.hidden = !(wide || tall);
+    if (wide || tall) box.tabIndex = 0;
+  };
+  box.before(hint);
+  new ResizeObserver(look).observe(box);
+  look();
+}
+document.querySelectorAll(".strength").forEach((place, number) => {
+  const label = document.createElement("label"), slider = document.createElement("input");
+  label.textContent = "heat map";
+  label.htmlFor = slider.id = `strength-${number}`;
+  Object.assign(slider, { type: "range", min: "0", max: "100", value: "70" });
+  slider.addEventListener("input", () => {
+    document.documentElement.style.setProperty("--heat", slider.value / 100);
+    for (const other of document.querySelectorAll(".strength input")) other.value = slider.value;
+  });
+  place.append(label, slider);
+});
+const unfold = () => {
+  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folded = target && target.querySelector(":scope > details");
+  if (folded) folded.open = true;
+};
+addEventListener("hashchange", unfold);
+unfold();
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));

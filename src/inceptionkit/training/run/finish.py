@@ -20,6 +20,7 @@ from inceptionkit.model.card import ExitScores, Metrics, Origin
 from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
 from inceptionkit.training.run import folder as folders
+from inceptionkit.training.run.batch import write_seen_batch
 from inceptionkit.training.run.record import NothingLearned, RunResult
 from inceptionkit.training.run.session import Session
 from inceptionkit.training.run.verdict import baselines, nothing_learned
@@ -99,6 +100,7 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> RunResul
         write_model(folder / folders.MODEL, _card(session, metrics, seen), _tensors(state))
         rows = _predictions(found, scored, session.dataset.classes)
         folders.write_rows(folder / folders.PREDICTIONS, rows)
+        write_seen_batch(folder, config, session.dataset.classes)
     return RunResult(
         run=str(folder),
         model=str(folder / folders.MODEL),

@@ -1,0 +1,122 @@
+"""What the page advises, each time from a number of the run."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up import exit_result, made_up_run
+
+from inceptionkit.report.advice import kept_epoch, next_steps
+from inceptionkit.report.finished_run import FinishedRun
+from inceptionkit.report.headline import tiles
+from inceptionkit.text import DASH
+
+GOOD = np.array([[40, 1], [1, 40]])
+MAIN = (exit_result("main", macs=9, share_of_macs=1.0, top1=0.98),)
+
+
+def rows(top1: list[float], losses: list[float] | None = None) -> tuple[dict[str, float], ...]:
+    losses = losses or [1 - share for share in top1]
+    return tuple(
+        {"epoch": k + 1.0, "seconds": k + 1.0, "lr": 0.1, "val_top1": share, "val_loss": loss}
+        for k, (share, loss) in enumerate(zip(top1, losses, strict=True))
+    )
+
+
+def good_run(**changes: Any) -> FinishedRun:
+    """A run with nothing to improve."""
+    what = {"top1": 0.976, "confusion": GOOD * 20, "exits": MAIN, "epochs": rows([0.97] * 30)}
+    return made_up_run(2, **what | changes)
+
+
+def facts(run: FinishedRun, suspects: int = 0) -> str:
+    return " ".join(one.fact for one in next_steps(run, suspects))
+
+
+def test_a_good_run_is_only_to_be_used() -> None:
+    (only,) = next_steps(good_run())
+
+    assert only.command == "inceptionkit export runs/shapes-001 --to onnx --resize"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({"top1": 0.9, "epochs": rows([0.7, 0.8])}, "saw each training image 2 times"),
+        ({"top1": 0.9, "epochs": rows([0.5, 0.6, 0.7, 0.8, 0.9, 0.95])}, "rose by 15.0 points"),
+        (
+            {"epochs": rows([0.9] * 6, [0.5, 0.4, 0.3, 0.4, 0.5, 0.6])},
+            "Loss on val was 0.300 at epoch 3 and 0.600 at the end",
+        ),
+        ({"confusion": np.array([[400, 0], [40, 400]])}, "100 % of the mistakes are class 1 taken"),
+        ({"confusion": np.array([[20, 2], [2, 20]]), "top1": 0.91}, "interval of top-1 is"),
+        (
+            {"exits": (exit_result("aux1", macs=3, share_of_macs=0.3, top1=0.97), *MAIN)},
+            "Exit aux1 reaches 97.0 % with 30 % of the work",
+        ),
+    ],
+)
+def test_advice_begins_with_a_fact(changes: dict[str, Any], fact: str) -> None:
+    assert fact in facts(good_run(**changes))
+    assert fact not in facts(good_run())
+
+
+def test_labels_that_may_be_wrong_lead_to_a_check() -> None:
+    (first, *_) = next_steps(good_run(), 3)
+
+    assert first.fact.startswith("3 scored images may have the wrong label")
+    assert first.command == "inceptionkit check shapes/ --folds 5"
+
+
+def test_a_class_that_is_hardly_found_is_named() -> None:
+    run = made_up_run(3, confusion=np.array([[90, 5, 5], [5, 90, 5], [40, 40, 20]]), exits=MAIN)
+
+    assert "Only 20 % of the class 2 images are recognized; of all classes 67 %" in facts(run)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.45])
+def test_a_run_that_learned_nothing_is_told_so_and_nothing_else(share: float) -> None:
+    right = round(100 * share)
+    confusion = np.array([[right, 100 - right], [100 - right, right]])
+    (only,) = next_steps(made_up_run(2, top1=share, confusion=confusion))
+
+    assert "always naming class 0 would reach 50.0 %. This model has learned next to nothing" in (
+        only.fact
+    )
+
+
+def test_no_more_than_four_things_are_advised() -> None:
+    worst = made_up_run(
+        3,
+        top1=0.67,
+        confusion=np.array([[9, 1, 0], [0, 9, 1], [6, 2, 2]]),
+        epochs=rows([0.3, 0.4, 0.5, 0.6], [0.4, 0.5, 0.6, 0.7]),
+    )
+
+    assert len(next_steps(worst, 9)) == 4
+
+
+def test_nothing_is_advised_where_nothing_was_scored() -> None:
+    assert next_steps(made_up_run(2, confusion=np.zeros((2, 2), np.int64), top1=None)) == ()
+
+
+def test_why_the_kept_model_is_not_that_of_the_best_epoch() -> None:
+    lucky, fallen = rows([0.5, 0.82, 0.80]), rows([0.5, 0.95, 0.60])
+
+    assert kept_epoch(made_up_run(epochs=rows([0.5, 0.8]))) == (
+        "The kept model is that of the last epoch, 2, the best on val."
+    )
+    assert "2.0 points are within what chance does on 100 images" in kept_epoch(
+        made_up_run(epochs=lucky)
+    )
+    assert "35.0 points are more than chance does on 100 images" in kept_epoch(
+        made_up_run(epochs=fallen)
+    )
+    assert kept_epoch(made_up_run(epochs=())) == ""
+
+
+def test_no_tile_is_a_dash() -> None:
+    told = made_up_run(top5=None, peak_bytes=None, seconds=float("nan"))
+
+    assert [tile.name for tile in tiles(told)] == ["params", "work per image", "images per second"]
+    assert DASH not in {tile.value for tile in tiles(told)}
