@@ -26,7 +26,7 @@ from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.schedule import Plan
 
 OF_RECORD = {"data", "reasons", "plans", "machine", "versions", "net"}
-OF_RESULT = {"top1", "top5", "seconds", "images_per_second", "peak_bytes"}
+OF_RESULT = {"nothing_learned", "top1", "top5", "seconds", "images_per_second", "peak_bytes"}
 
 
 def picture(side: int, seed: int, truth: str, guess: str) -> Picture:
@@ -78,6 +78,9 @@ def made_up_result(exits: Sequence[str]) -> RunResult:
         set="test",
         images=93,
         top1=0.75,
+        chance=0.1,
+        largest_class="class 3",
+        largest_class_top1=0.15,
         top5=None,
         exits={name: ExitScores(top1=0.5, top5=None) for name in exits},
         images_per_second=1043.2,

@@ -67,23 +67,15 @@ def next_steps(run: FinishedRun, suspects: int = 0) -> tuple[Advice, ...]:
     return found if len(found) > 1 else (*found, _deploy(run))
 
 
-def largest_class(run: FinishedRun) -> tuple[str, float]:
-    """The class of most scored images, and the top-1 of always naming it."""
-    counts = run.confusion.sum(1)
-    number = int(counts.argmax())
-    return run.classes[number], float(counts[number]) / run.images
-
-
 def _learned_nothing(run: FinishedRun) -> Advice | None:
-    name, share = largest_class(run)
-    if run.interval is None or run.interval[0] > share:
+    """What the end of the run found."""
+    found = run.result.get("nothing_learned")
+    if found is None:
         return None
     return Advice(
-        fact=f"Top-1 is {percent(run.result['top1'])}; always naming {name} would reach "
-        f"{percent(share)}. This model has learned next to nothing.",
-        action="Check that folders and labels mean what you think, and train with a tenth of the "
-        f"learning rate, now {run.record.recipe.optimizer.lr:g}, or for longer.",
-        command=f"inceptionkit check {_data(run)}",
+        fact=f"This run learned nothing: {found['says']}.",
+        action=f"The likely cause: {found['cause']}. Try this:",
+        command=found["command"],
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inceptionkit.report.advice import largest_class
 from inceptionkit.report.confusion import confused_pairs
 from inceptionkit.report.finished_run import FinishedRun
 from inceptionkit.text import (
@@ -40,13 +39,13 @@ def in_short(run: FinishedRun) -> tuple[str, ...]:
 
 def _without_a_model(run: FinishedRun) -> str:
     """What naming classes without looking at the images would score."""
-    if not run.images:
+    chance, share = run.result.get("chance"), run.result.get("largest_class_top1")
+    if not is_measured(chance) or not is_measured(share):
         return ""
-    chance, (name, share) = percent(1 / len(run.classes)), largest_class(run)
-    if share * len(run.classes) < _CLEARLY_LARGER:
-        return f"Guessing would be right on {chance} of the images."
-    always = f"always naming {name} on {percent(share)}"
-    return f"Guessing would be right on {chance} of the images, {always}."
+    if share < _CLEARLY_LARGER * chance:
+        return f"Guessing would be right on {percent(chance)} of the images."
+    always = f"always naming {run.result['largest_class']} on {percent(share)}"
+    return f"Guessing would be right on {percent(chance)} of the images, {always}."
 
 
 def tiles(run: FinishedRun) -> tuple[Tile, ...]:
