@@ -12,9 +12,14 @@ MODEL_OR_IMAGES = Argument(
 )
 DATA = Argument("Labeled images, as `train` takes them.", "DATA")
 IMAGES = Argument("Images, and folders of images.", "PATH...")
+INPUTS = Argument(
+    "Images, folders of images, their addresses, @FILE with a name on each line, or - for "
+    "standard input.",
+    "PATH...",
+)
 SETTINGS = Argument("Settings of the recipe, such as lr=0.05 flip=none.", "[KEY=VALUE]...")
 DEVICE = Option(
-    "Device: cpu, cuda, cuda:1, ...",
+    "Device: cpu, gpu (the first one), cuda:1, ...",
     "DEVICE",
     default="a GPU if there is one",
     group="Machine",

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.arguments import EARLY_EXIT, IMAGES, MODEL_OR_IMAGES, ON_ANSWER
+from inceptionkit.arguments import DEVICE, EARLY_EXIT, INPUTS, MODEL_OR_IMAGES, ON_ANSWER
 from inceptionkit.options import Option, several, verb
 from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
@@ -23,7 +23,7 @@ class PredictRequest:
     """Which images to classify, and with which model."""
 
     model: Annotated[str | Path, MODEL_OR_IMAGES]
-    paths: Annotated[Sequence[str | Path] | Path, replace(IMAGES, metavar="PATH")] = ()
+    paths: Annotated[Sequence[str | Path] | Path, replace(INPUTS, metavar="PATH")] = ()
     _: KW_ONLY
     early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
     out: Annotated[
@@ -32,8 +32,23 @@ class PredictRequest:
             "Table to write instead of printing answers, a row for each image; PATH may then be "
             "whatever `train` reads. Interrupted, the same command goes on.",
             "FILE.parquet|.csv|.jsonl",
+            also=("--csv",),
         ),
     ] = None
+    top: Annotated[
+        int | None, Option("Labels to give of each image.", "K", default="1, in JSON 5", min=1)
+    ] = None
+    unsure_below: Annotated[
+        float,
+        Option(
+            "Mark answers of a lower confidence (0 to 1) as unsure.", "CONFIDENCE", min=0, max=1
+        ),
+    ] = 0.5
+    draw: Annotated[
+        str | Path | None,
+        Option("Write copies of the images with their labels into this folder.", "FOLDER"),
+    ] = None
+    device: Annotated[str | None, replace(DEVICE, default="the CPU")] = None
     on_answer: Annotated[Callable[[Answer | Progress | Bulk | str], object] | None, ON_ANSWER] = (
         None  # with a sentence, where a model answers that was not asked for
     )
@@ -46,6 +61,7 @@ class Answer:
     path: str
     prediction: Prediction | None
     error: str | None
+    unsure: bool = False  # whether its confidence is lower than was asked for
 
     def to_json(self) -> dict[str, Any]:
         """What `predict --json` prints."""
@@ -57,6 +73,7 @@ class Answer:
             "label": found.label,
             "probability": found.probability,
             "exit": found.exit,
+            "unsure": self.unsure,
             "ms": found.ms,
             "top": [{"label": label, "probability": p} for label, p in found.top],
         }
@@ -101,10 +118,11 @@ def predict(request: PredictRequest) -> PredictResult:  # noqa: C901 - who answe
         RecipeError: the stored policy is asked for, and the model has none.
         DataError: no image is given, or `out` is there already or is no table.
     """
-    from inceptionkit.data.sources.folder import images_at
+    from inceptionkit.data.sources.inputs import Given, inputs
     from inceptionkit.deployment.load import load_predictor
     from inceptionkit.evaluation.early_exit import of_model, parse_early_exit
-    from inceptionkit.preprocess import UnusableImage
+    from inceptionkit.evaluation.predictor import TOP
+    from inceptionkit.preprocess import UnusableImage, as_rgb
     from inceptionkit.text import printable
 
     policy, model, paths = None, request.model, request.paths
@@ -118,28 +136,37 @@ def predict(request: PredictRequest) -> PredictResult:  # noqa: C901 - who answe
         from inceptionkit.deployment.bulk import predict_into
 
         given, report = several(paths), request.on_answer or (lambda _: None)
-        written = predict_into(request.out, model, given, policy, report)
+        written = predict_into(request.out, model, given, policy, report, device=request.device)
         report(written)
         return PredictResult((), failed=False, written=written)
-    files: list[tuple[str | Path, str | None]] = []
+    files: list[Given] = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
         place = Path(path).expanduser()
-        files += [(place, None)] if place.is_file() else images_at(path)
-    predictor = load_predictor(model, images=len(files))
+        files += [(place, place, None)] if place.is_file() else inputs(path)
+    copies = None
+    if request.draw is not None:
+        from inceptionkit.evaluation.labelled import Copies
+
+        copies = Copies(request.draw, [image for _, image, _ in files])
+    predictor = load_predictor(model, images=len(files), device=request.device)
     if policy is not None:
         policy = of_model(policy, predictor.card, str(model))
     if model != request.model and request.on_answer is not None:
         knows, right = predictor.card.origin.get("knows"), predictor.card.metrics.get("top1") or 0
         request.on_answer(f"{model}: knows {knows}, and names {right:.0%} of them right")
     found = []
-    for file, missing in files:
-        prediction, error = None, missing
+    for name, image, missing in files:
+        prediction, error, unsure = None, missing, False
         try:
             if not missing:
-                (prediction,) = predictor.predict([file], policy)
+                content = image() if callable(image) else image
+                (prediction,) = predictor.predict([content], policy, top=request.top or TOP)
+                unsure = prediction.probability < request.unsure_below
+                if copies is not None:
+                    copies.draw(str(name), as_rgb(content), prediction)
         except UnusableImage as unusable:
             error = unusable.reason
-        answer = Answer(printable(str(file)), prediction, error)
+        answer = Answer(printable(str(name)), prediction, error, unsure)
         found.append(answer)
         if request.on_answer is not None:
             request.on_answer(answer)

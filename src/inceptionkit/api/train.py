@@ -35,14 +35,14 @@ def train(request: TrainRequest) -> TrainResult:
     from inceptionkit.data.loading.sets import open_and_split
     from inceptionkit.data.types import Source
     from inceptionkit.machine import cores, facts, launched
-    from inceptionkit.network.device import check_device, default_device
+    from inceptionkit.network.device import check_device, named_device
     from inceptionkit.training.autotune import check_precision
     from inceptionkit.training.distributed import SINGLE_PROCESS, processes, take_gpu
     from inceptionkit.training.run import folder as folders
     from inceptionkit.training.run.start import start_run
     from inceptionkit.training.run.tensorboard import check_tracking
 
-    device = request.device or default_device()
+    device = named_device(request.device)
     if several := launched():
         take_gpu(device)
     workers, machine = request.workers or cores(), facts()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import MISSING, dataclass
 from functools import partial
 from inspect import Parameter as Place
@@ -13,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from inceptionkit.cli.console import Output, heard, print_json
+from inceptionkit.cli.console import Output, busy, heard, print_json
 from inceptionkit.cli.help import VerbHelp
 from inceptionkit.errors import InceptionError
 from inceptionkit.options import Callback, Option, Parameter, Verb, parameters, prose
@@ -35,6 +37,7 @@ class Command:
         show: prints a result for a person; None where `each` has printed all of it.
         examples: command lines that run.
         each: prints what a verb says while it works, such as one answer of many, in JSON, too.
+        last: prints what is left when the verb has ended.
         also: other names of the command, which help leaves out.
         group: heading under which the program's help lists it.
     """
@@ -43,6 +46,7 @@ class Command:
     show: Callable[[Any], None] | None
     examples: tuple[str, ...]
     each: Callable[[Output, Any], None] | None = None
+    last: Callable[[Output, Any], None] | None = None
     also: tuple[str, ...] = ()
     group: str = "Use"
 
@@ -50,7 +54,7 @@ class Command:
         """Make it a command of the program, under the verb's name where no other is given."""
 
         def run(*, json_only: bool, quiet: bool, verbose: bool, **given: Any) -> None:  # noqa: ANN401
-            self.run(Output(json_only, quiet, verbose), given)
+            self.run(Output(json_only, quiet, verbose, given), given)
 
         vars(run)["__signature__"] = Signature([*places(self.verb)])
         run.__annotations__ = {}
@@ -78,11 +82,14 @@ class Command:
                 with heard(output) as chosen["listener"]:
                     result = self.verb(**chosen)
             else:
-                result = self.verb(**chosen)
+                with busy(output) if sys.stdout.isatty() else nullcontext():
+                    result = self.verb(**chosen)
         except InceptionError as error:
             if (found := getattr(error, "result", None)) is not None:
                 self.print(found, output)
             raise
+        if self.last is not None:
+            self.last(output, result)
         if self.show is not None:
             self.print(result, output)
         if getattr(result, "failed", False):

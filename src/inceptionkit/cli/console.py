@@ -26,13 +26,24 @@ _PLAIN_WIDTH = 110  # columns where there is no terminal
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 
+@dataclass(slots=True)
+class Rows:
+    """Rows that are printed together, so that their columns are aligned."""
+
+    waiting: list[Any] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list)  # of the columns, so far
+    since: float = 0.0  # when the first of those that wait came
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Who reads what is printed."""
+    """Who reads what is printed, and what was asked for."""
 
     json_only: bool
     quiet: bool
     verbose: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)  # options of the verb
+    rows: Rows = field(default_factory=Rows)
 
 
 class _Console(Console):
@@ -302,6 +313,16 @@ class Plain:
         self.spoke = monotonic()
         for line in self.table.lines(row):
             self.say(line.plain)
+
+
+@contextmanager
+def busy(output: Output) -> Iterator[None]:
+    """Show on a terminal that a command without progress works; what it prints stands above."""
+    if output.quiet or output.json_only:
+        yield
+    else:
+        with console().status("working"):
+            yield
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,10 +12,13 @@ from inceptionkit.api.predict import Answer, PredictResult, predict
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import Output, complain, print_json
 from inceptionkit.progress import Progress
-from inceptionkit.text import duration, percent, printable
+from inceptionkit.text import duration, percent, plural, printable
 
 if TYPE_CHECKING:
     from inceptionkit.deployment.bulk import Bulk
+
+
+_TOGETHER = 0.5  # seconds in which answers are printed together, in columns
 
 
 def _print_answer(output: Output, answer: Answer | Progress | Bulk | str) -> None:
@@ -25,10 +30,36 @@ def _print_answer(output: Output, answer: Answer | Progress | Bulk | str) -> Non
     elif answer.prediction is None:
         complain(f"{answer.path}: {answer.error}")
     elif not output.quiet:
+        if not output.rows.waiting:
+            output.rows.since = monotonic()
+        output.rows.waiting.append(answer)
+        if monotonic() - output.rows.since > _TOGETHER:
+            _print_rows(output)
+
+
+def _print_rows(output: Output, result: PredictResult | None = None) -> None:
+    """Print the answers that wait, in columns; at the end also what is true of all."""
+    rows, state = [], output.rows
+    for answer in state.waiting:
         found = answer.prediction
-        where = "" if found.exit == "main" else f"  (exit {found.exit})"
-        line = f"{answer.path}  {found.label}  {percent(found.probability)}  "
-        typer.echo(printable(f"{line}{duration(found.ms / 1e3)}{where}"))
+        labels = found.top if output.given.get("top") else found.top[:1]
+        cells = [word for label, p in labels for word in (printable(label), f"{percent(p):>7}")]
+        cells[1] += " ?" if answer.unsure else "  "
+        rows.append([answer.path, *cells, "" if found.exit == "main" else f"exit {found.exit}"])
+    state.widths += [0] * (max(map(len, rows), default=0) - len(state.widths))
+    for row in rows:
+        state.widths[:] = map(max, state.widths, map(len, row))
+    for row in rows:
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, state.widths, strict=True))
+        typer.echo(line.rstrip())
+    state.waiting.clear()
+    answers = () if result is None else result.answers
+    times = [one.prediction.ms for one in answers if one.prediction]
+    if times and not (output.quiet or output.json_only):
+        unsure = sum(answer.unsure for answer in answers)
+        below = f"; ? marks {unsure:,} below {output.given['unsure_below']:.0%} confidence"
+        line = f"{plural(len(times), 'image')}, {fmean(times):.1f} ms each{below * bool(unsure)}"
+        typer.echo(line, err=True)
 
 
 def _print_table(output: Output, found: Progress | Bulk | str) -> None:
@@ -58,4 +89,5 @@ PREDICT = Command(
         "inceptionkit predict runs/photos-001 photos.tar --out answers.parquet",
     ),
     each=_print_answer,
+    last=_print_rows,
 )

@@ -79,6 +79,7 @@ def predict_into(
     places: Sequence[str | Path],
     policy: AnyPolicy | None,
     report: Callable[[Progress], object],
+    device: str | None = None,
 ) -> Bulk:
     """Classify every image of some places into a table, one row each, in the order of the places.
 
@@ -91,6 +92,7 @@ def predict_into(
         places: image files and folders, and all that `train` reads.
         policy: when to stop at an exit; never if None.
         report: called with the progress.
+        device: as `load_predictor` takes it.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
@@ -103,7 +105,7 @@ def predict_into(
     _check_out(out)
     images = [_images_at(place) for place in places]
     count = sum(len(some.names) for some in images)
-    predictor = load_predictor(model, images=count, mode="throughput")
+    predictor = load_predictor(model, images=count, mode="throughput", device=device)
     maker = row_maker(predictor, policy, str(model))
     parts = out.with_name(f"{out.name}.parts")
     done = _begin(parts, _key(predictor, model, images, maker.policy))

@@ -57,6 +57,7 @@ def load_predictor(
     threads: int | None = None,
     mode: Mode = "latency",
     images: int = 1,
+    device: str | None = None,
 ) -> Predictor:
     """Load a model as `inceptionkit.load` does.
 
@@ -67,12 +68,16 @@ def load_predictor(
         threads: of the engine; every core that this process may use if None.
         mode: what the engine is tuned for.
         images: how many will come.
+        device: other than the CPU, on which torch runs a trained model; None for the CPU.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
         DeploymentError: the engine is not installed, or cannot run the model.
+        RecipeError: the device is not there.
         UnknownNameError: no released weights have that id.
     """
+    if device not in {None, "cpu"}:
+        return _on_device(path, str(device), mode)
     count, again = threads or cores(), partial(load_predictor, threads=threads, mode=mode)
     if Path(path).is_dir():
         path = Path(path).absolute()
@@ -104,6 +109,19 @@ def load_predictor(
         reload = partial(again, path, engine=name)
         predictors.append(Predictor(card, stages, card.preprocessing.fit, BATCH[mode], reload))
     return predictors[0] if len(predictors) == 1 else fastest(predictors)
+
+
+def _on_device(path: str | Path, device: str, mode: Mode) -> Predictor:
+    """Load a trained model on a GPU."""
+    from inceptionkit.evaluation.classifier import load
+    from inceptionkit.network.device import check_device, named_device
+
+    device = named_device(device)
+    check_device(device)
+    classifier = load(path, BATCH[mode])
+    classifier.model.to(device)
+    classifier.reload = partial(_on_device, path, device, mode)
+    return classifier
 
 
 def _stages(

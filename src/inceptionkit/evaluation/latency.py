@@ -12,7 +12,7 @@ from torch import Tensor
 from inceptionkit.derive import cost
 from inceptionkit.derive.design.budget import Timing, amount
 from inceptionkit.network import InceptionNet, build
-from inceptionkit.network.device import check_device, default_device
+from inceptionkit.network.device import check_device, named_device
 from inceptionkit.progress import Listener
 from inceptionkit.spec import Net
 from inceptionkit.timing import TimingBudget, time_interleaved
@@ -48,7 +48,7 @@ class Clock:
     """Measures how long the answer to one image takes, and reports it."""
 
     def __init__(self, device: str | None, listener: Listener) -> None:
-        self.device = device or default_device()
+        self.device = named_device(device)
         self.listener = listener
         check_device(self.device)
 

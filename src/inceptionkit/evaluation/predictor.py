@@ -36,6 +36,7 @@ X = TypeVar("X", bound=_Batch)
 # stage takes.
 Stage: TypeAlias = Callable[[X, float], tuple[NDArray[np.float32], X]]
 Stages: TypeAlias = Mapping[str, Stage[Any]]  # an exit, or "main" -> from the stage before to there
+TOP = 5  # labels of a prediction, unless others are asked for
 Cut: TypeAlias = Callable[[tuple[str, ...]], Stages]
 
 
@@ -47,7 +48,7 @@ class Prediction:
     probability: float
     exit: str  # which classifier answered: "main", or an exit
     ms: float  # from the decoded image to the answer; of several at once, the share of each
-    top: tuple[tuple[str, float], ...]  # the most probable labels, at most five, with probability
+    top: tuple[tuple[str, float], ...]  # the most probable labels, with probability
 
 
 @dataclass(eq=False)
@@ -81,7 +82,7 @@ class Predictor:
         return self.reload, ()
 
     def predict(
-        self, images: Iterable[AnImage], policy: AnyPolicy | None = None
+        self, images: Iterable[AnImage], policy: AnyPolicy | None = None, *, top: int = TOP
     ) -> list[Prediction]:
         """Classify images, one after the other, or as many at once as the model was loaded for.
 
@@ -89,6 +90,7 @@ class Predictor:
             images: paths, encoded bytes, PIL images, or uint8 arrays (height, width), or
                 (height, width, 1, 3 or 4), RGB.
             policy: when to stop at an exit; never if None.
+            top: how many of the most probable labels to give.
 
         Raises:
             UnusableImage: an image cannot be used.
@@ -114,9 +116,9 @@ class Predictor:
             probabilities, numbers = run_stages(stages, fitted, rules)
             ms = 1e3 * (perf_counter() - start) / len(pixels)
             for row, number in zip(probabilities, numbers, strict=True):
-                best = np.argsort(-row, kind="stable")[:5]
-                top = tuple((self.card.classes[i], float(row[i])) for i in best)
-                predictions.append(Prediction(*top[0], exit=names[number], ms=ms, top=top))
+                best = np.argsort(-row, kind="stable")[:top]
+                likely = tuple((self.card.classes[i], float(row[i])) for i in best)
+                predictions.append(Prediction(*likely[0], exit=names[number], ms=ms, top=likely))
         return predictions
 
     def restart(self) -> None:

@@ -12,9 +12,19 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def named_device(name: str | None) -> str:
+    """The device that is asked for; "gpu" is the first GPU, None the one that is best here."""
+    if name is None or (name == "gpu" and torch.cuda.is_available()):
+        return default_device()
+    return name
+
+
 def check_device(name: str) -> None:
     """Refuse a device that torch does not know, or that this machine does not have."""
     kinds = ("cpu", *(("cuda",) if torch.cuda.is_available() else ()))
+    if name == "gpu":
+        msg = "this machine, or this torch, has no GPU; leave --device out to compute on the CPU"
+        raise RecipeError(msg)
     try:
         torch.zeros(1, device=name).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:

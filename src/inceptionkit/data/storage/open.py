@@ -91,6 +91,15 @@ def _last(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2]
 
 
+def remote_file(address: str) -> File:
+    """The file at an address of another machine; nothing is asked yet.
+
+    Raises:
+        DataError: a package that reads such addresses is missing.
+    """
+    return _files([address], "")[0]
+
+
 def _files(names: Sequence[str], base: str) -> list[File]:
     """The files of those addresses; each is called by what follows `base`."""
     called = [printable(without_query(n).removeprefix(base).lstrip("/")) for n in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import sqrt
+from math import log, sqrt
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -16,6 +16,7 @@ from inceptionkit.training.run.record import NothingLearned, Record
 from inceptionkit.training.run.repeat import repeat
 
 _SHORT = 200  # steps below which a run that learned nothing was too short
+_FELL = 0.95  # times the loss of guessing: below that a run learned something
 _DEAD = 0.5  # share of ReLUs that never fire: the steps were too large
 _LONGER, _LOWER = 10, 10  # times as many epochs; times as small a learning rate: what to try
 
@@ -68,7 +69,10 @@ def nothing_learned(
     recall = float(np.mean([(guesses[labels == one] == one).mean() for one in present]))
     if len(np.unique(guesses)) == 1 and len(present) > 1:
         says = f"every image is classified as {classes[guesses[0]]!r}"
-    elif recall <= chance + 2.0 * sqrt(chance * (1.0 - chance) / len(labels)):
+    elif (
+        recall <= chance + 2.0 * sqrt(chance * (1.0 - chance) / len(labels))
+        and rows[-1]["val_loss"] > _FELL * log(len(classes))
+    ):
         says = f"its mean recall of {100 * recall:.1f} % is that of guessing"
     else:
         return None
