@@ -130,6 +130,7 @@ def serve(request: ServeRequest) -> ServeResult:
     places, token = named(given), read_token(request.token_file)
     service = Service(
         places=places,
+        threads=request.threads,
         load=partial(
             load_predictor, engine=request.engine, threads=request.threads, mode="throughput"
         ),

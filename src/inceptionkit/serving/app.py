@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from inceptionkit.derive import cost
 from inceptionkit.evaluation.confidence import wilson
-from inceptionkit.serving import inference_protocol, schemas
+from inceptionkit.serving import detect, inference_protocol, schemas
 from inceptionkit.serving.answering import ERRORS, Answering, failed
 from inceptionkit.serving.guard import Guard
 from inceptionkit.serving.heat import explains
@@ -31,12 +31,15 @@ _PAGE = {"/": "text/html", "/page.js": "text/javascript", "/page.css": "text/css
          "/icon.svg": "image/svg+xml"}  # fmt: skip
 
 
-def make_app(answering: Answering, token: str = "") -> Guard:
+def make_app(
+    answering: Answering, token: str = "", detecting: detect.Detecting | None = None
+) -> Guard:
     """The application, with its limits around it.
 
     Args:
         answering: its models, limits, and what is counted.
         token: that requests must carry; none if empty.
+        detecting: its detectors, if it has any.
     """
     models, metrics = answering.models, answering.metrics
     app = FastAPI(
@@ -49,6 +52,8 @@ def make_app(answering: Answering, token: str = "") -> Guard:
     _add_models(app, models)
     _add_page(app)
     app.include_router(inference_protocol.router(models, answering))
+    if detecting is not None:
+        app.include_router(detect.router(detecting))
 
     @app.get(
         "/metrics",

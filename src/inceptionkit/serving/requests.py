@@ -54,10 +54,23 @@ class Asked:
 
 
 async def read_request(request: Request, limits: Limits) -> tuple[list[Image], Asked]:
-    """Read the images of a request: a form, JSON with base64, or the bytes of one image.
+    """Read the images of a request, and how they are to be answered.
 
     Raises:
         Problem: there are none, or too many, or a parameter is wrong.
+    """
+    images, asked = await read_images(request, limits)
+    return images, parse_asked(asked)
+
+
+async def read_images(request: Request, limits: Limits) -> tuple[list[Image], dict[str, Any]]:
+    """Read the images of a request: a form, JSON with base64, or the bytes of one image.
+
+    Returns:
+        The images, and the parameters as they were given.
+
+    Raises:
+        Problem: there are none, or too many.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     asked: dict[str, Any] = dict(request.query_params)
@@ -73,7 +86,7 @@ async def read_request(request: Request, limits: Limits) -> tuple[list[Image], A
     if len(images) > limits.images:
         msg = f"a request has at most {limits.images} images, got {len(images)}; send several"
         refuse(msg)
-    return images, parse_asked(asked)
+    return images, asked
 
 
 async def _form(request: Request, limits: Limits, asked: dict[str, Any]) -> list[Image]:

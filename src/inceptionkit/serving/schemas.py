@@ -176,30 +176,37 @@ _ASKS: dict[str, Any] = {
     },
     "exits": {"type": "boolean", "default": False, "description": "Whether every exit answers."},
 }
-PREDICT_REQUEST: dict[str, Any] = {
-    "parameters": [{"name": name, "in": "query", "schema": one} for name, one in _ASKS.items()],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {"image": {"type": "array", "minItems": 1, "items": _IMAGE}}
-                    | _ASKS,
-                }
-            },
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "image": _BASE64,
-                        "images": {"type": "array", "items": _BASE64},
+
+
+def images_request(asks: dict[str, Any]) -> dict[str, Any]:
+    """What OpenAPI says of a request with images and these parameters."""
+    return {
+        "parameters": [{"name": name, "in": "query", "schema": one} for name, one in asks.items()],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["image"],
+                        "properties": {"image": {"type": "array", "minItems": 1, "items": _IMAGE}}
+                        | asks,
                     }
-                    | _ASKS,
-                }
+                },
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "image": _BASE64,
+                            "images": {"type": "array", "items": _BASE64},
+                        }
+                        | asks,
+                    }
+                },
+                "application/octet-stream": {"schema": _IMAGE},
             },
-            "application/octet-stream": {"schema": _IMAGE},
         },
-    },
-}
+    }
+
+
+PREDICT_REQUEST = images_request(_ASKS)

@@ -17,9 +17,11 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from inceptionkit.detection.shared.card import is_shared_detector
 from inceptionkit.errors import DeploymentError, OptionError
 from inceptionkit.serving.answering import ERRORS, Answering
 from inceptionkit.serving.app import make_app
+from inceptionkit.serving.detect import load_detectors
 from inceptionkit.serving.guard import ACCESS
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
@@ -35,11 +37,12 @@ class Service:
     """What is served.
 
     Attributes:
-        places: name -> model.
+        places: name -> model, or detector.
         load: reads one.
         limits: of requests.
         token: that requests must carry; none if empty.
         grpc_port: of the Open Inference Protocol over gRPC; None for none.
+        threads: of every detector's engine; one per core if None.
         traces: address of a collector, as `collector` gives it; none if empty.
     """
 
@@ -49,6 +52,7 @@ class Service:
     token: str = ""
     grpc_port: int | None = None
     traces: str = ""
+    threads: int | None = None
 
 
 def serve_here(service: Service, bound: socket.socket, ready: Callable[[], object]) -> int:
@@ -66,14 +70,17 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
         InceptionError: a model cannot be loaded, or gRPC's port is taken.
     """
     limits, metrics = service.limits, Metrics()
-    models = Models(service.places, limits, metrics, service.load)
+    detectors = {name: one for name, one in service.places.items() if is_shared_detector(Path(one))}
+    others = {name: one for name, one in service.places.items() if name not in detectors}
+    models = Models(others, limits, metrics, service.load)
     tracing = tracing_at(service.traces)
     try:
         models.start()
         _log_to_stderr()
         answering = Answering(models, limits, metrics, tracing)
+        detecting = load_detectors(detectors, limits, service.threads) if detectors else None
         config = uvicorn.Config(
-            make_app(answering, service.token),
+            make_app(answering, service.token, detecting),
             http=type("_Limited", (_Limited,), {"limits": limits}),
             ws="none",
             lifespan="off",

@@ -1,0 +1,230 @@
+"""`/v1/detect`: the objects of images, by detectors with shared features."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from inceptionkit.detection.shared.card import DetectorCard
+from inceptionkit.detection.shared.exported import open_detector
+from inceptionkit.detection.types import Detections, Detector
+from inceptionkit.errors import did_you_mean
+from inceptionkit.machine import cores
+from inceptionkit.preprocess import UnusableImage, as_rgb, header
+from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.problems import refuse, refuse_for_now, refuse_image, refuse_unknown
+from inceptionkit.serving.requests import Image, read_images
+from inceptionkit.serving.schemas import images_request
+
+_ASKS: dict[str, Any] = {
+    "model": {"type": "string", "description": "Needed where there are several detectors."},
+    "least_score": {
+        "type": "number", "minimum": 0, "maximum": 1,
+        "description": "Least score of a box; the detector has a choice of its own.",
+    },
+}  # fmt: skip
+
+
+class FoundBox(BaseModel):
+    """One object: x1, y1, x2, y2 in pixels of the upright image; coordinates are edges."""
+
+    label: str
+    score: float
+    box: list[float]
+    exit: str
+
+
+class FoundIn(BaseModel):
+    """One image; `error` alone if it cannot be used."""
+
+    name: str
+    width: int = 0
+    height: int = 0
+    objects: list[FoundBox] = []
+    ms: float = 0.0
+    error: str = ""
+
+
+class Found(BaseModel):
+    """The images of a request, in its order."""
+
+    model: str
+    answers: list[FoundIn]
+
+
+@dataclass(frozen=True, eq=False)
+class ServedDetector:
+    """A detector, ready to answer; one image at a time."""
+
+    name: str
+    detector: Detector
+    card: DetectorCard
+    alone: Lock = field(default_factory=Lock)
+
+    def answer(self, image: Image, least: float | None, limits: Limits) -> dict[str, Any]:
+        """Decode an image and find its objects.
+
+        Raises:
+            UnusableImage: it is no image, or claims too many pixels.
+        """
+        claimed = header(image.data)
+        if claimed.width * claimed.height > limits.image_pixels:
+            reason = f"claims {claimed.width}x{claimed.height} pixels, the limit is "
+            raise UnusableImage(reason + f"{limits.image_pixels:,} in all")
+        pixels = as_rgb(image.data)
+        with self.alone:
+            start = perf_counter()
+            found = self.detector.detect(pixels)
+            seconds = perf_counter() - start
+        objects = self.objects(found.above(self.card.show if least is None else least))
+        height, width = pixels.shape[:2]
+        return {
+            "name": image.name, "width": width, "height": height, "objects": objects,
+            "ms": round(1e3 * seconds, 3),
+        }  # fmt: skip
+
+    def objects(self, found: Detections) -> list[dict[str, Any]]:
+        """What is found, as JSON."""
+        rows = zip(found.boxes.tolist(), found.labels, found.scores, found.exits, strict=True)
+        return [
+            {
+                "label": self.card.classes[label],
+                "score": round(float(score), 6),
+                "box": [round(edge, 2) for edge in box],
+                "exit": exit_,
+            }
+            for box, label, score, exit_ in rows
+        ]
+
+
+@dataclass(eq=False)
+class Detecting:
+    """Answers images with detectors.
+
+    Attributes:
+        detectors: by name.
+        limits: of the queue, and of the pixels of an image.
+    """
+
+    detectors: Mapping[str, ServedDetector]
+    limits: Limits
+    _inside: int = 0
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(cores(), thread_name_prefix="detect")
+    )
+
+    def find(self, name: str | None) -> ServedDetector:
+        """The detector of a name; the only one where none is given.
+
+        Raises:
+            Problem: there is none.
+        """
+        if name is None and len(self.detectors) == 1:
+            return next(iter(self.detectors.values()))
+        if name is None:
+            refuse(f"say which detector, with model: {', '.join(self.detectors)}")
+        if name not in self.detectors:
+            refuse_unknown(
+                f"no detector is called {name[:80]!r}; {did_you_mean(name, self.detectors)}"
+            )
+        return self.detectors[name]
+
+    async def answer(
+        self, images: Sequence[Image], name: str | None, least: float | None
+    ) -> dict[str, Any]:
+        """What `POST /v1/detect` answers.
+
+        Raises:
+            Problem: no such detector, a full queue, or a single image that cannot be used.
+        """
+        served = self.find(name)
+        if self._inside + len(images) > self.limits.queue:
+            refuse_for_now(f"{self.limits.queue} images wait already; try again in a second")
+        self._inside += len(images)
+        try:
+            answers = await asyncio.gather(*(self._one(served, one, least) for one in images))
+        finally:
+            self._inside -= len(images)
+        if len(answers) == 1 and "error" in answers[0]:
+            refuse_image(f"the image cannot be used: {answers[0]['error']}")
+        return {"model": served.name, "answers": answers}
+
+    async def _one(
+        self, served: ServedDetector, image: Image, least: float | None
+    ) -> dict[str, Any]:
+        run = partial(served.answer, image, least, self.limits)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        except UnusableImage as error:
+            return {"name": image.name, "error": error.reason}
+
+
+def load_detectors(
+    places: Mapping[str, str | Path], limits: Limits, threads: int | None
+) -> Detecting:
+    """Load detectors by name.
+
+    Raises:
+        WeightsError: one is damaged.
+        DeploymentError: the engine of an exported one is not installed.
+    """
+    loaded = {
+        name: ServedDetector(name, *open_detector(place, threads=threads))
+        for name, place in places.items()
+    }
+    return Detecting(loaded, limits)
+
+
+def router(detecting: Detecting) -> APIRouter:
+    """The address that finds objects."""
+    routes = APIRouter()
+
+    @routes.post(
+        "/v1/detect",
+        tags=["images"],
+        summary="Find the objects of one image or several",
+        response_model=Found,
+        response_model_exclude_unset=True,
+        openapi_extra=images_request(_ASKS),
+    )
+    async def detect(request: Request) -> JSONResponse:
+        """Send a form with files called image, JSON with base64, or the bytes of one image."""
+        images, given = await read_images(request, detecting.limits)
+        if unknown := [key for key in given if key not in _ASKS]:
+            refuse(f"there is no parameter {unknown[0]!r}; there are {', '.join(_ASKS)}")
+        name = given.get("model") or None
+        found = await detecting.answer(
+            images, None if name is None else str(name), _least(given.get("least_score"))
+        )
+        request.state.noted = {"model": found["model"], "images": len(images)}
+        return JSONResponse(found)
+
+    return routes
+
+
+def _least(given: object) -> float | None:
+    """The least score that is asked for.
+
+    Raises:
+        Problem: it is none.
+    """
+    if given is None:
+        return None
+    try:
+        number = float(str(given))
+    except ValueError:
+        number = float("nan")
+    if isinstance(given, bool) or not 0 <= number <= 1:
+        refuse(f"least_score must be a number from 0 to 1, got {str(given)[:40]!r}")
+    return number

@@ -1,0 +1,111 @@
+"""`/v1/detect`: boxes of images by name, score and limit; what it refuses."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from served import png
+
+from inceptionkit.detection.shared.card import DetectorCard, write_detector
+from inceptionkit.detection.shared.design import Design
+from inceptionkit.detection.shared.model import weights_file
+from inceptionkit.detection.shared.network import DetectorNet
+from inceptionkit.model.folder import TENSORS
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.serving.answering import Answering
+from inceptionkit.serving.app import make_app
+from inceptionkit.serving.detect import load_detectors
+from inceptionkit.serving.models import Models
+from inceptionkit.spec import Net
+
+
+@pytest.fixture
+def detector(tiny: Net, tmp_path: Path) -> Path:
+    """An untrained detector that shows every box."""
+    design = Design(
+        net=tiny, size=(32, 32), taps=("inception3",), rejecter="conv1",
+        anchors=((12.0, 12.0),), channels=8, hidden=16, grid=3,
+    )  # fmt: skip
+    model = DetectorNet(design, 2, seed=0)
+    with torch.no_grad():
+        model.classifier.bias.copy_(torch.tensor([0.0, 3.0, 0.0]))
+    card = DetectorCard(
+        design=design, classes=("cat", "dog"), preprocessing=Preprocessing(size=16), show=0.0
+    )
+    write_detector(tmp_path / "pets", card, {TENSORS: weights_file(model)})
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def ask(started: Callable[..., Models], tiny_model: Path, detector: Path) -> TestClient:
+    models = started({"tiny": tiny_model}, images=2, image_pixels=1_000)
+    detecting = load_detectors({"pets": detector, "again": detector}, models.limits, 1)
+    answering = Answering(models, models.limits, models.metrics)
+    return TestClient(make_app(answering, "", detecting), raise_server_exceptions=False)
+
+
+def test_an_image_is_answered_with_its_boxes(ask: TestClient) -> None:
+    files = [("image", ("a.png", png(1), "image/png")), ("image", ("b.png", b"?", "image/png"))]
+
+    found = ask.post("/v1/detect?model=pets", files=files).json()
+
+    first, second = found["answers"]
+    assert found["model"] == "pets"
+    assert (first["name"], first["width"], first["height"]) == ("a.png", 20, 20)
+    assert first["objects"][0]["label"] == "cat"
+    scores = [one["score"] for one in first["objects"]]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= edge <= 20 for one in first["objects"] for edge in one["box"])
+    assert second == {"name": "b.png", "error": second["error"]}
+
+
+def test_boxes_with_a_lower_score_are_left_out(ask: TestClient) -> None:
+    body = {"image": base64.b64encode(png()).decode(), "model": "pets", "least_score": 0.99}
+
+    assert ask.post("/v1/detect", json=body).json()["answers"][0]["objects"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("", 400, "say which detector, with model: pets, again"),
+        ("?model=cows", 404, "no detector is called 'cows'"),
+        ("?model=pets&least_score=2", 400, "least_score must be a number from 0 to 1, got '2'"),
+        ("?model=pets&least_score=nan", 400, "least_score must be a number from 0 to 1"),
+        ("?model=pets&top_k=2", 400, "there is no parameter 'top_k'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(
+    query: str, status: int, words: str, ask: TestClient
+) -> None:
+    answer = ask.post(f"/v1/detect{query}", content=png())
+
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+
+
+def test_an_image_that_is_none_or_too_large_is_refused(ask: TestClient) -> None:
+    for body, words in ((b"?", "cannot be used"), (png(side=40), "claims 40x40 pixels")):
+        answer = ask.post("/v1/detect?model=pets", content=body)
+
+        assert answer.status_code == 422
+        assert words in answer.json()["detail"]
+
+
+def test_a_server_without_detectors_has_no_such_address(client: Callable[..., TestClient]) -> None:
+    assert client().post("/v1/detect", content=png()).status_code == 404
+
+
+def test_the_program_serves_a_detector_beside_a_model(
+    server: Callable, tiny_model: Path, detector: Path
+) -> None:
+    import httpx
+
+    address, _ = server(f"tiny={tiny_model}", f"pets={detector}")
+
+    found = httpx.post(f"{address}/v1/detect", content=png(), timeout=60)
+    assert found.json()["model"] == "pets"
+    assert httpx.post(f"{address}/v1/predict", content=png(), timeout=60).status_code == 200
