@@ -3,9 +3,11 @@
 A CPU multiplies fastest in 3x3 convolutions of many channels, and every further operator costs a
 pass over the activations. So the modules have two paths only: a 3x3 convolution that carries the
 width and reads its input directly, and a 1x1 beside it. Pools of 2x2 halve the grid between them,
-and one convolution of 2x2 is the stem. Up to 48 pixels it keeps the grid, above it halves it; all
-else is the same, so that one set of widths, and of weights, serves both: 32 px give grids of 31,
-15, 7 and 3 cells a side, as 64 px do. Heads average over the grid, so that any input size serves.
+and one convolution of 2x2 is the stem. It has no norm, so that it can whiten patches of images from
+the start (arXiv:2404.00498, section 3.1); its 24 channels are the 12 main axes of 2x2 pixels, each
+with both signs. Up to 48 pixels it keeps the grid, above it halves it. All else is the same, so
+that one set of widths, and of weights, serves both: 32 px give grids of 31, 15, 7 and 3 cells a
+side, as 64 px give 32, 16, 8 and 4. Heads average over the grid, so that any input size serves.
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ def inception_small(side: int = 64) -> Net:
     def halve() -> Pool:
         return Pool("max", (2, 2), stride=2, padding="valid")
 
+    stride = 1 if side <= _FINE else 2
     head = (GlobalPool(), Linear(10, classifier=True))
     return Net(
         name="inception_small",
         source="this project",
         image=(3, side, side),
         trunk=named(
-            conv1=Conv(24, (2, 2), stride=1 if side <= _FINE else 2, padding="valid"),
+            conv1=Conv(24, (2, 2), stride, padding="valid", norm=None, bias=True),
             conv2=Conv(32, (3, 3)),
             pool2=halve(),
             inception3a=row(48, 80),
