@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from inceptionkit.api.detect_export import DetectExportResult, detect_export
+=======
+from collections.abc import Mapping
+
+from inceptionkit.api.detect_rcnn import DetectRcnnResult, detect_rcnn
 from inceptionkit.api.detect_train import DetectTrainResult, detect_resume, detect_train
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import print_line, print_table
 from inceptionkit.text import duration, percent, shell_word, size
 
 
+def _print_scores(
+    name: str, images: int, ap50: Mapping[str, float | None], map50: float | None
+) -> None:
+    """Print the average precision of each class, and the mean."""
+    print_table(
+        (f"scored on {name}, {images:,} images", "AP at IoU 0.5"),
+        [(klass, percent(ap)) for klass, ap in [*ap50.items(), ("mean", map50)]],
+    )
+
+
 def _print_trained(result: DetectTrainResult) -> None:
     """Print the scores, what was written, and what to type next."""
-    rows = [*result.ap50.items(), ("mean", result.map50)]
-    print_table(
-        (f"scored on {result.set}, {result.images:,} images", "AP at IoU 0.5"),
-        [(name, "-" if ap is None else percent(ap)) for name, ap in rows],
-    )
+    _print_scores(result.set, result.images, result.ap50, result.map50)
     memory = "" if result.peak_bytes is None else f", {size(result.peak_bytes)} at peak"
     print_line(
         f"{result.epochs:.1f} epochs in {duration(result.seconds)}, "
@@ -31,6 +41,24 @@ TRAIN = Command(
     (
         "inceptionkit detect train cells/ --budget 20min flip=both",
         "inceptionkit detect train annotations.json --from runs/photos-001",
+    ),
+)
+
+
+def _print_rcnn(result: DetectRcnnResult) -> None:
+    """Print the scores, what was written, and what to type next."""
+    _print_scores(result.set, result.images, result.ap50, result.map50)
+    print_line(f"{duration(result.seconds)} in all")
+    print_line(f"model   {result.model}")
+    print_line(f"next    inceptionkit detect predict {shell_word(result.run)} IMAGE...")
+
+
+RCNN = Command(
+    detect_rcnn,
+    _print_rcnn,
+    (
+        "inceptionkit detect rcnn cells/ --budget 60min",
+        "inceptionkit detect rcnn cells/ --from runs/photos-001 --ensemble 6 --no-regression",
     ),
 )
 RESUME = Command(detect_resume, _print_trained, ("inceptionkit detect resume runs/cells-001",))
@@ -52,4 +80,4 @@ EXPORT = Command(
     ("inceptionkit detect export runs/cells-001 cells/ --format openvino",),
 )
 
-COMMANDS = {"train": TRAIN, "resume": RESUME, "export": EXPORT}
+COMMANDS = {"train": TRAIN, "rcnn": RCNN, "resume": RESUME, "export": EXPORT}

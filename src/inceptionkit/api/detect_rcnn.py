@@ -1,0 +1,104 @@
+"""`detect rcnn`: an R-CNN from its regions to its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from inceptionkit.detection.rcnn.request import DetectRcnnRequest
+from inceptionkit.options import verb
+from inceptionkit.results import Result, table
+
+if TYPE_CHECKING:
+    from inceptionkit.detection.rcnn.run import RcnnRun, Train, Training
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DetectRcnnResult(Result):
+    """A run that has ended.
+
+    Attributes:
+        run: its folder.
+        model: the folder of the detector.
+        seconds: of the whole command.
+        set: that was scored: "test", or "val" if there is no test set.
+        images: of that set.
+        map50: mean over classes of the average precision at IoU 0.5 (Pascal VOC 2012).
+        ap50: that of each class; None where the set has no object of it.
+    """
+
+    run: Path
+    model: Path
+    seconds: float
+    set: str
+    images: int
+    map50: float | None
+    ap50: Mapping[str, float | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `detect rcnn --json` prints."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return values | {"run": str(self.run), "model": str(self.model)}
+
+    def _repr_html_(self) -> str:
+        return table(("class", "AP at IoU 0.5"), [*self.ap50.items(), ("mean", self.map50)])
+
+
+@verb(DetectRcnnRequest)
+def detect_rcnn(request: DetectRcnnRequest) -> DetectRcnnResult:
+    """Train an R-CNN: an image classifier on warped proposals. Slow, and simple to understand.
+
+    Selective search proposes regions, a classifier or an ensemble of any architecture answers for
+    each, hard negatives are added, and a regression corrects boxes.
+
+    Raises:
+        DataError, RecipeError, UnknownNameError, SpecError, WeightsError: a request that cannot be
+            met; nothing was trained.
+        RunError: the run folder cannot be written.
+        TrainingError: the run cannot go on.
+        Interrupted: asked to stop; what is done is kept, and `detect resume` goes on.
+    """
+    start_time = monotonic()  # a time budget covers the whole command
+    from inceptionkit.detection.rcnn.run import start_run
+
+    return finish_rcnn(start_run(request, stock_training(request), start_time))
+
+
+def finish_rcnn(run: RcnnRun) -> DetectRcnnResult:
+    """Do what is missing of a run, and release its folder."""
+    from inceptionkit.detection.rcnn.run import result_of, train_rcnn
+    from inceptionkit.training.run import folder as folders
+
+    try:
+        card, _ = train_rcnn(run)
+        return DetectRcnnResult(**result_of(run, card))
+    finally:
+        folders.release(run.folder)
+
+
+def stock_training(request: DetectRcnnRequest) -> Train:
+    """The stock training of a classifier, which resumes a run that was interrupted."""
+    from inceptionkit.api.resume import resume
+    from inceptionkit.api.train import train
+
+    def trained(one: Training) -> None:
+        if (one.out / "run.json").is_file():
+            resume(one.out, listener=request.listener)
+            return
+        train(
+            one.data,
+            one.settings,
+            from_=one.start,
+            architecture=request.architecture if one.start is None else None,
+            input_size=one.side,
+            seed=one.seed,
+            budget=one.budget,
+            out=one.out,
+            device=request.device,
+            listener=request.listener,
+        )
+
+    return trained
