@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from inceptionkit.api.detect_export import DetectExportResult, detect_export
-=======
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from inceptionkit.api.detect_evaluate import DetectEvaluateResult, detect_evaluate
+from inceptionkit.api.detect_export import DetectExportResult, detect_export
+from inceptionkit.api.detect_predict import detect_predict
 from inceptionkit.api.detect_rcnn import DetectRcnnResult, detect_rcnn
 from inceptionkit.api.detect_train import DetectTrainResult, detect_resume, detect_train
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import print_line, print_table
-from inceptionkit.text import duration, percent, shell_word, size
+from inceptionkit.cli.console import Output, complain, print_json, print_line, print_table
+from inceptionkit.text import duration, percent, plural, shell_word, size
+
+if TYPE_CHECKING:
+    from inceptionkit.detection.find import FoundObjects
 
 
 def _print_scores(
@@ -80,4 +85,73 @@ EXPORT = Command(
     ("inceptionkit detect export runs/cells-001 cells/ --format openvino",),
 )
 
-COMMANDS = {"train": TRAIN, "rcnn": RCNN, "resume": RESUME, "export": EXPORT}
+
+def _print_evaluated(result: DetectEvaluateResult) -> None:
+    """Print the scores of each class, of COCO, and what is missed and false."""
+    scores, coco = result.scores, result.scores.coco
+    print_table(
+        (f"{result.set}, {scores.images:,} images", "objects", "AP at IoU 0.5", "COCO AP"),
+        [
+            (one.name, f"{one.curve.objects:,}", percent(one.ap50), percent(one.ap))
+            for one in scores.classes
+        ],
+        total=("mean", "", percent(scores.map50), percent(coco.ap)),
+    )
+    print_line(
+        f"COCO    small {percent(coco.ap_small)}, medium {percent(coco.ap_medium)}, large "
+        f"{percent(coco.ap_large)}; at IoU 0.75 {percent(coco.ap75)}"
+    )
+    confusion = result.confusion
+    print_line(
+        f"from a score of {result.show:.2f}: {len(confusion.missed):,} missed, "
+        f"{len(confusion.false):,} false, {len(confusion.confused):,} of another class"
+    )
+    print_line(f"{result.images_per_second:.2g} images/s, {duration(result.seconds)} in all")
+    for name, reason in result.unusable:
+        print_line(f"{name}: {reason}")
+    if result.page is not None:
+        print_line(f"page    {result.page}")
+
+
+EVALUATE = Command(
+    detect_evaluate,
+    _print_evaluated,
+    ("inceptionkit detect evaluate runs/cells-001 cells/ --out cells.html",),
+)
+
+
+def _print_found(output: Output, answer: FoundObjects) -> None:
+    """Print the objects of one image as they are found."""
+    if output.json_only:
+        print_json(answer.to_json())
+    elif answer.error is not None:
+        complain(f"{answer.path}: {answer.error}")
+    elif not output.quiet:
+        found = answer.to_json()["objects"]
+        print_line(f"{answer.path}  {plural(len(found), 'object')}  {duration(answer.ms / 1e3)}")
+        for one in found:
+            box = " ".join(f"{value:6.1f}" for value in one["box"])
+            where = "" if one["exit"] == "main" else f"  (exit {one['exit']})"
+            print_line(f"  {one['label']:<16} {one['score']:.2f}  {box}{where}")
+        if answer.picture is not None:
+            print_line(f"  picture {answer.picture}")
+
+
+PREDICT = Command(
+    detect_predict,
+    None,
+    (
+        "inceptionkit detect predict runs/cells-001 new.jpg",
+        "inceptionkit detect predict runs/cells-001 new/ --out drawn/ --json",
+    ),
+    each=_print_found,
+)
+
+COMMANDS = {
+    "train": TRAIN,
+    "rcnn": RCNN,
+    "resume": RESUME,
+    "evaluate": EVALUATE,
+    "predict": PREDICT,
+    "export": EXPORT,
+}

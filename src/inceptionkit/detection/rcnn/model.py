@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypedDict
 
 import numpy as np
 from safetensors import SafetensorError
@@ -14,6 +12,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from inceptionkit import records
+from inceptionkit.detection.rcnn.card import FORMAT, REGRESSION, RcnnCard
 from inceptionkit.detection.rcnn.detector import TO_THE_END, RcnnDetector
 from inceptionkit.detection.rcnn.regions import class_names
 from inceptionkit.detection.rcnn.regress import BoxRegression
@@ -24,39 +23,6 @@ from inceptionkit.evaluation.early_exit import Policy
 from inceptionkit.files import read_bounded, replace_folder, sha256, write_json, write_whole
 from inceptionkit.model.card import MOST_CARD_BYTES
 from inceptionkit.model.folder import CARD, MOST_BYTES
-from inceptionkit.records import Between
-
-FORMAT = "rcnn-1"
-REGRESSION = "regression.safetensors"
-
-
-class RcnnMetrics(TypedDict, total=False):
-    """What a detector scored when it was trained."""
-
-    set: str  # "val" or "test"
-    images: Annotated[int, Between(0, 2**53)]
-    map50: Annotated[float | None, Between(0, 1)]
-    ap50: Mapping[str, Annotated[float | None, Between(0, 1)]]  # of each class
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RcnnCard:
-    """Everything about an R-CNN but its classifiers.
-
-    Attributes:
-        classes: names, in the order of the labels.
-        classifiers: folders of the models, beside this file.
-        settings: how regions are chosen, warped and answered for.
-        regression: SHA-256 of the box regression; None without.
-        show: score from which boxes are worth showing to people.
-    """
-
-    classes: tuple[str, ...]
-    classifiers: tuple[str, ...]
-    settings: RegionSettings
-    regression: str | None = None
-    show: Annotated[float, Between(0, 1)] = 0.5
-    metrics: RcnnMetrics = field(default_factory=RcnnMetrics)
 
 
 def write_rcnn(
@@ -98,14 +64,6 @@ def write_rcnn(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return filled
-
-
-def is_rcnn(path: Path) -> bool:
-    """Whether a folder is that of an R-CNN, or of a run that trained one."""
-    return any(
-        (folder / CARD).is_file() and f'"{FORMAT}"' in _beginning(folder / CARD)
-        for folder in (path, path / "model")
-    )
 
 
 def load_rcnn(
@@ -176,8 +134,3 @@ def _read_regression(folder: Path, card: RcnnCard) -> BoxRegression:
         msg = f"{where}: it is not the file that {CARD} names; copy the folder again"
         raise WeightsError(msg)
     return BoxRegression(weights.astype(np.float32))
-
-
-def _beginning(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(64).decode(errors="replace")

@@ -20,9 +20,10 @@ from inceptionkit.convert.registry import read_weights
 from inceptionkit.detection.division import DividedSet, divide
 from inceptionkit.detection.metrics import DetectionScores, score
 from inceptionkit.detection.proposals import propose
+from inceptionkit.detection.rcnn.card import RcnnCard, RcnnMetrics
 from inceptionkit.detection.rcnn.detector import RcnnDetector
 from inceptionkit.detection.rcnn.mining import hard_negatives, regression_data
-from inceptionkit.detection.rcnn.model import RcnnCard, RcnnMetrics, assemble, write_rcnn
+from inceptionkit.detection.rcnn.model import assemble, write_rcnn
 from inceptionkit.detection.rcnn.regions import write_regions
 from inceptionkit.detection.rcnn.regress import fit
 from inceptionkit.detection.rcnn.request import DetectRcnnRequest

@@ -1,0 +1,104 @@
+"""`detect predict`: the objects in files and folders of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from inceptionkit.api.detect_evaluate import DETECTOR
+from inceptionkit.arguments import DEVICE, IMAGES, ON_ANSWER
+from inceptionkit.options import Option, several, verb
+from inceptionkit.results import Result, table
+
+if TYPE_CHECKING:
+    from inceptionkit.detection.find import FoundObjects
+
+
+@dataclass(frozen=True)
+class DetectPredictRequest:
+    """In which images to find objects, and with which detector."""
+
+    model: Annotated[str | Path, DETECTOR]
+    paths: Annotated[Sequence[str | Path] | Path, IMAGES]
+    _: KW_ONLY
+    score: Annotated[
+        float | None,
+        Option("Lowest score of an object.", default="the detector's own", min=0, max=1),
+    ] = None
+    early_exit: Annotated[
+        float | None,
+        Option(
+            "Confidence from which an R-CNN's classifiers answer at an exit.",
+            "CONFIDENCE",
+            min=0,
+            max=1,
+        ),
+    ] = None
+    out: Annotated[
+        str | Path | None,
+        Option("Folder for pictures with the boxes drawn.", "FOLDER", default="none"),
+    ] = None
+    device: Annotated[str | None, DEVICE] = None
+    on_answer: Annotated[Callable[[FoundObjects], object] | None, ON_ANSWER] = None
+
+
+@dataclass(frozen=True, repr=False)
+class DetectPredictResult(Result):
+    """The objects of each image.
+
+    Attributes:
+        answers: in the order of the images; with an error for one that cannot be used.
+    """
+
+    answers: tuple[FoundObjects, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether an image could not be used."""
+        return any(one.error is not None for one in self.answers)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answers; `detect predict --json` prints one on each line."""
+        return {"answers": [one.to_json() for one in self.answers]}
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (one.path, found["label"], f"{found['score']:.2f}", found["box"], found["exit"])
+            for one in self.answers
+            for found in one.to_json().get("objects", ())
+        ]
+        return table(("path", "label", "score", "x1, y1, x2, y2", "exit"), rows)
+
+
+@verb(DetectPredictRequest)
+def detect_predict(request: DetectPredictRequest) -> DetectPredictResult:
+    """Find objects in images, and draw their boxes with class, score and exit.
+
+    Raises:
+        WeightsError: there is no detector, or it is damaged.
+        RunError: a picture cannot be written.
+    """
+    from inceptionkit.detection.draw import drawn
+    from inceptionkit.detection.find import FoundObjects, files_below, find_in_file, write_picture
+    from inceptionkit.detection.load import load
+    from inceptionkit.text import printable
+
+    one = load(request.model, early_exit=request.early_exit, device=request.device or "cpu")
+    least = one.show if request.score is None else request.score
+    answers, taken = [], set[Path]()
+    for file, missing in files_below(several(request.paths)):
+        if missing is not None:
+            nothing = (None, missing, 0.0, one.detector.classes)
+            answer = FoundObjects(printable(str(file)), *nothing)
+        else:
+            answer, image = find_in_file(one.detector, file, least)
+            if request.out is not None and image is not None and answer.objects is not None:
+                picture = drawn(image, answer.objects, one.detector.classes)
+                place = write_picture(Path(request.out), file.stem, picture, taken)
+                answer = replace(answer, picture=place)
+        answers.append(answer)
+        if request.on_answer is not None:
+            request.on_answer(answer)
+    return DetectPredictResult(tuple(answers))

@@ -1,0 +1,145 @@
+"""Running a detector over files, and over a set of annotated images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from PIL import Image
+
+from inceptionkit.data.sources.folder import image_files
+from inceptionkit.detection.types import AnnotatedImage, Detections, Detector, Pixels
+from inceptionkit.errors import WriteError
+from inceptionkit.files import write_whole
+from inceptionkit.preprocess import UnusableImage, as_rgb
+from inceptionkit.text import printable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundObjects:
+    """One image: what is in it, or why nobody knows.
+
+    Attributes:
+        path: of the file, printable.
+        objects: what was found; None with an error.
+        error: why the image cannot be used.
+        ms: time that finding took.
+        classes: names, in the order of the labels.
+        picture: the file with the boxes drawn, if one was asked for.
+    """
+
+    path: str
+    objects: Detections | None
+    error: str | None
+    ms: float
+    classes: tuple[str, ...]
+    picture: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types: a list of objects, the highest score first."""
+        if self.objects is None:
+            return {"path": self.path, "error": self.error}
+        rows = zip(
+            self.objects.boxes.tolist(),
+            self.objects.labels.tolist(),
+            self.objects.scores.tolist(),
+            self.objects.exits,
+            strict=True,
+        )
+        found = [
+            {
+                "label": self.classes[label],
+                "score": score,
+                "box": [round(value, 2) for value in box],
+                "exit": exit_,
+            }
+            for box, label, score, exit_ in rows
+        ]
+        picture = {} if self.picture is None else {"picture": str(self.picture)}
+        return {"path": self.path, "objects": found, "ms": self.ms, **picture}
+
+
+def files_below(paths: Iterable[str | Path]) -> Iterator[tuple[Path, str | None]]:
+    """Every image, or a path and why there is none."""
+    for path in paths:
+        place = Path(path).expanduser()
+        try:
+            yield from ((file, None) for file in image_files(place))
+        except UnusableImage as error:
+            yield place, error.reason
+
+
+def find_in_file(
+    detector: Detector, file: Path, least_score: float
+) -> tuple[FoundObjects, Pixels | None]:
+    """Find the objects of one image file.
+
+    Args:
+        detector: finds them.
+        file: of the image.
+        least_score: objects below are left out.
+
+    Returns:
+        What was found, and the pixels; None where the image cannot be used.
+    """
+    path = printable(str(file))
+    try:
+        image = as_rgb(file)
+    except UnusableImage as error:
+        return FoundObjects(path, None, error.reason, 0.0, detector.classes), None
+    began = perf_counter()
+    found = detector.detect(image).above(least_score)
+    ms = 1e3 * (perf_counter() - began)
+    return FoundObjects(path, found, None, ms, detector.classes), image
+
+
+def find_in_set(
+    detector: Detector,
+    images: Sequence[AnnotatedImage],
+    tick: Callable[[int], None] = lambda _: None,
+) -> tuple[list[AnnotatedImage], list[Detections], list[tuple[str, str]]]:
+    """Find the objects of annotated images.
+
+    Args:
+        detector: finds them.
+        images: with the truth.
+        tick: called with the number of images done.
+
+    Returns:
+        The images that could be decoded, what was found in each, and name and reason of the others.
+    """
+    used, found, unusable = [], [], []
+    for number, image in enumerate(images, 1):
+        try:
+            pixels = image.pixels()
+        except UnusableImage as error:
+            unusable.append((image.name, error.reason))
+        else:
+            used.append(image)
+            found.append(detector.detect(pixels))
+        tick(number)
+    return used, found, unusable
+
+
+def write_picture(folder: Path, stem: str, picture: Image.Image, taken: set[Path]) -> Path:
+    """Write a picture into a folder, which is made; names that are taken get a number.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    place, count = folder / f"{stem}.png", 2
+    while place in taken:
+        place, count = folder / f"{stem}-{count}.png", count + 1
+    taken.add(place)
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(folder, error) from error
+    write_whole(place, content.getvalue())
+    return place

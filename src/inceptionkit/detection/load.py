@@ -1,0 +1,65 @@
+"""A detector of any kind, from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from inceptionkit.detection.rcnn.card import is_rcnn
+from inceptionkit.detection.types import Detector
+from inceptionkit.errors import RecipeError
+from inceptionkit.evaluation.early_exit import parse_early_exit
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedDetector:
+    """A detector that is ready.
+
+    Attributes:
+        path: as it was given.
+        kind: "rcnn", or "shared" for shared features.
+        detector: finds objects.
+        show: score from which boxes are worth showing to people.
+    """
+
+    path: str
+    kind: Literal["rcnn", "shared"]
+    detector: Detector
+    show: float
+
+
+def load(
+    path: str | Path, *, early_exit: str | float | None = None, device: str = "cpu"
+) -> LoadedDetector:
+    """Load a detector.
+
+    Args:
+        path: its folder, that of an export, or that of the run that trained it.
+        early_exit: confidence from which an R-CNN's classifiers answer at an exit.
+        device: that a detector with shared features runs on.
+
+    Raises:
+        WeightsError: nothing is there, or it is damaged.
+        RecipeError: the detector takes no such policy.
+        DeploymentError: the engine of an export is not installed.
+    """
+    place = Path(path)
+    if is_rcnn(place):
+        from inceptionkit.detection.rcnn.detector import TO_THE_END
+        from inceptionkit.detection.rcnn.model import load_rcnn
+        from inceptionkit.evaluation.early_exit import StopWhenSure
+
+        policy = TO_THE_END if early_exit is None else parse_early_exit(early_exit)
+        if policy is not TO_THE_END and not isinstance(policy, StopWhenSure):
+            msg = f"{path}: give --early-exit a confidence from 0 to 1, got {early_exit!r}"
+            raise RecipeError(msg)
+        rcnn, card = load_rcnn(place, policy)
+        return LoadedDetector(str(path), "rcnn", rcnn, card.show)
+    from inceptionkit.detection.shared.exported import open_detector
+
+    if early_exit is not None:
+        msg = f"{path}: only an R-CNN has exits for each region; leave --early-exit out"
+        raise RecipeError(msg)
+    detector, shared_card = open_detector(place, device=device)
+    return LoadedDetector(str(path), "shared", detector, shared_card.show)
