@@ -93,6 +93,27 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
 )  # id -> release
 
 
+def cached() -> tuple[str, ...]:
+    """Ids of released ImageNet weights of this family that are on this machine already."""
+    found = []
+    for id_, release in RELEASES.items():
+        if "inception" not in id_ and "googlenet" not in id_:
+            continue
+        try:
+            if isinstance(release, TorchFile):
+                there = (_torch_folder() / release.name).is_file()
+            else:
+                home = os.environ.get("HF_HOME", "~/.cache/huggingface")
+                cache = Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
+                folder = f"models--{release.repository.replace('/', '--')}"
+                there = any(cache.glob(f"{folder}/snapshots/*/{release.name}"))
+        except (OSError, RuntimeError, WeightsError):  # there is no home
+            there = False
+        if there:
+            found.append(id_)
+    return tuple(found)
+
+
 def is_id(text: str) -> bool:
     """Whether `text` is meant as an id: an owner that we know, and a name."""
     owner, _, name = text.partition("/")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inceptionkit.convert.registry import is_there, read_weights
 from inceptionkit.errors import RunError
 from inceptionkit.model import Card
-from inceptionkit.model.folder import TENSORS, model_folder, read_card, read_seen
+from inceptionkit.model.folder import TENSORS, model_folder, read_card, read_seen, shipped
 from inceptionkit.model.seen import NOTHING, Seen
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, NetChoice, classifiers, refit, with_chosen_exits
@@ -26,6 +26,7 @@ class InitialWeights:
     model: str  # its folder or file, absolute, or the id of released weights
     sha256: str  # of its weights: a resumed run begins with the same or not at all
     same_classes: bool  # otherwise every classifier is new, those of the exits too
+    terms: str = ""  # license of the weights, and terms of the images behind them, if it states any
 
     def seen(self) -> Seen:
         """The images that it has seen; none where nobody knows.
@@ -73,8 +74,13 @@ def inspect_model(model: str | Path, classes: tuple[str, ...]) -> tuple[InitialW
     elif is_there(path):
         path = path.resolve()
     where = path.as_posix()
-    same = card.classes == classes
-    return InitialWeights(model=where, sha256=_digest(where, card), same_classes=same), card
+    same, stated = card.classes == classes, (card.origin.get("license"), card.origin.get("terms"))
+    return InitialWeights(
+        model=where,
+        sha256=_digest(where, card),
+        same_classes=same,
+        terms=", ".join(filter(None, stated)),
+    ), card
 
 
 def choose_start(
@@ -104,12 +110,14 @@ def choose_start(
     reasons = [f"starts from {start.model}: {own.name}, {net.image[1]} px"]
     if not start.same_classes:
         reasons.append("every classifier is new: the model has other classes than the images")
+    if start.terms:
+        reasons.append(f"weights of {start.model}: {start.terms}")
     choice = with_chosen_exits(net, own, exits, reasons)
     return choice, start, replace(card.preprocessing, size=net.image[1])
 
 
 def _digest(model: str, card: Card) -> str:
     """SHA-256 of the file that holds the weights of a model."""
-    if Path(model).is_dir():
-        return read_card(Path(model))[1][TENSORS]
+    if Path(model).is_dir() or model in shipped():
+        return read_card(model_folder(Path(model)))[1][TENSORS]
     return str(card.origin["sha256"])

@@ -116,6 +116,7 @@ class Record:
     recipe: Recipe
     threads: int
     start: InitialWeights | None = None  # in place of random ones
+    fitted_on: int | None = None  # images whose features the new classifiers are fitted on first
     found_lr: float | None = None  # what a range test chose, which is then the recipe's
     restarted: bool = False  # with a tenth of the learning rate, which is then the recipe's
     processes: int = 1  # that compute it; a resumed run may have another number

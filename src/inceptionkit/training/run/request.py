@@ -61,8 +61,10 @@ class TrainRequest:
     from_: Annotated[
         str | Path | None,
         Option(
-            "Model, run, weights file, or id of released weights to start from.",
+            "Model, run, weights file, or id of released weights to start from; none for random "
+            "ones.",
             "MODEL",
+            default="inceptionkit/small where a probe finds it better",
             group="Network",
         ),
     ] = None
@@ -90,7 +92,7 @@ class TrainRequest:
         Option(
             "Recipe, as `recipes` lists it, or a .json file.",
             "RECIPE",
-            default="modern, or finetune with --from",
+            default="modern, or finetune for a run that starts from a model",
             group="Training",
         ),
     ] = None
@@ -183,6 +185,8 @@ class Resolved:
     budget: Budget | None  # None for the recipe's epochs
     costs: tuple[str, ...]  # limits of what one image may cost
     exits: tuple[str, ...] | None  # blocks to attach exits to; None for the architecture's own
+    from_: str | Path | None  # the model that the run starts from
+    probes: bool  # whether a probe may find one
     device: str
     workers: int
     machine: Mapping[str, Any]  # as a record keeps it
@@ -211,7 +215,8 @@ def resolve(
         raise RecipeError(msg)
     stored, costs = request.stored(device), several(request.cost)
     recipe, reasons = MODERN, tuple[str, ...]()
-    if request.recipe is not None or request.from_ is not None:
+    from_ = None if request.from_ == "none" else request.from_
+    if request.recipe is not None or from_ is not None:
         recipe, reasons = _found(request.recipe or "finetune")
     batch = () if request.batch is None else (f"batch={request.batch}",)
     balance = () if request.balance == "auto" else (f"balance={request.balance}",)
@@ -224,6 +229,8 @@ def resolve(
         budget=Epochs(epochs) if epochs else None if budget is None else parse_budget(budget),
         costs=costs,
         exits=None if exits is None else tuple(exits),
+        from_=from_,
+        probes=not (request.from_ or request.architecture or request.recipe or costs),
         device=device,
         workers=workers,
         machine=machine,
@@ -236,9 +243,9 @@ def resolve(
     if request.find_lr and "lr" in keys:
         msg = "lr and --find-lr both decide the learning rate; leave one out"
         raise RecipeError(msg)
-    if request.from_ is not None:
+    if from_ is not None:
         _check_start(request, resolved, keys)
-    return resolved
+    return replace(resolved, probes=resolved.probes and "pixel_std" not in keys)
 
 
 def _found(recipe: str | Recipe) -> tuple[Recipe, tuple[str, ...]]:

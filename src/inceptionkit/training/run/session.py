@@ -22,11 +22,13 @@ from inceptionkit.files import flush, write_json, write_whole
 from inceptionkit.machine import busy_elsewhere
 from inceptionkit.model.seen import NOTHING, SEEN, Seen
 from inceptionkit.progress import Listener, Progress
+from inceptionkit.text import percent
 from inceptionkit.training.autotune import PROBE_SHARE, ProbeLimits, autotune
 from inceptionkit.training.budget import ENDING, Epochs, Time
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.execution import Execution, fastest
+from inceptionkit.training.heads import fit_heads, linear_heads
 from inceptionkit.training.health import is_early
 from inceptionkit.training.loop import EpochEnded, StepEnded, train, whiten_first_layer
 from inceptionkit.training.lr_finder import find_lr
@@ -48,6 +50,7 @@ from inceptionkit.training.state import TrainConfig, TrainState, load_initial_we
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 _EXPLODED = 5.0  # times the loss of guessing: noise and hard images stay below
 PROGRESS_SECONDS = 0.2  # between reports of progress
+FITTED_ON, FITTING_SHARE = 20_000, 0.08  # images at most, and share of the time left at most
 
 
 @dataclass(slots=True)
@@ -128,6 +131,8 @@ def run_training(  # noqa: C901 - decisions in their order
         state = new_state(config)
         if session.record.start is not None:
             load_initial_weights(state, session.record.start.tensors(config.net))
+            if not session.record.start.same_classes:
+                _fit_heads(session, config, state)
         elif isinstance(config.recipe.init.first_layer, Whitened):
             whiten_first_layer(config, state)
     session.start_time -= state.seconds
@@ -190,6 +195,31 @@ def _decide_execution(session: Session) -> None:
     tried = "" if len(trials) == 1 else f", fastest of {len(trials)} ways to compute"
     step = 1e3 * min(trial.step_seconds for trial in trials if trial.execution == chosen)
     session.decide(record, *reasons, f"precision: {chosen}: {step:.0f} ms a step{tried}")
+
+
+def _fit_heads(session: Session, config: TrainConfig, state: TrainState) -> None:
+    """Fit the new classifiers on features of the weights that the run starts from, in seconds."""
+    record, count = session.record, session.record.fitted_on
+    if count is None:
+        count = min(FITTED_ON, config.batch * config.steps_per_epoch)
+        if isinstance(record.budget, Time):  # a pass forward costs a third of a step
+            each = min(t.step_seconds for t in record.probe) / config.batch / 3
+            left = record.budget.seconds - session.seconds()
+            count = min(count, int(FITTING_SHARE * left / each))
+        count = session.processes.broadcast_json(count)
+        session.decide(replace(record, fitted_on=count))
+    if count < len(session.dataset.classes) or not linear_heads(state.model):
+        return
+
+    def tick(done: int, every: int) -> None:
+        session.listener.progress(Progress(what="computing features", done=done, total=every))
+
+    main, *exits = reversed(fit_heads(config, state, count, tick).items())
+    early = ", ".join(f"{name} {percent(top1)}" for name, top1 in reversed(exits))
+    session.listener.say(
+        f"classifiers fitted on the features of {count:,} images: val top-1 {percent(main[1])}"
+        + (f" ({early})" if early else "")
+    )
 
 
 def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:

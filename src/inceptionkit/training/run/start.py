@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
 from inceptionkit.spec import NetChoice, from_json, to_json
 from inceptionkit.text import shell_word
+from inceptionkit.training.budget import Epochs
 from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
@@ -29,12 +31,15 @@ from inceptionkit.training.defaults import (
     settle_flip,
 )
 from inceptionkit.training.distributed import Processes
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
+from inceptionkit.training.recipes import find
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import Record, data_facts, settle, versions
 from inceptionkit.training.run.request import Resolved, TrainRequest
 from inceptionkit.training.run.session import Session
+from inceptionkit.training.run.starts import LEAST_SIDE, choose_by_probe
 
 _CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters
 
@@ -57,6 +62,8 @@ def start_run(  # noqa: C901 - decisions in their order
     out = None if request.out is None else Path(request.out)
     histogram, sizes = class_histogram(opened.dataset.classes, opened.train_counts), counts(opened)
     choice, start, preprocessing = _choose_net(request, asked, opened, group, listener)
+    if asked.from_ is None and start is not None:
+        asked = replace(asked, recipe=find("finetune").recipe)
     recipe, adapted = choose_recipe(opened, choice.net, asked.settings, asked.recipe)
     kept: Sequence[str] = ()
     if start is None:
@@ -207,9 +214,9 @@ def _choose_net(
 ) -> tuple[NetChoice, InitialWeights | None, Preprocessing]:
     """The network for these images, the model that it starts from, and its preprocessing."""
     classes, short_side = opened.dataset.classes, opened.sizes.median
-    if request.from_ is not None:
+    if asked.from_ is not None:
         return choose_start(
-            request.from_,
+            asked.from_,
             request.input_size,
             asked.exits,
             classes=classes,
@@ -237,7 +244,43 @@ def _choose_net(
             gpu=asked.device.startswith("cuda"),
             pooled_exits=request.pooled_exits,
         )
+    if asked.probes and short_side >= LEAST_SIDE:
+        return _probed(request, asked, opened, choice, group, listener)
     return choice, None, Preprocessing(size=choice.net.image[1])
+
+
+def _probed(
+    request: TrainRequest,
+    asked: Resolved,
+    opened: SplitDataset,
+    nothing: NetChoice,
+    group: Processes,
+    listener: Listener,
+) -> tuple[NetChoice, InitialWeights | None, Preprocessing]:
+    """What a probe finds better: a trained model, or the network that would start from nothing."""
+    chosen: dict[str, Any] = {}
+    if group.rank == 0:
+        recipe, _ = choose_recipe(opened, nothing.net, asked.settings, asked.recipe)
+        chosen = asdict(
+            choose_by_probe(
+                opened,
+                nothing.net,
+                recipe,
+                Execution(device=asked.device, threads=torch.get_num_threads()),
+                asked.budget or Epochs(recipe.epochs),
+                side=request.input_size,
+                workers=asked.workers,
+                listener=listener,
+            )
+        )
+    chosen = group.broadcast_json(chosen)
+    reasons = list(chosen["reasons"])
+    if chosen["model"] is None:
+        choice = replace(nothing, reasons=(*nothing.reasons, *reasons))
+        return choice, None, Preprocessing(size=choice.net.image[1])
+    classes = opened.dataset.classes
+    choice, start, how = choose_start(chosen["model"], chosen["side"], asked.exits, classes=classes)
+    return replace(choice, reasons=(*reasons, *choice.reasons)), start, how
 
 
 def keep_preprocessing(
