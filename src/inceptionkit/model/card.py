@@ -54,6 +54,7 @@ class Origin(TypedDict, total=False):
     revision: str  # of the repository on huggingface.co
     pruned_from: str
     pruned_at: str
+    start: str  # the model that its training began with
     knows: str  # what its classes are, in a few words
     license: str  # of the weights
     terms: str  # of the images that it was trained on

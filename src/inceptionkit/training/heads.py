@@ -16,12 +16,15 @@ from inceptionkit.data.transforms.augmentation import Augmentation, Cropping, Ra
 from inceptionkit.evaluation.inference import network_input
 from inceptionkit.network import InceptionNet
 from inceptionkit.spec import Linear, classifiers, steps
+from inceptionkit.training.ema import renew_norms
+from inceptionkit.training.freezing import frozen_parts
 from inceptionkit.training.loop import load_batch
 from inceptionkit.training.state import TrainConfig, TrainState
 
 PENALTIES = (3e-4, 3e-3, 3e-2)  # on the squared weights of standardized features: one is chosen
 _WHOLE = Augmentation(crop=RandomCrop(area_low=1.0, aspect=1.0), flip="none")
 _BATCH = 64  # images at a time
+_RENEWED = 16  # batches that give norms their statistics
 _ROUNDS = 60  # of L-BFGS: each reads all features
 _LEAST_SPREAD = 1e-5  # of a feature, relative to the largest: one that hardly varies is left alone
 
@@ -150,8 +153,8 @@ def fit_heads(
 ) -> dict[str, float]:
     """Give every linear classifier of a state what fits the features of its network.
 
-    The images are the first of the first epoch, whole and not varied. Every process computes the
-    same.
+    Batch norms get the statistics of these images first, as in training. The images are the first
+    of the first epoch, whole and not varied. Every process computes the same.
 
     Args:
         config: what the run computes.
@@ -166,20 +169,24 @@ def fit_heads(
     order = config.train.order(config.seed, 0)[:most]
     chosen = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
     cropping = Cropping(how=_WHOLE, side=config.net.image[1], seed=config.seed, epoch=0)
-    config.train.expect(chosen, cropping)
     labels, every = list[Tensor](), len(order) + len(config.val)
 
-    def batches() -> Iterator[Tensor]:
-        for indices in chosen:
+    def batches(count: int) -> Iterator[Tensor]:
+        config.train.expect(chosen[:count], cropping)
+        for indices in chosen[:count]:
             images, own = load_batch(config, indices, cropping)
             labels.append(own.cpu())
             yield images
 
-    with config.autocast():
-        train = features(model, batches(), lambda done: tick(done, every))
+    with config.autocast():  # the network is about to see the norms of these images
+        renew_norms(model, batches(_RENEWED), still=list(frozen_parts(model, config.recipe)))
+        labels.clear()
+        train = features(model, batches(len(chosen)), lambda done: tick(done, every))
         parts = (network_input(model, how, part) for part in config.val.pixels.split(_BATCH))
         val = features(model, parts, lambda done: tick(len(order) + done, every))
     scores: dict[str, float] = {}
+    for own, renewed in zip(state.model.buffers(), model.buffers(), strict=True):
+        own.copy_(renewed)
     for name, layer in linear_heads(model).items():
         fitted = fit(
             (train[name], torch.cat(labels)),

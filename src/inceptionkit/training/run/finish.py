@@ -130,7 +130,10 @@ def end(session: Session, result: RunResult) -> TrainResult:
 
 def _card(session: Session, metrics: Metrics, seen: Seen) -> Card:
     """What the model folder says of the model."""
-    record = session.record
+    record, start = session.record, session.record.start
+    before = Origin() if start is None else Origin(start=start.model)
+    if start is not None and start.terms:
+        before["terms"] = start.terms
     return Card(
         architecture=record.architecture,
         classes=session.dataset.classes,
@@ -142,6 +145,7 @@ def _card(session: Session, metrics: Metrics, seen: Seen) -> Card:
             seed=record.request.seed,
             split_seed=record.request.split_seed,
             versions=dict(record.versions),
+            **before,
         ),
         seen=seen,
     )

@@ -46,7 +46,7 @@ from inceptionkit.training.validation import score
 LEAST_SIDE = 24  # pixels: smaller images are enlarged too much for a network of photographs
 _SMALLEST_INPUT = 48  # pixels that such a network gets at least
 _SHARE = 0.04  # of the run's work that each start may take
-_LEAST_WORK = 5e10  # MACs that each start may take in any case: a second or two
+_SHORT, _LEAST_WORK = 0.25, 5e10  # of a short run each may take more, but for so many MACs: 1 s
 _CORE, _GPU = 2e10, 2e12  # MACs a second that a budget of time is reckoned with
 _TRAIN, _VAL = 600, 400  # images, at least so many times the classes:
 _TRAIN_EACH, _VAL_EACH, _MOST = 10, 4, 3_000
@@ -130,7 +130,9 @@ def choose_by_probe(  # noqa: PLR0913 - what is known, who hears
     listener.progress(Progress(what="comparing starts", done=len(ids) + 1, total=len(ids) + 1))
     best = max(found, key=lambda one: found[one])  # of equals the first: a start
     shown = "; ".join(f"{one or 'nothing'} {percent(share)}" for one, share in found.items())
-    why = f"start: {best or 'nothing'} is best in a probe of equal work, on {len(sample.held_out):,} "
+    why = (
+        f"start: {best or 'nothing'} is best in a probe of equal work, on {len(sample.held_out):,} "
+    )
     why += f"held-out images ({shown})"
     reasons = [why if best is None else f"{why}; --from none starts from nothing"]
     if opened.sizes.median >= _PHOTOGRAPHS and not hub.cached():
@@ -155,7 +157,7 @@ def work_of(budget: Budget, net: Net, recipe: Recipe, images: int, execution: Ex
         whole = budget.flop / 2
     else:
         whole = budget.seconds * (_CORE * execution.threads if execution.device == "cpu" else _GPU)
-    return max(_LEAST_WORK, _SHARE * whole)
+    return max(_SHARE * whole, min(_LEAST_WORK, _SHORT * whole))
 
 
 def _decoded(opened: SplitDataset, side: int, workers: int) -> _Sample:

@@ -1,0 +1,189 @@
+"""Where a run starts when nobody says it: from what ships, if a probe finds that better."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import inceptionkit
+from inceptionkit.errors import Interrupted
+from inceptionkit.model import Card, read_model, write_model
+from inceptionkit.model import folder as folders
+from inceptionkit.network import build
+from inceptionkit.preprocess import Preprocessing
+from inceptionkit.spec import Net, with_classes
+
+pytestmark = pytest.mark.usefixtures("pinned")
+
+ID = "inceptionkit/small"
+SETTINGS = ("batch=8", "ema_horizon=0.3", "small_crops=0.5")
+
+
+@pytest.fixture(scope="module")
+def colors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs of 32 px, of three colors, with much noise."""
+    place, random = tmp_path_factory.mktemp("colors"), np.random.default_rng(0)
+    for name, color in {
+        "red": (160, 90, 90),
+        "green": (90, 160, 90),
+        "blue": (90, 90, 160),
+    }.items():
+        (place / name).mkdir()
+        for number in range(24):
+            pixels = random.normal(color, 60, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(place / name / f"{number}.png")
+    return place
+
+
+@pytest.fixture
+def ship(tiny: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes a model the one that ships: random weights times a factor."""
+
+    def make(factor: float) -> None:
+        net = with_classes(tiny, 4)
+        state = build(net, seed=1).state_dict()
+        tensors = {k: factor * v.numpy() for k, v in state.items() if v.is_floating_point()}
+        origin: Any = {"knows": "four things", "license": "Apache-2.0", "terms": "made up"}
+        card = Card(
+            architecture=net,
+            classes=("a", "b", "c", "d"),
+            preprocessing=Preprocessing(size=16),
+            origin=origin,
+        )
+        monkeypatch.setattr(folders, "SHIPPED", tmp_path / "pretrained")
+        (tmp_path / "pretrained").mkdir()
+        write_model(tmp_path / "pretrained" / "small", card, tensors)
+
+    return make
+
+
+@pytest.fixture
+def start(colors: Path, tmp_path: Path) -> Callable[..., Path]:
+    def run(name: str, **options: Any) -> Path:
+        usual: dict[str, Any] = {"epochs": 2, "settings": SETTINGS}
+        inceptionkit.train(colors, out=tmp_path / name, **usual | options)
+        return tmp_path / name
+
+    return run
+
+
+def test_a_run_starts_from_what_ships_where_that_is_better(
+    ship: Callable, start: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(1.0)
+    monkeypatch.setattr("inceptionkit.training.run.starts._from_nothing", lambda *_: 0.2)
+    run = start("run")
+    found = record(run)
+    said = "\n".join(found["reasons"])
+
+    assert found["start"]["model"] == ID
+    assert found["recipe"]["name"] == "finetune"
+    assert found["architecture"]["name"] == "tiny"
+    assert found["fitted_on"] > 0
+    assert f"start: {ID} is best" in said
+    assert "--from none" in said
+    assert f"weights of {ID}: Apache-2.0, made up" in said
+    card, _ = read_model(run)
+    assert (card.origin["start"], card.origin["terms"]) == (ID, "Apache-2.0, made up")
+
+
+def test_a_run_starts_from_nothing_where_that_is_better(
+    ship: Callable, start: Callable, record: Callable
+) -> None:
+    """Weights that are all zero give features that say nothing."""
+    ship(0.0)
+    found = record(start("run"))
+
+    assert found["start"] is None
+    assert found["recipe"]["name"] == "modern"
+    assert any("start: nothing is best" in one for one in found["reasons"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"from_": "none"},
+        {"architecture": "compact", "input_size": 16},
+        {"recipe": "modern"},
+        {"cost": "1MMAC"},
+        {"settings": (*SETTINGS, "pixel_std=0.25")},
+    ],
+)
+def test_what_is_asked_for_is_not_probed(
+    ship: Callable, start: Callable, record: Callable, options: dict[str, Any]
+) -> None:
+    ship(1.0)
+    found = record(start("run", epochs=1, **options))
+
+    assert found["start"] is None
+    assert not any("probe of equal work" in one for one in found["reasons"])
+
+
+def test_the_classifiers_are_fitted_before_the_first_step(
+    ship: Callable, start: Callable, colors: Path
+) -> None:
+    """Without any learning to speak of, they already tell the classes apart."""
+    ship(1.0)
+    run = start("run", from_=ID, settings=("batch=8", "lr=1e-9", "weight_decay=0", "warmup=0"))
+    result = inceptionkit.evaluate(run, colors)
+
+    assert result.top1 > 0.9
+    assert min(one["top1"] for one in result.exits.values()) > 0.9
+
+
+def test_a_run_that_is_cut_ends_with_the_same_bytes(
+    ship: Callable,
+    start: Callable,
+    cuts: Callable,
+    weights: Callable,
+    rows: Callable,
+    record: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where it is cut before a checkpoint: the classifiers are then fitted again."""
+    ship(1.0)
+    monkeypatch.setattr("inceptionkit.training.run.starts._from_nothing", lambda *_: 0.2)
+    whole = start("whole")
+    for name, step in (("early", 1), ("late", 9)):
+        cuts(step)
+        with pytest.raises(Interrupted):
+            start(name)
+        if name == "early":
+            shutil.rmtree(tmp_path / name / "checkpoints")
+            (tmp_path / name / "checkpoints").mkdir()
+        inceptionkit.resume(tmp_path / name)
+
+        assert weights(tmp_path / name) == weights(whole)
+        assert rows(tmp_path / name) == rows(whole)
+        assert record(tmp_path / name)["fitted_on"] == record(whole)["fitted_on"]
+
+
+@pytest.mark.slow
+def test_the_same_command_decides_alike(ship: Callable, start: Callable, record: Callable) -> None:
+    ship(1.0)
+    one, two = (record(start(name, epochs=1)) for name in ("one", "two"))
+
+    assert one["start"] == two["start"]
+    assert one["reasons"] == two["reasons"]
+
+
+def test_a_model_that_changed_is_refused(
+    ship: Callable, start: Callable, cuts: Callable, tmp_path: Path
+) -> None:
+    ship(1.0)
+    cuts(1)
+    with pytest.raises(Interrupted):
+        start("run", from_=ID)
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    (tmp_path / "run" / "checkpoints").mkdir()
+    card, tensors = read_model(Path(ID))
+    other = {name: value + 1 for name, value in tensors.items()}
+    write_model(folders.SHIPPED / "small", replace(card), other)
+    with pytest.raises(inceptionkit.InceptionError, match="the model changed since the run began"):
+        inceptionkit.resume(tmp_path / "run")
