@@ -133,7 +133,6 @@ def test_the_classifiers_are_fitted_before_the_first_step(
     result = inceptionkit.evaluate(run, colors)
 
     assert result.top1 > 0.9
-    assert min(one["top1"] for one in result.exits.values()) > 0.9
 
 
 def test_a_run_that_is_cut_ends_with_the_same_bytes(

@@ -185,8 +185,8 @@ def fit_heads(
         parts = (network_input(model, how, part) for part in config.val.pixels.split(_BATCH))
         val = features(model, parts, lambda done: tick(len(order) + done, every))
     scores: dict[str, float] = {}
-    for own, renewed in zip(state.model.buffers(), model.buffers(), strict=True):
-        own.copy_(renewed)
+    for buffer, renewed in zip(state.model.buffers(), model.buffers(), strict=True):
+        buffer.copy_(renewed)
     for name, layer in linear_heads(model).items():
         fitted = fit(
             (train[name], torch.cat(labels)),

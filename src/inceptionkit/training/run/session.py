@@ -131,8 +131,7 @@ def run_training(  # noqa: C901 - decisions in their order
         state = new_state(config)
         if session.record.start is not None:
             load_initial_weights(state, session.record.start.tensors(config.net))
-            if not session.record.start.same_classes:
-                _fit_heads(session, config, state)
+            _fit_heads(session, config, state)
         elif isinstance(config.recipe.init.first_layer, Whitened):
             whiten_first_layer(config, state)
     session.start_time -= state.seconds
@@ -200,6 +199,8 @@ def _decide_execution(session: Session) -> None:
 def _fit_heads(session: Session, config: TrainConfig, state: TrainState) -> None:
     """Fit the new classifiers on features of the weights that the run starts from, in seconds."""
     record, count = session.record, session.record.fitted_on
+    if record.start is None or record.start.same_classes:
+        return
     if count is None:
         count = min(FITTED_ON, config.batch * config.steps_per_epoch)
         if isinstance(record.budget, Time):  # a pass forward costs a third of a step
@@ -208,7 +209,7 @@ def _fit_heads(session: Session, config: TrainConfig, state: TrainState) -> None
             count = min(count, int(FITTING_SHARE * left / each))
         count = session.processes.broadcast_json(count)
         session.decide(replace(record, fitted_on=count))
-    if count < len(session.dataset.classes) or not linear_heads(state.model):
+    if not linear_heads(state.model) or count < len(session.dataset.classes):
         return
 
     def tick(done: int, every: int) -> None:
