@@ -121,18 +121,15 @@ def working_size(
 ) -> tuple[int, int]:
     """Height and width at which the trunk sees images: small, with small objects still visible.
 
-    The shape is the median of the images'. All but the smallest objects get `_SMALLEST` pixels.
+    The shape is the median of the images', the short side rounded up. All but the smallest objects get `_SMALLEST` pixels.
     """
     if long_side is None:
         small = float(np.quantile(np.sqrt(sides.prod(1)), _SHARE))
-        long_side = int(np.clip(_SMALLEST / small, _LEAST, _MOST))
+        long_side = round(float(np.clip(_SMALLEST / small, _LEAST, _MOST)))
     ratio = float(np.median(image_sizes[:, 0] / image_sizes[:, 1]))
-    height, width = min(1.0, ratio) * long_side, min(1.0, 1 / ratio) * long_side
-    return _whole(height), _whole(width)
-
-
-def _whole(side: float) -> int:
-    return max(1, round(side / _WHOLE)) * _WHOLE
+    long = max(1, round(long_side / _WHOLE)) * _WHOLE
+    short = math.ceil(round(min(ratio, 1 / ratio) * long / _WHOLE, 3)) * _WHOLE
+    return (short, long) if ratio < 1 else (long, short)
 
 
 def choose_taps(net: Net, size: tuple[int, int]) -> tuple[tuple[str, ...], str]:
