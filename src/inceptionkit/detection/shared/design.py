@@ -121,7 +121,8 @@ def working_size(
 ) -> tuple[int, int]:
     """Height and width at which the trunk sees images: small, with small objects still visible.
 
-    The shape is the median of the images', the short side rounded up. All but the smallest objects get `_SMALLEST` pixels.
+    The shape is the median of the images', the short side rounded up. All but the smallest objects
+    get `_SMALLEST` pixels.
     """
     if long_side is None:
         small = float(np.quantile(np.sqrt(sides.prod(1)), _SHARE))
