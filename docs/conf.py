@@ -3,7 +3,9 @@
 import re
 from os.path import normpath, relpath
 from pathlib import Path
-from posixpath import dirname
+from posixpath import dirname, join
+from runpy import run_path
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -25,8 +27,8 @@ language = "en"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["build"]
-suppress_warnings = ["myst.strikethrough"]
 
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
@@ -58,7 +60,7 @@ def relinked(text: str, file: str, page: str) -> str:
 
     def link(match: re.Match[str]) -> str:
         address, anchor = match[1], match[2] or ""
-        target = normpath(f"{dirname(file)}/{address}")
+        target = normpath(join(dirname(file), address))
         here = dirname(f"docs/{page}")
         if target in shown:
             return f"]({relpath(f'docs/{shown[target]}.md', here)}{anchor})"
@@ -73,12 +75,26 @@ def relinked(text: str, file: str, page: str) -> str:
 
 
 def read(_: Sphinx, page: str, source: list[str]) -> None:
-    """Show files from outside of docs/, and mend the links that lead there."""
+    """Show what the code says, and files from outside of docs/, with links that lead there."""
     file = PROJECT.get(page, f"docs/{page}.md")
     text = (ROOT / file).read_text(encoding="utf-8") if page in PROJECT else source[0]
+    text = text.replace("<!-- recipe keys -->", recipe_keys()) if "keys" in page else text
     source[0] = relinked(text, file, page)
+
+
+def recipe_keys() -> str:
+    """The table of docs/recipe_keys.py."""
+    found: str = run_path(str(DOCS / "recipe_keys.py"))["table"]()
+    return found
+
+
+def named(*given: Any) -> None:  # noqa: ANN401 - what Sphinx gives
+    """Keep the underscore of `from_`, which reStructuredText takes for the end of a link."""
+    lines: list[str] = given[-1]
+    lines[:] = [re.sub(r"^(:param \w+)_:", r"\1\_:", line) for line in lines]
 
 
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.connect("source-read", read)
+    app.connect("autodoc-process-docstring", named, priority=900)

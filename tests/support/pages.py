@@ -3,7 +3,7 @@
 A comment of one line above a block says what is special about it:
 
 `<!-- not run: why -->`  what a test cannot have, such as a cluster;
-`<!-- fails -->`         commands that are refused, in the words of the next block without a language.
+`<!-- fails -->`         commands that are refused, in the words of the next block.
 """
 
 import io
@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,15 @@ from served import serving
 from inceptionkit.cli import main
 
 BLOCK = re.compile(
-    r"(?:^<!-- (?P<note>[^\n]*?) -->\n+)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S
+    r"(?:^<!-- (?P<note>[^\n]*?) -->\n+)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 SHORTER = (  # long trainings, and what only the network has; also in the cells of a notebook
     (r"--budget \d+(min|h)\b", "--epochs 1"),
     (r"--epochs \d+", "--epochs 1"),
     (r"\bepochs=\d+", "epochs=1"),
     (r'\bbudget="\d+min"', "epochs=1"),
+    (r"(?m)^(inceptionkit train (?!.*epochs)[^\n#]*[^\n# ])", r"\1 --epochs 1"),
     (r"--arch googlenet(\S*)(?!.*--input)", r"--arch googlenet\1 --input 64"),
     (r"--from torchvision/googlenet\b", "--from googlenet.safetensors --input 64"),
     (r'from_="torchvision/googlenet"', 'from_="googlenet.safetensors", input_size=64'),
@@ -115,13 +116,13 @@ class Desk:
             self.shell(line)
             return ""
         line, _, file = line.partition(" > ")
-        out, err = io.StringIO(), io.StringIO()
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
         with redirect_stdout(out), redirect_stderr(err):
             code = main([*expanded(shlex.split(line)[1:])])
         if file:
-            Path(file).write_text(out.getvalue())
-        assert code == (2 if fails else 0), f"{line}: ended with {code}\n{err.getvalue()}"
-        return err.getvalue()
+            Path(file).write_text(said(out))
+        assert code == (2 if fails else 0), f"{line}: ended with {code}\n{said(err)}"
+        return said(err)
 
     def shell(self, line: str) -> None:
         """Let a shell run what is no command of ours."""
@@ -136,7 +137,13 @@ class Desk:
         self.address, _ = self.server.enter_context(serving(self.logs, *words))
 
 
+def said(stream: io.TextIOWrapper) -> str:
+    """What was written to a stream in memory."""
+    stream.seek(0)
+    return stream.read()
+
+
 def expanded(words: list[str]) -> Iterator[str]:
     """Words of a command line with the files that a pattern names."""
     for word in words:
-        yield from sorted(glob(word)) if "*" in word else [word]
+        yield from sorted(map(str, Path().glob(word))) if "*" in word else [word]

@@ -1,0 +1,80 @@
+"""What readers of the pages have before they read: photographs, and a run on them."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pages import Desk
+from PIL import Image
+from safetensors.numpy import save_file
+
+from inceptionkit.cli import main
+
+CLASSES = {"daisy": (220, 220, 200), "rose": (200, 40, 60), "tulip": (120, 60, 180)}
+RUNS = ("photos-compact-001", "photos-001", "flowers-001", "roses-001", "one", "two", "three")
+
+
+def flower(kind: str, number: int, side: int = 32) -> Image.Image:
+    """A disc of the color of its kind on noise."""
+    random = np.random.default_rng(number)
+    pixels = random.integers(0, 90, (side, side, 3), np.uint8)
+    down, across = np.mgrid[:side, :side] - random.integers(10, 22, (2, 1, 1))
+    pixels[down**2 + across**2 < random.integers(40, 100)] = CLASSES[kind]
+    return Image.fromarray(pixels)
+
+
+def painted(folder: Path, count: int) -> None:
+    for kind in CLASSES:
+        (folder / kind).mkdir(parents=True)
+        for number in range(count):
+            flower(kind, number + len(str(folder)) * 1000).save(folder / kind / f"{number:03}.png")
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory, state_of: Callable) -> Path:
+    """What readers have before they read: photographs, and a run on them."""
+    shelf = tmp_path_factory.mktemp("shelf")
+    for name, count in (("train", 12), ("val", 105), ("test", 8)):
+        painted(shelf / "photos" / name, count)
+    painted(shelf / "flower_photos", 20)
+    for number, name in enumerate(("rose.jpg", "new.jpg", "photo.jpg", "new/a.jpg", "more/b.png")):
+        (shelf / name).parent.mkdir(exist_ok=True)
+        flower("rose", 10**6 + number, 48).save(shelf / name)
+    save_file(state_of(classes=1000), shelf / "googlenet.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(shelf)
+        first = f"runs/{RUNS[0]}"
+        words = ["train", "photos", "--epochs", "6", "--out", first, "--arch", "compact"]
+        assert main([*words, "--precision", "fp32", "--input", "32", "--quiet"]) == 0
+        for name in RUNS[1:]:
+            shutil.copytree(first, f"runs/{name}")
+        for name in ("more-photos", "flowers", "DATA"):
+            Path(name).symlink_to("flower_photos")
+        for name in ("RUN", "MODEL"):
+            shutil.copytree(first, name)
+        shutil.make_archive("photos", "tar", "flower_photos")
+        mistakes()
+    return shelf
+
+
+def mistakes() -> None:
+    """What the page on troubleshooting gives to the program."""
+    shutil.copytree("flower_photos/rose", "one-class/rose")
+    shutil.copytree("flower_photos/rose", "unsorted")
+    shutil.copytree("flower_photos", "divided/train")
+    shutil.copytree("flower_photos", "divided/test")
+    Path("divided/test/rose").rename("divided/test/lily")
+    Path("letter.jpg").write_text("Dear reader")
+
+
+@pytest.fixture
+def desk(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A copy of it to work in."""
+    folder = tmp_path / "desk"
+    shutil.copytree(shelf, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    with ExitStack() as server:
+        yield Desk(server, tmp_path)
