@@ -1,7 +1,7 @@
 """What readers of the pages have before they read: photographs, and a run on them."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from pages import Desk
 from PIL import Image
-from safetensors.numpy import save_file
 
+from inceptionkit import architecture, build
 from inceptionkit.cli import main
+from inceptionkit.model import Card, write_model
+from inceptionkit.preprocess import Preprocessing
 
 CLASSES = {"daisy": (220, 220, 200), "rose": (200, 40, 60), "tulip": (120, 60, 180)}
 RUNS = ("photos-compact-001", "photos-001", "flowers-001", "roses-001", "one", "two", "three")
@@ -34,7 +36,7 @@ def painted(folder: Path, count: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory, state_of: Callable) -> Path:
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What readers have before they read: photographs, and a run on them."""
     shelf = tmp_path_factory.mktemp("shelf")
     for name, count in (("train", 12), ("val", 105), ("test", 8)):
@@ -43,12 +45,13 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, state_of: Callable) -> Path:
     for number, name in enumerate(("rose.jpg", "new.jpg", "photo.jpg", "new/a.jpg", "more/b.png")):
         (shelf / name).parent.mkdir(exist_ok=True)
         flower("rose", 10**6 + number, 48).save(shelf / name)
-    save_file(state_of(classes=1000), shelf / "googlenet.safetensors")
+    released(shelf)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(shelf)
         first = f"runs/{RUNS[0]}"
         words = ["train", "photos", "--epochs", "6", "--out", first, "--arch", "compact"]
         assert main([*words, "--precision", "fp32", "--input", "32", "--quiet"]) == 0
+        assert main(["evaluate", first, "photos", "--exits", "--store", "--quiet"]) == 0
         for name in RUNS[1:]:
             shutil.copytree(first, f"runs/{name}")
         for name in ("more-photos", "flowers", "DATA"):
@@ -58,6 +61,21 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, state_of: Callable) -> Path:
         shutil.make_archive("photos", "tar", "flower_photos")
         mistakes()
     return shelf
+
+
+def released(shelf: Path) -> None:
+    """Weights as torchvision publishes them, but random."""
+    net = architecture("googlenet:torchvision")
+    state = {k: v.numpy() for k, v in build(net, seed=0).state_dict().items()}
+    tensors = {k: v for k, v in state.items() if v.dtype == np.float32}
+    card = Card(
+        architecture=net,
+        classes=tuple(f"class_{number:04}" for number in range(1000)),
+        preprocessing=Preprocessing(size=224, crop=224 / 256),
+    )
+    write_model(shelf / "released", card, tensors)
+    words = ["convert", str(shelf / "released"), str(shelf / "googlenet.safetensors")]
+    assert main([*words, "--to", "torchvision", "--quiet"]) == 0
 
 
 def mistakes() -> None:

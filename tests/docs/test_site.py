@@ -1,5 +1,6 @@
 """The documentation site is built without a warning, is whole, and needs no network."""
 
+import json
 import re
 import runpy
 import subprocess
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from chromium import CHROMIUM, dom
+from pages import blocks
 from sphinx.util.inventory import InventoryFile
 
 import inceptionkit
+from inceptionkit.spec import from_json
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -66,3 +69,18 @@ def test_the_search_works_from_a_folder(site: Path) -> None:
     page.write_text('<meta http-equiv="refresh" content="0; url=search.html?q=horizon">')
 
     assert "reference/recipe-keys.html" in dom(page)
+
+
+def test_the_badges_are_of_today() -> None:
+    """`python docs/write_badges.py` writes them."""
+    badges = runpy.run_path(str(DOCS / "write_badges.py"))["badges"]()
+
+    assert len(badges) == 3
+    for name, picture in badges.items():
+        assert (DOCS / "images" / name).read_text("utf-8") == picture
+
+
+def test_the_architecture_file_that_is_shown_is_one() -> None:
+    shown = [b for b in blocks(DOCS / "reference" / "files.md") if b.language == "json"]
+
+    assert [from_json(json.loads(block.text)).name for block in shown] == ["small"]
