@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING
 from pathlib import Path
 
+from inceptionkit.cli import detect
 from inceptionkit.cli.app import COMMANDS
 from inceptionkit.cli.command import OUTPUT, Command, metavar
 from inceptionkit.options import Callback, Parameter, parameters, prose
@@ -14,7 +15,7 @@ INTRODUCTION = """# Options
 Written by `python docs/write_options.py` from the requests of the verbs.
 
 A verb takes the same options in Python: `inceptionkit describe compact --input-size 64` is
-`inceptionkit.describe("compact", input_size=64)`. On the command line, every verb also takes:
+`inceptionkit.describe("compact", input_size=64)`, and `detect train` is `detect_train`. On the command line, every verb also takes:
 
 """
 
@@ -42,9 +43,9 @@ def row(one: Parameter) -> str:
     return f"| {flags} | {code(one.name)} | {default} | {cell(one.stated.help)} |"
 
 
-def section(command: Command) -> Iterator[str]:
-    """A verb."""
-    yield f"## {command.verb.__name__}"
+def section(command: Command, name: str = "") -> Iterator[str]:
+    """A verb, under its own name where no other is given."""
+    yield f"## {name or command.verb.__name__}"
     yield ""
     yield prose(command.verb.__doc__ or "")
     yield ""
@@ -70,7 +71,10 @@ def page() -> str:
     shared = "\n".join(
         f"- {', '.join(map(code, flags))}: {says}" for flags, says in OUTPUT.values()
     )
-    body = "\n".join(line for command in COMMANDS for line in section(command))
+    lines = [line for command in COMMANDS for line in section(command)]
+    for name, command in detect.COMMANDS.items():
+        lines += section(command, f"detect {name}")
+    body = "\n".join(lines)
     return f"{INTRODUCTION}{shared}\n\n{body}".rstrip() + "\n"
 
 

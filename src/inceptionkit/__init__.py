@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from inceptionkit.api.convert import convert
     from inceptionkit.api.describe import architectures, describe
     from inceptionkit.api.design import design
+    from inceptionkit.api.detect_evaluate import detect_evaluate
+    from inceptionkit.api.detect_export import detect_export
+    from inceptionkit.api.detect_predict import detect_predict
+    from inceptionkit.api.detect_rcnn import detect_rcnn
+    from inceptionkit.api.detect_train import detect_resume, detect_train
     from inceptionkit.api.embed import embed
     from inceptionkit.api.evaluate import evaluate
     from inceptionkit.api.explain import explain
@@ -63,6 +68,12 @@ __all__ = [
     "cost",
     "describe",
     "design",
+    "detect_evaluate",
+    "detect_export",
+    "detect_predict",
+    "detect_rcnn",
+    "detect_resume",
+    "detect_train",
     "embed",
     "evaluate",
     "explain",
@@ -88,6 +99,7 @@ _HOMES = {
     "architectures": "api.describe",
     "build": "network",
     "cost": "derive.cost",
+    "detect_resume": "api.detect_train",
 }  # all other names are verbs; each is imported when first used, for torch takes a second
 
 
