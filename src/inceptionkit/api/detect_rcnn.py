@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from inceptionkit.detection.rcnn.request import DetectRcnnRequest
 from inceptionkit.options import verb
+from inceptionkit.progress import Listener
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
@@ -65,6 +66,16 @@ def detect_rcnn(request: DetectRcnnRequest) -> DetectRcnnResult:
     from inceptionkit.detection.rcnn.run import start_run
 
     return finish_rcnn(start_run(request, stock_training(request), start_time))
+
+
+def resume_rcnn(
+    folder: Path, data: str | Path | None, listener: Listener | None, start_time: float
+) -> DetectRcnnResult:
+    """Do what is missing of a run that was interrupted."""
+    from inceptionkit.detection.rcnn.run import read_request, resume_run
+
+    request = replace(read_request(folder), listener=listener)
+    return finish_rcnn(resume_run(folder, request, data, stock_training(request), start_time))
 
 
 def finish_rcnn(run: RcnnRun) -> DetectRcnnResult:

@@ -15,6 +15,7 @@ from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
+    from inceptionkit.api.detect_rcnn import DetectRcnnResult
     from inceptionkit.detection.shared.session import DetectSession
 
 
@@ -95,7 +96,7 @@ def detect_train(request: DetectTrainRequest) -> DetectTrainResult:
 
 
 @verb(DetectResumeRequest)
-def detect_resume(request: DetectResumeRequest) -> DetectTrainResult:
+def detect_resume(request: DetectResumeRequest) -> DetectTrainResult | DetectRcnnResult:
     """Resume an interrupted training of a detector. The result is the same as without interruption.
 
     Raises:
@@ -104,10 +105,16 @@ def detect_resume(request: DetectResumeRequest) -> DetectTrainResult:
         Interrupted: asked to stop again; the state is saved.
     """
     start_time = monotonic()
+    from inceptionkit.detection.rcnn.run import is_rcnn_run
+
+    folder = Path(request.run)
+    if is_rcnn_run(folder):
+        from inceptionkit.api.detect_rcnn import resume_rcnn
+
+        return resume_rcnn(folder, request.data, request.listener, start_time)
     from inceptionkit.detection.shared.start import resume_run
     from inceptionkit.training.run import folder as folders
 
-    folder = Path(request.run)
     session = resume_run(folder, request.data, request.listener or Silence(), start_time)
     try:
         return run_to_the_end(session)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from inceptionkit.api.detect_check import DetectCheckResult, detect_check
 from inceptionkit.api.detect_evaluate import DetectEvaluateResult, detect_evaluate
+from inceptionkit.api.detect_explain import detect_explain
 from inceptionkit.api.detect_export import DetectExportResult, detect_export
 from inceptionkit.api.detect_predict import detect_predict
 from inceptionkit.api.detect_rcnn import DetectRcnnResult, detect_rcnn
@@ -66,7 +68,17 @@ RCNN = Command(
         "inceptionkit detect rcnn cells/ --from runs/photos-001 --ensemble 6 --no-regression",
     ),
 )
-RESUME = Command(detect_resume, _print_trained, ("inceptionkit detect resume runs/cells-001",))
+
+
+def _print_resumed(result: DetectTrainResult | DetectRcnnResult) -> None:
+    """Print what the verb prints that began the run."""
+    if isinstance(result, DetectRcnnResult):
+        _print_rcnn(result)
+    else:
+        _print_trained(result)
+
+
+RESUME = Command(detect_resume, _print_resumed, ("inceptionkit detect resume runs/cells-001",))
 
 
 def _print_exported(result: DetectExportResult) -> None:
@@ -147,11 +159,80 @@ PREDICT = Command(
     each=_print_found,
 )
 
+EXPLAIN = Command(
+    detect_explain,
+    None,
+    ("inceptionkit detect explain runs/cells-001 new.jpg --out explained/",),
+    each=_print_found,
+)
+
+FINDINGS = {
+    "outside": "beyond the image",
+    "no_area": "without an area",
+    "reversed": "reversed",
+    "duplicate": "there twice",
+    "near_duplicate": "nearly the same as another",
+    "unknown_class": "of an unknown class",
+    "not_finite": "not all numbers",
+    "malformed": "malformed",
+    "no_image": "whose image is missing",
+    "no_annotation": "images without an annotation",
+    "size": "of an image of another size",
+    "rotated": "of an image turned by EXIF",
+    "unused_class": "classes without an object",
+    "same_class": "classes of one name",
+}
+_EXAMPLES = 3  # of each kind of finding
+
+
+def _print_checked(result: DetectCheckResult) -> None:
+    """Print findings by kind, the objects of each class and set, and the recall of proposals."""
+    opened = result.opened
+    for kind, says in FINDINGS.items():
+        those = [one for one in opened.findings if one.kind == kind]
+        if those:
+            print_line((f"{len(those):>7,} ", "yellow"), says)
+        for one in those[:_EXAMPLES]:
+            print_line((f"{'':8}{one.name}: {one.detail}", "dim"))
+    for skipped in opened.skipped[:_EXAMPLES]:
+        print_line(f"unusable {skipped.name}: {skipped.reason}")
+    for note in opened.notes:
+        print_line(f"note    {note}")
+    every = list(dict.fromkeys(image.set or "all" for image in opened.images))
+    sets = every if len(every) > 1 else []
+    print_table(
+        ("class", "objects", *sets),
+        [
+            (name, f"{sum(counts.values()):,}", *(f"{counts.get(one, 0):,}" for one in sets))
+            for name, counts in result.objects.items()
+        ],
+        title=f"{len(opened):,} of {len(opened) + len(opened.skipped):,} images are usable",
+    )
+    if result.recall:
+        print_table(
+            ("proposals", "recall at IoU 0.5", "at 0.7"),
+            [
+                (f"{one.proposals:,}", percent(one.at_50), percent(one.at_70))
+                for one in result.recall
+            ],
+        )
+    print_line(f"layout  {opened.layout} ({duration(result.seconds)})")
+    print_line(f"next    inceptionkit detect train {shell_word(opened.address)}")
+
+
+CHECK = Command(
+    detect_check,
+    _print_checked,
+    ("inceptionkit detect check cells/", "inceptionkit detect check cells/data.yaml --strict"),
+)
+
 COMMANDS = {
+    "check": CHECK,
     "train": TRAIN,
     "rcnn": RCNN,
     "resume": RESUME,
     "evaluate": EVALUATE,
     "predict": PREDICT,
+    "explain": EXPLAIN,
     "export": EXPORT,
 }

@@ -53,14 +53,23 @@ def drawn(
     return with_boxes(image, shown.boxes[::-1], labels[::-1])  # the best one is drawn last
 
 
-def with_boxes(image: Pixels, boxes: Boxes, labels: Sequence[Label]) -> Image.Image:
-    """The image with some boxes; a small one is enlarged."""
+def with_boxes(
+    image: Pixels, boxes: Boxes, labels: Sequence[Label], thick: float = 1 / 320
+) -> Image.Image:
+    """The image with some boxes; a small one is enlarged.
+
+    Args:
+        image: (height, width, 3).
+        boxes: (n, 4).
+        labels: of each.
+        thick: width of lines, share of the longer side.
+    """
     height, width = image.shape[:2]
     factor = max(1.0, _LEAST_SIDE / max(height, width))
     size = (round(width * factor), round(height * factor))
     page = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(page)
-    line = max(2, round(max(size) / 320))
+    line = max(2, round(max(size) * thick))
     letters = ImageFont.load_default(max(11, round(max(size) / 48)))
     scaled = clip((boxes * np.float32(factor)).astype(np.float32), (size[1], size[0]))
     for box, label in zip(scaled.tolist(), labels, strict=True):

@@ -125,7 +125,7 @@ def find_in_set(
     return used, found, unusable
 
 
-def write_picture(folder: Path, stem: str, picture: Image.Image, taken: set[Path]) -> Path:
+def write_picture(folder: Path, stem: str, picture: Image.Image | bytes, taken: set[Path]) -> Path:
     """Write a picture into a folder, which is made; names that are taken get a number.
 
     Raises:
@@ -135,11 +135,13 @@ def write_picture(folder: Path, stem: str, picture: Image.Image, taken: set[Path
     while place in taken:
         place, count = folder / f"{stem}-{count}.png", count + 1
     taken.add(place)
-    content = io.BytesIO()
-    picture.save(content, "PNG")
+    if not isinstance(picture, bytes):
+        content = io.BytesIO()
+        picture.save(content, "PNG")
+        picture = content.getvalue()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(folder, error) from error
-    write_whole(place, content.getvalue())
+    write_whole(place, picture)
     return place

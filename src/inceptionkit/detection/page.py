@@ -16,7 +16,7 @@ from inceptionkit.detection.draw import COLORS, Label, drawn, with_boxes
 from inceptionkit.detection.metrics import Confusion, DetectionScores, confusion
 from inceptionkit.detection.types import AnnotatedImage, Boxes, Detections, Pixels
 from inceptionkit.files import write_whole
-from inceptionkit.report.confusion import matrix
+from inceptionkit.report.confusion import matrix, natural_width
 from inceptionkit.report.html import Link, fill
 from inceptionkit.report.pictures import Embedded, address, embedded
 from inceptionkit.svg import INKS, escape, number
@@ -32,8 +32,8 @@ _SECTIONS = (
 )
 _PICTURES, _IMAGES, _POINTS = 18, 6, 160
 _AROUND = 0.7  # of a box that is shown beside it, share of its longer side
+_THICK = 1 / 90  # of the lines on cut-outs, share of their side
 _LEAST_CUT = 64  # pixels of a cut-out
-_TRUTH = (255, 255, 255)  # of boxes that are true, drawn dashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +90,11 @@ def write_page(path: Path, evaluated: Evaluated) -> Confusion:
         one=evaluated,
         coco=evaluated.scores.coco,
         curves=_curves(evaluated.scores),
-        matrix=_Figure(
-            title=f"Boxes from a score of {evaluated.show:.2f}, IoU 0.5",
-            drawing=matrix(counts.counts, background),
-        ),
+        matrix=matrix(counts.counts, background),
+        matrix_width=natural_width(len(background)),
         missed=_missed(evaluated, counts, classes),
         missed_count=len(counts.missed),
-        false=_false(evaluated, counts, classes),
+        false_boxes=_false(evaluated, counts, classes),
         false_count=len(counts.false),
         whole=_whole(evaluated, counts, classes),
     )
@@ -199,7 +197,7 @@ def _cut(image: AnnotatedImage, box: Boxes, label: Label, lines: tuple[str, ...]
     top = round(max(0.0, min(top, image.size[0] - side)))
     part = np.ascontiguousarray(pixels[top : top + round(side), left : left + round(side)])
     moved = (box - np.array([left, top, left, top], np.float32))[None].astype(np.float32)
-    shown: Pixels = np.asarray(with_boxes(part, moved, [label]))
+    shown: Pixels = np.asarray(with_boxes(part, moved, [label], _THICK))
     return _Picture(image=embedded(shown), name=image.name, lines=lines)
 
 

@@ -46,6 +46,7 @@ from inceptionkit.training.budget import Time, parse_budget
 from inceptionkit.training.run import folder as folders
 
 FILE = "rcnn.json"
+_MOST_BYTES = 2**20
 _SIDE = 64  # pixels of a warped region, where nothing says it
 _HARD = 0.5  # share of the backgrounds that are hard, from the second round on
 _TRAINING = 0.75  # share of the time left that trainings may take; the rest looks for objects
@@ -121,9 +122,8 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
         "fingerprint": data.train.fingerprint(),
     }
     write_json(folder / FILE, facts)
-    return _run(
-        folder, kept, data, train, side=side, listener=request.listener, start_time=start_time
-    )
+    kept = replace(kept, listener=request.listener)
+    return _run(folder, kept, data, train, side=side, start_time=start_time)
 
 
 def is_rcnn_run(folder: Path) -> bool:
@@ -131,55 +131,70 @@ def is_rcnn_run(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
+def read_request(folder: Path) -> DetectRcnnRequest:
+    """What a run was asked for.
+
+    Raises:
+        RunError: its file is damaged.
+    """
+    return records.from_json(DetectRcnnRequest, _kept(folder)["request"], at="", error=RunError)
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    try:
+        kept: dict[str, Any] = records.STRICT.decode(
+            read_bounded(folder / FILE, _MOST_BYTES).decode()
+        )
+        records.from_json(DetectRcnnRequest, kept["request"], at="", error=RunError)
+        kept["side"], kept["fingerprint"] = int(kept["side"]), str(kept["fingerprint"])
+    except (*records.UNREADABLE, InceptionError, LookupError, TypeError) as error:
+        msg = f"{folder / FILE}: cannot be used ({error}); start the run again in another folder"
+        raise RunError(msg) from error
+    return kept
+
+
 def resume_run(
     folder: Path,
+    request: DetectRcnnRequest,
     data: str | Path | None,
     train: Train,
-    listener: Listener | None,
     start_time: float,
 ) -> RcnnRun:
     """Open a run again that was interrupted.
 
     Args:
         folder: of the run.
+        request: what it was asked for.
         data: where the images are now, if they moved.
         train: the stock training.
-        listener: hears what happens.
         start_time: of the command.
 
     Raises:
         RunError: the folder is damaged, another process works there, or the images changed.
         DataError: the images are gone.
     """
-    try:
-        kept = records.STRICT.decode(read_bounded(folder / FILE, 2**20).decode())
-        request = records.from_json(DetectRcnnRequest, kept["request"], at="", error=RunError)
-        side, fingerprint = int(kept["side"]), kept["fingerprint"]
-    except (*records.UNREADABLE, InceptionError, LookupError, TypeError) as error:
-        msg = f"{folder / FILE}: cannot be used ({error}); start the run again in another folder"
-        raise RunError(msg) from error
+    kept = _kept(folder)
     opened = divide(open_detection(data or request.data), request.split_seed)
-    if opened.train.fingerprint() != fingerprint:
+    if opened.train.fingerprint() != kept["fingerprint"]:
         msg = f"{folder}: the images or boxes at {opened.train.address} changed since the run began"
         raise RunError(msg + "; put them back as they were, or start another run")
     folders.take(folder)
-    return _run(folder, request, opened, train, side=side, listener=listener, start_time=start_time)
+    return _run(folder, request, opened, train, side=kept["side"], start_time=start_time)
 
 
-def _run(  # noqa: PLR0913 - what a run is made of
+def _run(
     folder: Path,
     request: DetectRcnnRequest,
     data: DividedSet,
     train: Train,
     *,
     side: int,
-    listener: Listener | None,
     start_time: float,
 ) -> RcnnRun:
     how = RegionSettings(
         context=request.context, proposals=request.proposals, per_image=request.regions
     )
-    listener = listener or Silence()
+    listener = request.listener or Silence()
     listener.say(
         f"{data.train.address}: {len(data.train):,} images to learn from, {len(data.val):,} to "
         f"check on; {len(data.train.classes)} classes"
