@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, is_dataclass
 from functools import cache
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any, TypeVar, cast, get_origin
 
 from inceptionkit.errors import InceptionError, did_you_mean
@@ -58,7 +58,12 @@ def _settings(kind: type, path: tuple[str, ...], tags: tuple[str, ...]) -> Itera
 
 
 def override(
-    record: T, words: Sequence[str], *, fixed: Sequence[str] = (), error: type[InceptionError]
+    record: T,
+    words: Sequence[str],
+    *,
+    fixed: Sequence[str] = (),
+    also: Mapping[str, str] = MappingProxyType({}),
+    error: type[InceptionError],
 ) -> T:
     """A record with settings written as key=value; a choice of a type comes before its parts.
 
@@ -68,6 +73,7 @@ def override(
         record: what is changed.
         words: such as "schedule=step", "schedule.factor=0.94" or, where it is clear, "factor=0.94".
         fixed: fields that cannot be set.
+        also: what others call a setting -> what it is called here, for the advice.
         error: what is raised.
 
     Raises:
@@ -87,6 +93,8 @@ def override(
             several = [name for name in known if name.endswith(f".{key}")]
             short = [name for name in known if "." not in name]
             near = f"write {' or '.join(several)}" if several else did_you_mean(key, short)
+            if (other := also.get(key.replace("-", "_"))) is not None:
+                near = f"write {other}{' ' if other.startswith('--') else '='}{text}"
             msg = f"there is no setting {key!r}; {near}"
             raise error(msg)
         given.append((known[key], key, text))

@@ -58,6 +58,7 @@ class CheckResult(Result):
         scan: what is known of every image.
         groups: images that show the same.
         doubts: suspected label errors; none without `folds`.
+        refused: why `train` would refuse the data; None if it would not.
     """
 
     page: Path
@@ -66,6 +67,12 @@ class CheckResult(Result):
     groups: tuple[Group, ...]
     doubts: tuple[Doubt, ...]
     seconds: float
+    refused: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether `train` would refuse the data."""
+        return self.refused is not None
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -78,7 +85,7 @@ class CheckResult(Result):
 
         found = summary(self.scan, self.groups, self.findings)
         doubts = [one.to_json(self.scan.dataset) for one in self.doubts]
-        found |= {"doubts": doubts, "remembered": self.scan.remembered}
+        found |= {"doubts": doubts, "remembered": self.scan.remembered, "refused": self.refused}
         return found | {"page": str(self.page), "seconds": self.seconds}
 
     def summary(self) -> dict[str, Any]:
@@ -111,14 +118,15 @@ class CheckError(DataError):
 def check(request: CheckRequest) -> CheckResult:
     """Check every image: copies, odd ones, unusable ones, and classes too small to learn.
 
-    Nothing is written beside the images.
+    Nothing is written beside the images. On the command line the exit code is 2 where `train` would
+    refuse the data.
 
     Raises:
         DataError: there are no labeled images; or `strict` is set and something is wrong.
         RunError: the page cannot be written, or would lie among the images.
     """
     from inceptionkit.data import open_dataset
-    from inceptionkit.data.quality.findings import find
+    from inceptionkit.data.quality.findings import find, refusal
     from inceptionkit.data.quality.scan import scan
     from inceptionkit.data.types import Source
     from inceptionkit.machine import cores
@@ -143,7 +151,7 @@ def check(request: CheckRequest) -> CheckResult:
     write_page(page, found, groups, findings, doubts)
     result = CheckResult(
         page=page, findings=findings, scan=found, groups=groups, doubts=doubts,
-        seconds=monotonic() - began,
+        seconds=monotonic() - began, refused=refusal(found),
     )  # fmt: skip
     if request.strict and result.faults:
         raise CheckError(result)

@@ -37,7 +37,11 @@ class ExplainRequest:
     class_: Annotated[
         str | None, Option("Class to explain.", default="the one that main predicts")
     ] = None
-    out: Annotated[str | Path, Option("PNG file to write.", "FILE.png")] = "explained.png"
+    out: Annotated[
+        str | Path | None,
+        Option("PNG file to write.", "FILE.png", default="the next free explained.png"),
+    ] = None
+    overwrite: Annotated[bool, Option("Replace the file if it is there.")] = False
     on_answer: Annotated[Callable[[Explanation], object] | None, ON_ANSWER] = None
 
 
@@ -81,7 +85,7 @@ def explain(request: ExplainRequest) -> ExplainResult:
         WeightsError: there is no model, or it is damaged.
         UnknownNameError: there is no such method, exit or class.
         RecipeError: `out` is no PNG file.
-        RunError: `out` cannot be written.
+        RunError: `out` is there already, or cannot be written.
     """
     from inceptionkit.evaluation.classifier import load
     from inceptionkit.evaluation.explain.files import explain_files
@@ -93,7 +97,8 @@ def explain(request: ExplainRequest) -> ExplainResult:
         method=request.method,
         exits=[name.strip() for name in exits.split(",")] if isinstance(exits, str) else exits,
         class_=request.class_,
-        out=Path(request.out),
+        out=None if request.out is None else Path(request.out),
+        overwrite=request.overwrite,
     ):
         found.append(explanation)
         if request.on_answer is not None:

@@ -33,10 +33,10 @@ class ResumeRequest:
 
 
 @verb(ResumeRequest)
-def resume(request: ResumeRequest) -> TrainResult:
+def resume(request: ResumeRequest) -> TrainResult:  # noqa: C901, PLR0915 - decisions in their order
     """Resume an interrupted run. The result is identical to an uninterrupted one.
 
-    A run that has ended is only scored and reported again.
+    Of a run that has ended nothing is changed; its result is reported.
 
     Raises:
         RunError: there is no run, another process works on it, or the images changed since and that
@@ -55,12 +55,16 @@ def resume(request: ResumeRequest) -> TrainResult:
     from inceptionkit.network.device import check_device
     from inceptionkit.training.distributed import processes, take_gpu
     from inceptionkit.training.run import folder as folders
+    from inceptionkit.training.run.finish import ended
     from inceptionkit.training.run.record import read_record
     from inceptionkit.training.run.start import check_changed, resume_run
     from inceptionkit.training.run.tensorboard import check_tracking
 
     folder = Path(request.run)
     record = read_record(folder)
+    if record.result is not None and request.data is None and not launched():
+        (request.listener or Silence()).say(f"{folder}: the run has ended; nothing is changed")
+        return ended(folder, record.result)
     device = record.request.device or "cpu"
     if record.request.track:
         check_tracking()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @verb(TrainRequest)
-def train(request: TrainRequest) -> TrainResult:
+def train(request: TrainRequest) -> TrainResult:  # noqa: C901 - checks in their order
     """Train a classifier on your images, measure it, and write a report.
 
     Where torchrun started several processes they compute the run together, and a command that is
@@ -55,6 +55,8 @@ def train(request: TrainRequest) -> TrainResult:
     asked = resolve(request, device, workers, machine)
     folder = None if request.out is None else Path(request.out)
     new = folder is None or not folder.exists()
+    if folder is not None and not new and not several:
+        folders.require_empty(folder)
     with processes(device) if several else nullcontext(SINGLE_PROCESS) as group:
         listener = (request.listener or Silence()) if group.rank == 0 else Silence()
         columns = (request.image_column, request.label_column)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from inceptionkit.api.check import CheckResult, check
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import print_line, print_table
-from inceptionkit.text import duration, shell_word
+from inceptionkit.cli.console import print_entry, print_line, print_table
+from inceptionkit.text import duration, plural, shell_word
 
 if TYPE_CHECKING:
     from inceptionkit.data.quality.findings import Finding
@@ -41,7 +41,7 @@ def _print_checked(checked: CheckResult) -> None:
         left=(0, 1),
         title=f"{result['usable']:,} of {result['images']:,} images are usable",
         total=(
-            f"{len(counts):,} classes",
+            plural(len(counts), "class", "classes"),
             "",
             f"{result['usable']:,}",
             *(f"{result['splits'][one]['images']:,}" for one in sets),
@@ -57,15 +57,18 @@ def _print_checked(checked: CheckResult) -> None:
     again = f", {result['remembered']:,} remembered" if result["remembered"] else ""
     print_line(f"verdict {verdict(checked.findings)} ({duration(result['seconds'])}{again})")
     print_line(f"page    {checked.page}")
-    print_line(f"next    inceptionkit train {shell_word(checked.scan.dataset.address)}")
+    if checked.refused is None:
+        print_line(f"next    inceptionkit train {shell_word(checked.scan.dataset.address)}")
+    else:
+        print_entry("refused", "bold red", f"train would stop: {checked.refused}")
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:
     """Print each finding, errors first, with what to do below it."""
     colors = {"error": "bold red", "warning": "yellow", "note": "dim"}
     for one in findings:
-        print_line((f"{one.severity:<8}", colors[one.severity]), one.says)
-        print_line((f"{'':8}{one.advice}", "dim"))
+        print_entry(one.severity, colors[one.severity], one.says)
+        print_entry("", "", one.advice, dim=True)
 
 
 def shortened(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -22,6 +22,7 @@ from rich.text import Text
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.text import ESCAPES_IN_LINES, duration, percent, printable, whole_percent
 
+_LABEL = 7  # columns of a label before its text
 _PLAIN_WIDTH = 110  # columns where there is no terminal
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
@@ -113,6 +114,26 @@ def print_line(*parts: object | tuple[object, str]) -> None:
     pairs = (part if isinstance(part, tuple) else (part, "") for part in parts)
     line = Text.assemble(*((printable(str(part)), style) for part, style in pairs))
     console().print(line, soft_wrap=True)
+
+
+def print_entry(label: str, style: str, text: str, *, dim: bool = False) -> None:
+    """Print a label, and beside it text that a terminal breaks between words.
+
+    Args:
+        label: of at most seven letters.
+        style: of the label.
+        text: one sentence.
+        dim: whether the text stands back.
+    """
+    out = console()
+    if not out.is_terminal:
+        out.print(Text(f"{label:<{_LABEL}} {printable(text)}"), soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=_LABEL)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label, style=style), Text(printable(text), style="dim" if dim else ""))
+    out.print(grid, soft_wrap=False)
 
 
 def print_table(
@@ -263,7 +284,7 @@ class Terminal:
         self.bar.update(
             self.task,
             total=report.total or None,
-            completed=report.done,
+            completed=min(report.done, report.total - 1e-3),  # rich stops the clock of what is done
             share=whole_percent(report.done / report.total) if report.total else "",
             note=note(replace(report, seconds_left=None, whole_left=None)),
             left="" if left is None else f"{duration(left)} left",

@@ -23,7 +23,7 @@ def _print_explanation(output: Output, explanation: Explanation) -> None:
 def _print_pictures(result: ExplainResult) -> None:
     """Print where the pictures are."""
     for picture in result.pictures:
-        print_line(picture)
+        print_line(f"wrote   {picture}")
 
 
 EXPLAIN = Command(

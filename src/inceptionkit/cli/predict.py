@@ -12,7 +12,7 @@ from inceptionkit.api.predict import Answer, PredictResult, predict
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import Output, complain, print_json
 from inceptionkit.progress import Progress
-from inceptionkit.text import duration, percent, plural, printable
+from inceptionkit.text import duration, percent, printable
 
 if TYPE_CHECKING:
     from inceptionkit.deployment.bulk import Bulk
@@ -58,8 +58,8 @@ def _print_rows(output: Output, result: PredictResult | None = None) -> None:
     if times and not (output.quiet or output.json_only):
         unsure = sum(answer.unsure for answer in answers)
         below = f"; ? marks {unsure:,} below {output.given['unsure_below']:.0%} confidence"
-        line = f"{plural(len(times), 'image')}, {fmean(times):.1f} ms each{below * bool(unsure)}"
-        typer.echo(line, err=True)
+        count = f"{len(times):,} image{'s' * (len(times) != 1)}"
+        typer.echo(f"{count}, {fmean(times):.1f} ms each{below * bool(unsure)}", err=True)
 
 
 def _print_table(output: Output, found: Progress | Bulk | str) -> None:

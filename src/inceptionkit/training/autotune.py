@@ -22,6 +22,7 @@ from inceptionkit.machine import free_bytes as free_memory
 from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import Conv, Dropout, Net, steps, tensors, with_input
 from inceptionkit.spec.walk import STATISTICS
+from inceptionkit.text import size
 from inceptionkit.timing import Call, TimingBudget, time_interleaved
 from inceptionkit.training.ema import update_ema
 from inceptionkit.training.execution import Execution, Precision, Trial
@@ -33,6 +34,8 @@ PROBE_SECONDS, PROBE_SHARE, PROBE_STEPS = 10.0, 0.03, 0.1
 """Most that a probe takes: seconds, share of a time budget, share of the steps of other runs."""
 _ONCE = TimingBudget(least=1, most=1, warm_up=0)
 _MULTIPLIES_BF16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})  # flags of processors
+_SIDE, _GPU_OPERATIONS = 1024, 2e15  # rows of a matrix; more than any GPU does in a second
+_CALMER = 1.5  # times as fast as measured: the machine may become calmer
 _ROUNDS, _ENOUGH = 8, 3.0  # rounds in which all candidates are timed, at most; seconds
 
 COPIES = 6  # of the weights: themselves, gradient, average, best average, two of the optimizer
@@ -167,6 +170,36 @@ def most_parts(config: TrainConfig, images: int) -> int:
             )
             raise RecipeError(msg + f"whose grid is one cell; use a batch of {needed} or more")
     return max(images, asked)
+
+
+def most_operations(device: str) -> float:
+    """Floating-point operations a second of a large matrix product: training does fewer."""
+    seconds = []
+    for kind in (torch.float32, torch.bfloat16):
+        one = torch.ones(_SIDE, _SIDE, dtype=kind, device=device)
+        calls = {kind: partial(torch.mm, one, one)}
+        seconds += time_interleaved(calls, TimingBudget(least=1, most=4, seconds=0.1))[kind]
+    on_gpu = torch.device(device).type != "cpu"  # whose products are still computed then
+    return _GPU_OPERATIONS if on_gpu else _CALMER * 2 * _SIDE**3 / min(seconds)
+
+
+def check_memory(net: Net, device: str) -> None:
+    """Refuse a network that does not fit into memory with one image, before an image is read.
+
+    Args:
+        net: at the size of the training crops.
+        device: that computes.
+
+    Raises:
+        RecipeError: so it is.
+    """
+    needed, free = update_bytes(net, 1, itemsize=4) / 2, free_bytes(device)  # images in bf16
+    if needed > free:
+        msg = (
+            f"{net.name} at {net.image[1]} px takes {size(needed)} to train on one image, and "
+            f"{size(free)} of memory are free; choose a smaller --input, or another --arch"
+        )
+        raise RecipeError(msg)
 
 
 def update_bytes(net: Net, images: int, *, itemsize: int) -> int:

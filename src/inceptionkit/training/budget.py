@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from inceptionkit.derive import cost
@@ -142,6 +143,36 @@ def first_plan(
         seconds_left=seconds_left,
         why="speed measured by the probe",
     )
+
+
+def check_budget(
+    budget: Budget, net: Net, *, images: int, batch: int, fastest: Callable[[], float]
+) -> None:
+    """Refuse a budget that this machine cannot keep, before an image is read.
+
+    Args:
+        budget: of the run.
+        net: at the size of the training crops.
+        images: to train with.
+        batch: images of an update.
+        fastest: gives floating-point operations a second, which training does not reach.
+
+    Raises:
+        RecipeError: it is too small for one epoch, whatever the probe will say.
+    """
+    flop, batch = flop_per_image(net), min(batch, images)
+    if isinstance(budget, Work):
+        per_epoch = images // batch
+        work_plan(budget, flop, batch=batch, steps_per_epoch=per_epoch, speed=math.inf)
+    elif isinstance(budget, Time):
+        least = ENDING + images * flop / fastest()
+        if least > budget.seconds:
+            msg = (
+                f"the budget of {budget.seconds:g}s is too small: one epoch of {images:,} images, "
+                f"scoring and saving take at least {least:.3g} s here; give more time, a smaller "
+                "--input, or a --cost limit"
+            )
+            raise RecipeError(msg)
 
 
 def flop_per_image(net: Net) -> int:

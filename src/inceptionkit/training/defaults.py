@@ -18,7 +18,16 @@ from inceptionkit.derive.design.timed import scaled
 from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.evaluation.latency import Clock
 from inceptionkit.progress import Listener
-from inceptionkit.spec import Net, NetChoice, refit, tensors, with_chosen_exits, with_input
+from inceptionkit.spec import (
+    Conv,
+    Net,
+    NetChoice,
+    refit,
+    steps,
+    tensors,
+    with_chosen_exits,
+    with_input,
+)
 from inceptionkit.training.first_weights import check_first_layer
 from inceptionkit.training.freezing import check_frozen
 from inceptionkit.training.recipe import MODERN, AdaptedKey, Recipe, Whitened, override
@@ -34,6 +43,8 @@ _SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
 _PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
     {
+        "lr": "optimizer",
+        "clip_grad_norm": "optimizer",
         "flip": "augmentation",
         "area_low": "augmentation",
         "balance": "batching",
@@ -43,6 +54,9 @@ _PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
         "mixup": "mixing",
     }
 )  # of a recipe
+_STEPS = ("lr", "clip_grad_norm")  # what is adapted of the optimizer of `MODERN` alone
+DEEP, DEEP_LR = 40, 0.2  # convolutions beyond which the rate of `MODERN` makes the loss leap
+PLAIN_LR, PLAIN_NORM = 0.05, 1.0  # of a network without norms: see docs/explanation/convergence.md
 _UNBALANCED = 3.0  # times as many images in the largest class as in the smallest: worth balancing
 
 
@@ -164,6 +178,8 @@ def choose_recipe(
     recipe, reasons = override(base, settings), []
     for key, (value, why) in _adapt_recipe(opened, net).items():
         ours = base in OURS or (key == "flip" and base.augmentation.flip != "none")
+        if key in _STEPS and (base != MODERN or recipe.optimizer.TAG != MODERN.optimizer.TAG):
+            continue
         if ours and key not in given and (adapted := _adapted(recipe, key, value)) is not None:
             recipe = adapted
             reasons.append(f"{key}={value}: {why}")
@@ -211,7 +227,9 @@ def _adapted(recipe: Recipe, key: AdaptedKey, value: Any) -> Recipe | None:  # n
         return None
 
 
-def _adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[float | str, str]]:
+def _adapt_recipe(  # noqa: C901 - a setting after the other
+    opened: SplitDataset, net: Net
+) -> dict[AdaptedKey, tuple[float | str, str]]:
     """Settings that suit the images: key -> value and why."""
     found: dict[AdaptedKey, tuple[float | str, str]] = {}
     side = net.image[1]
@@ -231,6 +249,13 @@ def _adapt_recipe(opened: SplitDataset, net: Net) -> dict[AdaptedKey, tuple[floa
     how, why = choose_balance(opened.train_counts)
     if how != "none":
         found["balance"] = (how, why)
+    convolutions = [step.op for step in steps(net) if isinstance(step.op, Conv)]
+    if all(one.norm is None for one in convolutions):
+        why = "without norms, steps must be small"
+        found["lr"], found["clip_grad_norm"] = (PLAIN_LR, why), (PLAIN_NORM, why)
+    elif len(convolutions) > DEEP:
+        why = f"the network is deep: {len(convolutions)} convolutions"
+        found["lr"] = (DEEP_LR, why)
     if len(opened.sets.train) < FEW:
         why = f"there are fewer than {FEW:,} images to train on"
         found["batch"] = (FEW_BATCH, why)
@@ -245,6 +270,12 @@ def choose_balance(counts: NDArray[np.int64]) -> tuple[Balance, str]:
     if ratio < _UNBALANCED:
         return "none", f"{times}, which needs no balancing"
     return "sample", f"{times}, so that each comes equally often"
+
+
+def smallest_crop(net: Net, recipe: Recipe) -> int:
+    """Side of the smallest training crops, pixels."""
+    share = recipe.inputs.crop_side * (SMALL_CROP if recipe.inputs.small_crops else 1.0)
+    return max(1, round(net.image[1] * share))
 
 
 def _check_crops(net: Net, recipe: Recipe) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import inceptionkit.settings as texts
@@ -22,7 +23,15 @@ from inceptionkit.training.updates import (
 )
 
 AdaptedKey = Literal[
-    "flip", "area_low", "crop_side", "small_crops", "balance", "batch", "mixup"
+    "lr",
+    "clip_grad_norm",
+    "flip",
+    "area_low",
+    "crop_side",
+    "small_crops",
+    "balance",
+    "batch",
+    "mixup",
 ]  # what of a recipe suits some images and not others
 PIXEL_STD = Between(0.001, 1.0)
 
@@ -202,6 +211,38 @@ class Recipe:
 
 
 MODERN = Recipe()
+OTHERS: Mapping[str, str] = MappingProxyType(
+    {
+        "learning_rate": "lr",
+        "lr0": "lr",
+        "base_lr": "lr",
+        "batch_size": "batch",
+        "wd": "weight_decay",
+        "opt": "optimizer",
+        "optim": "optimizer",
+        "scheduler": "schedule",
+        "lr_scheduler": "schedule",
+        "smoothing": "label_smoothing",
+        "warmup_epochs": "warmup",
+        "clip_grad": "clip_grad_norm",
+        "max_grad_norm": "clip_grad_norm",
+        "hflip": "flip",
+        "ema": "average",
+        "early_stopping": "patience",
+        "grad_accum_steps": "grad_accum",
+        "budget": "--budget",
+        "arch": "--arch",
+        "model": "--arch",
+        "input": "--input",
+        "device": "--device",
+        "seed": "--seed",
+        "out": "--out",
+        "precision": "--precision",
+        "pretrained": "--from",
+    }
+)
+"""What others call a setting, or what is an option -> how it is written here."""
+
 LABELS = ("name", "source", "departs")  # say what a recipe is, and decide nothing
 
 
@@ -217,7 +258,7 @@ def override(recipe: Recipe, words: Sequence[str]) -> Recipe:
     """
     if not words:
         return recipe
-    return texts.override(recipe, words, fixed=LABELS, error=RecipeError)
+    return texts.override(recipe, words, fixed=LABELS, also=OTHERS, error=RecipeError)
 
 
 def settings(recipe: Recipe, base: Recipe) -> list[str]:

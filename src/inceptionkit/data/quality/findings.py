@@ -9,12 +9,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.data.checks import quoted
+from inceptionkit.data.checks import data_error, quoted, require_every_class
 from inceptionkit.data.quality.inspect import ImageStats
 from inceptionkit.data.quality.near_duplicates import Group
 from inceptionkit.data.quality.scan import Scan
-from inceptionkit.data.split import MIN_CLASS_IMAGES
+from inceptionkit.data.split import MIN_CLASS_IMAGES, require_trainable, split_dataset
 from inceptionkit.data.types import SETS
+from inceptionkit.errors import DataError
 from inceptionkit.text import plural
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
@@ -55,6 +56,22 @@ def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
         ),
     ]
     return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
+
+
+def refusal(scan: Scan) -> str | None:
+    """Why `train` would refuse the data; None if it would not."""
+    dataset = scan.dataset
+    try:
+        require_every_class(dataset)
+        require_trainable(dataset, split_dataset(dataset, 0))
+        unusable = class_counts(scan).sum(axis=0) == 0
+        if unusable.any():
+            names = quoted(dataset.classes[at] for at in np.flatnonzero(unusable))
+            wrong, advice = f"no usable image of {names}", "replace its images, or remove the class"
+            raise data_error(dataset.address, wrong, advice)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -170,6 +187,7 @@ def _copies(scan: Scan, groups: Sequence[Group]) -> Iterator[Finding]:
     if leaks:
         yield _copy_finding(
             leaks,
+            scan,
             "across-sets",
             f"{plural(len(leaks), 'picture')} in more than one set",
             "remove the copies from train: the score would count images that were memorized",
@@ -177,6 +195,7 @@ def _copies(scan: Scan, groups: Sequence[Group]) -> Iterator[Finding]:
     if doubts:
         yield _copy_finding(
             doubts,
+            scan,
             "across-classes",
             f"{plural(len(doubts), 'picture')} in more than one class",
             "keep it in one class: as it stands, the model is trained on both labels",
@@ -184,20 +203,28 @@ def _copies(scan: Scan, groups: Sequence[Group]) -> Iterator[Finding]:
     if plain:
         yield _copy_finding(
             plain,
+            scan,
             "copies",
             f"{plural(len(plain), 'picture')} more than once in the same class",
             "remove the copies; where training divides the images, it keeps them in one set",
         )
 
 
-def _copy_finding(groups: Sequence[Group], kind: str, says: str, advice: str) -> Finding:
+def _copy_finding(
+    groups: Sequence[Group], scan: Scan, kind: str, says: str, advice: str
+) -> Finding:
+    samples, (one, *others) = scan.dataset.samples, groups[0].members
+    place = samples.sets[one], samples.labels[one]
+    apart = (at for at in others if (samples.sets[at], samples.labels[at]) != place)
+    names = f"{samples.names[one]} and {samples.names[next(apart, others[0])]}"
+    first = "" if len(groups) == 1 else "the first is "
     images = tuple(member for group in groups for member in group.members)
     exact = sum(group.exact for group in groups)
     how = plural(len(images), "image") + (f"; {exact:,} pixel for pixel" if exact else "")
     return Finding(
         severity="warning" if kind == "copies" else "error",
         kind=kind,
-        says=f"{says} ({how})",
+        says=f"{says}: {first}{names} ({how})",
         advice=advice,
         images=images,
     )

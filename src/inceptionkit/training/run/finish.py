@@ -124,8 +124,21 @@ def end(session: Session, result: RunResult) -> TrainResult:
     values = session.processes.broadcast_json(result | {"seconds": session.seconds()})
     session.processes.barrier()
     session.decide(replace(session.record, result=values))
-    paths = {"run": session.folder, "model": session.folder / folders.MODEL}
-    return TrainResult(**values | paths)
+    return ended(session.folder, values)
+
+
+def ended(folder: Path, result: RunResult) -> TrainResult:
+    """The result of a run that has ended; earlier versions did not record all of it."""
+    top1, images = result["top1"] or 0.0, max(1, result["images"])
+    values: dict[str, Any] = {
+        "top1_interval": wilson(top1, images),
+        "chance": 0.0,
+        "largest_class": "",
+        "largest_class_top1": 0.0,
+        "nothing_learned": None,
+    }
+    values |= {**result, "run": folder, "model": folder / folders.MODEL}
+    return TrainResult(**values)
 
 
 def _card(session: Session, metrics: Metrics, seen: Seen) -> Card:

@@ -109,7 +109,7 @@ class Session:
         )
 
 
-def run_training(  # noqa: C901 - decisions in their order
+def run_training(  # noqa: C901, PLR0912 - decisions in their order
     session: Session,
 ) -> tuple[TrainConfig, TrainState]:
     """Train from the newest checkpoint on, to the last step.

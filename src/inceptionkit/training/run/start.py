@@ -21,14 +21,16 @@ from inceptionkit.files import write_whole
 from inceptionkit.model.seen import NOTHING, SEEN
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
-from inceptionkit.spec import NetChoice, from_json, to_json
+from inceptionkit.spec import NetChoice, from_json, to_json, with_input
 from inceptionkit.text import shell_word
-from inceptionkit.training.budget import Epochs
+from inceptionkit.training.autotune import check_memory, most_operations
+from inceptionkit.training.budget import Epochs, check_budget
 from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
     choose_scaled,
     settle_flip,
+    smallest_crop,
 )
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.execution import Execution
@@ -44,7 +46,7 @@ from inceptionkit.training.run.starts import LEAST_SIDE, choose_by_probe
 _CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters
 
 
-def start_run(  # noqa: C901 - decisions in their order
+def start_run(  # noqa: C901, PLR0912 - decisions in their order
     request: TrainRequest,
     asked: Resolved,
     opened: SplitDataset,
@@ -72,6 +74,16 @@ def start_run(  # noqa: C901 - decisions in their order
         preprocessing, recipe, kept = keep_preprocessing(preprocessing, start, recipe)
     preprocessing = replace(preprocessing, depth=opened.sizes.depth)
     reasons = (*choice.reasons, *asked.reasons, *adapted, *kept)
+    if asked.budget is not None:
+        check_budget(
+            asked.budget,
+            with_input(choice.net, smallest_crop(choice.net, recipe)),
+            images=len(opened.sets.train),
+            batch=recipe.batching.batch,
+            fastest=partial(most_operations, asked.device),
+        )
+    if request.architecture is not None or request.input_size is not None:
+        check_memory(with_input(choice.net, smallest_crop(choice.net, recipe)), asked.device)
     for sentence in (
         f"{opened.dataset.address}: {sizes}",
         *map("note: {}".format, opened.dataset.notes),

@@ -69,10 +69,9 @@ def nothing_learned(
     recall = float(np.mean([(guesses[labels == one] == one).mean() for one in present]))
     if len(np.unique(guesses)) == 1 and len(present) > 1:
         says = f"every image is classified as {classes[guesses[0]]!r}"
-    elif (
-        recall <= chance + 2.0 * sqrt(chance * (1.0 - chance) / len(labels))
-        and rows[-1]["val_loss"] > _FELL * log(len(classes))
-    ):
+    elif recall <= chance + 2.0 * sqrt(chance * (1.0 - chance) / len(labels)) and rows[-1][
+        "val_loss"
+    ] > _FELL * log(len(classes)):
         says = f"its mean recall of {100 * recall:.1f} % is that of guessing"
     else:
         return None
