@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.arguments import IMAGES, LISTENER, MODEL_OR_IMAGES
+from inceptionkit.arguments import INPUTS, LISTENER, MODEL_OR_IMAGES
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.results import Result, table
@@ -22,7 +22,7 @@ class EmbedRequest:
     """Which images to turn into features, and with which model."""
 
     model: Annotated[str | Path, MODEL_OR_IMAGES]
-    paths: Annotated[Sequence[str | Path] | Path, replace(IMAGES, metavar="PATH")] = ()
+    paths: Annotated[Sequence[str | Path] | Path, replace(INPUTS, metavar="PATH")] = ()
     _: KW_ONLY
     out: Annotated[
         str | Path | None,
@@ -91,7 +91,7 @@ def embed(request: EmbedRequest) -> EmbedResult:
     from numpy.typing import NDArray
 
     from inceptionkit.convert.registry import model_and_images
-    from inceptionkit.data.sources.folder import images_at
+    from inceptionkit.data.sources.inputs import inputs
     from inceptionkit.deployment.embedding import Embedder, check_out, write_embeddings
     from inceptionkit.text import printable
 
@@ -99,15 +99,15 @@ def embed(request: EmbedRequest) -> EmbedResult:
     if out is not None:
         check_out(out)
     model, given = model_and_images(request.model, request.paths)
-    every = [pair for path in given for pair in images_at(path)]
-    files = [Path(file) for file, error in every if error is None]
+    every = [one for path in given for one in inputs(path)]
+    files = [image for _, image, error in every if error is None]
     listener, done = request.listener or Silence(), list[NDArray[np.float32] | str]()
     for row in Embedder(model).embed(files):
         done.append(row)
         listener.progress(Progress(what="embedding", done=len(done), total=len(files)))
     left = iter(done)
-    rows = [next(left) if error is None else error for _, error in every]
-    names = [printable(str(file)) for file, _ in every]
+    rows = [next(left) if error is None else error for _, _, error in every]
+    names = [printable(str(file)) for file, _, _ in every]
     if out is not None:
         write_embeddings(out, names, rows)
     good = [row for row in rows if not isinstance(row, str)]

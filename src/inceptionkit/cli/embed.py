@@ -5,6 +5,7 @@ from __future__ import annotations
 from inceptionkit.api.embed import EmbedResult, embed
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import complain, print_line
+from inceptionkit.text import plural
 
 
 def _print_embedded(result: EmbedResult) -> None:
@@ -12,7 +13,7 @@ def _print_embedded(result: EmbedResult) -> None:
     for name, reason in result.errors.items():
         complain(f"{name}: {reason}")
     count, features = result.vectors.shape
-    line = f"{count:,} images, {features:,} features of each, by {result.model}"
+    line = f"{plural(count, 'image')}, {features:,} features of each, by {result.model}"
     if result.out is None:
         print_line(f"{line}; name a file to keep them, such as --out features.npy")
         return

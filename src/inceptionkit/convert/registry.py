@@ -99,7 +99,7 @@ def model_and_images(
     """A model and the images for it; where the first is an image, too, the model that ships.
 
     Args:
-        model: as `read_weights` takes it, or an image, or a folder of images.
+        model: as `read_weights` takes it; or an image, a folder of images, a list of them or "-".
         images: further ones.
 
     Raises:
@@ -110,7 +110,8 @@ def model_and_images(
     ours = any((path / name).is_file() for name in (CARD, f"model/{CARD}", "run.json"))
     weights = any(fnmatch(path.name.lower(), one) for f in FORMATS for one in f.patterns)
     ours |= hub.is_id(text) or text.startswith(f"{OWNER}/") or (weights and not path.is_dir())
-    image = path.exists() or "://" in text or path.suffix.lower() in EXTENSIONS
+    image = path.exists() or "://" in text or text[:1] in "-@"
+    image |= path.suffix.lower() in EXTENSIONS
     if image and not ours:
         return DEFAULT_MODEL, (model, *paths)
     if not paths:

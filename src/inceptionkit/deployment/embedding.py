@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
@@ -49,21 +49,27 @@ class Embedder:
             graph.SerializeToString(), size=how.size, threads=cores(), mode="throughput"
         )
 
-    def embed(self, paths: Sequence[Path]) -> Iterator[NDArray[np.float32] | str]:
-        """The features of each image, (features,), or why it cannot be used; in their order."""
+    def embed(
+        self, images: Sequence[Path | Callable[[], bytes]]
+    ) -> Iterator[NDArray[np.float32] | str]:
+        """The features of each image, (features,), or why it cannot be used; in their order.
+
+        Args:
+            images: files, or what reads the bytes of one.
+        """
         prepare = partial(_prepared, how=self.card.preprocessing)
         with ThreadPoolExecutor(cores()) as pool:
-            for start in range(0, len(paths), _BATCH):
-                found = list(pool.map(prepare, paths[start : start + _BATCH]))
+            for start in range(0, len(images), _BATCH):
+                found = list(pool.map(prepare, images[start : start + _BATCH]))
                 pixels = [one for one in found if not isinstance(one, str)]
                 vectors = iter(self._engine(np.stack(pixels))[EMBEDDING] if pixels else ())
                 for one in found:
                     yield one if isinstance(one, str) else np.array(next(vectors), np.float32)
 
 
-def _prepared(path: Path, how: Preprocessing) -> NDArray[np.uint8] | str:
+def _prepared(image: Path | Callable[[], bytes], how: Preprocessing) -> NDArray[np.uint8] | str:
     try:
-        return how.fit(as_rgb(path, how.depth))
+        return how.fit(as_rgb(image if isinstance(image, Path) else image(), how.depth))
     except UnusableImage as error:
         return error.reason
 
