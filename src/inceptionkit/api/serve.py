@@ -40,16 +40,11 @@ class ServeRequest:
     ] = None
     traces: Annotated[
         str | None,
-        Option(
-            "Address of a collector that gets a trace of each request over OTLP, such as "
-            "http://localhost:4318.",
-            "URL",
-            default="none",
-        ),
+        Option("OTLP collector that gets a trace of each request.", "URL", default="none"),
     ] = None
     workers: Annotated[
         int,
-        Option("Processes that share the port, each with cores and a copy of the models.", min=1),
+        Option("Processes that share the port, each with cores of its own.", min=1),
     ] = 1
     engine: Annotated[
         Literal["auto", "openvino", "onnxruntime", "torch"],
@@ -121,9 +116,9 @@ def serve(request: ServeRequest) -> ServeResult:
         raise DeploymentError(msg)
     from inceptionkit.serving.limits import Limits
     from inceptionkit.serving.models import named
-    from inceptionkit.serving.server import Service, bind, host_of, read_token, serve_here
+    from inceptionkit.serving.server import Service, read_token
     from inceptionkit.serving.tracing import collector
-    from inceptionkit.serving.workers import serve_in_workers
+    from inceptionkit.serving.workers import serve_at
 
     models = request.models or [DEFAULT_MODEL]
     given = [models] if isinstance(models, str | Path) else list(models)
@@ -148,15 +143,6 @@ def serve(request: ServeRequest) -> ServeResult:
         grpc_port=request.grpc_port,
         traces=collector(request.traces),
     )
-    with bind(request.host, request.port) as bound:
-        address = f"http://{host_of(bound)}:{bound.getsockname()[1]}"
-
-        def ready() -> None:
-            if request.on_ready is not None:
-                request.on_ready(address)
-
-        if request.workers == 1:
-            answered = serve_here(service, bound, ready)
-        else:
-            answered = serve_in_workers(service, bound, request.workers, ready)
+    ready = request.on_ready or (lambda _: None)
+    address, answered = serve_at(request.host, request.port, service, request.workers, ready)
     return ServeResult(address, tuple(places), answered)

@@ -7,7 +7,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from threading import Lock
+from time import time
 from typing import Any, Literal, Protocol, TypeAlias
 from weakref import WeakSet
 
@@ -68,7 +73,7 @@ class OpenVino:
         precision: Precision = "fp32",
         mode: Mode = "latency",
     ) -> None:
-        """Compile `model`.
+        """Compile `model`; its weights are packed for this process alone.
 
         Args:
             model: the graph, or the file that holds it.
@@ -146,10 +151,12 @@ class OnnxRuntime:
     def __init__(self, model: bytes, *, threads: int, **_: object) -> None:
         """Load `model`; it takes images of any size, and answers in one way alone."""
         ort = library("onnxruntime")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # errors
-        self.session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        options = _options(threads)
+        graph: bytes | str = model
+        if _SHARED:
+            graph = str(_laid_out(model, _SHARED[0]) / _GRAPH)
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self.session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
         self.outputs = [output.name for output in self.session.get_outputs()]
         _RUNNING.add(self)
@@ -157,6 +164,52 @@ class OnnxRuntime:
     def __call__(self, x: NDArray[Any]) -> Results:
         """Run."""
         return dict(zip(self.outputs, self.session.run(None, {self.input: x}), strict=True))
+
+
+_SHARED: list[Path] = []  # one folder, or none
+_GRAPH, _WEIGHTS = "graph.onnx", "weights"
+_KEPT = 3600.0  # seconds after which the files of a graph may go; who needs them writes them again
+
+
+def share_weights(folder: Path) -> None:
+    """Let engines share weights with those of other processes that name this folder.
+
+    From then on, ONNX Runtime maps them from files there. OpenVINO has no such way.
+    """
+    _SHARED[:] = [folder]
+
+
+def _laid_out(model: bytes, share: Path) -> Path:
+    """The folder of a graph as ONNX Runtime lays it out for this processor, written if need be.
+
+    Its weights are a file that each process maps, so that they are in memory once.
+    """
+    folder = share / sha256(model).hexdigest()
+    if (folder / _GRAPH).exists():
+        return folder
+    for other in share.iterdir():
+        if time() - other.stat().st_mtime > _KEPT:
+            rmtree(other, ignore_errors=True)
+    beside = Path(mkdtemp(dir=share))
+    options = _options(1)
+    options.optimized_model_filepath = str(beside / _GRAPH)
+    for key, value in {"file_name": _WEIGHTS, "min_size_in_bytes": "1024"}.items():
+        options.add_session_config_entry(
+            f"session.optimized_model_external_initializers_{key}", value
+        )
+    library("onnxruntime").InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    try:
+        beside.rename(folder)
+    except OSError:  # another process was faster
+        rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def _options(threads: int) -> Any:  # noqa: ANN401 - onnxruntime.SessionOptions
+    options = library("onnxruntime").SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors
+    return options
 
 
 def run_stage(

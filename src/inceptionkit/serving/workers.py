@@ -11,14 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
+from inceptionkit.deployment.engines import share_weights
 from inceptionkit.errors import DeploymentError, InceptionError
 from inceptionkit.serving.answering import ERRORS
 from inceptionkit.serving.metrics import SHARED
-from inceptionkit.serving.server import Service, serve_here
+from inceptionkit.serving.server import Service, bind, host_of, serve_here
 
 _PATIENCE = 5.0  # seconds beyond the drain after which a worker is killed
 _PAUSE = 1.0  # seconds before a worker that fell is replaced
@@ -43,12 +46,39 @@ class _Stop:
         self.asked = True
 
 
+def serve_at(
+    host: str, port: int, service: Service, count: int, ready: Callable[[str], object]
+) -> tuple[str, int]:
+    """Answer requests at an address until this process is asked to stop.
+
+    Args:
+        host: to listen at.
+        port: 0 for any that is free.
+        service: what is served.
+        count: of processes; this one alone answers if 1.
+        ready: called with the address once every model is loaded.
+
+    Returns:
+        The address, and how many requests were answered.
+
+    Raises:
+        InceptionError: the address is taken, or a model cannot be loaded.
+    """
+    with bind(host, port) as bound:
+        address = f"http://{host_of(bound)}:{bound.getsockname()[1]}"
+        loaded = partial(ready, address)
+        if count == 1:
+            return address, serve_here(service, bound, loaded)
+        return address, serve_in_workers(service, bound, count, loaded)
+
+
 def serve_in_workers(
     service: Service, bound: socket.socket, count: int, ready: Callable[[], object]
 ) -> int:
     """Answer requests in several processes until this one is asked to stop.
 
-    One that falls is replaced. The system deals connections out among those that wait for one.
+    One that falls is replaced. The system deals connections out among those that wait for one. The
+    weights that an engine maps from a file are in memory once.
 
     Args:
         service: what is served.
@@ -63,10 +93,14 @@ def serve_in_workers(
         InceptionError: a model cannot be loaded.
     """
     bound.listen(2_048)
-    with tempfile.TemporaryDirectory() as numbers, _stopping() as stop:
-        os.environ[SHARED] = numbers  # where the workers' metrics meet
+    with tempfile.TemporaryDirectory() as common, _stopping() as stop:
+        weights, numbers = Path(common, "weights"), Path(common, "numbers")
+        weights.mkdir()
+        numbers.mkdir()
+        os.environ[SHARED] = str(numbers)  # where the workers' metrics meet
         shares = core_shares(sorted(os.sched_getaffinity(0)), count)
-        workers = [_start(service, bound, share) for share in shares]
+        start = partial(_start, service, bound, weights)
+        workers = [start(share) for share in shares]
         try:
             for worker in workers:
                 _await_ready(worker, stop)
@@ -77,7 +111,7 @@ def serve_in_workers(
                 for number, worker in enumerate(workers):
                     if not worker.process.is_alive() and not stop.asked:
                         _replaced(worker)
-                        workers[number] = _start(service, bound, shares[number])
+                        workers[number] = start(shares[number])
             return _stopped(workers, service.limits.drain_seconds)
         finally:
             for worker in workers:
@@ -107,18 +141,23 @@ def _stopping() -> Iterator[_Stop]:
             signal.signal(one, handler)
 
 
-def _start(service: Service, bound: socket.socket, share: list[int]) -> _Worker:
+def _start(service: Service, bound: socket.socket, weights: Path, share: list[int]) -> _Worker:
     context = get_context("spawn")  # engines do not survive a fork
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(service, bound, share, there), daemon=True)
+    process = context.Process(
+        target=_work, args=(service, bound, weights, share, there), daemon=True
+    )
     process.start()
     there.close()
     return _Worker(process, here)
 
 
-def _work(service: Service, bound: socket.socket, share: list[int], says: Connection) -> None:
+def _work(
+    service: Service, bound: socket.socket, weights: Path, share: list[int], says: Connection
+) -> None:
     """What a worker does."""
     os.sched_setaffinity(0, share)
+    share_weights(weights)
     try:
         answered = serve_here(service, bound, lambda: says.send("ready"))
     except InceptionError as error:
