@@ -15,7 +15,8 @@ INTRODUCTION = """# Options
 Written by `python docs/write_options.py` from the requests of the verbs.
 
 A verb takes the same options in Python: `inceptionkit describe compact --input-size 64` is
-`inceptionkit.describe("compact", input_size=64)`, and `detect train` is `detect_train`. On the command line, every verb also takes:
+`inceptionkit.describe("compact", input_size=64)`; `detect train` is `inceptionkit.detect_train`. On
+the command line, every verb also takes:
 
 """
 

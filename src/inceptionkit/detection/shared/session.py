@@ -345,7 +345,7 @@ def _report(
             done=event.step,
             total=total,
             unit="steps",
-            per_second=rate * config.batch,
+            per_second=rate,
             seconds_left=(total - event.step) / rate,
             note=f"epoch {event.step / config.steps_per_epoch:.1f}, loss {event.loss:.3f}",
         )
