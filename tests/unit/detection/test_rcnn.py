@@ -1,0 +1,120 @@
+"""The parts of R-CNN: warping, choosing regions, correcting boxes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_boxes import boxes, truth
+
+from inceptionkit.detection.boxes import iou
+from inceptionkit.detection.rcnn.regions import class_names
+from inceptionkit.detection.rcnn.regress import coded, decoded, fit
+from inceptionkit.detection.rcnn.sample import backgrounds, per_object, positives
+from inceptionkit.detection.rcnn.settings import RegionSettings
+from inceptionkit.detection.rcnn.warp import GREY, warp
+from inceptionkit.detection.types import AnnotatedImage
+
+HOW = RegionSettings()
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def test_without_context_a_region_of_the_right_size_is_cut_out() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+    (square,) = warp(image, np.array([[10, 20, 42, 52]], np.float32), 32, 0.0)
+
+    np.testing.assert_array_equal(square, image[20:52, 10:42])
+
+
+def test_context_is_what_lies_around_and_grey_beyond_the_image() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+    inside, corner = warp(image, np.array([[20, 20, 36, 36], [0, 0, 16, 16]], np.float32), 32, 0.25)
+
+    np.testing.assert_array_equal(inside, image[12:44, 12:44])
+    np.testing.assert_array_equal(corner[8:, 8:], image[:24, :24])
+    assert (corner[:7] == GREY).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(SEEDS)
+def test_positives_show_their_object_and_backgrounds_show_none(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    (image,) = truth(rng, 1, 3)
+    proposals = boxes(rng, 300, whole=False)
+
+    shown = positives(image, proposals, np.array([2, 5, 9]), HOW, seed=seed, number=0)
+    empty = backgrounds(image, proposals, HOW)
+
+    assert len(shown.boxes) == len(shown.labels)
+    if len(image):
+        overlaps = iou(shown.boxes, image.boxes)
+        same = image.labels[None] == shown.labels[:, None]
+        assert (np.where(same & ~image.difficult, overlaps, 0).max(axis=1) >= HOW.positive).all()
+        assert (iou(empty, image.boxes).max(axis=1, initial=0) <= HOW.negative).all()
+        for label in range(3):
+            objects = int(((image.labels == label) & ~image.difficult).sum())
+            assert objects <= (shown.labels == label).sum() <= objects * [2, 5, 9][label]
+    again = positives(image, proposals, np.array([2, 5, 9]), HOW, seed=seed, number=0)
+    np.testing.assert_array_equal(shown.boxes, again.boxes)
+
+
+def test_rare_classes_give_more_regions_of_each_object() -> None:
+    labels = np.array([0] * 40 + [1] * 4)
+    image = AnnotatedImage(
+        "a", Path("a"), (480, 640), None, boxes(np.random.default_rng(0), 44, whole=True), labels,
+        np.zeros(44, bool),
+    )  # fmt: skip
+
+    each = per_object((image,), 3, HOW)
+
+    assert each[1] > each[0] >= 1
+    assert each.max() <= HOW.most_per_object
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_decoding_undoes_coding(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first = boxes(rng, 20, whole=False)
+    sides = np.tile(first[:, 2:] - first[:, :2], 2)
+    second = first + sides * rng.uniform(-0.2, 0.2, first.shape)
+
+    back = decoded(first, coded(first, second.astype(np.float32)))
+
+    np.testing.assert_allclose(back, second, rtol=1e-4, atol=1e-2)
+
+
+def test_a_regression_learns_shifts_that_features_tell() -> None:
+    rng = np.random.default_rng(0)
+    first = boxes(rng, 400, whole=False)
+    features = rng.normal(0, 1, (400, 6)).astype(np.float32)
+    shifts = np.tanh(features[:, :4]) * 0.2
+    second = decoded(first, shifts)
+    labels = np.arange(400) % 2
+
+    regression = fit(features, first, second, labels, 3)
+    better = regression.correct(first, labels, features)
+
+    before = np.diag(iou(first, second)).mean()
+    after = np.diag(iou(better, second)).mean()
+    assert after > before + 0.1
+    np.testing.assert_array_equal(
+        regression.correct(first, np.full(400, 2), features), decoded(first, 0 * shifts)
+    )  # a class without regions leaves its boxes where they are
+
+
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [
+        (("a/b", "a:b"), ("a_b", "a_b_2", "background")),
+        (("Background", ".."), ("Background", "class", "background_2")),
+        (("кот", "猫"), ("кот", "猫", "background")),
+    ],
+)
+def test_classes_have_names_that_folders_can_have(
+    classes: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    assert class_names(classes) == names
