@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from inceptionkit.api.convert import convert
     from inceptionkit.api.describe import architectures, describe
     from inceptionkit.api.design import design
+    from inceptionkit.api.detect_check import detect_check
     from inceptionkit.api.detect_evaluate import detect_evaluate
+    from inceptionkit.api.detect_explain import detect_explain
     from inceptionkit.api.detect_export import detect_export
     from inceptionkit.api.detect_predict import detect_predict
     from inceptionkit.api.detect_rcnn import detect_rcnn
@@ -68,7 +70,9 @@ __all__ = [
     "cost",
     "describe",
     "design",
+    "detect_check",
     "detect_evaluate",
+    "detect_explain",
     "detect_export",
     "detect_predict",
     "detect_rcnn",

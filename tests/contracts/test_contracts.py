@@ -47,9 +47,9 @@ def test_the_public_names_are_these() -> None:
     assert inceptionkit.__all__ == [
         "Classifier", "ExitPolicy", "InceptionError", "Prediction", "RunToTheEnd", "StopAsStored",
         "StopWhenSure", "architecture", "architectures", "bench", "build", "check", "compare",
-        "convert", "cost", "describe", "design", "detect_evaluate", "detect_export",
-        "detect_predict", "detect_rcnn", "detect_resume", "detect_train", "embed", "evaluate",
-        "explain", "export", "load", "predict", "prune", "recipes", "report", "resume", "serve",
+        "convert", "cost", "describe", "design", "detect_check", "detect_evaluate",
+        "detect_explain", "detect_export", "detect_predict", "detect_rcnn", "detect_resume",
+        "detect_train", "embed", "evaluate", "explain", "export", "load", "predict", "prune", "recipes", "report", "resume", "serve",
         "train",
     ]  # fmt: skip
 

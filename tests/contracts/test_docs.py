@@ -26,8 +26,9 @@ def place(path: Path) -> str:
 
 @cache
 def options() -> dict[str, set[str]]:
-    """Verb -> its options."""
-    verbs = typer.main.get_command(app).commands
+    """Verb -> its options; "detect train" is one, and "detect" another."""
+    verbs = dict(typer.main.get_command(app).commands)
+    verbs |= {f"detect {name}": verb for name, verb in verbs["detect"].commands.items()}
     return {
         name: {"--help"}
         | {word for one in verb.params for word in (*one.opts, *one.secondary_opts)}
@@ -43,13 +44,16 @@ def anchors(text: str) -> set[str]:
     }
 
 
+_VERB = r"((?:detect )?[a-z]+)"
+
+
 def commands(text: str) -> Iterator[tuple[str, str]]:
     """Verb and what is given to it, in blocks and in the midst of sentences."""
     for block in FENCE.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
-            yield from re.findall(r"\binceptionkit ([a-z]+)\b([^#|]*)", line)
+            yield from re.findall(rf"\binceptionkit {_VERB}\b([^#|]*)", line)
     for span in CODE.findall(FENCE.sub("", text)):
-        found = re.match(r"(inceptionkit )?([a-z]+)\b(.*)", span)
+        found = re.match(rf"(inceptionkit )?{_VERB}\b(.*)", span)
         if found and (found[1] or found[2] in options()):
             yield found[2], found[3]
 

@@ -9,16 +9,20 @@ import pytest
 import typer
 
 import inceptionkit
+from inceptionkit.cli import detect
 from inceptionkit.cli.app import COMMANDS, app
 from inceptionkit.cli.command import OUTPUT, Command
 from inceptionkit.options import Callback, parameters
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = typer.main.get_command(app)
+DETECT = PROGRAM.commands["detect"]  # a group of verbs
 SHOWN = {
     name: command
-    for name, command in typer.main.get_command(app).commands.items()
-    if not command.hidden
-}
+    for name, command in PROGRAM.commands.items()
+    if not command.hidden and command is not DETECT
+} | {f"detect_{name}": command for name, command in DETECT.commands.items()}
+EVERY = (*COMMANDS, *detect.COMMANDS.values())
 PYTHON_ALONE = {"load"}  # gives an object to work with
 
 
@@ -31,10 +35,10 @@ def test_the_verbs_are_the_same() -> None:
         name for name in inceptionkit.__all__ if hasattr(getattr(inceptionkit, name), "request")
     }
 
-    assert public - PYTHON_ALONE == set(SHOWN) == set(map(name_of, COMMANDS))
+    assert public - PYTHON_ALONE == set(SHOWN) == set(map(name_of, EVERY))
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=name_of)
+@pytest.mark.parametrize("command", EVERY, ids=name_of)
 def test_the_options_are_the_same(command: Command) -> None:
     shown = {p.name: p for p in SHOWN[name_of(command)].params if p.name != "help"}
     taken = inspect.signature(getattr(inceptionkit, name_of(command))).parameters
@@ -55,7 +59,7 @@ def test_the_options_are_the_same(command: Command) -> None:
         assert one.help.startswith(stated[name].stated.help)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=name_of)
+@pytest.mark.parametrize("command", EVERY, ids=name_of)
 def test_help_says_what_in_one_line(command: Command) -> None:
     for one in parameters(command.verb.request):
         assert "\n" not in one.stated.help
@@ -63,11 +67,13 @@ def test_help_says_what_in_one_line(command: Command) -> None:
         assert one.stated.help.endswith(".") or one.stated.help.endswith("...")
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=name_of)
+@pytest.mark.parametrize("command", EVERY, ids=name_of)
 def test_the_examples_are_command_lines(command: Command) -> None:
     assert command.examples
     for line in command.examples:
         program, verb, *words = shlex.split(line.partition(" > ")[0])
+        if verb == "detect":
+            verb = f"detect_{words.pop(0)}"
         assert (program, verb) == ("inceptionkit", name_of(command))
         SHOWN[verb].make_context(verb, words)
 

@@ -129,7 +129,8 @@ def run_to_the_end(session: DetectSession) -> DetectTrainResult:
         Interrupted: asked to stop; the state is saved.
         RunError: a file cannot be written; what was saved is whole.
     """
-    from inceptionkit.detection.shared.session import finish, run_training
+    from inceptionkit.detection.shared.finish import finish
+    from inceptionkit.detection.shared.session import run_training
     from inceptionkit.training.run.process import explain_how_to_resume, fast_cpu_settings
 
     with fast_cpu_settings(), explain_how_to_resume(session.folder):

@@ -13,7 +13,7 @@ class DetectRecipe:
     """AdamW with a warm-up and a linear fall, and a moving average of the weights.
 
     Attributes:
-        epochs: passes over the training images.
+        epochs: how often each training image is seen.
         batch: images in a step.
         lr: learning rate at its peak.
         weight_decay: of weights; biases and norms have none.

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from time import monotonic, perf_counter
 
 import torch
 
 from inceptionkit.detection.division import DividedSet
-from inceptionkit.detection.metrics.summary import DetectionScores, score
-from inceptionkit.detection.shared.card import (
-    DetectMetrics,
-    DetectorCard,
-    DetectOrigin,
-    write_detector,
-)
-from inceptionkit.detection.shared.model import weights_file
+from inceptionkit.detection.metrics.summary import score
 from inceptionkit.detection.shared.predict import SharedDetector
-from inceptionkit.detection.shared.record import DetectRecord, DetectRunResult
-from inceptionkit.detection.shared.reject import choose_reject
+from inceptionkit.detection.shared.record import DetectRecord
+from inceptionkit.detection.shared.scoring import detect_all, number_of
 from inceptionkit.detection.shared.training import (
     DetectConfig,
     DetectState,
@@ -32,11 +23,8 @@ from inceptionkit.detection.shared.training import (
     new_state,
     time_steps,
 )
-from inceptionkit.detection.types import AnnotatedImage, Detections
 from inceptionkit.errors import RecipeError, RunError
 from inceptionkit.files import flush, write_json
-from inceptionkit.machine import peak_bytes
-from inceptionkit.model.folder import TENSORS
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.text import percent
 from inceptionkit.training.autotune import candidates
@@ -50,7 +38,7 @@ from inceptionkit.training.run.record import FILE
 from inceptionkit.training.schedule import Plan, active_plan, progress
 
 CHECKS = 10  # times that a run is scored on val
-SAVE_SECONDS, PROGRESS_SECONDS = 120.0, 0.2
+SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 
 
 @dataclass(slots=True)
@@ -301,8 +289,8 @@ def _end_epoch(
         "epoch": len(state.rows) + 1,
         "step": state.step,
         "train_loss": state.loss_sum / steps,
-        "val_map50": None if scores is None else _number(scores.map50),
-        "val_map": None if scores is None else _number(scores.coco.ap),
+        "val_map50": None if scores is None else number_of(scores.map50),
+        "val_map": None if scores is None else number_of(scores.coco.ap),
         "images_per_second": rate,
         "seconds_per_scored": per_image,
         "seconds": session.seconds(),
@@ -350,78 +338,3 @@ def _report(
             note=f"epoch {event.step / config.steps_per_epoch:.1f}, loss {event.loss:.3f}",
         )
     )
-
-
-def detect_all(
-    detector: SharedDetector,
-    images: Sequence[AnnotatedImage],
-    listener: Listener | None = None,
-    what: str = "",
-) -> list[Detections]:
-    """What a detector finds in each of some images."""
-    found, reported = [], 0.0
-    for number, image in enumerate(images, 1):
-        found.append(detector.detect(image.pixels()))
-        if listener is not None and monotonic() - reported > PROGRESS_SECONDS:
-            reported = monotonic()
-            listener.progress(Progress(what=what, done=number, total=len(images)))
-    return found
-
-
-def finish(session: DetectSession, config: DetectConfig, state: DetectState) -> DetectRunResult:
-    """Choose where the rejecter may look away, score once, and write the model.
-
-    The score is on test if there is one, else on val.
-
-    Returns:
-        The result, which the caller writes last: a run that is lost before has not ended.
-    """
-    listener, (name, images) = session.listener, session.sets.scored
-    detector = session.detector(state)
-    reject, show, why = choose_reject(detector, session.sets.val, listener)
-    listener.say(why)
-    detector = replace(detector, reject=reject)
-    seen = [detector.detect_and_tell(image.pixels()) for image in images]
-    scores = score(images.images, [one for one, _ in seen], images.classes)
-    metrics = _metrics(scores, name, sum(share for _, share in seen) / len(seen))
-    record = session.record
-    card = DetectorCard(
-        design=record.design,
-        classes=detector.classes,
-        preprocessing=record.preprocessing,
-        reject=reject,
-        show=show,
-        metrics=metrics,
-        origin=DetectOrigin(
-            data=record.data["address"],
-            start="" if record.start is None else record.start.model,
-            seed=record.request.seed,
-            versions=dict(record.versions),
-        ),
-    )
-    model = session.folder / folders.MODEL
-    write_detector(model, card, {TENSORS: weights_file(state.average)})
-    return DetectRunResult(
-        run=str(session.folder),
-        model=str(model),
-        epochs=round(state.step / config.steps_per_epoch, 4),
-        seconds=session.seconds(),
-        metrics=metrics,
-        images_per_second=median(row["images_per_second"] for row in state.rows),
-        peak_bytes=peak_bytes(),
-    )
-
-
-def _metrics(scores: DetectionScores, name: str, looked_at: float) -> DetectMetrics:
-    return DetectMetrics(
-        set=name,
-        images=scores.images,
-        map50=_number(scores.map50),
-        ap50={one.name: _number(one.ap50) for one in scores.classes},
-        looked_at=looked_at,
-    )
-
-
-def _number(value: float) -> float | None:
-    """A score; None where nothing counts."""
-    return None if math.isnan(value) else value

@@ -1,0 +1,77 @@
+"""The end of a run that trains a detector: scores, and the folder of the detector."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import median
+
+from inceptionkit.detection.metrics.summary import DetectionScores, score
+from inceptionkit.detection.shared.card import (
+    DetectMetrics,
+    DetectorCard,
+    DetectOrigin,
+    write_detector,
+)
+from inceptionkit.detection.shared.model import weights_file
+from inceptionkit.detection.shared.record import DetectRunResult
+from inceptionkit.detection.shared.reject import choose_reject
+from inceptionkit.detection.shared.scoring import number_of
+from inceptionkit.detection.shared.session import DetectSession
+from inceptionkit.detection.shared.training import DetectConfig, DetectState
+from inceptionkit.machine import peak_bytes
+from inceptionkit.model.folder import TENSORS
+from inceptionkit.training.run import folder as folders
+
+
+def finish(session: DetectSession, config: DetectConfig, state: DetectState) -> DetectRunResult:
+    """Choose where the rejecter may look away, score once, and write the model.
+
+    The score is on test, or on val if there is no test set.
+
+    Returns:
+        The result, which the caller writes last: a run that is lost before has not ended.
+    """
+    listener, (name, images) = session.listener, session.sets.scored
+    detector = session.detector(state)
+    reject, show, why = choose_reject(detector, session.sets.val, listener)
+    listener.say(why)
+    detector = replace(detector, reject=reject)
+    seen = [detector.detect_and_tell(image.pixels()) for image in images]
+    scores = score(images.images, [one for one, _ in seen], images.classes)
+    metrics = _metrics(scores, name, sum(share for _, share in seen) / len(seen))
+    record = session.record
+    card = DetectorCard(
+        design=record.design,
+        classes=detector.classes,
+        preprocessing=record.preprocessing,
+        reject=reject,
+        show=show,
+        metrics=metrics,
+        origin=DetectOrigin(
+            data=record.data["address"],
+            start="" if record.start is None else record.start.model,
+            seed=record.request.seed,
+            versions=dict(record.versions),
+        ),
+    )
+    model = session.folder / folders.MODEL
+    write_detector(model, card, {TENSORS: weights_file(state.average)})
+    return DetectRunResult(
+        run=str(session.folder),
+        model=str(model),
+        epochs=round(state.step / config.steps_per_epoch, 4),
+        seconds=session.seconds(),
+        metrics=metrics,
+        images_per_second=median(row["images_per_second"] for row in state.rows),
+        peak_bytes=peak_bytes(),
+    )
+
+
+def _metrics(scores: DetectionScores, name: str, looked_at: float) -> DetectMetrics:
+    return DetectMetrics(
+        set=name,
+        images=scores.images,
+        map50=number_of(scores.map50),
+        ap50={one.name: number_of(one.ap50) for one in scores.classes},
+        looked_at=looked_at,
+    )
