@@ -1,6 +1,7 @@
 """The documentation site: `sphinx-build -W docs build/site`, then open build/site/index.html."""
 
 import re
+from functools import partial
 from os.path import normpath, relpath
 from pathlib import Path
 from posixpath import dirname, join
@@ -24,6 +25,7 @@ project = "inceptionkit"
 author = "the inceptionkit authors"
 release = version = inceptionkit.__version__
 language = "en"
+highlight_language = "text"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["build"]
@@ -79,7 +81,14 @@ def read(_: Sphinx, page: str, source: list[str]) -> None:
     file = PROJECT.get(page, f"docs/{page}.md")
     text = (ROOT / file).read_text(encoding="utf-8") if page in PROJECT else source[0]
     text = text.replace("<!-- recipe keys -->", recipe_keys()) if "keys" in page else text
+    text = re.sub(r"^(\S+)/\*$", partial(others, text), text, flags=re.MULTILINE)
     source[0] = relinked(text, file, page)
+
+
+def others(text: str, pattern: re.Match[str]) -> str:
+    """The pages of a folder that a list does not name, in place of `folder/*`."""
+    pages = sorted(f"{pattern[1]}/{page.stem}" for page in (DOCS / pattern[1]).glob("*.md"))
+    return "\n".join(page for page in pages if page not in text)
 
 
 def recipe_keys() -> str:
