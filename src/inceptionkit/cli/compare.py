@@ -38,6 +38,9 @@ def _print_compared(result: CompareResult) -> None:
 COMPARE = Command(
     compare,
     _print_compared,
-    ("inceptionkit compare runs/photos-001 runs/photos-002",),
+    (
+        "inceptionkit compare runs/photos-001 runs/photos-002",
+        "inceptionkit compare runs/photos-001 runs/photos-002 --out both.html",
+    ),
     group="Train",
 )

@@ -146,7 +146,7 @@ def seen(view: tuple[int, int]) -> str:
 ARCHITECTURES = Command(
     api.architectures,
     _print_architectures,
-    ("inceptionkit architectures",),
+    ("inceptionkit architectures", "inceptionkit architectures --json"),
     also=("list",),
     group="Understand networks",
 )

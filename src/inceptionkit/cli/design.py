@@ -29,6 +29,9 @@ def _print_design(result: DesignResult) -> None:
 DESIGN = Command(
     design,
     _print_design,
-    ("inceptionkit design --cost 300MMAC --input-size 96 --classes 20",),
+    (
+        "inceptionkit design --cost 300MMAC --input-size 96 --classes 20",
+        "inceptionkit design --cost 10ms --input-size 64 --out fast.json",
+    ),
     group="Understand networks",
 )

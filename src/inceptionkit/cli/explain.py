@@ -29,6 +29,9 @@ def _print_pictures(result: ExplainResult) -> None:
 EXPLAIN = Command(
     explain,
     _print_pictures,
-    ("inceptionkit explain runs/photos-001 rose.jpg --out rose.png",),
+    (
+        "inceptionkit explain runs/photos-001 rose.jpg --out rose.png",
+        "inceptionkit explain runs/photos-001 new/ --method gradcam --exits main",
+    ),
     each=_print_explanation,
 )

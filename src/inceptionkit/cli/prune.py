@@ -18,5 +18,11 @@ def _print_pruned(result: PruneResult) -> None:
 
 
 PRUNE = Command(
-    prune, _print_pruned, ("inceptionkit prune runs/photos-001 --at exit1",), group="Deploy"
+    prune,
+    _print_pruned,
+    (
+        "inceptionkit prune runs/photos-001 --at exit1",
+        "inceptionkit prune runs/photos-001 --at exit2 --out models/small",
+    ),
+    group="Deploy",
 )

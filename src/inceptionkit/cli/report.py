@@ -12,4 +12,9 @@ def _print_page(result: ReportResult) -> None:
     print_line(result.page)
 
 
-REPORT = Command(report, _print_page, ("inceptionkit report runs/photos-001",), group="Train")
+REPORT = Command(
+    report,
+    _print_page,
+    ("inceptionkit report runs/photos-001", "inceptionkit report runs/photos-001 --json"),
+    group="Train",
+)

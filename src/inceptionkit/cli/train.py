@@ -51,4 +51,12 @@ TRAIN = Command(
     ),
     group="Train",
 )
-RESUME = Command(resume, _print_trained, ("inceptionkit resume runs/photos-001",), group="Train")
+RESUME = Command(
+    resume,
+    _print_trained,
+    (
+        "inceptionkit resume runs/photos-001",
+        "inceptionkit resume runs/photos-001 --data photos/",
+    ),
+    group="Train",
+)

@@ -24,7 +24,7 @@ from inceptionkit.progress import Listener
 from inceptionkit.spec import NetChoice, from_json, to_json, with_input
 from inceptionkit.text import shell_word
 from inceptionkit.training.autotune import check_memory, most_operations
-from inceptionkit.training.budget import Epochs, check_budget
+from inceptionkit.training.budget import Epochs, Time, Work, check_budget
 from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
@@ -74,7 +74,7 @@ def start_run(  # noqa: C901, PLR0912 - decisions in their order
         preprocessing, recipe, kept = keep_preprocessing(preprocessing, start, recipe)
     preprocessing = replace(preprocessing, depth=opened.sizes.depth)
     reasons = (*choice.reasons, *asked.reasons, *adapted, *kept)
-    if asked.budget is not None:
+    if isinstance(asked.budget, Time | Work):
         check_budget(
             asked.budget,
             with_input(choice.net, smallest_crop(choice.net, recipe)),
