@@ -16,7 +16,18 @@ from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
 
 CLASSES = {"daisy": (220, 220, 200), "rose": (200, 40, 60), "tulip": (120, 60, 180)}
-RUNS = ("photos-compact-001", "photos-001", "flowers-001", "roses-001", "one", "two", "three")
+RUNS = tuple(
+    f"{name}-001" for name in ("photos-compact", "photos", "flowers", "roses", "other-photos")
+)
+    "photos-compact-001",
+    "photos-001",
+    "flowers-001",
+    "roses-001",
+    "one",
+    "two",
+    "three",
+    "other-photos-001",
+)
 
 
 def flower(kind: str, number: int, side: int = 32) -> Image.Image:
@@ -52,12 +63,14 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         words = ["train", "photos", "--epochs", "6", "--out", first, "--arch", "compact"]
         assert main([*words, "--precision", "fp32", "--input", "32", "--quiet"]) == 0
         assert main(["evaluate", first, "photos", "--exits", "--store", "--quiet"]) == 0
-        for name in RUNS[1:]:
+        for name in (*RUNS[1:], "one", "two", "three"):
             shutil.copytree(first, f"runs/{name}")
         for name in ("more-photos", "flowers", "DATA"):
             Path(name).symlink_to("flower_photos")
-        for name in ("RUN", "MODEL"):
-            shutil.copytree(first, name)
+        shutil.copytree(first, "RUN")
+        for name in ("MODEL", "runs/photos-googlenet-001", "runs/flowers-googlenet-001"):
+            shutil.copytree("released", name)
+        shutil.copytree(f"{first}/model", "models/cats")
         shutil.make_archive("photos", "tar", "flower_photos")
         mistakes()
     return shelf

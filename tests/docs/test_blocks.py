@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from pages import Block, Desk, blocks, commands
+from pages import SHIPS, Block, Desk, blocks, commands
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -42,7 +42,8 @@ def test_the_blocks_of_a_page_run(page: Path, desk: Desk) -> None:
 def test_blocks_are_marked_as_they_should_be(page: Path) -> None:
     for block in blocks(page):
         if block.note:
-            assert block.skipped or block.fails, f"{page}:{block.line}"
+            known = block.note in {"fails", SHIPS} or block.note.startswith("not run: ")
+            assert known, f"{page}:{block.line}"
         if block.language == "python":
             compile(block.text, f"{page}:{block.line}", "exec")
         if block.language == "sh" and not block.skipped:

@@ -3,6 +3,7 @@
 A comment of one line above a block says what is special about it:
 
 `<!-- not run: why -->`  what a test cannot have, such as a cluster;
+`<!-- with the model that ships -->`  what needs one, where the installation has it;
 `<!-- fails -->`         commands that are refused, in the words of the next block.
 """
 
@@ -19,11 +20,13 @@ from typing import Any
 from served import serving
 
 from inceptionkit.cli import main
+from inceptionkit.model.folder import shipped
 
 BLOCK = re.compile(
     r"(?:^<!-- (?P<note>[^\n]*?) -->\n+)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+SHIPS = "with the model that ships"
 SHORTER = (  # long trainings, and what only the network has; also in the cells of a notebook
     (r"--budget \d+(min|h)\b", "--epochs 1"),
     (r"--epochs \d+", "--epochs 1"),
@@ -32,6 +35,7 @@ SHORTER = (  # long trainings, and what only the network has; also in the cells 
     (r"(?m)^(inceptionkit train (?!.*epochs)[^\n#]*[^\n# ])", r"\1 --epochs 1"),
     (r"--arch googlenet(\S*)(?!.*--input)", r"--arch googlenet\1 --input 64"),
     (r"--from torchvision/googlenet\b", "--from googlenet.safetensors --input 64"),
+    (r"--from (MODEL|runs/photos-googlenet-001)\b", r"--from \1 --input 64"),
     (r'from_="torchvision/googlenet"', 'from_="googlenet.safetensors", input_size=64'),
     (r'"torchvision/googlenet"', '"googlenet.safetensors"'),
     (r"\binception_v3_google-0cc3c7bd\.pth\b", "googlenet.safetensors"),
@@ -48,9 +52,9 @@ class Block:
     line: int
 
     @property
-    def skipped(self) -> str:
-        """Why it is not run; empty if it is."""
-        return self.note.removeprefix("not run: ") if self.note.startswith("not run: ") else ""
+    def skipped(self) -> bool:
+        """Whether it is not run."""
+        return self.note.startswith("not run: ") or (self.note == SHIPS and not shipped())
 
     @property
     def fails(self) -> bool:
