@@ -49,8 +49,8 @@ def test_the_public_names_are_these() -> None:
         "StopWhenSure", "architecture", "architectures", "bench", "build", "check", "compare",
         "convert", "cost", "describe", "design", "detect_check", "detect_evaluate",
         "detect_explain", "detect_export", "detect_predict", "detect_rcnn", "detect_resume",
-        "detect_train", "embed", "evaluate", "explain", "export", "load", "predict", "prune", "recipes", "report", "resume", "serve",
-        "train",
+        "detect_train", "embed", "evaluate", "explain", "export", "load", "predict", "prune",
+        "recipes", "report", "resume", "serve", "train",
     ]  # fmt: skip
 
 
