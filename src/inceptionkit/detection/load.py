@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from inceptionkit.detection.rcnn.card import is_rcnn
+from inceptionkit.detection.shared.card import is_shared_detector
 from inceptionkit.detection.types import Detector
 from inceptionkit.errors import RecipeError
 from inceptionkit.evaluation.early_exit import parse_early_exit
@@ -29,8 +30,17 @@ class LoadedDetector:
     show: float
 
 
+def is_detector(path: Path) -> bool:
+    """Whether a folder is that of a detector, or of the run that trained one."""
+    return is_rcnn(path) or is_shared_detector(path)
+
+
 def load(
-    path: str | Path, *, early_exit: str | float | None = None, device: str = "cpu"
+    path: str | Path,
+    *,
+    early_exit: str | float | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
 ) -> LoadedDetector:
     """Load a detector.
 
@@ -38,6 +48,7 @@ def load(
         path: its folder, that of an export, or that of the run that trained it.
         early_exit: confidence from which an R-CNN's classifiers answer at an exit.
         device: that a detector with shared features runs on.
+        threads: of an exported detector's engine; one per core if None.
 
     Raises:
         WeightsError: nothing is there, or it is damaged.
@@ -61,5 +72,5 @@ def load(
     if early_exit is not None:
         msg = f"{path}: only an R-CNN has exits for each region; leave --early-exit out"
         raise RecipeError(msg)
-    detector, shared_card = open_detector(place, device=device)
+    detector, shared_card = open_detector(place, device=device, threads=threads)
     return LoadedDetector(str(path), "shared", detector, shared_card.show)

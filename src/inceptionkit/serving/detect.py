@@ -1,4 +1,4 @@
-"""`/v1/detect`: the objects of images, by detectors with shared features."""
+"""`/v1/detect`: the objects of images."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from inceptionkit.detection.shared.card import DetectorCard
-from inceptionkit.detection.shared.exported import open_detector
-from inceptionkit.detection.types import Detections, Detector
+from inceptionkit.detection.load import LoadedDetector, load
+from inceptionkit.detection.types import Detections
 from inceptionkit.errors import did_you_mean
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import UnusableImage, as_rgb, header
@@ -68,8 +67,7 @@ class ServedDetector:
     """A detector, ready to answer; one image at a time."""
 
     name: str
-    detector: Detector
-    card: DetectorCard
+    loaded: LoadedDetector
     alone: Lock = field(default_factory=Lock)
 
     def answer(self, image: Image, least: float | None, limits: Limits) -> dict[str, Any]:
@@ -85,9 +83,9 @@ class ServedDetector:
         pixels = as_rgb(image.data)
         with self.alone:
             start = perf_counter()
-            found = self.detector.detect(pixels)
+            found = self.loaded.detector.detect(pixels)
             seconds = perf_counter() - start
-        objects = self.objects(found.above(self.card.show if least is None else least))
+        objects = self.objects(found.above(self.loaded.show if least is None else least))
         height, width = pixels.shape[:2]
         return {
             "name": image.name, "width": width, "height": height, "objects": objects,
@@ -99,7 +97,7 @@ class ServedDetector:
         rows = zip(found.boxes.tolist(), found.labels, found.scores, found.exits, strict=True)
         return [
             {
-                "label": self.card.classes[label],
+                "label": self.loaded.detector.classes[label],
                 "score": round(float(score), 6),
                 "box": [round(edge, 2) for edge in box],
                 "exit": exit_,
@@ -180,8 +178,7 @@ def load_detectors(
         DeploymentError: the engine of an exported one is not installed.
     """
     loaded = {
-        name: ServedDetector(name, *open_detector(place, threads=threads))
-        for name, place in places.items()
+        name: ServedDetector(name, load(place, threads=threads)) for name, place in places.items()
     }
     return Detecting(loaded, limits)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from inceptionkit.detection.shared.card import is_shared_detector
+from inceptionkit.detection.load import is_detector
 from inceptionkit.errors import DeploymentError, OptionError
 from inceptionkit.serving.answering import ERRORS, Answering
 from inceptionkit.serving.app import make_app
@@ -70,7 +70,7 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
         InceptionError: a model cannot be loaded, or gRPC's port is taken.
     """
     limits, metrics = service.limits, Metrics()
-    detectors = {name: one for name, one in service.places.items() if is_shared_detector(Path(one))}
+    detectors = {name: one for name, one in service.places.items() if is_detector(Path(one))}
     others = {name: one for name, one in service.places.items() if name not in detectors}
     models = Models(others, limits, metrics, service.load)
     tracing = tracing_at(service.traces)

@@ -56,7 +56,10 @@ class DetectTrainRequest:
         str | None,
         Option("Limit of the training: 10min or 1.5h of the whole command, or 30epochs.", "LIMIT"),
     ] = None
-    epochs: Annotated[int | None, Option("Number of times each training image is seen.", default="the recipe's", min=1)] = None
+    epochs: Annotated[
+        int | None,
+        Option("Number of times each training image is seen.", default="the recipe's", min=1),
+    ] = None
     seed: Annotated[int, Option("Seed of the initial weights and every random draw.", min=0)] = 0
     split_seed: Annotated[
         int, Option("Seed of the val set, where the data does not come with one.", min=0)
