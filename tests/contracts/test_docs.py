@@ -31,7 +31,12 @@ def options() -> dict[str, set[str]]:
     verbs |= {f"detect {name}": verb for name, verb in verbs["detect"].commands.items()}
     return {
         name: {"--help"}
-        | {word for one in verb.params for word in (*one.opts, *one.secondary_opts)}
+        | {
+            word
+            for part in (verb, *getattr(verb, "commands", {}).values())  # a group has verbs
+            for one in part.params
+            for word in (*one.opts, *one.secondary_opts)
+        }
         for name, verb in verbs.items()
     }
 

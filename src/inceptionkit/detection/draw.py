@@ -15,7 +15,7 @@ COLORS = (
     (0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233),
     (150, 88, 20), (120, 94, 240), (0, 60, 90), (170, 20, 60),
 )  # fmt: skip
-"""Of classes, told apart by people who do not see all colors (Okabe and Ito), and some more."""
+"""Of classes; distinct also to people who do not see all colors (Okabe and Ito), and some more."""
 
 _LEAST_SIDE = 480  # pixels; a smaller image is enlarged, so that its labels can be read
 
