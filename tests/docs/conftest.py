@@ -19,15 +19,6 @@ CLASSES = {"daisy": (220, 220, 200), "rose": (200, 40, 60), "tulip": (120, 60, 1
 RUNS = tuple(
     f"{name}-001" for name in ("photos-compact", "photos", "flowers", "roses", "other-photos")
 )
-    "photos-compact-001",
-    "photos-001",
-    "flowers-001",
-    "roses-001",
-    "one",
-    "two",
-    "three",
-    "other-photos-001",
-)
 
 
 def flower(kind: str, number: int, side: int = 32) -> Image.Image:
