@@ -139,3 +139,25 @@ def test_nobody_is_called_so(started: Callable[..., Models], tiny_model: Path) -
 
     with pytest.raises(Problem, match="did you mean 'tiny'"):
         models.find("tini")
+
+
+@pytest.mark.parametrize("exits", [False, True])
+def test_an_export_is_served_with_the_exits_that_it_has(
+    client: Callable, tiny_model: Path, tmp_path: Path, *, exits: bool
+) -> None:
+    from inceptionkit import export
+
+    export(tiny_model, out=tmp_path / "export", to="onnx", exits=exits)
+    served = client(places={"export": tmp_path / "export"})
+
+    def answered_by(query: str) -> str:
+        found = served.post(f"/v1/predict?{query}", content=png())
+        assert found.status_code == 200, found.text
+        return str(found.json()["answers"][0]["exit"])
+
+    assert answered_by("effort=fast") == ("first" if exits else "main")
+    assert answered_by("effort=balanced") == answered_by("effort=full") == "main"
+    assert answered_by("time_limit_ms=0") == ("first" if exits else "main")
+    every = served.post("/v1/predict?exits=true", content=png()).json()["answers"][0]
+    names = [one["exit"] for one in every.get("exits", [every])]
+    assert names == (["first", "second", "main"] if exits else ["main"])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.evaluation.early_exit import StopWhenSure, gated
 from inceptionkit.evaluation.predictor import Predictor, run_stages
-from inceptionkit.model import ExitPolicy, Gate
+from inceptionkit.model import Card, ExitPolicy, Gate
 from inceptionkit.spec import ordered_exits
 from inceptionkit.timing import TimingBudget, time_interleaved
 
@@ -67,11 +67,10 @@ def efforts_of(predictor: Predictor) -> Efforts:
     Raises:
         DeploymentError: the engine cannot run it.
     """
-    net = predictor.card.architecture
-    exits = tuple(exit_.name for exit_ in ordered_exits(net))
+    exits = exits_of(predictor.card)
     at = {name: ExitPolicy(gates=(Gate(exit=name, confidence=0.0),)) for name in exits}
     policies: dict[str, ExitPolicy | None] = {**at, "main": None}
-    policies[_STORED] = predictor.card.exit_policy or gated(StopWhenSure(_SURE), net)
+    policies[_STORED] = _stored(predictor.card) if exits else None
     image, several = predictor.prepare(_grey(predictor))[None], min(2, predictor.batch)
     runs = {}
     for name, policy in policies.items():
@@ -89,6 +88,17 @@ def efforts_of(predictor: Predictor) -> Efforts:
         "full": made["main"],
     }
     return Efforts(named, made)
+
+
+def exits_of(card: Card) -> tuple[str, ...]:
+    """The exits that can answer, in the order of the trunk: an export may have none of them."""
+    every = tuple(exit_.name for exit_ in ordered_exits(card.architecture))
+    cut = every if card.exported is None else card.exported.stages
+    return tuple(name for name in every if name in cut)
+
+
+def _stored(card: Card) -> ExitPolicy:
+    return card.exit_policy or gated(StopWhenSure(_SURE), card.architecture)
 
 
 def _grey(predictor: Predictor) -> NDArray[np.uint8]:
@@ -128,7 +138,7 @@ def run_effort(
 
 def run_every_exit(predictor: Predictor, images: NDArray[np.uint8]) -> list[tuple[ExitAnswer, ...]]:
     """Answer a batch with every classifier, in the order of the trunk, "main" last."""
-    exits = tuple(exit_.name for exit_ in ordered_exits(predictor.card.architecture))
+    exits = exits_of(predictor.card)
     policy = predictor.card.exit_policy or ExitPolicy()
     temperatures = {gate.exit: gate.temperature for gate in policy.gates}
     temperatures["main"] = policy.temperature
