@@ -110,13 +110,14 @@ def detect_check(request: DetectCheckRequest) -> DetectCheckResult:
     Raises:
         DataError: there are no annotated images; or `strict` is set and something is wrong.
     """
-    from inceptionkit.detection.proposals import SelectiveSearch, propose, recall
     from inceptionkit.detection.sources import open_detection
 
     began, listener = monotonic(), request.listener or Silence()
     opened = open_detection(request.data)
     points: tuple[RecallPoint, ...] = ()
     if request.recall:
+        from inceptionkit.detection.proposals import SelectiveSearch, propose, recall
+
         step = max(1, len(opened) // request.recall)
         images = opened.images[::step][: request.recall]
         found = []

@@ -14,7 +14,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+
+from inceptionkit.detection.proposals.needs import scipy_part
 
 Similarity: TypeAlias = Literal["ctsf", "tsf"]
 """What two regions are compared by: color, texture, size, fill; or without color."""
@@ -146,7 +147,7 @@ class _Hierarchy:
 
 def texture_bins(channels: NDArray[np.float32]) -> list[NDArray[np.int32]]:
     """Gradients of each channel in four directions, as signed numbers of bins, (height, width)."""
-    found = []
+    gaussian_filter, found = scipy_part("ndimage").gaussian_filter, []
     for at in range(3):
         down = gaussian_filter(channels[..., at], 1, order=(1, 0))
         right = gaussian_filter(channels[..., at], 1, order=(0, 1))

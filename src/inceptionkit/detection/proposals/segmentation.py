@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from inceptionkit.detection.proposals.needs import scipy_part
 
 _SIGMA = 0.8  # of the smoothing, pixels
 _FINE, _COARSE = np.arange(0, 16, 0.25), 16 * 1.03 ** np.arange(114)
@@ -42,7 +41,7 @@ def borders(channels: NDArray[np.float32]) -> Borders:
         channels: (height, width, 3), from 0 to 255.
     """
     height, width = channels.shape[:2]
-    smooth = gaussian_filter(channels, (_SIGMA, _SIGMA, 0))
+    smooth = scipy_part("ndimage").gaussian_filter(channels, (_SIGMA, _SIGMA, 0))
     index = np.arange(height * width, dtype=np.int32).reshape(height, width)
     pairs = [
         ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
@@ -96,8 +95,11 @@ def _merged(
     """Regions that merge, the region that each goes into, and its pixels."""
     nodes, numbers = _numbered(np.concatenate([a, b]), len(pixels))
     half, count = len(a), len(nodes)
-    graph = coo_array((np.ones(half, np.bool_), (numbers[:half], numbers[half:])), (count, count))
-    groups, group = connected_components(graph, directed=False)
+    sparse = scipy_part("sparse")
+    graph = sparse.coo_array(
+        (np.ones(half, np.bool_), (numbers[:half], numbers[half:])), (count, count)
+    )
+    groups, group = scipy_part("sparse.csgraph").connected_components(graph, directed=False)
     first = np.zeros(groups, np.int64)
     first[group[::-1]] = np.arange(count)[::-1]  # what is written last stays
     total = np.bincount(group, pixels[nodes]).astype(np.int32)

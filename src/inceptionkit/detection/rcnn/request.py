@@ -93,6 +93,7 @@ class DetectRcnnRequest:
         Option(
             "Limit of the training: 60min or 1.5h of the whole command; 5epochs in each round.",
             "LIMIT",
+            default="8epochs",
             group="Training",
         ),
     ] = None

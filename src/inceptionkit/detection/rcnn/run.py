@@ -47,7 +47,11 @@ from inceptionkit.training.run import folder as folders
 
 FILE = "rcnn.json"
 _MOST_BYTES = 2**20
+EACH_ROUND = "8epochs"
+"""Budget of each training where none is given."""
+
 _SIDE = 64  # pixels of a warped region, where nothing says it
+_CHECKED = 40  # images of val that say which scores are worth showing
 _HARD = 0.5  # share of the backgrounds that are hard, from the second round on
 _TRAINING = 0.75  # share of the time left that trainings may take; the rest looks for objects
 RECIPE = ("crop=padded", "padding=2", "small_crops=0", "crop_side=1", "flip=random", "mixup=0")
@@ -64,7 +68,7 @@ class Training:
     side: int  # of the regions, pixels
     settings: Sequence[str]  # of the recipe
     seed: int
-    budget: str | None
+    budget: str
 
 
 Train: TypeAlias = Callable[[Training], None]
@@ -232,7 +236,8 @@ def train_rcnn(run: RcnnRun) -> tuple[RcnnCard, DetectionScores]:
         )
         regression = fit(features, regions, truth, labels, len(run.classes))
         detector = replace(detector, regression=regression)
-    show = scored(run, detector, run.data.val.images, "val").best_score()
+    step = -(-len(run.data.val) // _CHECKED)
+    show = scored(run, detector, run.data.val.images[::step], "val").best_score()
     name, images = run.data.scored
     scores = scored(run, detector, images.images, name)
     metrics = RcnnMetrics(
@@ -293,14 +298,14 @@ def _round(run: RcnnRun, number: int, earlier: RcnnDetector | None) -> RcnnDetec
     return assemble(run.classes, tuple(models), run.how)
 
 
-def _share(run: RcnnRun, trainings: int) -> str | None:
+def _share(run: RcnnRun, trainings: int) -> str:
     """The budget of the next of some trainings.
 
     Raises:
         RecipeError: no time is left.
     """
-    budget = run.request.budget
-    if budget is None or not isinstance(limit := parse_budget(budget), Time):
+    budget = run.request.budget or EACH_ROUND
+    if not isinstance(limit := parse_budget(budget), Time):
         return budget
     left = limit.seconds - (monotonic() - run.start_time)
     share = _TRAINING * left / trainings

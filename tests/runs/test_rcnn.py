@@ -1,0 +1,133 @@
+"""R-CNN from boxes to a detector, and everything that a detector is used for."""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import annotated
+import pytest
+
+import inceptionkit
+from inceptionkit.api.detect_rcnn import DetectRcnnResult
+from inceptionkit.detection.load import load
+from inceptionkit.detection.rcnn import run as rcnn_run
+from inceptionkit.errors import DataError, RecipeError, RunError, WeightsError
+
+pytestmark = [pytest.mark.slow, pytest.mark.run]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rcnn")
+
+
+@pytest.fixture(scope="module")
+def data(place: Path) -> Path:
+    return annotated.write_voc(place / "data", count=18)
+
+
+def train(data: Path, out: Path, **more: object) -> DetectRcnnResult:
+    return inceptionkit.detect_rcnn(
+        data, ["batch=32"], architecture="compact", input_size=32, rounds=2, proposals=60,
+        regions=24, budget="3epochs", out=out, **more,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(place: Path, data: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        result = train(data, place / "run")
+    assert result.set == "test"
+    assert set(result.ap50) == set(annotated.CLASSES)
+    return result.run
+
+
+def weights(run: Path) -> dict[str, str]:
+    files = sorted((run / "model").rglob("*.safetensors"))
+    assert len(files) == 3  # a classifier, what it has seen, and the box regression
+    return {str(one.relative_to(run)): sha256(one.read_bytes()).hexdigest() for one in files}
+
+
+def test_it_learns_what_discs_and_squares_are(run: Path, data: Path, place: Path) -> None:
+    page = place / "page.html"
+
+    result = inceptionkit.detect_evaluate(run, data, set="train", out=page)
+
+    assert result.scores.map50 > 0.5
+    assert result.to_json()["classes"]["disc"]["objects"] > 3
+    assert "precision-recall-title" in page.read_text()
+    shutil.copytree(data, place / "without")
+    (place / "without" / "ImageSets" / "Main" / "val.txt").unlink()
+    with pytest.raises(DataError, match="it has no set val; its sets are"):
+        inceptionkit.detect_evaluate(run, place / "without", set="val")
+
+
+def test_its_boxes_are_drawn_and_explained(run: Path, data: Path, place: Path) -> None:
+    image = data / "JPEGImages" / "000.png"
+
+    found = inceptionkit.detect_predict(
+        run, [image, "missing.png"], score=0.05, out=place / "drawn"
+    )
+    explained = inceptionkit.detect_explain(run, image, score=0.05, out=place / "explained")
+    early = inceptionkit.detect_predict(run, image, score=0.05, early_exit=0.3)
+
+    assert (place / "drawn" / "000.png").is_file()
+    assert (place / "explained" / "000.png").is_file()
+    assert found.failed
+    assert not explained.failed
+    assert {one["exit"] for one in found.answers[0].to_json()["objects"]} == {"main"}
+    assert {one["exit"] for one in early.answers[0].to_json()["objects"]} - {"main"}
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_run_that_lost_its_end_has_the_same_weights_after_resuming(
+    run: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    again = place / "again"
+    shutil.copytree(run, again)
+    before = weights(again)
+    shutil.rmtree(again / "model")
+    shutil.rmtree(again / "round-2" / "classifier-1" / "model")
+
+    inceptionkit.detect_resume(again)
+
+    assert weights(again) == before
+
+
+def test_a_run_whose_boxes_changed_does_not_resume(run: Path, place: Path, data: Path) -> None:
+    changed = place / "changed"
+    shutil.copytree(data, changed)
+    (changed / "Annotations" / "000.xml").write_text(
+        annotated.voc_xml("000.png", [("disc", (1, 1, 20, 20))])
+    )
+
+    with pytest.raises(RunError, match="changed since the run began"):
+        inceptionkit.detect_resume(run, data=changed)
+    broken = place / "broken"
+    broken.mkdir()
+    (broken / rcnn_run.FILE).write_text('{"request": {"data": 7}}')
+    with pytest.raises(RunError, match=r"rcnn\.json: cannot be used"):
+        inceptionkit.detect_resume(broken)
+
+
+def test_what_cannot_be_met_is_refused_before_anything_is_written(data: Path, place: Path) -> None:
+    with pytest.raises(RecipeError, match="brings its architecture"):
+        train(data, place / "no", from_="somewhere")
+    assert not (place / "no").exists()
+
+
+def test_a_damaged_detector_is_refused(run: Path, place: Path) -> None:
+    damaged = place / "damaged"
+    shutil.copytree(run / "model", damaged)
+    (damaged / "regression.safetensors").write_bytes(b"x")
+
+    with pytest.raises(WeightsError, match=r"regression\.safetensors: cannot be used"):
+        load(damaged)
+    card = json.loads((damaged / "model.json").read_text())
+    card["classifiers"] = ["../../round-1/classifier-1"]
+    (damaged / "model.json").write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match="folders outside of its own"):
+        load(damaged)
