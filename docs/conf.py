@@ -80,7 +80,11 @@ def read(_: Sphinx, page: str, source: list[str]) -> None:
     """Show what the code says, and files from outside of docs/, with links that lead there."""
     file = PROJECT.get(page, f"docs/{page}.md")
     text = (ROOT / file).read_text(encoding="utf-8") if page in PROJECT else source[0]
-    text = text.replace("<!-- recipe keys -->", recipe_keys()) if "keys" in page else text
+    if page == "reference/recipe-keys":
+        text = text.replace("<!-- recipe keys -->", made("recipe_keys.py", "table"))
+    if page == "reference/python":
+        text = text.replace("<!-- others -->", made("python_names.py", "others", text))
+        text = text.replace("<!-- results -->", made("python_names.py", "results"))
     text = re.sub(r"^(\S+)/\*$", partial(others, text), text, flags=re.MULTILINE)
     source[0] = relinked(text, file, page)
 
@@ -91,9 +95,9 @@ def others(text: str, pattern: re.Match[str]) -> str:
     return "\n".join(page for page in pages if page not in text)
 
 
-def recipe_keys() -> str:
-    """The table of docs/recipe_keys.py."""
-    found: str = run_path(str(DOCS / "recipe_keys.py"))["table"]()
+def made(script: str, name: str, *given: str) -> str:
+    """What a script of this folder says."""
+    found: str = run_path(str(DOCS / script))[name](*given)
     return found
 
 
