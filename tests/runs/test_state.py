@@ -15,7 +15,7 @@ from inceptionkit.errors import Interrupted, RecipeError, RunError, TrainingErro
 from inceptionkit.model import read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Conv, Dropout, GlobalPool, Linear, Net
-from inceptionkit.training import loop, validation
+from inceptionkit.training import defaults, loop, validation
 from inceptionkit.training.autotune import USABLE, update_bytes
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import warm_up
@@ -23,6 +23,7 @@ from inceptionkit.training.execution import Execution
 from inceptionkit.training.loop import EpochEnded, StepEnded, train
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.run import session
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, TrainState, moments, new_state
 
@@ -116,6 +117,31 @@ def test_a_run_with_a_whitened_first_layer_that_was_cut(
     assert torch.equal(*weights)
     assert torch.equal(*biases), "after the second and the third epoch"
     assert biases[0].any()
+
+
+def test_a_long_run_that_varies_its_images_more_was_cut(
+    start: Callable,
+    cuts: Callable,
+    record: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is decided once, from the first plan, before the first step."""
+    for module in (defaults, session):
+        monkeypatch.setattr(module, "LONG", 3)
+    whole = start("whole")
+    cuts(8)
+    with pytest.raises(Interrupted):
+        start("cut")
+    monkeypatch.undo()
+    inceptionkit.resume(tmp_path / "cut")
+    told = record(whole)
+
+    assert told["recipe"]["augmentation"]["policy"] == {"type": "trivial"}
+    assert told["recipe"]["mixing"] == {"mixup": 0.2, "cutmix": 1.0}
+    assert sum("images by heart" in reason for reason in told["reasons"]) == 2
+    for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
+        assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
 
 
 def test_updates_that_are_read_late_give_the_same_run(

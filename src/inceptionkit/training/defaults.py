@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from inceptionkit.catalog import family_member, find
 from inceptionkit.data.loading.sets import SplitDataset
-from inceptionkit.data.transforms.augmentation import Balance, PaddedCrop, RandomCrop
+from inceptionkit.data.transforms.augmentation import (
+    Balance,
+    PaddedCrop,
+    RandomCrop,
+    TrivialAugment,
+)
 from inceptionkit.derive.design.timed import scaled
 from inceptionkit.errors import RecipeError, SpecError
 from inceptionkit.evaluation.latency import Clock
@@ -41,6 +46,8 @@ SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop the
 ENOUGH, CROP_SIDE = 96, 0.75  # input from so many pixels; side of a crop then, share
 _SMALL_CROPS = 0.55  # share of the run: see benchmarks/README.md
 FEW, FEW_BATCH, FEW_MIXUP = 10_000, 64, 0.2  # training images below which these are taken
+LONG, LONG_OF_MANY = 80, 160  # planned epochs from which few, or many, images are varied more
+_LONG_CUTMIX = 1.0  # half of the steps of such a run then mix by squares, the others as before
 _PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
     {
         "lr": "optimizer",
@@ -261,6 +268,39 @@ def _adapt_recipe(  # noqa: C901 - a setting after the other
         found["batch"] = (FEW_BATCH, why)
         found["mixup"] = (FEW_MIXUP, why)
     return found
+
+
+def vary_more(
+    recipe: Recipe, settings: Sequence[str], *, epochs: float, images: int
+) -> tuple[Recipe, tuple[str, ...]]:
+    """Vary images more in a run that sees each of them very often, unless the user says how.
+
+    Where a flipped image means something else, a turned one may too: it is mixed only.
+
+    Args:
+        recipe: settled but for this; one that is not ours stays as it is.
+        settings: key=value, as the user gave them.
+        epochs: as planned.
+        images: to train on.
+
+    Returns:
+        The recipe, and why it was changed.
+    """
+    few = images < FEW
+    if epochs < (LONG if few else LONG_OF_MANY) or recipe.name not in {own.name for own in OURS}:
+        return recipe, ()
+    given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
+    augmentation, mixing, changed = recipe.augmentation, recipe.mixing, []
+    if augmentation.policy is None and augmentation.flip != "none" and "policy" not in given:
+        augmentation = replace(augmentation, policy=TrivialAugment())
+        changed.append(f"policy={TrivialAugment.TAG}")
+    if not mixing.cutmix and "cutmix" not in given:
+        mixing = replace(mixing, cutmix=_LONG_CUTMIX)
+        changed.append(f"cutmix={_LONG_CUTMIX:g}")
+    why = f"{epochs:.0f} epochs would teach it these {images:,} images by heart"
+    return replace(recipe, augmentation=augmentation, mixing=mixing), tuple(
+        f"{setting}: {why}" for setting in changed
+    )
 
 
 def choose_balance(counts: NDArray[np.int64]) -> tuple[Balance, str]:

@@ -32,6 +32,8 @@ AdaptedKey = Literal[
     "balance",
     "batch",
     "mixup",
+    "policy",
+    "cutmix",
 ]  # what of a recipe suits some images and not others
 PIXEL_STD = Between(0.001, 1.0)
 

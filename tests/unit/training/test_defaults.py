@@ -4,10 +4,17 @@ import pytest
 
 from inceptionkit.catalog import architecture
 from inceptionkit.data.loading.sets import open_and_split
-from inceptionkit.data.transforms.augmentation import Augmentation, PaddedCrop, RandomCrop
+from inceptionkit.data.transforms.augmentation import (
+    Augmentation,
+    PaddedCrop,
+    RandAugment,
+    RandomCrop,
+    TrivialAugment,
+)
 from inceptionkit.errors import RecipeError
-from inceptionkit.training.defaults import choose_recipe, same_weights
-from inceptionkit.training.recipe import MODERN
+from inceptionkit.training.defaults import choose_recipe, same_weights, vary_more
+from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.recipes import RECIPES
 
 
 def test_the_recipe_suits_few_small_images_whose_mirror_means_something_else() -> None:
@@ -101,3 +108,34 @@ def test_small_crops_that_change_the_weights_are_refused() -> None:
     assert str(caught.value) == (
         "small_crops=0.5: googlenet has other weights at two thirds of its side; use 0"
     )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "images", "more"),
+    [(79, 2_000, False), (80, 2_000, True), (80, 10_000, False), (160, 50_000, True)],
+)
+def test_images_are_varied_more_where_they_are_seen_very_often(
+    epochs: float, images: int, more: bool
+) -> None:
+    recipe, reasons = vary_more(MODERN, (), epochs=epochs, images=images)
+
+    assert (recipe.augmentation.policy == TrivialAugment()) == more
+    assert recipe.mixing.cutmix == more
+    assert recipe.mixing.mixup == MODERN.mixing.mixup
+    why = f"{epochs} epochs would teach it these {images:,} images by heart"
+    assert reasons == ((f"policy=trivial: {why}", f"cutmix=1: {why}") if more else ())
+    assert vary_more(recipe, (), epochs=epochs, images=images) == (recipe, ())
+
+
+def test_how_the_user_varies_images_stays() -> None:
+    """So do the papers' recipes; and where images must not be flipped, none is turned."""
+    words = ["policy=rand", "mixing.cutmix=0"]
+    asked, _ = vary_more(override(MODERN, words), words, epochs=500, images=100)
+    upright, _ = vary_more(override(MODERN, ["flip=none"]), [], epochs=500, images=100)
+    without, _ = vary_more(MODERN, ["policy=none"], epochs=500, images=100)
+
+    assert (asked.augmentation.policy, asked.mixing.cutmix) == (RandAugment(), 0)
+    assert (upright.augmentation.policy, upright.mixing.cutmix) == (None, 1)
+    assert (without.augmentation.policy, without.mixing.cutmix) == (None, 1)
+    for recipe in (RECIPES["googlenet_2014"], RECIPES["nin_2013"]):
+        assert vary_more(recipe, (), epochs=500, images=100) == (recipe, ())

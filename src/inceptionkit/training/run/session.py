@@ -26,6 +26,7 @@ from inceptionkit.text import percent
 from inceptionkit.training.autotune import PROBE_SHARE, ProbeLimits, autotune
 from inceptionkit.training.budget import ENDING, Epochs, Time
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
+from inceptionkit.training.defaults import LONG, vary_more
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.execution import Execution, fastest
 from inceptionkit.training.heads import fit_heads, linear_heads
@@ -146,6 +147,8 @@ def run_training(  # noqa: C901, PLR0912 - decisions in their order
     if not state.plans:
         scored = len(session.ready.test) or len(session.ready.val)
         plan = plan_run(session.record, config, state, session.seconds, scored=scored)
+        if plan.steps >= LONG * config.steps_per_epoch:
+            config = _vary_more(session, config, plan)
         _add_plan(session, config, state, plan)
     if resumed and (later := active_plan(state.plans, state.step).execution) is not None:
         torch.set_num_threads(later.threads)
@@ -231,6 +234,16 @@ def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None
     recipe = replace(record.recipe, optimizer=replace(record.recipe.optimizer, lr=lr))
     reasons = (*record.reasons, why)
     session.decide(replace(record, recipe=recipe, found_lr=lr, reasons=reasons), why)
+
+
+def _vary_more(session: Session, config: TrainConfig, plan: Plan) -> TrainConfig:
+    """Let a long run vary its images more, if that suits them."""
+    epochs, images = plan.steps / config.steps_per_epoch, len(session.ready.train)
+    settings = session.record.request.settings
+    recipe, why = vary_more(session.record.recipe, settings, epochs=epochs, images=images)
+    reasons = (*session.record.reasons, *why)
+    session.decide(replace(session.record, recipe=recipe, reasons=reasons), *why)
+    return replace(config, recipe=recipe)
 
 
 def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
