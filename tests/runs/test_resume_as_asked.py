@@ -17,7 +17,7 @@ from inceptionkit.errors import DataError, RecipeError, RunError
 from inceptionkit.spec import Net
 from inceptionkit.training import checkpoint
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.run import session
+from inceptionkit.training.run import decisions, session
 from inceptionkit.training.run import tensorboard as track
 
 pytestmark = pytest.mark.usefixtures("pinned")
@@ -46,7 +46,7 @@ def falls(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
             raise ConnectionError
 
         with monkeypatch.context() as patch:
-            patch.setattr(session, stage, fall)
+            patch.setattr(session if hasattr(session, stage) else decisions, stage, fall)
             with pytest.raises(ConnectionError):
                 start("cut", **options)
         return tmp_path / "cut"
@@ -81,7 +81,7 @@ def test_a_rate_that_was_found_is_not_looked_for_again(
 ) -> None:
     cut = falls("plan_run", find_lr=True)
     before = record(cut)["found_lr"]
-    monkeypatch.setattr(session, "find_lr", lambda *_: pytest.fail("it was found already"))
+    monkeypatch.setattr(decisions, "find_lr", lambda *_: pytest.fail("it was found already"))
     inceptionkit.resume(cut)
 
     assert before is not None
@@ -92,7 +92,7 @@ def test_a_run_without_a_sweep_is_resumed_without_one(
     falls: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut = falls("plan_run")
-    monkeypatch.setattr(session, "find_lr", lambda *_: pytest.fail("nobody asked for it"))
+    monkeypatch.setattr(decisions, "find_lr", lambda *_: pytest.fail("nobody asked for it"))
     inceptionkit.resume(cut)
 
     assert record(cut)["found_lr"] is None

@@ -13,8 +13,8 @@ from inceptionkit.progress import Silence
 from inceptionkit.training.run.request import TrainRequest, resolve
 
 if TYPE_CHECKING:
+    from inceptionkit.training.run.context import Session
     from inceptionkit.training.run.finish import TrainResult
-    from inceptionkit.training.run.session import Session
 
 
 @verb(TrainRequest)

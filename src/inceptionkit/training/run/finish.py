@@ -21,8 +21,8 @@ from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.batch import write_seen_batch
+from inceptionkit.training.run.context import Session
 from inceptionkit.training.run.record import NothingLearned, RunResult
-from inceptionkit.training.run.session import Session
 from inceptionkit.training.run.verdict import baselines, nothing_learned
 from inceptionkit.training.state import TrainConfig, TrainState
 from inceptionkit.training.validation import score

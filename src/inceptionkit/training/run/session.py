@@ -4,46 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, replace
-from math import inf, isfinite, log
-from pathlib import Path
+from dataclasses import asdict, replace
+from math import isfinite, log
 from time import monotonic
 
-import numpy as np
 import torch
 
-from inceptionkit.data import Dataset
-from inceptionkit.data.loading.in_memory import TrainImages
-from inceptionkit.data.loading.sets import LoadedSets, balance
-from inceptionkit.data.loading.streaming import Stream
 from inceptionkit.data.types import Unusable
 from inceptionkit.errors import RecipeError, RunError, TrainingError
-from inceptionkit.files import flush, write_json, write_whole
-from inceptionkit.machine import busy_elsewhere
-from inceptionkit.model.seen import NOTHING, SEEN, Seen
-from inceptionkit.progress import Listener, Progress
-from inceptionkit.text import percent
-from inceptionkit.training.autotune import PROBE_SHARE, ProbeLimits, autotune
-from inceptionkit.training.budget import ENDING, Epochs, Time
-from inceptionkit.training.checkpoint import checkpoints, restore, save_state
-from inceptionkit.training.defaults import LONG, vary_more
-from inceptionkit.training.distributed import Processes
-from inceptionkit.training.execution import Execution, fastest
-from inceptionkit.training.heads import fit_heads, linear_heads
+from inceptionkit.files import flush, write_whole
+from inceptionkit.model.seen import SEEN
+from inceptionkit.progress import Progress
+from inceptionkit.training.budget import ENDING, Time
+from inceptionkit.training.checkpoint import restore, save_state
+from inceptionkit.training.defaults import LONG
+from inceptionkit.training.execution import Execution
 from inceptionkit.training.health import is_early
 from inceptionkit.training.loop import EpochEnded, StepEnded, train, whiten_first_layer
-from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.recipe import Whitened
 from inceptionkit.training.run import folder as folders
+from inceptionkit.training.run.context import Session
+from inceptionkit.training.run.decisions import (
+    begin_again,
+    decide_execution,
+    decide_lr,
+    decide_variation,
+    fit_new_heads,
+)
 from inceptionkit.training.run.planning import (
-    CROWDED,
     Replanner,
     plan_for_others,
     plan_run,
     replanner,
 )
 from inceptionkit.training.run.process import catch_stop_signals, stopped
-from inceptionkit.training.run.record import FILE, Record
 from inceptionkit.training.run.tensorboard import EventWriter
 from inceptionkit.training.schedule import Plan, active_plan
 from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights, new_state
@@ -51,63 +45,6 @@ from inceptionkit.training.state import TrainConfig, TrainState, load_initial_we
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 _EXPLODED = 5.0  # times the loss of guessing: noise and hard images stay below
 PROGRESS_SECONDS = 0.2  # between reports of progress
-FITTED_ON, FITTING_SHARE = 20_000, 0.08  # images at most, and share of the time left at most
-
-
-@dataclass(slots=True)
-class Session:
-    """A run and what it works with."""
-
-    folder: Path
-    record: Record  # frozen: `decide` replaces it
-    dataset: Dataset
-    ready: LoadedSets  # the images, in memory or read as the run goes on
-    listener: Listener
-    start_time: float  # `monotonic()` at the start, moved back by what earlier sessions took
-    processes: Processes  # the first one writes
-    seen: Seen = NOTHING  # images, before this session
-    plan: str = ""  # the last, in words
-    crowded: bool = False  # whether other processes kept the machine busy during the probe
-
-    def seconds(self) -> float:
-        """How long the run takes so far, earlier sessions included."""
-        return monotonic() - self.start_time
-
-    def all_seen(self) -> Seen:
-        """The images that the model has seen by now, in every process."""
-        trained = self.ready.train.hashes
-        if self.processes.count > 1 and isinstance(self.ready.train, Stream):
-            trained = np.array(self.processes.gather_json(trained.ravel().tolist()), np.uint64)
-        return self.seen | Seen.of(trained, self.ready.val.hashes)
-
-    def decide(self, record: Record, *reasons: str) -> None:
-        """Write a decision to run.json, from then on follow it, and say why."""
-        if self.processes.rank == 0:
-            write_json(self.folder / FILE, record.to_json())
-        self.record = record
-        for reason in reasons:
-            self.listener.say(reason)
-
-    def config(self, execution: Execution) -> TrainConfig:
-        """What the run computes."""
-        record = self.record
-        images: TrainImages = self.ready.train
-        weights = None
-        if record.recipe.batching.balance != "none":
-            images, weights = balance(
-                record.recipe.batching.balance, self.ready.train, len(self.dataset.classes)
-            )
-        return TrainConfig(
-            net=record.architecture,
-            recipe=record.recipe,
-            execution=execution,
-            preprocessing=record.preprocessing,
-            train=images,
-            val=self.ready.val,
-            seed=record.request.seed,
-            class_weights=weights,
-            processes=self.processes,
-        )
 
 
 def run_training(  # noqa: C901, PLR0912 - decisions in their order
@@ -123,7 +60,7 @@ def run_training(  # noqa: C901, PLR0912 - decisions in their order
     """
     resumed = bool(session.record.plans)  # a plan is written down before the first step
     if session.record.execution is None:
-        _decide_execution(session)
+        decide_execution(session)
     execution = session.record.execution or Execution()
     torch.set_num_threads(execution.threads)
     config = session.config(execution)
@@ -132,14 +69,14 @@ def run_training(  # noqa: C901, PLR0912 - decisions in their order
         state = new_state(config)
         if session.record.start is not None:
             load_initial_weights(state, session.record.start.tensors(config.net))
-            _fit_heads(session, config, state)
+            fit_new_heads(session, config, state)
         elif isinstance(config.recipe.init.first_layer, Whitened):
             whiten_first_layer(config, state)
     session.start_time -= state.seconds
     if session.processes.count > 1:
         state.network = session.processes.wrap(state.model, execution.device)
     if session.record.request.find_lr and session.record.found_lr is None:
-        _decide_lr(session, config, state)
+        decide_lr(session, config, state)
         config = replace(config, recipe=session.record.recipe)
     state.plans.extend(plan.scaled(config.steps_per_epoch) for plan in session.record.plans)
     if state.plans and session.record.plans[-1] != state.plans[-1]:
@@ -148,7 +85,7 @@ def run_training(  # noqa: C901, PLR0912 - decisions in their order
         scored = len(session.ready.test) or len(session.ready.val)
         plan = plan_run(session.record, config, state, session.seconds, scored=scored)
         if plan.steps >= LONG * config.steps_per_epoch:
-            config = _vary_more(session, config, plan)
+            config = decide_variation(session, config, plan)
         _add_plan(session, config, state, plan)
     if resumed and (later := active_plan(state.plans, state.step).execution) is not None:
         torch.set_num_threads(later.threads)
@@ -159,91 +96,12 @@ def run_training(  # noqa: C901, PLR0912 - decisions in their order
     except TrainingError as error:
         if session.record.restarted or not is_early(config, state):
             raise
-        _restart(session, error)
+        begin_again(session, error)
         try:
             return run_training(session)
         except RecipeError:  # too little is left of the time
             raise error from None
     return config, state
-
-
-def _decide_execution(session: Session) -> None:
-    """Let a probe find the fastest execution, and in how many parts a batch fits into memory."""
-    record = session.record
-    known = Execution(device=record.request.device or "cpu", threads=record.threads)
-    config, start, others = session.config(known), monotonic(), busy_elsewhere()
-    budget = record.budget
-    limits = ProbeLimits(
-        seconds=PROBE_SHARE * budget.seconds if isinstance(budget, Time) else inf,
-        steps=budget.epochs * config.steps_per_epoch if isinstance(budget, Epochs) else None,
-        tick=lambda done, total: session.listener.progress(
-            Progress(what="probing", done=done, total=total + 1, note="which precision is fastest")
-        ),
-    )
-    parts, trials = autotune(config, record.request.precision, limits)
-    session.crowded = busy_elsewhere() - others > CROWDED * (monotonic() - start)
-    chosen = fastest(trials).execution
-    reasons = []
-    if parts != record.recipe.batching.grad_accum:
-        reasons.append(f"grad_accum={parts}: a larger part of the batch does not fit into memory")
-    batching = replace(record.recipe.batching, grad_accum=parts)
-    record = replace(
-        record,
-        recipe=replace(record.recipe, batching=batching),
-        reasons=(*record.reasons, *reasons),
-        probe=trials,
-        execution=chosen,
-    )
-    tried = "" if len(trials) == 1 else f", fastest of {len(trials)} ways to compute"
-    step = 1e3 * min(trial.step_seconds for trial in trials if trial.execution == chosen)
-    session.decide(record, *reasons, f"precision: {chosen}: {step:.0f} ms a step{tried}")
-
-
-def _fit_heads(session: Session, config: TrainConfig, state: TrainState) -> None:
-    """Fit the new classifiers on features of the weights that the run starts from, in seconds."""
-    record, count = session.record, session.record.fitted_on
-    if record.start is None or record.start.same_classes:
-        return
-    if count is None:
-        count = min(FITTED_ON, config.batch * config.steps_per_epoch)
-        if isinstance(record.budget, Time):  # a pass forward costs a third of a step
-            each = min(t.step_seconds for t in record.probe) / config.batch / 3
-            left = record.budget.seconds - session.seconds()
-            count = min(count, int(FITTING_SHARE * left / each))
-        count = session.processes.broadcast_json(count)
-        session.decide(replace(record, fitted_on=count))
-    if not linear_heads(state.model) or count < len(session.dataset.classes):
-        return
-
-    def tick(done: int, every: int) -> None:
-        session.listener.progress(Progress(what="computing features", done=done, total=every))
-
-    main, *exits = reversed(fit_heads(config, state, count, tick).items())
-    early = ", ".join(f"{name} {percent(top1)}" for name, top1 in reversed(exits))
-    session.listener.say(
-        f"classifiers fitted on the features of {count:,} images: val top-1 {percent(main[1])}"
-        + (f" ({early})" if early else "")
-    )
-
-
-def _decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:
-    """Let a range test choose the learning rate."""
-    record, sweep = session.record, find_lr(config, state)
-    lr = float(f"{sweep.rate * config.recipe.optimizer.lr_batch / config.batch:.3g}")
-    why = f"lr={lr:g}: chosen by a range test of {len(sweep.rates)} steps"
-    recipe = replace(record.recipe, optimizer=replace(record.recipe.optimizer, lr=lr))
-    reasons = (*record.reasons, why)
-    session.decide(replace(record, recipe=recipe, found_lr=lr, reasons=reasons), why)
-
-
-def _vary_more(session: Session, config: TrainConfig, plan: Plan) -> TrainConfig:
-    """Let a long run vary its images more, if that suits them."""
-    epochs, images = plan.steps / config.steps_per_epoch, len(session.ready.train)
-    settings = session.record.request.settings
-    recipe, why = vary_more(session.record.recipe, settings, epochs=epochs, images=images)
-    reasons = (*session.record.reasons, *why)
-    session.decide(replace(session.record, recipe=recipe, reasons=reasons), *why)
-    return replace(config, recipe=recipe)
 
 
 def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
@@ -258,26 +116,6 @@ def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Pl
     session.decide(record, *([] if session.plan else [why]))
     session.plan = why
     state.plans.append(plan)
-
-
-def _restart(session: Session, error: TrainingError) -> None:
-    """Let a run whose loss exploded begin again, with a tenth of the learning rate.
-
-    What it wrote is removed first: a run that is lost here explodes again, and comes here again.
-    """
-    record, folder = session.record, session.folder
-    if session.processes.rank == 0:
-        for path in checkpoints(folder / folders.CHECKPOINTS):
-            path.unlink()
-        folders.keep_steps(folder, 0)
-        (folder / folders.LOG).unlink(missing_ok=True)
-    session.processes.barrier()
-    lr = float(f"{record.recipe.optimizer.lr / 10:.3g}")
-    recipe = replace(record.recipe, optimizer=replace(record.recipe.optimizer, lr=lr))
-    what = str(error).partition(";")[0]
-    why = f"lr={lr:g}: the run restarts with a tenth of the learning rate, because {what}"
-    session.plan, reasons = "", (*record.reasons, why)
-    session.decide(replace(record, recipe=recipe, plans=(), restarted=True, reasons=reasons), why)
 
 
 def _restored(session: Session, config: TrainConfig) -> TrainState | None:

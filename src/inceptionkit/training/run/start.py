@@ -37,10 +37,10 @@ from inceptionkit.training.execution import Execution
 from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
 from inceptionkit.training.recipes import find
 from inceptionkit.training.run import folder as folders
+from inceptionkit.training.run.context import Session
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import Record, data_facts, settle, versions
 from inceptionkit.training.run.request import Resolved, TrainRequest
-from inceptionkit.training.run.session import Session
 from inceptionkit.training.run.starts import LEAST_SIDE, choose_by_probe
 
 _CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters

@@ -20,10 +20,10 @@ from inceptionkit.training.budget import Epochs
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.recipes import RECIPES
+from inceptionkit.training.run.context import Session
 from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.run.record import FILE, Record, read_record, settle
 from inceptionkit.training.run.request import TrainRequest
-from inceptionkit.training.run.session import Session
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import Execution
 

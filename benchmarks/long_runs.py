@@ -1,10 +1,10 @@
-"""Pieces of recipes, one at a time: what each adds to the same training in the same time.
+"""Long runs on few images: what each way of varying them more is worth, in the same time.
 
-    python benchmarks/recipe_pieces.py DATA [PIECE...] --budget 5min --seeds 3 [--base "lr=0.3"]
+    python benchmarks/long_runs.py DATA [WAY...] --budget 15min --seeds 3 [--options "--input 64"]
 
 Each run is `inceptionkit train DATA ...` in a process of its own, in an empty folder. Seed after
-seed all pieces are trained in turn, so that a slower hour of the machine meets all of them. Scores
-are those on validation images at the end of training: test images decide nothing.
+seed all ways are tried in turn, so that a slower hour of the machine meets all of them. Scores are
+those on validation images at the end of training: test images decide nothing.
 """
 
 from __future__ import annotations
@@ -21,23 +21,15 @@ from typing import Any
 
 from hardware import RESULTS, hardware, table, write
 
-LONG = ("policy=none", "cutmix=0")  # how images of long runs were varied before
-PIECES = {
-    "base": (),
-    "muon": ("optimizer=muon",),
-    "norm biases x8": ("norm_bias_rate=8",),
-    "identity": ("identity=true",),
-    "whitened": ("first_layer=whitened",),
-    "lookahead": ("average=lookahead",),
-    "padded crops": ("crop=padded", "padding=2"),
-    "smoothing 0.2": ("label_smoothing=0.2",),
-    "batch 512": ("batch=512",),
-    "not varied more": LONG,
+WAYS = {
+    "as before": ("policy=none", "cutmix=0"),
+    "chosen by train": (),
     "cutmix": ("policy=none", "cutmix=1"),
     "trivial": ("policy=trivial", "cutmix=0"),
-    "trivial, cutmix": ("policy=trivial", "cutmix=1"),
+    "erasing": ("policy=none", "cutmix=0", "erasing=0.25"),
     "trivial, cutmix, erasing": ("policy=trivial", "cutmix=1", "erasing=0.25"),
 }
+BASE = "as before"
 
 
 def measure(data: str, options: tuple[str, ...], seed: int) -> dict[str, Any]:
@@ -48,7 +40,7 @@ def measure(data: str, options: tuple[str, ...], seed: int) -> dict[str, Any]:
     """
     words = ["train", data, *options, "--seed", str(seed), "--json", "--quiet"]
     print("$ inceptionkit", *words, file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory(prefix="pieces-") as place:
+    with tempfile.TemporaryDirectory(prefix="long-") as place:
         done = subprocess.run(
             [sys.executable, "-m", "inceptionkit", *words],
             cwd=place,
@@ -64,7 +56,7 @@ def measure(data: str, options: tuple[str, ...], seed: int) -> dict[str, Any]:
 
 
 def row(name: str, runs: list[dict[str, Any]], base: list[dict[str, Any]]) -> tuple[str, ...]:
-    """A piece, and by how many points it is ahead of the base, seed by seed."""
+    """A way, and by how many points it is ahead of what was before, seed by seed."""
     scores = [100 * run["val_top1"] for run in runs]
     ahead = [s - 100 * b["val_top1"] for s, b in zip(scores, base, strict=False)]
     spread = f" ± {stdev(ahead):.2f}" if len(ahead) > 1 else ""
@@ -78,8 +70,8 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data")
-    parser.add_argument("pieces", nargs="*", help=", ".join(PIECES), metavar="PIECE")
-    parser.add_argument("--budget", default="5min", help="of each training")
+    parser.add_argument("ways", nargs="*", help=", ".join(WAYS), metavar="WAY")
+    parser.add_argument("--budget", default="15min", help="of each training")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--base", default="", help="options of all trainings, as `train` takes them"
@@ -91,22 +83,20 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, print and write."""
     given = arguments()
-    if unknown := set(given.pieces) - set(PIECES):
-        sys.exit(f"no piece is called {min(unknown)!r}; there are {', '.join(PIECES)}")
+    if unknown := set(given.ways) - set(WAYS):
+        sys.exit(f"no way is called {min(unknown)!r}; there are {', '.join(WAYS)}")
     path = Path(given.data)
     data = str(path.resolve()) if path.exists() else given.data
-    names = ["base", *(given.pieces or [name for name in PIECES if name != "base"])]
+    names = [BASE, *(given.ways or WAYS)]
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in dict.fromkeys(names)}
     for seed in range(given.seeds):
         for name, found in runs.items():
-            options = (*given.base.split(), "--budget", given.budget, *PIECES[name])
+            options = (*given.options.split(), "--budget", given.budget, *WAYS[name])
             found.append(measure(data, options, seed))
-    heads = ("piece", "top-1 on val, %", "points ahead of base", "exits, %", "epochs")
-    print(table(heads, [row(name, found, runs["base"]) for name, found in runs.items()]))
-    facts = {"data": path.name, "base": given.base, "budget": given.budget}
-    write(
-        given.results, f"recipe_pieces-{path.name}", {**facts, "runs": runs, "hardware": hardware()}
-    )
+    heads = ("way", "top-1 on val, %", f"points ahead of {BASE}", "exits, %", "epochs")
+    print(table(heads, [row(name, found, runs[BASE]) for name, found in runs.items()]))
+    facts = {"data": path.name, "options": given.options, "budget": given.budget}
+    write(given.results, f"long_runs-{path.name}", {**facts, "runs": runs, "hardware": hardware()})
 
 
 if __name__ == "__main__":
