@@ -43,7 +43,10 @@ def test_the_findings_come_first_then_the_classes_then_what_was_written(
     assert lines[:6] == [
         "warning 4 files cannot be used; the first is light/cut.png (truncated)",
         "        repair or delete them; training skips them",
-        "warning 1 picture more than once in the same class (2 images; 1 pixel for pixel)",
+        (
+            "warning 1 picture more than once in the same class: dark/3.png and dark/again.png "
+            "(2 images; 1 pixel for pixel)"
+        ),
         "        remove the copies; where training divides the images, it keeps them in one set",
         "warning 1 image is blank",
         "        remove them: they show a single color",
@@ -132,8 +135,10 @@ def test_one_class_is_a_finding_and_no_images_an_error(
     (tmp_path / "none").mkdir()
     empty = inceptionkit("check", tmp_path / "none")
 
-    assert single.code == 0
+    assert single.code == 2, "as train would end"
     assert single.out.startswith("error   there is only one class, 'only'\n")
+    assert "refused train would stop: " in single.out
+    assert "next    inceptionkit train" not in single.out
     assert (empty.code, empty.out) == (2, "")
     assert empty.err.startswith(f"inceptionkit: {tmp_path / 'none'}: the folder is empty; ")
 

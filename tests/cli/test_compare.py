@@ -18,7 +18,12 @@ def test_two_runs_are_compared_image_by_image(
     rows = [json.loads((run / "run.json").read_text())["result"] for run in (digits_run, other_run)]
     (against,) = told["against_first"]
 
-    assert (plain.code, plain.out) == (0, "compare.html\n")
+    assert plain.code == 0
+    head, _, first, second = plain.out.splitlines()[:4]
+    assert head.split()[:2] == ["run", "top-1"]
+    assert (first.split()[0], second.split()[0]) == (digits_run.name, other_run.name)
+    assert "differs lr: 0.6, 0.3" in plain.out
+    assert plain.out.endswith("page    compare.html\n")
     assert (tmp_path / "compare.html").read_text() == (tmp_path / "c.html").read_text()
     told["differences"].pop("precision", None)  # the fastest way may differ by the hour
     assert told["differences"] == {"lr": ["0.6", "0.3"]}

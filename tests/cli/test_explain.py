@@ -23,7 +23,7 @@ def test_a_folder_becomes_one_grid(
     said = inceptionkit("explain", digits_run, folder)
     page = picture(tmp_path / "explained.png")
 
-    assert (said.code, said.out, said.err) == (0, "explained.png\n", "")
+    assert (said.code, said.out, said.err) == (0, "wrote   explained.png\n", "")
     assert page.width > 4 * 192
     assert page.height > 4 * 192
     assert len(np.unique(np.asarray(page))) > 100
@@ -34,8 +34,26 @@ def test_many_images_go_on_in_a_second_picture(
 ) -> None:
     said = inceptionkit("explain", digits_run, photos(each=11), "--out", tmp_path / "p.png")
 
-    assert said.out == f"{tmp_path / 'p.png'}\n{tmp_path / 'p-2.png'}\n"
+    assert said.out == f"wrote   {tmp_path / 'p.png'}\nwrote   {tmp_path / 'p-2.png'}\n"
     assert picture(tmp_path / "p.png").height > 5 * picture(tmp_path / "p-2.png").height
+
+
+def test_nothing_is_overwritten_unasked(
+    inceptionkit: Callable, digits_run: Path, photos: Folder, tmp_path: Path
+) -> None:
+    image, out = photos() / "dark" / "0.png", tmp_path / "mine.png"
+    out.write_text("precious")
+    refused = inceptionkit("explain", digits_run, image, "--out", out)
+    for name in ("explained.png", "explained_2.png"):
+        assert inceptionkit("explain", digits_run, image).out == f"wrote   {name}\n"
+
+    assert (refused.code, out.read_text()) == (2, "precious")
+    assert refused.err == (
+        f"inceptionkit: {out}: is there already; replace it with --overwrite, or choose another "
+        "--out\n"
+    )
+    assert inceptionkit("explain", digits_run, image, "--out", out, "--overwrite").code == 0
+    assert picture(out).width > 192
 
 
 @pytest.mark.parametrize("method", ["cam", "gradcam", "occlusion"])

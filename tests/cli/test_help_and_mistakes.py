@@ -183,7 +183,7 @@ def desk(shell: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", quick_examples())
-def test_the_examples_of_help_run(shell: Callable, desk: Path, line: str, tmp_path: Path) -> None:
+def test_the_examples_of_help_run(shell: Callable, desk: Path, line: str) -> None:
     """On a desk with photos and two runs, where all commands of help find what they name."""
     command, _, into = line.partition(" > ")
     words = [QUICKER.get(word, word) for word in shlex.split(command)[1:]]

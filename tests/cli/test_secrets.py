@@ -1,6 +1,7 @@
 """The password and the signature of an address are kept in memory alone."""
 
 import io
+import json
 import tarfile
 import threading
 from base64 import b64encode
@@ -107,6 +108,8 @@ def test_resume_says_how_to_give_the_address_again(inceptionkit: Callable, guard
     address = f"http://{USER}:{PASSWORD}@{guarded}/data/{{0..1}}.tar?sig={SIGNATURE}"
     assert inceptionkit("train", address, *QUICK, "--out", "run").code == 0
     addresses.SECRETS.clear()  # as in another process
+    record = json.loads(Path("run/run.json").read_text())
+    Path("run/run.json").write_text(json.dumps(record | {"result": None}))  # as if it had not ended
 
     said = inceptionkit("resume", "run")
     assert said.code == 2

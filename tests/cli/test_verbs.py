@@ -173,10 +173,10 @@ def test_run_json_says_how_to_repeat_it(digits_run: Path) -> None:
     assert plan["steps"] == int(row["step"])
 
 
-def test_resume_of_a_finished_run_scores_it_again_and_keeps_its_weights(
+def test_resume_of_a_finished_run_says_so_and_changes_nothing(
     inceptionkit: Callable, digits_run: Path
 ) -> None:
-    before = (digits_run / "model" / "model.safetensors").read_bytes()
+    before = {path: path.stat().st_mtime_ns for path in digits_run.rglob("*")}
     said = inceptionkit("resume", digits_run, "--json")
     result = json.loads(said.out)
 
@@ -185,7 +185,9 @@ def test_resume_of_a_finished_run_scores_it_again_and_keeps_its_weights(
         "run", "model", "epochs", "seconds", "top1", "exits", "images_per_second", "peak_bytes",
     } <= result.keys()  # fmt: skip
     assert all({"top1"} <= exit_.keys() for exit_ in result["exits"].values())
-    assert (digits_run / "model" / "model.safetensors").read_bytes() == before
+    assert said.err == f"{digits_run}: the run has ended; nothing is changed\n"
+    assert {path: path.stat().st_mtime_ns for path in digits_run.rglob("*")} == before
+    assert result == json.loads((digits_run / "run.json").read_text())["result"]
 
 
 def test_evaluate_scores_what_was_held_out(inceptionkit: Callable, digits_run: Path) -> None:
@@ -249,7 +251,9 @@ def test_predict_prints_answers_and_complains_apart(
     said = inceptionkit("predict", digits_run, pictures / "c.jpg", pictures / "a.png")
 
     assert said.code == 2
-    assert said.err == f"inceptionkit: {pictures / 'c.jpg'}: not an image\n"
+    complaint, summary = said.err.splitlines()
+    assert complaint == f"inceptionkit: {pictures / 'c.jpg'}: not an image"
+    assert summary.startswith("1 image, ")
     assert said.out.startswith(f"{pictures / 'a.png'}  ")
     assert said.out.count("\n") == 1
 
@@ -263,7 +267,7 @@ def test_predict_says_which_exit_answered(
     assert said.code == 0
     assert json.loads(said.out)["exit"] == first
     plain = inceptionkit("predict", digits_run, pictures / "a.png", "--early-exit", "0")
-    assert plain.out.endswith(f"(exit {first})\n")
+    assert plain.out.endswith(f"  {first}\n")
 
 
 def test_report_is_written_anew_and_names_its_page(
@@ -292,7 +296,7 @@ def test_train_ends_with_what_it_wrote_and_what_to_type_next(
         f"report  {out / 'report.html'}",
         f"next    inceptionkit predict {out} IMAGE...",
     ]
-    for words in ("sets: ", "plan: 2.0 epochs", "precision: ", "epoch   1.00", "scored on test"):
+    for words in ("sets: ", "plan: 2.0 epochs", "precision: ", "\n   1.00  ", "scored on test"):
         assert words in said.out
 
 

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 from rich import box
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
@@ -216,9 +217,9 @@ class EpochTable:
         }
         last = {"images/s": f"{row['images_per_second']:,.0f}"}
         if "seconds" in row:
-            last["time"] = duration(row["seconds"])
+            last["time"] = str(timedelta(seconds=round(row["seconds"])))
         yield from fixed.items()
-        room = self.width - sum(max(len(head), 9) + 2 for head in (*fixed, *last)) + 2
+        room = self.width - sum(max(len(head), 7) + 2 for head in (*fixed, *last)) + 2
         for key, value in row.items():
             if key.startswith("val_top1_"):
                 name = key.removeprefix("val_top1_")
@@ -226,6 +227,14 @@ class EpochTable:
                 if room >= 0:
                     yield name, percent(value)
         yield from last.items()
+
+
+class _Clock(ProgressColumn):
+    """The time left or, where nobody knows it, the time that the phase took so far."""
+
+    def render(self, task: Task) -> Text:
+        left: str = task.fields["left"]
+        return Text(left or duration(task.elapsed or 0.0))
 
 
 class _Bar(Bar):
@@ -254,8 +263,7 @@ class Terminal:
                 style="dim",
                 table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
             ),
-            TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True, justify="right")),
-            TimeElapsedColumn(),
+            _Clock(table_column=Column(no_wrap=True, justify="right")),
             console=out,
             transient=True,
             expand=True,
@@ -292,6 +300,8 @@ class Terminal:
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """Print a row of the table."""
+        if not self.table.heads:
+            self._print(Text())
         for line in self.table.lines(row):
             self._print(line)
 

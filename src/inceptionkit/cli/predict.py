@@ -45,7 +45,7 @@ def _print_rows(output: Output, result: PredictResult | None = None) -> None:
         labels = found.top if output.given.get("top") else found.top[:1]
         cells = [word for label, p in labels for word in (printable(label), f"{percent(p):>7}")]
         cells[1] += " ?" if answer.unsure else "  "
-        rows.append([answer.path, *cells, "" if found.exit == "main" else f"exit {found.exit}"])
+        rows.append([answer.path, *cells, "" if found.exit == "main" else found.exit])
     state.widths += [0] * (max(map(len, rows), default=0) - len(state.widths))
     for row in rows:
         state.widths[:] = map(max, state.widths, map(len, row))

@@ -168,7 +168,7 @@ def check_budget(
         least = ENDING + images * flop / fastest()
         if least > budget.seconds:
             msg = (
-                f"the budget of {budget.seconds:g}s is too small: one epoch of {images:,} images, "
+                f"the budget of {budget.seconds:g}s is too small for one epoch: {images:,} images, "
                 f"scoring and saving take at least {least:.3g} s here; give more time, a smaller "
                 "--input, or a --cost limit"
             )

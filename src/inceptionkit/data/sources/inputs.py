@@ -86,5 +86,6 @@ def _fetched(address: str) -> bytes:
     except (OSError, DataError) as error:
         if isinstance(error, UnusableImage):
             raise
-        reason = f"cannot be fetched ({reason_of(error)})"
+        gone = isinstance(error, FileNotFoundError)
+        reason = f"cannot be fetched ({'nothing is there' if gone else reason_of(error)})"
         raise UnusableImage(reason) from error
