@@ -14,7 +14,9 @@ from PIL import Image
 
 import inceptionkit
 from inceptionkit.api.detect_train import detect_resume, detect_train
+from inceptionkit.catalog import find
 from inceptionkit.detection.shared.model import load_detector
+from inceptionkit.detection.shared.start import _for_large_images
 from inceptionkit.errors import DataError, Interrupted, RecipeError, RunError, WeightsError
 from inceptionkit.progress import Progress
 from inceptionkit.spec import Net, to_json
@@ -92,6 +94,7 @@ def weights(run: Path) -> bytes:
     return (run / "model" / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_it_learns_to_find_squares(train: Callable, squares: Path) -> None:
     result = train("run", "lr=0.01", epochs=25)
 
@@ -101,7 +104,7 @@ def test_it_learns_to_find_squares(train: Callable, squares: Path) -> None:
     assert result.map50 is not None
     assert result.map50 > 0.6
     assert sorted(found.labels.tolist()) == [0, 1]
-    assert {"run.json", "log.csv", "log.jsonl", "model", "checkpoints"} <= {
+    assert {"run.json", "log.csv", "log.jsonl", "model", "checkpoints", "report.html"} <= {
         path.name for path in result.run.iterdir()
     }
 
@@ -120,6 +123,38 @@ def test_an_interrupted_run_ends_with_the_same_bytes(train: Callable, tmp_path: 
     assert resumed.ap50 == whole.ap50
 
 
+@pytest.mark.slow
+def test_more_images_than_memory_holds_train_the_same(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = train("held", epochs=2)
+    monkeypatch.setattr("inceptionkit.detection.shared.start._SHARE_OF_MEMORY", 0.0)
+
+    again = train("again", epochs=2)
+
+    assert weights(again.run) == weights(held.run)
+
+
+def test_a_trunk_starts_from_a_model(
+    squares: Path, trunk: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    run = detect_train(squares, from_=tiny_model, epochs=1, input_size=64, out=tmp_path / "run").run
+
+    record = json.loads((run / "run.json").read_text())
+    assert record["start"]["model"] == str(tiny_model)
+    assert record["design"]["net"]["name"] == "tiny"
+    with pytest.raises(RecipeError, match="brings its own architecture"):
+        detect_train(squares, from_=tiny_model, architecture=trunk, out=tmp_path / "other")
+
+
+def test_a_stem_for_small_images_makes_way_where_the_weights_fit() -> None:
+    small, large = (find("inception_small", side=side) for side in (32, 128))
+
+    assert _for_large_images(small).trunk == large.trunk
+    assert _for_large_images(large) == large
+    assert _for_large_images(find("compact", side=32)) == find("compact", side=32)
+
+
 def test_a_run_that_has_ended_is_scored_again(train: Callable) -> None:
     first = train("run", epochs=1)
 
@@ -128,6 +163,7 @@ def test_a_run_that_has_ended_is_scored_again(train: Callable) -> None:
     assert (again.map50, again.epochs) == (first.map50, first.epochs)
 
 
+@pytest.mark.slow
 def test_a_time_budget_is_planned(train: Callable) -> None:
     result = train("run", epochs=None, budget="40s")
 

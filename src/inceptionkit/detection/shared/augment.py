@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -53,6 +53,28 @@ def kept(image: AnnotatedImage, size: tuple[int, int]) -> tuple[Pixels, Boxes]:
     small = Image.fromarray(pixels).resize((columns, rows), Image.Resampling.BILINEAR)
     grown = np.array([columns / width, rows / height] * 2, np.float32)
     return np.array(small), image.boxes * grown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedAgain(Sequence[tuple[Pixels, Boxes]]):
+    """Images as `kept` gives them, decoded whenever they are used: more than memory holds."""
+
+    images: Sequence[AnnotatedImage]
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Pixels, Boxes]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[tuple[Pixels, Boxes]]: ...
+    def __getitem__(
+        self, index: int | slice
+    ) -> tuple[Pixels, Boxes] | Sequence[tuple[Pixels, Boxes]]:
+        if isinstance(index, slice):
+            return DecodedAgain(self.images[index], self.size)
+        return kept(self.images[index], self.size)
 
 
 def batch(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from statistics import median
+from time import perf_counter
 
 from inceptionkit.detection.metrics.summary import DetectionScores, score
+from inceptionkit.detection.page import Evaluated, write_page
 from inceptionkit.detection.shared.card import (
     DetectMetrics,
     DetectorCard,
@@ -18,13 +20,15 @@ from inceptionkit.detection.shared.reject import choose_reject
 from inceptionkit.detection.shared.scoring import number_of
 from inceptionkit.detection.shared.session import DetectSession
 from inceptionkit.detection.shared.training import DetectConfig, DetectState
+from inceptionkit.detection.types import Detections
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model.folder import TENSORS
+from inceptionkit.progress import Progress
 from inceptionkit.training.run import folder as folders
 
 
 def finish(session: DetectSession, config: DetectConfig, state: DetectState) -> DetectRunResult:
-    """Choose where the rejecter may look away, score once, and write the model.
+    """Choose where the rejecter may look away, score once, and write the model and the report.
 
     The score is on test, or on val if there is no test set.
 
@@ -36,8 +40,12 @@ def finish(session: DetectSession, config: DetectConfig, state: DetectState) -> 
     reject, show, why = choose_reject(detector, session.sets.val, listener)
     listener.say(why)
     detector = replace(detector, reject=reject)
-    seen = [detector.detect_and_tell(image.pixels()) for image in images]
-    scores = score(images.images, [one for one, _ in seen], images.classes)
+    seen, began = list[tuple[Detections, float]](), perf_counter()
+    for number, image in enumerate(images, 1):
+        listener.progress(Progress(what=f"scoring {name}", done=number, total=len(images)))
+        seen.append(detector.detect_and_tell(image.pixels()))
+    seconds, found = perf_counter() - began, [one for one, _ in seen]
+    scores = score(images.images, found, images.classes)
     metrics = _metrics(scores, name, sum(share for _, share in seen) / len(seen))
     record = session.record
     card = DetectorCard(
@@ -56,6 +64,11 @@ def finish(session: DetectSession, config: DetectConfig, state: DetectState) -> 
     )
     model = session.folder / folders.MODEL
     write_detector(model, card, {TENSORS: weights_file(state.average)})
+    evaluated = Evaluated(
+        model=str(session.folder), data=record.data["address"], set=name, images=images.images,
+        found=found, scores=scores, show=show, unusable=[], seconds=seconds,
+    )  # fmt: skip
+    write_page(session.folder / folders.PAGE, evaluated)
     return DetectRunResult(
         run=str(session.folder),
         model=str(model),

@@ -13,7 +13,7 @@ import torch
 from inceptionkit.catalog import find
 from inceptionkit.data.types import Unusable
 from inceptionkit.detection.division import DividedSet, divide
-from inceptionkit.detection.shared.augment import kept
+from inceptionkit.detection.shared.augment import LARGER, DecodedAgain, kept
 from inceptionkit.detection.shared.design import Design, choose_design
 from inceptionkit.detection.shared.loss import IGNORED
 from inceptionkit.detection.shared.recipe import DetectRecipe
@@ -27,22 +27,23 @@ from inceptionkit.detection.shared.session import DetectSession
 from inceptionkit.detection.shared.training import TrainBoxes
 from inceptionkit.detection.sources.open import open_detection
 from inceptionkit.detection.types import AnnotatedImage, Boxes, DetectionSet, Pixels
-from inceptionkit.errors import DataError, RecipeError, RunError
+from inceptionkit.errors import DataError, RecipeError, RunError, SpecError, UnknownNameError
 from inceptionkit.files import write_json
-from inceptionkit.machine import cores
+from inceptionkit.machine import cores, free_bytes
 from inceptionkit.model.folder import DEFAULT_MODEL, shipped
 from inceptionkit.network.device import check_device, default_device
 from inceptionkit.options import several
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.settings import override
-from inceptionkit.spec import Net
+from inceptionkit.spec import Net, tensors
 from inceptionkit.training.budget import parse_budget
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights, inspect_model
 from inceptionkit.training.run.record import FILE
 
 TRUNK = "compact"  # where nothing says another
+_SHARE_OF_MEMORY = 0.5  # that is free: more images than fit are decoded in each epoch
 _READ_AT_ONCE = 64  # images: few wait in memory
 _TRUNK_SIDE = 128  # of its images; the trunk itself takes any size
 
@@ -153,10 +154,29 @@ def _trunk(request: DetectTrainRequest) -> tuple[Net, InitialWeights | None, Pre
             msg = f"--from {model} brings its own architecture; leave --arch out"
             raise RecipeError(msg)
         start, card = inspect_model(model, ())
-        return card.architecture, replace(start, same_classes=True), card.preprocessing
+        net = _for_large_images(card.architecture)
+        return net, replace(start, same_classes=True), card.preprocessing
     name = request.architecture or TRUNK
     net = find(name, side=_TRUNK_SIDE if name == TRUNK else None)
     return net, None, Preprocessing(size=net.image[1])
+
+
+def _for_large_images(net: Net) -> Net:
+    """A network of the catalog with the stem that it has for larger images, if its weights fit it.
+
+    The stem for small images keeps the grid, and would make the trunk four times as slow.
+    """
+    if net.image[1] >= _TRUNK_SIDE:
+        return net
+    try:
+        larger = find(net.name, side=_TRUNK_SIDE)
+    except (SpecError, UnknownNameError):
+        return net
+    own, other = (
+        {name: shape for name, shape in tensors(one) if name.startswith("trunk.")}
+        for one in (net, larger)
+    )
+    return replace(net, trunk=larger.trunk, image=larger.image) if own == other else net
 
 
 def _design(net: Net, train: DetectionSet, long_side: int | None) -> Design:
@@ -183,7 +203,8 @@ def _load(
         DataError: no training image, or no image of val, can be used.
     """
     unusable, usable = list[Unusable](), dict[str, DetectionSet]()
-    images: list[tuple[AnnotatedImage, tuple[Pixels, Boxes]]] = []
+    images: list[tuple[Pixels, Boxes]] = []
+    in_memory = _bytes_kept(sets.train, size) < _SHARE_OF_MEMORY * free_bytes()
     for name, of in (("train", sets.train), ("val", sets.val), ("test", sets.test)):
         good = []
         for number, (image, result) in enumerate(_decoded(of, size), 1):
@@ -192,19 +213,28 @@ def _load(
                 unusable.append(Unusable(image.name, result.reason))
                 continue
             good.append(image)
-            if name == "train":
-                images.append((image, result))
+            if name == "train" and in_memory:
+                images.append(result)
         usable[name] = replace(of, images=tuple(good))
     for name in ("train", "val"):
         if not len(usable[name]):
             reason = unusable[0].reason if unusable else "there is none"
             msg = f"{sets.train.address}: no image of {name} can be used ({reason}); give others"
             raise DataError(msg)
-    labels = [np.where(image.difficult, IGNORED, image.labels) for image, _ in images]
-    names = tuple(image.name for image, _ in images)
-    train = TrainBoxes(names, tuple(result for _, result in images), tuple(labels))
+    found = usable["train"]
+    labels = [np.where(image.difficult, IGNORED, image.labels) for image in found]
+    names = tuple(image.name for image in found)
+    train = TrainBoxes(
+        names, images if in_memory else DecodedAgain(found.images, size), tuple(labels)
+    )
     usable_sets = DividedSet(usable["train"], usable["val"], usable["test"], sets.rule)
     return usable_sets, unusable, train
+
+
+def _bytes_kept(images: DetectionSet, size: tuple[int, int]) -> int:
+    """Bytes of some images as they are kept in memory."""
+    most = 3 * LARGER**2 * size[0] * size[1]
+    return round(sum(min(most, 3 * image.size[0] * image.size[1]) for image in images))
 
 
 def _decoded(

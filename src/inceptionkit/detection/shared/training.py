@@ -38,10 +38,10 @@ _MOMENTA = (0.9, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class TrainBoxes:
-    """The training images, in memory."""
+    """The training images, in memory where they fit."""
 
     names: tuple[str, ...]
-    images: tuple[tuple[Pixels, Boxes], ...]
+    images: Sequence[tuple[Pixels, Boxes]]
     labels: tuple[NDArray[np.int64], ...]  # IGNORED for what does not count
 
 
