@@ -1,5 +1,6 @@
 """What the pages tell a reader to type does what they say; trainings are cut to one epoch."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     page
     for page in [*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "README.md"]
-    if page.parent.name != "tutorials"  # run as notebooks
-    and any(block.language in {"sh", "python"} for block in blocks(page))
+    if any(block.language in {"sh", "python"} for block in blocks(page))
 ]
+BESIDES = [page for page in PAGES if page.parent.name != "tutorials"]  # those run as notebooks
 
 
 def place(page: Path) -> str:
@@ -27,7 +28,7 @@ def refusals(page: Path) -> Iterator[tuple[Block, Block]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=place)
+@pytest.mark.parametrize("page", BESIDES, ids=place)
 def test_the_blocks_of_a_page_run(page: Path, desk: Desk) -> None:
     shown = {failing.line: answer for failing, answer in refusals(page)}
     for block in blocks(page):
@@ -44,6 +45,8 @@ def test_blocks_are_marked_as_they_should_be(page: Path) -> None:
         if block.note:
             known = block.note in {"fails", SHIPS} or block.note.startswith("not run: ")
             assert known, f"{page}:{block.line}"
+            for path in re.findall(r"\b(?:tests|docs)/[\w/.]+", block.note):
+                assert (ROOT / path).exists(), f"{page}:{block.line}: {path}"
         if block.language == "python":
             compile(block.text, f"{page}:{block.line}", "exec")
         if block.language == "sh" and not block.skipped:
