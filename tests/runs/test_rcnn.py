@@ -90,7 +90,10 @@ def test_a_run_that_lost_its_end_has_the_same_weights_after_resuming(
     shutil.copytree(run, again)
     before = weights(again)
     shutil.rmtree(again / "model")
-    shutil.rmtree(again / "round-2" / "classifier-1" / "model")
+    half = again / "round-2" / "classifier-1"  # as if it had been killed before its end
+    shutil.rmtree(half / "model")
+    record = json.loads((half / "run.json").read_text())
+    (half / "run.json").write_text(json.dumps(record | {"result": None}))
 
     inceptionkit.detect_resume(again)
 
