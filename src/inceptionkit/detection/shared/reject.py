@@ -53,7 +53,7 @@ def choose_reject(
     if share > 1 - _WORTH or not lost <= _LOSS:
         why = f"the rejecter looks everywhere: on val it would keep {percent(share)} of the area"
         return None, show, why
-    why = f"the rejecter skips {percent(1 - share)} of the area on val, mAP {-lost:+.3f}"
+    why = f"the rejecter skips {percent(1 - share)} of the area on val, mAP {0.0 - lost:+.3f}"
     return logit, show, why
 
 
