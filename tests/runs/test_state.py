@@ -15,7 +15,7 @@ from inceptionkit.errors import Interrupted, RecipeError, RunError, TrainingErro
 from inceptionkit.model import read_model
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Conv, Dropout, GlobalPool, Linear, Net
-from inceptionkit.training import defaults, loop, validation
+from inceptionkit.training import defaults, heads, loop, validation
 from inceptionkit.training.autotune import USABLE, update_bytes
 from inceptionkit.training.checkpoint import checkpoints, restore, save_state
 from inceptionkit.training.distributed import warm_up
@@ -142,6 +142,28 @@ def test_a_long_run_that_varies_its_images_more_was_cut(
     assert sum("images by heart" in reason for reason in told["reasons"]) == 2
     for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
         assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
+
+
+def test_a_run_whose_exits_are_fitted_anew_was_cut(
+    start: Callable, cuts: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at its very end, where they are fitted once more."""
+    monkeypatch.setattr(heads, "_REFIT_SHARE", 1.0)
+    settings = ("batch=8", "lr=0.1", "policy=photometric")
+    whole = start("whole", settings=settings)
+    last = start("without", settings=(*settings, "refit_exits=false"))
+    for step in (8, 15):
+        cuts(step)
+        with pytest.raises(Interrupted):
+            start(f"cut-{step}", settings=settings)
+        inceptionkit.resume(tmp_path / f"cut-{step}")
+    one, other = (read_model(run / "model")[1] for run in (whole, last))
+
+    assert {name.split(".")[0] for name in one if (one[name] != other[name]).any()} == {"exits"}
+    for name in ("model/model.safetensors", "log.jsonl", "predictions.csv"):
+        for step in (8, 15):
+            found = (tmp_path / f"cut-{step}" / name).read_bytes()
+            assert (whole / name).read_bytes() == found, (name, step)
 
 
 def test_updates_that_are_read_late_give_the_same_run(

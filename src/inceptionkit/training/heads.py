@@ -6,7 +6,7 @@ All else of the network stays as it is, so that this takes seconds where trainin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,10 @@ _WHOLE = Augmentation(crop=RandomCrop(area_low=1.0, aspect=1.0), flip="none")
 _BATCH = 64  # images at a time
 _RENEWED = 16  # batches that give norms their statistics
 _ROUNDS = 60  # of L-BFGS: each reads all features
+_REFITTED_ON, _MOST_WORK = 10_000, 2**28  # images; numbers that one pass of a fit multiplies
+_REFIT_SHARE = 0.05  # of the images that were trained on, counted each time: 3 % of the run's time
+_LEAST_PER_CLASS = 10  # images, on average: fewer are not worth a fit
+_REFIT_AREA = 0.35  # share of an image that its crops show at least
 _LEAST_SPREAD = 1e-5  # of a feature, relative to the largest: one that hardly varies is left alone
 
 
@@ -101,8 +105,9 @@ def fit(
     It is a function of its arguments alone: the same bytes on the same machine.
 
     Args:
-        train: features (images, features) float32 and labels (images,) int64.
-        held_out: likewise, to choose the penalty by.
+        train: features (images, features) float32, and labels (images,) int64 or the share that
+            each class has in them, (images, classes) float32.
+        held_out: features and labels, to choose the penalty by.
         classes: how many.
         smoothing: of the labels, as in training.
         penalties: to choose from, times the sum of squared weights.
@@ -200,3 +205,84 @@ def fit_heads(
             config.processes.broadcast_tensors([own.weight, own.bias])
         scores[name] = fitted.top1
     return scores
+
+
+def refit_images(config: TrainConfig) -> int:
+    """How many training images exits are fitted to at the end of a run, at most; 0 for none.
+
+    So few that fitting takes seconds, however many classes there are.
+    """
+    net = config.net
+    sizes = {
+        step.at: step.input.cells * step.op.out
+        for step in steps(net)
+        if isinstance(step.op, Linear) and step.op.classifier
+    }
+    main = any(at.startswith("head") for at in sizes)
+    if not config.recipe.loss.refit_exits or not main or len(sizes) < 2:
+        return 0
+    return min(len(config.train), _REFITTED_ON, _MOST_WORK // max(sizes.values()))
+
+
+@torch.no_grad()
+def refit_exits(
+    config: TrainConfig, state: TrainState, tick: Callable[[int, int], None]
+) -> dict[str, tuple[float, float]]:
+    """Fit the exits of a trained network anew, to what its main classifier answers.
+
+    The features are those of training images as the network will see images: at the side of its
+    input, moved or cut a little, not distorted. An exit keeps its classifier where a new one is no
+    better on the validation images. Every process computes the same, and so does a resumed run.
+
+    Args:
+        config: what the run computes.
+        state: after its last step; `kept` is changed.
+        tick: called with the number of images done, and of all.
+
+    Returns:
+        Exit -> share of the validation images that it named right before, and names right now;
+        nothing where there are no exits, or the run was too short to be worth it.
+
+    Sources:
+        Soft targets: Hinton et al. 2015, arXiv:1503.02531. Classifiers at the side in use: Touvron
+        et al. 2019, arXiv:1906.06423.
+    """
+    model, layers = state.kept, linear_heads(state.kept)
+    count = min(refit_images(config), round(_REFIT_SHARE * state.step * config.batch))
+    if "main" not in layers or count < _LEAST_PER_CLASS * layers["main"].out_features:
+        return {}
+    epoch = -(-state.step // config.steps_per_epoch)  # the one that would follow
+    order, how = config.train.order(config.seed, epoch)[:count], config.recipe.augmentation
+    if isinstance(how.crop, RandomCrop):
+        how = replace(how, crop=RandomCrop(area_low=max(how.crop.area_low, _REFIT_AREA)))
+    how = replace(how, policy=None, erasing=0.0)
+    cropping = Cropping(how=how, side=config.net.image[1], seed=config.seed, epoch=epoch)
+    chosen = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
+    config.train.expect(chosen, cropping)
+    every = len(order) + len(config.val)
+    images = (load_batch(config, indices, cropping)[0] for indices in chosen)
+    train = features(model, images, lambda done: tick(done, every))
+    pixels = config.val.pixels.split(_BATCH)
+    parts = (network_input(model, config.preprocessing, part) for part in pixels)
+    val = features(model, parts, lambda done: tick(len(order) + done, every))
+    main = layers.pop("main")
+    answers = _scores(main, train["main"]).softmax(1)
+    found: dict[str, tuple[float, float]] = {}
+    for name, layer in layers.items():
+        right = _scores(layer, val[name]).argmax(1) == config.val.labels
+        before = float(right.float().mean())
+        fitted = fit(
+            (train[name], answers), (val[name], config.val.labels), classes=layer.out_features
+        )
+        if fitted.top1 > before:
+            layer.weight.copy_(fitted.weight)
+            layer.bias.copy_(fitted.bias)
+            config.processes.broadcast_tensors([layer.weight, layer.bias])
+        found[name] = before, max(before, fitted.top1)
+    return found
+
+
+def _scores(layer: nn.Linear, read: Tensor) -> Tensor:
+    """What a classifier gives for features (images, features), on the CPU."""
+    weight, bias = (tensor.detach().float().cpu() for tensor in (layer.weight, layer.bias))
+    return torch.addmm(bias, read, weight.T)

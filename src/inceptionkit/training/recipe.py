@@ -123,10 +123,13 @@ class Loss:
         label_smoothing: share of the target that is spread over all classes (arXiv:1512.00567,
             section 7).
         exit_weight: of every exit's loss; None for each exit's own.
+        refit_exits: whether classifiers of exits are fitted anew at the end of the run, on frozen
+            features, to what the main classifier answers.
     """
 
     label_smoothing: Annotated[float, Between(0.0, 0.99)] = 0.1
     exit_weight: Annotated[float | None, Between(0.0, 100.0)] = None
+    refit_exits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ _FAST = replace(
 )
 
 # What the papers' recipes have in common: nothing that came later.
-_AS_PUBLISHED = replace(MODERN, loss=Loss(label_smoothing=0.0), average=None)
+_AS_PUBLISHED = replace(MODERN, loss=Loss(label_smoothing=0.0, refit_exits=False), average=None)
 _WHOLE_IMAGE = RandomCrop(area_low=1.0, aspect=1.0)
 
 _NIN_2013 = replace(
@@ -96,7 +96,7 @@ _GOOGLENET_2014 = replace(
     batching=Batching(batch=32),
     schedule=Step(warmup=0.0, factor=0.96, decay_epochs=8.0),
     optimizer=SGD(lr=0.01, lr_batch=32, nesterov=False, weight_decay=2e-4),
-    loss=Loss(label_smoothing=0.0, exit_weight=0.3),
+    loss=Loss(label_smoothing=0.0, exit_weight=0.3, refit_exits=False),
     average=Polyak(polyak_share=0.5, ema_every=1),
     inputs=Inputs(pixel_std=1 / 255),
     augmentation=Augmentation(
@@ -117,7 +117,7 @@ _KERAS_GOOGLENET = replace(
     batching=Batching(batch=256),
     schedule=Step(warmup=0.0, factor=0.96, decay_epochs=8.0, shift_epochs=1.0),
     optimizer=SGD(lr=0.01, lr_batch=256, nesterov=False, weight_decay=0.0),
-    loss=Loss(label_smoothing=0.0, exit_weight=0.3),
+    loss=Loss(label_smoothing=0.0, exit_weight=0.3, refit_exits=False),
     augmentation=Augmentation(crop=_WHOLE_IMAGE, flip="none"),
 )
 
@@ -142,7 +142,7 @@ _INCEPTION_V3_2015 = replace(
         weight_decay=4e-5,
         clip_grad_norm=2.0,
     ),
-    loss=Loss(label_smoothing=0.1, exit_weight=0.4),
+    loss=Loss(label_smoothing=0.1, exit_weight=0.4, refit_exits=False),
     average=FixedEMA(ema_decay=0.9999, ema_every=1),
     norms=TrainedNorms(norm_decay=0.9997),
     augmentation=Augmentation(

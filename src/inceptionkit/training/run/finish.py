@@ -19,6 +19,8 @@ from inceptionkit.model import Card, Seen, write_model
 from inceptionkit.model.card import ExitScores, Metrics, Origin
 from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
+from inceptionkit.text import percent
+from inceptionkit.training.heads import refit_exits
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.batch import write_seen_batch
 from inceptionkit.training.run.context import Session
@@ -92,6 +94,7 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> RunResul
     def tick(done: int) -> None:
         session.listener.progress(Progress(what=f"scoring {name}", done=done, total=len(scored)))
 
+    _refit_exits(session, config, state)
     found = score(config, state.kept, scored.pixels, tick)
     labels, guesses = scored.labels.numpy(), found["main"].argmax(1)
     metrics = _scores(found, labels, name)
@@ -117,6 +120,22 @@ def finish(session: Session, config: TrainConfig, state: TrainState) -> RunResul
         nothing_learned=nothing_learned(folder, session.record, state.rows, guesses, labels),
         **baselines(session.dataset.classes, ready.train.labels.numpy(), labels),
     )
+
+
+def _refit_exits(session: Session, config: TrainConfig, state: TrainState) -> None:
+    """Let exits learn what the main classifier answers in the end, and say what it brought."""
+
+    def tick(done: int, every: int) -> None:
+        session.listener.progress(Progress(what="fitting exits", done=done, total=every))
+
+    found = refit_exits(config, state, tick)
+    better = [
+        f"{name} {percent(now)} (was {percent(before)})"
+        for name, (before, now) in found.items()
+        if now > before
+    ]
+    if better:
+        session.listener.say(f"exits fitted anew to the main classifier: val {', '.join(better)}")
 
 
 def end(session: Session, result: RunResult) -> TrainResult:

@@ -38,6 +38,7 @@ from inceptionkit.training.budget import (
     work_plan,
 )
 from inceptionkit.training.execution import fastest
+from inceptionkit.training.heads import refit_images
 from inceptionkit.training.loop import Event, StepEnded
 from inceptionkit.training.pace import Pace
 from inceptionkit.training.run.record import Record
@@ -289,7 +290,7 @@ def _speed(config: TrainConfig, step: float, per_image: float, *, scored: int) -
     return Speed(
         step=step,
         evaluation=per_image * len(config.val),
-        scored=per_image * scored,
+        scored=per_image * (scored + refit_images(config)),
     )
 
 
