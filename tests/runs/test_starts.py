@@ -17,6 +17,7 @@ from inceptionkit.model import folder as folders
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, with_classes
+from inceptionkit.training.run import session
 
 pytestmark = pytest.mark.usefixtures("pinned")
 
@@ -133,6 +134,31 @@ def test_the_classifiers_are_fitted_before_the_first_step(
     result = inceptionkit.evaluate(run, colors)
 
     assert result.top1 > 0.9
+
+
+def test_weights_that_no_epoch_reaches_are_kept(
+    ship: Callable,
+    start: Callable,
+    cuts: Callable,
+    weights: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the run was cut: the checkpoint has them."""
+    ship(1.0)
+    fit = session.fit_heads
+    monkeypatch.setattr(session, "fit_heads", lambda *given: dict.fromkeys(fit(*given), 1.01))
+    run = start("run", from_=ID)
+    cuts(9)
+    with pytest.raises(Interrupted):
+        start("cut", from_=ID)
+    inceptionkit.resume(tmp_path / "cut")
+    before, after = read_model(Path(ID))[1], read_model(run)[1]
+
+    assert weights(run) == weights(tmp_path / "cut")
+    for name, value in before.items():
+        if name.startswith("trunk.") and name.endswith("conv.weight"):
+            assert np.array_equal(after[name], value), name
 
 
 def test_a_run_that_is_cut_ends_with_the_same_bytes(

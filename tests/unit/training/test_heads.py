@@ -14,6 +14,7 @@ from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.heads import (
+    PENALTIES,
     features,
     fit,
     fit_heads,
@@ -54,7 +55,7 @@ def test_the_fit_is_that_of_scikit_learn() -> None:
 def test_the_same_features_give_the_same_bytes_and_the_penalty_comes_from_val() -> None:
     train, val = blobs(60, 3), blobs(400, 4)
     one, two = (fit(train, val, classes=3, smoothing=0.1) for _ in range(2))
-    each = [fit(train, val, classes=3, smoothing=0.1, penalties=(p,)) for p in (3e-4, 3e-3, 3e-2)]
+    each = [fit(train, val, classes=3, smoothing=0.1, penalties=(p,)) for p in PENALTIES]
 
     assert torch.equal(one.weight, two.weight)
     assert torch.equal(one.bias, two.bias)

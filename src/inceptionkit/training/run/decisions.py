@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from math import inf
 from time import monotonic
@@ -79,12 +80,13 @@ def fit_new_heads(session: Session, config: TrainConfig, state: TrainState) -> N
     def tick(done: int, every: int) -> None:
         session.listener.progress(Progress(what="computing features", done=done, total=every))
 
-    main, *exits = reversed(fit_heads(config, state, count, tick).items())
-    early = ", ".join(f"{name} {percent(top1)}" for name, top1 in reversed(exits))
-    session.listener.say(
-        f"classifiers fitted on the features of {count:,} images: val top-1 {percent(main[1])}"
-        + (f" ({early})" if early else "")
-    )
+    found = fit_heads(config, state, count, tick)
+    scores = ", ".join(f"{name} {percent(top1)}" for name, top1 in found.items())
+    why = f"classifiers fitted on the features of {count:,} images: val top-1 {scores}"
+    top1 = None
+    if config.recipe.patience is None and "main" in found:  # else the best epoch is kept anyway
+        top1, state.best = found["main"], copy.deepcopy(state.average)
+    session.decide(replace(session.record, fitted_top1=top1), why)
 
 
 def decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:

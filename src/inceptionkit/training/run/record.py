@@ -117,6 +117,7 @@ class Record:
     threads: int
     start: InitialWeights | None = None  # in place of random ones
     fitted_on: int | None = None  # images whose features the new classifiers are fitted on first
+    fitted_top1: float | None = None  # of val then; the weights are kept unless an epoch reaches it
     found_lr: float | None = None  # what a range test chose, which is then the recipe's
     restarted: bool = False  # with a tenth of the learning rate, which is then the recipe's
     processes: int = 1  # that compute it; a resumed run may have another number

@@ -175,7 +175,11 @@ def _train_and_save(  # noqa: C901 - what may happen between two steps
             saved = monotonic()
             if stop:
                 raise stopped(session.folder, f"after step {state.step:,}")
-    if state.best is not None and state.step < state.plans[-1].steps:
+    if state.best is not None and session.record.fitted_top1 is not None:
+        session.listener.say(
+            "no epoch was as good on val as the classifiers fitted at first: those weights are kept"
+        )
+    elif state.best is not None and state.step < state.plans[-1].steps:
         session.listener.say(
             f"stopped after {len(state.rows)} epochs: val loss has not fallen for "
             f"{config.recipe.patience}; the best epoch's average is kept"
@@ -200,6 +204,9 @@ def _end_epoch(session: Session, state: TrainState, events: EventWriter | None) 
     if session.processes.rank == 0:
         folders.write_rows(session.folder / folders.LOG, state.rows)
     session.listener.epoch(state.rows[-1])
+    fitted = session.record.fitted_top1
+    if fitted is not None and state.rows[-1]["val_top1"] >= fitted:
+        state.best = None  # what was trained is as good as what was only fitted, or better
     if events is not None:
         events.write_epoch(state.rows[-1])
 
