@@ -65,11 +65,12 @@ def detect_export(request: DetectExportRequest) -> DetectExportResult:
     The graph must find what the detector finds on images of the data, or nothing is written.
 
     Raises:
-        WeightsError: there is no detector, or it is an export already.
+        WeightsError: there is no detector, or it is an R-CNN or an export already.
         DataError: the images cannot be read.
         DeploymentError: the graph does not agree, or a library is not installed.
         RunError: the folder cannot be written.
     """
+    from inceptionkit.detection.rcnn.card import is_rcnn
     from inceptionkit.detection.shared.card import read_detector_card
     from inceptionkit.detection.shared.export import export_detector
     from inceptionkit.detection.shared.exported import FILES
@@ -77,6 +78,9 @@ def detect_export(request: DetectExportRequest) -> DetectExportResult:
     from inceptionkit.detection.sources.open import open_detection
     from inceptionkit.errors import RunError, WeightsError
 
+    if is_rcnn(Path(request.model)):
+        msg = f"{request.model}: an R-CNN searches for regions, which no graph can; export a "
+        raise WeightsError(msg + "detector of `inceptionkit detect train`")
     folder, card, _ = read_detector_card(Path(request.model))
     if card.exported is not None:
         msg = f"{folder}: is an export already; give the run that trained the detector"

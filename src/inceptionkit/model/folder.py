@@ -35,6 +35,8 @@ DEFAULT_MODEL = f"{OWNER}/small"
 """The model that `predict`, `embed` and `serve` take where none is given."""
 DETECTOR = "detector-1"
 """The format of a detector's model.json, and of the run.json of a run that trains one."""
+RCNN = "rcnn-1"
+"""The format of an R-CNN's model.json; its classifiers are models of their own."""
 MOST_BYTES = 2**31
 """Most bytes of a file beside model.json: 2 GiB, four times the largest network of the family."""
 MOST_CELLS = 2**29
@@ -260,7 +262,7 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:  # noqa: C901 - a ch
         msg = f"{path}: cannot be read as JSON ({error}); copy the model folder again"
         raise WeightsError(msg) from error
     got = data.pop("format", None) if isinstance(data, dict) else None
-    if got == DETECTOR:
+    if got in {DETECTOR, RCNN}:
         msg = f"{path}: this is a detector; use `inceptionkit detect`"
         raise WeightsError(msg)
     if got != FORMAT:

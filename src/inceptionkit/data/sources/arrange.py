@@ -22,6 +22,7 @@ from inceptionkit.data.sources.layout import LINK_BACK, FolderContent, Listing, 
 from inceptionkit.data.types import SETS, SetName, Unusable
 from inceptionkit.text import listing, plural, printable
 
+_OF_BOXES = frozenset({"annotations", "imagesets", "labels"})  # folders of Pascal VOC, COCO, YOLO
 _LOOSE = "lies outside of the class folders"
 _INTO_CLASSES = "put one folder per class into it"
 _DEEPEST = 100  # folders in folders around everything; more is a trick
@@ -298,4 +299,7 @@ def _refuse_bare(address: str, tree: Tree, bare: Sequence[str]) -> None:
         wrong = f"no image in folder {checks.quoted(map(printable, bare))}"
         reason = reasons.get(printable(bare[0]))
         wrong += f" ({reason})" if reason else ""
-        raise checks.data_error(address, wrong, "add images, or remove the folder")
+        advice = "add images, or remove the folder"
+        if _OF_BOXES & {place.rpartition("/")[2].lower() for place in bare}:
+            advice = "for images with boxes, use `inceptionkit detect`"
+        raise checks.data_error(address, wrong, advice)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 from inceptionkit.detection.rcnn.settings import RegionSettings
-from inceptionkit.model.folder import CARD
+from inceptionkit.model.folder import CARD, RCNN
 from inceptionkit.records import Between
 
-FORMAT = "rcnn-1"
 REGRESSION = "regression.safetensors"
 
 
@@ -47,7 +46,7 @@ class RcnnCard:
 def is_rcnn(path: Path) -> bool:
     """Whether a folder is that of an R-CNN, or of a run that trained one."""
     return any(
-        (folder / CARD).is_file() and f'"{FORMAT}"' in _beginning(folder / CARD)
+        (folder / CARD).is_file() and f'"{RCNN}"' in _beginning(folder / CARD)
         for folder in (path, path / "model")
     )
 

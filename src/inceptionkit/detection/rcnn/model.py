@@ -12,7 +12,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from inceptionkit import records
-from inceptionkit.detection.rcnn.card import FORMAT, REGRESSION, RcnnCard
+from inceptionkit.detection.rcnn.card import REGRESSION, RcnnCard
 from inceptionkit.detection.rcnn.detector import TO_THE_END, RcnnDetector
 from inceptionkit.detection.rcnn.regions import class_names
 from inceptionkit.detection.rcnn.regress import BoxRegression
@@ -22,7 +22,7 @@ from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.early_exit import Policy
 from inceptionkit.files import read_bounded, replace_folder, sha256, write_json, write_whole
 from inceptionkit.model.card import MOST_CARD_BYTES
-from inceptionkit.model.folder import CARD, MOST_BYTES
+from inceptionkit.model.folder import CARD, MOST_BYTES, RCNN
 
 
 def write_rcnn(
@@ -57,7 +57,7 @@ def write_rcnn(
             shutil.copytree(model, beside / name)
         if data is not None:
             write_whole(beside / REGRESSION, data)
-        write_json(beside / CARD, {"format": FORMAT, **records.to_json(filled)})
+        write_json(beside / CARD, {"format": RCNN, **records.to_json(filled)})
         replace_folder(beside, folder)
     except OSError as error:
         raise WriteError(folder, error) from error
@@ -83,8 +83,8 @@ def load_rcnn(
     where = folder / CARD
     try:
         data = records.STRICT.decode(read_bounded(where, MOST_CARD_BYTES).decode())
-        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-            msg = f"its format is not {FORMAT!r}"
+        if not isinstance(data, dict) or data.pop("format", None) != RCNN:
+            msg = f"its format is not {RCNN!r}"
             raise WeightsError(msg)
         card = records.from_json(RcnnCard, data, at="", error=WeightsError)
         if any("/" in name or "\\" in name or name.startswith(".") for name in card.classifiers):
