@@ -257,6 +257,7 @@ def test_a_loss_that_explodes_in_the_warm_up_restarts_the_run_with_a_tenth_of_th
     (why,) = [one for one in told["reasons"] if one.startswith("lr=0.16: ")]
 
     assert why in heard.said
+    assert heard.phases == ["reading images", "probing", "training", "scoring test", "report"]
     assert why.startswith(
         "lr=0.16: the run restarts with a tenth of the learning rate, because the loss exploded to "
     )

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import CLASSES, DATA, IMAGE_COLUMN, LABEL_COLUMN, LISTENER
-from inceptionkit.errors import DataError
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.results import Result, table
@@ -100,20 +99,6 @@ class CheckResult(Result):
         return table(keys, [(one.severity, one.says, one.advice) for one in self.findings])
 
 
-class CheckError(DataError):
-    """Data that `strict` does not let pass.
-
-    Attributes:
-        result: everything that was found.
-    """
-
-    def __init__(self, result: CheckResult) -> None:
-        self.result = result
-        first, count = result.faults[0], len(result.faults)
-        more = f" ({count} findings in all)" if count > 1 else ""
-        super().__init__(f"{result.scan.dataset.address}: {first.says}; {first.advice}{more}")
-
-
 @verb(CheckRequest)
 def check(request: CheckRequest) -> CheckResult:
     """Check every image: copies, odd ones, unusable ones, and classes too small to learn.
@@ -126,7 +111,7 @@ def check(request: CheckRequest) -> CheckResult:
         RunError: the page cannot be written, or would lie among the images.
     """
     from inceptionkit.data import open_dataset
-    from inceptionkit.data.quality.findings import find, refusal
+    from inceptionkit.data.quality.findings import CheckError, find, refusal
     from inceptionkit.data.quality.scan import scan
     from inceptionkit.data.types import Source
     from inceptionkit.machine import cores
@@ -154,5 +139,5 @@ def check(request: CheckRequest) -> CheckResult:
         seconds=monotonic() - began, refused=refusal(found),
     )  # fmt: skip
     if request.strict and result.faults:
-        raise CheckError(result)
+        raise CheckError(result, dataset.address, result.faults)
     return result

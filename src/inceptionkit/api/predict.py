@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import DEVICE, EARLY_EXIT, INPUTS, MODEL_OR_IMAGES, ON_ANSWER
+from inceptionkit.evaluation.answer import Answer
 from inceptionkit.options import Option, several, verb
 from inceptionkit.progress import Progress
 from inceptionkit.results import Result, table
@@ -15,7 +16,6 @@ from inceptionkit.results import Result, table
 if TYPE_CHECKING:
     from inceptionkit.deployment.bulk import Bulk
     from inceptionkit.evaluation.early_exit import AnyPolicy
-    from inceptionkit.evaluation.predictor import Prediction
 
 
 @dataclass(frozen=True)
@@ -52,31 +52,6 @@ class PredictRequest:
     on_answer: Annotated[Callable[[Answer | Progress | Bulk | str], object] | None, ON_ANSWER] = (
         None  # with a sentence, where a model answers that was not asked for
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One image: what the model says of it, or why it could not."""
-
-    path: str
-    prediction: Prediction | None
-    error: str | None
-    unsure: bool = False  # whether its confidence is lower than was asked for
-
-    def to_json(self) -> dict[str, Any]:
-        """What `predict --json` prints."""
-        found = self.prediction
-        if found is None:
-            return {"path": self.path, "error": self.error}
-        return {
-            "path": self.path,
-            "label": found.label,
-            "probability": found.probability,
-            "exit": found.exit,
-            "unsure": self.unsure,
-            "ms": found.ms,
-            "top": [{"label": label, "probability": p} for label, p in found.top],
-        }
 
 
 @dataclass(frozen=True, repr=False)

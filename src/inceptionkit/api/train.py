@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from inceptionkit.errors import RecipeError
 from inceptionkit.options import verb
-from inceptionkit.progress import Silence
+from inceptionkit.progress import Progress, Silence
 from inceptionkit.training.run.request import TrainRequest, resolve
 
 if TYPE_CHECKING:
@@ -91,5 +91,7 @@ def run_to_the_end(session: Session) -> TrainResult:
         config, state = run_training(session)
         result = finish(session, config, state)
         if session.processes.rank == 0:
+            drawing = Progress(what="report", done=0, total=0, note="drawing its pictures")
+            session.listener.progress(drawing)
             write_report(session.folder, session.record, result, session.dataset)
         return end(session, result)

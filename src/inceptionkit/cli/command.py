@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import MISSING, dataclass
@@ -15,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from inceptionkit.cli.console import Output, busy, heard, print_json
+from inceptionkit.cli.console import Output, busy, listener_for, print_json
 from inceptionkit.cli.help import VerbHelp
 from inceptionkit.errors import InceptionError
 from inceptionkit.options import Callback, Option, Parameter, Verb, parameters, prose
@@ -79,10 +78,10 @@ class Command:
             chosen[next(name for name in calls if name != "listener")] = partial(self.each, output)
         try:
             if any(one.name == "listener" for one in parameters(self.verb.request)):
-                with heard(output) as chosen["listener"]:
+                with listener_for(output) as chosen["listener"]:
                     result = self.verb(**chosen)
             else:
-                with busy(output) if sys.stdout.isatty() else nullcontext():
+                with busy(output) if os.isatty(1) else nullcontext():
                     result = self.verb(**chosen)
         except InceptionError as error:
             if (found := getattr(error, "result", None)) is not None:

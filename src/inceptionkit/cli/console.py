@@ -357,7 +357,7 @@ def busy(output: Output) -> Iterator[None]:
 
 
 @contextmanager
-def heard(output: Output) -> Iterator[Listener]:
+def listener_for(output: Output) -> Iterator[Listener]:
     """The listener that suits the output; JSON alone goes to standard output."""
     from inceptionkit.progress import Silence
 

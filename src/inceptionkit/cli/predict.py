@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from inceptionkit.api.predict import Answer, PredictResult, predict
+from inceptionkit.api.predict import PredictResult, predict
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import Output, complain, print_json
+from inceptionkit.evaluation.answer import Answer
 from inceptionkit.progress import Progress
 from inceptionkit.text import duration, percent, printable
 

@@ -114,12 +114,8 @@ def load_predictor(
 def _on_device(path: str | Path, device: str, mode: Mode) -> Predictor:
     """Load a trained model on a GPU."""
     from inceptionkit.evaluation.classifier import load
-    from inceptionkit.network.device import check_device, named_device
 
-    device = named_device(device)
-    check_device(device)
-    classifier = load(path, BATCH[mode])
-    classifier.model.to(device)
+    classifier = load(path, BATCH[mode], device)
     classifier.reload = partial(_on_device, path, device, mode)
     return classifier
 

@@ -18,6 +18,7 @@ from inceptionkit.evaluation.inference import network_stages
 from inceptionkit.evaluation.predictor import Predictor, Stages
 from inceptionkit.model import Card
 from inceptionkit.network import InceptionNet, build
+from inceptionkit.network.device import check_device, named_device
 from inceptionkit.preprocess import Preprocessing
 
 
@@ -59,20 +60,26 @@ def _image_stages(model: InceptionNet, how: Preprocessing, exits: tuple[str, ...
     return {**stages, first: from_images}
 
 
-def load(path: str | Path, batch: int = 1) -> Classifier:
+def load(path: str | Path, batch: int = 1, device: str | None = None) -> Classifier:
     """Load a model.
 
     Args:
         path: a model folder, a run folder, a weights file of another implementation, or the id of
             released weights such as "torchvision/googlenet", which are downloaded once.
         batch: images that `predict` answers at once.
+        device: that computes; None for the CPU.
 
     Raises:
+        RecipeError: the device is not there.
         WeightsError: it is none of these, damaged, or cannot be downloaded.
         UnknownNameError: no released weights have that id.
     """
     card, tensors = read_weights(path)
-    return Classifier(card, network_of(card, tensors), batch)
+    classifier = Classifier(card, network_of(card, tensors), batch)
+    if device is not None:
+        check_device(named_device(device))
+        classifier.model.to(named_device(device))
+    return classifier
 
 
 def network_of(card: Card, tensors: Mapping[str, NDArray[Any]]) -> InceptionNet:

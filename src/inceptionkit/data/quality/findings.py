@@ -42,6 +42,19 @@ class Finding:
     images: tuple[int, ...] = ()  # indices of the samples concerned
 
 
+class CheckError(DataError):
+    """Data that `check --strict` does not let pass.
+
+    Attributes:
+        result: everything that was found.
+    """
+
+    def __init__(self, result: object, address: str, faults: Sequence[Finding]) -> None:
+        self.result = result
+        first, more = faults[0], f" ({len(faults)} findings in all)" * (len(faults) > 1)
+        super().__init__(f"{address}: {first.says}; {first.advice}{more}")
+
+
 def find(scan: Scan, groups: Sequence[Group]) -> tuple[Finding, ...]:
     """Everything worth saying, errors first."""
     counts = class_counts(scan).sum(axis=0)

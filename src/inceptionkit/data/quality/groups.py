@@ -37,7 +37,7 @@ from inceptionkit.data.split import DuplicateGroups, groups_by_name, split_datas
 from inceptionkit.data.types import SETS, SetName
 from inceptionkit.model.seen import NOTHING, Seen, among
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.progress import Listener
+from inceptionkit.progress import Listener, Progress
 from inceptionkit.text import shell_word
 
 
@@ -93,7 +93,7 @@ def load_grouped(  # noqa: PLR0913 - two may be left out
     )
     stored = stored_size(opened, preprocessing.size)
     if known_groups is None:
-        opened, ready, groups = _searched(opened, preprocessing, loaded, workers)
+        opened, ready, groups = _searched(opened, preprocessing, loaded, workers, listener)
     else:
         ready, groups = loaded(opened), ()
     duplicate_groups, sets = known_groups or (), opened.sets
@@ -123,6 +123,7 @@ def _searched(
     preprocessing: Preprocessing,
     loaded: Callable[..., LoadedSets],
     workers: int,
+    listener: Listener,
 ) -> tuple[SplitDataset, LoadedSets, Sequence[Group]]:
     """What is open with `allows_flip`, the images, and near-duplicates if memory holds all."""
     dataset = opened.dataset
@@ -137,6 +138,7 @@ def _searched(
         recorder = ThumbnailRecorder(len(dataset.samples))
         ready = loaded(opened, on_decoded=recorder.record)
         indices, shown = recorder.seen()
+    listener.progress(Progress(what="comparing images", done=0, total=0, note="near-duplicates"))
     labels = dataset.samples.labels[indices]
     allows_flip = dataset.allows_flip and not mirroring_changes_class(shown, labels)
     opened = replace(opened, allows_flip=allows_flip)

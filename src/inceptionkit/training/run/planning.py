@@ -47,7 +47,7 @@ from inceptionkit.training.state import TrainConfig, TrainState
 
 _PROBE_AGAIN = ProbeLimits(seconds=5.0)
 CROWDED, _CALM = 0.5, 0.25  # cores that other processes keep busy: at least, at most
-_WORTH_A_LOOK = 60.0  # seconds of a run without a time budget that must be left for a probe
+_WORTH_A_PROBE = 60.0  # seconds of a run without a time budget that must be left for a probe
 _LONG = 0.05  # share of the budget for which steps must be far from what was expected,
 _PROBE_STEPS, _PROBE_COST = 12, 0.1  # and so many of them less than this share of the time left,
 _CLEARLY = 1.2  # before a probe looks for an execution that is so many times as fast
@@ -201,7 +201,7 @@ class Replanner:
         calm = self.crowded and self._others() < _CALM
         long = self.pace.strayed(left) > _LONG * whole
         cheap = _PROBE_STEPS * step < _PROBE_COST * left
-        enough = isinstance(self.budget, Time) or left > _WORTH_A_LOOK
+        enough = isinstance(self.budget, Time) or left > _WORTH_A_PROBE
         return alone and (long or calm) and cheap and enough
 
     def _probed(self, state: TrainState, plan: Plan | None) -> Plan | None:

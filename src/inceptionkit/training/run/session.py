@@ -15,6 +15,7 @@ from inceptionkit.errors import RecipeError, RunError, TrainingError
 from inceptionkit.files import flush, write_whole
 from inceptionkit.model.seen import SEEN
 from inceptionkit.progress import Progress
+from inceptionkit.text import duration
 from inceptionkit.training.budget import ENDING, Time
 from inceptionkit.training.checkpoint import restore, save_state
 from inceptionkit.training.defaults import LONG
@@ -107,7 +108,7 @@ def run_training(  # noqa: C901, PLR0912 - decisions in their order
 def _add_plan(session: Session, config: TrainConfig, state: TrainState, plan: Plan) -> None:
     """Write a plan down, then let it be followed; later ones show beside the progress."""
     plan = replace(plan, steps_per_epoch=config.steps_per_epoch)
-    left = "" if plan.seconds_left is None else f", {plan.seconds_left:.0f} s left"
+    left = "" if plan.seconds_left is None else f", {duration(plan.seconds_left)} left"
     why = (
         f"plan: {plan.steps / config.steps_per_epoch:.1f} epochs, {plan.steps:,} steps of "
         f"{config.batch} images at {plan.images_per_second:,.0f} images/s{left} ({plan.why})"
