@@ -53,5 +53,8 @@ LABEL_COLUMN = Option(
 CLASSES = Option(
     "Classes to use, with commas between them.", "CLASS,...", default="all", group="Data"
 )
-LISTENER = Callback("Called with messages and progress.")
+LISTENER = Callback(
+    "Called with messages and progress; None silences.",
+    default="shown: lines in a script, a bar in a notebook",
+)
 ON_ANSWER = Callback("Called with the answer to each image as it comes.")

@@ -141,7 +141,7 @@ class Verb(Protocol[P, R_co]):
         """Do it."""
 
 
-def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
+def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:  # noqa: C901 - all at the border
     """Turn a function of a request into one of the request's fields, documented by them."""
     options = [one for one in parameters(request) if isinstance(one.stated, Option)]
 
@@ -160,6 +160,9 @@ def verb(request: Callable[P, Q]) -> Callable[[Callable[[Q], R]], Verb[P, R]]:
                 if (reported := _reported(error, run.__name__)) is None:
                     raise
                 raise reported from error
+            finally:
+                if close := getattr(getattr(made, "listener", None), "close", None):
+                    close()
 
         vars(called).update(
             request=request,

@@ -35,7 +35,10 @@ class Progress:
 
 
 class Listener(Protocol):
-    """Hears sentences, progress and finished epochs."""
+    """Hears sentences, progress and finished epochs.
+
+    A verb closes a listener that has a method `close` at its end.
+    """
 
     def say(self, sentence: str) -> None:
         """Hear one sentence that stays."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LINES = 14  # of a repr, at most
 WIDE = 100  # characters of a line, at most
@@ -27,6 +31,34 @@ class Result:
         rows = [f"{key}: {_brief(value)}" for key, value in self.summary().items()]
         more = [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
         return "\n    ".join(map(_plain, [type(self).__name__, *rows[:LINES], *more]))
+
+
+class Scored(Protocol):
+    """Scores on some images, as `evaluate` computes them."""
+
+    def table(self) -> str:
+        """The classes, as HTML."""
+
+    def plot(self) -> Figure:
+        """The confusion matrix."""
+
+
+class ScoredResult(Result):
+    """Base of results that hold scores on some images."""
+
+    __slots__ = ()
+    evaluation: Scored
+
+    def _repr_html_(self) -> str:
+        return self.evaluation.table()
+
+    def plot(self) -> Figure:
+        """Draw the confusion matrix.
+
+        Raises:
+            RunError: matplotlib is not installed.
+        """
+        return self.evaluation.plot()
 
 
 def _plain(line: str) -> str:
@@ -53,6 +85,15 @@ def _brief(value: object) -> str:
     if flat and len(text) < WIDE:
         return text
     return f"{len(value):,} ({text})" if not flat and 0 < len(text) < WIDE else f"{len(value):,}"
+
+
+def embedded_page(page: Path, height: int = 800) -> str:
+    """A page of ours inside a notebook, as HTML; nothing where it is gone."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    return f'<iframe srcdoc="{escape(text)}" width="100%" height="{height}"></iframe>'
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

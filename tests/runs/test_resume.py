@@ -313,11 +313,11 @@ def test_an_epoch_that_was_interrupted_has_all_its_events(
 ) -> None:
     reader = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator",
-        reason="needs tensorboard: pip install inceptionkit[track]",
+        reason="needs tensorboard: pip install inceptionkit[tensorboard]",
     )
     cuts(PER_EPOCH + 3)
     with pytest.raises(Interrupted):
-        start("cut", track=True)
+        start("cut", track="tensorboard")
     inceptionkit.resume(tmp_path / "cut")
     events = reader.EventAccumulator(str(tmp_path / "cut" / "events"))
     events.Reload()

@@ -17,10 +17,12 @@ from inceptionkit.errors import DataError, RecipeError, RunError
 from inceptionkit.spec import Net
 from inceptionkit.training import checkpoint
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.run import decisions, session
-from inceptionkit.training.run import tensorboard as track
+from inceptionkit.training.run import decisions, session, tracking
+from inceptionkit.training.run.tracking.tensorboard import EVENTS
 
 pytestmark = pytest.mark.usefixtures("pinned")
+
+TENSORBOARD = "needs tensorboard: pip install inceptionkit[tensorboard]"
 
 
 @pytest.fixture
@@ -131,26 +133,31 @@ def test_more_processes_than_an_update_has_images_are_refused(
 
 
 def test_events_are_written_though_the_run_fell_before_its_first_update(falls: Callable) -> None:
-    pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inceptionkit[track]")
-    cut = falls("plan_run", track=True)
-    before = (cut / track.EVENTS).exists()
+    pytest.importorskip(
+        "tensorboard", reason="needs tensorboard: pip install inceptionkit[tensorboard]"
+    )
+    cut = falls("plan_run", track="tensorboard")
+    before = (cut / EVENTS).exists()
     inceptionkit.resume(cut)
 
     assert not before
-    assert list((cut / track.EVENTS).iterdir())
+    assert list((cut / EVENTS).iterdir())
 
 
 def test_resume_says_what_a_run_that_writes_events_needs(
     falls: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tensorboard", reason="needs tensorboard: pip install inceptionkit[track]")
-    cut = falls("plan_run", track=True)
-    monkeypatch.setattr(track, "find_spec", lambda _: None)
+    pytest.importorskip(
+        "tensorboard", reason="needs tensorboard: pip install inceptionkit[tensorboard]"
+    )
+    cut = falls("plan_run", track="tensorboard")
+    monkeypatch.setattr(tracking, "find_spec", lambda _: None)
     with pytest.raises(RecipeError) as caught:
         inceptionkit.resume(cut)
 
     assert str(caught.value) == (
-        "--track needs the package tensorboard; install it with: pip install inceptionkit[track]"
+        "--track tensorboard needs its package; "
+        "install it with: pip install 'inceptionkit[tensorboard]'"
     )
 
 

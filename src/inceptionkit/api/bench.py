@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import CLASSES, IMAGE_COLUMN, LABEL_COLUMN, LISTENER, THREADS
+from inceptionkit.display import SHOWN
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result, table
@@ -43,7 +44,7 @@ class BenchRequest:
     classes: Annotated[str | Sequence[str] | None, CLASSES] = None
     image_column: Annotated[str | None, IMAGE_COLUMN] = None
     label_column: Annotated[str | None, LABEL_COLUMN] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import CLASSES, DATA, IMAGE_COLUMN, LABEL_COLUMN, LISTENER
+from inceptionkit.display import SHOWN
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.results import Result, table
@@ -44,7 +45,7 @@ class CheckRequest:
     classes: Annotated[str | Sequence[str] | None, CLASSES] = None
     image_column: Annotated[str | None, IMAGE_COLUMN] = None
     label_column: Annotated[str | None, LABEL_COLUMN] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import DEVICE, LISTENER
+from inceptionkit.display import SHOWN
 from inceptionkit.options import Option, several, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result
@@ -51,7 +52,7 @@ class DesignRequest:
         Option("File to write.", "FILE.json", default="named after the network"),
     ] = None
     device: Annotated[str | None, DEVICE] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
 
 @dataclass(frozen=True, repr=False)

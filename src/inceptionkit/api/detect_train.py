@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import LISTENER
 from inceptionkit.detection.shared.request import DetectTrainRequest
+from inceptionkit.display import SHOWN
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result, table
@@ -68,7 +69,7 @@ class DetectResumeRequest:
         str | Path | None,
         Option("Where the images are now, if they moved.", "DATA", default="where they were"),
     ] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
 
 @verb(DetectTrainRequest)

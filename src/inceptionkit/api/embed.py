@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import INPUTS, LISTENER, MODEL_OR_IMAGES
+from inceptionkit.display import SHOWN
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.results import Result, table
@@ -32,7 +33,7 @@ class EmbedRequest:
             "FILE.npy|.parquet",
         ),
     ] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from inceptionkit.arguments import CLASSES, DATA, EARLY_EXIT, IMAGE_COLUMN, LABEL_COLUMN, LISTENER
+from inceptionkit.display import SHOWN
 from inceptionkit.errors import OptionError
 from inceptionkit.options import Argument, Option, several, verb
 from inceptionkit.progress import Listener
-from inceptionkit.results import Result
+from inceptionkit.results import ScoredResult
 
 if TYPE_CHECKING:
     from inceptionkit.evaluation.crop_table import CropStudy
@@ -62,7 +63,7 @@ class EvaluateRequest:
     classes: Annotated[str | Sequence[str] | None, CLASSES] = None
     image_column: Annotated[str | None, IMAGE_COLUMN] = None
     label_column: Annotated[str | None, LABEL_COLUMN] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
     def __post_init__(self) -> None:
         modes = {
@@ -82,7 +83,7 @@ class EvaluateRequest:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class EvaluateResult(Result):
+class EvaluateResult(ScoredResult):
     """What models are worth on some images.
 
     Attributes:
@@ -105,9 +106,6 @@ class EvaluateResult(Result):
     def to_json(self) -> dict[str, Any]:
         """What `evaluate --json` prints."""
         return (self.exits or self.crops or self.evaluation).to_json()
-
-    def _repr_html_(self) -> str:
-        return self.evaluation.table()
 
 
 @verb(EvaluateRequest)

@@ -74,6 +74,10 @@ class ExplainResult(Result):
         pictures = (b64encode(picture.read_bytes()).decode() for picture in self.pictures)
         return "".join(f'<img src="data:image/png;base64,{one}">' for one in pictures)
 
+    def _repr_png_(self) -> bytes | None:
+        """The first picture, where HTML is not shown."""
+        return self.pictures[0].read_bytes() if self.pictures else None
+
 
 @verb(ExplainRequest)
 def explain(request: ExplainRequest) -> ExplainResult:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from inceptionkit.arguments import CLASSES, IMAGE_COLUMN, LABEL_COLUMN, LISTENER, MODEL
+from inceptionkit.display import SHOWN
 from inceptionkit.errors import OptionError
 from inceptionkit.options import Option, verb
 from inceptionkit.progress import Listener, Silence
@@ -59,7 +60,7 @@ class ExportRequest:
     classes: Annotated[str | Sequence[str] | None, CLASSES] = None
     image_column: Annotated[str | None, IMAGE_COLUMN] = None
     label_column: Annotated[str | None, LABEL_COLUMN] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
     def __post_init__(self) -> None:
         if self.variants and self.fastest:
@@ -122,14 +123,13 @@ def export(request: ExportRequest) -> ExportResult:
     from inceptionkit.deployment.files import free_place
     from inceptionkit.deployment.parity import parity_images
 
-    drop, resize = request.max_drop / 100, request.resize
+    listener, drop = request.listener or Silence(), request.max_drop / 100
     options = graphs.parse_export_options(
-        request.to, request.precision, exits=request.exits, max_drop=drop, resize=resize
+        request.to, request.precision, exits=request.exits, max_drop=drop, resize=request.resize
     )
     model, columns = request.model, (request.image_column, request.label_column)
     given, images = request.data, request.images
     data = None if given is None else Source(given, request.classes, *columns)
-    listener = request.listener or Silence()
     place = Path(request.out or beside(model, "variants" if request.variants else request.to))
     if request.variants:
         variants.free_places(place)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
 from inceptionkit.options import Argument, verb
-from inceptionkit.results import Result
+from inceptionkit.results import Result, embedded_page
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,7 @@ class ReportResult(Result):
         return {"page": str(self.page)}
 
     def _repr_html_(self) -> str:
-        page = escape(self.page.read_text(encoding="utf-8"))
-        return f'<iframe srcdoc="{page}" width="100%" height="800"></iframe>'
+        return embedded_page(self.page)
 
 
 @verb(ReportRequest)

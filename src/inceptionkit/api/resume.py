@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 from inceptionkit.arguments import LISTENER, WORKERS
+from inceptionkit.display import SHOWN
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Silence
 
@@ -29,7 +30,7 @@ class ResumeRequest:
         bool, Option("Resume although the images changed; the result is then another one.")
     ] = False
     workers: Annotated[int | None, WORKERS] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
 
 @verb(ResumeRequest)
@@ -42,8 +43,8 @@ def resume(request: ResumeRequest) -> TrainResult:  # noqa: C901, PLR0915 - deci
         RunError: there is no run, another process works on it, or the images changed since and that
             is not allowed, or their classes did.
         DataError: the images are gone, and `data` does not say where they are.
-        RecipeError: the run's device is not there; it writes TensorBoard events, and their package
-            is not installed; or there are more processes than images in a step.
+        RecipeError: the run's device or its tracker is not there; or there are more processes than
+            images in a step.
         Interrupted: asked to stop again; the state is saved.
     """
     start_time = monotonic()  # a time budget covers the whole command
@@ -58,7 +59,7 @@ def resume(request: ResumeRequest) -> TrainResult:  # noqa: C901, PLR0915 - deci
     from inceptionkit.training.run.finish import ended
     from inceptionkit.training.run.record import read_record
     from inceptionkit.training.run.start import check_changed, resume_run
-    from inceptionkit.training.run.tensorboard import check_tracking
+    from inceptionkit.training.run.tracking import check_tracking
 
     folder = Path(request.run)
     record = read_record(folder)
@@ -67,7 +68,7 @@ def resume(request: ResumeRequest) -> TrainResult:  # noqa: C901, PLR0915 - deci
         return ended(folder, record.result)
     device = record.request.device or "cpu"
     if record.request.track:
-        check_tracking()
+        check_tracking(record.request.track)
     if launched():
         take_gpu(device)
     check_device(device)

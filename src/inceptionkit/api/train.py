@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -40,7 +40,7 @@ def train(request: TrainRequest) -> TrainResult:  # noqa: C901 - checks in their
     from inceptionkit.training.distributed import SINGLE_PROCESS, processes, take_gpu
     from inceptionkit.training.run import folder as folders
     from inceptionkit.training.run.start import start_run
-    from inceptionkit.training.run.tensorboard import check_tracking
+    from inceptionkit.training.run.tracking import check_tracking
 
     device = named_device(request.device)
     if several := launched():
@@ -51,7 +51,7 @@ def train(request: TrainRequest) -> TrainResult:  # noqa: C901 - checks in their
     if request.precision != "auto":
         check_precision(request.precision, device)
     if request.track:
-        check_tracking()
+        check_tracking(request.track)
     asked = resolve(request, device, workers, machine)
     folder = None if request.out is None else Path(request.out)
     new = folder is None or not folder.exists()
@@ -87,11 +87,13 @@ def run_to_the_end(session: Session) -> TrainResult:
     from inceptionkit.training.run.process import explain_how_to_resume, fast_cpu_settings
     from inceptionkit.training.run.session import run_training
 
-    with fast_cpu_settings(), explain_how_to_resume(session.folder):
+    with fast_cpu_settings(), explain_how_to_resume(session.folder), closing(session):
         config, state = run_training(session)
         result = finish(session, config, state)
         if session.processes.rank == 0:
             drawing = Progress(what="report", done=0, total=0, note="drawing its pictures")
             session.listener.progress(drawing)
             write_report(session.folder, session.record, result, session.dataset)
+        if session.logger is not None:
+            session.logger.finish(result)
         return end(session, result)

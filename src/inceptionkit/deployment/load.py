@@ -107,7 +107,8 @@ def load_predictor(
         make = partial(ENGINE_TYPES[name], size=card.preprocessing.size, threads=count, mode=mode)
         stages = cache(partial(_stages, card, tensors, make))
         reload = partial(again, path, engine=name)
-        predictors.append(Predictor(card, stages, card.preprocessing.fit, BATCH[mode], reload))
+        fit, batch = card.preprocessing.fit, BATCH[mode]
+        predictors.append(Predictor(card, stages, fit, batch, reload, engine=name))
     return predictors[0] if len(predictors) == 1 else fastest(predictors)
 
 
@@ -199,7 +200,8 @@ def _load_exported(
         stages[stage] = _CheckedStage(engine, stage, len(card.classes), folder)
     prepare = partial(resizable, preprocessing=how) if resizes else how.fit
     batch = BATCH["latency" if resizes else mode]
-    return Predictor(card, partial(_all_stages, card.architecture.name, stages), prepare, batch)
+    all_stages = partial(_all_stages, card.architecture.name, stages)
+    return Predictor(card, all_stages, prepare, batch, engine=name)
 
 
 def _rebuilt(folder: Path, sums: Mapping[str, str], card: Card, batch: int) -> Predictor:

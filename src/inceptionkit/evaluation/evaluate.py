@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from html import escape
 from pathlib import Path
 from time import monotonic
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from inceptionkit.evaluation.calibration import brier_score, calibration_error, 
 from inceptionkit.evaluation.classifier import Classifier, load
 from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.evaluation.early_exit import AnyPolicy, ExitMacs, Policy, of_model
+from inceptionkit.evaluation.figures import result_figure
 from inceptionkit.evaluation.held_out import load_scored, test_samples
 from inceptionkit.evaluation.inference import Answers, predict_all_exits, predict_with_early_exit
 from inceptionkit.evaluation.metrics import (
@@ -32,6 +34,10 @@ from inceptionkit.evaluation.metrics import (
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.results import table
 from inceptionkit.spec import Net
+from inceptionkit.text import percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,8 +85,21 @@ class Evaluation:
     def table(self) -> str:
         """The classes, as HTML."""
         heads = ("class", "images", "precision", "recall", "F1")
-        classes = self.scores.classes
-        return table(heads, ((r.name, r.images, r.precision, r.recall, r.f1) for r in classes))
+        rows = (
+            (r.name, f"{r.images:,}", *map(percent, (r.precision, r.recall, r.f1)))
+            for r in self.scores.classes
+        )
+        top1 = f"top-1 {percent(self.scores.top1)} on {self.scores.images:,} images"
+        return f"<p>{escape(top1)}</p>{table(heads, rows)}"
+
+    def plot(self) -> Figure:
+        """The confusion matrix.
+
+        Raises:
+            RunError: matplotlib is not installed.
+        """
+        names = [row.name for row in self.scores.classes]
+        return result_figure((), self.scores.confusion, names)
 
 
 def evaluate(

@@ -18,6 +18,8 @@ from inceptionkit.errors import DataError, WeightsError
 from inceptionkit.evaluation.early_exit import AnyPolicy, confidence, gated, of_model
 from inceptionkit.model import Card, ExitPolicy
 from inceptionkit.preprocess import as_rgb
+from inceptionkit.spec import ordered_exits
+from inceptionkit.text import printable, shorten
 
 AnImage: TypeAlias = str | Path | bytes | Image.Image | NDArray[np.uint8]
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -51,7 +53,7 @@ class Prediction:
     top: tuple[tuple[str, float], ...]  # the most probable labels, with probability
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Predictor:
     """A model and its preprocessing, whatever runs it.
 
@@ -65,6 +67,7 @@ class Predictor:
         batch: images that `predict` answers at once.
         reload: loads it again; None if it was not loaded.
         process: in which its engine runs.
+        engine: that runs it: "openvino", "onnxruntime" or "torch".
     """
 
     card: Card
@@ -73,6 +76,22 @@ class Predictor:
     batch: int = 1
     reload: Callable[[], Predictor] | None = None
     process: int = field(default_factory=os.getpid)
+    engine: str = "torch"
+
+    def __repr__(self) -> str:
+        """Network, classes, input and engine, on a line each."""
+        card, how = self.card, self.card.preprocessing
+        exits = [one.name for one in ordered_exits(card.architecture)]
+        classes = shorten(", ".join(map(printable, card.classes)), 80)
+        return "\n    ".join(
+            [
+                type(self).__name__,
+                f"network: {card.architecture.name}, exits: {', '.join(exits) or 'none'}",
+                f"classes: {len(card.classes):,} ({classes})",
+                f"input: {how.size}x{how.size} RGB, short side {how.short_side}",
+                f"engine: {self.engine}, {self.batch} at once",
+            ]
+        )
 
     def __reduce__(self) -> tuple[Callable[[], Predictor], tuple[()]]:
         if self.reload is None:

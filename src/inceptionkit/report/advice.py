@@ -94,15 +94,15 @@ def _longer(run: FinishedRun) -> Advice | None:
         return None
     match run.record.budget:
         case Time(seconds):
-            longer = f"--budget {3 * seconds / 60:.2g}min"
+            longer = ["--budget", f"{3 * seconds / 60:.2g}min"]
         case Epochs(epochs):
-            longer = f"--epochs {3 * epochs}"
+            longer = ["--epochs", str(3 * epochs)]
         case _:
-            longer = "--budget 1h"
+            longer = ["--budget", "1h"]
     return Advice(
         fact=fact,
         action="Train for longer: the learning rate is planned for the whole of the new time.",
-        command=f"inceptionkit train {_data(run)} {longer}",
+        command=shlex.join([*_train(run), *longer]),
     )
 
 
@@ -116,7 +116,7 @@ def _pretrained(run: FinishedRun) -> Advice | None:
         fact=f"The network was trained from random weights on {plural(images, 'image')}.",
         action="Start from weights that have seen a million photographs; this helps most where "
         "images are few.",
-        command=f"inceptionkit train {_data(run)} --from torchvision/googlenet",
+        command=shlex.join([*_train(run), "--from", "torchvision/googlenet"]),
     )
 
 
@@ -132,7 +132,7 @@ def _learned_by_heart(run: FinishedRun) -> Advice | None:
         fact=f"Loss on val was {loss(low['val_loss'])} at epoch {epoch_number(low)} and "
         f"{loss(last['val_loss'])} at the end: the network learned the training images by heart.",
         action="Stop where it no longer falls, or vary the images more.",
-        command=f"inceptionkit train {_data(run)} patience=5 mixup=0.4",
+        command=shlex.join([*_train(run), "patience=5", "mixup=0.4"]),
     )
 
 
@@ -143,7 +143,7 @@ def _labels(run: FinishedRun, suspects: int) -> Advice | None:
     return Advice(
         fact=f"{images} may have the wrong label (see below); the training images have such, too.",
         action="Look for them with short trainings that each leave a part out.",
-        command=f"inceptionkit check {_data(run)} --folds 5",
+        command=shlex.join(["inceptionkit", "check", *_data(run), "--folds", "5"]),
     )
 
 
@@ -189,11 +189,12 @@ def _exit(run: FinishedRun) -> Advice | None:
     if not near:
         return None
     cheapest = min(near, key=lambda row: row.macs)
+    scored = ["inceptionkit", "evaluate", str(run.folder)]
     return Advice(
         fact=f"Exit {cheapest.name} reaches {percent(cheapest.top1)} with "
         f"{whole_percent(cheapest.share_of_macs)} of the work.",
         action="Let easy images stop there.",
-        command=f"inceptionkit evaluate {_folder(run)} {_data(run)} --exits --store",
+        command=shlex.join([*scored, *_data(run), "--exits", "--store"]),
     )
 
 
@@ -212,16 +213,16 @@ def _deploy(run: FinishedRun) -> Advice:
     return Advice(
         fact=f"The model is in {run.folder / 'model'}.",
         action="Export it for the machine that will run it.",
-        command=f"inceptionkit export {_folder(run)} --to onnx --resize",
+        command=f"inceptionkit export {shell_word(run.folder)} --to onnx --resize",
     )
 
 
-def _folder(run: FinishedRun) -> str:
-    return shell_word(run.folder)
+def _train(run: FinishedRun) -> list[str]:
+    return ["inceptionkit", "train", *_data(run)]
 
 
-def _data(run: FinishedRun) -> str:
-    return shlex.join([run.record.data["address"], *reading(run.record)])
+def _data(run: FinishedRun) -> list[str]:
+    return [run.record.data["address"], *reading(run.record)]
 
 
 def epoch_number(row: Epoch) -> str:

@@ -19,6 +19,7 @@ SIDES = ("height", "width")
 LEAST = {"out": 1, "kernel": 1, "grid": 1, "stride": 1, "groups": 1, "padding": 0}  # counts
 LONGEST_SIDE = 2**14
 """Most cells of an image, a window or a grid in either direction: 16,384."""
+_SHOWN = 20  # blocks and exits in a repr
 MOST_CHANNELS = 2**24
 """Most outputs of one operator: 16.8 million."""
 
@@ -199,7 +200,7 @@ class Exit:
     loss_weight: float  # of the paper; a recipe may override it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Net:
     """A classifier: a trunk of named blocks, a head, and any number of exits."""
 
@@ -209,6 +210,20 @@ class Net:
     trunk: Named
     head: Node
     exits: tuple[Exit, ...] = ()
+
+    def __repr__(self) -> str:
+        """A few lines, whatever its size: `describe` shows all of it."""
+        blocks = [name for name, _ in self.trunk]
+        if len(blocks) > _SHOWN:
+            blocks = [*blocks[: _SHOWN - 1], "...", blocks[-1]]
+        exits = ", ".join(f"{one.name} after {one.after}" for one in self.exits[:_SHOWN])
+        more = ", ..." if len(self.exits) > _SHOWN else ""
+        return (
+            f"Net {self.name!r} ({self.source})\n"
+            f"    image: {'x'.join(map(str, self.image))}\n"
+            f"    trunk: {len(self.trunk)} blocks, {', '.join(blocks)}\n"
+            f"    exits: {exits or 'none'}{more}"
+        )
 
     def __post_init__(self) -> None:
         channels, *sides = self.image

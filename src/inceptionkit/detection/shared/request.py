@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from inceptionkit.arguments import DEVICE, LISTENER
+from inceptionkit.display import SHOWN
 from inceptionkit.options import Argument, Option
 from inceptionkit.progress import Listener
 
@@ -72,4 +73,4 @@ class DetectTrainRequest:
         Option("Precision; auto takes the fastest in a short probe."),
     ] = "auto"
     device: Annotated[str | None, DEVICE] = None
-    listener: Annotated[Listener | None, LISTENER] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN

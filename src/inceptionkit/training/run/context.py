@@ -18,6 +18,7 @@ from inceptionkit.progress import Listener
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.run.record import FILE, Record
+from inceptionkit.training.run.tracking import Logger
 from inceptionkit.training.state import TrainConfig
 
 
@@ -35,6 +36,13 @@ class Session:
     seen: Seen = NOTHING  # images, before this session
     plan: str = ""  # the last, in words
     crowded: bool = False  # whether other processes kept the machine busy during the probe
+    logger: Logger | None = None  # to a tracker, while it trains and until it ends
+
+    def close(self) -> None:
+        """Let the tracker write what it has not written yet."""
+        if self.logger is not None:
+            self.logger.close()
+        self.logger = None
 
     def seconds(self) -> float:
         """How long the run takes so far, earlier sessions included."""

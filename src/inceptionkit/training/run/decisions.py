@@ -23,6 +23,7 @@ from inceptionkit.training.run.context import Session
 from inceptionkit.training.run.planning import (
     CROWDED,
 )
+from inceptionkit.training.run.tracking import ID_FILE
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, TrainState
 
@@ -115,11 +116,13 @@ def begin_again(session: Session, error: TrainingError) -> None:
     What it wrote is removed first: a run that is lost here explodes again, and comes here again.
     """
     record, folder = session.record, session.folder
+    session.close()
     if session.processes.rank == 0:
         for path in checkpoints(folder / folders.CHECKPOINTS):
             path.unlink()
         folders.keep_steps(folder, 0)
-        (folder / folders.LOG).unlink(missing_ok=True)
+        for name in (folders.LOG, ID_FILE):
+            (folder / name).unlink(missing_ok=True)
     session.processes.barrier()
     lr = float(f"{record.recipe.optimizer.lr / 10:.3g}")
     recipe = replace(record.recipe, optimizer=replace(record.recipe.optimizer, lr=lr))

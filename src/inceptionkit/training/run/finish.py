@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from html import escape
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.evaluation.confidence import wilson
-from inceptionkit.evaluation.metrics import top_k
+from inceptionkit.evaluation.metrics import confusion, top_k
 from inceptionkit.machine import peak_bytes
 from inceptionkit.model import Card, Seen, write_model
 from inceptionkit.model.card import ExitScores, Metrics, Origin
 from inceptionkit.progress import Progress
-from inceptionkit.results import Result, table
-from inceptionkit.text import percent
+from inceptionkit.results import Result, embedded_page, table
+from inceptionkit.text import duration, percent
 from inceptionkit.training.heads import refit_exits
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.batch import write_seen_batch
@@ -28,6 +29,9 @@ from inceptionkit.training.run.record import NothingLearned, RunResult
 from inceptionkit.training.run.verdict import baselines, nothing_learned
 from inceptionkit.training.state import TrainConfig, TrainState
 from inceptionkit.training.validation import score
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -76,9 +80,51 @@ class TrainResult(Result):
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return values | {"run": str(self.run), "model": str(self.model)}
 
+    def summary(self) -> dict[str, Any]:
+        """What `repr` shows."""
+        return {
+            "run": str(self.run),
+            f"top-1 on {self.images:,} images of {self.set}": self._interval(),
+            **{f"top-1 of {name}": percent(row["top1"]) for name, row in self.exits.items()},
+            "without learning": f"{percent(self.chance)} by guessing, "
+            f"{percent(self.largest_class_top1)} by always naming {self.largest_class}",
+            "epochs": round(self.epochs, 2),
+            "took": duration(self.seconds),
+            "report": str(self.run / folders.PAGE),
+        }
+
+    def _interval(self) -> str:
+        low, high = self.top1_interval
+        return f"{percent(self.top1)} (95 % interval {percent(low)} to {percent(high)})"
+
     def _repr_html_(self) -> str:
+        heads = ("exit", "top-1", "top-5")[: 3 if self.top5 is not None else 2]
         rows = [*self.exits.items(), ("main", {"top1": self.top1, "top5": self.top5})]
-        return table(("exit", "top-1", "top-5"), [(n, r["top1"], r["top5"]) for n, r in rows])
+        cells = [(name, percent(row["top1"]), percent(row["top5"])) for name, row in rows]
+        said = f"main on {self.images:,} images of {self.set}: {self._interval()}"
+        scores = f"<p>{escape(said)}</p>" + table(heads, [row[: len(heads)] for row in cells])
+        return scores + embedded_page(self.run / folders.PAGE)
+
+    def plot(self) -> Figure:
+        """Curves over epochs, and the confusion matrix of the scored images.
+
+        Raises:
+            RunError: matplotlib is not installed, or the run is gone.
+        """
+        from inceptionkit.evaluation.figures import result_figure
+        from inceptionkit.training.run.record import read_record
+
+        classes = read_record(self.run).data["classes"]
+        number = {name: i for i, name in enumerate(classes)}
+        scored = folders.read_rows(self.run / folders.PREDICTIONS, ("truth", "guess"))
+        labels, guesses = (
+            np.array([number[row[key]] for row in scored], np.int64) for key in ("truth", "guess")
+        )
+        rows = [
+            {key: float(value) for key, value in row.items() if value}
+            for row in folders.read_rows(self.run / folders.LOG, ("epoch",))
+        ]
+        return result_figure(rows, confusion(guesses, labels, len(classes)), classes)
 
 
 def finish(session: Session, config: TrainConfig, state: TrainState) -> RunResult:

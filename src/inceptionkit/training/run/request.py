@@ -18,6 +18,7 @@ from inceptionkit.arguments import (
     SETTINGS,
     WORKERS,
 )
+from inceptionkit.display import SHOWN
 from inceptionkit.errors import RecipeError
 from inceptionkit.options import Argument, Option, several
 from inceptionkit.progress import Listener
@@ -148,10 +149,15 @@ class TrainRequest:
     find_lr: Annotated[
         bool, Option("Choose the learning rate with a short range test.", group="Training")
     ] = False
-    track: Annotated[bool, Option("Also write TensorBoard events into the run.", group="Run")] = (
-        False
-    )
-    listener: Annotated[Listener | None, LISTENER] = None
+    track: Annotated[
+        Literal["tensorboard", "wandb", "mlflow"] | None,
+        Option(
+            "Experiment tracker that also gets curves, settings, scores and the report.",
+            default="none",
+            group="Run",
+        ),
+    ] = None
+    listener: Annotated[Listener | None, LISTENER] = SHOWN
 
     def stored(self, device: str) -> TrainRequest:
         """What run.json keeps: names in place of a network and a recipe, which stand beside it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing, nullcontext
 from dataclasses import asdict, replace
 from math import isfinite, log
 from time import monotonic
@@ -39,7 +38,7 @@ from inceptionkit.training.run.planning import (
     replanner,
 )
 from inceptionkit.training.run.process import catch_stop_signals, stopped
-from inceptionkit.training.run.tensorboard import EventWriter
+from inceptionkit.training.run.tracking import Logger, TrackerName, open_tracker
 from inceptionkit.training.schedule import Plan, active_plan
 from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights, new_state
 
@@ -146,15 +145,12 @@ def _train_and_save(  # noqa: C901 - what may happen between two steps
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
-    tracked = session.record.request.track and session.processes.rank == 0
-    last_epoch = state.rows[-1]["step"] if state.rows else 0
     report, saved, group = _step_reporter(session, config, state), monotonic(), session.processes
     budget = session.record.budget
     planner = _planner(session, config, state) if isinstance(budget, Time) else None
-    with (
-        closing(EventWriter(session.folder, last_epoch)) if tracked else nullcontext() as events,
-        catch_stop_signals() as request,
-    ):
+    if session.record.request.track is not None and group.rank == 0:
+        session.logger = _logger(session, session.record.request.track, state)
+    with catch_stop_signals() as request:
         for event in train(config, state):
             if planner is None and isinstance(event, EpochEnded) and group.count == 1:
                 planner = _planner(session, config, state)
@@ -166,7 +162,7 @@ def _train_and_save(  # noqa: C901 - what may happen between two steps
             if isinstance(event, StepEnded):
                 report(event)
             else:
-                _end_epoch(session, state, events)
+                _end_epoch(session, state)
             if not (stop or due):
                 continue
             if isinstance(event, StepEnded) and not event.whole:
@@ -198,7 +194,13 @@ def _planner(session: Session, config: TrainConfig, state: TrainState) -> Replan
     )
 
 
-def _end_epoch(session: Session, state: TrainState, events: EventWriter | None) -> None:
+def _logger(session: Session, track: TrackerName, state: TrainState) -> Logger:
+    """What logs the run to its tracker."""
+    step = state.rows[-1]["step"] if state.rows else 0
+    return Logger(open_tracker(track, session.folder, session.record, step), session.folder, step)
+
+
+def _end_epoch(session: Session, state: TrainState) -> None:
     """Log an epoch."""
     state.rows[-1]["seconds"] = session.seconds()
     state.rows = session.processes.broadcast_json(state.rows)
@@ -208,8 +210,8 @@ def _end_epoch(session: Session, state: TrainState, events: EventWriter | None) 
     fitted = session.record.fitted_top1
     if fitted is not None and state.rows[-1]["val_top1"] >= fitted:
         state.best = None  # what was trained is as good as what was only fitted, or better
-    if events is not None:
-        events.write_epoch(state.rows[-1])
+    if session.logger is not None:
+        session.logger.log_epoch(state.rows[-1])
 
 
 def _save(session: Session, state: TrainState) -> None:

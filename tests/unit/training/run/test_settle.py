@@ -118,7 +118,7 @@ def test_the_rate_that_a_sweep_found_makes_no_other_run(record: Record, settled:
 def test_events_are_written_if_the_command_that_is_given_again_wants_them(
     record: Record, settled: Callable
 ) -> None:
-    run = settled(asked(record, track=True), record)
+    run = settled(asked(record, track="tensorboard"), record)
 
     assert run.folder == Path("runs/photos-tiny-001")
     assert run.record.request.track
