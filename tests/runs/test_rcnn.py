@@ -2,16 +2,20 @@
 
 import json
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import annotated
+import numpy as np
 import pytest
 
 import inceptionkit
 from inceptionkit.api.detect_rcnn import DetectRcnnResult
 from inceptionkit.detection.load import load
 from inceptionkit.detection.rcnn import run as rcnn_run
+from inceptionkit.detection.rcnn.detector import RcnnDetector
+from inceptionkit.detection.sources import open_detection
 from inceptionkit.errors import DataError, RecipeError, RunError, WeightsError
 
 pytestmark = [pytest.mark.slow, pytest.mark.run]
@@ -80,6 +84,24 @@ def test_its_boxes_are_drawn_and_explained(run: Path, data: Path, place: Path) -
     assert {one["exit"] for one in found.answers[0].to_json()["objects"]} == {"main"}
     assert {one["exit"] for one in early.answers[0].to_json()["objects"]} - {"main"}
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_an_ensemble_answers_with_the_mean(run: Path, data: Path) -> None:
+    alone = load(run).detector
+    assert isinstance(alone, RcnnDetector)
+    image = open_detection(data).images[0].pixels()
+    boxes = np.array([[0, 0, 30, 30], [10, 10, 60, 40]], np.float32)
+    twice = replace(
+        alone, classifiers=alone.classifiers * 2, columns=(alone.columns[0], alone.columns[0][::-1])
+    )
+
+    one, two = alone.scores(image, boxes), twice.scores(image, boxes)
+
+    np.testing.assert_allclose(one.probabilities.sum(axis=1), 1, rtol=1e-4)
+    mean = (one.probabilities + one.probabilities[:, ::-1]) / 2
+    np.testing.assert_allclose(two.probabilities, mean, rtol=1e-4)
+    assert alone.scores(image, boxes[:0]).probabilities.shape == (0, 3)
+    assert len(alone.detect(np.zeros((4, 4, 3), np.uint8))) <= 2
 
 
 def test_a_run_that_lost_its_end_has_the_same_weights_after_resuming(
