@@ -89,7 +89,7 @@ class ServeResult(Result):
     requests: int
 
     def to_json(self) -> dict[str, Any]:
-        """What `serve --json` prints at the end."""
+        """The fields; `serve --json` prints the address alone, once it is ready."""
         return asdict(self)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ from inceptionkit.serving.problems import refuse_unknown
 POLL_SECONDS = 1.0
 """Time from one look at the folders to the next. A change is taken up when it is a poll old."""
 _VERSION = re.compile(r"[1-9]\d{0,8}")
+_ABSOLUTE = re.compile(r"(?<![\w./])/(?:[^/\s]+/)*")  # a path, up to its last part
+_ERRORS = logging.getLogger("inceptionkit.errors")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")  # in the address of a model
 
 Load: TypeAlias = Callable[[str | Path], Predictor]
@@ -200,7 +204,8 @@ class Models:
             self.metrics.reloads.labels(name, "failed").inc()
             if first:
                 raise
-            one.wrong = str(error)
+            _ERRORS.error(json.dumps({"error": str(error), "model": name, "version": version}))
+            one.wrong = _without_folders(str(error), one.place)
             return
         self.metrics.reloads.labels(name, "loaded").inc()
         one.wrong, before, one.served = "", one.served, served
@@ -236,6 +241,18 @@ def named(models: Sequence[str | Path]) -> dict[str, str | Path]:
             raise OptionError(msg)
         found[name] = place
     return found
+
+
+def _without_folders(text: str, place: str | Path) -> str:
+    """A message for strangers: no path of this machine, only the last part of each.
+
+    >>> _without_folders("/srv/my models/roses/model.json: unknown format", "/srv/my models/roses")
+    'roses/model.json: unknown format'
+    """
+    for folder in (str(Path(place).absolute().parent), str(Path(place).parent)):
+        if folder not in {".", "/"}:
+            text = text.replace(f"{folder}/", "")
+    return _ABSOLUTE.sub("", text)
 
 
 def _versions_at(place: str | Path) -> dict[str, str | Path]:
