@@ -33,7 +33,6 @@ from inceptionkit.training.defaults import (
     smallest_crop,
 )
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.execution import Execution
 from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
 from inceptionkit.training.recipes import find
 from inceptionkit.training.run import folder as folders
@@ -41,7 +40,7 @@ from inceptionkit.training.run.context import Session
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import Record, data_facts, settle, versions
 from inceptionkit.training.run.request import Resolved, TrainRequest
-from inceptionkit.training.run.starts import LEAST_SIDE, choose_by_probe
+from inceptionkit.training.run.starts import LEAST_SIDE, choose_by_probe, probe_execution
 
 _CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters
 
@@ -278,7 +277,7 @@ def _probed(
                 opened,
                 nothing.net,
                 recipe,
-                Execution(device=asked.device, threads=torch.get_num_threads()),
+                probe_execution(asked.device, torch.get_num_threads(), request.precision),
                 asked.budget or Epochs(recipe.epochs),
                 side=request.input_size,
                 workers=asked.workers,

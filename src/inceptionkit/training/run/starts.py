@@ -9,7 +9,9 @@ the same command decides alike again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,14 +21,17 @@ from torch.nn.functional import interpolate
 
 from inceptionkit.convert import hub
 from inceptionkit.convert.registry import read_weights
+from inceptionkit.convert.rename import Tensors
 from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.data.loading.read import decode_samples
 from inceptionkit.data.loading.sets import SplitDataset, image_set
 from inceptionkit.data.rng import permutation
 from inceptionkit.derive import cost
+from inceptionkit.errors import InceptionError
 from inceptionkit.evaluation.classifier import network_of
 from inceptionkit.evaluation.inference import network_input
 from inceptionkit.evaluation.metrics import top_k
+from inceptionkit.machine import cpu_flags
 from inceptionkit.model import DEFAULT_MODEL, Card, shipped
 from inceptionkit.network import InceptionNet
 from inceptionkit.preprocess import Preprocessing
@@ -36,7 +41,7 @@ from inceptionkit.text import percent
 from inceptionkit.training import heads
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
 from inceptionkit.training.defaults import same_weights
-from inceptionkit.training.execution import Execution
+from inceptionkit.training.execution import Execution, Precision
 from inceptionkit.training.loop import train, whiten_first_layer
 from inceptionkit.training.recipe import Recipe, Whitened
 from inceptionkit.training.schedule import Plan
@@ -50,6 +55,7 @@ _SHORT, _LEAST_WORK = 0.25, 5e10  # of a short run each may take more, but for s
 _CORE, _GPU = 2e10, 2e12  # MACs a second that a budget of time is reckoned with
 _TRAIN, _VAL = 600, 400  # images, at least so many times the classes:
 _TRAIN_EACH, _VAL_EACH, _MOST = 10, 4, 3_000
+_FEWEST = 8  # images to train on
 _FEWEST_HELD_OUT = 100  # with fewer, a part of the training images is held out, too
 _BATCH = 64
 _PHOTOGRAPHS = 96  # pixels: short side of images for which ImageNet's weights are mentioned
@@ -101,10 +107,15 @@ def choose_by_probe(  # noqa: PLR0913 - what is known, who hears
     ids = [one for one in (DEFAULT_MODEL, *released) if one in (*shipped(), *released)]
     if not ids:
         return Chosen()
-    models = {one: read_weights(one) for one in ids}
+    models = dict[str, tuple[Card, Tensors]]()
+    for one in ids:
+        with suppress(InceptionError):  # a damaged file in the cache harms nobody who did not ask
+            models[one] = read_weights(one)
     sides = {one: side or input_for(card, opened.sizes.median) for one, (card, _) in models.items()}
     listener.progress(Progress(what="comparing starts", done=0, total=len(ids) + 1))
     sample = _decoded(opened, max(net.image[1], *sides.values()), workers)
+    if len(sample.train) < _FEWEST or not len(sample.held_out):
+        return Chosen()
     classes, count = len(opened.dataset.classes), len(opened.sets.train)
     work = work_of(budget, net, recipe, count, execution)
     found: dict[str | None, float] = {}
@@ -116,10 +127,11 @@ def choose_by_probe(  # noqa: PLR0913 - what is known, who hears
         how = replace(card.preprocessing, size=sides[one])
         if heads.linear_heads(model) and images >= min(2 * classes, len(sample.train)):
             taken = _first(sample.train, images)
-            read = [
-                heads.features(model, _inputs(model, how, part.pixels))
-                for part in (taken, sample.held_out)
-            ]
+            with _low_precision(execution):
+                read = [
+                    heads.features(model, _inputs(model, how, part.pixels))
+                    for part in (taken, sample.held_out)
+                ]
             labels = (taken.labels, sample.held_out.labels)
             pairs = [(x["main"], y) for x, y in zip(read, labels, strict=True)]
             found[one] = heads.fit(*pairs, classes=classes).top1
@@ -129,11 +141,9 @@ def choose_by_probe(  # noqa: PLR0913 - what is known, who hears
     found[None] = _from_nothing(net, recipe, execution, sample, work)
     listener.progress(Progress(what="comparing starts", done=len(ids) + 1, total=len(ids) + 1))
     best = max(found, key=lambda one: found[one])  # of equals the first: a start
-    shown = "; ".join(f"{one or 'nothing'} {percent(share)}" for one, share in found.items())
-    why = (
-        f"start: {best or 'nothing'} is best in a probe of equal work, on {len(sample.held_out):,} "
-    )
-    why += f"held-out images ({shown})"
+    shown = ", ".join(f"{one or 'nothing'} {percent(share)}" for one, share in found.items())
+    why = f"start: {best or 'nothing'} is best in a probe of equal work ({shown} of "
+    why += f"{len(sample.held_out):,} held-out images right)"
     reasons = [why if best is None else f"{why}; --from none starts from nothing"]
     if opened.sizes.median >= _PHOTOGRAPHS and not hub.cached():
         hint = "ImageNet's weights may be better still, in a larger network: "
@@ -158,6 +168,18 @@ def work_of(budget: Budget, net: Net, recipe: Recipe, images: int, execution: Ex
     else:
         whole = budget.seconds * (_CORE * execution.threads if execution.device == "cpu" else _GPU)
     return max(_SHARE * whole, min(_LEAST_WORK, _SHORT * whole))
+
+
+def probe_execution(device: str, threads: int, precision: str) -> Execution:
+    """How the starts compute: in bf16 where the processor does, unless another one is asked for."""
+    fast = device != "cpu" or not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(cpu_flags())
+    low: Precision = "bf16" if fast and precision in {"auto", "bf16"} else "fp32"
+    return Execution(precision=low, device=device, threads=threads)
+
+
+def _low_precision(execution: Execution) -> AbstractContextManager[Any]:
+    kind, low = torch.device(execution.device).type, execution.precision == "bf16"
+    return torch.autocast(kind, torch.bfloat16, enabled=low)
 
 
 def _decoded(opened: SplitDataset, side: int, workers: int) -> _Sample:
