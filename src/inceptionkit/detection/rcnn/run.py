@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from inceptionkit import records
+from inceptionkit.catalog import architecture
 from inceptionkit.convert.registry import read_weights
 from inceptionkit.detection.division import DividedSet, divide
 from inceptionkit.detection.metrics import DetectionScores, score
@@ -41,8 +42,11 @@ from inceptionkit.errors import InceptionError, RecipeError, RunError
 from inceptionkit.evaluation.classifier import load
 from inceptionkit.files import read_bounded, write_json
 from inceptionkit.model.folder import CARD
+from inceptionkit.network.device import check_device
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.training.budget import Time, parse_budget
+from inceptionkit.training.recipe import MODERN, override
+from inceptionkit.training.recipes import find
 from inceptionkit.training.run import folder as folders
 
 FILE = "rcnn.json"
@@ -101,11 +105,7 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
         DataError, RecipeError, WeightsError: a request that cannot be met.
         RunError: the folder cannot be written.
     """
-    if request.budget is not None:
-        parse_budget(request.budget)
-    if request.from_ is not None and request.architecture is not None:
-        msg = f"--from {request.from_} brings its architecture; leave --arch out"
-        raise RecipeError(msg)
+    _check(request)
     data = divide(open_detection(request.data), request.split_seed)
     side = request.input_size or _SIDE
     if request.from_ is not None and request.input_size is None:
@@ -115,7 +115,7 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
     kept = replace(
         request,
         data=str(Path(request.data).absolute()),
-        from_=None if request.from_ is None else str(request.from_),
+        from_=_whole_path(request.from_),
         settings=tuple(request.settings),
         out=str(folder),
         listener=None,
@@ -133,6 +133,28 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
 def is_rcnn_run(folder: Path) -> bool:
     """Whether a folder is that of such a run."""
     return (folder / FILE).is_file()
+
+
+def _check(request: DetectRcnnRequest) -> None:
+    """Refuse what the trainings would refuse, before regions are searched for minutes."""
+    if request.budget is not None:
+        parse_budget(request.budget)
+    if request.from_ is not None and request.architecture is not None:
+        msg = f"--from {request.from_} brings its architecture; leave --arch out"
+        raise RecipeError(msg)
+    if request.architecture is not None:
+        architecture(request.architecture)
+    if request.device is not None:
+        check_device(request.device)
+    recipe = MODERN if request.from_ is None else find("finetune").recipe
+    override(recipe, (*RECIPE, *request.settings))
+
+
+def _whole_path(model: str | Path | None) -> str | None:
+    """A path that does not depend on the current folder; an id as it is."""
+    if model is None:
+        return None
+    return str(Path(model).absolute() if Path(model).exists() else model)
 
 
 def read_request(folder: Path) -> DetectRcnnRequest:
