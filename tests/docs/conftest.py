@@ -1,5 +1,6 @@
 """What readers of the pages have before they read: photographs, and a run on them."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -94,9 +95,9 @@ def mistakes() -> None:
 
 @pytest.fixture
 def desk(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """A copy of it to work in."""
+    """A copy of it to work in; files are linked, for programs replace them and change none."""
     folder = tmp_path / "desk"
-    shutil.copytree(shelf, folder, symlinks=True)
+    shutil.copytree(shelf, folder, symlinks=True, copy_function=os.link)
     monkeypatch.chdir(folder)
     with ExitStack() as server:
         yield Desk(server, tmp_path)

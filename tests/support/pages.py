@@ -110,7 +110,7 @@ class Desk:
 
     def type(self, line: str, *, fails: bool) -> str:
         """Run a command line; what was complained about."""
-        line = self.here(line)
+        line = line if fails else self.here(line)
         if line.startswith("pip install"):
             return ""
         if line.startswith("inceptionkit serve"):
