@@ -79,3 +79,26 @@ def test_every_architecture_fits_ten_lines() -> None:
         lines = repr(find(name)).splitlines()
         assert len(lines) <= 10
         assert max(map(len, lines)) < 500
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_a_training_and_its_result(tmp_path: Path) -> None:
+    nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [
+        nbformat.v4.new_code_cell(
+            "import inceptionkit\n"
+            "inceptionkit.train('digits', architecture='compact', input_size=8, epochs=1,\n"
+            "                   precision='fp32', out='run')"
+        )
+    ]
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": tmp_path}}
+    )
+    client.execute()
+
+    shown, result = notebook.cells[0].outputs
+    assert "<th>val top-1</th>" in shown.data["text/html"]
+    assert "<progress" not in shown.data["text/html"]
+    assert "<iframe srcdoc=" in result.data["text/html"]

@@ -25,7 +25,7 @@ from inceptionkit.training.run.record import Record, RunResult
 from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.schedule import Plan
 
-OF_RECORD = {"data", "reasons", "plans", "machine", "versions", "net"}
+OF_RECORD = {"fitted_top1", "data", "reasons", "plans", "machine", "versions", "net"}
 OF_RESULT = {"nothing_learned", "top1", "top5", "seconds", "images_per_second", "peak_bytes"}
 
 

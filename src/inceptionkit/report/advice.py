@@ -243,6 +243,12 @@ def kept_epoch(run: FinishedRun) -> str:
     if not rows:
         return ""
     last, best = rows[-1], max(rows, key=lambda row: row["val_top1"])
+    fitted = run.record.fitted_top1
+    if fitted is not None and best["val_top1"] < fitted:
+        return (
+            "The kept model is the one before the first epoch, whose classifiers were fitted on "
+            f"the features of the first weights: no epoch reached its {percent(fitted)} on val."
+        )
     if run.record.recipe.patience is not None:
         low = min(rows, key=lambda row: row.get("val_loss", math.inf))
         return (

@@ -113,6 +113,12 @@ def test_why_the_kept_model_is_not_that_of_the_best_epoch() -> None:
     assert kept_epoch(made_up_run(epochs=())) == ""
 
 
+def test_weights_that_were_only_fitted_may_be_the_kept_ones() -> None:
+    run = made_up_run(epochs=rows([0.5, 0.6]), fitted_top1=0.7)
+
+    assert "no epoch reached its 70.0 % on val" in kept_epoch(run)
+
+
 def test_no_tile_is_a_dash() -> None:
     told = made_up_run(top5=None, peak_bytes=None, seconds=float("nan"))
 
