@@ -63,7 +63,7 @@ def resume(request: ResumeRequest) -> TrainResult:  # noqa: C901, PLR0915 - deci
 
     folder = Path(request.run)
     record = read_record(folder)
-    if record.result is not None and request.data is None and not launched():
+    if record.result is not None and not launched():
         (request.listener or Silence()).say(f"{folder}: the run has ended; nothing is changed")
         return ended(folder, record.result)
     device = record.request.device or "cpu"

@@ -251,8 +251,15 @@ class _Bar(Bar):
 class Terminal:
     """A listener that draws a progress bar for each phase, and below it the plan."""
 
-    def __init__(self, out: Console, *, verbose: bool = False) -> None:
-        self.out, self.verbose = out, verbose
+    def __init__(self, out: Console, *, verbose: bool = False, whole: float | None = None) -> None:
+        """Draw on a console.
+
+        Args:
+            out: the console.
+            verbose: also print how long each phase took, and every plan.
+            whole: seconds that all of it may take, where that is known.
+        """
+        self.out, self.verbose, self.whole, self.started = out, verbose, whole, monotonic()
         self.bar = _Bar(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -289,6 +296,8 @@ class Terminal:
                 self.say(report.plan)
             self.bar.plan = report.plan
         left = report.seconds_left if report.whole_left is None else report.whole_left
+        if left is None and self.whole is not None:
+            left = max(0.0, self.whole - (monotonic() - self.started))
         self.bar.update(
             self.task,
             total=report.total or None,
@@ -365,11 +374,25 @@ def listener_for(output: Output) -> Iterator[Listener]:
     if output.quiet:
         yield Silence()
     elif out.is_terminal:
-        terminal = Terminal(out, verbose=output.verbose)
+        terminal = Terminal(out, verbose=output.verbose, whole=_time_budget(output.given))
         with terminal.bar:
             yield terminal
     else:
         yield Plain(out, monotonic(), output.verbose)
+
+
+def _time_budget(given: Mapping[str, Any]) -> float | None:
+    """Seconds that a command may take, where it has a budget of time."""
+    if not given.get("budget"):
+        return None
+    from inceptionkit.errors import InceptionError
+    from inceptionkit.training.budget import Time, parse_budget
+
+    try:
+        budget = parse_budget(given["budget"])
+    except InceptionError:  # the verb says so
+        return None
+    return budget.seconds if isinstance(budget, Time) else None
 
 
 def note(report: Progress) -> str:

@@ -94,3 +94,13 @@ def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(
     assert out.getvalue().splitlines() == [
         "reading images 20 %", "reading images 40 %", "done [bold]not markup[/bold]",
     ]  # fmt: skip
+
+
+def test_the_time_left_of_a_time_budget_is_known_from_the_start() -> None:
+    out = io.StringIO()
+    screen = Console(file=out, width=80, force_terminal=True, color_system=None)
+    heard = Terminal(screen, whole=600.0)
+    heard.progress(Progress(what="reading images", done=5, total=10))
+    screen.print(heard.bar)
+
+    assert "9 min 5" in out.getvalue() or "10 min 00 s left" in out.getvalue()
