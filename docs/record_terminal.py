@@ -1,13 +1,15 @@
-"""Write docs/images/terminal.svg from a real run: `python docs/record_terminal.py [COMMAND...]`.
+"""Write docs/images/terminal.svg and report.png from a real run: `python docs/record_terminal.py`.
 
-The command runs in a terminal of its own. Its lines appear in the picture in the order and, on
-another scale, at the times at which they appeared; a viewer without animation shows them all.
+The command runs in a terminal of its own, on a calm machine, for it shows times. Its lines appear
+in the picture in the order and, on another scale, at the times at which they appeared; a viewer
+without animation shows them all. Chromium takes the picture of the report.
 """
 
 import os
 import pty
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,15 +19,17 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from PIL import Image
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-PICTURE = Path(__file__).with_name("images") / "terminal.svg"
+IMAGES = Path(__file__).with_name("images")
+WINDOW = (1100, 1150)  # pixels of the picture of the report
 COMMAND = "inceptionkit train digits"
-COLUMNS, ROWS = 96, 500  # rows: nothing scrolls away
+COLUMNS, ROWS = 80, 500  # rows: nothing scrolls away
 MOST = 40  # lines of the picture; what is left out lies in the middle
 SECONDS = 12  # that it takes until all is there
 EM, LINE, EDGE = 8.4, 20, 16  # width of a character, height of a line, margin: pixels
@@ -80,7 +84,7 @@ class Screen:
 
 
 def record(command: str) -> Screen:
-    """Run a command in a terminal, in an empty folder."""
+    """Run a command in a terminal, in an empty folder, and take a picture of its report."""
     ours, theirs = pty.openpty()
     environment = os.environ | {
         "COLUMNS": f"{COLUMNS}",
@@ -108,7 +112,21 @@ def record(command: str) -> Screen:
         screen.feed(rest.decode(errors="replace"), time.monotonic() - start)
         if process.wait():
             sys.exit(f"{command} ended with {process.returncode}")
+        for report in Path(folder).glob("runs/*/report.html"):
+            photograph(report, IMAGES / "report.png")
     return screen
+
+
+def photograph(page: Path, picture: Path) -> None:
+    """Show a page in Chromium, and keep its upper part in few colors."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or "chromium"
+    words = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    size = "--window-size={},{}".format(*WINDOW)
+    to = [size, f"--screenshot={picture}", page.resolve().as_uri()]
+    subprocess.run([browser, *words, *to], check=True, stderr=subprocess.DEVNULL)
+    with Image.open(picture) as whole:
+        few = whole.convert("RGB").quantize(64)
+    few.save(picture, optimize=True)
 
 
 def shown(screen: Screen) -> Iterator[tuple[float, Text]]:
@@ -119,7 +137,7 @@ def shown(screen: Screen) -> Iterator[tuple[float, Text]]:
     while lines and not lines[-1][1].plain.strip():
         lines.pop()
     if len(lines) > MOST:
-        first = MOST * 3 // 5
+        first = MOST * 2 // 3
         last = MOST - first - 1
         lines = [*lines[:first], (lines[first][0], Text("...", "dim")), *lines[-last:]]
     yield from lines
@@ -173,4 +191,5 @@ text {{ font: 14px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
 
 if __name__ == "__main__":
     asked = shlex.join(sys.argv[1:]) or COMMAND
-    PICTURE.write_text(drawing(asked, record(asked)), encoding="utf-8")
+    picture = drawing(asked, record(asked))
+    (IMAGES / "terminal.svg").write_text(picture, encoding="utf-8")

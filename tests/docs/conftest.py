@@ -61,7 +61,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Path(name).symlink_to("flower_photos")
         shutil.copytree(first, "RUN")
         for name in ("MODEL", "runs/photos-googlenet-001", "runs/flowers-googlenet-001"):
-            shutil.copytree("released", name)
+            shutil.copytree("released", name, copy_function=os.link)
         shutil.copytree(f"{first}/model", "models/cats")
         shutil.make_archive("photos", "tar", "flower_photos")
         mistakes()
