@@ -120,6 +120,12 @@ def test_an_interrupted_run_ends_with_the_same_bytes(train: Callable, tmp_path: 
     assert weights(resumed.run) == weights(whole.run)
     logs = [(r.run / "log.jsonl").read_text() for r in (resumed, whole)]
     assert logs[0] == logs[1]
+    rows = [
+        [line.split(",")[:5] for line in (r.run / "log.csv").read_text().splitlines()]
+        for r in (resumed, whole)
+    ]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 1 + 3
     assert resumed.ap50 == whole.ap50
 
 
@@ -190,10 +196,17 @@ def test_a_time_budget_is_planned(train: Callable) -> None:
     ],
 )
 def test_what_cannot_be_met_is_refused(
-    train: Callable, options: Any, settings: Any, error: type[Exception], words: str
+    train: Callable,
+    options: Any,
+    settings: Any,
+    error: type[Exception],
+    words: str,
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(error, match=words):
         train("run", *settings, **options)
+
+    assert not (tmp_path / "run").exists()
 
 
 def test_images_that_changed_are_not_resumed(train: Callable, squares: Path) -> None:

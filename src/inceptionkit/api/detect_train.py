@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from inceptionkit.arguments import LISTENER
 from inceptionkit.detection.shared.request import DetectTrainRequest
 from inceptionkit.display import SHOWN
+from inceptionkit.errors import RecipeError
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result, table
@@ -89,9 +90,16 @@ def detect_train(request: DetectTrainRequest) -> DetectTrainResult:
     from inceptionkit.detection.shared.start import start_run
     from inceptionkit.training.run import folder as folders
 
+    new = request.out is None or not Path(request.out).exists()
     session = start_run(request, request.listener or Silence(), start_time)
     try:
         return run_to_the_end(session)
+    except RecipeError:  # a budget too small for one epoch: nothing is worth keeping
+        if not session.record.plans:
+            folders.empty(session.folder)
+            if new:
+                session.folder.rmdir()
+        raise
     finally:
         folders.release(session.folder)
 
@@ -137,8 +145,6 @@ def run_to_the_end(session: DetectSession) -> DetectTrainResult:
     with fast_cpu_settings(), explain_how_to_resume(session.folder):
         result = finish(session, *run_training(session))
         session.decide(replace(session.record, result=result))
-    values: dict[str, Any] = {**result, **result["metrics"]}
-    del values["metrics"]
-    return DetectTrainResult(
-        **values | {"run": Path(result["run"]), "model": Path(result["model"])}
-    )
+    places: dict[str, Any] = {name: Path(result[name]) for name in ("run", "model")}
+    values = {name: value for name, value in result.items() if name != "metrics"}
+    return DetectTrainResult(**{**values, **result["metrics"], **places})

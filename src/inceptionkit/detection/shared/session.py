@@ -153,7 +153,7 @@ def _first_plan(session: DetectSession, config: DetectConfig, state: DetectState
     Raises:
         RecipeError: the budget is too small for an epoch, or is one of work.
     """
-    record, step = session.record, 0.0
+    record = session.record
     step = next(t.step_seconds for t in record.probe if t.execution == config.execution)
     match record.budget:
         case Time() as budget:
@@ -219,7 +219,11 @@ def _train_and_save(session: DetectSession, config: DetectConfig, state: DetectS
             for event in epoch_steps(config, state):
                 pace.end_step(monotonic())
                 _report(session, config, state, event, (perf_counter() - began, first))
-                if request.stop_requested or monotonic() - saved > SAVE_SECONDS:
+                last = (
+                    state.step % config.steps_per_epoch == 0 or state.step == state.plans[-1].steps
+                )
+                due = request.stop_requested or monotonic() - saved > SAVE_SECONDS
+                if due and not last:  # after the last step, the epoch is logged first
                     _save(session, state)
                     saved = monotonic()
                     _stop_if_asked(session, state, request)
