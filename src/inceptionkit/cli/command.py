@@ -68,7 +68,7 @@ class Command:
                 hidden=own in self.also,
             )(run)
 
-    def run(self, output: Output, given: Mapping[str, Any]) -> None:
+    def run(self, output: Output, given: Mapping[str, Any]) -> None:  # noqa: C901 - how a verb ends
         """Call the verb and print its result; an error may bring one, too."""
         chosen = {name: value for name, value in given.items() if value is not None}
         if self.each is not None:
@@ -84,6 +84,8 @@ class Command:
                 with busy(output) if os.isatty(1) else nullcontext():
                     result = self.verb(**chosen)
         except InceptionError as error:
+            if self.last is not None:
+                self.last(output, None)
             if (found := getattr(error, "result", None)) is not None:
                 self.print(found, output)
             raise

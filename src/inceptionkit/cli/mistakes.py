@@ -190,8 +190,4 @@ def _usage(context: Any) -> str:  # noqa: ANN401
 
 
 def _see(context: Any) -> str:  # noqa: ANN401
-    verb = (
-        "" if context is None or isinstance(context.command, TyperGroup) else context.command.name
-    )
-    words = " ".join(filter(None, ("inceptionkit", verb, "--help")))
-    return f"see {words}"
+    return f"see {'inceptionkit' if context is None else context.command_path} --help"
