@@ -27,7 +27,7 @@ def measured(run: Path, data: str, goal: str) -> dict[str, Any]:
     result = json.loads((run / "run.json").read_bytes())["result"]
     told, _ = measure(run, data, goal)
     exits = {name: found["top1"] for name, found in result["exits"].items()}
-    return {"exits": exits, **told}
+    return {**told, "exits": exits}
 
 
 def row(way: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
