@@ -144,6 +144,21 @@ def test_a_long_run_that_varies_its_images_more_was_cut(
         assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
 
 
+def test_a_first_layer_that_is_frozen_does_not_learn_a_bias(job: TrainConfig) -> None:
+    stem = Conv(12, (2, 2), padding="valid", norm=None, bias=True)
+    net = replace(job.net, trunk=(("stem", stem), *job.net.trunk))
+    frozen = replace(
+        job, net=net, recipe=override(job.recipe, ["first_layer=whitened", "frozen=stem"])
+    )
+    free = replace(frozen, recipe=override(frozen.recipe, ["frozen=none"]))
+    for config, learns in ((frozen, False), (free, True)):
+        state = new_state(config)
+        list(train(config, planned(state, 1)))
+        bias = state.model.trunk["stem"].conv.bias
+
+        assert bias.requires_grad == bool(bias.any()) == learns
+
+
 def test_a_run_whose_exits_are_fitted_anew_was_cut(
     start: Callable, cuts: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,7 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
 def _let_bias_learn(config: TrainConfig, state: TrainState, *, learns: bool) -> None:
     """Let the bias of the first convolution learn, or keep it, which saves its backward pass."""
     bias = first_convolution(state.model).bias
+    learns = learns and config.recipe.freezing.frozen is None
     if bias is not None and bias.requires_grad != learns:
         bias.requires_grad_(learns)
         if config.processes.count > 1:  # which wait for the gradients that they were made for

@@ -20,9 +20,7 @@ from inceptionkit.training.heads import fit_heads, linear_heads
 from inceptionkit.training.lr_finder import find_lr
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.context import Session
-from inceptionkit.training.run.planning import (
-    CROWDED,
-)
+from inceptionkit.training.run.planning import CROWDED
 from inceptionkit.training.run.tracking import ID_FILE
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, TrainState
