@@ -22,7 +22,7 @@ PROJECT = {
 LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)\s]+)?\)")
 
 project = "inceptionkit"
-author = "the inceptionkit authors"
+author = project_copyright = "the inceptionkit authors"
 release = version = inceptionkit.__version__
 language = "en"
 highlight_language = "text"

@@ -31,7 +31,7 @@ WINDOW = (1100, 1150)  # pixels of the picture of the report
 COMMAND = "inceptionkit train digits"
 COLUMNS, ROWS = 80, 500  # rows: nothing scrolls away
 MOST = 40  # lines of the picture; what is left out lies in the middle
-SECONDS = 12  # that it takes until all is there
+SECONDS = 8  # that it takes until all is there
 EM, LINE, EDGE = 8.4, 20, 16  # width of a character, height of a line, margin: pixels
 CONTROL = re.compile(r"\x1b\[([\d;?]*)([A-Za-z])|\x1b[()][A-Z0-9]|\x1b\][^\x07]*\x07")
 

@@ -10,7 +10,7 @@ from inceptionkit.cli.command import OUTPUT, Command, metavar
 from inceptionkit.options import Callback, Parameter, parameters, prose
 
 PAGE = Path(__file__).with_name("reference") / "command-line.md"
-INTRODUCTION = """# Options
+INTRODUCTION = """# Command line
 
 Written by `python docs/write_options.py` from the requests of the verbs.
 
