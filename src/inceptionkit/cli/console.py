@@ -276,7 +276,7 @@ class Terminal:
             expand=True,
         )
         self.table = EpochTable(out.width)
-        self.what, self.began = "starting", monotonic()
+        self.what, self.began, self.first_plan = "starting", monotonic(), ""
         self.task = self.bar.add_task(self.what, total=None, note="", share="", left="")
 
     def say(self, sentence: str) -> None:
@@ -291,8 +291,9 @@ class Terminal:
             self.bar.remove_task(self.task)
             self.what, self.began = report.what, monotonic()
             self.task = self.bar.add_task(report.what, total=None, note="", share="", left="")
-        if report.plan and report.plan != self.bar.plan:
-            if self.verbose and self.bar.plan:
+        self.first_plan = self.first_plan or report.plan  # which was printed
+        if report.plan not in {"", self.bar.plan, self.first_plan}:
+            if self.verbose:
                 self.say(report.plan)
             self.bar.plan = report.plan
         left = report.seconds_left if report.whole_left is None else report.whole_left
