@@ -1,6 +1,7 @@
 """What the pages tell a reader to type does what they say; trainings are cut to one epoch."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -52,3 +53,10 @@ def test_blocks_are_marked_as_they_should_be(page: Path) -> None:
         if block.language == "sh" and not block.skipped:
             assert list(commands(block))
     assert all(answer.language == "" for _, answer in refusals(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=place)
+def test_what_pip_installs_is_an_extra(page: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for names in re.findall(r"pip install [^\n]*\[([\w,-]+)\]", page.read_text("utf-8")):
+        assert set(names.split(",")) <= set(project["optional-dependencies"])
