@@ -13,8 +13,8 @@ import pytest
 import inceptionkit
 from inceptionkit.api.detect_rcnn import DetectRcnnResult
 from inceptionkit.detection.load import load
-from inceptionkit.detection.rcnn import run as rcnn_run
 from inceptionkit.detection.rcnn.detector import RcnnDetector
+from inceptionkit.detection.rcnn.start import FILE
 from inceptionkit.detection.sources import open_detection
 from inceptionkit.errors import DataError, RecipeError, RunError, WeightsError
 
@@ -28,7 +28,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(place: Path) -> Path:
-    return annotated.write_voc(place / "data", count=18)
+    root = annotated.write_voc(place / "data", count=21)
+    cut = root / "JPEGImages" / "018.png"  # of train
+    cut.write_bytes(cut.read_bytes()[:-200])
+    return root
 
 
 def train(data: Path, out: Path, **more: object) -> DetectRcnnResult:
@@ -45,6 +48,9 @@ def run(place: Path, data: Path) -> Path:
         result = train(data, place / "run")
     assert result.set == "test"
     assert set(result.ap50) == set(annotated.CLASSES)
+    assert (
+        (place / "run" / "unusable.csv").read_text().startswith("path,reason\nJPEGImages/018.png,")
+    )
     return result.run
 
 
@@ -133,7 +139,7 @@ def test_a_run_whose_boxes_changed_does_not_resume(run: Path, place: Path, data:
         inceptionkit.detect_resume(run, data=changed)
     broken = place / "broken"
     broken.mkdir()
-    (broken / rcnn_run.FILE).write_text('{"request": {"data": 7}}')
+    (broken / FILE).write_text('{"request": {"data": 7}}')
     with pytest.raises(RunError, match=r"rcnn\.json: cannot be used"):
         inceptionkit.detect_resume(broken)
 

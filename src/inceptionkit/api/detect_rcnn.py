@@ -14,7 +14,7 @@ from inceptionkit.progress import Listener
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
-    from inceptionkit.detection.rcnn.run import RcnnRun, Train, Training
+    from inceptionkit.detection.rcnn.start import RcnnRun, Train, Training
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -63,7 +63,7 @@ def detect_rcnn(request: DetectRcnnRequest) -> DetectRcnnResult:
         Interrupted: asked to stop; what is done is kept, and `detect resume` goes on.
     """
     start_time = monotonic()  # a time budget covers the whole command
-    from inceptionkit.detection.rcnn.run import start_run
+    from inceptionkit.detection.rcnn.start import start_run
 
     return finish_rcnn(start_run(request, stock_training(request), start_time))
 
@@ -72,7 +72,7 @@ def resume_rcnn(
     folder: Path, data: str | Path | None, listener: Listener | None, start_time: float
 ) -> DetectRcnnResult:
     """Do what is missing of a run that was interrupted."""
-    from inceptionkit.detection.rcnn.run import read_request, resume_run
+    from inceptionkit.detection.rcnn.start import read_request, resume_run
 
     request = replace(read_request(folder), listener=listener)
     return finish_rcnn(resume_run(folder, request, data, stock_training(request), start_time))

@@ -114,7 +114,7 @@ def detect_resume(request: DetectResumeRequest) -> DetectTrainResult | DetectRcn
         Interrupted: asked to stop again; the state is saved.
     """
     start_time = monotonic()
-    from inceptionkit.detection.rcnn.run import is_rcnn_run
+    from inceptionkit.detection.rcnn.start import is_rcnn_run
 
     folder = Path(request.run)
     if is_rcnn_run(folder):

@@ -8,17 +8,12 @@ classifiers resume exactly, as every training does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from inceptionkit import records
-from inceptionkit.catalog import architecture
-from inceptionkit.convert.registry import read_weights
-from inceptionkit.detection.division import DividedSet, divide
 from inceptionkit.detection.metrics import DetectionScores, score
 from inceptionkit.detection.proposals import propose
 from inceptionkit.detection.rcnn.card import RcnnCard, RcnnMetrics
@@ -27,7 +22,6 @@ from inceptionkit.detection.rcnn.mining import hard_negatives, regression_data
 from inceptionkit.detection.rcnn.model import assemble, write_rcnn
 from inceptionkit.detection.rcnn.regions import write_regions
 from inceptionkit.detection.rcnn.regress import fit
-from inceptionkit.detection.rcnn.request import DetectRcnnRequest
 from inceptionkit.detection.rcnn.sample import (
     Regions,
     backgrounds,
@@ -35,209 +29,20 @@ from inceptionkit.detection.rcnn.sample import (
     per_object,
     positives,
 )
-from inceptionkit.detection.rcnn.settings import RegionSettings
-from inceptionkit.detection.sources import open_detection
+from inceptionkit.detection.rcnn.start import RECIPE, RcnnRun, Training
 from inceptionkit.detection.types import AnnotatedImage, Boxes, Detections
-from inceptionkit.errors import InceptionError, RecipeError, RunError
+from inceptionkit.errors import RecipeError, RunError
 from inceptionkit.evaluation.classifier import load
-from inceptionkit.files import read_bounded, write_json
 from inceptionkit.model.folder import CARD
-from inceptionkit.network.device import check_device
-from inceptionkit.progress import Listener, Progress, Silence
+from inceptionkit.progress import Progress
 from inceptionkit.training.budget import Time, parse_budget
-from inceptionkit.training.recipe import MODERN, override
-from inceptionkit.training.recipes import find
-from inceptionkit.training.run import folder as folders
 
-FILE = "rcnn.json"
-_MOST_BYTES = 2**20
 EACH_ROUND = "8epochs"
 """Budget of each training where none is given."""
 
-_SIDE = 64  # pixels of a warped region, where nothing says it
 _CHECKED = 40  # images of val that say which scores are worth showing
 _HARD = 0.5  # share of the backgrounds that are hard, from the second round on
 _TRAINING = 0.75  # share of the time left that trainings may take; the rest looks for objects
-RECIPE = ("crop=padded", "padding=2", "small_crops=0", "crop_side=1", "flip=random", "mixup=0")
-"""Settings of the recipe for regions: the whole region counts, a random part of it is another."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """The training of one classifier on regions."""
-
-    data: Path  # the regions
-    out: Path  # the run folder; where it holds a run, that is resumed
-    start: Path | str | None  # a model or run to start from
-    side: int  # of the regions, pixels
-    settings: Sequence[str]  # of the recipe
-    seed: int
-    budget: str
-
-
-Train: TypeAlias = Callable[[Training], None]
-"""The stock training."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RcnnRun:
-    """What a run has opened and decided."""
-
-    folder: Path
-    request: DetectRcnnRequest
-    data: DividedSet
-    how: RegionSettings
-    side: int
-    train: Train
-    listener: Listener
-    start_time: float
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes, without background."""
-        return self.data.train.classes
-
-
-def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> RcnnRun:
-    """Open the images, make the folder, and write down what was asked for.
-
-    Raises:
-        DataError, RecipeError, WeightsError: a request that cannot be met.
-        RunError: the folder cannot be written.
-    """
-    _check(request)
-    data = divide(open_detection(request.data), request.split_seed)
-    side = request.input_size or _SIDE
-    if request.from_ is not None and request.input_size is None:
-        side = read_weights(request.from_)[0].preprocessing.size
-    out = None if request.out is None else Path(request.out)
-    folder = folders.new_folder(out, str(request.data), "rcnn")
-    kept = replace(
-        request,
-        data=str(Path(request.data).absolute()),
-        from_=_whole_path(request.from_),
-        settings=tuple(request.settings),
-        out=str(folder),
-        listener=None,
-    )
-    facts = {
-        "request": records.to_json(kept),
-        "side": side,
-        "fingerprint": data.train.fingerprint(),
-    }
-    write_json(folder / FILE, facts)
-    kept = replace(kept, listener=request.listener)
-    return _run(folder, kept, data, train, side=side, start_time=start_time)
-
-
-def is_rcnn_run(folder: Path) -> bool:
-    """Whether a folder is that of such a run."""
-    return (folder / FILE).is_file()
-
-
-def _check(request: DetectRcnnRequest) -> None:
-    """Refuse what the trainings would refuse, before regions are searched for minutes."""
-    if request.budget is not None:
-        parse_budget(request.budget)
-    if request.from_ is not None and request.architecture is not None:
-        msg = f"--from {request.from_} brings its architecture; leave --arch out"
-        raise RecipeError(msg)
-    if request.architecture is not None:
-        architecture(request.architecture)
-    if request.device is not None:
-        check_device(request.device)
-    recipe = MODERN if request.from_ is None else find("finetune").recipe
-    override(recipe, (*RECIPE, *request.settings))
-
-
-def _whole_path(model: str | Path | None) -> str | None:
-    """A path that does not depend on the current folder; an id as it is."""
-    if model is None:
-        return None
-    return str(Path(model).absolute() if Path(model).exists() else model)
-
-
-def read_request(folder: Path) -> DetectRcnnRequest:
-    """What a run was asked for.
-
-    Raises:
-        RunError: its file is damaged.
-    """
-    return records.from_json(DetectRcnnRequest, _kept(folder)["request"], at="", error=RunError)
-
-
-def _kept(folder: Path) -> dict[str, Any]:
-    try:
-        kept: dict[str, Any] = records.STRICT.decode(
-            read_bounded(folder / FILE, _MOST_BYTES).decode()
-        )
-        records.from_json(DetectRcnnRequest, kept["request"], at="", error=RunError)
-        kept["side"], kept["fingerprint"] = int(kept["side"]), str(kept["fingerprint"])
-    except (*records.UNREADABLE, InceptionError, LookupError, TypeError) as error:
-        msg = f"{folder / FILE}: cannot be used ({error}); start the run again in another folder"
-        raise RunError(msg) from error
-    return kept
-
-
-def resume_run(
-    folder: Path,
-    request: DetectRcnnRequest,
-    data: str | Path | None,
-    train: Train,
-    start_time: float,
-) -> RcnnRun:
-    """Open a run again that was interrupted.
-
-    Args:
-        folder: of the run.
-        request: what it was asked for.
-        data: where the images are now, if they moved.
-        train: the stock training.
-        start_time: of the command.
-
-    Raises:
-        RunError: the folder is damaged, another process works there, or the images changed.
-        DataError: the images are gone.
-    """
-    kept = _kept(folder)
-    opened = divide(open_detection(data or request.data), request.split_seed)
-    if opened.train.fingerprint() != kept["fingerprint"]:
-        msg = f"{folder}: the images or boxes at {opened.train.address} changed since the run began"
-        raise RunError(msg + "; put them back as they were, or start another run")
-    folders.take(folder)
-    return _run(folder, request, opened, train, side=kept["side"], start_time=start_time)
-
-
-def _run(
-    folder: Path,
-    request: DetectRcnnRequest,
-    data: DividedSet,
-    train: Train,
-    *,
-    side: int,
-    start_time: float,
-) -> RcnnRun:
-    how = RegionSettings(
-        context=request.context, proposals=request.proposals, per_image=request.regions
-    )
-    listener = request.listener or Silence()
-    listener.say(
-        f"{data.train.address}: {len(data.train):,} images to learn from, {len(data.val):,} to "
-        f"check on; {len(data.train.classes)} classes"
-    )
-    listener.say(f"sets: {data.rule}")
-    for note in data.train.notes:
-        listener.say(f"note: {note}")
-    return RcnnRun(
-        folder=folder,
-        request=request,
-        data=data,
-        how=how,
-        side=side,
-        train=train,
-        listener=listener,
-        start_time=start_time,
-    )  # fmt: skip
 
 
 def train_rcnn(run: RcnnRun) -> tuple[RcnnCard, DetectionScores]:
