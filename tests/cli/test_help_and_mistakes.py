@@ -188,6 +188,8 @@ def test_the_examples_of_help_run(shell: Callable, desk: Path, line: str) -> Non
     command, _, into = line.partition(" > ")
     words = [QUICKER.get(word, word) for word in shlex.split(command)[1:]]
     said = shell(*words, cwd=desk)
+    if "ships with this installation; it has none" in said.err:
+        pytest.skip("the weights that ship are not here")
 
     assert said.code == 0, said.err
     if into:
