@@ -19,7 +19,7 @@ from inceptionkit.errors import DeploymentError
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import UnusableImage, as_rgb, header
 from inceptionkit.serving.batching import Answers, Closed
-from inceptionkit.serving.efforts import Effort, run_effort, run_every_exit
+from inceptionkit.serving.efforts import Deadline, Effort, run_effort, run_every_exit
 from inceptionkit.serving.heat import explains, picture
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
@@ -101,14 +101,14 @@ class Answering:
         self,
         served: Served,
         images: Sequence[bytes | NDArray[np.uint8]],
-        effort: Effort | None,
+        effort: Effort | Deadline | None,
     ) -> list[Answers | UnusableImage]:
         """Decode and run images, if there is room for all.
 
         Args:
             served: the model.
             images: encoded, or RGB pixels (height, width, 3).
-            effort: where it may stop; None for the answers of every exit.
+            effort: where it may stop, or until when; None for the answers of every exit.
 
         Raises:
             Problem: the queue is full.
@@ -127,7 +127,7 @@ class Answering:
             self.metrics.waiting.set(self._inside)
 
     async def _one(
-        self, served: Served, image: bytes | NDArray[np.uint8], effort: Effort | None
+        self, served: Served, image: bytes | NDArray[np.uint8], effort: Effort | Deadline | None
     ) -> Answers | UnusableImage:
         loop, batcher = asyncio.get_running_loop(), served.batcher
         batcher.coming += 1
@@ -143,7 +143,8 @@ class Answering:
             try:
                 waiting: Future[Answers] = batcher.submit(pixels, effort)
             except Closed:  # replaced meanwhile: the one that was found still answers
-                run = run_every_exit if effort is None else partial(run_effort, effort=effort)
+                now = effort.effort() if isinstance(effort, Deadline) else effort
+                run = run_every_exit if now is None else partial(run_effort, effort=now)
                 alone = partial(run, served.predictor, pixels[None])
                 (answers,) = await loop.run_in_executor(self._threads, alone)
             else:
@@ -170,11 +171,11 @@ class Answering:
         return predictor.prepare(as_rgb(image, predictor.card.preprocessing.depth))
 
 
-def chosen(served: Served, asked: Asked, start: float) -> Effort:
-    """The effort that a request asks for; the time that it has waited counts."""
+def chosen(served: Served, asked: Asked, start: float) -> Effort | Deadline:
+    """The effort that a request asks for, or until when it asks for an answer."""
     if asked.time_limit_ms is None:
         return served.efforts.named[asked.effort]
-    return served.efforts.within(asked.time_limit_ms / 1e3 - (perf_counter() - start))
+    return Deadline(served.efforts, start + asked.time_limit_ms / 1e3)
 
 
 def to_json(served: Served, answers: Answers, top_k: int) -> dict[str, Any]:

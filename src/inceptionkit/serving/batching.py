@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.evaluation.predictor import Predictor
-from inceptionkit.serving.efforts import Effort, ExitAnswer, run_effort, run_every_exit
+from inceptionkit.serving.efforts import Deadline, Effort, ExitAnswer, run_effort, run_every_exit
 from inceptionkit.serving.limits import Limits
 
 Answers = tuple[ExitAnswer, ...]
@@ -29,12 +29,12 @@ class _Job:
 
     Attributes:
         pixels: as the network takes them.
-        effort: where it may stop; None for the answers of every exit.
+        effort: where it may stop, or until when; None for the answers of every exit.
         future: which gets the answers.
     """
 
     pixels: NDArray[np.uint8]
-    effort: Effort | None
+    effort: Effort | Deadline | None
     future: Future[Answers]
 
 
@@ -64,12 +64,14 @@ class Batcher:
         self._thread = Thread(target=self._run, name="batches", daemon=True)
         self._thread.start()
 
-    def submit(self, pixels: NDArray[np.uint8], effort: Effort | None) -> Future[Answers]:
+    def submit(
+        self, pixels: NDArray[np.uint8], effort: Effort | Deadline | None
+    ) -> Future[Answers]:
         """Let an image wait for its answers.
 
         Args:
             pixels: as `predictor.prepare` gives them.
-            effort: where it may stop; None for the answers of every exit.
+            effort: where it may stop, or until when; None for the answers of every exit.
 
         Raises:
             Closed: `close` was called.
@@ -95,8 +97,8 @@ class Batcher:
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
             batch, ended = self._more(first)
-            for effort in dict.fromkeys(job.effort for job in batch):
-                self._answer([job for job in batch if job.effort is effort], effort)
+            for effort, jobs in _by_effort(batch).items():
+                self._answer(jobs, effort)
             if ended:
                 return
 
@@ -135,3 +137,15 @@ class Batcher:
         self.ran(len(jobs), perf_counter() - start)
         for job, answers in pairs:
             job.future.set_result(answers)
+
+
+def _by_effort(batch: Sequence[_Job]) -> dict[Effort | None, list[_Job]]:
+    """Jobs that can be run at once; those that have a deadline come first."""
+    hurried = [job for job in batch if isinstance(job.effort, Deadline)]
+    found: dict[Effort | None, list[_Job]] = {}
+    for job in hurried + [job for job in batch if job not in hurried]:
+        effort = job.effort
+        if isinstance(effort, Deadline):
+            effort = effort.effort(len(hurried))
+        found.setdefault(effort, []).append(job)
+    return found

@@ -61,6 +61,27 @@ class Efforts:
         return next((e for e in reversed(ordered) if e.seconds <= seconds), ordered[0])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Deadline:
+    """A moment until which an image is to be answered: how far the network goes is decided late.
+
+    Attributes:
+        efforts: of the model.
+        until: the moment, by `perf_counter`.
+    """
+
+    efforts: Efforts
+    until: float
+
+    def effort(self, images: int = 1) -> Effort:
+        """What can be answered in the time that is left.
+
+        Args:
+            images: that are run at once, each of which is supposed to take as long as one alone.
+        """
+        return self.efforts.within((self.until - perf_counter()) / images)
+
+
 def efforts_of(predictor: Predictor) -> Efforts:
     """Cut the network for every effort, and time each: what comes later starts warm.
 
