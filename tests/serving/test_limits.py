@@ -62,7 +62,7 @@ def test_a_full_queue_says_when_to_come_again(client: Callable) -> None:
     assert found.headers["retry-after"] == "1"
     metrics = client(queue=2)
     metrics.post("/v1/predict", files=3 * files)
-    assert "inceptionkit_rejected_requests_total 1.0" in metrics.get("/metrics").text
+    assert 'inceptionkit_rejected_requests_total{model="tiny"} 1.0' in metrics.get("/metrics").text
 
 
 def test_a_token_is_compared_and_asked_for(client: Callable) -> None:
@@ -205,3 +205,15 @@ def test_several_workers_share_a_port_and_one_that_falls_is_replaced(
 def workers_of(pids: list[int]) -> list[int]:
     """Those that still run."""
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_requests_are_counted_by_model(client: Callable, tiny_model: Path) -> None:
+    served = client(places={"one": tiny_model, "two": tiny_model})
+    served.post("/v1/predict?model=two", content=png())
+    served.post("/v1/predict?model=none", content=png())
+    text = served.get("/metrics").text
+
+    head = 'inceptionkit_requests_total{model="'
+    assert f'{head}two",path="/v1/predict",status="200"}} 1.0' in text
+    assert f'{head}",path="/v1/predict",status="404"}} 1.0' in text
+    assert 'inceptionkit_request_seconds_count{model="two",path="/v1/predict"} 1.0' in text

@@ -114,7 +114,7 @@ class Answering:
             Problem: the queue is full.
         """
         if self._inside + len(images) > self.limits.queue:
-            self.metrics.rejected.inc()
+            self.metrics.rejected.labels(served.name).inc()
             msg = f"{self.limits.queue} images wait already; try again in a second"
             refuse_for_now(msg)
         self._inside += len(images)

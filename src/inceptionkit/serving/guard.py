@@ -105,8 +105,10 @@ class Guard:
             "http.route": path,
             "http.response.status_code": call.status,
         }
-        self.metrics.requests.labels(path, str(call.status)).inc()
-        self.metrics.latency.labels(path).observe(seconds)
+        noted = call.scope.get("state", {}).get("noted", {})
+        model = noted.get("model", "")
+        self.metrics.requests.labels(path, str(call.status), model).inc()
+        self.metrics.latency.labels(path, model).observe(seconds)
         ACCESS.info(
             json.dumps(
                 {
@@ -120,7 +122,7 @@ class Guard:
                     "bytes_out": call.sent,
                 }
                 | ({"trace": request.trace} if request.trace else {})
-                | call.scope.get("state", {}).get("noted", {})
+                | noted
             )
         )
 

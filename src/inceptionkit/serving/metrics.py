@@ -21,12 +21,15 @@ class Metrics:
         self.registry = CollectorRegistry()
         prefix = "inceptionkit"
         self.requests = Counter(
-            f"{prefix}_requests", "Requests.", ["path", "status"], registry=self.registry
+            f"{prefix}_requests",
+            "Requests; model is empty where none answered.",
+            ["path", "status", "model"],
+            registry=self.registry,
         )
         self.latency = Histogram(
             f"{prefix}_request_seconds",
             "From the first byte of a request to the last of its answer.",
-            ["path"],
+            ["path", "model"],
             buckets=_SECONDS,
             registry=self.registry,
         )
@@ -59,9 +62,11 @@ class Metrics:
             multiprocess_mode="livesum",
         )
         self.rejected = Counter(
-            f"{prefix}_rejected_requests", "Requests refused because the queue was full.",
+            f"{prefix}_rejected_requests",
+            "Requests refused because the queue was full.",
+            ["model"],
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.reloads = Counter(
             f"{prefix}_model_loads", "Models loaded, by result.", ["model", "result"],
             registry=self.registry,
