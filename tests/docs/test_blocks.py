@@ -29,6 +29,7 @@ def refusals(page: Path) -> Iterator[tuple[Block, Block]]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch.compile's own
 @pytest.mark.parametrize("page", BESIDES, ids=place)
 def test_the_blocks_of_a_page_run(page: Path, desk: Desk) -> None:
     shown = {failing.line: answer for failing, answer in refusals(page)}
