@@ -182,9 +182,10 @@ def test_a_device_that_is_gone_is_named(falls: Callable, record: Callable) -> No
 
 
 def test_memory_that_is_short_is_not_taken_for_a_damaged_checkpoint(
-    start: Callable, monkeypatch: pytest.MonkeyPatch
+    start: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start("whole")
+    (run / "run.json").write_text(json.dumps(record(run) | {"result": None}))  # lost at its end
 
     def short(_: object) -> None:
         raise torch.OutOfMemoryError
