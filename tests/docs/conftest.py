@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pages import Desk
 from PIL import Image
 
@@ -71,7 +72,11 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def released(shelf: Path) -> None:
     """Weights as torchvision publishes them, but random."""
     net = architecture("googlenet:torchvision")
-    state = {k: v.numpy() for k, v in build(net, seed=0).state_dict().items()}
+    network = build(net, seed=0).train()
+    with torch.no_grad():
+        for _ in range(30):  # norms that know what images look like
+            network(2 * torch.rand(8, 3, 64, 64) - 1)
+    state = {k: v.numpy() for k, v in network.state_dict().items()}
     tensors = {k: v for k, v in state.items() if v.dtype == np.float32}
     card = Card(
         architecture=net,
