@@ -35,6 +35,7 @@ SHORTER = (  # long trainings, and what only the network has; also in the cells 
     (r"(?m)^(inceptionkit train (?!.*epochs)[^\n#]*[^\n# ])", r"\1 --epochs 1"),
     (r"--arch googlenet(\S*)(?!.*--input)", r"--arch googlenet\1 --input 64"),
     (r"--from torchvision/googlenet\b", "--from googlenet.safetensors --input 64"),
+    (r"--from runs/head\b", "--from runs/head lr=0.001"),  # random weights bear small steps only
     (r"--from (MODEL|runs/photos-googlenet-001)\b", r"--from \1 --input 64"),
     (r'from_="torchvision/googlenet"', 'from_="googlenet.safetensors", input_size=64'),
     (r'"torchvision/googlenet"', '"googlenet.safetensors"'),
