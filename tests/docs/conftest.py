@@ -45,7 +45,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shelf = tmp_path_factory.mktemp("shelf")
     for name, count in (("train", 12), ("val", 105), ("test", 8)):
         painted(shelf / "photos" / name, count)
-    painted(shelf / "flower_photos", 20)
+    painted(shelf / "flower_photos", 40)
     for number, name in enumerate(("rose.jpg", "new.jpg", "photo.jpg", "new/a.jpg", "more/b.png")):
         (shelf / name).parent.mkdir(exist_ok=True)
         flower("rose", 10**6 + number, 48).save(shelf / name)
