@@ -1,6 +1,7 @@
 """`inceptionkit recipes`, and `train` with what it prints."""
 
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Callable
@@ -166,7 +167,8 @@ def test_the_command_on_the_page_makes_the_same_run(
     labels = {label: getattr(one.recipe, label) for label in LABELS}
 
     assert (first.code, again.code) == (0, 0), again.err
-    assert shlex.join(line) in unescape(Path("first", "report.html").read_text())
+    page = unescape(re.sub("</?span>", "", Path("first", "report.html").read_text()))
+    assert shlex.join(line) in page
     assert identity(one) == identity(replace(other, recipe=replace(other.recipe, **labels)))
 
 

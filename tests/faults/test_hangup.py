@@ -36,7 +36,7 @@ def test_a_reader_that_goes_away_stops_a_training_which_says_how_to_resume(
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with started("train", data, *LONG, "--out", out, **streams) as process:
         for line in process.stdout:
-            if line.startswith("epoch "):
+            if line.strip()[:1].isdigit():  # the row of an epoch
                 break
         process.stdout.close()
         said = process.stderr.read()
@@ -61,7 +61,7 @@ def test_a_closed_terminal_stops_a_training_and_saves_it(
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with started("train", data, *words, "--out", out, how=how, **streams) as process:
         for line in process.stdout:
-            if line.startswith("epoch "):
+            if line.strip()[:1].isdigit():  # the row of an epoch
                 process.send_signal(signal.SIGHUP)
                 break
         process.stdout.read()

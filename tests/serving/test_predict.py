@@ -15,7 +15,7 @@ import inceptionkit
 from inceptionkit.deployment.load import load_predictor
 from inceptionkit.evaluation.classifier import Classifier
 from inceptionkit.evaluation.explain.maps import evidence_maps
-from inceptionkit.network.normalize import normalize
+from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import as_rgb
 from inceptionkit.serving.heat import heat_maps
 

@@ -36,15 +36,6 @@ def compact(side: int = 32) -> Net:
             )
         )
 
-    def down(c3: Pair) -> Split:
-        """Halve the grid: a strided 3x3, and the pooled input passed on."""
-        return Split(
-            (
-                ("p3", (Conv(c3[0]), Conv(c3[1], (3, 3), stride=2))),
-                ("pool", (Pool("max", stride=2),)),
-            )
-        )
-
     head = (GlobalPool(), Linear(10, classifier=True))
     return Net(
         name="compact",
@@ -57,7 +48,12 @@ def compact(side: int = 32) -> Net:
             pool3=Pool("max", stride=2),
             inception4a=row(48, (48, 64), (32, 48)),
             inception4b=row(48, (48, 64), (32, 48)),
-            reduce4=down((64, 128)),
+            reduce4=Split(
+                (
+                    ("p3", (Conv(64), Conv(128, (3, 3), stride=2))),
+                    ("pool", (Pool("max", stride=2),)),
+                )
+            ),
             inception5a=row(96, (96, 128), (64, 96)),
             inception5b=row(96, (96, 128), (64, 96)),
         ),

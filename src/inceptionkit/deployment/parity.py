@@ -28,7 +28,7 @@ from inceptionkit.machine import cores
 from inceptionkit.model import Card, ExportInfo, write_files
 from inceptionkit.model.export_info import Precision
 from inceptionkit.network import InceptionNet
-from inceptionkit.network.normalize import normalize
+from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing, UnusableImage, decode
 from inceptionkit.text import printable
 

@@ -16,7 +16,7 @@ from inceptionkit.evaluation.early_exit import Policy, gated
 from inceptionkit.evaluation.predictor import Stage, run_stages
 from inceptionkit.network import InceptionNet, stages
 from inceptionkit.network import Stage as Piece
-from inceptionkit.network.normalize import normalize
+from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import ordered_exits
 

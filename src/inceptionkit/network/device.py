@@ -7,15 +7,11 @@ import torch
 from inceptionkit.errors import RecipeError, did_you_mean
 
 
-def default_device() -> str:
-    """The first GPU that torch sees (default: the CPU)."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def named_device(name: str | None) -> str:
-    """The device that is asked for; "gpu" is the first GPU, None the one that is best here."""
-    if name is None or (name == "gpu" and torch.cuda.is_available()):
-        return default_device()
+    """The device that is asked for: "gpu" is the first GPU, None that or else the CPU."""
+    gpu = torch.cuda.is_available()
+    if name is None or (name == "gpu" and gpu):
+        return "cuda" if gpu else "cpu"
     return name
 
 

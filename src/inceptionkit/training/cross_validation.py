@@ -20,7 +20,7 @@ from inceptionkit.data.rng import uniform
 from inceptionkit.errors import DataError
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.machine import cores
-from inceptionkit.network.device import default_device
+from inceptionkit.network.device import named_device
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.training.autotune import candidates, time_evaluation, time_steps
@@ -166,7 +166,7 @@ def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> Trai
     recipe, _ = choose_recipe(opened, choice.net, settings)
     preprocessing = Preprocessing(size=side, depth=sizes.depth)
     ready = load_sets(opened, preprocessing, workers=cores(), strict=False, listener=listener)
-    executions = candidates(default_device(), torch.get_num_threads())
+    executions = candidates(named_device(None), torch.get_num_threads())
     return TrainConfig(
         net=choice.net,
         recipe=recipe,

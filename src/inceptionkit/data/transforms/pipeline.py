@@ -12,7 +12,7 @@ from inceptionkit.data.transforms.augmentation import Augmentation, Mixing, Padd
 from inceptionkit.data.transforms.erasing import erase
 from inceptionkit.data.transforms.pad import padded_crop
 from inceptionkit.data.transforms.policies import apply
-from inceptionkit.network.normalize import normalize
+from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing
 
 

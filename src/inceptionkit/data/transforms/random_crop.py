@@ -50,12 +50,6 @@ class Boxes:
     width: NDArray[np.float64]
     mirrored: NDArray[np.bool_]
 
-    @property
-    def whole(self) -> bool:
-        """Whether every crop is the whole image."""
-        lengths = np.concatenate([self.height, self.width])
-        return bool((lengths == 1.0).all())  # and so lies at zero
-
     def box(self, place: int) -> Box:
         """The crop of one image."""
         fields = (self.top, self.left, self.height, self.width)
@@ -199,7 +193,8 @@ def crop_resize(
         (batch, 3, side, side) float32, 0 to 255, channels innermost in memory.
     """
     _, _, height, width = images.shape
-    if boxes.whole and height == width == side:  # every filter would give each pixel itself
+    whole = bool((boxes.height == 1.0).all() and (boxes.width == 1.0).all())
+    if whole and height == width == side:  # every filter would give each pixel itself
         crops = images.to(torch.float32, memory_format=torch.channels_last)
         mirrored = torch.from_numpy(boxes.mirrored).to(images.device)
         return torch.where(mirrored[:, None, None, None], crops.flip(3), crops)

@@ -14,7 +14,7 @@ from inceptionkit.detection.shared.fit import fill_of, fitted
 from inceptionkit.detection.shared.network import COARSE, DetectorNet, Seen
 from inceptionkit.detection.shared.nms import suppress
 from inceptionkit.detection.types import Detections, Pixels, no_boxes
-from inceptionkit.network.normalize import normalize
+from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing
 
 

@@ -31,7 +31,7 @@ from inceptionkit.errors import DataError, RecipeError, RunError, SpecError, Unk
 from inceptionkit.files import write_json
 from inceptionkit.machine import cores, free_bytes
 from inceptionkit.model.folder import DEFAULT_MODEL, shipped
-from inceptionkit.network.device import check_device, default_device
+from inceptionkit.network.device import check_device, named_device
 from inceptionkit.options import several
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 from inceptionkit.progress import Listener, Progress
@@ -61,7 +61,7 @@ def start_run(request: DetectTrainRequest, listener: Listener, start_time: float
             msg = f"a run has one budget, got --budget {request.budget} and --epochs "
             raise RecipeError(msg + f"{request.epochs}; choose one")
         parse_budget(request.budget)
-    device = request.device or default_device()
+    device = named_device(request.device)
     check_device(device)
     if request.out is not None:
         folders.require_empty(Path(request.out))

@@ -24,7 +24,7 @@ from inceptionkit.detection.shared.network import DetectorNet
 from inceptionkit.detection.shared.recipe import DetectRecipe
 from inceptionkit.detection.types import Boxes, Pixels
 from inceptionkit.errors import TrainingError
-from inceptionkit.network.normalize import normalize
+from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.timing import TimingBudget, time_interleaved
 from inceptionkit.training.ema import moving, update_ema

@@ -23,8 +23,8 @@ from inceptionkit.training.health import is_early
 from inceptionkit.training.loop import EpochEnded, StepEnded, train, whiten_first_layer
 from inceptionkit.training.recipe import Whitened
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.context import Session
-from inceptionkit.training.run.decisions import (
+from inceptionkit.training.run.context import (
+    Session,
     begin_again,
     decide_execution,
     decide_lr,
