@@ -17,8 +17,8 @@ from torch.optim import SGD, Optimizer
 
 from inceptionkit.catalog import architecture
 from inceptionkit.data.loading.in_memory import Images
+from inceptionkit.data.transforms.pipeline import normalize
 from inceptionkit.network import build
-from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.training import loop
 from inceptionkit.training import recipe as recipes

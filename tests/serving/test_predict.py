@@ -12,10 +12,10 @@ from PIL import Image
 from served import LOAD, png
 
 import inceptionkit
+from inceptionkit.data.transforms.pipeline import normalize
 from inceptionkit.deployment.load import load_predictor
 from inceptionkit.evaluation.classifier import Classifier
 from inceptionkit.evaluation.explain.maps import evidence_maps
-from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import as_rgb
 from inceptionkit.serving.heat import heat_maps
 

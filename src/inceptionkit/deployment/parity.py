@@ -17,6 +17,7 @@ from torch import Tensor
 
 from inceptionkit.data.sources.digits import digits
 from inceptionkit.data.sources.folder import image_files
+from inceptionkit.data.transforms.pipeline import normalize
 from inceptionkit.data.types import decode_sample
 from inceptionkit.deployment.load import ENGINE_TYPES, load_predictor, own_engine
 from inceptionkit.deployment.onnx import Tensors, traced
@@ -28,7 +29,6 @@ from inceptionkit.machine import cores
 from inceptionkit.model import Card, ExportInfo, write_files
 from inceptionkit.model.export_info import Precision
 from inceptionkit.network import InceptionNet
-from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing, UnusableImage, decode
 from inceptionkit.text import printable
 

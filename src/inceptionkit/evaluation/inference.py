@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inceptionkit.data.loading.unkept import ScoredPixels
+from inceptionkit.data.transforms.pipeline import normalize
 from inceptionkit.evaluation.early_exit import Policy, gated
 from inceptionkit.evaluation.predictor import Stage, run_stages
 from inceptionkit.network import InceptionNet, stages
 from inceptionkit.network import Stage as Piece
-from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import ordered_exits
 

@@ -1,8 +1,8 @@
-"""The modules that torch does not have in the form we need, and pixels as networks take them."""
+"""The few modules that torch does not have in the form we need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, TypeGuard
 
 import torch
@@ -280,26 +280,3 @@ class LocalResponseNorm(nn.Module):
     def extra_repr(self) -> str:
         """Show the constants when the module is printed."""
         return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
-
-
-def normalize(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Each channel as (pixel / 255 - mean) / std, float32.
-
-    Where channels are innermost in memory, whole rows are scaled at once: that is twice as fast.
-
-    Args:
-        pixels: (batch, 3, height, width), 0 to 255.
-        mean: of each channel, on the scale from 0 to 1.
-        std: of each channel, on the scale from 0 to 1.
-
-    Returns:
-        The same shape and layout.
-    """
-    factors = torch.tensor([1 / (255 * s) for s in std], device=pixels.device)
-    offsets = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=pixels.device)
-    rows = pixels.permute(0, 2, 3, 1)
-    if not pixels.is_contiguous() and rows.is_contiguous():
-        width = pixels.shape[3]
-        scaled = rows.flatten(2).to(torch.float32).mul(factors.repeat(width))
-        return scaled.add_(offsets.repeat(width)).view_as(rows).permute(0, 3, 1, 2)
-    return (pixels * factors.view(1, 3, 1, 1)).add_(offsets.view(1, 3, 1, 1))

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inceptionkit.data.transforms.pipeline import normalize
 from inceptionkit.detection.shared.coding import clip, decode
 from inceptionkit.detection.shared.design import AMONG, LEAST, MOST, PROPOSALS, SAME
 from inceptionkit.detection.shared.fit import fill_of, fitted
 from inceptionkit.detection.shared.network import COARSE, DetectorNet, Seen
 from inceptionkit.detection.shared.nms import suppress
 from inceptionkit.detection.types import Detections, Pixels, no_boxes
-from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing
 
 

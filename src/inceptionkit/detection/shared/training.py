@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.optim import AdamW, Optimizer
 
 from inceptionkit.data.rng import CounterRng, permutation, step_seed
+from inceptionkit.data.transforms.pipeline import normalize
 from inceptionkit.detection.shared.augment import Augmentation, batch
 from inceptionkit.detection.shared.design import Design
 from inceptionkit.detection.shared.fit import fill_of
@@ -24,7 +25,6 @@ from inceptionkit.detection.shared.network import DetectorNet
 from inceptionkit.detection.shared.recipe import DetectRecipe
 from inceptionkit.detection.types import Boxes, Pixels
 from inceptionkit.errors import TrainingError
-from inceptionkit.network.layers import normalize
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.timing import TimingBudget, time_interleaved
 from inceptionkit.training.ema import moving, update_ema

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from inceptionkit.network.layers import normalize
+from inceptionkit.data.transforms.pipeline import normalize
 from inceptionkit.preprocess import Preprocessing
 
 ODD = Preprocessing(size=8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
