@@ -15,7 +15,15 @@ from typing import Any, Protocol
 
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.results import table
-from inceptionkit.text import ESCAPES_IN_LINES, duration, is_measured, loss, percent, whole_percent
+from inceptionkit.text import (
+    DASH,
+    ESCAPES_IN_LINES,
+    duration,
+    is_measured,
+    loss,
+    percent,
+    whole_percent,
+)
 
 _EVERY = 10.0  # seconds between progress lines where nothing can be rewritten
 _DRAWN = 0.2  # seconds between two drawings
@@ -157,7 +165,9 @@ class _Notebook:
         said = "<br>".join(map(escape, self.sentences))
         last_said = escape(self.sentences[-1]) if self.sentences else ""
         folded = f"<details><summary>{last_said}</summary>{said}</details>" if said else ""
-        epochs = table([*last[0]], [[*row.values()] for row in last]) if last else ""
+        heads = [*dict.fromkeys(name for row in last for name in row)]
+        rows = [[row.get(name, DASH) for name in heads] for row in last]
+        epochs = table(heads, rows) if rows else ""
         self.handle.update(_Html(f"{folded}{epochs}{self.bar}"))
 
 

@@ -95,6 +95,16 @@ def test_an_image_that_is_none_or_too_large_is_refused(ask: TestClient) -> None:
         assert words in answer.json()["detail"]
 
 
+def test_a_server_with_detectors_alone_says_so(started: Callable[..., Models]) -> None:
+    models = started({})
+    ask = TestClient(make_app(Answering(models, models.limits, models.metrics)))
+
+    answer = ask.post("/v1/predict", content=png())
+
+    assert answer.status_code == 404
+    assert "only detectors" in answer.json()["detail"]
+
+
 def test_a_server_without_detectors_has_no_such_address(client: Callable[..., TestClient]) -> None:
     assert client().post("/v1/detect", content=png()).status_code == 404
 

@@ -11,6 +11,7 @@ from inceptionkit import display, options
 from inceptionkit.api.check import CheckRequest
 from inceptionkit.display import SHOWN, Shown
 from inceptionkit.progress import Progress
+from inceptionkit.text import DASH
 
 ROW = {
     "epoch": 1.0,
@@ -102,6 +103,16 @@ def test_a_notebook_gets_html_that_is_rewritten(
     assert "<progress" not in drawn[-1]
     assert "<td>50.0 %</td>" in drawn[-1]
     assert "<b>" not in drawn[-1]
+
+
+def test_a_number_that_was_not_measured_does_not_shift_the_others() -> None:
+    drawn: list[str] = []
+    handle = SimpleNamespace(update=lambda shown: drawn.append(shown._repr_html_()))
+    shown = display._Notebook(lambda *_, **__: handle)
+    shown.epoch(ROW)
+    shown.epoch(ROW | {"val_loss": float("inf")})
+
+    assert f"<td>2.500</td><td>{DASH}</td><td>50.0 %</td>" in drawn[-1]
 
 
 def test_a_verb_closes_what_it_showed() -> None:

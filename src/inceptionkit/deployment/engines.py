@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
@@ -188,8 +188,9 @@ def _laid_out(model: bytes, share: Path) -> Path:
     if (folder / _GRAPH).exists():
         return folder
     for other in share.iterdir():
-        if time() - other.stat().st_mtime > _KEPT:
-            rmtree(other, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has just renamed or removed it
+            if time() - other.stat().st_mtime > _KEPT:
+                rmtree(other, ignore_errors=True)
     beside = Path(mkdtemp(dir=share))
     options = _options(1)
     options.optimized_model_filepath = str(beside / _GRAPH)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from inceptionkit.errors import OptionError
+from inceptionkit.errors import OptionError, WriteError
 from inceptionkit.evaluation.predictor import Pixels, Prediction
 from inceptionkit.files import write_whole
 from inceptionkit.text import percent, printable
@@ -52,7 +52,10 @@ class Copies:
         place = next(self.folder / one for one in names if not (self.folder / one).exists())
         content = io.BytesIO()
         labelled(Image.fromarray(pixels), found).save(content, "JPEG", quality=92)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(self.folder, error) from error
         write_whole(place, content.getvalue())
         return place
 

@@ -94,7 +94,7 @@ def _longer(run: FinishedRun) -> Advice | None:
         return None
     match run.record.budget:
         case Time(seconds):
-            longer = ["--budget", f"{3 * seconds / 60:.2g}min"]
+            longer = ["--budget", f"{max(1, round(3 * seconds / 60))}min"]
         case Epochs(epochs):
             longer = ["--epochs", str(3 * epochs)]
         case _:

@@ -124,6 +124,8 @@ class Models:
             Problem: there is none, or there are several and none is named.
         """
         if name is None:
+            if not self.places:
+                refuse_unknown("no model is served here, only detectors: /v1/detect answers")
             if len(self.places) > 1:
                 msg = f"several models are served: say which by model=, {', '.join(self.places)}"
                 refuse_unknown(msg)

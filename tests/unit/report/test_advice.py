@@ -1,5 +1,6 @@
 """What the page advises, each time from a number of the run."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from inceptionkit.report.advice import kept_epoch, next_steps
 from inceptionkit.report.finished_run import FinishedRun
 from inceptionkit.report.headline import tiles
 from inceptionkit.text import DASH
+from inceptionkit.training.run.request import TrainRequest
 
 GOOD = np.array([[40, 1], [1, 40]])
 MAIN = (exit_result("main", macs=9, share_of_macs=1.0, top1=0.98),)
@@ -59,6 +61,15 @@ def test_a_good_run_is_only_to_be_used() -> None:
 def test_advice_begins_with_a_fact(changes: dict[str, Any], fact: str) -> None:
     assert fact in facts(good_run(**changes))
     assert fact not in facts(good_run())
+
+
+@pytest.mark.parametrize(("given", "longer"), [("5s", "1min"), ("112s", "6min"), ("1h", "180min")])
+def test_a_longer_budget_can_be_typed(given: str, longer: str) -> None:
+    run = good_run(top1=0.9, epochs=rows([0.7, 0.8]))
+    request = TrainRequest("shapes/", budget=given).stored("cpu")
+    (first, *_) = next_steps(replace(run, record=replace(run.record, request=request)))
+
+    assert first.command == f"inceptionkit train shapes/ --budget {longer}"
 
 
 def test_labels_that_may_be_wrong_lead_to_a_check() -> None:
