@@ -24,7 +24,7 @@ import torch
 from hardware import RESULTS, hardware, table, write
 
 from inceptionkit.api.detect_train import detect_train
-from inceptionkit.cli.console import Output, heard
+from inceptionkit.cli.console import Output, listener_for
 from inceptionkit.data.rng import CounterRng, permutation
 from inceptionkit.detection.division import divide
 from inceptionkit.detection.metrics.summary import score
@@ -69,7 +69,7 @@ def result(
 def ours(data: str, minutes: float, start: str | None, settings: Sequence[str]) -> dict[str, Any]:
     """Train and score our detector."""
     output = Output(json_only=False, quiet=False)
-    with tempfile.TemporaryDirectory() as folder, heard(output) as listener:
+    with tempfile.TemporaryDirectory() as folder, listener_for(output) as listener:
         run = detect_train(
             data, settings, from_=start, budget=f"{minutes:g}min", out=Path(folder) / "run",
             listener=listener,

@@ -20,7 +20,7 @@ import numpy as np
 from hardware import RESULTS, hardware, write
 from numpy.typing import NDArray
 
-from inceptionkit.cli.console import listener
+from inceptionkit.cli.console import Output, listener_for
 from inceptionkit.data import open_dataset
 from inceptionkit.data.quality.scan import scan
 from inceptionkit.machine import cores
@@ -44,7 +44,7 @@ def measure(data: str, *, share: float, folds: int, seed: int) -> dict[str, Any]
     found = scan(replace(dataset, samples=samples), threads=cores())
     groups = found.groups(cores())
     began = perf_counter()
-    with listener(quiet=False, json_only=False) as heard:
+    with listener_for(Output(json_only=False, quiet=False)) as heard:
         doubts = suspected(found, groups, folds=folds, seed=seed, listener=heard)
     seconds = perf_counter() - began
     is_wrong = samples.labels != right

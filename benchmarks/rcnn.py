@@ -19,7 +19,7 @@ from typing import Any
 from hardware import RESULTS, hardware, table, write
 
 from inceptionkit.api.detect_rcnn import detect_rcnn
-from inceptionkit.cli.console import Output, heard
+from inceptionkit.cli.console import Output, listener_for
 from inceptionkit.detection.metrics import score
 from inceptionkit.detection.proposals import recall, selective_search
 from inceptionkit.detection.rcnn.detector import RcnnDetector
@@ -45,7 +45,7 @@ def scored(name: str, detector: RcnnDetector, images: tuple[AnnotatedImage, ...]
 
 def trained(given: argparse.Namespace, out: Path, **changed: object) -> RcnnDetector:
     """Train one R-CNN."""
-    with heard(Output(json_only=False, quiet=False)) as listener:
+    with listener_for(Output(json_only=False, quiet=False)) as listener:
         options: dict[str, Any] = {
             "from_": given.start, "budget": given.budget, "ensemble": given.ensemble,
             "proposals": max(COUNTS), "seed": given.seed, **changed,

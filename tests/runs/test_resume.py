@@ -15,7 +15,7 @@ from inceptionkit.progress import Progress
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net
 from inceptionkit.training.checkpoint import checkpoints, metadata
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.run import decisions, planning, session
+from inceptionkit.training.run import context, planning, session
 from inceptionkit.training.schedule import Plan, progress
 
 EPOCHS, PER_EPOCH = 3, 6
@@ -279,7 +279,7 @@ def test_resume_computes_as_the_run_began_and_probes_no_more(
     def never(*_: object) -> None:
         pytest.fail("a resumed run must not probe")
 
-    monkeypatch.setattr(decisions, "autotune", never)
+    monkeypatch.setattr(context, "autotune", never)
     inceptionkit.resume(tmp_path / "cut")
     after = record(tmp_path / "cut")
 

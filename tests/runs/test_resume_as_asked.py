@@ -17,7 +17,7 @@ from inceptionkit.errors import DataError, RecipeError, RunError
 from inceptionkit.spec import Net
 from inceptionkit.training import checkpoint
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.run import decisions, session, tracking
+from inceptionkit.training.run import context, session, tracking
 from inceptionkit.training.run.tracking.tensorboard import EVENTS
 
 pytestmark = pytest.mark.usefixtures("pinned")
@@ -48,7 +48,7 @@ def falls(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
             raise ConnectionError
 
         with monkeypatch.context() as patch:
-            patch.setattr(session if hasattr(session, stage) else decisions, stage, fall)
+            patch.setattr(session if hasattr(session, stage) else context, stage, fall)
             with pytest.raises(ConnectionError):
                 start("cut", **options)
         return tmp_path / "cut"
@@ -83,7 +83,7 @@ def test_a_rate_that_was_found_is_not_looked_for_again(
 ) -> None:
     cut = falls("plan_run", find_lr=True)
     before = record(cut)["found_lr"]
-    monkeypatch.setattr(decisions, "find_lr", lambda *_: pytest.fail("it was found already"))
+    monkeypatch.setattr(context, "find_lr", lambda *_: pytest.fail("it was found already"))
     inceptionkit.resume(cut)
 
     assert before is not None
@@ -94,7 +94,7 @@ def test_a_run_without_a_sweep_is_resumed_without_one(
     falls: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut = falls("plan_run")
-    monkeypatch.setattr(decisions, "find_lr", lambda *_: pytest.fail("nobody asked for it"))
+    monkeypatch.setattr(context, "find_lr", lambda *_: pytest.fail("nobody asked for it"))
     inceptionkit.resume(cut)
 
     assert record(cut)["found_lr"] is None

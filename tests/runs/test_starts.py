@@ -17,7 +17,7 @@ from inceptionkit.model import folder as folders
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, with_classes
-from inceptionkit.training.run import decisions
+from inceptionkit.training.run import context
 
 pytestmark = pytest.mark.usefixtures("pinned")
 
@@ -146,8 +146,8 @@ def test_weights_that_no_epoch_reaches_are_kept(
 ) -> None:
     """Also where the run was cut: the checkpoint has them."""
     ship(1.0)
-    fit = decisions.fit_heads
-    monkeypatch.setattr(decisions, "fit_heads", lambda *given: dict.fromkeys(fit(*given), 1.01))
+    fit = context.fit_heads
+    monkeypatch.setattr(context, "fit_heads", lambda *given: dict.fromkeys(fit(*given), 1.01))
     run = start("run", from_=ID)
     cuts(9)
     with pytest.raises(Interrupted):

@@ -610,18 +610,18 @@ def test_the_images_may_have_changed_where_that_is_allowed(
 
 
 def test_a_batch_that_does_not_fit_is_computed_in_parts(
-    start: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
+    start: Callable, record: Callable, tiny: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A GPU is tried, and a prediction that was too bold is corrected."""
     from inceptionkit.training import autotune
 
     honest, tried = autotune.time_steps, []
 
-    def short(job: TrainConfig, ways: Any) -> Any:
+    def short(job: TrainConfig, ways: Any, limits: Any) -> Any:
         tried.append(job.recipe.batching.grad_accum)
         if job.recipe.batching.grad_accum < 4:
             raise torch.OutOfMemoryError
-        return honest(job, ways)
+        return honest(job, ways, limits)
 
     monkeypatch.setattr(autotune, "time_steps", short)
     told = record(start("run", epochs=1))
@@ -631,7 +631,8 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts(
     assert told["recipe"]["batching"]["batch"] == 8
     assert "grad_accum=4: a larger part of the batch does not fit into memory" in told["reasons"]
 
-    monkeypatch.setattr(autotune, "free_bytes", lambda _: 0.0)
+    scarce = update_bytes(replace(tiny, image=(3, 12, 12)), 1, itemsize=4) / 2  # less is refused
+    monkeypatch.setattr(autotune, "free_bytes", lambda _: scarce)
     assert record(start("tight", epochs=1))["recipe"]["batching"]["grad_accum"] == 8
 
 
@@ -643,7 +644,8 @@ def test_no_part_is_too_small_for_a_batch_norm_on_one_cell(
 ) -> None:
     """One image has no spread there: the memory plan stops at parts of two."""
     net = replace(tiny, image=(3, 12, 12), head=ONE_CELL)
-    monkeypatch.setattr("inceptionkit.training.autotune.free_bytes", lambda _: 0.0)
+    scarce = update_bytes(net, 1, itemsize=4) / 2  # less is refused
+    monkeypatch.setattr("inceptionkit.training.autotune.free_bytes", lambda _: scarce)
     told = record(start("run", architecture=net, epochs=1))
 
     assert told["recipe"]["batching"] == told["recipe"]["batching"] | {"batch": 8, "grad_accum": 4}
