@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from page_words import words_of
 
 
 def test_two_runs_are_compared_image_by_image(
@@ -55,7 +56,7 @@ def test_the_page_of_a_run_shows_what_its_folder_holds(
 ) -> None:
     run = Path(shutil.copytree(digits_run, tmp_path / "run"))
     inceptionkit("report", run)
-    page = (run / "report.html").read_text()
+    page = words_of(run / "report.html")
 
     assert "one threshold for all exits, on the test images" in page
     assert "what spoke for" in page
@@ -81,7 +82,7 @@ def test_a_page_goes_without_what_is_gone(
         "".join(",".join(line[i] for i in kept) + "\n" for line in lines)
     )
     said = inceptionkit("report", run)
-    page = (run / "report.html").read_text()
+    page = words_of(run / "report.html")
 
     assert (said.code, said.err) == (0, "")
     assert "one threshold for all exits" not in page

@@ -31,6 +31,7 @@ USES = {
     "resume": [(P,)],
     "evaluate": [(P, "digits"), (RUN, P), (RUN, P + ".tar")],
     "predict": [(P, PHOTO), (RUN, P), (RUN, P + ".png"), (P + ".onnx", PHOTO)],
+    "embed": [(RUN, P), (RUN, PHOTO, "--out", P + ".npy")],
     "explain": [(P, PHOTO), (RUN, P + ".png"), (RUN, PHOTO, "--out", P)],
     "report": [(P,)],
     "serve": [(P,)],

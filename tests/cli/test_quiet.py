@@ -23,6 +23,7 @@ WORDS = {
     "design": ("--cost", "1MMAC", "--input-size", "32"),
     "recipes": (),
     "predict": ("RUN", "PHOTO"),
+    "embed": ("RUN", "PHOTO", "--out", "vectors.npy"),
     "explain": ("RUN", "PHOTO"),
     "report": ("RUN",),
     "compare": ("RUN", "OTHER"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from page_words import words_of
 from PIL import Image
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra inceptionkit[data]")
@@ -42,7 +43,7 @@ def test_columns_and_classes_hold_for_a_run_and_what_is_typed_next(
     said = inceptionkit("train", table, *reads, "--epochs", "1", "--out", "run", "--arch",
                         "compact", "--input", "32", "--precision", "fp32")  # fmt: skip
     record = json.loads(Path("run/run.json").read_text())
-    page = Path("run/report.html").read_text().replace("&#39;", "'").replace("&#34;", '"')
+    page = words_of(Path("run/report.html"))
     again = inceptionkit("resume", "run")
     scored = inceptionkit("evaluate", "run", table, *reads, "--json")
     checked = inceptionkit("check", table, *reads, "--json", "--out", "page.html")

@@ -120,7 +120,7 @@ CATALOG: Mapping[str, Entry] = MappingProxyType(
         ),
         "inception_small": Entry(
             "Inception network of 3x3 and 1x1 paths for 16 to 160 pixel images, two exits",
-            lambda _, side: inception_small(side or 64),
+            lambda _, side: inception_small(side or 32),
         ),
     }
 )

@@ -12,13 +12,22 @@ side, as 64 px give 32, 16, 8 and 4. Heads average over the grid, so that any in
 
 from __future__ import annotations
 
+from inceptionkit.errors import SpecError
 from inceptionkit.spec import Conv, Exit, GlobalPool, Linear, Net, Pool, Split, named
 
+_SMALLEST = 9  # pixels, so that one cell is left when the grid was halved three times
 _FINE = 48  # pixels; the largest input whose grid the stem keeps
 
 
-def inception_small(side: int = 64) -> Net:
-    """Build the spec for square images of `side` pixels and 10 classes."""
+def inception_small(side: int = 32) -> Net:
+    """Build the spec for square images of `side` pixels and 10 classes.
+
+    Raises:
+        SpecError: the image is too small.
+    """
+    if side < _SMALLEST:
+        msg = f"inception_small: a {side}x{side} image is too small; the smallest is {_SMALLEST}"
+        raise SpecError(msg)
 
     def row(c1: int, c3: int) -> Split:
         """Widths of the 1x1 path and of the 3x3 path."""

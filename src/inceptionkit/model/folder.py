@@ -262,7 +262,7 @@ def read_card(folder: Path) -> tuple[Card, dict[str, str]]:  # noqa: C901 - a ch
         msg = f"{path}: cannot be read as JSON ({error}); copy the model folder again"
         raise WeightsError(msg) from error
     got = data.pop("format", None) if isinstance(data, dict) else None
-    if got in {DETECTOR, RCNN}:
+    if got in (DETECTOR, RCNN):  # which may be a list: not hashable
         msg = f"{path}: this is a detector; use `inceptionkit detect`"
         raise WeightsError(msg)
     if got != FORMAT:

@@ -131,7 +131,7 @@ def test_predict_says_how_many_images_come(
     monkeypatch.setattr(
         loading,
         "load_predictor",
-        lambda path, images: counts.append(images) or load_it(path, images=images),
+        lambda path, images, **how: counts.append(images) or load_it(path, images=images, **how),
     )
 
     found = predict(tiny_model, [tmp_path, tmp_path / "a.png"])

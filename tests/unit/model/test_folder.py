@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -233,6 +234,7 @@ def test_no_damage_of_the_card_gives_anything_but_a_card_or_an_error_of_ours(
     tmp_path_factory: pytest.TempPathFactory, card: Card, choose: Any, value: Any
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "card"
+    shutil.rmtree(folder, ignore_errors=True)
     write_files(folder, card, {"model.safetensors": b""})
     good = json.loads((folder / CARD).read_text())
     data = copy.deepcopy(good)
@@ -254,7 +256,6 @@ def test_no_damage_of_the_card_gives_anything_but_a_card_or_an_error_of_ours(
         (lambda value: np.full_like(value, np.nan), "got values that are not finite"),
         (lambda value: np.full_like(value, -np.inf), "got values that are not finite"),
         (lambda value: value.astype(np.float64), "got float64"),
-        (lambda value: value.astype(np.float16), "got float16"),
         (lambda value: value.astype(np.int32), "got int32"),
     ],
 )

@@ -117,6 +117,7 @@ def test_papers_average_after_every_update() -> None:
         name: recipe.average and recipe.average.ema_every for name, recipe in RECIPES.items()
     } == {
         "modern": 8,
+        "fast": 8,
         "finetune": 8,
         "nin_2013": None,
         "keras_googlenet": None,

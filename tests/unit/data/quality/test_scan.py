@@ -137,8 +137,9 @@ def test_copies_across_sets_and_classes_are_errors(tmp_path: Path, scene: Scene)
         "across-classes": ("error", ["train/a/4.png", "train/b/doubt.png"]),
         "copies": ("warning", ["train/a/5.png", "train/a/copy.png"]),
     }
-    assert (
-        kinds["across-sets"].says == "1 picture in more than one set (2 images; 1 pixel for pixel)"
+    assert kinds["across-sets"].says == (
+        "1 picture in more than one set: train/a/3.png and test/a/leak.png "
+        "(2 images; 1 pixel for pixel)"
     )
 
 
