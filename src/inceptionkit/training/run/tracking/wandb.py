@@ -35,6 +35,9 @@ class WandbTracker:
     Args:
         folder: of the run.
         settings: of it.
+
+    Raises:
+        RecipeError: W&B refuses, or cannot be reached.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
@@ -43,15 +46,20 @@ class WandbTracker:
 
         known = known_id(folder, "wandb")
         quiet = wandb.Settings(silent=True, console="off", disable_git=True, disable_code=True)
-        self.run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT", PROJECT),
-            name=folder.name,
-            id=known,
-            resume="allow",
-            dir=folder,
-            config=dict(settings),
-            settings=quiet,
-        )
+        try:
+            self.run = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", PROJECT),
+                name=folder.name,
+                id=known,
+                resume="allow",
+                dir=folder,
+                config=dict(settings),
+                settings=quiet,
+            )
+        except wandb.Error as error:
+            reason = str(error).splitlines()[0]
+            msg = f"W&B: {reason}; set WANDB_MODE=offline, or train without --track"
+            raise RecipeError(msg) from error
         if known is None:
             write_json(folder / ID_FILE, {"tracker": "wandb", "id": self.run.id})
 
