@@ -14,10 +14,13 @@ import torch
 
 import inceptionkit
 from inceptionkit.errors import DataError, RecipeError, RunError
+from inceptionkit.files import write_json
 from inceptionkit.spec import Net
 from inceptionkit.training import checkpoint
+from inceptionkit.training.defaults import vary_more
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.run import context, session, tracking
+from inceptionkit.training.run import record as records
 from inceptionkit.training.run.tracking.tensorboard import EVENTS
 
 pytestmark = pytest.mark.usefixtures("pinned")
@@ -88,6 +91,32 @@ def test_a_rate_that_was_found_is_not_looked_for_again(
 
     assert before is not None
     assert record(cut)["found_lr"] == before
+
+
+@pytest.mark.usefixtures("brief_sweep")
+def test_muon_keeps_the_rate_of_its_sgd_when_a_run_is_resumed(
+    start: Callable, falls: Callable, record: Callable, weights: Callable
+) -> None:
+    """Also where a sweep found another rate than that of the recipe."""
+    options: dict[str, Any] = {"find_lr": True, "settings": ("batch=8", "optimizer=muon")}
+    whole, cut = start("whole", **options), falls("plan_run", **options)
+    inceptionkit.resume(cut)
+    found = record(cut)["recipe"]["optimizer"]
+
+    assert found["sgd_lr"] / found["lr"] == pytest.approx(4.0, rel=1e-4)
+    assert weights(cut) == weights(whole)
+
+
+def test_a_run_that_several_processes_began_is_known_again_when_it_varies_its_images(
+    falls: Callable,
+) -> None:
+    cut = falls("plan_run")
+    asked = records.read_record(cut)
+    varied, why = vary_more(asked.recipe, (), epochs=1000, images=48)
+    write_json(cut / records.FILE, replace(asked, recipe=varied).to_json())
+
+    assert why
+    assert records._same_run(cut, asked)
 
 
 def test_a_run_without_a_sweep_is_resumed_without_one(

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import inceptionkit
-from inceptionkit.errors import Interrupted
+from inceptionkit.errors import Interrupted, TrainingError
 from inceptionkit.model import Card, read_model, write_model
 from inceptionkit.model import folder as folders
 from inceptionkit.network import build
@@ -103,6 +103,18 @@ def test_a_run_starts_from_nothing_where_that_is_better(
     assert found["start"] is None
     assert found["recipe"]["name"] == "modern"
     assert any("start: nothing is best" in one for one in found["reasons"])
+
+
+def test_a_probe_whose_loss_explodes_ends_no_run(
+    ship: Callable, start: Callable, record: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object) -> None:
+        raise TrainingError
+
+    ship(1.0)
+    monkeypatch.setattr("inceptionkit.training.run.starts.train", explode)
+
+    assert record(start("run", epochs=1))["start"]["model"] == ID
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, TypeAlias
 
 from inceptionkit.records import Between
@@ -152,6 +152,15 @@ class Muon(_Optimizer):
 
 
 Optimizer: TypeAlias = SGD | RMSProp | RMSPropTF | AdamW | Muon
+
+
+def with_lr(optimizer: Optimizer, lr: float) -> Optimizer:
+    """The same with another peak learning rate; that of Muon's SGD changes in proportion."""
+    if isinstance(optimizer, Muon):
+        return replace(
+            optimizer, lr=lr, sgd_lr=float(f"{optimizer.sgd_lr * lr / optimizer.lr:.6g}")
+        )
+    return replace(optimizer, lr=lr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,8 @@ from inceptionkit.training.run.planning import CROWDED
 from inceptionkit.training.run.record import FILE, Record
 from inceptionkit.training.run.tracking import ID_FILE, Logger
 from inceptionkit.training.schedule import Plan
-from inceptionkit.training.state import TrainConfig, TrainState
+from inceptionkit.training.state import TrainConfig, TrainState, make_optimizer
+from inceptionkit.training.updates import with_lr
 
 FITTED_ON, FITTING_SHARE = 20_000, 0.08  # images at most, and share of the time left at most
 
@@ -166,7 +167,10 @@ def decide_lr(session: Session, config: TrainConfig, state: TrainState) -> None:
     record, sweep = session.record, find_lr(config, state)
     lr = float(f"{sweep.rate * config.recipe.optimizer.lr_batch / config.batch:.3g}")
     why = f"lr={lr:g}: chosen by a range test of {len(sweep.rates)} steps"
-    recipe = replace(record.recipe, optimizer=replace(record.recipe.optimizer, lr=lr))
+    recipe = replace(record.recipe, optimizer=with_lr(record.recipe.optimizer, lr))
+    made = make_optimizer(state.model, recipe)
+    for group, new in zip(state.optimizer.param_groups, made.param_groups, strict=True):
+        group["share"] = new["share"]  # rounded as in a resumed run
     reasons = (*record.reasons, why)
     session.decide(replace(record, recipe=recipe, found_lr=lr, reasons=reasons), why)
 
@@ -196,7 +200,7 @@ def begin_again(session: Session, error: TrainingError) -> None:
             (folder / name).unlink(missing_ok=True)
     session.processes.barrier()
     lr = float(f"{record.recipe.optimizer.lr / 10:.3g}")
-    recipe = replace(record.recipe, optimizer=replace(record.recipe.optimizer, lr=lr))
+    recipe = replace(record.recipe, optimizer=with_lr(record.recipe.optimizer, lr))
     what = str(error).partition(";")[0]
     why = f"lr={lr:g}: the run restarts with a tenth of the learning rate, because {what}"
     session.plan, reasons = "", (*record.reasons, why)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
@@ -28,6 +29,7 @@ from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.initial_weights import InitialWeights
 from inceptionkit.training.run.request import TrainRequest
 from inceptionkit.training.schedule import Plan
+from inceptionkit.training.updates import with_lr
 
 if TYPE_CHECKING:
     from inceptionkit.data import Unusable
@@ -253,6 +255,8 @@ def _same_run(folder: Path, record: Record) -> bool:
         folder: of a run.
         record: of the run that is wanted.
     """
+    from inceptionkit.training.defaults import vary_more
+
     try:
         there = read_record(folder)
     except RunError:
@@ -261,9 +265,12 @@ def _same_run(folder: Path, record: Record) -> bool:
     recipe = replace(record.recipe, batching=replace(record.recipe.batching, grad_accum=parts))
     if record.request.find_lr or there.restarted:  # it set the rate, or will
         lr = there.recipe.optimizer.lr
-        recipe = replace(recipe, optimizer=replace(recipe.optimizer, lr=lr))
-    ours, theirs = identity(replace(record, recipe=recipe)), identity(there)
-    return there.result is None and to_json(ours) == to_json(theirs)
+        recipe = replace(recipe, optimizer=with_lr(recipe.optimizer, lr))
+    asked, images = record.request.settings, record.data["sets"]["train"]
+    varied, _ = vary_more(recipe, asked, epochs=inf, images=images)  # as a long plan makes it
+    theirs = to_json(identity(there))
+    ours = [to_json(identity(replace(record, recipe=one))) for one in (recipe, varied)]
+    return there.result is None and theirs in ours
 
 
 def identity(record: Record) -> tuple[object, ...]:

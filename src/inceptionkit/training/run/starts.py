@@ -27,7 +27,7 @@ from inceptionkit.data.loading.read import decode_samples
 from inceptionkit.data.loading.sets import SplitDataset, image_set
 from inceptionkit.data.rng import permutation
 from inceptionkit.derive import cost
-from inceptionkit.errors import InceptionError
+from inceptionkit.errors import InceptionError, TrainingError
 from inceptionkit.evaluation.classifier import network_of
 from inceptionkit.evaluation.inference import network_input
 from inceptionkit.evaluation.metrics import top_k
@@ -253,7 +253,10 @@ def _from_nothing(
     steps = max(1, int(work / macs))
     plan = Plan(step=0, steps=steps, progress=0.0, images_per_second=1, seconds_left=None, why="")
     state.plans.append(plan)
-    for _ in train(config, state):
-        pass
+    try:
+        for _ in train(config, state):
+            pass
+    except TrainingError:  # it explodes: nothing is learned
+        return 0.0
     found = score(config, state.average, _resized(sample.held_out.pixels, side))
     return top_k(found["main"], sample.held_out.labels.numpy(), 1) or 0.0
