@@ -49,6 +49,18 @@ def test_recall_is_measured_where_it_is_asked_for(
     assert found["recall"][-1]["at_50"] > 0.5
 
 
+def test_recall_is_measured_beside_a_damaged_image(
+    inceptionkit: Callable, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    damaged = data / "photos" / "000.png"
+    damaged.write_bytes(damaged.read_bytes()[:60])
+
+    found = json.loads(inceptionkit("detect", "check", data, "--recall", 2, "--json").out)
+
+    assert found["recall"][-1]["at_50"] > 0.5
+
+
 def test_strict_makes_findings_errors(inceptionkit: Callable, data: Path) -> None:
     assert inceptionkit("detect", "check", data, "--strict").code == 0
     with (data / "boxes.csv").open("a") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -117,14 +118,17 @@ def detect_check(request: DetectCheckRequest) -> DetectCheckResult:
     points: tuple[RecallPoint, ...] = ()
     if request.recall:
         from inceptionkit.detection.proposals import SelectiveSearch, propose, recall
+        from inceptionkit.preprocess import UnusableImage
 
         step = max(1, len(opened) // request.recall)
         images = opened.images[::step][: request.recall]
-        found = []
+        used, found = [], []
         for done, image in enumerate(images, 1):
-            found.append(propose(image.pixels(), SelectiveSearch()))
+            with suppress(UnusableImage):  # a damaged one has no proposals; the others have
+                found.append(propose(image.pixels(), SelectiveSearch()))
+                used.append(image)
             listener.progress(Progress(what="proposing regions", done=done, total=len(images)))
-        points = recall(images, found)
+        points = recall(used, found)
     result = DetectCheckResult(opened=opened, recall=points, seconds=monotonic() - began)
     if request.strict and (opened.findings or opened.skipped):
         raise DetectCheckError(result)

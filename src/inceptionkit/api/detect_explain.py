@@ -70,7 +70,7 @@ def detect_explain(request: DetectExplainRequest) -> DetectExplainResult:
 
     one = load(request.model, device=request.device or "cpu")
     least = one.show if request.score is None else request.score
-    answers, taken = [], set[Path]()
+    answers = []
     for file, missing in files_below(several(request.paths)):
         if missing is not None:
             nothing = (None, missing, 0.0, one.detector.classes)
@@ -79,7 +79,7 @@ def detect_explain(request: DetectExplainRequest) -> DetectExplainResult:
             answer, image = find_in_file(one.detector, file, least)
             if image is not None and answer.objects is not None and len(answer.objects):
                 picture = explain_objects(one.detector, image, answer.objects)
-                place = write_picture(Path(request.out), file.stem, picture, taken)
+                place = write_picture(Path(request.out), file.stem, picture)
                 answer = replace(answer, picture=place)
         answers.append(answer)
         if request.on_answer is not None:

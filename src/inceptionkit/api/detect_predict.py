@@ -87,7 +87,7 @@ def detect_predict(request: DetectPredictRequest) -> DetectPredictResult:
 
     one = load(request.model, early_exit=request.early_exit, device=request.device or "cpu")
     least = one.show if request.score is None else request.score
-    answers, taken = [], set[Path]()
+    answers = []
     for file, missing in files_below(several(request.paths)):
         if missing is not None:
             nothing = (None, missing, 0.0, one.detector.classes)
@@ -96,7 +96,7 @@ def detect_predict(request: DetectPredictRequest) -> DetectPredictResult:
             answer, image = find_in_file(one.detector, file, least)
             if request.out is not None and image is not None and answer.objects is not None:
                 picture = drawn(image, answer.objects, one.detector.classes)
-                place = write_picture(Path(request.out), file.stem, picture, taken)
+                place = write_picture(Path(request.out), file.stem, picture)
                 answer = replace(answer, picture=place)
         answers.append(answer)
         if request.on_answer is not None:

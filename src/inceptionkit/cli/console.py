@@ -375,25 +375,15 @@ def listener_for(output: Output) -> Iterator[Listener]:
     if output.quiet:
         yield Silence()
     elif out.is_terminal:
-        terminal = Terminal(out, verbose=output.verbose, whole=_time_budget(output.given))
+        from inceptionkit.training.budget import time_limit
+
+        terminal = Terminal(
+            out, verbose=output.verbose, whole=time_limit(output.given.get("budget"))
+        )
         with terminal.bar:
             yield terminal
     else:
         yield Plain(out, monotonic(), output.verbose)
-
-
-def _time_budget(given: Mapping[str, Any]) -> float | None:
-    """Seconds that a command may take, where it has a budget of time."""
-    if not given.get("budget"):
-        return None
-    from inceptionkit.errors import InceptionError
-    from inceptionkit.training.budget import Time, parse_budget
-
-    try:
-        budget = parse_budget(given["budget"])
-    except InceptionError:  # the verb says so
-        return None
-    return budget.seconds if isinstance(budget, Time) else None
 
 
 def note(report: Progress) -> str:

@@ -125,22 +125,21 @@ def find_in_set(
     return used, found, unusable
 
 
-def write_picture(folder: Path, stem: str, picture: Image.Image | bytes, taken: set[Path]) -> Path:
-    """Write a picture into a folder, which is made; names that are taken get a number.
+def write_picture(folder: Path, stem: str, picture: Image.Image | bytes) -> Path:
+    """Write a picture into a folder, which is made; no file is replaced: names get a number.
 
     Raises:
         WriteError: it cannot be written.
     """
-    place, count = folder / f"{stem}.png", 2
-    while place in taken:
-        place, count = folder / f"{stem}-{count}.png", count + 1
-    taken.add(place)
     if not isinstance(picture, bytes):
         content = io.BytesIO()
         picture.save(content, "PNG")
         picture = content.getvalue()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        place, count = folder / f"{stem}.png", 2
+        while place.exists():
+            place, count = folder / f"{stem}-{count}.png", count + 1
     except OSError as error:
         raise WriteError(folder, error) from error
     write_whole(place, picture)

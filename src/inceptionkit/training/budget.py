@@ -75,6 +75,15 @@ def parse_budget(text: str) -> Budget:
     raise RecipeError(msg)
 
 
+def time_limit(text: str) -> float | None:
+    """Seconds that a budget allows a command; None where it is none of time, or not valid."""
+    try:
+        budget = parse_budget(text)
+    except RecipeError:  # the verb says so
+        return None
+    return budget.seconds if isinstance(budget, Time) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
     """What was measured, in seconds."""

@@ -1,6 +1,7 @@
 """Boxes as pictures: drawn with class, score and exit, and explained."""
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from inceptionkit.detection.draw import COLORS, Label, drawn, with_boxes
 from inceptionkit.detection.explain import explain_objects
+from inceptionkit.detection.find import write_picture
 from inceptionkit.detection.shared.design import Design
 from inceptionkit.detection.shared.network import DetectorNet
 from inceptionkit.detection.shared.predict import SharedDetector
@@ -73,3 +75,12 @@ def test_what_is_no_network_cannot_be_explained() -> None:
 
     with pytest.raises(RecipeError, match="give the run that it was exported from"):
         explain_objects(Graph(), GREY, FOUND)
+
+
+def test_no_picture_replaces_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"a photograph of the user")
+
+    places = [write_picture(tmp_path, "a", Image.fromarray(GREY)) for _ in range(2)]
+
+    assert [place.name for place in places] == ["a-2.png", "a-3.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"a photograph of the user"

@@ -1,14 +1,18 @@
 """The parts of R-CNN: warping, choosing regions, correcting boxes."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_boxes import boxes, truth
+from PIL import Image
 
 from inceptionkit.detection.boxes import iou
+from inceptionkit.detection.rcnn import mining
+from inceptionkit.detection.rcnn.detector import RcnnDetector
 from inceptionkit.detection.rcnn.regions import class_names
 from inceptionkit.detection.rcnn.regress import coded, decoded, fit
 from inceptionkit.detection.rcnn.sample import backgrounds, per_object, positives
@@ -118,3 +122,33 @@ def test_classes_have_names_that_folders_can_have(
     classes: tuple[str, ...], names: tuple[str, ...]
 ) -> None:
     assert class_names(classes) == names
+
+
+class Seeing:
+    """A detector of which only the features of regions are asked for."""
+
+    how = HOW
+
+    def features(self, _: object, regions: np.ndarray) -> np.ndarray:
+        return np.ones((len(regions), 5), np.float32) if len(regions) else np.zeros((0, 1))
+
+
+@pytest.mark.parametrize("fitting", [[True, False], [False, False]])
+def test_images_whose_objects_no_proposal_fits_teach_the_regression_nothing(
+    fitting: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "a.png"
+    Image.new("RGB", (100, 80)).save(place)
+    box, far = [10, 10, 50, 50], [60, 60, 70, 70]
+    images = [
+        AnnotatedImage(
+            "a", place, (80, 100), None, np.array([box if fits else far], np.float32),
+            np.zeros(1, np.int64), np.zeros(1, bool),
+        )
+        for fits in fitting
+    ]  # fmt: skip
+    monkeypatch.setattr(mining, "propose", lambda *_: np.array([box], np.float32))
+
+    data = mining.regression_data(cast(RcnnDetector, Seeing()), images)
+
+    assert [len(part) for part in data] == [sum(fitting)] * 4

@@ -3,7 +3,9 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import annotated
 import numpy as np
@@ -248,6 +250,55 @@ def test_a_crowd_of_coco_is_difficult(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
 
     assert sum(int(image.difficult.sum()) for image in open_detection(root)) == 1
+
+
+def huge_box(content: dict[str, Any]) -> None:
+    content["annotations"][0]["bbox"][0] = 10**400
+
+
+def huge_image(content: dict[str, Any]) -> None:
+    content["images"][0]["height"] = 10**400
+
+
+def half_of_a_pair(content: dict[str, Any]) -> None:
+    content["categories"][0]["name"] = "a\ud800\t"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [(huge_box, {"not_finite": 1}), (huge_image, {}), (half_of_a_pair, {})],
+)
+def test_what_no_float_and_no_text_holds_stops_no_reading(
+    spoil: Callable[[dict[str, Any]], None], found: dict[str, int], tmp_path: Path
+) -> None:
+    root = annotated.write_coco(tmp_path / "data")
+    path = root / "annotations" / "instances_train2017.json"
+    content = json.loads(path.read_text())
+    spoil(content)
+    path.write_text(json.dumps(content))
+
+    opened = open_detection(root)
+
+    assert kinds(opened) == found
+    assert len(opened.fingerprint()) == 64
+
+
+def test_a_yolo_path_that_no_system_takes_is_ignored(tmp_path: Path) -> None:
+    root = annotated.write_yolo(tmp_path / "data")
+    config = root / "data.yaml"
+    config.write_text(f"path: {'x' * 5000}\ntrain: images/train\nval: images/val\nnames: [disc, x]")
+
+    assert len(open_detection(root)) == 4
+
+
+def test_a_number_that_is_none_leaves_fractions_fractions(tmp_path: Path) -> None:
+    root = annotated.write_table(tmp_path / "data")
+    (root / "boxes.csv").write_text(
+        "filename,xmin,ymin,xmax,ymax,class\n"
+        "photos/000.png,nan,0.1,0.4,0.5,disc\nphotos/000.png,0.25,0.25,0.5,0.75,disc\n"
+    )
+
+    assert open_detection(root).images[0].boxes.tolist() == [[16, 12, 32, 36]]
 
 
 def test_a_table_without_a_header_is_retinanets(tmp_path: Path) -> None:

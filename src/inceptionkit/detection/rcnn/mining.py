@@ -11,7 +11,7 @@ from inceptionkit.detection.boxes import iou
 from inceptionkit.detection.proposals import propose
 from inceptionkit.detection.rcnn.detector import RcnnDetector
 from inceptionkit.detection.rcnn.sample import backgrounds
-from inceptionkit.detection.types import AnnotatedImage, Boxes
+from inceptionkit.detection.types import AnnotatedImage, Boxes, no_boxes
 
 _LOOKED_AT = 400  # backgrounds of an image that are classified
 
@@ -47,7 +47,7 @@ def regression_data(
     tick: Callable[[int], None] = lambda _: None,
 ) -> tuple[NDArray[np.float32], Boxes, Boxes, NDArray[np.int64]]:
     """Features of proposals that show an object, the proposals, the true boxes, and the classes."""
-    features, regions, truth, labels = [], [], [], []
+    features, regions, truth, labels = [], list[Boxes](), list[Boxes](), []
     for number, image in enumerate(images, 1):
         certain = np.flatnonzero(~image.difficult)
         pixels = image.pixels()
@@ -56,14 +56,15 @@ def regression_data(
             overlaps = iou(proposals, image.boxes[certain])
             best = overlaps.argmax(axis=1)
             near = np.flatnonzero(overlaps.max(axis=1) >= detector.how.positive)
-            features.append(detector.features(pixels, proposals[near]))
-            regions.append(proposals[near])
-            truth.append(image.boxes[certain[best[near]]])
-            labels.append(image.labels[certain[best[near]]])
+            if len(near):
+                features.append(detector.features(pixels, proposals[near]))
+                regions.append(proposals[near])
+                truth.append(image.boxes[certain[best[near]]])
+                labels.append(image.labels[certain[best[near]]])
         tick(number)
     return (
-        np.concatenate(features),
-        np.concatenate(regions),
-        np.concatenate(truth),
-        np.concatenate(labels),
+        np.concatenate(features) if features else np.zeros((0, 1), np.float32),
+        np.concatenate([no_boxes(), *regions]),
+        np.concatenate([no_boxes(), *truth]),
+        np.concatenate([np.zeros(0, np.int64), *labels]),
     )

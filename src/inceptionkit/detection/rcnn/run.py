@@ -61,8 +61,9 @@ def train_rcnn(run: RcnnRun) -> tuple[RcnnCard, DetectionScores]:
         features, regions, truth, labels = regression_data(
             detector, run.data.train.images, _ticker(run, "fitting boxes", len(run.data.train))
         )
-        regression = fit(features, regions, truth, labels, len(run.classes))
-        detector = replace(detector, regression=regression)
+        if len(labels):  # else no proposal fits an object, and boxes are left as they are
+            regression = fit(features, regions, truth, labels, len(run.classes))
+            detector = replace(detector, regression=regression)
     step = -(-len(run.data.val) // _CHECKED)
     show = scored(run, detector, run.data.val.images[::step], "val").best_score()
     name, images = run.data.scored

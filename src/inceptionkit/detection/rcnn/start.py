@@ -96,11 +96,16 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
     facts = {
         "request": records.to_json(kept),
         "side": side,
-        "fingerprint": data.train.fingerprint(),
+        "fingerprint": _fingerprint(data),
     }
     write_json(folder / FILE, facts)
     kept = replace(kept, listener=request.listener)
     return _run(folder, kept, data, train, side=side, start_time=start_time)
+
+
+def _fingerprint(data: DividedSet) -> str:
+    """That of all three sets: val ends trainings, test is scored."""
+    return " ".join(part.fingerprint() for part in (data.train, data.val, data.test))
 
 
 def is_rcnn_run(folder: Path) -> bool:
@@ -174,7 +179,7 @@ def resume_run(
     """
     kept = _kept(folder)
     opened = divide(open_detection(data or request.data), request.split_seed)
-    if opened.train.fingerprint() != kept["fingerprint"]:
+    if _fingerprint(opened) != kept["fingerprint"]:
         msg = f"{folder}: the images or boxes at {opened.train.address} changed since the run began"
         raise RunError(msg + "; put them back as they were, or start another run")
     folders.take(folder)

@@ -72,11 +72,12 @@ class GraphDetector:
         """
         pixels, scale = fitted(image, self.card.design.size, fill_of(self.card.preprocessing))
         found: Mapping[str, NDArray[Any]] = self.run(pixels[None])
+        every = np.asarray(found["boxes"] / np.float32(scale), np.float32)
+        boxes = clip(every, (image.shape[0], image.shape[1]))
         order = np.argsort(-found["scores"], kind="stable")[:MOST]
-        whole = np.asarray(found["boxes"][order] / np.float32(scale), np.float32)
-        boxes = clip(whole, (image.shape[0], image.shape[1]))
+        order = order[(boxes[order, 2:] > boxes[order, :2]).all(1)]  # others lay beside the image
         labels = found["labels"][order].astype(np.int64)
-        return Detections(boxes, labels, found["scores"][order], ("main",) * len(order))
+        return Detections(boxes[order], labels, found["scores"][order], ("main",) * len(order))
 
 
 def load_graph(

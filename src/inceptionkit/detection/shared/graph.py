@@ -45,7 +45,7 @@ class DetectorBuilder(NetworkBuilder):
         features = self.fused(design, taps)
         proposed = self.normed("proposer", features, relu=True)
         regions = self.regions(design, proposed)
-        boxes, scores = self.judged(design, features, regions)
+        boxes, scores = self.classified(design, features, regions)
         limits = [np.array([MOST]), np.array([SAME], np.float32), np.array([LEAST], np.float32)]
         kept = self.put("NonMaxSuppression", [f"{boxes}.batch", f"{scores}.batch", *limits], "kept")
         which = self.put("Gather", [kept, np.array([1, 2])], "which", axis=1)
@@ -112,7 +112,7 @@ class DetectorBuilder(NetworkBuilder):
         places = self.column("proposals.places", kept, 2)
         return self.put("Gather", [boxes, places], "regions", axis=0)
 
-    def judged(self, design: Design, features: str, regions: str) -> tuple[str, str]:
+    def classified(self, design: Design, features: str, regions: str) -> tuple[str, str]:
         """Corrected boxes (n, 4) and scores (classes, n) of regions."""
         cells = design.signal(design.taps[0]).size
         down, right = (count / side for count, side in zip(cells, design.size, strict=True))

@@ -75,6 +75,8 @@ class SharedDetector:
         down, right = self.model.cell_scale
         begin = boxes.new_tensor([kept.columns.start / right, kept.rows.start / down] * 2)
         boxes = clip((boxes + begin) / scale, (image.shape[0], image.shape[1]))
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(1)  # others lay on the border beside the image
+        boxes, labels, scores = boxes[inside], labels[inside], scores[inside]
         of = (boxes.cpu().numpy(), labels.cpu().numpy(), scores.cpu().numpy())
         return Detections(*of, ("main",) * len(labels)), kept.cells / whole.cells
 

@@ -46,6 +46,7 @@ def clean(address: str, raw: RawSet) -> DetectionSet:
     if classes is None:
         named = {label for image in raw.images for label in image.labels if label}
         classes = sorted_classes({printable(name) for name in named})
+    classes = tuple(printable(name) for name in classes)
     index = {name: number for number, name in enumerate(classes)}
     images = []
     for one in sorted(raw.images, key=lambda image: image.name):

@@ -15,7 +15,7 @@ from inceptionkit.data import checks
 from inceptionkit.data.set_names import set_named, words_of
 from inceptionkit.data.types import SetName
 from inceptionkit.detection.sources.files import Files, folder_of, read_text, set_of, shown, stem
-from inceptionkit.detection.sources.raw import RawImage, RawSet
+from inceptionkit.detection.sources.raw import LARGEST_SIDE, RawImage, RawSet
 from inceptionkit.errors import DataError
 
 BYTES = 2**30
@@ -49,11 +49,13 @@ def read_coco(files: Files, names: list[str]) -> RawSet:
         where = str(files.root / name)
         content = _json(where, read_text(files.root / name, BYTES))
         categories = _categories(where, content["categories"])
-        classes += [one for one in categories.values() if one not in classes]
+        known = set(classes)
+        classes += [one for one in categories.values() if one not in known]
         _read_file(raw, files, name, content, categories)
     used = {label for image in raw.images for label in image.labels}
+    parents = _parents(classes, used)
     # Roboflow writes the name of the project as the first category, the parent of all others
-    raw.classes = tuple(one for one in classes if one in used or one not in _parents(raw, classes))
+    raw.classes = tuple(one for one in classes if one in used or one not in parents)
     return raw
 
 
@@ -131,7 +133,7 @@ def _add(
 ) -> None:
     match row:
         case {"image_id": int() | str() as key, "category_id": kind, "bbox": [x, y, w, h]}:
-            numbers = [float(v) if isinstance(v, int | float) else math.nan for v in (x, y, w, h)]
+            numbers = [_number(v) for v in (x, y, w, h)]
         case _:
             raw.find("malformed", shown(name), f"an annotation without box: {_cut(row)}")
             return
@@ -147,11 +149,10 @@ def _add(
     )
 
 
-def _parents(raw: RawSet, classes: list[str]) -> set[str]:
+def _parents(classes: list[str], used: set[str]) -> set[str]:
     """The first class, if no annotation has it although every other class has some."""
-    used = {label for image in raw.images for label in image.labels}
     rest = set(classes[1:])
-    return {classes[0]} if rest and rest <= used and classes[0] not in used else set()
+    return set(classes[:1]) - used if rest and rest <= used else set()
 
 
 def _images_near(name: str) -> str:
@@ -170,7 +171,12 @@ def _set_of_file(name: str) -> SetName | None:
 
 
 def _sides(stated: tuple[object, object]) -> bool:
-    return all(isinstance(side, int) and side > 0 for side in stated)
+    return all(isinstance(side, int) and 0 < side < LARGEST_SIDE for side in stated)
+
+
+def _number(value: object) -> float:
+    """A number; NaN for what is none, or is too large for a float, which `clean` reports."""
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e18 else math.nan
 
 
 def _cut(row: object) -> str:

@@ -8,6 +8,9 @@ from pathlib import Path
 from inceptionkit.data.types import SetName, Unusable
 from inceptionkit.detection.types import BoxFinding
 
+LARGEST_SIDE = 2**31
+"""Pixels below which annotations may say that a side of an image is; larger ones are ignored."""
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RawImage:

@@ -13,7 +13,7 @@ from inceptionkit.data import checks
 from inceptionkit.data.set_names import set_named
 from inceptionkit.data.types import SetName
 from inceptionkit.detection.sources.files import Files, folder_of, read_text, set_of, shown, stem
-from inceptionkit.detection.sources.raw import RawImage, RawSet
+from inceptionkit.detection.sources.raw import LARGEST_SIDE, RawImage, RawSet
 
 BYTES = 2**30
 """Most bytes of a table: 1 GiB, about 15 million rows."""
@@ -80,7 +80,8 @@ def read_table(files: Files, names: list[str]) -> RawSet:
         raw.find("no_image", shown(called), f"listed in {shown(source)}")
     raw.images = list(images.values())
     for image in raw.images:
-        image.fractions = 0 < max((abs(v) for box in image.boxes for v in box), default=0) <= 1
+        sizes = (abs(v) for box in image.boxes for v in box if math.isfinite(v))
+        image.fractions = 0 < max(sizes, default=0) <= 1
     return raw
 
 
@@ -166,7 +167,7 @@ def _float(text: str) -> float:
 
 def _whole(text: str | None) -> int:
     number = _float(text or "")
-    return int(number) if 0 < number < 2**31 else 0
+    return int(number) if 0 < number < LARGEST_SIDE else 0
 
 
 def _delimiter(name: str) -> str:

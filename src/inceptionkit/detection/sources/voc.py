@@ -21,7 +21,7 @@ from inceptionkit.detection.sources.files import (
     shown,
     stem,
 )
-from inceptionkit.detection.sources.raw import RawImage, RawSet
+from inceptionkit.detection.sources.raw import LARGEST_SIDE, RawImage, RawSet
 from inceptionkit.detection.sources.xml import BYTES, XmlError, parse
 from inceptionkit.files import read_bounded
 from inceptionkit.preprocess import EXTENSIONS
@@ -70,7 +70,7 @@ def _annotated(
     files: Files, name: str, image: str, root: Element, sets: dict[str, SetName]
 ) -> RawImage:
     stated = (_number(root, "size/height"), _number(root, "size/width"))
-    whole = all(math.isfinite(side) and side > 0 for side in stated)
+    whole = all(1 <= side < LARGEST_SIDE for side in stated)
     found = RawImage(
         name=image,
         path=files.root / image,

@@ -164,7 +164,9 @@ def _ultralytics(files: Files, name: str, text: str) -> _Config:
         raise checks.data_error(where, wrong, "make them equal")
     root = content.get("path")
     below = posixpath.normpath(posixpath.join(folder_of(name), str(root))) if root else ""
-    exists = (files.root / below).is_dir() and not below.startswith(("/", ".."))
+    exists = below == "." or any(
+        one.startswith(f"{below}/") for one in (*files.images, *files.others)
+    )
     config = _Config(tuple(map(str, names)), source=name, root=below if exists else folder_of(name))
     for given in SETS:
         places = content.get(given)

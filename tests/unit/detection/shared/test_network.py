@@ -175,3 +175,17 @@ def test_an_image_that_is_empty_ends_early(model: DetectorNet) -> None:
     found, share = detector.detect_and_tell(np.zeros((30, 40, 3), np.uint8))
 
     assert (len(found), share) == (0, 0.0)
+
+
+def test_what_lies_beside_the_image_is_no_object(model: DetectorNet) -> None:
+    """A tall image fills the left of the working size; regions of the rest have no area in it."""
+    with torch.no_grad():
+        for part in (model.objectness, model.classifier, model.corrector, model.shifts):
+            part.weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
+    image = np.random.default_rng(0).integers(0, 256, (64, 4, 3), np.uint8)
+
+    found = SharedDetector(model, ("a", "b"), Preprocessing(size=16)).detect(image)
+
+    assert len(found)
+    assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
+    assert len(found.labels) == len(found.scores) == len(found.exits) == len(found)
