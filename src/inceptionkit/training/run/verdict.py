@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inceptionkit.text import plural, shell_word
 from inceptionkit.training.run.record import NothingLearned, Record
 from inceptionkit.training.run.repeat import repeat
+from inceptionkit.training.updates import with_lr
 
 _SHORT = 200  # steps below which a run that learned nothing was too short
 _FELL = 0.95  # times the loss of guessing: below that a run learned something
@@ -85,8 +86,7 @@ def _remedy(folder: Path, record: Record, rows: Sequence[Mapping[str, Any]]) -> 
     rose = any(rows[-1][key] > rows[0][key] for key in ("train_loss", "val_loss"))
     if rose or rows[-1]["dead_relus"] > _DEAD:
         lr = float(f"{recipe.optimizer.lr / _LOWER:.2g}")
-        optimizer = replace(recipe.optimizer, lr=lr)
-        lower = replace(record, recipe=replace(recipe, optimizer=optimizer))
+        lower = replace(record, recipe=replace(recipe, optimizer=with_lr(recipe.optimizer, lr)))
         return f"the learning rate of {recipe.optimizer.lr:g} is too high", repeat(folder, lower)
     if steps < _SHORT:
         epochs = max(1, round(_LONGER * rows[-1]["epoch"]))
