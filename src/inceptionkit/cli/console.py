@@ -375,11 +375,12 @@ def listener_for(output: Output) -> Iterator[Listener]:
     if output.quiet:
         yield Silence()
     elif out.is_terminal:
-        from inceptionkit.training.budget import time_limit
+        whole = None
+        if output.given.get("budget"):
+            from inceptionkit.training.budget import time_limit
 
-        terminal = Terminal(
-            out, verbose=output.verbose, whole=time_limit(output.given.get("budget"))
-        )
+            whole = time_limit(output.given["budget"])
+        terminal = Terminal(out, verbose=output.verbose, whole=whole)
         with terminal.bar:
             yield terminal
     else:
