@@ -110,6 +110,9 @@ def read_detector_card(path: Path) -> tuple[Path, DetectorCard, dict[str, str]]:
     if not where.is_file():
         msg = f"{path}: no detector there, it holds no {CARD}; give the folder of a detector or of "
         raise WeightsError(msg + "the run that trained it")
+    if not is_shared_detector(folder):
+        msg = f"{path}: no detector there, its {CARD} is of another model; give the folder that "
+        raise WeightsError(msg + "`detect train` wrote")
     try:
         data = records.STRICT.decode(read_bounded(where, MOST_CARD_BYTES).decode())
         if not isinstance(data, dict) or data.pop("format", None) != DETECTOR:
