@@ -118,6 +118,26 @@ def test_a_shell_completes(typed: str, found: set[str]) -> None:
             "train digits --resume",
             "train has no option --resume; the command for that is: inceptionkit resume RUN",
         ),
+        (
+            "detect train cells/ --resume",
+            "train has no option --resume; the command for that is: inceptionkit detect resume RUN",
+        ),
+        (
+            "detect train cells/ --batch-size 8",
+            "train has no option --batch-size; a setting is written batch=VALUE, without dashes",
+        ),
+        (
+            "detect train cells/ --budget",
+            "--budget needs a value; see inceptionkit detect train --help",
+        ),
+        (
+            "detect train nowhere/ lr=0.001 foo=1",
+            (
+                "there is no setting 'foo'; there are epochs, batch, lr, weight_decay, warmup, "
+                "ema_horizon, clip_grad_norm, flip"
+            ),
+        ),
+        ("detect export RUN DATA --to onnx", "export has no option --to; did you mean --format?"),
         ("train digits --epoch 3", "train has no option --epoch; did you mean '--epochs'?"),
         ("train digits --epochs 0", "--epochs must be at least 1, got '0'"),
         ("train digits --epochs=two", "--epochs takes a whole number, got 'two'"),

@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: C901 - a case per w
         sys.stdout.write(f"inceptionkit {__version__}\n")
         return 0
     if words[:1] == ["help"]:
-        words = [*words[1:2], "--help"]
+        words = [*words[1:3], "--help"]
     try:
         code = app(words, prog_name="inceptionkit", standalone_mode=False)
     except Interrupted as stop:

@@ -63,6 +63,15 @@ def console(*, stderr: bool = False) -> Console:
     return found
 
 
+def can_rewrite(out: Console) -> bool:
+    """Whether lines can be drawn again: on a terminal, in fact and not by FORCE_COLOR alone.
+
+    A notebook sets that variable for its cells of commands, and its `!` makes a terminal that
+    shows no movement of the cursor.
+    """
+    return out.is_terminal and out.file.isatty() and "JPY_PARENT_PID" not in os.environ
+
+
 def hang_up(out: Console) -> None:
     """Nobody reads `out` any more: print nothing, and stop as a signal to stop would.
 
@@ -359,10 +368,11 @@ class Plain:
 @contextmanager
 def busy(output: Output) -> Iterator[None]:
     """Show on a terminal that a command without progress works; what it prints stands above."""
-    if output.quiet or output.json_only:
+    out = console()
+    if output.quiet or output.json_only or not can_rewrite(out):
         yield
     else:
-        with console().status("working"):
+        with out.status("working"):
             yield
 
 
@@ -374,7 +384,7 @@ def listener_for(output: Output) -> Iterator[Listener]:
     out = console(stderr=output.json_only)
     if output.quiet:
         yield Silence()
-    elif out.is_terminal:
+    elif can_rewrite(out):
         whole = None
         if output.given.get("budget"):
             from inceptionkit.training.budget import time_limit

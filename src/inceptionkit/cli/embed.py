@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from inceptionkit.api.embed import EmbedResult, embed
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import complain, print_line
+from inceptionkit.cli.console import Output, complain, print_line
 from inceptionkit.text import plural
 
 
-def _print_embedded(result: EmbedResult) -> None:
-    """Print what was computed and where it is; what could not be used goes to standard error."""
-    for name, reason in result.errors.items():
+def _complain(output: Output, result: EmbedResult | None) -> None:
+    """Print to standard error what could not be used; JSON has it."""
+    for name, reason in ({} if result is None or output.json_only else result.errors).items():
         complain(f"{name}: {reason}")
+
+
+def _print_embedded(result: EmbedResult) -> None:
+    """Print what was computed and where it is."""
     count, features = result.vectors.shape
     line = f"{plural(count, 'image')}, {features:,} features of each, by {result.model}"
     if result.out is None:
@@ -30,4 +34,5 @@ EMBED = Command(
         "inceptionkit embed photos/ --out features.npy",
         "inceptionkit embed runs/photos-001 photos/ --out features.parquet",
     ),
+    last=_complain,
 )

@@ -21,6 +21,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "--format": ("--to KIND",),
     "--include": ("--to KIND",),
     "--target": ("--to KIND",),
+    "--to": ("--format",),
     "--name": ("--out",),
     "--output": ("--out",),
     "--output-dir": ("--out",),
@@ -71,8 +72,19 @@ _ARGUMENTS = {
     "--weights": "MODEL",
     "--run": "RUN",
 }  # options of others that are arguments here, of a verb that has such
-_VERBS = {"--resume": "inceptionkit resume RUN", "--export": "inceptionkit export RUN --to onnx"}
-_SAME = {"learning_rate": "lr", "learning-rate": "lr", "wd": "weight_decay", "lr0": "lr"}
+_VERBS = {
+    "inceptionkit train --resume": "inceptionkit resume RUN",
+    "inceptionkit train --export": "inceptionkit export RUN --to onnx",
+    "inceptionkit detect train --resume": "inceptionkit detect resume RUN",
+    "inceptionkit detect train --export": "inceptionkit detect export RUN DATA",
+}
+_SAME = {
+    "batch_size": "batch",
+    "learning_rate": "lr",
+    "learning-rate": "lr",
+    "wd": "weight_decay",
+    "lr0": "lr",
+}
 
 
 def explain_mistake(error: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401 - typer's kinds
@@ -91,7 +103,8 @@ def explain_mistake(error: Any, words: Sequence[str]) -> str | None:  # noqa: AN
         case "BadParameter" if error.param is not None:
             return _bad_value(error, words)
         case "BadOptionUsage":
-            return f"{error.option_name} needs a value; see inceptionkit {words[0]} --help"
+            verb = " ".join(words[: 2 if words[0] == "detect" else 1])
+            return f"{error.option_name} needs a value; see inceptionkit {verb} --help"
         case "UsageError" if context is not None:
             return _misused(str(error.message), context)
     return str(error.format_message()) if hasattr(error, "format_message") else None
@@ -121,9 +134,9 @@ def _unknown_option(name: str, context: Any) -> str:  # noqa: ANN401
     if _ARGUMENTS.get(name) in places:
         place = _ARGUMENTS[name]
         return f"{verb} has no option {name}; give {place} without it: {_usage(context)}"
-    if name in _VERBS and verb == "train":
-        return f"{verb} has no option {name}; the command for that is: {_VERBS[name]}"
-    if "KEY=VALUE" in places and (setting := _setting(key)) is not None:
+    if (other := _VERBS.get(f"{context.command_path} {name}")) is not None:
+        return f"{verb} has no option {name}; the command for that is: {other}"
+    if "KEY=VALUE" in places and (setting := _setting(key, context)) is not None:
         return f"{verb} has no option {name}; a setting is written {setting}=VALUE, without dashes"
     near = did_you_mean(name, known)
     if not near.startswith("did you mean"):
@@ -131,13 +144,15 @@ def _unknown_option(name: str, context: Any) -> str:  # noqa: ANN401
     return f"{verb} has no option {name}; {near}"
 
 
-def _setting(key: str) -> str | None:
-    """The setting of a recipe that a word means."""
+def _setting(key: str, context: Any) -> str | None:  # noqa: ANN401
+    """The setting of the verb's recipe that a word means."""
+    from inceptionkit.detection.shared.recipe import DetectRecipe
     from inceptionkit.settings import settings_of
     from inceptionkit.training.recipe import Recipe
 
     key = _SAME.get(key, key)
-    return key if key in settings_of(Recipe) else None
+    recipe = DetectRecipe if context.command_path == "inceptionkit detect train" else Recipe
+    return key if key in settings_of(recipe) else None
 
 
 def _missing(param: Any, context: Any, words: Sequence[str]) -> str:  # noqa: ANN401

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from inceptionkit.cli.console import EpochTable, Plain, Terminal, note
+from inceptionkit.cli.console import EpochTable, Plain, Terminal, can_rewrite, note
 from inceptionkit.progress import Progress
 
 ROW = {
@@ -68,6 +68,20 @@ def test_on_a_terminal_each_phase_has_a_bar_and_the_plan_is_one_line() -> None:
     assert shown.count("plan:") == 1
     assert "plan: 6 steps" in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_forced_colors_and_notebooks_are_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as notebooks do
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+
+    assert not can_rewrite(Console(file=io.StringIO()))
+    assert can_rewrite(Console(file=Screen()))
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert not can_rewrite(Console(file=Screen()))
 
 
 def test_rate_and_time_left() -> None:

@@ -26,7 +26,7 @@ class DetectTrainRequest:
         ),
     ]
     settings: Annotated[
-        str | Sequence[str],
+        Sequence[str] | str,
         Argument("Settings of the recipe, such as lr=0.001 flip=both.", "[KEY=VALUE]..."),
     ] = ()
     _: KW_ONLY
