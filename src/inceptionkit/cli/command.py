@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import MISSING, dataclass
 from functools import partial
 from inspect import Parameter as Place
@@ -80,7 +81,7 @@ class Command:
                 with listener_for(output) as chosen["listener"]:
                     result = self.verb(**chosen)
             else:
-                with busy(output):
+                with busy(output) if os.isatty(1) else nullcontext():
                     result = self.verb(**chosen)
         except InceptionError as error:
             if self.last is not None:

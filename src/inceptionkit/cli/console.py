@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from time import monotonic
@@ -20,7 +20,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from inceptionkit.progress import Listener, Progress
+from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.text import ESCAPES_IN_LINES, duration, percent, printable, whole_percent
 
 _LABEL = 7  # columns of a label before its text
@@ -64,11 +64,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def can_rewrite(out: Console) -> bool:
-    """Whether lines can be drawn again: on a terminal, in fact and not by FORCE_COLOR alone.
-
-    A notebook sets that variable for its cells of commands, and its `!` makes a terminal that
-    shows no movement of the cursor.
-    """
+    """Whether lines can be drawn again: on a terminal; not in a notebook, nor by FORCE_COLOR."""
     return out.is_terminal and out.file.isatty() and "JPY_PARENT_PID" not in os.environ
 
 
@@ -368,23 +364,18 @@ class Plain:
 @contextmanager
 def busy(output: Output) -> Iterator[None]:
     """Show on a terminal that a command without progress works; what it prints stands above."""
-    out = console()
-    if output.quiet or output.json_only or not can_rewrite(out):
+    hidden = output.quiet or output.json_only or not can_rewrite(console())
+    with nullcontext() if hidden else console().status("working"):
         yield
-    else:
-        with out.status("working"):
-            yield
 
 
 @contextmanager
 def listener_for(output: Output) -> Iterator[Listener]:
     """The listener that suits the output; JSON alone goes to standard output."""
-    from inceptionkit.progress import Silence
-
     out = console(stderr=output.json_only)
     if output.quiet:
         yield Silence()
-    elif can_rewrite(out):
+    elif out.is_terminal and can_rewrite(out):
         whole = None
         if output.given.get("budget"):
             from inceptionkit.training.budget import time_limit
