@@ -15,7 +15,10 @@ PAGES = [
     for page in [*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "README.md"]
     if any(block.language in {"sh", "python"} for block in blocks(page))
 ]
-BESIDES = [page for page in PAGES if page.parent.name != "tutorials"]  # those run as notebooks
+ELSEWHERE = {"command-line.md"}  # the examples of help: tests/cli/test_help_and_mistakes.py
+BESIDES = [  # tutorials run as notebooks
+    page for page in PAGES if page.parent.name != "tutorials" and page.name not in ELSEWHERE
+]
 
 
 def place(page: Path) -> str:

@@ -109,6 +109,7 @@ def model_and_images(
     paths = (images,) if isinstance(images, str | Path) else tuple(images)
     ours = any((path / name).is_file() for name in (CARD, f"model/{CARD}", "run.json"))
     weights = any(fnmatch(path.name.lower(), one) for f in FORMATS for one in f.patterns)
+    weights |= path.suffix.lower() in {".onnx", ".xml"}  # whose folder is what is loaded
     ours |= hub.is_id(text) or text.startswith(f"{OWNER}/") or (weights and not path.is_dir())
     image = path.exists() or "://" in text or text[:1] in "-@"
     image |= path.suffix.lower() in EXTENSIONS
