@@ -135,7 +135,7 @@ class AdamW(_Optimizer):
     weight_decay: Share = 0.05
     beta1: Annotated[float, Between(0.0, 0.9999)] = 0.9
     beta2: Annotated[float, Between(0.0, 0.999999)] = 0.999
-    eps: Annotated[float, Between(0.0, 10.0)] = 1e-8
+    eps: Annotated[float, Between(0.0, 10.0)] = 1e-8  # added to the root of the mean square
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
