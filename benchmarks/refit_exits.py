@@ -1,4 +1,4 @@
-"""Exits fitted anew at the end of training, beside exits as training left them.
+"""Exits refitted at the end of training, beside exits as training left them.
 
     python benchmarks/refit_exits.py DATA --options "--epochs 40" --seeds 3 --goal=-0.2%
 
@@ -19,7 +19,7 @@ from typing import Any
 from early_exits import measure, train
 from hardware import RESULTS, hardware, table, write
 
-WAYS = {"as training left them": "refit_exits=false", "fitted anew": "refit_exits=true"}
+WAYS = {"as training left them": "refit_exits=false", "refitted": "refit_exits=true"}
 
 
 def measured(run: Path, data: str, goal: str) -> dict[str, Any]:

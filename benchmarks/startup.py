@@ -1,6 +1,6 @@
 """How long a process takes to import the package, and to answer for its first image.
 
-Every process is started anew, the sides in turn. An exported GoogLeNet answers for a photograph;
+Every process is started again, the sides in turn. An exported GoogLeNet answers for a photograph;
 the time runs from the start of the process to the line that it prints.
 """
 

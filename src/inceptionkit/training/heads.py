@@ -228,7 +228,7 @@ def refit_images(config: TrainConfig) -> int:
 def refit_exits(
     config: TrainConfig, state: TrainState, tick: Callable[[int, int], None]
 ) -> dict[str, tuple[float, float]]:
-    """Fit the exits of a trained network anew, to what its main classifier answers.
+    """Refit the exits of a trained network to what its main classifier answers.
 
     The features are those of training images as the network will see images: at the side of its
     input, moved or cut a little, not distorted. An exit keeps its classifier where a new one is no

@@ -123,7 +123,7 @@ class Loss:
         label_smoothing: share of the target that is spread over all classes (arXiv:1512.00567,
             section 7).
         exit_weight: of every exit's loss; None for each exit's own.
-        refit_exits: whether classifiers of exits are fitted anew at the end of the run, on frozen
+        refit_exits: whether classifiers of exits are refitted at the end of the run, on frozen
             features, to what the main classifier answers.
     """
 

@@ -181,7 +181,7 @@ def _refit_exits(session: Session, config: TrainConfig, state: TrainState) -> No
         if now > before
     ]
     if better:
-        session.listener.say(f"exits fitted anew to the main classifier: val {', '.join(better)}")
+        session.listener.say(f"exits refitted to the main classifier: val {', '.join(better)}")
 
 
 def end(session: Session, result: RunResult) -> TrainResult:
