@@ -53,6 +53,11 @@ LABEL_COLUMN = Option(
 CLASSES = Option(
     "Classes to use, with commas between them.", "CLASS,...", default="all", group="Data"
 )
+MOVED_DATA = Option("Where the images are now, if they moved.", "DATA", default="where they were")
+LOWEST_SCORE = Option("Lowest score of an object.", default="the detector's own", min=0, max=1)
+REGION_EXIT = Option(
+    "Confidence from which an R-CNN's classifiers answer at an exit.", "CONFIDENCE", min=0, max=1
+)
 LISTENER = Callback(
     "Called with messages and progress; None silences.",
     default="shown: lines in a script, a bar in a notebook",

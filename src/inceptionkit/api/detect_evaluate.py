@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from inceptionkit.arguments import DEVICE, LISTENER
+from inceptionkit.arguments import DEVICE, LISTENER, REGION_EXIT
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.results import Result, table
@@ -31,15 +31,7 @@ class DetectEvaluateRequest:
         Literal["train", "val", "test", "all"] | None,
         Option("Set to score.", default="test, or val, or all images", group="Data"),
     ] = None
-    early_exit: Annotated[
-        float | None,
-        Option(
-            "Confidence from which an R-CNN's classifiers answer at an exit.",
-            "CONFIDENCE",
-            min=0,
-            max=1,
-        ),
-    ] = None
+    early_exit: Annotated[float | None, REGION_EXIT] = None
     out: Annotated[
         str | Path | None,
         Option("Page to write.", "PAGE.html", default="no page", group="Output"),

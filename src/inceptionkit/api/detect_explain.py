@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.api.detect_evaluate import DETECTOR
-from inceptionkit.arguments import DEVICE, IMAGES, ON_ANSWER
+from inceptionkit.arguments import DEVICE, IMAGES, LOWEST_SCORE, ON_ANSWER
 from inceptionkit.options import Option, several, verb
 from inceptionkit.results import Result
 
@@ -23,10 +23,7 @@ class DetectExplainRequest:
     model: Annotated[str | Path, DETECTOR]
     paths: Annotated[Sequence[str | Path] | Path, IMAGES]
     _: KW_ONLY
-    score: Annotated[
-        float | None,
-        Option("Lowest score of an object.", default="the detector's own", min=0, max=1),
-    ] = None
+    score: Annotated[float | None, LOWEST_SCORE] = None
     out: Annotated[str | Path, Option("Folder for the pictures.", "FOLDER")] = "explained"
     device: Annotated[str | None, DEVICE] = None
     on_answer: Annotated[Callable[[FoundObjects], object] | None, ON_ANSWER] = None

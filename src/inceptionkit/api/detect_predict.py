@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.api.detect_evaluate import DETECTOR
-from inceptionkit.arguments import DEVICE, IMAGES, ON_ANSWER
+from inceptionkit.arguments import DEVICE, IMAGES, LOWEST_SCORE, ON_ANSWER, REGION_EXIT
 from inceptionkit.options import Option, several, verb
 from inceptionkit.results import Result, table
 
@@ -23,19 +23,8 @@ class DetectPredictRequest:
     model: Annotated[str | Path, DETECTOR]
     paths: Annotated[Sequence[str | Path] | Path, IMAGES]
     _: KW_ONLY
-    score: Annotated[
-        float | None,
-        Option("Lowest score of an object.", default="the detector's own", min=0, max=1),
-    ] = None
-    early_exit: Annotated[
-        float | None,
-        Option(
-            "Confidence from which an R-CNN's classifiers answer at an exit.",
-            "CONFIDENCE",
-            min=0,
-            max=1,
-        ),
-    ] = None
+    score: Annotated[float | None, LOWEST_SCORE] = None
+    early_exit: Annotated[float | None, REGION_EXIT] = None
     out: Annotated[
         str | Path | None,
         Option("Folder for pictures with the boxes drawn.", "FOLDER", default="none"),

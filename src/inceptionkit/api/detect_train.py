@@ -8,11 +8,11 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inceptionkit.arguments import LISTENER
+from inceptionkit.arguments import LISTENER, MOVED_DATA
 from inceptionkit.detection.shared.request import DetectTrainRequest
 from inceptionkit.display import SHOWN
 from inceptionkit.errors import RecipeError
-from inceptionkit.options import Argument, Option, verb
+from inceptionkit.options import Argument, verb
 from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result, table
 
@@ -66,10 +66,7 @@ class DetectResumeRequest:
 
     run: Annotated[str | Path, Argument("Folder of the run.", "RUN")]
     _: KW_ONLY
-    data: Annotated[
-        str | Path | None,
-        Option("Where the images are now, if they moved.", "DATA", default="where they were"),
-    ] = None
+    data: Annotated[str | Path | None, MOVED_DATA] = None
     listener: Annotated[Listener | None, LISTENER] = SHOWN
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
-from inceptionkit.arguments import LISTENER, WORKERS
+from inceptionkit.arguments import LISTENER, MOVED_DATA, WORKERS
 from inceptionkit.display import SHOWN
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Silence
@@ -22,10 +22,7 @@ class ResumeRequest:
 
     run: Annotated[str | Path, Argument("Folder of the run.", "RUN")]
     _: KW_ONLY
-    data: Annotated[
-        str | Path | None,
-        Option("Where the images are now, if they moved.", "DATA", default="where they were"),
-    ] = None
+    data: Annotated[str | Path | None, MOVED_DATA] = None
     allow_changed: Annotated[
         bool, Option("Resume although the images changed; the result is then another one.")
     ] = False
