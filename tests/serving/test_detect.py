@@ -41,9 +41,12 @@ def detector(tiny: Net, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ask(started: Callable[..., Models], tiny_model: Path, detector: Path) -> TestClient:
-    models = started({"tiny": tiny_model}, images=2, image_pixels=1_000)
-    detecting = load_detectors({"pets": detector, "again": detector}, models.limits, 1)
+    return client_of(started({"tiny": tiny_model}, images=2, image_pixels=1_000), detector)
+
+
+def client_of(models: Models, detector: Path) -> TestClient:
     answering = Answering(models, models.limits, models.metrics)
+    detecting = load_detectors({"pets": detector, "again": detector}, answering, 1)
     return TestClient(make_app(answering, "", detecting), raise_server_exceptions=False)
 
 
@@ -93,6 +96,23 @@ def test_an_image_that_is_none_or_too_large_is_refused(ask: TestClient) -> None:
 
         assert answer.status_code == 422
         assert words in answer.json()["detail"]
+
+
+def test_what_is_refused_and_what_is_answered_is_counted(
+    started: Callable[..., Models], detector: Path
+) -> None:
+    ask = client_of(started({}, queue=2), detector)
+    files = [("image", (f"{n}.png", png(n), "image/png")) for n in range(3)]
+
+    assert ask.post("/v1/detect?model=pets", files=files).status_code == 429
+    assert ask.post("/v1/detect?model=pets", content=b"?").status_code == 422
+    assert ask.post("/v1/detect?model=pets", content=png()).status_code == 200
+
+    numbers = ask.get("/metrics").text.splitlines()
+    assert 'inceptionkit_rejected_requests_total{model="pets"} 1.0' in numbers
+    assert 'inceptionkit_unusable_images_total{model="pets"} 1.0' in numbers
+    assert 'inceptionkit_engine_seconds_count{model="pets"} 1.0' in numbers
+    assert "inceptionkit_queue_images 0.0" in numbers
 
 
 def test_a_server_with_detectors_alone_says_so(started: Callable[..., Models]) -> None:

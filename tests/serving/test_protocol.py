@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from served import PIXELS, free_port, png
@@ -15,9 +18,17 @@ ENCODED = np.array([png(seed) for seed in range(3)], object)
 
 
 @pytest.fixture
-def clients(server: Callable, folder: Any) -> Iterator[dict[str, Any]]:
-    port = free_port()
-    address, _ = server(str(folder), "--grpc-port", str(port))
+def address(server: Callable, folder: Any, port: int) -> str:
+    return str(server(str(folder), "--grpc-port", str(port))[0])
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def clients(address: str, port: int) -> Iterator[dict[str, Any]]:
     made = {
         "http": http.InferenceServerClient(address.removeprefix("http://")),
         "grpc": grpc.InferenceServerClient(f"127.0.0.1:{port}"),
@@ -73,6 +84,38 @@ def test_outputs_effort_and_errors(clients: dict[str, Any]) -> None:
             client.infer("tin", [asked])
         with pytest.raises(Exception, match="there is no output 'logits'"):
             client.infer("tiny", [asked], outputs=[module.InferRequestedOutput("logits")])
+
+
+def test_calls_over_grpc_are_logged_and_counted(
+    clients: dict[str, Any], address: str, tmp_path: Path
+) -> None:
+    client, method = clients["grpc"], "/inference.GRPCInferenceService/ModelInfer"
+    asked = grpc.InferInput("image", list(PIXELS.shape), "UINT8")
+    asked.set_data_from_numpy(PIXELS)
+    client.infer("tiny", [asked])
+    with pytest.raises(Exception, match="no model is called 'tin'"):
+        client.infer("tin", [asked])
+
+    until = monotonic() + 30  # a line is written once the client has its answer
+    while len(calls := calls_in(tmp_path / "log.jsonl", method)) < 2 and monotonic() < until:
+        sleep(0.01)
+    fine, refused = calls
+    assert (fine["method"], fine["status"], fine["client"]) == ("gRPC", "OK", "127.0.0.1")
+    assert (fine["model"], fine["images"]) == ("tiny", len(PIXELS))
+    assert fine["bytes_in"] > PIXELS.nbytes
+    assert min(fine["bytes_out"], fine["ms"]) > 0
+    assert (refused["status"], refused["bytes_out"]) == ("NOT_FOUND", 0)
+    assert "model" not in refused
+
+    numbers = httpx.get(f"{address}/metrics").text
+    counted = 'inceptionkit_requests_total{model="%s",path="%s",status="%s"} 1.0'
+    assert counted % ("tiny", method, "OK") in numbers
+    assert counted % ("", method, "NOT_FOUND") in numbers
+
+
+def calls_in(log: Path, method: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if "\n" in line]
+    return [line for line in lines if line["path"] == method]
 
 
 def test_json_alone_needs_no_client(client: Callable) -> None:

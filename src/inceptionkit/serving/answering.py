@@ -118,13 +118,13 @@ class Answering:
             msg = f"{self.limits.queue} images wait already; try again in a second"
             refuse_for_now(msg)
         self._inside += len(images)
-        self.metrics.waiting.set(self._inside)
+        self.metrics.waiting.inc(len(images))
         try:
             tasks = (self._one(served, image, effort) for image in images)
             return await asyncio.gather(*tasks)
         finally:
             self._inside -= len(images)
-            self.metrics.waiting.set(self._inside)
+            self.metrics.waiting.dec(len(images))
 
     async def _one(
         self, served: Served, image: bytes | NDArray[np.uint8], effort: Effort | Deadline | None

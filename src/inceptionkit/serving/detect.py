@@ -21,7 +21,7 @@ from inceptionkit.detection.types import Detections
 from inceptionkit.errors import did_you_mean
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import UnusableImage, as_rgb, header
-from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.answering import Answering
 from inceptionkit.serving.problems import refuse, refuse_for_now, refuse_image, refuse_unknown
 from inceptionkit.serving.requests import Image, read_images
 from inceptionkit.serving.schemas import images_request
@@ -70,12 +70,13 @@ class ServedDetector:
     loaded: LoadedDetector
     alone: Lock = field(default_factory=Lock)
 
-    def answer(self, image: Image, least: float | None, limits: Limits) -> dict[str, Any]:
+    def answer(self, image: Image, least: float | None, answering: Answering) -> dict[str, Any]:
         """Decode an image and find its objects.
 
         Raises:
             UnusableImage: it is no image, or claims too many pixels.
         """
+        limits = answering.limits
         claimed = header(image.data)
         if claimed.width * claimed.height > limits.image_pixels:
             reason = f"claims {claimed.width}x{claimed.height} pixels, the limit is "
@@ -85,6 +86,7 @@ class ServedDetector:
             start = perf_counter()
             found = self.loaded.detector.detect(pixels)
             seconds = perf_counter() - start
+        answering.metrics.engine.labels(self.name).observe(seconds)
         objects = self.objects(found.above(self.loaded.show if least is None else least))
         height, width = pixels.shape[:2]
         return {
@@ -112,11 +114,11 @@ class Detecting:
 
     Attributes:
         detectors: by name.
-        limits: of the queue, and of the pixels of an image.
+        answering: its limits hold here too, and it counts.
     """
 
     detectors: Mapping[str, ServedDetector]
-    limits: Limits
+    answering: Answering
     _inside: int = 0
     _threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(cores(), thread_name_prefix="detect")
@@ -146,14 +148,18 @@ class Detecting:
         Raises:
             Problem: no such detector, a full queue, or a single image that cannot be used.
         """
-        served = self.find(name)
-        if self._inside + len(images) > self.limits.queue:
-            refuse_for_now(f"{self.limits.queue} images wait already; try again in a second")
+        served, metrics = self.find(name), self.answering.metrics
+        most = self.answering.limits.queue
+        if self._inside + len(images) > most:
+            metrics.rejected.labels(served.name).inc()
+            refuse_for_now(f"{most} images wait already; try again in a second")
         self._inside += len(images)
+        metrics.waiting.inc(len(images))
         try:
             answers = await asyncio.gather(*(self._one(served, one, least) for one in images))
         finally:
             self._inside -= len(images)
+            metrics.waiting.dec(len(images))
         if len(answers) == 1 and "error" in answers[0]:
             refuse_image(f"the image cannot be used: {answers[0]['error']}")
         return {"model": served.name, "answers": answers}
@@ -161,15 +167,17 @@ class Detecting:
     async def _one(
         self, served: ServedDetector, image: Image, least: float | None
     ) -> dict[str, Any]:
-        run = partial(served.answer, image, least, self.limits)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
-        except UnusableImage as error:
-            return {"name": image.name, "error": error.reason}
+        run = partial(served.answer, image, least, self.answering)
+        with self.answering.tracing.part("answer", model=served.name):
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+            except UnusableImage as error:
+                self.answering.metrics.unusable.labels(served.name).inc()
+                return {"name": image.name, "error": error.reason}
 
 
 def load_detectors(
-    places: Mapping[str, str | Path], limits: Limits, threads: int | None
+    places: Mapping[str, str | Path], answering: Answering, threads: int | None
 ) -> Detecting:
     """Load detectors by name.
 
@@ -180,7 +188,7 @@ def load_detectors(
     loaded = {
         name: ServedDetector(name, load(place, threads=threads)) for name, place in places.items()
     }
-    return Detecting(loaded, limits)
+    return Detecting(loaded, answering)
 
 
 def router(detecting: Detecting) -> APIRouter:
@@ -197,7 +205,7 @@ def router(detecting: Detecting) -> APIRouter:
     )
     async def detect(request: Request) -> JSONResponse:
         """Send a form with files called image, JSON with base64, or the bytes of one image."""
-        images, given = await read_images(request, detecting.limits)
+        images, given = await read_images(request, detecting.answering.limits)
         if unknown := [key for key in given if key not in _ASKS]:
             refuse(f"there is no parameter {unknown[0]!r}; there are {', '.join(_ASKS)}")
         name = given.get("model") or None

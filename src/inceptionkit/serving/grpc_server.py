@@ -6,16 +6,18 @@ import asyncio
 import hmac
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
-from functools import partial
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import prod
+from time import perf_counter
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.json_format import ParseDict
 
 from inceptionkit.errors import DeploymentError
+from inceptionkit.serving.access import Answered
 from inceptionkit.serving.answering import ERRORS, Answering, failed
 from inceptionkit.serving.grpc_messages import MESSAGES, METHODS, PACKAGE, SERVICE
 from inceptionkit.serving.inference_protocol import (
@@ -69,10 +71,7 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(
             _guarded(
-                getattr(calls, name),
-                "" if name in _NO_TOKEN_NEEDED else token,
-                limits.seconds,
-                partial(answering.tracing.request, f"{PACKAGE}.{SERVICE}/{name}"),
+                name, getattr(calls, name), answering, "" if name in _NO_TOKEN_NEEDED else token
             ),
             request_deserializer=MESSAGES[f"{name}Request"].FromString,
             response_serializer=MESSAGES[f"{name}Response"].SerializeToString,
@@ -89,38 +88,97 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
     return server
 
 
+@dataclass(eq=False)
+class _Call:
+    """One call of a method: what it answers, and what is kept of it."""
+
+    name: str
+    request: Any
+    context: _Context
+    start: float = field(default_factory=perf_counter)
+    code: grpc.StatusCode = grpc.StatusCode.CANCELLED  # until it has ended
+
+    def headers(self) -> dict[str, str]:
+        """What came with it, names in lower case."""
+        return {name: str(value) for name, value in self.context.invocation_metadata()}
+
+    async def fail(self, code: grpc.StatusCode, detail: str) -> None:
+        """End it with a code of gRPC, whose library raises an error of its own for that."""
+        self.code = code
+        await self.context.abort(code, detail)
+
+    def answered(self, bytes_out: int) -> Answered:
+        """What is kept of it."""
+        path, asked = f"/{PACKAGE}.{SERVICE}/{self.name}", self.request
+        infers = self.name == "ModelInfer"
+        model = asked.model_name if infers else getattr(asked, "name", "")
+        counted = self.code is grpc.StatusCode.OK  # else a client could make up names
+        images = {"images": asked.inputs[0].shape[0]} if infers and counted else {}
+        return Answered(
+            client=unquote(self.context.peer()).rpartition(":")[0].partition(":")[2],
+            method="gRPC",
+            path=path,
+            route=path,
+            status=self.code.name,
+            seconds=perf_counter() - self.start,
+            bytes_in=asked.ByteSize(),
+            bytes_out=bytes_out,
+            noted={"model": model, **images} if model and counted else {},
+            attributes={
+                "rpc.system": "grpc",
+                "rpc.service": f"{PACKAGE}.{SERVICE}",
+                "rpc.method": self.name,
+                "rpc.grpc.status_code": self.code.value[0],
+            },
+        )
+
+
 def _guarded(
-    call: Callable[[Any], Awaitable[Any]],
-    token: str,
-    seconds: float,
-    traced: Callable[[Mapping[str, str]], AbstractContextManager[object]],
+    name: str, answer: Callable[[Any], Awaitable[Any]], answering: Answering, token: str
 ) -> Callable[[Any, _Context], Awaitable[Any]]:
-    """A call that needs the token, and whose problems become codes of gRPC."""
+    """A method that needs the token, whose problems become codes of gRPC, and whose calls are kept.
 
-    async def answer(request: Any, context: _Context) -> Any:  # noqa: ANN401 - messages
-        headers = {name: str(value) for name, value in context.invocation_metadata()}
-        if token:
-            given = headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-                await context.abort(
-                    grpc.StatusCode.UNAUTHENTICATED,
-                    "a token is needed: authorization, Bearer TOKEN",
-                )
-        try:
-            with traced(headers):
-                async with asyncio.timeout(seconds):
-                    return await call(request)
-        except TimeoutError:
-            problem = too_slow(seconds)
-        except Problem as known:
-            problem = known
-        except Exception as error:  # noqa: BLE001 - the client hears no more than over REST
-            ERRORS.error("%s", error, exc_info=error)
-            problem = failed(error)
-        code = _CODES.get(problem.status, grpc.StatusCode.INTERNAL)
-        return await context.abort(code, problem.detail)
+    Args:
+        name: of the method.
+        answer: to a request.
+        answering: its limits, metrics and tracing.
+        token: that calls must carry; none if empty.
+    """
 
-    return answer
+    async def guarded(request: Any, context: _Context) -> Any:  # noqa: ANN401 - messages
+        call, size = _Call(name, request, context), 0
+        headers = call.headers()
+        with answering.tracing.request(f"{PACKAGE}.{SERVICE}/{name}", headers) as span:
+            try:
+                if token:
+                    given = headers.get("authorization", "")
+                    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+                        msg = "a token is needed: authorization, Bearer TOKEN"
+                        await call.fail(grpc.StatusCode.UNAUTHENTICATED, msg)
+                found = await _within(answering.limits.seconds, answer(request))
+                if isinstance(found, Problem):
+                    code = _CODES.get(found.status, grpc.StatusCode.INTERNAL)
+                    await call.fail(code, found.detail)
+                call.code, size = grpc.StatusCode.OK, found.ByteSize()
+                return found
+            finally:
+                call.answered(size).keep(answering.metrics, span)
+
+    return guarded
+
+
+async def _within(seconds: float, answer: Awaitable[Any]) -> Any:  # noqa: ANN401 - a message
+    """The answer, or the problem in its place."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        return too_slow(seconds)
+    except Problem as known:
+        return known
+    except Exception as error:  # noqa: BLE001 - the client hears no more than over REST
+        ERRORS.error("%s", error, exc_info=error)
+        return failed(error)
 
 
 class _Calls:

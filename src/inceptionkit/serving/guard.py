@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
-import logging
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from time import monotonic, perf_counter, time
+from time import monotonic, perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inceptionkit.serving.access import Answered
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.problems import Problem, refuse, too_slow
 from inceptionkit.serving.tracing import Request, Tracing
 
-ACCESS = logging.getLogger("inceptionkit.access")
 _OPEN = frozenset({"/", "/page.js", "/page.css", "/icon.svg"})  # they show nothing of a model
 _LIVE = frozenset({"/v2/health/live", "/v2/health/ready"})  # probes carry no token
 _HEADERS = (
@@ -73,7 +71,7 @@ class Guard:
         except OSError:  # the client has gone
             call.status = 499
         finally:
-            self._count(call, request)
+            self._keep(call, request)
 
     def _admit(self, call: _Call) -> None:
         """Refuse what is known to be too large before a byte of it is read, and who has no token.
@@ -93,38 +91,29 @@ class Guard:
         if int(length) > self.limits.body_bytes:
             raise call.too_large()
 
-    def _count(self, call: _Call, request: Request) -> None:
-        """One line for a request, its numbers, and what its span says."""
-        seconds = perf_counter() - call.start
-        route = call.scope.get("route")
-        path = getattr(route, "path", None) or ("/" if call.path == "/" else "other")
-        method = call.scope["method"]
-        request.name = f"{method} {path}"
-        request.found = {
-            "http.request.method": method,
-            "http.route": path,
-            "http.response.status_code": call.status,
-        }
-        noted = call.scope.get("state", {}).get("noted", {})
-        model = noted.get("model", "")
-        self.metrics.requests.labels(path, str(call.status), model).inc()
-        self.metrics.latency.labels(path, model).observe(seconds)
-        ACCESS.info(
-            json.dumps(
-                {
-                    "time": round(time(), 3),
-                    "client": (call.scope.get("client") or ("",))[0],
-                    "method": method,
-                    "path": call.path,
-                    "status": call.status,
-                    "ms": round(1e3 * seconds, 2),
-                    "bytes_in": call.received,
-                    "bytes_out": call.sent,
-                }
-                | ({"trace": request.trace} if request.trace else {})
-                | noted
-            )
+    def _keep(self, call: _Call, request: Request) -> None:
+        """Log the request and count it."""
+        route = getattr(call.scope.get("route"), "path", None) or (
+            "/" if call.path == "/" else "other"
         )
+        method = call.scope["method"]
+        request.name = f"{method} {route}"
+        Answered(
+            client=(call.scope.get("client") or ("",))[0],
+            method=method,
+            path=call.path,
+            route=route,
+            status=call.status,
+            seconds=perf_counter() - call.start,
+            bytes_in=call.received,
+            bytes_out=call.sent,
+            noted=call.scope.get("state", {}).get("noted", {}),
+            attributes={
+                "http.request.method": method,
+                "http.route": route,
+                "http.response.status_code": call.status,
+            },
+        ).keep(self.metrics, request)
 
 
 @dataclass(eq=False)

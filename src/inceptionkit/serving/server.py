@@ -19,10 +19,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from inceptionkit.detection.load import is_detector
 from inceptionkit.errors import DeploymentError, OptionError
+from inceptionkit.serving.access import ACCESS
 from inceptionkit.serving.answering import ERRORS, Answering
 from inceptionkit.serving.app import make_app
 from inceptionkit.serving.detect import load_detectors
-from inceptionkit.serving.guard import ACCESS
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.models import Load, Models
@@ -78,7 +78,7 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
         models.start()
         _log_to_stderr()
         answering = Answering(models, limits, metrics, tracing)
-        detecting = load_detectors(detectors, limits, service.threads) if detectors else None
+        detecting = load_detectors(detectors, answering, service.threads) if detectors else None
         config = uvicorn.Config(
             make_app(answering, service.token, detecting),
             http=type("_Limited", (_Limited,), {"limits": limits}),

@@ -13,6 +13,8 @@ from inceptionkit.errors import DeploymentError, OptionError
 
 NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 _DEFAULT_PATH = "/v1/traces"
+_GRPC_FAILURES = frozenset({2, 4, 12, 13, 14, 15})  # OpenTelemetry's choice for servers
+_SEND_SECONDS = 3  # that a collector which does not answer can delay a stop
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class Tracing:
             finally:
                 span.set_attributes(request.found)
                 span.update_name(request.name or name)
-                if str(request.found.get("http.response.status_code", "")).startswith("5"):
+                if _failed(request.found):
                     span.set_status(Status(StatusCode.ERROR))
 
     @contextmanager
@@ -76,6 +78,12 @@ class Tracing:
             return
         with self.tracer.start_as_current_span(name, attributes=attributes):
             yield
+
+
+def _failed(found: Mapping[str, str | int]) -> bool:
+    """Whether the server is to blame: HTTP's 5xx, or what they are in gRPC."""
+    http = found.get("http.response.status_code", 0)
+    return http in range(500, 600) or found.get("rpc.grpc.status_code", 0) in _GRPC_FAILURES
 
 
 def tracing_to(exporter: Any, *, at_once: bool = False) -> Tracing:  # noqa: ANN401 - a SpanExporter
@@ -101,7 +109,7 @@ def tracing_at(address: str) -> Tracing:
         return Tracing()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    return tracing_to(OTLPSpanExporter(endpoint=address))
+    return tracing_to(OTLPSpanExporter(endpoint=address, timeout=_SEND_SECONDS))
 
 
 def collector(address: str | None) -> str:
