@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from inceptionkit.api.detect_evaluate import DETECTOR
+from inceptionkit.api.detect_predict import DetectPredictResult
 from inceptionkit.arguments import DEVICE, IMAGES, LOWEST_SCORE, ON_ANSWER
 from inceptionkit.options import Option, several, verb
-from inceptionkit.results import Result
 
 if TYPE_CHECKING:
     from inceptionkit.detection.find import FoundObjects
@@ -30,23 +30,8 @@ class DetectExplainRequest:
 
 
 @dataclass(frozen=True, repr=False)
-class DetectExplainResult(Result):
-    """The objects of each image, and the picture that explains them.
-
-    Attributes:
-        answers: in the order of the images; with an error for one that cannot be explained.
-    """
-
-    answers: tuple[FoundObjects, ...]
-
-    @property
-    def failed(self) -> bool:
-        """Whether an image could not be explained."""
-        return any(one.error is not None for one in self.answers)
-
-    def to_json(self) -> dict[str, Any]:
-        """The answers; `detect explain --json` prints one on each line."""
-        return {"answers": [one.to_json() for one in self.answers]}
+class DetectExplainResult(DetectPredictResult):
+    """The objects of each image, and the picture that explains them."""
 
 
 @verb(DetectExplainRequest)
@@ -61,24 +46,18 @@ def detect_explain(request: DetectExplainRequest) -> DetectExplainResult:
         RunError: a picture cannot be written.
     """
     from inceptionkit.detection.explain import explain_objects
-    from inceptionkit.detection.find import FoundObjects, files_below, find_in_file, write_picture
+    from inceptionkit.detection.find import find_in_files
     from inceptionkit.detection.load import load
-    from inceptionkit.text import printable
 
-    one = load(request.model, device=request.device or "cpu")
-    least = one.show if request.score is None else request.score
-    answers = []
-    for file, missing in files_below(several(request.paths)):
-        if missing is not None:
-            nothing = (None, missing, 0.0, one.detector.classes)
-            answer = FoundObjects(printable(str(file)), *nothing)
-        else:
-            answer, image = find_in_file(one.detector, file, least)
-            if image is not None and answer.objects is not None and len(answer.objects):
-                picture = explain_objects(one.detector, image, answer.objects)
-                place = write_picture(Path(request.out), file.stem, picture)
-                answer = replace(answer, picture=place)
-        answers.append(answer)
-        if request.on_answer is not None:
-            request.on_answer(answer)
-    return DetectExplainResult(tuple(answers))
+    loaded = load(request.model, device=request.device or "cpu")
+    answers = find_in_files(
+        loaded,
+        several(request.paths),
+        score=request.score,
+        picture=lambda image, found: (
+            explain_objects(loaded.detector, image, found) if len(found) else None
+        ),
+        out=Path(request.out),
+        on_answer=request.on_answer,
+    )
+    return DetectExplainResult(answers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,7 +49,7 @@ class DetectPredictResult(Result):
         return any(one.error is not None for one in self.answers)
 
     def to_json(self) -> dict[str, Any]:
-        """The answers; `detect predict --json` prints one on each line."""
+        """The answers; `--json` prints one on each line."""
         return {"answers": [one.to_json() for one in self.answers]}
 
     def _repr_html_(self) -> str:
@@ -70,24 +70,16 @@ def detect_predict(request: DetectPredictRequest) -> DetectPredictResult:
         RunError: a picture cannot be written.
     """
     from inceptionkit.detection.draw import drawn
-    from inceptionkit.detection.find import FoundObjects, files_below, find_in_file, write_picture
+    from inceptionkit.detection.find import find_in_files
     from inceptionkit.detection.load import load
-    from inceptionkit.text import printable
 
-    one = load(request.model, early_exit=request.early_exit, device=request.device or "cpu")
-    least = one.show if request.score is None else request.score
-    answers = []
-    for file, missing in files_below(several(request.paths)):
-        if missing is not None:
-            nothing = (None, missing, 0.0, one.detector.classes)
-            answer = FoundObjects(printable(str(file)), *nothing)
-        else:
-            answer, image = find_in_file(one.detector, file, least)
-            if request.out is not None and image is not None and answer.objects is not None:
-                picture = drawn(image, answer.objects, one.detector.classes)
-                place = write_picture(Path(request.out), file.stem, picture)
-                answer = replace(answer, picture=place)
-        answers.append(answer)
-        if request.on_answer is not None:
-            request.on_answer(answer)
-    return DetectPredictResult(tuple(answers))
+    loaded = load(request.model, early_exit=request.early_exit, device=request.device or "cpu")
+    answers = find_in_files(
+        loaded,
+        several(request.paths),
+        score=request.score,
+        picture=lambda image, found: drawn(image, found, loaded.detector.classes),
+        out=None if request.out is None else Path(request.out),
+        on_answer=request.on_answer,
+    )
+    return DetectPredictResult(answers)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -17,6 +17,9 @@ from inceptionkit.errors import WriteError
 from inceptionkit.files import write_whole
 from inceptionkit.preprocess import UnusableImage, as_rgb
 from inceptionkit.text import printable
+
+if TYPE_CHECKING:
+    from inceptionkit.detection.load import LoadedDetector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +66,54 @@ class FoundObjects:
         return {"path": self.path, "objects": found, "ms": self.ms, **picture}
 
 
-def files_below(paths: Iterable[str | Path]) -> Iterator[tuple[Path, str | None]]:
+def find_in_files(
+    loaded: LoadedDetector,
+    paths: Iterable[str | Path],
+    *,
+    score: float | None,
+    picture: Callable[[Pixels, Detections], Image.Image | bytes | None],
+    out: Path | None,
+    on_answer: Callable[[FoundObjects], object] | None,
+) -> tuple[FoundObjects, ...]:
+    """Find the objects of image files, and of those in folders.
+
+    Args:
+        loaded: finds them.
+        paths: files and folders.
+        score: objects below are left out; None for the detector's own choice.
+        picture: what is drawn of an image and its objects; None for no picture.
+        out: folder for the pictures; None for none.
+        on_answer: called with each answer as it comes.
+
+    Returns:
+        An answer for each image, with an error where it cannot be used.
+
+    Raises:
+        WriteError: a picture cannot be written.
+    """
+    detector, answers = loaded.detector, list[FoundObjects]()
+    least = loaded.show if score is None else score
+    for file, missing in _files_below(paths):
+        answer = FoundObjects(printable(str(file)), None, missing, 0.0, detector.classes)
+        if missing is None:
+            try:
+                image = as_rgb(file)
+            except UnusableImage as error:
+                answer = replace(answer, error=error.reason)
+            else:
+                began = perf_counter()
+                found = detector.detect(image).above(least)
+                answer = replace(answer, objects=found, ms=1e3 * (perf_counter() - began))
+                drawn = None if out is None else picture(image, found)
+                if out is not None and drawn is not None:
+                    answer = replace(answer, picture=write_picture(out, file.stem, drawn))
+        answers.append(answer)
+        if on_answer is not None:
+            on_answer(answer)
+    return tuple(answers)
+
+
+def _files_below(paths: Iterable[str | Path]) -> Iterator[tuple[Path, str | None]]:
     """Every image, or a path and why there is none."""
     for path in paths:
         place = Path(path).expanduser()
@@ -71,30 +121,6 @@ def files_below(paths: Iterable[str | Path]) -> Iterator[tuple[Path, str | None]
             yield from ((file, None) for file in image_files(place))
         except UnusableImage as error:
             yield place, error.reason
-
-
-def find_in_file(
-    detector: Detector, file: Path, least_score: float
-) -> tuple[FoundObjects, Pixels | None]:
-    """Find the objects of one image file.
-
-    Args:
-        detector: finds them.
-        file: of the image.
-        least_score: objects below are left out.
-
-    Returns:
-        What was found, and the pixels; None where the image cannot be used.
-    """
-    path = printable(str(file))
-    try:
-        image = as_rgb(file)
-    except UnusableImage as error:
-        return FoundObjects(path, None, error.reason, 0.0, detector.classes), None
-    began = perf_counter()
-    found = detector.detect(image).above(least_score)
-    ms = 1e3 * (perf_counter() - began)
-    return FoundObjects(path, found, None, ms, detector.classes), image
 
 
 def find_in_set(

@@ -221,6 +221,21 @@ def test_darknet_reads_its_data_file_and_lists(tmp_path: Path) -> None:
     assert sum(map(len, opened)) == 8
 
 
+def test_images_that_a_list_names_and_are_missing_are_reported(tmp_path: Path) -> None:
+    root = annotated.WRITERS["yolo"](tmp_path / "data")
+    there = sorted(path.relative_to(root).as_posix() for path in root.rglob("images/train/*"))
+    (root / "train.txt").write_text("\n".join([*there, "images/train/gone.png", ""]))
+    config = root / "data.yaml"
+    lines = config.read_text().splitlines()
+    config.write_text("\n".join("train: train.txt" if "train:" in line else line for line in lines))
+
+    opened = open_detection(config)
+
+    assert [image.name for image in opened.of("train")] == there
+    assert [one.name for one in opened.skipped] == ["images/train/gone.png"]
+    assert kinds(opened)["no_image"] == 1
+
+
 def test_labels_beside_images_with_a_class_file_are_yolo(tmp_path: Path) -> None:
     for name, _, image, objects in annotated.images(3):
         image.save(tmp_path / f"{name}.png")

@@ -76,7 +76,7 @@ def read_yolo(files: Files, config_name: str | None) -> RawSet:
     config = _read_config(files, config_name)
     raw.classes = config.classes
     texts, used, without = frozenset(files.ending(".txt")), set[str](), 0
-    for image, given in _images(files, config):
+    for image, given in _images(raw, files, config):
         label = next((one for one in label_places(image) if one in texts), None)
         found = RawImage(
             name=image,
@@ -207,14 +207,14 @@ def _is_yolo_yaml(files: Files, name: str) -> bool:
     return re.search(rb"^\s*names\s*:", text, re.MULTILINE) is not None
 
 
-def _images(files: Files, config: _Config) -> list[tuple[str, SetName | None]]:
+def _images(raw: RawSet, files: Files, config: _Config) -> list[tuple[str, SetName | None]]:
     """Every image and its set; without places in a configuration all, by the names of folders."""
     if not config.places:
         return [(image, set_of(image)) for image in files.images]
     found: dict[str, SetName | None] = {}
     for given, places in config.places.items():
         for place in places:
-            chosen = _images_at(files, config, place)
+            chosen = _images_at(raw, files, config, place)
             if not chosen:
                 wrong = f"{given}: {place!r} holds no image"
                 where = str(files.root / config.source)
@@ -224,7 +224,7 @@ def _images(files: Files, config: _Config) -> list[tuple[str, SetName | None]]:
     return sorted(found.items())
 
 
-def _images_at(files: Files, config: _Config, place: str) -> list[str]:
+def _images_at(raw: RawSet, files: Files, config: _Config, place: str) -> list[str]:
     """The images of a folder or of a list; "../train/images", as Roboflow writes, too."""
     parts = [part for part in place.replace("\\", "/").split("/") if part not in {"", "."}]
     inside = posixpath.normpath(posixpath.join(config.root, *parts))
@@ -235,16 +235,25 @@ def _images_at(files: Files, config: _Config, place: str) -> list[str]:
         )
         if listed is None:
             return []
-        lines = read_text(files.root / listed, BYTES).split("\n")
-        named = (
-            files.find_image(line.strip(), folder_of(listed)) for line in lines if line.strip()
-        )
-        return [image for image in named if image is not None]
+        return _listed(raw, files, listed)
     for folder in dict.fromkeys((inside, posixpath.normpath(plain))):
         below = "" if folder == "." else f"{folder}/"
         if chosen := [image for image in files.images if image.startswith(below)]:
             return chosen
     return []
+
+
+def _listed(raw: RawSet, files: Files, listed: str) -> list[str]:
+    """The images that a list names, one a line; those that are missing are reported."""
+    found = []
+    for line in map(str.strip, read_text(files.root / listed, BYTES).split("\n")):
+        image = files.find_image(line, folder_of(listed)) if line else None
+        if image is not None:
+            found.append(image)
+        elif line:
+            raw.skip(shown(line), f"{shown(listed)} lists it, and it is missing")
+            raw.find("no_image", shown(line), f"listed in {shown(listed)}")
+    return found
 
 
 def _read_labels(
