@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, overload
@@ -18,6 +17,8 @@ from inceptionkit.preprocess.decode import FILE_BYTES
 
 SetName: TypeAlias = Literal["train", "val", "test"]
 Raw: TypeAlias = bytes | Path | NDArray[np.uint8]
+
+_PIECE = 2**16  # bytes of a file that are hashed at once
 
 SETS: tuple[SetName, ...] = ("train", "val", "test")
 
@@ -147,11 +148,13 @@ def content_hash(raw: Raw) -> int:
         try:
             if not raw.is_file() or raw.stat().st_size > FILE_BYTES:
                 return 0
-            with raw.open("rb") as file:
-                digest = hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=8))
+            summary = hashlib.blake2b(digest_size=8)
+            with raw.open("rb", buffering=0) as file:
+                while piece := file.read(_PIECE):
+                    summary.update(piece)
         except OSError:
             return 0
-        return int.from_bytes(digest.digest(), "little")
+        return int.from_bytes(summary.digest(), "little")
     summary = hashlib.blake2b(
         b"" if isinstance(raw, bytes) else repr(raw.shape).encode(), digest_size=8
     )
