@@ -11,6 +11,7 @@ from math import inf, nan
 from pathlib import Path, PurePosixPath
 
 ROOT = Path("/")  # where `proc` and `sys` are
+BF16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})  # flags of processors that multiply in it
 _TICK = 0.01  # seconds: the kernel's unit for the time of processes
 
 

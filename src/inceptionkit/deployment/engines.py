@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library
 from inceptionkit.evaluation.calibration import tempered
-from inceptionkit.machine import cpu_flags
+from inceptionkit.machine import BF16, cpu_flags
 from inceptionkit.model.export_info import Precision
 
 EngineName: TypeAlias = Literal["openvino", "onnxruntime"]
@@ -255,7 +255,7 @@ def signal_stack_kept() -> Iterator[None]:
 
 _UNITS: Mapping[Precision, tuple[frozenset[str], str]] = {
     "bf16": (
-        frozenset({"avx512_bf16", "amx_bf16", "bf16"}),
+        BF16,
         "no AVX512_BF16 or AMX: bf16 is computed as fp32 here and gains nothing",
     ),
     "int8": (

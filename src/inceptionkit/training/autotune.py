@@ -17,7 +17,7 @@ import torch
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.errors import RecipeError, RunError, did_you_mean
 from inceptionkit.evaluation.inference import predict_all_exits
-from inceptionkit.machine import cpu_flags
+from inceptionkit.machine import BF16, cpu_flags
 from inceptionkit.machine import free_bytes as free_memory
 from inceptionkit.records import from_json, to_json
 from inceptionkit.spec import Conv, Dropout, Net, steps, tensors, with_input
@@ -33,7 +33,6 @@ from inceptionkit.training.state import TrainConfig, TrainState, new_state
 PROBE_SECONDS, PROBE_SHARE, PROBE_STEPS = 10.0, 0.03, 0.1
 """Most that a probe takes: seconds, share of a time budget, share of the steps of other runs."""
 _ONCE = TimingBudget(least=1, most=1, warm_up=0)
-_MULTIPLIES_BF16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})  # flags of processors
 _SIDE, _GPU_OPERATIONS = 1024, 2e15  # rows of a matrix; more than any GPU does in a second
 _CALMER = 1.5  # times as fast as measured: the machine may become calmer
 _ROUNDS, _ENOUGH = 8, 3.0  # rounds in which all candidates are timed, at most; seconds
@@ -54,6 +53,12 @@ def check_precision(name: str, device: str) -> None:
         raise RecipeError(msg)
 
 
+def emulates_bf16(device: str) -> bool:
+    """Whether bf16 takes many times as long as fp32 here: the processor has no instructions."""
+    flags = cpu_flags()
+    return torch.device(device).type == "cpu" and bool(flags) and not flags & BF16
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeLimits:
     """How long a probe may take; one step of one candidate it always takes.
@@ -72,13 +77,14 @@ class ProbeLimits:
 def candidates(device: str, threads: int, precision: str = "auto") -> list[Execution]:
     """Executions worth a probe, the one first that is fastest on most such machines.
 
-    bf16 without channels_last is slow everywhere. One thread fewer is far faster where something
-    else keeps a core busy, since all threads wait for the slowest.
+    bf16 is slow without channels_last, and where it is emulated one step may take a minute. One
+    thread fewer is far faster where something else keeps a core busy, since all threads wait for
+    the slowest.
     """
     kinds: dict[tuple[Precision, bool], bool] = {  # precision, channels_last -> tried by "auto"
         ("fp32", False): True,
         ("fp32", True): True,
-        ("bf16", True): True,
+        ("bf16", True): not emulates_bf16(device),
         ("fp16", True): False,  # its range is too narrow
         ("fp64", True): False,  # it is slow
     }
@@ -89,7 +95,7 @@ def candidates(device: str, threads: int, precision: str = "auto") -> list[Execu
     ]
     if threads > 1 and not device.startswith("cuda"):
         found.append(replace(found[-1], threads=threads - 1))
-    fast = "bf16" if device.startswith("cuda") or _MULTIPLIES_BF16 & cpu_flags() else "fp32"
+    fast = "bf16" if device.startswith("cuda") or BF16 & cpu_flags() else "fp32"
     first = next((one for one in found if one.precision == fast and one.channels_last), found[0])
     return [first, *(one for one in found if one != first)]
 

@@ -92,6 +92,14 @@ def test_it_says_what_it_does_before_each_step(probed: Any) -> None:
     assert heard == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_what_the_processor_would_emulate_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "cpu_flags", lambda: frozenset({"avx2"}))
+
+    assert {one.precision for one in candidates("cpu", 2)} == {"fp32"}
+    assert candidates("cpu", 2, "bf16")[0].precision == "bf16", "asked for"
+    assert candidates("cuda", 1)[0].precision == "bf16"
+
+
 @pytest.mark.parametrize(("flags", "first"), [({"amx_bf16"}, "bf16"), (set(), "fp32")])
 def test_the_most_promising_candidate_comes_first(
     monkeypatch: pytest.MonkeyPatch, flags: set[str], first: str

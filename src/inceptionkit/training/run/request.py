@@ -231,7 +231,7 @@ def resolve(
     resolved = Resolved(
         recipe=recipe,
         settings=(*several(request.settings), *batch, *balance),
-        reasons=reasons,
+        reasons=reasons if request.precision != "bf16" else (*reasons, *_slowness(device)),
         budget=Epochs(epochs) if epochs else None if budget is None else parse_budget(budget),
         costs=costs,
         exits=None if exits is None else tuple(exits),
@@ -252,6 +252,16 @@ def resolve(
     if from_ is not None:
         _check_start(request, resolved, keys)
     return replace(resolved, probes=resolved.probes and "pixel_std" not in keys)
+
+
+def _slowness(device: str) -> tuple[str, ...]:
+    """That bf16 is slow on this device, if it is."""
+    from inceptionkit.training.autotune import emulates_bf16
+
+    if not emulates_bf16(device):
+        return ()
+    why = "this processor has no instructions for it, so that it may take ten times as long as fp32"
+    return (f"precision bf16: {why}; without --precision the fastest is taken",)
 
 
 def _found(recipe: str | Recipe) -> tuple[Recipe, tuple[str, ...]]:

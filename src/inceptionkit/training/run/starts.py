@@ -31,7 +31,7 @@ from inceptionkit.errors import InceptionError, TrainingError
 from inceptionkit.evaluation.classifier import network_of
 from inceptionkit.evaluation.inference import network_input
 from inceptionkit.evaluation.metrics import top_k
-from inceptionkit.machine import cpu_flags
+from inceptionkit.machine import BF16, cpu_flags
 from inceptionkit.model import DEFAULT_MODEL, Card, shipped
 from inceptionkit.network import InceptionNet
 from inceptionkit.preprocess import Preprocessing
@@ -172,7 +172,7 @@ def work_of(budget: Budget, net: Net, recipe: Recipe, images: int, execution: Ex
 
 def probe_execution(device: str, threads: int, precision: str) -> Execution:
     """How the starts compute: in bf16 where the processor does, unless another one is asked for."""
-    fast = device != "cpu" or not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(cpu_flags())
+    fast = device != "cpu" or bool(BF16 & cpu_flags())
     low: Precision = "bf16" if fast and precision in {"auto", "bf16"} else "fp32"
     return Execution(precision=low, device=device, threads=threads)
 
