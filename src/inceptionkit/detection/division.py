@@ -9,6 +9,7 @@ import numpy as np
 from inceptionkit.data.rng import permutation
 from inceptionkit.detection.types import DetectionSet
 from inceptionkit.errors import DataError
+from inceptionkit.text import plural
 
 HELD_OUT = 0.2  # share of the training images that become val where there is no val set
 
@@ -32,7 +33,8 @@ def divide(opened: DetectionSet, seed: int) -> DividedSet:
     """Divide images as the dataset says; what it does not say, a seeded share decides.
 
     Args:
-        opened: the images. Without sets, all of them are training images.
+        opened: the images. Those of no set are training images where no set is called train;
+            otherwise they are left out.
         seed: of the share that becomes val.
 
     Raises:
@@ -40,8 +42,11 @@ def divide(opened: DetectionSet, seed: int) -> DividedSet:
     """
     train, val, test = (opened.of(name) for name in ("train", "val", "test"))
     loose = tuple(image for image in opened.images if image.set is None)
-    train = replace(train, images=train.images + loose)
     rule = "the dataset's own sets"
+    if not len(train):
+        train = replace(train, images=loose)
+    elif loose:
+        rule += f", without {plural(len(loose), 'image')} of no set"
     if not len(val) and len(train) > 1:
         count = max(1, round(HELD_OUT * len(train)))
         held = np.zeros(len(train), bool)
@@ -51,7 +56,8 @@ def divide(opened: DetectionSet, seed: int) -> DividedSet:
             for wanted in (False, True)
         ]
         train, val = replace(train, images=parts[0]), replace(train, images=parts[1])
-        rule = f"{count} of the training images, drawn with seed {seed}, are val"
+        drawn = f"{count} of the training images, drawn with seed {seed}, are val"
+        rule = f"{rule}; {drawn}" if opened.of("train") else drawn
     if not len(train) or not len(val):
         msg = f"{opened.address}: training needs at least two images with annotations, one to "
         raise DataError(msg + f"learn from and one to check on, got {len(opened)}; add images")

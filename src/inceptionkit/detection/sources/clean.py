@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ from inceptionkit.data.sources.layout import sorted_classes
 from inceptionkit.detection.boxes import iou
 from inceptionkit.detection.sources.files import shown
 from inceptionkit.detection.sources.raw import RawImage, RawSet
-from inceptionkit.detection.types import AnnotatedImage, Boxes, BoxFinding, DetectionSet
+from inceptionkit.detection.types import AnnotatedImage, Boxes, DetectionSet
 from inceptionkit.preprocess import ImageHeader, UnusableImage, header
-from inceptionkit.text import printable
+from inceptionkit.text import listing, plural, printable
 
 MOST_BOXES = 20_000
 """Most objects of one image. The crowded shelves of SKU-110K have at most 718."""
@@ -23,21 +23,21 @@ MOST_BOXES = 20_000
 EDGE = 1.0
 """Pixels that a box may reach beyond the image, clipped without a word: tools round."""
 
+SMALLEST_SIDE = 0.9
+"""Pixels that a side of a box must have: 1, but for rounding. Less shows nothing to a detector."""
+
 NEARLY_EQUAL = 0.9
 """IoU from which two boxes of one class are probably one object, annotated twice."""
 
 _MOST_COMPARED = 2_000  # boxes of an image; all pairs of more take long
-
-MOST_FINDINGS = 10_000
-"""Most findings that are kept; the rest is counted."""
 
 
 def clean(address: str, raw: RawSet) -> DetectionSet:
     """The images and boxes that can be used, and a finding of each that cannot.
 
     Reversed boxes are turned round, boxes beyond the image are clipped, boxes drawn on an image of
-    another size are scaled. Boxes without an area, outside of the image, of unknown classes and
-    exact copies are left out.
+    another size are scaled. Boxes without an area, smaller than a pixel, outside of the image, of
+    unknown classes and exact copies are left out. An image in two sets is used in one.
 
     Raises:
         DataError: no image or no object is left.
@@ -49,26 +49,42 @@ def clean(address: str, raw: RawSet) -> DetectionSet:
     classes = tuple(printable(name) for name in classes)
     index = {name: number for number, name in enumerate(classes)}
     images = []
-    for one in sorted(raw.images, key=lambda image: image.name):
+    for one in raw.images:
+        if len(one.sets) > 1:
+            says = f"it is in {listing(sorted(one.sets))}: only {one.counts_as} uses it"
+            raw.find("two_sets", shown(one.name), says)
         try:
             found = header(one.path)
             images.append(_image(raw, one, found, index))
         except UnusableImage as error:
             raw.skip(shown(one.name), error.reason)
-    raw.findings += _of_classes(raw, classes, images)
+    _find_in_classes(raw, classes, images)
     _require_objects(address, raw, images)
-    findings = raw.findings[:MOST_FINDINGS]
-    if len(raw.findings) > MOST_FINDINGS:
-        raw.notes.append(f"the first {MOST_FINDINGS:,} of {len(raw.findings):,} findings are kept")
+    images = _with_sets(raw, images)
+    raw.count_findings()
     return DetectionSet(
         address=address,
         layout=raw.layout,
         classes=classes,
         images=tuple(images),
         skipped=tuple(sorted(raw.skipped, key=lambda one: one.name)),
-        findings=tuple(findings),
+        findings=tuple(raw.findings),
         notes=(*raw.notes, *checks.similar_names(classes)),
     )
+
+
+def _with_sets(raw: RawSet, images: list[AnnotatedImage]) -> list[AnnotatedImage]:
+    """The images; those of no set are training images only where no set is called train."""
+    named = {image.set for image in images if image.set is not None}
+    loose = sum(image.set is None for image in images)
+    if not named or not loose:
+        return images
+    are = f"{plural(loose, 'image')} {'is' if loose == 1 else 'are'} in no set"
+    if "train" in named:
+        raw.notes.append(f"{are}: training leaves {'it' if loose == 1 else 'them'} out")
+        return images
+    raw.notes.append(f"{are}, and there is no training set: training uses what is in no set")
+    return [image if image.set else replace(image, set="train") for image in images]
 
 
 def _image(raw: RawSet, one: RawImage, found: ImageHeader, index: dict[str, int]) -> AnnotatedImage:
@@ -89,7 +105,7 @@ def _image(raw: RawSet, one: RawImage, found: ImageHeader, index: dict[str, int]
         name=printable(one.name),
         path=one.path,
         size=size,
-        set=one.set,
+        set=one.counts_as,
         boxes=boxes.astype(np.float32),
         labels=np.array([index[printable(one.labels[at])] for at in kept], np.int64),
         difficult=np.array([one.difficult[at] for at in kept], np.bool_),
@@ -174,6 +190,8 @@ def _usable(
     boxes = np.clip(boxes, 0, limits)
     thin = (boxes[:, 2:].astype(np.float32) <= boxes[:, :2].astype(np.float32)).any(axis=1)
     leave(thin, "no_area", "{label}: {box} has no area")
+    tiny = (boxes[:, 2:] - boxes[:, :2] < SMALLEST_SIDE).any(axis=1)
+    leave(tiny, "tiny", "{label}: {box} is smaller than a pixel")
     copies = np.zeros(len(boxes), np.bool_)
     if len(boxes):
         numbers = [[index[printable(one.labels[at])]] for at in kept.tolist()]
@@ -183,30 +201,29 @@ def _usable(
         copies[first] = False
     leave(copies, "duplicate", "{label}: {box} is there twice")
     labels = np.array([index[printable(one.labels[at])] for at in kept.tolist()], np.int64)
-    for one_at, other_at in _nearly_equal(boxes.astype(np.float32), labels):
-        says = f"{one.labels[kept[one_at]]}: {_text(boxes[one_at])} and {_text(boxes[other_at])}"
+    for at, other in _nearly_equal(boxes.astype(np.float32), labels):
+        says = f"{one.labels[kept[at]]}: {_text(boxes[other])} and {_text(boxes[at])}"
         raw.find("near_duplicate", name, f"{says} are nearly the same; both were kept")
     return kept, boxes
 
 
 def _nearly_equal(boxes: Boxes, labels: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Pairs of boxes of one class that overlap more than two objects do."""
+    """Boxes that overlap an earlier one of their class more than two objects do, and which."""
     if len(boxes) > _MOST_COMPARED:
         return []
     close = (iou(boxes, boxes) >= NEARLY_EQUAL) & (labels[:, None] == labels)
-    return [(int(a), int(b)) for a, b in zip(*np.nonzero(np.triu(close, 1)), strict=True)]
+    earlier = np.triu(close, 1)
+    return [(at, int(earlier[:, at].argmax())) for at in np.flatnonzero(earlier.any(0)).tolist()]
 
 
-def _of_classes(
-    raw: RawSet, classes: tuple[str, ...], images: list[AnnotatedImage]
-) -> Iterator[BoxFinding]:
-    """Classes of a configuration that no object has."""
+def _find_in_classes(raw: RawSet, classes: tuple[str, ...], images: list[AnnotatedImage]) -> None:
+    """Find classes of a configuration that no object has."""
     counts = Counter(label for image in images for label in image.labels.tolist())
     for number, name in enumerate(classes):
         if raw.classes is not None and not counts[number]:
-            yield BoxFinding("unused_class", printable(name), "no object is of this class")
+            raw.find("unused_class", printable(name), "no object is of this class")
     if len(set(classes)) < len(classes):
-        yield BoxFinding("same_class", "", "two classes have one name")
+        raw.find("same_class", "", "two classes have one name")
 
 
 def _require_objects(address: str, raw: RawSet, images: list[AnnotatedImage]) -> None:

@@ -8,30 +8,40 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from inceptionkit.data import checks
 from inceptionkit.data.set_names import set_named, words_of
 from inceptionkit.data.types import SetName
-from inceptionkit.detection.sources.files import Files, folder_of, read_text, set_of, shown, stem
+from inceptionkit.detection.sources.files import (
+    Files,
+    folder_of,
+    read_head,
+    read_text,
+    set_of,
+    shown,
+    stem,
+)
 from inceptionkit.detection.sources.raw import LARGEST_SIDE, RawImage, RawSet
 from inceptionkit.errors import DataError
 
 BYTES = 2**30
 """Most bytes of a file: 1 GiB; COCO's own train set has 450 MB."""
 
+_ADVICE = "give a file of COCO's instances"
 _HEAD = 4096
 _KEYS = ("images", "annotations", "categories")
+_BESIDE = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
+
+
+def candidates(files: Files) -> list[str]:
+    """The JSON files below a folder that may hold COCO's annotations."""
+    return [name for name in files.ending(".json") if is_coco(files, name)]
 
 
 def is_coco(files: Files, name: str) -> bool:
     """Whether a JSON file begins like one of COCO's; of a large one the first bytes decide."""
-    try:
-        with (files.root / name).open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError:
-        return False
+    head = read_head(files.root / name, _HEAD)
     return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") and any(
         f'"{key}"'.encode() in head for key in (*_KEYS, "info", "licenses")
     )
@@ -40,23 +50,50 @@ def is_coco(files: Files, name: str) -> bool:
 def read_coco(files: Files, names: list[str]) -> RawSet:
     """Read the files of annotations below a folder.
 
+    Of COCO's own files those of instances are read; captions, key points and other files about the
+    same images are left out, with a note.
+
     Raises:
-        DataError: a file is no JSON, has NaN, or lacks what COCO's have.
+        DataError: a file is no JSON, has NaN, or lacks what COCO's have; no file has boxes.
     """
-    raw = RawSet("coco")
-    classes: list[str] = []
-    for name in names:
+    raw = RawSet("coco", files)
+    classes: dict[str, None] = {}
+    parents = set[str]()
+    chosen = _instances(names)
+    left_out = sorted(set(names) - set(chosen))
+    for name in chosen:
         where = str(files.root / name)
         content = _json(where, read_text(files.root / name, BYTES))
+        if _is_beside(content) and len(left_out) < len(names) - 1:
+            left_out.append(name)
+            continue
+        _require_lists(where, content)
         categories = _categories(where, content["categories"])
-        known = set(classes)
-        classes += [one for one in categories.values() if one not in known]
-        _read_file(raw, files, name, content, categories)
+        classes.update(dict.fromkeys(categories.values()))
+        parents |= _parents(content["categories"])
+        _read_file(raw, name, content, categories)
     used = {label for image in raw.images for label in image.labels}
-    parents = _parents(classes, used)
     # Roboflow writes the name of the project as the first category, the parent of all others
     raw.classes = tuple(one for one in classes if one in used or one not in parents)
+    if above := [one for one in classes if one in parents - used]:
+        raw.notes.append(f"no classes, but categories above others: {checks.quoted(above)}")
+    if left_out:
+        raw.notes.append(f"left out, as no files of instances: {checks.quoted(left_out)}")
     return raw
+
+
+def _instances(names: list[str]) -> list[str]:
+    """The files to read: in a folder of COCO's own those of instances."""
+    own = {folder_of(name) for name in names if stem(name).startswith("instances_")}
+    return sorted(
+        name for name in names if folder_of(name) not in own or not stem(name).startswith(_BESIDE)
+    )
+
+
+def _is_beside(content: dict[str, Any]) -> bool:
+    """Whether a file lacks annotations or categories, and is whole in what it has."""
+    there = [content[key] for key in _KEYS if key in content]
+    return len(there) < len(_KEYS) and all(isinstance(one, list) for one in there)
 
 
 def _json(where: str, text: str) -> dict[str, Any]:
@@ -69,12 +106,14 @@ def _json(where: str, text: str) -> dict[str, Any]:
         raise
     except (ValueError, RecursionError) as error:
         raise checks.data_error(where, f"it is no JSON ({error})", "export it again") from error
-    if not isinstance(content, dict) or not all(
-        isinstance(content.get(key), list) for key in _KEYS
-    ):
-        wrong = f"it lacks the lists {', '.join(_KEYS)}"
-        raise checks.data_error(where, wrong, "give a file of COCO's instances")
+    if not isinstance(content, dict):
+        raise checks.data_error(where, "it holds no keys", _ADVICE)
     return content
+
+
+def _require_lists(where: str, content: dict[str, Any]) -> None:
+    if not all(isinstance(content.get(key), list) for key in _KEYS):
+        raise checks.data_error(where, f"it lacks the lists {', '.join(_KEYS)}", _ADVICE)
 
 
 def _categories(where: str, rows: list[Any]) -> dict[object, str]:
@@ -92,43 +131,43 @@ def _categories(where: str, rows: list[Any]) -> dict[object, str]:
     return found
 
 
+def _parents(rows: list[Any]) -> set[str]:
+    """The categories that another category names as the one above it."""
+    pairs = [(row["name"].strip(), str(row.get("supercategory", "")).strip()) for row in rows]
+    return {above for name, above in pairs if above != name}
+
+
 def _read_file(
-    raw: RawSet, files: Files, name: str, content: dict[str, Any], categories: dict[object, str]
+    raw: RawSet, name: str, content: dict[str, Any], categories: dict[object, str]
 ) -> None:
     given = _set_of_file(name)
-    images: dict[object, RawImage] = {}
+    images: dict[object, RawImage | None] = {}  # None where the image is missing
     for row in content["images"]:
         match row:
             case {"id": int() | str() as key, "file_name": str(file_name)}:
-                path = files.find_image(file_name, _images_near(name))
+                path = raw.files.find_image(file_name, _images_near(name))
             case _:
                 raw.find("malformed", shown(name), f"an image without id or file_name: {_cut(row)}")
                 continue
         if key in images:
             raw.find("malformed", shown(name), f"two images have the id {key!r}")
         elif path is None:
-            raw.skip(shown(file_name), f"{shown(name)} lists it, and it is missing")
-            raw.find("no_image", shown(file_name), f"listed in {shown(name)}")
-            images[key] = RawImage(name="", path=files.root, set=None, source=name)
+            raw.missing(file_name, name)
+            images[key] = None
         else:
+            images[key] = image = raw.image(path, name, given or set_of(path))
             stated = (row.get("height"), row.get("width"))
-            images[key] = RawImage(
-                name=path,
-                path=files.root / path,
-                set=given or set_of(path),
-                source=name,
-                stated=(int(stated[0]), int(stated[1])) if _sides(stated) else None,
-            )
+            if image.stated is None and _sides(stated):
+                image.stated = (int(stated[0]), int(stated[1]))
     for row in content["annotations"]:
         _add(raw, name, row, images, categories)
-    raw.images += [image for image in images.values() if image.name]
 
 
 def _add(
     raw: RawSet,
     name: str,
     row: Any,  # noqa: ANN401 - JSON
-    images: dict[object, RawImage],
+    images: dict[object, RawImage | None],
     categories: dict[object, str],
 ) -> None:
     match row:
@@ -139,20 +178,15 @@ def _add(
             return
     if key not in images:
         raw.find("no_image", shown(name), f"an annotation of image {key!r}, which is not listed")
+    if (image := images.get(key)) is None:
         return
     label = categories.get(kind if isinstance(kind, int) else None)
     x, y, w, h = numbers
-    images[key].add(
+    image.add(
         (x, y, x + w, y + h),
         f"category {kind}" if label is None else label,
         difficult=bool(row.get("iscrowd", 0) or row.get("ignore", 0)),
     )
-
-
-def _parents(classes: list[str], used: set[str]) -> set[str]:
-    """The first class, if no annotation has it although every other class has some."""
-    rest = set(classes[1:])
-    return set(classes[:1]) - used if rest and rest <= used else set()
 
 
 def _images_near(name: str) -> str:
@@ -181,8 +215,3 @@ def _number(value: object) -> float:
 
 def _cut(row: object) -> str:
     return ascii(row)[:80]
-
-
-def candidates(files: Files) -> Iterator[str]:
-    """The JSON files below a folder that hold COCO's annotations."""
-    return (name for name in files.ending(".json") if is_coco(files, name))

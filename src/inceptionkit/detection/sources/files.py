@@ -39,6 +39,10 @@ class Files:
         """The other files whose names end so, whatever the case."""
         return [name for name in self.others if name.lower().endswith(endings)]
 
+    def has_image(self, of_stem: str) -> bool:
+        """Whether an image has this name, without folders and ending."""
+        return of_stem in self._by_stem
+
     def find_image(self, name: str, near: str) -> str | None:
         """The image that annotations call `name`.
 
@@ -101,11 +105,28 @@ def read_text(path: Path, most: int) -> str:
     """
     try:
         return read_bounded(path, most).decode("utf-8-sig")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise checks.data_error(str(path), reason, "give a file that can be read") from error
-    except UnicodeDecodeError as error:
-        raise checks.data_error(str(path), "it is not UTF-8", "save it as UTF-8") from error
+    except (OSError, UnicodeDecodeError) as error:
+        text = isinstance(error, UnicodeDecodeError)
+        advice = "save it as UTF-8" if text else "give a file that can be read"
+        raise checks.data_error(str(path), why_unreadable(error), advice) from error
+
+
+def why_unreadable(error: OSError | ValueError) -> str:
+    """What is wrong with a file, in words."""
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def read_head(path: Path, most: int) -> bytes:
+    """The first bytes of a plain file; none of a pipe, of a device, and where reading fails."""
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError:
+        return b""
 
 
 def shown(name: str) -> str:

@@ -32,12 +32,14 @@ def open_detection(address: str | Path) -> DetectionSet:
     """
     path = Path(address).expanduser()
     checks.require_exists(path, str(address))
-    raw, files = _of_folder(address, path) if path.is_dir() else _of_file(address, path)
-    raw.skipped += files.skipped
+    whole = path.is_dir()
+    raw = _of_folder(address, path) if whole else _of_file(address, path)
+    # a single file may be of one set, and a YOLO configuration chooses among the images
+    raw.unlisted(each=whole and raw.layout != "yolo")
     return clean(str(address), raw)
 
 
-def _of_file(address: str | Path, path: Path) -> tuple[RawSet, Files]:
+def _of_file(address: str | Path, path: Path) -> RawSet:
     """A single file of annotations, and the images below its folder or the one above."""
     ending = path.suffix.lower()
     if ending not in {".json", ".yaml", ".yml", ".data", ".csv", ".tsv"}:
@@ -49,13 +51,13 @@ def _of_file(address: str | Path, path: Path) -> tuple[RawSet, Files]:
         files = Files(path.absolute().parent.parent)
         name = f"{path.absolute().parent.name}/{path.name}"
     if ending == ".json":
-        return coco.read_coco(files, [name]), files
+        return coco.read_coco(files, [name])
     if ending in {".csv", ".tsv"}:
-        return table.read_table(files, [name]), files
-    return yolo.read_yolo(files, name), files
+        return table.read_table(files, [name])
+    return yolo.read_yolo(files, name)
 
 
-def _of_folder(address: str | Path, path: Path) -> tuple[RawSet, Files]:
+def _of_folder(address: str | Path, path: Path) -> RawSet:
     """The one layout of a folder.
 
     Raises:
@@ -63,7 +65,7 @@ def _of_folder(address: str | Path, path: Path) -> tuple[RawSet, Files]:
     """
     files = Files(path)
     config = yolo.configuration(files)
-    jsons = list(coco.candidates(files))
+    jsons = coco.candidates(files)
     tables = [name for name in files.ending(".csv", ".tsv") if table.is_box_table(files, name)]
     found = {
         "Pascal VOC": bool(files.ending(".xml")),
@@ -78,13 +80,13 @@ def _of_folder(address: str | Path, path: Path) -> tuple[RawSet, Files]:
         raise checks.data_error(str(address), wrong, advice)
     match names:
         case ["Pascal VOC"]:
-            return voc.read_voc(files), files
+            return voc.read_voc(files)
         case ["COCO"]:
-            return coco.read_coco(files, jsons), files
+            return coco.read_coco(files, jsons)
         case ["YOLO"]:
-            return yolo.read_yolo(files, config), files
+            return yolo.read_yolo(files, config)
         case ["a table"]:
-            return table.read_table(files, tables), files
+            return table.read_table(files, tables)
         case _:
             wrong = "it contains no annotations" if files.images else "it contains no images"
             raise checks.data_error(str(address), wrong, f"give {KINDS}")

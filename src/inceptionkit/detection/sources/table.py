@@ -7,17 +7,28 @@ import io
 import math
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from statistics import median
 from typing import NamedTuple
 
 from inceptionkit.data import checks
 from inceptionkit.data.set_names import set_named
 from inceptionkit.data.types import SetName
-from inceptionkit.detection.sources.files import Files, folder_of, read_text, set_of, shown, stem
+from inceptionkit.detection.sources.files import (
+    Files,
+    folder_of,
+    read_head,
+    read_text,
+    set_of,
+    shown,
+    stem,
+)
 from inceptionkit.detection.sources.raw import LARGEST_SIDE, RawImage, RawSet
 
 BYTES = 2**30
 """Most bytes of a table: 1 GiB, about 15 million rows."""
 
+_HEAD = 4096
 _WORDS = {
     "image": "filename file image imagepath imageid imagename path filepath imgname img",
     "label": "class label classname labelname category name type",
@@ -38,6 +49,12 @@ _MEANINGS = {word: meaning for meaning, words in _WORDS.items() for word in word
 _ADVICE = "name the columns filename, xmin, ymin, xmax, ymax, class"
 
 
+class _Object(NamedTuple):
+    box: tuple[float, float, float, float]
+    label: str
+    difficult: bool
+
+
 class _Columns(NamedTuple):
     at: dict[str, int]
     header: bool
@@ -45,11 +62,8 @@ class _Columns(NamedTuple):
 
 def is_box_table(files: Files, name: str) -> bool:
     """Whether a table has columns of boxes."""
-    try:
-        with (files.root / name).open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            first = file.readline(4096)
-    except OSError:
-        return False
+    head = read_head(files.root / name, _HEAD).decode("utf-8-sig", errors="replace")
+    first = io.StringIO(head, newline="").readline()
     return _columns(next(csv.reader([first], delimiter=_delimiter(name)), [])) is not None
 
 
@@ -59,30 +73,39 @@ def read_table(files: Files, names: list[str]) -> RawSet:
     Raises:
         DataError: a table has no columns of boxes, or is no text.
     """
-    raw = RawSet("csv")
-    images: dict[str, RawImage] = {}
-    missing: dict[str, str] = {}
+    raw = RawSet("csv", files)
     for name in names:
         places: dict[str, str | None] = {}  # as the table calls an image -> its path
+        objects: list[tuple[RawImage, _Object]] = []
         for number, cells in _rows(files, name):
             called = cells.get("image", "")
             if called not in places:
                 places[called] = files.find_image(called, folder_of(name))
             if (path := places[called]) is None:
-                missing.setdefault(called, name)
+                raw.missing(called or "a row without name", name)
                 continue
-            if path not in images:
-                images[path] = _image(files, path, name, cells)
-            _add(raw, f"{shown(name)}, row {number}", images[path], cells)
-    for name, source in missing.items():
-        called = name or "a row without name"
-        raw.skip(shown(called), f"{shown(source)} lists it, and it is missing")
-        raw.find("no_image", shown(called), f"listed in {shown(source)}")
-    raw.images = list(images.values())
-    for image in raw.images:
-        sizes = (abs(v) for box in image.boxes for v in box if math.isfinite(v))
-        image.fractions = 0 < max(sizes, default=0) <= 1
+            image = _image(raw, path, name, cells)
+            if found := _object(raw, f"{shown(name)}, row {number}", cells):
+                objects.append((image, found))
+        _add(raw, name, objects)
     return raw
+
+
+def _add(raw: RawSet, name: str, objects: list[tuple[RawImage, _Object]]) -> None:
+    """Add the objects of one table, whose numbers are all fractions or all pixels.
+
+    They are fractions where most boxes end within 1: the few that do not reach beyond their image.
+    """
+    ends = [max(map(abs, found.box)) for _, found in objects if all(map(math.isfinite, found.box))]
+    fractions = 0 < median(ends or [0]) <= 1
+    for image, found in objects:
+        if not image.boxes:
+            image.fractions = fractions
+        if image.fractions == fractions:
+            image.add(found.box, found.label, difficult=found.difficult)
+        else:
+            says = f"{shown(image.name)} has fractions in one table and pixels in another"
+            raw.find("malformed", shown(name), says)
 
 
 def _rows(files: Files, name: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -111,25 +134,28 @@ def _rows(files: Files, name: str) -> Iterator[tuple[int, dict[str, str]]]:
         raise checks.data_error(where, "it is empty", _ADVICE)
 
 
-def _image(files: Files, path: str, name: str, cells: dict[str, str]) -> RawImage:
-    given = _set_of_row(cells, name) or set_of(path)
-    height, width = _whole(cells.get("height")), _whole(cells.get("width"))
-    stated = (height, width) if height and width else None
-    return RawImage(name=path, path=files.root / path, set=given, source=name, stated=stated)
+def _image(raw: RawSet, path: str, name: str, cells: dict[str, str]) -> RawImage:
+    given = _set_of_row(cells.get("set", ""), stem(name)) or set_of(path)
+    image = raw.image(path, name, given)
+    if image.stated is None:
+        height, width = _whole(cells.get("height")), _whole(cells.get("width"))
+        image.stated = (height, width) if height and width else None
+    return image
 
 
-def _add(raw: RawSet, where: str, image: RawImage, cells: dict[str, str]) -> None:
+def _object(raw: RawSet, where: str, cells: dict[str, str]) -> _Object | None:
+    """The object of a row; None of an image without objects, and of an object without a class."""
     corners = ("x1", "y1", "x2", "y2") if "x1" in cells else ("x", "y", "w", "h")
     texts = [cells.get(key, "") for key in corners]
     if not any(texts):
-        return  # an image without objects
+        return None
     a, b, c, d = (_float(text) for text in texts)
     label = cells.get("label", "")
     if not label:
         raw.find("malformed", where, "it names no class")
-        return
+        return None
     box = (a, b, c, d) if "x1" in cells else (a, b, a + c, b + d)
-    image.add(box, label, difficult=cells.get("difficult", "") in {"1", "true", "True"})
+    return _Object(box, label, cells.get("difficult", "") in {"1", "true", "True"})
 
 
 def _columns(row: list[str]) -> _Columns | None:
@@ -151,10 +177,11 @@ def _columns(row: list[str]) -> _Columns | None:
     return None
 
 
-def _set_of_row(cells: dict[str, str], name: str) -> SetName | None:
-    if cells.get("set"):
-        return set_named(cells["set"])
-    words = [part for part in re.split(r"[_\-. ]", stem(name)) if part not in {"labels", "boxes"}]
+@lru_cache(maxsize=64)
+def _set_of_row(cell: str, table: str) -> SetName | None:
+    if cell:
+        return set_named(cell)
+    words = [part for part in re.split(r"[_\-. ]", table) if part not in {"labels", "boxes"}]
     return set_named("_".join(words))
 
 

@@ -8,7 +8,7 @@ Sources:
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from xml.etree.ElementTree import Element
 
 from inceptionkit.data.set_names import set_named
@@ -20,8 +20,9 @@ from inceptionkit.detection.sources.files import (
     set_of,
     shown,
     stem,
+    why_unreadable,
 )
-from inceptionkit.detection.sources.raw import LARGEST_SIDE, RawImage, RawSet
+from inceptionkit.detection.sources.raw import LARGEST_SIDE, RawSet
 from inceptionkit.detection.sources.xml import BYTES, XmlError, parse
 from inceptionkit.files import read_bounded
 from inceptionkit.preprocess import EXTENSIONS
@@ -31,15 +32,16 @@ _LIST_BYTES = 2**28
 
 def read_voc(files: Files) -> RawSet:
     """Read every XML file below a folder, and match each with its image."""
-    raw = RawSet("voc")
-    sets = _image_sets(files)
-    known = set[str]()
-    for name in files.ending(".xml"):
+    raw = RawSet("voc", files)
+    annotations = files.ending(".xml")
+    sets = _image_sets(raw, {stem(name) for name in annotations})
+    for name in annotations:
         try:
             root = parse(read_bounded(files.root / name, BYTES))
         except (XmlError, OSError) as error:
-            raw.skip(shown(name), str(getattr(error, "strerror", None) or error))
-            known.update(filter(None, [_image_of(files, name, "")]))
+            raw.skip(shown(name), why_unreadable(error))
+            if image := _image_of(files, name, ""):
+                raw.leave_out(image)
             continue
         if root.tag != "annotation":
             continue
@@ -47,16 +49,14 @@ def read_voc(files: Files) -> RawSet:
         if image is None:
             raw.skip(shown(name), "its image is missing; add it, or delete the annotation")
             raw.find("no_image", shown(name), f"names {root.findtext('filename') or stem(name)!r}")
-        elif image in known:
+        elif raw.knows(image):
             raw.skip(shown(name), f"{shown(image)} has another annotation already")
         else:
-            known.add(image)
-            raw.images.append(_annotated(files, name, image, root, sets))
-    _add_unannotated(raw, files, known)
-    if sets:
-        outside = sum(image.set is None for image in raw.images)
-        if outside:
-            raw.notes.append(f"{outside:,} images are in no list of ImageSets: no set has them")
+            _add(raw, name, image, root)
+    for one in raw.images:
+        folder = set_of(one.name) or set_of(one.source)
+        by_folder = {folder} if folder else set()
+        one.sets = sets.get(stem(one.name), set()) if sets else by_folder
     return raw
 
 
@@ -66,18 +66,11 @@ def _image_of(files: Files, annotation: str, filename: str) -> str | None:
     return files.find_image(stem(annotation), near) or files.find_image(filename, near)
 
 
-def _annotated(
-    files: Files, name: str, image: str, root: Element, sets: dict[str, SetName]
-) -> RawImage:
+def _add(raw: RawSet, name: str, image: str, root: Element) -> None:
+    found = raw.image(image, name, None)
     stated = (_number(root, "size/height"), _number(root, "size/width"))
-    whole = all(1 <= side < LARGEST_SIDE for side in stated)
-    found = RawImage(
-        name=image,
-        path=files.root / image,
-        set=sets.get(stem(image)) if sets else set_of(image) or set_of(name),
-        source=name,
-        stated=(int(stated[0]), int(stated[1])) if whole else None,
-    )
+    if all(1 <= side < LARGEST_SIDE for side in stated):
+        found.stated = (int(stated[0]), int(stated[1]))
     for one in root.iterfind("object"):
         x1, y1, x2, y2 = (_number(one, f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax"))
         # first and last pixel, counted from 1, become edges; but a click is no pixel
@@ -87,35 +80,44 @@ def _annotated(
             (one.findtext("name") or "").strip(),
             difficult=(one.findtext("difficult") or "").strip() in {"1", "true", "True"},
         )
-    return found
 
 
-def _add_unannotated(raw: RawSet, files: Files, known: set[str]) -> None:
-    """Report the images without annotations; masks of segmentations are none."""
-    counts = Counter(folder_of(image) for image in known)
-    for image in files.images:
-        if image not in known and counts[folder_of(image)]:
-            reason = "it has no annotation; write one, also for an image without objects"
-            raw.skip(shown(image), reason)
-            raw.find("no_annotation", shown(image), "no XML file has its name")
+def _image_sets(raw: RawSet, annotated: set[str]) -> dict[str, set[SetName]]:
+    """Stem of an image -> its sets, from ImageSets/Main; train and val win over trainval.
+
+    Args:
+        raw: gets the names that are listed, and are neither images nor annotations.
+        annotated: stems of the annotations.
+    """
+    found = defaultdict[str, set[SetName]](set)
+    both = set[str]()
+    for name in _lists(raw.files):
+        for line in read_text(raw.files.root / name, _LIST_BYTES).splitlines():
+            if not (words := line.split()):
+                continue
+            named = words[0].lower().endswith(tuple(EXTENSIONS))
+            one = stem(words[0]) if named else words[0].rpartition("/")[2]
+            if one not in annotated and not raw.files.has_image(one):
+                raw.missing(one, name)
+            elif "trainval" in stem(name).lower():
+                both.add(one)
+            elif given := set_named(stem(name)):
+                found[one].add(given)
+    for one in both - found.keys():
+        found[one].add("train")
+    return dict(found)
 
 
-def _image_sets(files: Files) -> dict[str, SetName]:
-    """Stem of an image -> its set, from ImageSets/Main; train and val win over trainval."""
-    found: dict[str, SetName] = {}
+def _lists(files: Files) -> list[str]:
+    """The lists of sets: those of ImageSets/Main where it is there, for it lists the objects."""
     lists = [
         name
         for name in files.ending(".txt")
-        if "imagesets" in name.lower() and "_" not in stem(name)  # aeroplane_train.txt: one class
+        if "imagesets" in name.lower()
+        and "_" not in stem(name)  # aeroplane_train.txt: one class
+        and set_named(stem(name)) is not None
     ]
-    for name in sorted(lists, key=lambda one: "trainval" not in one):
-        if (given := set_named(stem(name))) is None:
-            continue
-        for line in read_text(files.root / name, _LIST_BYTES).splitlines():
-            if words := line.split():
-                named = words[0].lower().endswith(tuple(EXTENSIONS))
-                found[stem(words[0]) if named else words[0]] = given
-    return found
+    return [name for name in lists if "/main/" in f"/{name.lower()}"] or lists
 
 
 def _number(element: Element, path: str) -> float:

@@ -6,19 +6,32 @@ classes.txt or obj.names beside the labels.
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from inceptionkit.data import checks
 from inceptionkit.data.set_names import set_named
 from inceptionkit.data.types import SETS, SetName
-from inceptionkit.detection.sources.files import Files, folder_of, read_text, set_of, shown, stem
+from inceptionkit.detection.sources.files import (
+    Files,
+    folder_of,
+    read_head,
+    read_text,
+    set_of,
+    shown,
+    stem,
+    why_unreadable,
+)
 from inceptionkit.detection.sources.raw import RawImage, RawSet
+from inceptionkit.files import read_bounded
 
 BYTES = 2**28
 """Most bytes of a file: 256 MiB."""
+
+_HEAD = 2**20
 
 _CLASS_FILES = (
     "classes.txt",
@@ -35,6 +48,7 @@ class _Config:
     """What a configuration says; images by set are folders, lists or patterns of names."""
 
     classes: tuple[str, ...] | None = None
+    keypoints: int = 0  # numbers that follow the four of a box
     places: dict[SetName, list[str]] = field(default_factory=dict)
     root: str = ""  # below the folder
     source: str = ""
@@ -70,30 +84,32 @@ def read_yolo(files: Files, config_name: str | None) -> RawSet:
     """Read the labels of every image that the configuration names, or of all images.
 
     Raises:
-        DataError: the configuration cannot be read, or names folders that are not there.
+        DataError: the configuration cannot be read, or nothing that it names holds an image.
     """
-    raw = RawSet("yolo")
+    raw = RawSet("yolo", files)
     config = _read_config(files, config_name)
     raw.classes = config.classes
     texts, used, without = frozenset(files.ending(".txt")), set[str](), 0
-    for image, given in _images(raw, files, config):
-        label = next((one for one in label_places(image) if one in texts), None)
-        found = RawImage(
-            name=image,
-            path=files.root / image,
-            set=given,
-            source=label or image,
-            fractions=True,
-        )
+    for name, sets in _images(raw, config):
+        label = next((one for one in label_places(name) if one in texts), None)
+        lines: list[str] = []
         if label is None:
             without += 1
         else:
             used.add(label)
-            _read_labels(raw, files, label, found, config.classes)
-        raw.images.append(found)
+            try:
+                lines = read_bounded(files.root / label, BYTES).decode("utf-8-sig").splitlines()
+            except (OSError, UnicodeDecodeError) as error:
+                raw.skip(shown(label), why_unreadable(error))
+                raw.leave_out(name)
+                continue
+        image = raw.image(name, label or name, None)
+        image.sets, image.fractions = sets, True
+        _read_labels(raw, lines, image, config)
     if without:
         raw.notes.append(f"{without:,} images have no labels: they count as without objects")
-    _orphans(raw, texts - used, {folder_of(name) for name in used})
+    of_others = {label for image in files.images for label in label_places(image)}
+    _orphans(raw, texts - used - of_others, {folder_of(name) for name in used})
     return raw
 
 
@@ -168,12 +184,25 @@ def _ultralytics(files: Files, name: str, text: str) -> _Config:
         one.startswith(f"{below}/") for one in (*files.images, *files.others)
     )
     config = _Config(tuple(map(str, names)), source=name, root=below if exists else folder_of(name))
+    config.keypoints = _keypoints(where, content.get("kpt_shape"))
     for given in SETS:
         places = content.get(given)
         if places:
             every = places if isinstance(places, list) else [places]
             config.places[given] = [str(one) for one in every]
     return config
+
+
+def _keypoints(where: str, shape: object) -> int:
+    """How many numbers the key points of an object are."""
+    match shape:
+        case None:
+            return 0
+        case [int(points), 2 | 3 as numbers] if points > 0:
+            return points * numbers
+        case _:
+            wrong = f"its kpt_shape is {str(shape)[:40]}"
+            raise checks.data_error(where, wrong, "write [points, 2] or [points, 3]")
 
 
 def load_yaml(where: str, text: str) -> dict[str, Any]:
@@ -200,32 +229,40 @@ def load_yaml(where: str, text: str) -> dict[str, Any]:
 
 
 def _is_yolo_yaml(files: Files, name: str) -> bool:
-    try:
-        text = (files.root / name).read_bytes()[:BYTES]
-    except OSError:
-        return False
+    text = read_head(files.root / name, _HEAD)
     return re.search(rb"^\s*names\s*:", text, re.MULTILINE) is not None
 
 
-def _images(raw: RawSet, files: Files, config: _Config) -> list[tuple[str, SetName | None]]:
-    """Every image and its set; without places in a configuration all, by the names of folders."""
+def _images(raw: RawSet, config: _Config) -> list[tuple[str, set[SetName]]]:
+    """Every image and its sets; without places in a configuration all, by the names of folders.
+
+    Raises:
+        DataError: the configuration names places, and none holds an image.
+    """
     if not config.places:
-        return [(image, set_of(image)) for image in files.images]
-    found: dict[str, SetName | None] = {}
+        return [
+            (image, {given} if (given := set_of(image)) else set()) for image in raw.files.images
+        ]
+    found: dict[str, set[SetName]] = {}
+    empty = []
     for given, places in config.places.items():
         for place in places:
-            chosen = _images_at(raw, files, config, place)
+            chosen = _images_at(raw, config, place)
             if not chosen:
-                wrong = f"{given}: {place!r} holds no image"
-                where = str(files.root / config.source)
-                raise checks.data_error(where, wrong, "correct the path, or remove the key")
+                empty.append(f"{given}: {place!r} holds no image")
             for image in chosen:
-                found.setdefault(image, given)
+                found.setdefault(image, set()).add(given)
+    if not found:
+        where = str(raw.files.root / config.source)
+        raise checks.data_error(where, empty[0], "correct the path, or remove the key")
+    for one in empty:
+        raw.find("no_image", shown(config.source), one)
     return sorted(found.items())
 
 
-def _images_at(raw: RawSet, files: Files, config: _Config, place: str) -> list[str]:
+def _images_at(raw: RawSet, config: _Config, place: str) -> list[str]:
     """The images of a folder or of a list; "../train/images", as Roboflow writes, too."""
+    files = raw.files
     parts = [part for part in place.replace("\\", "/").split("/") if part not in {"", "."}]
     inside = posixpath.normpath(posixpath.join(config.root, *parts))
     plain = posixpath.join(*[part for part in parts if part != ".."] or ["."])
@@ -235,7 +272,7 @@ def _images_at(raw: RawSet, files: Files, config: _Config, place: str) -> list[s
         )
         if listed is None:
             return []
-        return _listed(raw, files, listed)
+        return _listed(raw, listed)
     for folder in dict.fromkeys((inside, posixpath.normpath(plain))):
         below = "" if folder == "." else f"{folder}/"
         if chosen := [image for image in files.images if image.startswith(below)]:
@@ -243,50 +280,64 @@ def _images_at(raw: RawSet, files: Files, config: _Config, place: str) -> list[s
     return []
 
 
-def _listed(raw: RawSet, files: Files, listed: str) -> list[str]:
+def _listed(raw: RawSet, listed: str) -> list[str]:
     """The images that a list names, one a line; those that are missing are reported."""
     found = []
-    for line in map(str.strip, read_text(files.root / listed, BYTES).split("\n")):
-        image = files.find_image(line, folder_of(listed)) if line else None
+    for line in map(str.strip, read_text(raw.files.root / listed, BYTES).split("\n")):
+        image = raw.files.find_image(line, folder_of(listed)) if line else None
         if image is not None:
             found.append(image)
         elif line:
-            raw.skip(shown(line), f"{shown(listed)} lists it, and it is missing")
-            raw.find("no_image", shown(line), f"listed in {shown(listed)}")
+            raw.missing(line, listed)
     return found
 
 
-def _read_labels(
-    raw: RawSet, files: Files, label: str, found: RawImage, classes: tuple[str, ...] | None
-) -> None:
-    polygons = 0
-    for number, line in enumerate(read_text(files.root / label, BYTES).splitlines(), 1):
+def _read_labels(raw: RawSet, lines: list[str], image: RawImage, config: _Config) -> None:
+    for number, line in enumerate(lines, 1):
         words = line.split()
         if not words:
             continue
         values = _floats(words[1:])
-        if values is None or not _NUMBER.fullmatch(words[0]) or len(values) < 4:
+        form = _form(len(values), config.keypoints)
+        if form is None or not _NUMBER.fullmatch(words[0]):
             where = f"line {number}: {line[:60]!r} is not class, x, y, width, height"
-            raw.find("malformed", shown(label), where)
+            raw.find("malformed", shown(image.source), where)
             continue
-        if len(values) >= 6 and len(values) % 2 == 0:  # corners of an outline
-            polygons += 1
-            box = (min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2]))
-        else:
-            x, y, w, h = values[:4]
-            box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+        if form == "outline" and "outlines became their boxes" not in raw.notes:
+            raw.notes.append("outlines became their boxes")
         index = int(words[0]) if len(words[0]) < 10 else -1
-        known = classes is not None and 0 <= index < len(classes)
-        found.add(box, classes[index] if classes and known else words[0][:20])
-    if polygons and "outlines became their boxes" not in raw.notes:
-        raw.notes.append("outlines became their boxes")
+        known = config.classes is not None and 0 <= index < len(config.classes)
+        label = config.classes[index] if config.classes and known else words[0][:20]
+        image.add(_around(values) if form == "outline" else _centered(values), label)
 
 
-def _floats(words: list[str]) -> list[float] | None:
+def _form(count: int, keypoints: int) -> Literal["box", "outline"] | None:
+    """What so many numbers after a class are: a box, also with a confidence, or an outline."""
+    if keypoints:
+        return "box" if count in {4, 4 + keypoints} else None
+    if count in {4, 5}:
+        return "box"
+    return "outline" if count >= 6 and count % 2 == 0 else None
+
+
+def _centered(values: list[float]) -> tuple[float, float, float, float]:
+    x, y, w, h = values[:4]
+    return x - w / 2, y - h / 2, x + w / 2, y + h / 2
+
+
+def _around(values: list[float]) -> tuple[float, float, float, float]:
+    """The box around corners; not a number where one of them is none, which `clean` reports."""
+    if not all(map(math.isfinite, values)):
+        return (math.nan,) * 4
+    return min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])
+
+
+def _floats(words: list[str]) -> list[float]:
+    """The numbers; none at all where a word is none."""
     try:
         return [float(word) for word in words]
     except ValueError:
-        return None
+        return []
 
 
 def _orphans(raw: RawSet, unused: frozenset[str], folders: set[str]) -> None:
