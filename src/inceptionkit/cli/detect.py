@@ -169,6 +169,7 @@ EXPLAIN = Command(
 FINDINGS = {
     "outside": "beyond the image",
     "no_area": "without an area",
+    "tiny": "smaller than a pixel",
     "reversed": "reversed",
     "duplicate": "there twice",
     "near_duplicate": "nearly the same as another",
@@ -177,6 +178,7 @@ FINDINGS = {
     "malformed": "malformed",
     "no_image": "whose image is missing",
     "no_annotation": "images without an annotation",
+    "two_sets": "images in two sets",
     "size": "of an image of another size",
     "rotated": "of an image turned by EXIF",
     "unused_class": "classes without an object",
