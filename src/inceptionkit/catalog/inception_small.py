@@ -33,10 +33,7 @@ def inception_small(side: int = 32) -> Net:
         """Widths of the 1x1 path and of the 3x3 path."""
         return Split((("p1", (Conv(c1),)), ("p3", (Conv(c3, (3, 3)),))))
 
-    def halve() -> Pool:
-        return Pool("max", (2, 2), stride=2, padding="valid")
-
-    stride = 1 if side <= _FINE else 2
+    halve, stride = Pool("max", (2, 2), stride=2, padding="valid"), 1 if side <= _FINE else 2
     head = (GlobalPool(), Linear(10, classifier=True))
     return Net(
         name="inception_small",
@@ -45,13 +42,13 @@ def inception_small(side: int = 32) -> Net:
         trunk=named(
             conv1=Conv(24, (2, 2), stride, padding="valid", norm=None, bias=True),
             conv2=Conv(32, (3, 3)),
-            pool2=halve(),
+            pool2=halve,
             inception3a=row(48, 80),
-            pool3=halve(),
+            pool3=halve,
             inception4a=row(48, 112),
             inception4b=row(48, 112),
             inception4c=row(64, 112),
-            pool4=halve(),
+            pool4=halve,
             inception5a=row(96, 192),
             inception5b=row(96, 192),
             inception5c=row(96, 256),

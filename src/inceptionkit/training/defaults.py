@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -36,7 +37,7 @@ from inceptionkit.spec import (
 from inceptionkit.training.first_weights import check_first_layer
 from inceptionkit.training.freezing import check_frozen
 from inceptionkit.training.recipe import MODERN, AdaptedKey, Recipe, Whitened, override
-from inceptionkit.training.recipes import OURS
+from inceptionkit.training.recipes import FAST, FINETUNE, OURS
 from inceptionkit.training.state import SMALL_CROP
 
 SIDES = (32, 48, 64, 96, 128)  # inputs of the compact network
@@ -53,6 +54,8 @@ _PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
         "lr": "optimizer",
         "clip_grad_norm": "optimizer",
         "flip": "augmentation",
+        "crop": "augmentation",
+        "first_layer": "init",
         "area_low": "augmentation",
         "balance": "batching",
         "batch": "batching",
@@ -64,6 +67,7 @@ _PART_OF: Mapping[AdaptedKey, str] = MappingProxyType(
 _STEPS = ("lr", "clip_grad_norm")  # what is adapted of the optimizer of `MODERN` alone
 DEEP, DEEP_LR = 40, 0.2  # convolutions beyond which the rate of `MODERN` makes the loss leap
 PLAIN_LR, PLAIN_NORM = 0.05, 1.0  # of a network without norms: see docs/explanation/convergence.md
+_OF_RANDOM_CROP = ("area_low", "area_high", "aspect")  # settings that say which crop is wanted
 _UNBALANCED = 3.0  # times as many images in the largest class as in the smallest: worth balancing
 
 
@@ -183,19 +187,33 @@ def choose_recipe(
     """
     given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
     recipe, reasons = override(base, settings), []
-    for key, (value, why) in _adapt_recipe(opened, net).items():
+    for key, (value, why) in _adapt_recipe(opened, net, base).items():
         ours = base in OURS or (key == "flip" and base.augmentation.flip != "none")
         if key in _STEPS and (base != MODERN or recipe.optimizer.TAG != MODERN.optimizer.TAG):
             continue
+        if key == "crop" and not given.isdisjoint(_OF_RANDOM_CROP):
+            continue
         if ours and key not in given and (adapted := _adapted(recipe, key, value)) is not None:
             recipe = adapted
-            reasons.append(f"{key}={value}: {why}")
+            reasons.append(f"{key}={getattr(value, 'TAG', value)}: {why}")
     _check_crops(net, recipe)
     if recipe.freezing.frozen is not None:
         check_frozen(net, recipe)
     if isinstance(recipe.init.first_layer, Whitened):
         check_first_layer(net)
     return recipe, tuple(reasons)
+
+
+def default_recipe(net: Net, *, started: bool) -> Recipe:
+    """The recipe of ours that suits a network, where none is asked for.
+
+    Args:
+        net: the network.
+        started: whether it has learned something already.
+    """
+    if started:
+        return FINETUNE
+    return FAST if net.name.startswith("inception_small") else MODERN
 
 
 def settle_flip(
@@ -235,11 +253,17 @@ def _adapted(recipe: Recipe, key: AdaptedKey, value: Any) -> Recipe | None:  # n
 
 
 def _adapt_recipe(  # noqa: C901 - a setting after the other
-    opened: SplitDataset, net: Net
-) -> dict[AdaptedKey, tuple[float | str, str]]:
+    opened: SplitDataset, net: Net, base: Recipe
+) -> dict[AdaptedKey, tuple[Any, str]]:
     """Settings that suit the images: key -> value and why."""
-    found: dict[AdaptedKey, tuple[float | str, str]] = {}
+    found: dict[AdaptedKey, tuple[Any, str]] = {}
     side = net.image[1]
+    if base == FAST:
+        if side <= SMALL:
+            found["crop"] = (PaddedCrop(padding=2), f"{side} px show objects at one size")
+        with suppress(RecipeError):
+            check_first_layer(net)
+            found["first_layer"] = (Whitened(), "the first convolution has no norm")
     if not opened.dataset.allows_flip:
         found["flip"] = (
             "none",

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from inceptionkit.data.transforms.augmentation import (
     Augmentation,
     InceptionColors,
-    PaddedCrop,
     Photometric,
     RandomCrop,
 )
@@ -32,7 +31,7 @@ from inceptionkit.training.updates import SGD, FixedEMA, MultiStep, Muon, Polyak
 SUFFIX = ".json"
 LARGEST_FILE = 2**20  # bytes; a recipe has 2 KiB
 
-_FINETUNE = replace(
+FINETUNE = replace(
     MODERN,
     name="finetune",
     source="ours: `modern` for weights that have learnt something already",
@@ -43,22 +42,23 @@ _FINETUNE = replace(
     augmentation=Augmentation(crop=RandomCrop(area_low=0.25)),
 )
 
-_FAST = replace(
+FAST = replace(
     MODERN,
     name="fast",
-    source="ours, for networks with batch norm and small images with one object each: Muon, and "
-    "what the public program airbench94_muon (arXiv:2404.00498) trains with",
+    source="ours, for networks with batch norm that are not deep: Muon, and what the public "
+    "program airbench94_muon (arXiv:2404.00498) trains with",
     departs=(
         "the average of the last updates is kept, as in `modern`; airbench has none beside Muon",
         "batches are smaller, for runs of minutes on a CPU; rates are in proportion",
-        "the first convolution learns; `first_layer=whitened` whitens it where it has no norm",
+        "images of more than 48 px are cropped at random, as in `modern`, in place of moved",
     ),
+    epochs=20,
     batching=Batching(batch=512),
     optimizer=Muon(lr=0.24, lr_batch=512),
     loss=Loss(label_smoothing=0.2),
     norms=TrainedNorms(norm_bias_rate=8.0),
     init=Initialization(identity=True),
-    augmentation=Augmentation(crop=PaddedCrop(padding=2)),
+    augmentation=Augmentation(crop=RandomCrop(area_low=0.25)),
 )
 
 # What the papers' recipes have in common: nothing that came later.
@@ -157,12 +157,12 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         recipe.name: recipe
         for recipe in (
-            MODERN, _FINETUNE, _FAST,
+            MODERN, FINETUNE, FAST,
             _NIN_2013, _GOOGLENET_2014, _KERAS_GOOGLENET, _INCEPTION_V3_2015,
         )
     }
 )  # fmt: skip
-OURS = (MODERN, _FINETUNE)  # suited to the images; others stay as they are
+OURS = (MODERN, FINETUNE, FAST)  # suited to the images; others stay as they are
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,14 @@ from inceptionkit.data.transforms.augmentation import (
     TrivialAugment,
 )
 from inceptionkit.errors import RecipeError
-from inceptionkit.training.defaults import choose_recipe, same_weights, vary_more
-from inceptionkit.training.recipe import MODERN, override
-from inceptionkit.training.recipes import RECIPES
+from inceptionkit.training.defaults import (
+    choose_recipe,
+    default_recipe,
+    same_weights,
+    vary_more,
+)
+from inceptionkit.training.recipe import MODERN, Drawn, Whitened, override
+from inceptionkit.training.recipes import FAST, RECIPES
 
 
 def test_the_recipe_suits_few_small_images_whose_mirror_means_something_else() -> None:
@@ -69,6 +74,36 @@ def test_what_suits_gives_way_to_what_excludes_it(setting: str) -> None:
         (0.5, MODERN.batching.batch),
     }
     assert len(reasons) == 3
+
+
+def test_fast_suits_the_small_network_and_its_images() -> None:
+    opened = open_and_split("digits", seed=0)
+    small = architecture("inception_small", input=16)
+
+    recipe, reasons = choose_recipe(opened, small, [], RECIPES["fast"])
+    cropped, _ = choose_recipe(opened, small, ["area_low=0.7"], RECIPES["fast"])
+    larger, _ = choose_recipe(opened, architecture("inception_small", input=64), [], FAST)
+    other, _ = choose_recipe(opened, architecture("compact", input=32), [], FAST)
+
+    assert recipe.augmentation.crop == PaddedCrop(padding=2)
+    assert isinstance(recipe.init.first_layer, Whitened)
+    assert reasons[0].startswith("crop=padded: ")
+    assert reasons[1].startswith("first_layer=whitened: ")
+    assert cropped.augmentation.crop == RandomCrop(area_low=0.7)
+    assert larger.augmentation.crop == RandomCrop(area_low=0.25)
+    assert isinstance(other.init.first_layer, Drawn), "its first convolution has a norm"
+
+
+@pytest.mark.parametrize(
+    ("name", "started", "recipe"),
+    [
+        ("inception_small", False, "fast"),
+        ("googlenet:bn", False, "modern"),
+        ("inception_small", True, "finetune"),
+    ],
+)
+def test_the_network_decides_the_recipe(name: str, *, started: bool, recipe: str) -> None:
+    assert default_recipe(architecture(name), started=started) == RECIPES[recipe]
 
 
 def test_images_are_moved_by_at_most_half_their_side() -> None:

@@ -29,12 +29,12 @@ from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
     choose_scaled,
+    default_recipe,
     settle_flip,
     smallest_crop,
 )
 from inceptionkit.training.distributed import Processes
 from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
-from inceptionkit.training.recipes import find
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.context import Session
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
@@ -63,8 +63,9 @@ def start_run(  # noqa: C901, PLR0912 - decisions in their order
     out = None if request.out is None else Path(request.out)
     histogram, sizes = class_histogram(opened.dataset.classes, opened.train_counts), counts(opened)
     choice, start, preprocessing = _choose_net(request, asked, opened, group, listener)
-    if asked.from_ is None and start is not None:
-        asked = replace(asked, recipe=find("finetune").recipe)
+    if request.recipe is None and asked.from_ is None:
+        recipe = default_recipe(choice.net, started=start is not None)
+        asked = replace(asked, recipe=recipe)
     recipe, adapted = choose_recipe(opened, choice.net, asked.settings, asked.recipe)
     kept: Sequence[str] = ()
     if start is None:
@@ -271,7 +272,8 @@ def _probed(
     """What a probe finds better: a trained model, or the network that would start from nothing."""
     chosen: dict[str, Any] = {}
     if group.rank == 0:
-        recipe, _ = choose_recipe(opened, nothing.net, asked.settings, asked.recipe)
+        own = default_recipe(nothing.net, started=False)
+        recipe, _ = choose_recipe(opened, nothing.net, asked.settings, own)
         chosen = asdict(
             choose_by_probe(
                 opened,
