@@ -165,7 +165,7 @@ def test_help_ends_with_two_examples(command: object) -> None:
     assert len(command.examples) >= 2  # type: ignore[attr-defined]
 
 
-QUICKER = {"20min": "60s", "5": "2"}
+QUICKER = {"20min": "40s", "5": "2"}
 """What of an example takes long -> what the test writes in its place."""
 
 LEFT = {
@@ -188,7 +188,7 @@ def desk(shell: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with photos and two runs, as the examples name them."""
     desk = tmp_path_factory.mktemp("desk")
     random = np.random.default_rng(0)
-    for number in range(240):
+    for number in range(120):
         name = ("dark", "light", "red")[number % 3]
         pixels = random.integers(0, 60, (48, 48, 3), np.uint8)
         pixels[..., {"dark": [], "light": [0, 1, 2], "red": [0]}[name]] += 180

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from served import png
 
-from inceptionkit.serving import guard
+from inceptionkit.serving import access
 
 ROOT = Path(__file__).parents[2]
 YEAR = 365 * 86_400.0
@@ -50,7 +50,7 @@ def test_a_clock_that_is_set_back_or_forth_changes_no_answer(
     with caplog.at_level(logging.INFO, "inceptionkit.access"):
         for shift in (0.0, -YEAR, YEAR, -real()):
             monkeypatch.setattr(time, "time", lambda shift=shift: real() + shift)
-            monkeypatch.setattr(guard, "time", time.time)
+            monkeypatch.setattr(access, "time", time.time)
             found = served.post("/v1/predict?time_limit_ms=4000", content=png())
             assert found.status_code == 200
             answers.append(found.json()["answers"][0]["top"])

@@ -31,6 +31,7 @@ SHORTER = (  # long trainings, and what only the network has; also in the cells 
     (r"--budget \d+(min|h)\b", "--epochs 1"),
     (r"--epochs \d+", "--epochs 1"),
     (r"\bepochs=\d+", "epochs=1"),
+    (r"--folds \d+", "--folds 2"),
     (r'\bbudget="\d+min"', "epochs=1"),
     (r"(?m)^(inceptionkit train (?!.*epochs)[^\n#]*[^\n# ])", r"\1 --epochs 1"),
     (r"--arch googlenet(\S*)(?!.*--input)", r"--arch googlenet\1 --input 64"),
