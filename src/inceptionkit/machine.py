@@ -5,19 +5,29 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from math import inf, nan
+from math import ceil, inf, nan
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 ROOT = Path("/")  # where `proc` and `sys` are
 BF16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})  # flags of processors that multiply in it
 _TICK = 0.01  # seconds: the kernel's unit for the time of processes
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(root: Path = ROOT) -> int:
+    """Processor cores that this process may use.
+
+    A container often sees every core of its machine and may use each for a part of the time; its
+    quota counts then, in whole cores, rounded up.
+    """
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for group, kind in _groups(root, (_CPU_V1, _CPU_V2)):
+        quota, period, *_ = [*" ".join(_text(group / n) for n in kind.quota).split(), "", ""]
+        if quota.isdigit() and period.isdigit() and int(period):
+            own = min(own, max(1, ceil(int(quota) / int(period))))
+    return own
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> bool:
@@ -74,7 +84,7 @@ def free_bytes(root: Path = ROOT) -> float:
     """
     available = _line(root / "proc/meminfo", "MemAvailable")
     free = 1024.0 * int(available.split()[0]) if available else inf
-    for group, files in _groups(root):
+    for group, files in _groups(root, (_MEMORY_V1, _MEMORY_V2)):
         limit = _text(group / files.limit).strip()
         if limit.isdigit():
             pairs = (line.split() for line in _text(group / "memory.stat").splitlines())
@@ -84,42 +94,56 @@ def free_bytes(root: Path = ROOT) -> float:
     return free
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """Where a version of control groups keeps what it knows of memory."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Controller:
+    """Where a version of control groups keeps what it knows of something."""
 
-    controller: str  # how /proc/self/cgroup names it
+    name: str  # in /proc/self/cgroup
     mount: str  # folder of the outermost group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cpu(_Controller):
+    quota: tuple[str, ...]  # files with microseconds, or no number, and of how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Memory(_Controller):
     limit: str  # bytes, or "max"
     used: str  # bytes
     cached: tuple[str, str]  # lines of memory.stat: files in memory, which are given up for others
 
 
-_V1 = _Files(
-    controller="memory",
+_CPU_V1 = _Cpu(
+    name="cpu", mount="sys/fs/cgroup/cpu", quota=("cpu.cfs_quota_us", "cpu.cfs_period_us")
+)
+_CPU_V2 = _Cpu(name="", mount="sys/fs/cgroup", quota=("cpu.max",))
+_MEMORY_V1 = _Memory(
+    name="memory",
     mount="sys/fs/cgroup/memory",
     limit="memory.limit_in_bytes",
     used="memory.usage_in_bytes",
     cached=("total_active_file", "total_inactive_file"),
 )
-_V2 = _Files(
-    controller="",
+_MEMORY_V2 = _Memory(
+    name="",
     mount="sys/fs/cgroup",
     limit="memory.max",
     used="memory.current",
     cached=("active_file", "inactive_file"),
 )
+_Kind = TypeVar("_Kind", bound=_Controller)
 
 
-def _groups(root: Path) -> Iterator[tuple[Path, _Files]]:
+def _groups(root: Path, kinds: Iterable[_Kind]) -> Iterator[tuple[Path, _Kind]]:
     """The groups that may limit this process; in a container some cannot be seen."""
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, own = line.split(":", 2)
         inner = PurePosixPath(own).relative_to("/")
-        for files in (_V1, _V2):
-            if files.controller in controllers.split(","):
+        for kind in kinds:
+            if kind.name in controllers.split(","):
                 for group in (inner, *inner.parents):
-                    yield root / files.mount / group, files
+                    yield root / kind.mount / group, kind
 
 
 def _line(path: Path, key: str) -> str:

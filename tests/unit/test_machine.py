@@ -95,6 +95,61 @@ def test_the_group_counts_where_it_leaves_less_than_the_machine(tmp_path: Path) 
     assert 2**20 < free_bytes() < INFINITE
 
 
+def quota(group: str, text: str) -> dict[str, str]:
+    return {f"sys/fs/cgroup/{group}/cpu.max": text}
+
+
+def quota_v1(group: str, microseconds: str, period: str = "100000") -> dict[str, str]:
+    folder = f"sys/fs/cgroup/cpu/{group}"
+    return {
+        f"{folder}/cpu.cfs_quota_us": microseconds,
+        f"{folder}/cpu.cfs_period_us": period,
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "groups", "count"),
+    [
+        ("0::/", quota("", "200000 100000"), 2),
+        ("0::/", quota("", "150000 100000"), 2),
+        ("0::/", quota("", "5000 100000"), 1),
+        ("0::/", quota("", "9900000 100000"), 64),
+        ("0::/", quota("", "max 100000"), 64),
+        (f"0::/{POD}/c", quota(f"{POD}/c", "max 100000") | quota(POD, "400000 100000"), 4),
+        (f"0::/{POD}/c", quota(f"{POD}/c", "100000 50000") | quota(POD, "400000 100000"), 2),
+        ("3:cpu,cpuacct:/docker/c", quota_v1("docker/c", "300000"), 3),
+        ("3:cpu,cpuacct:/docker/c", quota_v1("", "300000", "200000"), 2),
+        ("3:cpu,cpuacct:/c", quota_v1("c", "-1"), 64),
+        ("3:cpu:/c\n0::/", quota_v1("c", "100000"), 1),
+        ("3:memory:/c", quota_v1("c", "100000"), 64),
+        ("3:cpu:/c", {"sys/fs/cgroup/cpu/c/cpu.cfs_quota_us": "100000"}, 64),
+        ("0::/", {}, 64),
+    ],
+    ids=[
+        "a container's own view", "a part of a core", "less than a core", "more than there are",
+        "no quota", "a group around it", "the narrowest", "version 1", "version 1 in a container",
+        "version 1 without a quota", "both versions", "no controller of processors", "no period",
+        "no files",
+    ],
+)  # fmt: skip
+def test_cores_are_those_that_the_quota_pays_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, groups: dict[str, str], count: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)), raising=False)
+    root = put(tmp_path, {"proc/self/cgroup": own} | groups)
+
+    assert cores(root) == count
+
+
+def test_a_quota_does_not_give_more_than_the_own_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3}, raising=False)
+    root = put(tmp_path, {"proc/self/cgroup": "0::/"} | quota("", "200000 100000"))
+
+    assert cores(root) == 1
+
+
 @pytest.mark.parametrize(
     ("said", "flags", "name"),
     [
