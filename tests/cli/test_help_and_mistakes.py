@@ -85,9 +85,9 @@ def test_a_shell_completes(typed: str, found: set[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("evaluate RUN", "evaluate needs DATA: inceptionkit evaluate MODEL... DATA [options]"),
-        ("evaluate", "evaluate needs MODEL: inceptionkit evaluate MODEL... DATA [options]"),
-        ("train", "train needs DATA: inceptionkit train DATA [KEY=VALUE]... [options]"),
+        ("evaluate RUN", "evaluate needs DATA: inceptionkit evaluate MODEL ... DATA [options]"),
+        ("evaluate", "evaluate needs MODEL: inceptionkit evaluate MODEL ... DATA [options]"),
+        ("train", "train needs DATA: inceptionkit train DATA [KEY=VALUE ...] [options]"),
         ("trian digits", "there is no verb 'trian'; did you mean 'train'?"),
         (
             "train digits --lr 0.01",
@@ -111,7 +111,7 @@ def test_a_shell_completes(typed: str, found: set[str]) -> None:
             "train --data digits",
             (
                 "train has no option --data; give DATA without it: "
-                "inceptionkit train DATA [KEY=VALUE]... [options]"
+                "inceptionkit train DATA [KEY=VALUE ...] [options]"
             ),
         ),
         (
@@ -137,7 +137,10 @@ def test_a_shell_completes(typed: str, found: set[str]) -> None:
                 "ema_horizon, clip_grad_norm, flip"
             ),
         ),
-        ("detect export RUN DATA --to onnx", "export has no option --to; did you mean --format?"),
+        (
+            "detect export RUN DATA --format onnx",
+            "export has no option --format; did you mean --to KIND?",
+        ),
         ("train digits --epoch 3", "train has no option --epoch; did you mean '--epochs'?"),
         ("train digits --epochs 0", "--epochs must be at least 1, got '0'"),
         ("train digits --epochs=two", "--epochs takes a whole number, got 'two'"),
@@ -188,7 +191,7 @@ def desk(shell: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with photos and two runs, as the examples name them."""
     desk = tmp_path_factory.mktemp("desk")
     random = np.random.default_rng(0)
-    for number in range(120):
+    for number in range(240):
         name = ("dark", "light", "red")[number % 3]
         pixels = random.integers(0, 60, (48, 48, 3), np.uint8)
         pixels[..., {"dark": [], "light": [0, 1, 2], "red": [0]}[name]] += 180
@@ -208,14 +211,18 @@ def desk(shell: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch.compile's own
 @pytest.mark.parametrize("line", quick_examples())
-def test_the_examples_of_help_run(shell: Callable, desk: Path, line: str) -> None:
+def test_the_examples_of_help_run(
+    inceptionkit: Callable, desk: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a desk with photos and two runs, where all commands of help find what they name."""
     command, _, into = line.partition(" > ")
     words = [QUICKER.get(word, word) for word in shlex.split(command)[1:]]
     if "--store" in words:  # so few images promise little
         words += ["--goal", "-15%"]
-    said = shell(*words, cwd=desk)
+    monkeypatch.chdir(desk)
+    said = inceptionkit(*words)
     if "ships with this installation; it has none" in said.err:
         pytest.skip("the weights that ship are not here")
 
