@@ -100,6 +100,8 @@ def test_a_broken_folder_leaves_the_old_model_and_readiness_says_why(
     assert "must be 1, got 99" in ready.json()["problems"]["tiny"]
     assert str(folder.parent) not in ready.text, "no path of this machine is told to strangers"
     assert served.post("/v1/predict", content=png()).json()["answers"][0]["top"] == before
+    (heated,) = served.post("/v1/predict?explain=cam", content=png()).json()["answers"]
+    assert heated["heat"]["label"] == heated["label"], "its weights are those that were loaded"
     (folder / "model.json").write_text(json.dumps(card))
     until(lambda: not served.get("/v2/health/ready").json()["problems"])
 

@@ -148,7 +148,7 @@ def test_the_heat_map_is_that_of_explain(tiny_model: Path) -> None:
     pixels = normalize(torch.from_numpy(image).permute(2, 0, 1)[None], how.mean, how.std)
     (rows,) = evidence_maps(model.model, pixels, [4], ["main"], "cam")
 
-    assert heat_maps(tiny_model)(image, 4) == pytest.approx(rows[0].map, abs=1e-4)
+    assert heat_maps(predictor)(image, 4) == pytest.approx(rows[0].map, abs=1e-4)
 
 
 def test_models_say_what_they_are(client: Callable) -> None:

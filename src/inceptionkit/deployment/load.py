@@ -101,14 +101,16 @@ def load_predictor(
         from inceptionkit.evaluation.classifier import Classifier, network_of  # torch
 
         reload = partial(again, path, engine="torch")
-        return Classifier(card, network_of(card, tensors), BATCH[mode], reload)
+        classifier = Classifier(card, network_of(card, tensors), BATCH[mode], reload)
+        classifier.tensors = tensors
+        return classifier
     predictors = []
     for name in names if images >= PROBE_FROM else names[:1]:
         make = partial(ENGINE_TYPES[name], size=card.preprocessing.size, threads=count, mode=mode)
         stages = cache(partial(_stages, card, tensors, make))
         reload = partial(again, path, engine=name)
         fit, batch = card.preprocessing.fit, BATCH[mode]
-        predictors.append(Predictor(card, stages, fit, batch, reload, engine=name))
+        predictors.append(Predictor(card, stages, fit, batch, reload, engine=name, tensors=tensors))
     return predictors[0] if len(predictors) == 1 else fastest(predictors)
 
 

@@ -68,6 +68,7 @@ class Predictor:
         reload: loads it again; None if it was not loaded.
         process: in which its engine runs.
         engine: that runs it: "openvino", "onnxruntime" or "torch".
+        tensors: its weights, as they were read; None if it is an export.
     """
 
     card: Card
@@ -77,6 +78,7 @@ class Predictor:
     reload: Callable[[], Predictor] | None = None
     process: int = field(default_factory=os.getpid)
     engine: str = "torch"
+    tensors: Mapping[str, NDArray[Any]] | None = None
 
     def __repr__(self) -> str:
         """Network, classes, input and engine, on a line each."""

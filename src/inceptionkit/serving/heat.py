@@ -7,17 +7,16 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.convert.registry import read_weights
 from inceptionkit.deployment.load import ENGINE_TYPES
 from inceptionkit.deployment.onnx import Tensors, traced
 from inceptionkit.evaluation.heat_colors import layer
+from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.machine import cores
-from inceptionkit.model import Card, read_model
+from inceptionkit.model import Card
 from inceptionkit.spec import Dropout, GlobalPool, Linear, Net, Step, blocks
 
 SIDE = 224  # pixels of a picture
@@ -65,22 +64,18 @@ def explains(card: Card) -> bool:
     return card.exported is None and _head_of(card.architecture) is not None
 
 
-def heat_maps(place: str | Path) -> HeatMaps:
-    """Class activation maps of a trained model.
+def heat_maps(predictor: Predictor) -> HeatMaps:
+    """Class activation maps of a trained model: of the weights that it was loaded with.
 
     Args:
-        place: its folder, for which `explains` holds.
-
-    Raises:
-        WeightsError: it is no longer there, or damaged.
+        predictor: one whose card `explains`.
 
     Sources:
         Zhou et al. 2016, arXiv:1512.04150, equation 2.
     """
-    folder = Path(place)
-    card, tensors = read_model(folder) if folder.is_dir() else read_weights(place)
+    card, tensors = predictor.card, predictor.tensors
     head = _head_of(card.architecture)
-    if head is None:
+    if head is None or tensors is None:
         msg = f"{card.architecture.name} has no average before its classifier"
         raise ValueError(msg)
     graph = traced(card.architecture, tensors, card.preprocessing)

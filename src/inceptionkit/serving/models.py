@@ -200,7 +200,7 @@ class Models:
                 predictor,
                 efforts_of(predictor),
                 Batcher(predictor, self.limits, ran),
-                cache(partial(heat_maps, one.place)),
+                cache(partial(heat_maps, predictor)),
             )
         except Exception as error:
             self.metrics.reloads.labels(name, "failed").inc()
