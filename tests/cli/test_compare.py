@@ -23,7 +23,7 @@ def test_two_runs_are_compared_image_by_image(
     head, _, first, second = plain.out.splitlines()[:4]
     assert head.split()[:2] == ["run", "top-1"]
     assert (first.split()[0], second.split()[0]) == (digits_run.name, other_run.name)
-    assert "differs lr: 0.6, 0.3" in plain.out
+    assert "differs lr: 0.6 | 0.3" in plain.out
     assert plain.out.endswith("page    compare.html\n")
     assert (tmp_path / "compare.html").read_text() == (tmp_path / "c.html").read_text()
     told["differences"].pop("precision", None)  # the fastest way may differ by the hour

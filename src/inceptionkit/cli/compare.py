@@ -31,7 +31,7 @@ def _print_compared(result: CompareResult) -> None:
     versus = f"points against {first.folder.name}" if len(rows[0][0]) < _SHORT else "points"
     print_table(("run", "top-1", versus, "params", "MACs", "training"), rows)
     for name, values in result.comparison.differences.items():
-        print_entry("differs", "bold", f"{name}: {', '.join(v or DASH for v in values)}")
+        print_entry("differs", "bold", f"{name}: {' | '.join(v or DASH for v in values)}")
     print_line(f"page    {result.page}")
 
 

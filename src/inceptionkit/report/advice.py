@@ -191,7 +191,7 @@ def _exit(run: FinishedRun) -> Advice | None:
     cheapest = min(near, key=lambda row: row.macs)
     scored = ["inceptionkit", "evaluate", str(run.folder)]
     return Advice(
-        fact=f"Exit {cheapest.name} reaches {percent(cheapest.top1)} with "
+        fact=f"Stopping at {cheapest.name} reaches {percent(cheapest.top1)} with "
         f"{whole_percent(cheapest.share_of_macs)} of the work.",
         action="Let easy images stop there.",
         command=shlex.join([*scored, *_data(run), "--exits", "--store"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from inceptionkit.settings import values as texts
 from inceptionkit.svg import INKS
 from inceptionkit.text import is_measured
 from inceptionkit.training.run.record import Record
+from inceptionkit.training.run.repeat import limit
 
 _SECTIONS = (
     Link(anchor="results", title="Results"),
@@ -84,7 +85,7 @@ def _settings(record: Record) -> dict[str, str]:
         "exits": ", ".join(f"{e.name} after {e.after}" for e in net.exits) or "none",
         "input": f"{net.image[1]}",
         **texts(record.recipe),
-        "budget": ", ".join(f"{v:g} {k}" for k, v in asdict(record.budget).items()),
+        "budget": " ".join(limit(record.budget)),
         "seed": f"{record.request.seed}",
         "split seed": f"{record.request.split_seed}",
         "precision": str(record.execution or ""),

@@ -80,8 +80,8 @@ def _best_exit(run: FinishedRun) -> str:
     side = "below" if top1 < main_top1 else "above"
     relation = "level with" if gap == "0.0" else f"{gap} points {side}"
     return (
-        f"Exit {best.name} reaches {percent(top1)} top-1 at {whole_percent(best.share_of_macs)} "
-        f"of the compute, {relation} {main.name}."
+        f"Stopping at {best.name} reaches {percent(top1)} top-1 at "
+        f"{whole_percent(best.share_of_macs)} of the compute, {relation} {main.name}."
     )
 
 

@@ -54,7 +54,7 @@ def test_a_good_run_is_only_to_be_used() -> None:
         ({"confusion": np.array([[20, 2], [2, 20]]), "top1": 0.91}, "interval of top-1 is"),
         (
             {"exits": (exit_result("aux1", macs=3, share_of_macs=0.3, top1=0.97), *MAIN)},
-            "Exit aux1 reaches 97.0 % with 30 % of the work",
+            "Stopping at aux1 reaches 97.0 % with 30 % of the work",
         ),
     ],
 )

@@ -36,7 +36,7 @@ def test_the_best_early_exit_is_compared_with_main(top1: float, relation: str) -
     exits = (exit_row("aux1", 20, 0.5), exit_row("aux2", 60, top1), exit_row("main", 100, 0.9))
 
     assert in_short(made_up_run(exits=exits))[1].endswith(f"of the compute, {relation}.")
-    assert in_short(made_up_run(exits=exits))[1].startswith("Exit aux2 reaches")
+    assert in_short(made_up_run(exits=exits))[1].startswith("Stopping at aux2 reaches")
 
 
 def test_the_most_frequent_mistake_is_named() -> None:

@@ -22,7 +22,7 @@ def repeat(folder: Path, record: Record) -> str:
     """The command that makes the same run: what was chosen is spelt out."""
     name = record.recipe.name if record.recipe.name in RECIPES else recipes.MODERN.name
     words = ["inceptionkit", "train", record.data["address"], *_settings(record, RECIPES[name])]
-    words += ["--recipe", name, *_limit(record.budget)]
+    words += ["--recipe", name, *limit(record.budget)]
     words += ["--input", str(record.architecture.image[1]), *network(folder, record)]
     words += [] if record.request.precision == "auto" else ["--precision", record.request.precision]
     split = record.request.split_seed
@@ -87,7 +87,7 @@ def _pooled(start: InitialWeights, net: Net, classes: tuple[str, ...]) -> list[s
     return [] if one.net == net else ["--pooled-exits"]
 
 
-def _limit(budget: Budget) -> list[str]:
+def limit(budget: Budget) -> list[str]:
     """The option that gives this budget."""
     match budget:
         case Time(seconds):
