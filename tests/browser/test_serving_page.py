@@ -17,12 +17,25 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]
+Answers = dict[str, Callable[..., None]]  # of paths, in place of the server's
+TOKEN = "of-at-least-16-characters"  # noqa: S105 - of the server of the tests
+REFUSED = tuple(f"status of {status}" for status in (400, 401, 422, 429))  # the console names them
 QUIET = [option for option in OPTIONS if not option.startswith(("--headless", "--virtual-time"))]
 
 
 @pytest.fixture(scope="module")
 def address(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(tmp_path_factory.mktemp("log"), str(tiny_model)) as (found, _):
+        yield found
+
+
+@pytest.fixture(scope="module")
+def guarded(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that asks for a token and takes two images at once."""
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "token").write_text(TOKEN)
+    words = ("--token-file", str(folder / "token"), "--images", "2")
+    with serving(folder, str(tiny_model), *words) as (found, _):
         yield found
 
 
@@ -48,7 +61,7 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
     wrong: list[str] = []
     contexts = []
 
-    def open_page(**options: Any) -> Any:
+    def open_page(at: str = address, answers: Answers | None = None, **options: Any) -> Any:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
@@ -57,25 +70,29 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
         page.on(
             "request",
             lambda asked: (
-                None
-                if asked.url.startswith((address, "blob:", "data:"))
-                else wrong.append(asked.url)
+                None if asked.url.startswith((at, "blob:", "data:")) else wrong.append(asked.url)
             ),
         )
-        page.goto(address)
-        page.locator("#card dd").first.wait_for()
+        for path, answer in (answers or {}).items():
+            page.route(f"**/{path}", answer)
+        page.goto(at)
+        page.locator("#card dd, #status:not(:empty)").first.wait_for()
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert [one for one in wrong if "status of 422" not in one] == []
+    assert [one for one in wrong if not any(words in one for words in REFUSED)] == []
 
 
 def choose(page: Any, images: list[str]) -> None:
     page.set_input_files("#files", images)
     page.get_by_text("Done").wait_for()
     page.locator(".exit").nth(2).wait_for()
+
+
+def images_of(route: Any) -> int:
+    return int(route.request.post_data_buffer.count(b'filename="'))
 
 
 def test_one_image_shows_every_exit_and_what_it_cost(
@@ -126,6 +143,81 @@ def test_an_unusable_image_is_said(opened: Callable[..., Any], tmp_path: Path) -
     page = opened()
     page.set_input_files("#files", [str(tmp_path / "bad.png")])
     page.locator("#exits", has_text="the image cannot be used: not an image").wait_for()
+
+
+def test_images_wait_for_the_token(
+    opened: Callable[..., Any], guarded: str, images: list[str]
+) -> None:
+    page = opened(guarded)
+    status = page.locator("#status")
+    assert status.inner_text() == "Enter the server's token first."
+    page.set_input_files("#files", images)
+    assert status.inner_text() == "Enter the server's token first."
+    page.get_by_label("Token").fill("another")
+    page.keyboard.press("Enter")
+    page.get_by_text("The server does not accept this token.").wait_for()
+    page.get_by_label("Token").fill(TOKEN)
+    page.keyboard.press("Enter")
+
+    page.get_by_text("Done: 3 images.").wait_for()  # two requests: one is of two images at most
+    assert page.locator("#rows tr").count() == 3
+    assert page.locator("#card dd").first.is_visible()
+
+
+def test_a_server_of_detectors_alone_says_that_nothing_is_classified(
+    opened: Callable[..., Any], images: list[str]
+) -> None:
+    page = opened(answers={"v1/models": lambda route: route.fulfill(json=[])})
+    page.set_input_files("#files", images[:1])
+
+    page.locator("#status", has_text="No classifier is served here").wait_for()
+    for hidden in ("#drop", "#options", "#about", "#result"):
+        assert not page.locator(hidden).is_visible()
+
+
+def test_a_busy_server_is_asked_again_when_it_says(
+    opened: Callable[..., Any], images: list[str]
+) -> None:
+    asked: list[int] = []
+
+    def busy_twice(route: Any) -> None:
+        asked.append(images_of(route))
+        if len(asked) in {1, 2}:
+            problem = {"detail": "256 images wait already; try again in a second"}
+            route.fulfill(status=429, headers={"Retry-After": "3600"}, json=problem)
+        else:
+            route.continue_()
+
+    page = opened(answers={"v1/predict": busy_twice})
+    page.clock.install()
+    page.set_input_files("#files", images)
+    for tries in (1, 2):
+        page.get_by_text("The server is busy. Trying again in 3,600 s").wait_for()
+        assert len(asked) == tries
+        page.clock.run_for(3_600_000)
+
+    page.get_by_text("Done: 3 images.").wait_for()
+    assert page.locator("#rows tr").count() == 3
+    assert asked[:3] == [3, 2, 1]  # a queue that is shorter than a request takes a smaller one
+
+
+def test_a_request_has_no_more_bytes_than_servers_take(
+    opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    places = [tmp_path / f"{number}.png" for number in range(3)]
+    for place in places:
+        place.write_bytes(png() + bytes(7_000_000))  # as a photograph of a good camera
+    asked: list[int] = []
+
+    def counted(route: Any) -> None:
+        asked.append(images_of(route))
+        route.continue_()
+
+    page = opened(answers={"v1/predict": counted})
+    page.set_input_files("#files", [str(place) for place in places])
+
+    page.get_by_text("Done: 3 images.").wait_for()
+    assert asked == [2, 1, 1]  # two, every exit of the first, the third
 
 
 def test_the_effort_is_followed(opened: Callable[..., Any], images: list[str]) -> None:
@@ -180,6 +272,17 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
 
     assert axe.Axe().run(page).response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("models", [None, []], ids=["a token is needed", "no classifier"])
+def test_axe_finds_nothing_where_nothing_can_be_classified(
+    opened: Callable[..., Any], guarded: str, models: list[str] | None
+) -> None:
+    answers = {} if models is None else {"v1/models": lambda route: route.fulfill(json=models)}
+    page = opened(guarded, answers, viewport={"width": 390, "height": 844}, bypass_csp=True)
+
+    assert axe.Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_the_page_is_small() -> None:

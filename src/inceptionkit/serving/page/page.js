@@ -1,7 +1,9 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
-const state = { models: [], images: [], current: -1 };
+const state = { models: [], images: [], current: -1, run: 0 };
 const BATCH = 8; // images of one request
+const BYTES = 16e6; // of one request, unless a single image has more
+const SPLIT = [400, 408, 413]; // a request of fewer images may be answered
 
 const percent = (share) => (100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1) + " %";
 const ms = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0)) + " ms";
@@ -19,6 +21,10 @@ function element(name, text, className) {
   return made;
 }
 
+function failure(text, status, seconds) {
+  return Object.assign(new Error(text), { status, seconds });
+}
+
 async function call(path, options = {}) {
   const token = $("token").value.trim();
   if (token) options.headers = { ...options.headers, authorization: "Bearer " + token };
@@ -26,12 +32,17 @@ async function call(path, options = {}) {
   try {
     answer = await fetch(path, options);
   } catch {
-    throw new Error("The server cannot be reached.");
+    throw failure("The server cannot be reached.");
   }
-  if (answer.status === 401) $("token-choice").hidden = false;
+  if (answer.status === 401) {
+    $("token-choice").hidden = false;
+    $("token").focus();
+    throw failure(token ? "The server does not accept this token." : "Enter the server's token first.", 401);
+  }
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.detail || `The server answered ${answer.status}.`);
-  return body;
+  if (answer.ok) return body;
+  const text = body.detail || `The server answered ${answer.status}.`;
+  throw failure(text, answer.status, Number(answer.headers.get("retry-after") ?? 1) || 0);
 }
 
 const model = () => state.models.find((one) => one.name === $("model").value) || state.models[0];
@@ -42,6 +53,11 @@ async function loadModels() {
     state.models = await call("v1/models");
   } catch (error) {
     say(error.message, true);
+    return;
+  }
+  if (!state.models.length) {
+    $("drop").hidden = $("options").hidden = true;
+    say("No classifier is served here. Programs can use the API: see the reference below.");
     return;
   }
   $("model").replaceChildren(...state.models.map((one) => new Option(one.name, one.name)));
@@ -56,6 +72,7 @@ function showCard() {
   for (const small of document.querySelectorAll("[data-ms]")) {
     small.textContent = "up to " + ms(one.efforts[small.dataset.ms].ms);
   }
+  $("about").hidden = false;
   $("efforts").hidden = one.efforts.fast.exits.length === 0;
   $("heat-choice").hidden = !one.explains;
   const shown = one.classes.slice(0, 40).join(", ");
@@ -89,26 +106,50 @@ async function add(files) {
   await classifyAll();
 }
 
+function fitting(images) {
+  let bytes = 0;
+  const end = images.findIndex((one) => (bytes += one.file.size) > BYTES);
+  return end < 0 ? images : images.slice(0, Math.max(1, end));
+}
+
 async function classifyAll() {
   const all = state.images;
+  const run = ++state.run; // other images, or another effort, begin another one
   $("many").hidden = all.length < 2;
-  for (let start = 0; start < all.length; start += BATCH) {
-    const some = all.slice(start, start + BATCH);
-    say(`Classifying ${Math.min(start + BATCH, all.length)} of ${all.length} ...`);
+  if (!model()) await loadModels();
+  if (!model()) return; // the reason is said
+  for (let done = 0, most = BATCH; done < all.length;) {
+    const some = fitting(all.slice(done, done + most));
+    say(`Classifying ${done + some.length} of ${all.length} ...`);
     try {
       await classify(some);
     } catch (error) {
-      say(error.message, true);
-      return;
+      if (run !== state.run) return;
+      const busy = error.status === 429;
+      if (!busy && (some.length === 1 || !SPLIT.includes(error.status))) {
+        say(error.message, true);
+        return;
+      }
+      most = Math.ceil(some.length / 2);
+      if (busy) await pause(error.seconds);
+      if (run !== state.run) return;
+      continue;
     }
-    if (state.images !== all) return; // others were chosen meanwhile
+    if (run !== state.run) return;
     showRows();
-    if (start === 0) await show(0);
+    if (done === 0) await show(0);
+    done += some.length;
   }
-  say(all.length === 1 ? "Done." : `Done: ${all.length} images.`);
+  if (run === state.run) say(all.length === 1 ? "Done." : `Done: ${all.length} images.`);
+}
+
+function pause(seconds) {
+  say(`The server is busy. Trying again in ${count(seconds)} s.`);
+  return new Promise((resume) => setTimeout(resume, 1000 * seconds));
 }
 
 async function classify(images, exits = false) {
+  const run = state.run;
   const form = new FormData();
   for (const one of images) form.append("image", one.file, one.file.name || "pasted.png");
   form.append("model", model().name);
@@ -118,9 +159,11 @@ async function classify(images, exits = false) {
   try {
     found = (await call("v1/predict", { method: "POST", body: form })).answers;
   } catch (error) {
-    if (images.length > 1 || exits) throw error;
+    const others = !error.status || [401, 429].includes(error.status); // not the image's fault
+    if (images.length > 1 || exits || others) throw error;
     found = [{ error: error.message }];
   }
+  if (run !== state.run) return;
   images.forEach((one, i) => { if (exits) one.every = found[i].exits; else one.answer = found[i]; });
 }
 
@@ -253,8 +296,12 @@ document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) add(event.clipboardData.files);
 });
 $("options").onsubmit = (event) => event.preventDefault();
-$("options").onchange = (event) => {
-  if (event.target.id === "token") { loadModels(); return; }
+$("options").onchange = async (event) => {
+  if (event.target.id === "token") {
+    await loadModels();
+    if (model() && state.images.some((one) => !one.answer)) classifyAll();
+    return;
+  }
   showCard();
   for (const one of state.images) { one.every = null; one.heat = null; }
   if (state.images.length) classifyAll();
