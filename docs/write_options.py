@@ -33,7 +33,7 @@ def code(text: str) -> str:
 
 def row(one: Parameter) -> str:
     """A line of a table."""
-    value = metavar(one) or one.name.upper()
+    value = metavar(one) or ""
     flags = ", ".join(map(code, one.flags)) if one.flags else code(value)
     if one.flags and one.kinds[0] is not bool:
         flags += f" {code(value)}"

@@ -11,13 +11,13 @@ MODEL_OR_IMAGES = Argument(
     f"{MODEL.help[:-1]}. Left out, it is the one that ships, inceptionkit/small.", "MODEL|PATH"
 )
 DATA = Argument("Labeled images, as `train` takes them.", "DATA")
-IMAGES = Argument("Images, and folders of images.", "PATH...")
+IMAGES = Argument("Images, and folders of images.", "PATH")
 INPUTS = Argument(
     "Images, folders of images, their addresses, @FILE with a name on each line, or - for "
     "standard input.",
-    "PATH...",
+    "PATH",
 )
-SETTINGS = Argument("Settings of the recipe, such as lr=0.05 flip=none.", "[KEY=VALUE]...")
+SETTINGS = Argument("Settings of the recipe, such as lr=0.05 flip=none.", "KEY=VALUE")
 DEVICE = Option(
     "Device: cpu, gpu (the first one), cuda:1, ...",
     "DEVICE",

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inceptionkit.cli import detect
 from inceptionkit.cli.app import COMMANDS, app
 from inceptionkit.cli.help import GROUPS
 
 JARGON = re.compile(r"<(bool|str|int|float)|\[\[|\.\.\.\]\.\.\.|int range|\bTEXT\b.*\bTEXT\b")
 VERBS = [command.verb.__name__ for command in COMMANDS]
+DETECT_VERBS = [f"detect {name}" for name in detect.COMMANDS]
 
 
 @pytest.mark.parametrize("words", [["-h"], ["--help"], ["help"], []], ids=str)
@@ -33,13 +35,41 @@ def test_help_lists_the_verbs_in_groups(inceptionkit: Callable, words: list[str]
         assert sum(line.startswith(f"  {verb} ") for line in lines) == 1
 
 
-@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_detect_lists_its_verbs_in_groups(inceptionkit: Callable) -> None:
+    lines = inceptionkit("detect", "--help").out.splitlines()
+    heads = ("Look at data", "Train", "Use", "Deploy")
+    places = [lines.index(head) for head in heads]
+    below = [[line.split()[0] for line in lines[at + 1 :] if line.strip()] for at in places]
+
+    assert places == sorted(places)
+    assert [words[0] for words in below] == ["check", "train", "evaluate", "export"]
+
+
+@pytest.mark.parametrize("verb", [*VERBS, *DETECT_VERBS])
+def test_no_group_of_options_is_long(inceptionkit: Callable, verb: str) -> None:
+    groups = inceptionkit(*verb.split(), "--help").out.split("\n\n")
+
+    assert max(len(re.findall(r"^  -", group, re.MULTILINE)) for group in groups) <= 10
+
+
+def test_help_shows_what_an_argument_is_where_it_is_left_out(inceptionkit: Callable) -> None:
+    said = inceptionkit("serve", "--help").out
+
+    assert "Usage: inceptionkit serve [MODEL ...] [options]\n" in said
+    assert "(default: the one that ships, inceptionkit/small)" in " ".join(said.split())
+    assert (
+        "Usage: inceptionkit train DATA [KEY=VALUE ...] [options]\n"
+        in inceptionkit("train", "--help").out
+    )
+
+
+@pytest.mark.parametrize("verb", [*VERBS, *DETECT_VERBS])
 def test_help_of_a_verb_is_without_the_words_of_parsers(inceptionkit: Callable, verb: str) -> None:
-    said = inceptionkit("help", verb)
+    said = inceptionkit("help", *verb.split())
     lines = said.out.splitlines()
 
     assert (said.code, said.err) == (0, "")
-    assert said.out == inceptionkit(verb, "-h").out
+    assert said.out == inceptionkit(*verb.split(), "-h").out
     assert not JARGON.search(said.out), JARGON.search(said.out)
     assert max(map(len, lines)) <= 100
     examples = lines[lines.index("Examples") + 1 :]
@@ -163,7 +193,9 @@ def test_a_mistake_is_one_sentence_with_the_right_spelling(
     assert said.err == f"inceptionkit: {says}\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.verb.__name__)
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, *detect.COMMANDS.values()], ids=lambda one: one.verb.__name__
+)
 def test_help_ends_with_two_examples(command: object) -> None:
     assert len(command.examples) >= 2  # type: ignore[attr-defined]
 

@@ -22,12 +22,13 @@ class DetectExportRequest:
         Argument("Images with boxes, on which the graph is compared with the detector.", "DATA"),
     ]
     _: KW_ONLY
-    format: Annotated[
-        Literal["onnx", "openvino"], Option("ONNX for any engine, or OpenVINO's own files.")
+    to: Annotated[
+        Literal["onnx", "openvino"],
+        Option("Kind of graph: ONNX for any engine, or OpenVINO's own files."),
     ] = "onnx"
     out: Annotated[
         str | Path | None,
-        Option("Folder to write.", default="the detector's, with the format at its end"),
+        Option("Folder to write.", default="the detector's, with the kind at its end"),
     ] = None
 
 
@@ -37,7 +38,7 @@ class DetectExportResult(Result):
 
     Attributes:
         out: its folder.
-        format: "onnx" or "openvino".
+        to: "onnx" or "openvino".
         bytes: of its files.
         images: that were compared.
         boxes: from a score of 0.05 on, of both.
@@ -46,7 +47,7 @@ class DetectExportResult(Result):
     """
 
     out: Path
-    format: str
+    to: str
     bytes: int
     images: int
     boxes: int
@@ -86,7 +87,7 @@ def detect_export(request: DetectExportRequest) -> DetectExportResult:
         msg = f"{folder}: is an export already; give the run that trained the detector"
         raise WeightsError(msg)
     beside = folder.parent if folder.name == "model" else folder
-    out = beside.with_name(f"{beside.name}-{request.format}")
+    out = beside.with_name(f"{beside.name}-{request.to}")
     out = out if request.out is None else Path(request.out)
     if out.exists():
         msg = f"{out}: exists; remove it, or choose another --out"
@@ -95,11 +96,11 @@ def detect_export(request: DetectExportRequest) -> DetectExportResult:
     chosen = next(s for s in (opened.of("val"), opened.of("test"), opened) if len(s))
     images = [image.pixels() for image in chosen[:IMAGES]]
     detector, card = load_detector(folder)
-    agreement = export_detector(detector, card, request.format, images, out)
+    agreement = export_detector(detector, card, request.to, images, out)
     return DetectExportResult(
         out=out,
-        format=request.format,
-        bytes=sum((out / name).stat().st_size for name in FILES[request.format]),
+        to=request.to,
+        bytes=sum((out / name).stat().st_size for name in FILES[request.to]),
         images=agreement.images,
         boxes=agreement.boxes,
         same=agreement.same,

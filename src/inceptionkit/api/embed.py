@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +23,7 @@ class EmbedRequest:
     """Which images to turn into features, and with which model."""
 
     model: Annotated[str | Path, MODEL_OR_IMAGES]
-    paths: Annotated[Sequence[str | Path] | Path, replace(INPUTS, metavar="PATH")] = ()
+    paths: Annotated[Sequence[str | Path] | Path, INPUTS] = ()
     _: KW_ONLY
     out: Annotated[
         str | Path | None,

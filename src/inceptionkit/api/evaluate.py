@@ -30,7 +30,7 @@ class EvaluateRequest:
 
     models: Annotated[
         Sequence[str | Path] | Path,
-        Argument("Folders of runs or models; several are also evaluated together.", "MODEL..."),
+        Argument("Folders of runs or models; several are also evaluated together.", "MODEL"),
     ]
     data: Annotated[str | Path, DATA]
     _: KW_ONLY

@@ -23,7 +23,7 @@ class PredictRequest:
     """Which images to classify, and with which model."""
 
     model: Annotated[str | Path, MODEL_OR_IMAGES]
-    paths: Annotated[Sequence[str | Path] | Path, replace(INPUTS, metavar="PATH")] = ()
+    paths: Annotated[Sequence[str | Path] | Path, INPUTS] = ()
     _: KW_ONLY
     early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
     out: Annotated[

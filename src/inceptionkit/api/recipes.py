@@ -20,7 +20,7 @@ class RecipesRequest:
     """Which recipe, and what to change of it."""
 
     name: Annotated[
-        str | None, Argument("Recipe, or its .json file.", "[RECIPE]", default="all are listed")
+        str | None, Argument("Recipe, or its .json file.", "RECIPE", default="all are listed")
     ] = None
     settings: Annotated[Sequence[str], SETTINGS] = ()
 

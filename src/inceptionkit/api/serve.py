@@ -8,8 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from inceptionkit.arguments import THREADS
 from inceptionkit.options import Argument, Callback, Option, verb
 from inceptionkit.results import Result
+
+_Machine, _Limit = partial(Option, group="Machine"), partial(Option, group="Limits")
 
 
 @dataclass(frozen=True)
@@ -44,29 +47,27 @@ class ServeRequest:
     ] = None
     workers: Annotated[
         int,
-        Option("Processes that share the port, each with cores of its own.", min=1),
+        _Machine("Processes that share the port, each with cores of its own.", min=1),
     ] = 1
     engine: Annotated[
         Literal["auto", "openvino", "onnxruntime", "torch"],
-        Option("What computes; an exported model is run by its own engine."),
+        _Machine("What computes; an exported model is run by its own engine."),
     ] = "auto"
-    threads: Annotated[
-        int | None, Option("Threads of every engine.", default="one per CPU core", min=1)
-    ] = None
-    batch: Annotated[int, Option("Images that a model answers at once.", min=1, max=32)] = 32
+    threads: Annotated[int | None, THREADS] = None
+    batch: Annotated[int, _Machine("Images that a model answers at once.", min=1, max=32)] = 32
     batch_wait: Annotated[
         float,
-        Option("Milliseconds that an image waits for others on their way.", min=0, max=1_000),
+        _Machine("Milliseconds that an image waits for others on their way.", min=0, max=1_000),
     ] = 2.0
     queue: Annotated[
-        int, Option("Images that may wait; further requests get status 429.", min=1)
+        int, _Limit("Images that may wait; further requests get status 429.", min=1)
     ] = 256
-    body_size: Annotated[int, Option("MiB that a request may have.", min=1, max=4_096)] = 32
-    image_size: Annotated[int, Option("Megapixels that an image may claim.", min=1, max=134)] = 50
-    images: Annotated[int, Option("Images of one request.", min=1, max=10_000)] = 64
-    timeout: Annotated[float, Option("Seconds that a request may take.", min=0.1)] = 30.0
+    body_size: Annotated[int, _Limit("MiB that a request may have.", min=1, max=4_096)] = 32
+    image_size: Annotated[int, _Limit("Megapixels that an image may claim.", min=1, max=134)] = 50
+    images: Annotated[int, _Limit("Images of one request.", min=1, max=10_000)] = 64
+    timeout: Annotated[float, _Limit("Seconds that a request may take.", min=0.1)] = 30.0
     header_timeout: Annotated[
-        float, Option("Seconds until the header of a request must be there.", min=0.1)
+        float, _Limit("Seconds until the header of a request must be there.", min=0.1)
     ] = 10.0
     on_ready: Annotated[
         Callable[[str], object] | None,

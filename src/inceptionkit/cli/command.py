@@ -17,7 +17,7 @@ import typer
 from inceptionkit.cli.console import Output, busy, listener_for, print_json
 from inceptionkit.cli.help import VerbHelp
 from inceptionkit.errors import InceptionError
-from inceptionkit.options import Callback, Option, Parameter, Verb, parameters, prose
+from inceptionkit.options import Argument, Callback, Option, Parameter, Verb, parameters, prose
 
 OUTPUT = {
     "json_only": (("--json",), "Print JSON alone on standard output, for machines."),
@@ -159,6 +159,9 @@ NAMES: Mapping[str, Callable[[], Iterable[str]]] = {"ARCH": _architectures, "REC
 
 def metavar(one: Parameter) -> str | None:
     """What stands for a value in the help; None for a switch, which has none."""
+    if isinstance(one.stated, Argument):
+        word = f"{one.stated.metavar or one.name.upper()}{' ...' * one.many}"
+        return word if one.default is MISSING else f"[{word}]"
     if one.stated.metavar or one.choices:
         return one.stated.metavar or "|".join(one.choices)
     if one.kinds[0] is bool or isinstance(one.stated, Callback):

@@ -49,6 +49,7 @@ TRAIN = Command(
         "inceptionkit detect train cells/ --budget 20min flip=both",
         "inceptionkit detect train annotations.json --from runs/photos-001",
     ),
+    group="Train",
 )
 
 
@@ -67,6 +68,7 @@ RCNN = Command(
         "inceptionkit detect rcnn cells/ --budget 60min",
         "inceptionkit detect rcnn cells/ --from runs/photos-001 --ensemble 6 --no-regression",
     ),
+    group="Train",
 )
 
 
@@ -78,7 +80,15 @@ def _print_resumed(result: DetectTrainResult | DetectRcnnResult) -> None:
         _print_trained(result)
 
 
-RESUME = Command(detect_resume, _print_resumed, ("inceptionkit detect resume runs/cells-001",))
+RESUME = Command(
+    detect_resume,
+    _print_resumed,
+    (
+        "inceptionkit detect resume runs/cells-001",
+        "inceptionkit detect resume runs/cells-001 --data /mnt/cells",
+    ),
+    group="Train",
+)
 
 
 def _print_exported(result: DetectExportResult) -> None:
@@ -94,7 +104,11 @@ def _print_exported(result: DetectExportResult) -> None:
 EXPORT = Command(
     detect_export,
     _print_exported,
-    ("inceptionkit detect export runs/cells-001 cells/ --format openvino",),
+    (
+        "inceptionkit detect export runs/cells-001 cells/",
+        "inceptionkit detect export runs/cells-001 cells/ --to openvino --out models/cells",
+    ),
+    group="Deploy",
 )
 
 
@@ -128,7 +142,10 @@ def _print_evaluated(result: DetectEvaluateResult) -> None:
 EVALUATE = Command(
     detect_evaluate,
     _print_evaluated,
-    ("inceptionkit detect evaluate runs/cells-001 cells/ --out cells.html",),
+    (
+        "inceptionkit detect evaluate runs/cells-001 cells/ --out cells.html",
+        "inceptionkit detect evaluate runs/cells-001 cells/ --set val --json",
+    ),
 )
 
 
@@ -162,7 +179,10 @@ PREDICT = Command(
 EXPLAIN = Command(
     detect_explain,
     None,
-    ("inceptionkit detect explain runs/cells-001 new.jpg --out explained/",),
+    (
+        "inceptionkit detect explain runs/cells-001 new.jpg --out explained/",
+        "inceptionkit detect explain runs/cells-001 new/ --score 0.5 --out explained/",
+    ),
     each=_print_found,
 )
 
@@ -226,6 +246,7 @@ CHECK = Command(
     detect_check,
     _print_checked,
     ("inceptionkit detect check cells/", "inceptionkit detect check cells/data.yaml --strict"),
+    group="Look at data",
 )
 
 COMMANDS = {

@@ -82,7 +82,7 @@ def _verb(command: TyperCommand, ctx: Any, places: Sequence[TyperArgument]) -> I
     if places:
         yield Text()
     for place in places:
-        yield from _entry(_name(place), place.help or "")
+        yield from _entry(_name(place), _explained(place))
     yield from _options(one for one in command.get_params(ctx) if isinstance(one, TyperOption))
     yield from _heading("Examples")
     for line in (command.epilog or "").splitlines():
@@ -117,8 +117,8 @@ def _spelling(option: TyperOption) -> str:
     return " ".join(filter(None, (", ".join(flags), value)))
 
 
-def _explained(option: TyperOption) -> str:
-    """What an option is for, and its default where that says something."""
+def _explained(option: TyperOption | TyperArgument) -> str:
+    """What an option or an argument is for, and its default where that says something."""
     shown, default = option.show_default, option.default
     if isinstance(shown, str):
         return f"{option.help} (default: {shown})"

@@ -21,7 +21,6 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "--format": ("--to KIND",),
     "--include": ("--to KIND",),
     "--target": ("--to KIND",),
-    "--to": ("--format",),
     "--name": ("--out",),
     "--output": ("--out",),
     "--output-dir": ("--out",),
@@ -192,8 +191,8 @@ def _places(context: Any) -> list[TyperArgument]:  # noqa: ANN401
 
 
 def _word(place: TyperArgument) -> str:
-    """An argument as a sentence names it: PATH rather than PATH..."""
-    return (place.metavar or place.name or "").strip(".[]").removesuffix("]")
+    """An argument as a sentence names it: PATH rather than [PATH ...]."""
+    return (place.metavar or place.name or "").strip("[ .]")
 
 
 def _flags(context: Any) -> set[str]:  # noqa: ANN401

@@ -35,7 +35,7 @@ def _print_recipes(result: RecipesResult) -> None:
         print_line(f"{recipe.name}: {recipe.source}")
         for sentence in recipe.departs:
             print_line(f"  differs: {sentence}")
-    print_line("next    inceptionkit train DATA --recipe NAME [KEY=VALUE]...")
+    print_line("next    inceptionkit train DATA --recipe NAME [KEY=VALUE ...]")
 
 
 RECIPES = Command(

@@ -20,7 +20,7 @@ from inceptionkit.results import Result
 class Bake:
     """What to bake."""
 
-    doughs: Annotated[Sequence[str | Path], Argument("Doughs to bake.", "DOUGH...")]
+    doughs: Annotated[Sequence[str | Path], Argument("Doughs to bake.", "DOUGH")]
     _: KW_ONLY
     from_: Annotated[Literal["top", "bottom"], Option("Side of the heat.")] = "top"
     heat: Annotated[int | None, Option("Heat, degrees.", default="the dough's", min=50)] = None
@@ -119,7 +119,7 @@ def test_what_stands_for_a_value() -> None:
     shown = {one.name: metavar(one) for one in parameters(Bake)}
 
     assert shown == {
-        "doughs": "DOUGH...", "from_": "top|bottom", "heat": "N", "vegan": None,
+        "doughs": "DOUGH ...", "from_": "top|bottom", "heat": "N", "vegan": None,
         "recipe": "PATH", "early_exit": "[CONFIDENCE]", "on_answer": None,
     }  # fmt: skip
 

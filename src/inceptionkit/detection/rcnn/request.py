@@ -26,7 +26,7 @@ class DetectRcnnRequest:
     ]
     settings: Annotated[
         Sequence[str],
-        Argument("Settings of the classifiers' recipe, such as lr=0.05.", "[KEY=VALUE]..."),
+        Argument("Settings of the classifiers' recipe, such as lr=0.05.", "KEY=VALUE"),
     ] = ()
     _: KW_ONLY
     from_: Annotated[

@@ -27,7 +27,7 @@ class DetectTrainRequest:
     ]
     settings: Annotated[
         Sequence[str] | str,
-        Argument("Settings of the recipe, such as lr=0.001 flip=both.", "[KEY=VALUE]..."),
+        Argument("Settings of the recipe, such as lr=0.001 flip=both.", "KEY=VALUE"),
     ] = ()
     _: KW_ONLY
     from_: Annotated[
