@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import inceptionkit
@@ -17,7 +18,7 @@ from inceptionkit.model import folder as folders
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net, with_classes
-from inceptionkit.training.run import context
+from inceptionkit.training.run import context, starts
 
 pytestmark = pytest.mark.usefixtures("pinned")
 
@@ -91,6 +92,40 @@ def test_a_run_starts_from_what_ships_where_that_is_better(
     assert f"weights of {ID}: Apache-2.0, made up" in said
     card, _ = read_model(run)
     assert (card.origin["start"], card.origin["terms"]) == (ID, "Apache-2.0, made up")
+
+
+def test_a_probe_holds_few_images_where_they_are_large(
+    ship: Callable, start: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(1.0)
+    most, held, real = 40 * 3 * 16**2, list[int](), starts.image_set
+
+    def image_set(dataset: Any, samples: Any, side: int) -> Any:
+        found = real(dataset, samples, side)
+        held.append(found.pixels.numel())
+        return found
+
+    monkeypatch.setattr(starts, "image_set", image_set)
+    monkeypatch.setattr(starts, "_MOST_BYTES", most)
+    start("run", epochs=1)
+
+    assert sum(held) <= 2 * most
+    assert min(held) > 0
+
+
+def test_images_are_resized_a_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = torch.randint(0, 256, (150, 3, 20, 20), dtype=torch.uint8)
+    whole = torch.cat([starts._resized(one[None], 16) for one in pixels])
+    counts, real = list[int](), starts.interpolate
+
+    def interpolate(some: torch.Tensor, *given: Any, **options: Any) -> torch.Tensor:
+        counts.append(len(some))
+        return real(some, *given, **options)
+
+    monkeypatch.setattr(starts, "interpolate", interpolate)
+
+    assert torch.equal(starts._resized(pixels, 16), whole)
+    assert max(counts) <= 64
 
 
 def test_a_run_starts_from_nothing_where_that_is_better(

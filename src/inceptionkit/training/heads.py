@@ -280,7 +280,8 @@ def refit_exits(
         if fitted.top1 > before:
             layer.weight.copy_(fitted.weight)
             layer.bias.copy_(fitted.bias)
-            config.processes.broadcast_tensors([layer.weight, layer.bias])
+        # every process takes part, also one whose rounding decided otherwise
+        config.processes.broadcast_tensors([layer.weight, layer.bias])
         found[name] = before, max(before, fitted.top1)
     return found
 

@@ -1,5 +1,6 @@
 """Linear classifiers on fixed features: what is read, and that the fit is the best there is."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from inceptionkit.data.loading.in_memory import Images
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
+from inceptionkit.training.distributed import Processes
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.heads import (
     PENALTIES,
@@ -157,6 +159,26 @@ def test_exits_keep_what_is_no_worse(job: TrainConfig) -> None:
     }
     for name, (was, now) in again.items():
         assert torch.equal(layers[name].weight, kept[name]) == (was == now), name
+
+
+def test_every_process_takes_part_whether_or_not_it_finds_an_exit_better(job: TrainConfig) -> None:
+    """One whose rounding decides otherwise would leave the others waiting for ever."""
+    sent = list[torch.Size]()
+
+    class Listening(Processes):
+        def broadcast_tensors(self, tensors: Sequence[torch.Tensor]) -> None:
+            sent.extend(one.shape for one in tensors)
+
+    state = answering(job, 400)
+    job = replace(job, processes=Listening())
+    refit_exits(job, state, lambda *_: None)
+    first, sent[:] = list(sent), []
+
+    again = refit_exits(job, state, lambda *_: None)
+
+    assert any(was == now for was, now in again.values())  # nothing better is found
+    assert sent == first
+    assert len(first) == 2 * len(again)
 
 
 def test_when_exits_are_left_alone(job: TrainConfig, tiny: Net) -> None:

@@ -55,6 +55,7 @@ _SHORT, _LEAST_WORK = 0.25, 5e10  # of a short run each may take more, but for s
 _CORE, _GPU = 2e10, 2e12  # MACs a second that a budget of time is reckoned with
 _TRAIN, _VAL = 600, 400  # images, at least so many times the classes:
 _TRAIN_EACH, _VAL_EACH, _MOST = 10, 4, 3_000
+_MOST_BYTES = 2**28  # of the pixels to train on, and of those to score
 _FEWEST = 8  # images to train on
 _FEWEST_HELD_OUT = 100  # with fewer, a part of the training images is held out, too
 _BATCH = 64
@@ -187,7 +188,7 @@ def _decoded(opened: SplitDataset, side: int, workers: int) -> _Sample:
     classes = len(opened.dataset.classes)
 
     def some(indices: NDArray[np.int64], least: int, each: int) -> NDArray[np.int64]:
-        most = min(len(indices), _MOST, max(least, each * classes))
+        most = min(len(indices), _MOST, max(least, each * classes), _MOST_BYTES // (3 * side**2))
         return indices[permutation(0, 0, len(indices))[:most]]
 
     train = some(opened.sets.train, _TRAIN, _TRAIN_EACH)
@@ -216,8 +217,14 @@ def _first(images: Images, count: int) -> Images:
 def _resized(pixels: Tensor, side: int) -> Tensor:
     if pixels.shape[-1] == side:
         return pixels
-    small = interpolate(pixels.float(), (side, side), mode="bilinear", antialias=True)
-    return small.round().clamp(0, 255).to(torch.uint8)
+    parts = [  # one after the other: as floats they take four times the memory
+        interpolate(part.float(), (side, side), mode="bilinear", antialias=True)
+        .round()
+        .clamp(0, 255)
+        .to(torch.uint8)
+        for part in torch.split(pixels, _BATCH)
+    ]
+    return torch.cat(parts)
 
 
 def _inputs(model: InceptionNet, how: Preprocessing, pixels: Tensor) -> Iterator[Tensor]:
