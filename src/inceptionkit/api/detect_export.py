@@ -94,7 +94,8 @@ def detect_export(request: DetectExportRequest) -> DetectExportResult:
         raise RunError(msg)
     opened = open_detection(request.data)
     chosen = next(s for s in (opened.of("val"), opened.of("test"), opened) if len(s))
-    images = [image.pixels() for image in chosen[:IMAGES]]
+    full_first = sorted(chosen, key=lambda image: not len(image))  # empty ones compare nothing
+    images = [image.pixels() for image in full_first[:IMAGES]]
     detector, card = load_detector(folder)
     agreement = export_detector(detector, card, request.to, images, out)
     return DetectExportResult(

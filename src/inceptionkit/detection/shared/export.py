@@ -19,6 +19,7 @@ from inceptionkit.detection.shared.graph import onnx_detector
 from inceptionkit.detection.shared.predict import SharedDetector
 from inceptionkit.detection.types import Detections, Pixels
 from inceptionkit.errors import DeploymentError
+from inceptionkit.text import plural
 
 CHECKED, NEAR = 0.05, 1e-3  # score from which boxes are compared; largest difference of a score
 _SAME = 0.98  # IoU from which two boxes are the same
@@ -36,8 +37,8 @@ class DetectAgreement:
 
     @property
     def passed(self) -> bool:
-        """Whether they agree."""
-        return self.same >= _SHARE * self.boxes
+        """Whether they agree; where nothing was found, nobody knows."""
+        return self.boxes > 0 and self.same >= _SHARE * self.boxes
 
 
 def export_detector(
@@ -55,7 +56,8 @@ def export_detector(
         out: the folder.
 
     Raises:
-        DeploymentError: they do not agree, or a library is not installed; nothing is written.
+        DeploymentError: they do not agree, find nothing, or a library is not installed; nothing is
+            written.
         WriteError: the folder cannot be written.
     """
     tensors = {
@@ -69,6 +71,12 @@ def export_detector(
     whole, loaded = replace(detector, reject=None), load_graph(card, kind, files)
     found = [(whole.detect(image), loaded.detect(image)) for image in images]
     agreement = compare(found)
+    if not agreement.boxes:
+        msg = (
+            f"nothing is found in {plural(len(images), 'image')}, so the {kind} graph cannot be "
+            "compared with the detector; give images that show its objects, or train it longer"
+        )
+        raise DeploymentError(msg)
     if not agreement.passed:
         msg = (
             f"the {kind} graph does not agree: {agreement.boxes - agreement.same} of "

@@ -3,20 +3,30 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import annotated
 import numpy as np
 import pytest
 import torch
 
-from inceptionkit.detection.shared.card import DetectorCard, read_detector_card
+from inceptionkit.api import detect_export
+from inceptionkit.detection.shared.card import (
+    DetectorCard,
+    read_detector_card,
+    write_detector,
+)
 from inceptionkit.detection.shared.coding import anchor_grid
 from inceptionkit.detection.shared.design import Design
 from inceptionkit.detection.shared.export import compare, export_detector
 from inceptionkit.detection.shared.exported import open_detector
 from inceptionkit.detection.shared.graph import anchor_boxes
+from inceptionkit.detection.shared.model import weights_file
 from inceptionkit.detection.shared.network import DetectorNet
-from inceptionkit.detection.shared.predict import SharedDetector
+from inceptionkit.detection.shared.predict import SharedDetector, nothing
+from inceptionkit.detection.sources import open_detection
 from inceptionkit.errors import DeploymentError, WeightsError
+from inceptionkit.model.folder import TENSORS
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 
@@ -75,6 +85,40 @@ def test_a_graph_that_differs_is_not_written(
         export_detector(detector, other, "onnx", images, tmp_path / "graph")
 
     assert not (tmp_path / "graph").exists()
+
+
+def test_a_graph_that_could_not_be_compared_is_not_written(
+    detector: SharedDetector, card: DetectorCard, images: list, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        detector.model.classifier.bias[0] += 100  # everything is background
+
+    with pytest.raises(DeploymentError, match="nothing is found in 3 images"):
+        export_detector(detector, card, "onnx", images, tmp_path / "graph")
+
+    assert not (tmp_path / "graph").exists()
+    assert not compare([(nothing(), nothing())]).passed
+
+
+def test_images_with_objects_are_compared_first(
+    detector: SharedDetector, card: DetectorCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_detector(tmp_path / "model", card, {TENSORS: weights_file(detector.model)})
+    data = annotated.write_coco(tmp_path / "data", count=21)
+    empty = next(image for image in open_detection(data).of("val") if not len(image))
+    compared = list[np.ndarray]()
+
+    def refuse(*given: Any) -> None:
+        compared.extend(given[3])
+        raise DeploymentError
+
+    monkeypatch.setattr("inceptionkit.detection.shared.export.export_detector", refuse)
+    monkeypatch.setattr(detect_export, "IMAGES", 6)
+    with pytest.raises(DeploymentError):
+        detect_export.detect_export(tmp_path / "model", data)
+
+    assert len(compared) == 6
+    assert not any(np.array_equal(pixels, empty.pixels()) for pixels in compared)
 
 
 def test_anchors_of_the_graph_are_those_of_torch(card: DetectorCard) -> None:
