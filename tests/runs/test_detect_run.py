@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hearing import Collects
 from PIL import Image
 
 import inceptionkit
@@ -207,6 +208,22 @@ def test_what_cannot_be_met_is_refused(
         train("run", *settings, **options)
 
     assert not (tmp_path / "run").exists()
+
+
+def test_a_detector_is_scored_on_what_its_run_held_out(
+    train: Callable, squares: Path, tmp_path: Path
+) -> None:
+    run, hearing = train("run", epochs=1).run, Collects()
+    held_out = inceptionkit.detect_evaluate(run, squares, listener=hearing)
+    other = squares.rename(tmp_path / "other")
+    (other / "boxes.csv").write_text((other / "boxes.csv").read_text() + "0.png,dark,1,1,9,9\n")
+
+    every = inceptionkit.detect_evaluate(run, other, listener=hearing)
+
+    assert (held_out.set, held_out.scores.images) == ("val", 4)
+    assert (every.set, every.scores.images) == ("all", 20)
+    (said,) = hearing.said
+    assert "all images are scored, those that the detector may have learned from included" in said
 
 
 def test_images_that_changed_are_not_resumed(train: Callable, squares: Path) -> None:

@@ -86,6 +86,7 @@ def detect_evaluate(request: DetectEvaluateRequest) -> DetectEvaluateResult:
         RunError: the page cannot be written.
     """
     from inceptionkit.detection.find import find_in_set
+    from inceptionkit.detection.held_out import divided_as_trained
     from inceptionkit.detection.load import load
     from inceptionkit.detection.metrics import confusion, score
     from inceptionkit.detection.page import Evaluated, write_page
@@ -94,8 +95,14 @@ def detect_evaluate(request: DetectEvaluateRequest) -> DetectEvaluateResult:
 
     began, listener = monotonic(), request.listener or Silence()
     one = load(request.model, early_exit=request.early_exit, device=request.device or "cpu")
-    opened = with_classes(open_detection(request.data), one.detector.classes)
+    opened = divided_as_trained(Path(request.model), open_detection(request.data))
+    opened = with_classes(opened, one.detector.classes)
     name, images = choose_set(opened, request.set)
+    if name == "all" and request.set is None:
+        listener.say(
+            f"{opened.address} has no val or test set: all images are scored, those that the "
+            "detector may have learned from included"
+        )
 
     def tick(done: int) -> None:
         listener.progress(Progress(what="finding objects", done=done, total=len(images)))

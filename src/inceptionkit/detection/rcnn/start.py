@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeAlias
 
 from inceptionkit import records
@@ -20,6 +21,7 @@ from inceptionkit.detection.types import DetectionSet
 from inceptionkit.errors import InceptionError, RecipeError, RunError
 from inceptionkit.files import read_bounded, write_json
 from inceptionkit.network.device import check_device
+from inceptionkit.options import several
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.text import plural
@@ -28,7 +30,7 @@ from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.recipes import find
 from inceptionkit.training.run import folder as folders
 
-FILE = "rcnn.json"
+FILE, ELAPSED = "rcnn.json", "elapsed.json"
 _MOST_BYTES = 2**20
 _SIDE = 64  # pixels of a warped region, where nothing says it
 RECIPE = ("crop=padded", "padding=2", "small_crops=0", "crop_side=1", "flip=random", "mixup=0")
@@ -64,6 +66,19 @@ class RcnnRun:
     train: Train
     listener: Listener
     start_time: float
+    earlier_seconds: float = 0.0  # that interrupted sessions took
+
+    def seconds(self) -> float:
+        """How long the run takes so far, earlier sessions included."""
+        return self.earlier_seconds + monotonic() - self.start_time
+
+    def keep_time(self) -> None:
+        """Write down how long the run takes so far, for a session that resumes it.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        write_json(self.folder / ELAPSED, {"seconds": self.seconds()})
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -78,6 +93,7 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
         DataError, RecipeError, WeightsError: a request that cannot be met.
         RunError: the folder cannot be written.
     """
+    request = replace(request, settings=several(request.settings))
     _check(request)
     data = divide(open_detection(request.data), request.split_seed)
     side = request.input_size or _SIDE
@@ -89,7 +105,6 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
         request,
         data=str(Path(request.data).absolute()),
         from_=_whole_path(request.from_),
-        settings=tuple(request.settings),
         out=str(folder),
         listener=None,
     )
@@ -177,13 +192,37 @@ def resume_run(
         RunError: the folder is damaged, another process works there, or the images changed.
         DataError: the images are gone.
     """
-    kept = _kept(folder)
-    opened = divide(open_detection(data or request.data), request.split_seed)
-    if _fingerprint(opened) != kept["fingerprint"]:
-        msg = f"{folder}: the images or boxes at {opened.train.address} changed since the run began"
-        raise RunError(msg + "; put them back as they were, or start another run")
+    kept, earlier = _kept(folder), _earlier_seconds(folder)
+    divided = divide_again(folder, open_detection(data or request.data))
     folders.take(folder)
-    return _run(folder, request, opened, train, side=kept["side"], start_time=start_time)
+    run = _run(folder, request, divided, train, side=kept["side"], start_time=start_time)
+    return replace(run, earlier_seconds=earlier)
+
+
+def divide_again(folder: Path, opened: DetectionSet) -> DividedSet:
+    """The images of a run, divided as the run divided them.
+
+    Raises:
+        RunError: the folder is damaged, or these are not the run's images.
+        DataError: there are too few images.
+    """
+    divided = divide(opened, read_request(folder).split_seed)
+    if _fingerprint(divided) != _kept(folder)["fingerprint"]:
+        msg = f"{folder}: the images or boxes at {opened.address} changed since the run began"
+        raise RunError(msg + "; put them back as they were, or start another run")
+    return divided
+
+
+def _earlier_seconds(folder: Path) -> float:
+    """How long a run took before it was interrupted; 0 where it was lost before that was kept."""
+    try:
+        kept = records.STRICT.decode(read_bounded(folder / ELAPSED, _MOST_BYTES).decode())
+        return max(0.0, float(kept["seconds"]))
+    except FileNotFoundError:
+        return 0.0
+    except (*records.UNREADABLE, OSError, LookupError, TypeError) as error:
+        msg = f"{folder / ELAPSED}: cannot be used ({error}); delete it, and the time starts anew"
+        raise RunError(msg) from error
 
 
 def _run(

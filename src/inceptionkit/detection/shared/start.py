@@ -122,13 +122,24 @@ def resume_run(
     record = read_detect_record(folder)
     check_device(record.request.device or "cpu")
     opened = open_detection(record.data["address"] if data is None else data)
+    sets = divide_again(folder, opened)
+    folders.take(folder)
+    sets, _, train = _load(sets, record.design.size, listener)
+    return DetectSession(folder, record, sets, train, listener, start_time)
+
+
+def divide_again(folder: Path, opened: DetectionSet) -> DividedSet:
+    """The images of a run, divided as the run divided them.
+
+    Raises:
+        RunError: there is no such run, or these are not its images.
+        DataError: there are too few images.
+    """
+    record = read_detect_record(folder)
     if opened.fingerprint() != record.data["fingerprint"]:
         msg = f"{folder}: the images at {opened.address} or their boxes changed since the run began"
         raise RunError(msg + "; put them back as they were, or start another run")
-    folders.take(folder)
-    sets = divide(opened, record.request.split_seed)
-    sets, _, train = _load(sets, record.design.size, listener)
-    return DetectSession(folder, record, sets, train, listener, start_time)
+    return divide(opened, record.request.split_seed)
 
 
 def _stored(request: DetectTrainRequest, device: str) -> DetectTrainRequest:
