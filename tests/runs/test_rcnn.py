@@ -14,7 +14,7 @@ import inceptionkit
 from inceptionkit.api.detect_rcnn import DetectRcnnResult
 from inceptionkit.detection.load import load
 from inceptionkit.detection.rcnn.detector import RcnnDetector
-from inceptionkit.detection.rcnn.start import FILE
+from inceptionkit.detection.rcnn.start import ELAPSED, FILE
 from inceptionkit.detection.sources import open_detection
 from inceptionkit.errors import DataError, RecipeError, RunError, WeightsError
 
@@ -36,7 +36,7 @@ def data(place: Path) -> Path:
 
 def train(data: Path, out: Path, **more: object) -> DetectRcnnResult:
     return inceptionkit.detect_rcnn(
-        data, ["batch=32"], architecture="compact", input_size=32, rounds=2, proposals=60,
+        data, "batch=32", architecture="compact", input_size=32, rounds=2, proposals=60,
         regions=24, budget="3epochs", out=out, **more,
     )  # fmt: skip
 
@@ -51,6 +51,7 @@ def run(place: Path, data: Path) -> Path:
     assert (
         (place / "run" / "unusable.csv").read_text().startswith("path,reason\nJPEGImages/018.png,")
     )
+    assert "time per image" in (place / "run" / "report.html").read_text()
     return result.run
 
 
@@ -123,9 +124,12 @@ def test_a_run_that_lost_its_end_has_the_same_weights_after_resuming(
     record = json.loads((half / "run.json").read_text())
     (half / "run.json").write_text(json.dumps(record | {"result": None}))
 
-    inceptionkit.detect_resume(again)
+    (again / ELAPSED).write_text('{"seconds": 1000}')
+
+    resumed = inceptionkit.detect_resume(again)
 
     assert weights(again) == before
+    assert resumed.seconds > 1000
 
 
 def test_a_run_whose_boxes_changed_does_not_resume(run: Path, place: Path, data: Path) -> None:

@@ -117,15 +117,17 @@ def detect_check(request: DetectCheckRequest) -> DetectCheckResult:
     opened = open_detection(request.data)
     points: tuple[RecallPoint, ...] = ()
     if request.recall:
-        from inceptionkit.detection.proposals import SelectiveSearch, propose, recall
+        from inceptionkit.detection.proposals import propose, recall
+        from inceptionkit.detection.rcnn.settings import RegionSettings
         from inceptionkit.preprocess import UnusableImage
 
+        search = RegionSettings().search  # that of `detect rcnn`
         step = max(1, len(opened) // request.recall)
         images = opened.images[::step][: request.recall]
         used, found = [], []
         for done, image in enumerate(images, 1):
             with suppress(UnusableImage):  # a damaged one has no proposals; the others have
-                found.append(propose(image.pixels(), SelectiveSearch()))
+                found.append(propose(image.pixels(), search))
                 used.append(image)
             listener.progress(Progress(what="proposing regions", done=done, total=len(images)))
         points = recall(used, found)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from inceptionkit.detection.rcnn.request import DetectRcnnRequest
+from inceptionkit.errors import WriteError
 from inceptionkit.options import verb
 from inceptionkit.progress import Listener
 from inceptionkit.results import Result, table
@@ -87,6 +89,8 @@ def finish_rcnn(run: RcnnRun) -> DetectRcnnResult:
         card, _ = train_rcnn(run)
         return DetectRcnnResult(**result_of(run, card))
     finally:
+        with suppress(WriteError):  # a full disk hides no other error
+            run.keep_time()
         folders.release(run.folder)
 
 

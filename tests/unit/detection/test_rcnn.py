@@ -1,7 +1,8 @@
 """The parts of R-CNN: warping, choosing regions, correcting boxes."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,15 +11,19 @@ from hypothesis import strategies as st
 from made_boxes import boxes, truth
 from PIL import Image
 
+import inceptionkit
 from inceptionkit.detection.boxes import iou
-from inceptionkit.detection.rcnn import mining
+from inceptionkit.detection.rcnn import mining, regress, start
 from inceptionkit.detection.rcnn.detector import RcnnDetector
 from inceptionkit.detection.rcnn.regions import class_names
 from inceptionkit.detection.rcnn.regress import coded, decoded, fit
+from inceptionkit.detection.rcnn.request import DetectRcnnRequest
+from inceptionkit.detection.rcnn.run import _share
 from inceptionkit.detection.rcnn.sample import backgrounds, per_object, positives
 from inceptionkit.detection.rcnn.settings import RegionSettings
 from inceptionkit.detection.rcnn.warp import GREY, warp
 from inceptionkit.detection.types import AnnotatedImage
+from inceptionkit.errors import RecipeError, RunError
 
 HOW = RegionSettings()
 SEEDS = st.integers(0, 2**32 - 1)
@@ -110,6 +115,30 @@ def test_a_regression_learns_shifts_that_features_tell() -> None:
     )  # a class without regions leaves its boxes where they are
 
 
+def test_many_regions_are_fitted_to_a_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    first, second = boxes(rng, 60, whole=False), boxes(rng, 60, whole=False)
+    features = rng.normal(0, 1, (60, 6)).astype(np.float32)
+    labels = np.arange(60) % 2
+    whole = fit(features, first, second, labels, 2)
+    monkeypatch.setattr(regress, "_AT_ONCE", 7)
+
+    parts = fit(features, first, second, labels, 2)
+
+    np.testing.assert_allclose(parts.weights, whole.weights, rtol=1e-4, atol=1e-6)
+
+
+def test_a_trunk_that_sees_nothing_moves_boxes_alike() -> None:
+    rng = np.random.default_rng(0)
+    first = boxes(rng, 40, whole=False)
+    shifts = np.full((40, 4), 0.1, np.float32)
+
+    found = fit(np.zeros((40, 6), np.float32), first, decoded(first, shifts), np.zeros(40, int), 1)
+
+    np.testing.assert_allclose(found.weights[0, :-1], 0)
+    np.testing.assert_allclose(found.weights[0, -1], 0.1, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("classes", "names"),
     [
@@ -152,3 +181,71 @@ def test_images_whose_objects_no_proposal_fits_teach_the_regression_nothing(
     data = mining.regression_data(cast(RcnnDetector, Seeing()), images)
 
     assert [len(part) for part in data] == [sum(fitting)] * 4
+
+
+def test_of_very_many_regions_each_class_gives_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mining, "_LEARNED_FROM", 60)
+    labels = np.array([0] * 500 + [1] * 40 + [5] * 3)
+
+    kept = mining._chosen(labels)
+
+    assert np.bincount(labels[kept]).tolist() == [20, 20, 0, 0, 0, 3]
+    np.testing.assert_array_equal(kept, mining._chosen(labels))
+
+
+def test_what_is_found_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector meets any number of images; and its time is what the next image takes."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    found = RcnnDetector(("disc",), (), (), HOW).detect(np.zeros((40, 40, 3), np.uint8))
+
+    assert len(found) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_may_be_one_word(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="must be a number, got 'much'"):
+        inceptionkit.detect_rcnn(tmp_path, "lr=much")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> start.RcnnRun:
+    """Two trainings in an hour, of which this session took 100 seconds."""
+    monkeypatch.setattr(start, "monotonic", lambda: 150.0)
+    of: Any = {"data": None, "train": None, "listener": None}
+    return start.RcnnRun(
+        folder=tmp_path, request=DetectRcnnRequest("cells", budget="1h"), how=HOW, side=32,
+        start_time=50.0, **of,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("earlier", "trainings", "share"),
+    [
+        (0.0, 2, f"{0.75 * 3_500 / 2:.1f}s"),
+        (1_500.0, 2, f"{0.75 * 2_000 / 2:.1f}s"),
+        (3_490.0, 1, "1epochs"),  # 10 s are left, or none: the run ends all the same
+        (9_000.0, 1, "1epochs"),
+    ],
+)
+def test_a_budget_of_time_counts_what_interrupted_sessions_took(
+    run: start.RcnnRun, earlier: float, trainings: int, share: str
+) -> None:
+    assert _share(replace(run, earlier_seconds=earlier), trainings) == share
+
+
+def test_a_new_run_without_time_for_its_trainings_is_refused(run: start.RcnnRun) -> None:
+    with pytest.raises(RecipeError, match="leaves no time for 2 trainings"):
+        _share(replace(run, start_time=-3_449.5), 2)
+
+
+def test_the_time_of_a_session_is_kept_for_the_next(run: start.RcnnRun) -> None:
+    assert start._earlier_seconds(run.folder) == 0
+    run.keep_time()
+
+    assert start._earlier_seconds(run.folder) == 100
+    replace(run, earlier_seconds=100.0).keep_time()
+    assert start._earlier_seconds(run.folder) == 200
+    (run.folder / start.ELAPSED).write_text('{"seconds": "much"}')
+    with pytest.raises(RunError, match=r"elapsed\.json: cannot be used"):
+        start._earlier_seconds(run.folder)

@@ -19,16 +19,15 @@ from inceptionkit.files import sha256, write_whole
 _VERSION = 1  # of the search: another one forgets what was found
 
 
-def propose(image: Pixels, how: SelectiveSearch, *, remember: bool = True) -> Boxes:
-    """Propose boxes as `selective_search` does, or remember them.
+def propose(image: Pixels, how: SelectiveSearch) -> Boxes:
+    """Propose boxes as `selective_search` does, or remember them: for images of a training.
+
+    They are kept in the user's cache folder, never beside the images.
 
     Args:
         image: (height, width, 3) uint8, RGB. Its pixels are the key, not its name.
         how: the settings.
-        remember: keep the boxes in the user's cache folder, never beside the images.
     """
-    if not remember:
-        return selective_search(image, how)
     try:
         place = _place(image, how)
     except OSError:  # the user has no home

@@ -24,7 +24,7 @@ class RecallPoint:
 def recall(
     images: Sequence[AnnotatedImage],
     proposals: Sequence[Boxes],
-    counts: Sequence[int] = (10, 30, 100, 300, 1000, 2000),
+    counts: Sequence[int] = (10, 30, 100, 300, 1000),
 ) -> tuple[RecallPoint, ...]:
     """Recall against the number of proposals; difficult objects are not counted.
 

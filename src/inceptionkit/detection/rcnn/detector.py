@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import adaptive_avg_pool2d
 
 from inceptionkit.detection.boxes import clip, suppress_per_class
-from inceptionkit.detection.proposals import propose
+from inceptionkit.detection.proposals import selective_search
 from inceptionkit.detection.rcnn.regress import BoxRegression
 from inceptionkit.detection.rcnn.settings import RegionSettings
 from inceptionkit.detection.rcnn.warp import warp
@@ -63,7 +63,7 @@ class RcnnDetector:
         Returns:
             What is found, after non-maximum suppression, of any score from `how.least_score`.
         """
-        proposals = propose(image, self.how.search)
+        proposals = selective_search(image, self.how.search)
         scores = self.scores(image, proposals)
         rows, labels = np.nonzero(scores.probabilities[:, :-1] >= self.how.least_score)
         values = scores.probabilities[rows, labels]

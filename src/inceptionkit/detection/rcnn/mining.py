@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inceptionkit.data.rng import random_bits
 from inceptionkit.detection.boxes import iou
 from inceptionkit.detection.proposals import propose
 from inceptionkit.detection.rcnn.detector import RcnnDetector
 from inceptionkit.detection.rcnn.sample import backgrounds
+from inceptionkit.detection.rcnn.settings import RegionSettings
 from inceptionkit.detection.types import AnnotatedImage, Boxes, no_boxes
 
 _LOOKED_AT = 400  # backgrounds of an image that are classified
+_LEARNED_FROM = 20_000  # regions, by the box regression: their features are 330 MB at most
 
 
 def hard_negatives(
@@ -46,25 +49,53 @@ def regression_data(
     images: Sequence[AnnotatedImage],
     tick: Callable[[int], None] = lambda _: None,
 ) -> tuple[NDArray[np.float32], Boxes, Boxes, NDArray[np.int64]]:
-    """Features of proposals that show an object, the proposals, the true boxes, and the classes."""
-    features, regions, truth, labels = [], list[Boxes](), list[Boxes](), []
+    """Features of proposals that show an object, the proposals, the true boxes, and the classes.
+
+    Where there are too many, chance chooses those of each class.
+
+    Args:
+        detector: of the last round.
+        images: training images.
+        tick: called with the number of images done; each is looked at twice.
+    """
+    shown = [_no_objects()]
     for number, image in enumerate(images, 1):
-        certain = np.flatnonzero(~image.difficult)
-        pixels = image.pixels()
-        proposals = propose(pixels, detector.how.search)
-        if len(certain) and len(proposals):
-            overlaps = iou(proposals, image.boxes[certain])
-            best = overlaps.argmax(axis=1)
-            near = np.flatnonzero(overlaps.max(axis=1) >= detector.how.positive)
-            if len(near):
-                features.append(detector.features(pixels, proposals[near]))
-                regions.append(proposals[near])
-                truth.append(image.boxes[certain[best[near]]])
-                labels.append(image.labels[certain[best[near]]])
+        shown.append(_shown(image, propose(image.pixels(), detector.how.search), detector.how))
         tick(number)
-    return (
-        np.concatenate(features) if features else np.zeros((0, 1), np.float32),
-        np.concatenate([no_boxes(), *regions]),
-        np.concatenate([no_boxes(), *truth]),
-        np.concatenate([np.zeros(0, np.int64), *labels]),
-    )
+    regions, truth, labels = (np.concatenate(parts) for parts in zip(*shown, strict=True))
+    kept, features = _chosen(labels), list[NDArray[np.float32]]()
+    ends = np.cumsum([len(part[-1]) for part in shown])
+    for number, (image, start, end) in enumerate(zip(images, ends, ends[1:], strict=False), 1):
+        if kept[start:end].any():
+            some = regions[start:end][kept[start:end]]
+            features.append(detector.features(image.pixels(), some))
+        tick(len(images) + number)
+    found = np.concatenate(features) if features else np.zeros((0, 1), np.float32)
+    return found, regions[kept], truth[kept], labels[kept]
+
+
+def _no_objects() -> tuple[Boxes, Boxes, NDArray[np.int64]]:
+    return no_boxes(), no_boxes(), np.zeros(0, np.int64)
+
+
+def _shown(
+    image: AnnotatedImage, proposals: Boxes, how: RegionSettings
+) -> tuple[Boxes, Boxes, NDArray[np.int64]]:
+    """The proposals that show an object, its true box, and its class."""
+    certain = np.flatnonzero(~image.difficult)
+    if not len(certain) or not len(proposals):
+        return _no_objects()
+    overlaps = iou(proposals, image.boxes[certain])
+    near = np.flatnonzero(overlaps.max(axis=1) >= how.positive)
+    best = certain[overlaps.argmax(axis=1)[near]]
+    return proposals[near], image.boxes[best], image.labels[best]
+
+
+def _chosen(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) which regions the regression learns from: as many of each class, at most."""
+    classes = np.unique(labels)
+    order = np.argsort(random_bits(0, 0, np.arange(len(labels)), "box regression"), kind="stable")
+    kept = np.zeros(len(labels), np.bool_)
+    for label in classes.tolist():
+        kept[order[labels[order] == label][: _LEARNED_FROM // len(classes)]] = True
+    return kept

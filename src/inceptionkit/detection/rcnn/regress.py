@@ -16,6 +16,9 @@ from inceptionkit.detection.types import Boxes
 RIDGE = 0.1
 """Strength of the ridge, relative to the mean square of a feature."""
 
+_LEAST_SQUARE = 1e-6  # mean square of a feature: a trunk may see nothing at all
+_FEWEST = 8  # regions of a class
+_AT_ONCE = 1024  # regions: few wait in memory in double precision
 _MOST_LOG = 1.0  # a box grows or shrinks by a factor of e at most
 
 
@@ -75,17 +78,28 @@ def fit(
         labels: (n,) its class.
         classes: how many there are.
     """
-    width = features.shape[1] + 1
-    weights = np.zeros((classes, width, 4), np.float32)
+    weights = np.zeros((classes, features.shape[1] + 1, 4), np.float32)
     targets = coded(boxes, truth)
     for label in range(classes):
-        own = labels == label
-        if own.sum() < 8:
-            continue
-        x = np.concatenate([features[own], np.ones((own.sum(), 1), np.float32)], axis=1)
-        x = x.astype(np.float64)
-        strength = RIDGE * float((x[:, :-1] ** 2).mean()) * len(x)
-        ridge = np.full(width, strength)
-        ridge[-1] = 0  # the bias is free
-        weights[label] = np.linalg.solve(x.T @ x + np.diag(ridge), x.T @ targets[own])
+        own = np.flatnonzero(labels == label)
+        if len(own) >= _FEWEST:
+            weights[label] = _solved(features, targets, own)
     return BoxRegression(weights)
+
+
+def _solved(
+    features: NDArray[np.float32], targets: NDArray[np.float32], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(features + 1, 4) the weights that fit some rows best."""
+    width = features.shape[1] + 1
+    squares, products = np.zeros((width, width)), np.zeros((width, 4))
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        x = np.concatenate([features[some], np.ones((len(some), 1))], axis=1)
+        squares += x.T @ x
+        products += x.T @ targets[some]
+    mean_square = float(np.diag(squares)[:-1].sum()) / (len(rows) * (width - 1))
+    ridge = np.full(width, RIDGE * max(mean_square, _LEAST_SQUARE) * len(rows))
+    ridge[-1] = 0  # the bias is free
+    solution: NDArray[np.float64] = np.linalg.solve(squares + np.diag(ridge), products)
+    return solution

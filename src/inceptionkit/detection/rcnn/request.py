@@ -25,7 +25,7 @@ class DetectRcnnRequest:
         ),
     ]
     settings: Annotated[
-        Sequence[str],
+        Sequence[str] | str,
         Argument("Settings of the classifiers' recipe, such as lr=0.05.", "KEY=VALUE"),
     ] = ()
     _: KW_ONLY

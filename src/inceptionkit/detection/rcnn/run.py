@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from time import monotonic
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from inceptionkit.detection.metrics import DetectionScores, score
+from inceptionkit.detection.page import Evaluated, write_page
 from inceptionkit.detection.proposals import propose
 from inceptionkit.detection.rcnn.card import RcnnCard, RcnnMetrics
 from inceptionkit.detection.rcnn.detector import RcnnDetector
@@ -36,12 +37,14 @@ from inceptionkit.evaluation.classifier import load
 from inceptionkit.model.folder import CARD
 from inceptionkit.progress import Progress
 from inceptionkit.training.budget import Time, parse_budget
+from inceptionkit.training.run import folder as folders
 
 EACH_ROUND = "8epochs"
 """Budget of each training where none is given."""
 
 _CHECKED = 40  # images of val that say which scores are worth showing
 _HARD = 0.5  # share of the backgrounds that are hard, from the second round on
+_LEAST_SHARE = 0.1  # of what a training gets where all get the same
 _TRAINING = 0.75  # share of the time left that trainings may take; the rest looks for objects
 
 
@@ -58,16 +61,22 @@ def train_rcnn(run: RcnnRun) -> tuple[RcnnCard, DetectionScores]:
     if detector is None:  # rounds is at least 1
         raise RunError(str(run.folder))
     if not run.request.no_regression:
-        features, regions, truth, labels = regression_data(
-            detector, run.data.train.images, _ticker(run, "fitting boxes", len(run.data.train))
-        )
+        tick = _ticker(run, "fitting boxes", 2 * len(run.data.train))
+        features, regions, truth, labels = regression_data(detector, run.data.train.images, tick)
         if len(labels):  # else no proposal fits an object, and boxes are left as they are
             regression = fit(features, regions, truth, labels, len(run.classes))
             detector = replace(detector, regression=regression)
-    step = -(-len(run.data.val) // _CHECKED)
-    show = scored(run, detector, run.data.val.images[::step], "val").best_score()
-    name, images = run.data.scored
-    scores = scored(run, detector, images.images, name)
+    return _finish(run, detector)
+
+
+def _finish(run: RcnnRun, detector: RcnnDetector) -> tuple[RcnnCard, DetectionScores]:
+    """Score the detector, and write the model and the report."""
+    some = run.data.val.images[:: -(-len(run.data.val) // _CHECKED)]
+    show = score(some, _found(run, detector, some, "val"), run.classes).best_score()
+    (name, images), began = run.data.scored, perf_counter()
+    found = _found(run, detector, images.images, name)
+    seconds = perf_counter() - began
+    scores = score(images.images, found, run.classes)
     metrics = RcnnMetrics(
         set=name,
         images=scores.images,
@@ -79,18 +88,24 @@ def train_rcnn(run: RcnnRun) -> tuple[RcnnCard, DetectionScores]:
     )
     last = run.folder / f"round-{run.request.rounds}"
     models = [last / f"classifier-{one + 1}" / "model" for one in range(run.request.ensemble)]
-    return write_rcnn(run.folder / "model", card, models, detector.regression), scores
+    card = write_rcnn(run.folder / folders.MODEL, card, models, detector.regression)
+    evaluated = Evaluated(
+        model=str(run.folder), data=images.address, set=name, images=images.images, found=found,
+        scores=scores, show=show, unusable=[], seconds=seconds,
+    )  # fmt: skip
+    write_page(run.folder / folders.PAGE, evaluated)
+    return card, scores
 
 
-def scored(
+def _found(
     run: RcnnRun, detector: RcnnDetector, images: Sequence[AnnotatedImage], name: str
-) -> DetectionScores:
-    """Find the objects of some images, and compare them with the truth."""
+) -> list[Detections]:
+    """The objects of some images, as the detector will find them in new ones."""
     tick, found = _ticker(run, f"finding objects in {name}", len(images)), list[Detections]()
     for number, image in enumerate(images, 1):
         found.append(detector.detect(image.pixels()))
         tick(number)
-    return score(images, found, detector.classes)
+    return found
 
 
 def _round(run: RcnnRun, number: int, earlier: RcnnDetector | None) -> RcnnDetector:
@@ -105,6 +120,7 @@ def _round(run: RcnnRun, number: int, earlier: RcnnDetector | None) -> RcnnDetec
             tick = _ticker(run, "looking for hard negatives", len(images))
             hard = hard_negatives(earlier, images, tick)
         total = write_regions(regions, _parts(run, hard), run.classes, side=run.side, how=run.how)
+        run.keep_time()
         run.listener.say(f"round {number}: {total:,} regions")
     for one in range(count):
         out = folder / f"classifier-{one + 1}"
@@ -122,6 +138,7 @@ def _round(run: RcnnRun, number: int, earlier: RcnnDetector | None) -> RcnnDetec
             budget=_share(run, left),
         )
         run.train(training)
+        run.keep_time()
     models = [load(folder / f"classifier-{one + 1}") for one in range(count)]
     return assemble(run.classes, tuple(models), run.how)
 
@@ -135,8 +152,10 @@ def _share(run: RcnnRun, trainings: int) -> str:
     budget = run.request.budget or EACH_ROUND
     if not isinstance(limit := parse_budget(budget), Time):
         return budget
-    left = limit.seconds - (monotonic() - run.start_time)
-    share = _TRAINING * left / trainings
+    share = _TRAINING * (limit.seconds - run.seconds()) / trainings
+    equal = _TRAINING * limit.seconds / (run.request.rounds * run.request.ensemble)
+    if run.earlier_seconds and share < _LEAST_SHARE * equal:
+        return "1epochs"  # a run that was interrupted at the end of its time ends all the same
     if share < 1:
         msg = f"--budget {budget} leaves no time for {trainings} trainings; give more, fewer "
         raise RecipeError(msg + "--rounds, or a smaller --ensemble")
@@ -185,7 +204,7 @@ def result_of(run: RcnnRun, card: RcnnCard) -> dict[str, Any]:
     """What the end of a run says."""
     return {
         "run": run.folder,
-        "model": run.folder / "model",
-        "seconds": monotonic() - run.start_time,
+        "model": run.folder / folders.MODEL,
+        "seconds": run.seconds(),
         **{key: card.metrics.get(key) for key in ("set", "images", "map50", "ap50")},
     }
