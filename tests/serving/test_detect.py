@@ -1,6 +1,7 @@
 """`/v1/detect`: boxes of images by name, score and limit; what it refuses."""
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from inceptionkit.detection.shared.card import DetectorCard, write_detector
 from inceptionkit.detection.shared.design import Design
 from inceptionkit.detection.shared.model import weights_file
 from inceptionkit.detection.shared.network import DetectorNet
-from inceptionkit.model.folder import TENSORS
+from inceptionkit.errors import DeploymentError
+from inceptionkit.model.folder import CARD, RCNN, TENSORS
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.serving.answering import Answering
 from inceptionkit.serving.app import make_app
 from inceptionkit.serving.detect import load_detectors
+from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.models import Models
+from inceptionkit.serving.server import Service, bind, serve_here
 from inceptionkit.spec import Net
 
 
@@ -37,6 +41,14 @@ def detector(tiny: Net, tmp_path: Path) -> Path:
     )
     write_detector(tmp_path / "pets", card, {TENSORS: weights_file(model)})
     return tmp_path / "pets"
+
+
+def test_an_r_cnn_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / CARD).write_text(json.dumps({"format": RCNN}))
+    service = Service(places={"cells": tmp_path}, load=pytest.fail, limits=Limits())
+
+    with bind("127.0.0.1", 0) as bound, pytest.raises(DeploymentError, match="takes seconds for"):
+        serve_here(service, bound, pytest.fail)
 
 
 @pytest.fixture

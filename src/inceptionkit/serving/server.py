@@ -18,6 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from inceptionkit.detection.load import is_detector
+from inceptionkit.detection.rcnn.card import is_rcnn
 from inceptionkit.errors import DeploymentError, OptionError
 from inceptionkit.serving.access import ACCESS
 from inceptionkit.serving.answering import ERRORS, Answering
@@ -69,6 +70,10 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
     Raises:
         InceptionError: a model cannot be loaded, or gRPC's port is taken.
     """
+    for place in service.places.values():
+        if is_rcnn(Path(place)):
+            msg = f"{place}: an R-CNN takes seconds for an image, too long for a request; serve a "
+            raise DeploymentError(msg + "detector of `inceptionkit detect train`")
     limits, metrics = service.limits, Metrics()
     detectors = {name: one for name, one in service.places.items() if is_detector(Path(one))}
     others = {name: one for name, one in service.places.items() if name not in detectors}
