@@ -221,7 +221,7 @@ def _earlier_seconds(folder: Path) -> float:
     except FileNotFoundError:
         return 0.0
     except (*records.UNREADABLE, OSError, LookupError, TypeError) as error:
-        msg = f"{folder / ELAPSED}: cannot be used ({error}); delete it, and the time starts anew"
+        msg = f"{folder / ELAPSED}: cannot be used ({error}); delete it, and the time starts at 0"
         raise RunError(msg) from error
 
 
