@@ -11,6 +11,7 @@ import io
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -107,17 +108,22 @@ class Desk:
 
     def here(self, text: str) -> str:
         """A text with short trainings and with the port of this server."""
+        return shorter(self.ported(text))
+
+    def ported(self, text: str) -> str:
+        """A text with the port of this server."""
         host = self.address.removeprefix("http://")
-        return shorter(text).replace("localhost:8000", host)
+        port = host.rpartition(":")[2]
+        return text.replace("localhost:8000", host).replace("--port 8000", f"--port {port}")
 
     def type(self, line: str, *, fails: bool) -> str:
         """Run a command line; what was complained about."""
-        line = line if fails else self.here(line)
+        line = self.ported(line) if fails else self.here(line)
         if line.startswith("pip install"):
             return ""
         if line.startswith("inceptionkit serve"):
-            self.serve(shlex.split(line)[2:])
-            return ""
+            words = shlex.split(line)[2:]
+            return self.refuse(words) if fails else self.serve(words)
         if not line.startswith("inceptionkit "):
             self.shell(line)
             return ""
@@ -137,10 +143,20 @@ class Desk:
         )
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
 
-    def serve(self, words: list[str]) -> None:
+    def serve(self, words: list[str]) -> str:
         """Start a server in place of the last one; addresses in the next blocks are its own."""
         self.server.close()
         self.address, _ = self.server.enter_context(serving(self.logs, *words))
+        return ""
+
+    def refuse(self, words: list[str]) -> str:
+        """Try to start a server that cannot start; what was complained about."""
+        done = subprocess.run(
+            [sys.executable, "-m", "inceptionkit", "serve", *words],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 2, f"serve {words}: ended with {done.returncode}\n{done.stderr}"
+        return done.stderr
 
 
 def said(stream: io.TextIOWrapper) -> str:
