@@ -42,7 +42,7 @@ async function call(path, options = {}) {
   const body = await answer.json().catch(() => ({}));
   if (answer.ok) return body;
   const text = body.detail || `The server answered ${answer.status}.`;
-  throw failure(text, answer.status, Number(answer.headers.get("retry-after") ?? 1) || 0);
+  throw failure(text, answer.status, Number(answer.headers.get("retry-after")) || 1);
 }
 
 const model = () => state.models.find((one) => one.name === $("model").value) || state.models[0];
