@@ -1,6 +1,9 @@
 """`predict --out`: a table of all that `train` reads, resumed without a lost or doubled row."""
 
 import csv
+import gc
+import io
+import itertools
 import json
 import os
 import signal
@@ -10,12 +13,14 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import inceptionkit
 from inceptionkit.deployment import bulk
-from inceptionkit.errors import DataError
+from inceptionkit.errors import DataError, OptionError
+from inceptionkit.progress import Progress
 
 
 def rows_of(path: Path) -> list[dict]:
@@ -150,3 +155,148 @@ def test_the_program_says_what_it_wrote(
     out.unlink()
     assert main(["predict", str(tiny_model), str(folder), "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["unusable"] == 2
+
+
+def test_a_table_has_as_many_labels_as_are_asked_for(
+    tiny_model: Path, folder: Path, tmp_path: Path
+) -> None:
+    answers = inceptionkit.predict(tiny_model, folder, top=3).answers
+    for ending in (".csv", ".jsonl", ".parquet"):
+        out = tmp_path / f"answers{ending}"
+        inceptionkit.predict(tiny_model, folder, out=out, top=3)
+        rows = rows_of(out)
+
+        assert list(rows[0]) == [
+            "path", "label", "probability", "label2", "probability2", "label3", "probability3",
+            "exit", "error",
+        ]  # fmt: skip
+        for row, one in zip(rows, answers, strict=True):
+            if one.prediction is not None:
+                found = [row["label"], row["label2"], row["label3"]]
+                assert found == [label for label, _ in one.prediction.top]
+                assert float(row["probability3"]) == pytest.approx(
+                    one.prediction.top[2][1], abs=1e-4
+                )
+            else:
+                assert row["label3"] is row["probability3"] is None
+
+
+def test_a_table_has_no_more_labels_than_there_are_classes(
+    tiny_model: Path, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "answers.jsonl"
+    inceptionkit.predict(tiny_model, folder / "light" / "0.png", out=out, top=99)
+
+    assert list(rows_of(out)[0])[-4:] == ["label10", "probability10", "exit", "error"]
+
+
+@pytest.mark.parametrize("option", ["draw", "unsure_below"])
+def test_what_a_table_cannot_hold_is_refused(
+    tiny_model: Path, folder: Path, tmp_path: Path, option: str
+) -> None:
+    flag = f"--{option.replace('_', '-')}"
+    says = f"{flag} cannot be combined with a table; leave out {flag}, or --out and --csv"
+    value = {"draw": tmp_path / "drawn", "unsure_below": 0.9}[option]
+    with pytest.raises(OptionError) as refused:
+        inceptionkit.predict(tiny_model, folder, out=tmp_path / "a.csv", **{option: value})
+
+    assert str(refused.value) == says
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_list_and_standard_input_become_tables(
+    tiny_model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = folder / "light" / "0.png"
+    lines = f"{image}\nnowhere.png\n{folder / 'dark'}\n"
+    (tmp_path / "names.txt").write_text(lines)
+    inceptionkit.predict(tiny_model, f"@{tmp_path / 'names.txt'}", out=tmp_path / "list.jsonl")
+    for content, name in ((lines.encode(), "names"), (image.read_bytes(), "image")):
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+        inceptionkit.predict(tiny_model, "-", out=tmp_path / f"{name}.jsonl")
+    (alone,) = inceptionkit.predict(tiny_model, image).answers
+    rows = rows_of(tmp_path / "list.jsonl")
+    (row,) = rows_of(tmp_path / "image.jsonl")
+
+    assert [row["path"] for row in rows[:2]] == [str(image), "nowhere.png"]
+    assert rows[1]["error"] == "no such file or folder; check the spelling"
+    assert len(rows) == 2 + len([*(folder / "dark").iterdir()])
+    assert rows_of(tmp_path / "names.jsonl") == rows
+    assert alone.prediction is not None
+    assert (row["path"], row["label"]) == ("-", alone.prediction.label)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (None, "the list cannot be read"),
+        ("", "names no image"),
+        ("x.png", "no such file or folder"),
+    ],
+)
+def test_a_list_without_an_image_is_refused(
+    tiny_model: Path, tmp_path: Path, names: str | None, says: str
+) -> None:
+    if names is not None:
+        (tmp_path / "names.txt").write_text(names)
+    with pytest.raises(DataError, match=says):
+        inceptionkit.predict(tiny_model, f"@{tmp_path}/names.txt", out=tmp_path / "a.csv")
+
+
+def test_an_image_at_an_address_is_a_row(
+    tiny_model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (folder / "light" / "0.png").read_bytes()
+    monkeypatch.setattr("inceptionkit.data.sources.inputs._fetched", lambda _: content)
+    monkeypatch.setattr(bulk, "find_shards", lambda _: [])
+    out = tmp_path / "a.jsonl"
+    inceptionkit.predict(tiny_model, "https://example.com/photo.png", out=out)
+
+    assert [row["path"] for row in rows_of(out)] == ["https://example.com/photo.png"]
+    assert rows_of(out)[0]["error"] is None
+
+
+def test_files_named_one_by_one_keep_their_order_among_others(
+    tiny_model: Path, folder: Path, tmp_path: Path
+) -> None:
+    light = [folder / "light" / f"{number}.png" for number in range(3)]
+    out = tmp_path / "a.jsonl"
+    inceptionkit.predict(tiny_model, [light[2], light[0], folder / "dark", light[1]], out=out)
+    paths = [row["path"] for row in rows_of(out)]
+
+    assert paths[:2] == [str(light[2]), str(light[0])]
+    assert paths[-1] == str(light[1])
+
+
+@pytest.mark.parametrize("kind", ["folder", "list", "files"])
+def test_no_path_is_kept_of_an_image(kind: str) -> None:
+    """A name alone is: a path takes five times the memory."""
+    files = [f"photos/{number}.png" for number in range(200)]
+    Path("photos").mkdir()
+    for file in files:
+        Path(file).touch()
+    Path("names.txt").write_text("\n".join(files))
+    given = {"folder": ["photos"], "list": ["@names.txt"], "files": files}[kind]
+    images = [*bulk._images(given)]
+    kept = [one for one in gc.get_objects() if type(one) is type(Path())]
+
+    assert sum(one.count for one in images) == 200
+    assert not {path.name for path in kept} & {Path(file).name for file in files}
+
+
+def test_progress_is_reported_by_time_within_a_part(
+    tiny_model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, heard = itertools.count(step=2), list[Progress]()
+    monkeypatch.setattr(bulk, "monotonic", lambda: next(clock))
+
+    def hear(report: object) -> None:
+        if isinstance(report, Progress):
+            heard.append(report)
+
+    inceptionkit.predict(tiny_model, folder, out=tmp_path / "a.jsonl", on_answer=hear)
+
+    assert [report.done for report in heard] == [3, 6, 9, 12, 15, 18]
+    assert heard[0].total == 19
+    assert heard[0].per_second == 0.5
+    assert heard[0].seconds_left == 32

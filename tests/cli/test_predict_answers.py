@@ -121,12 +121,15 @@ def test_copies_do_not_go_among_the_images(
     inceptionkit: Callable, tiny_model: Path, pictures: list[Path]
 ) -> None:
     folder = pictures[0].parent
-    said = inceptionkit("predict", tiny_model, pictures[0], "--draw", folder)
+    Path("names.txt").write_text(str(pictures[0]))
+    for given in (pictures[0], "@names.txt"):
+        said = inceptionkit("predict", tiny_model, given, "--draw", folder)
 
-    assert said.code == 2
-    assert said.err == (
-        f"inceptionkit: {folder}: holds images to classify; draw the copies into another folder\n"
-    )
+        assert said.code == 2
+        assert said.err == (
+            f"inceptionkit: {folder}: holds images to classify; "
+            "draw the copies into another folder\n"
+        )
 
 
 def test_csv_is_a_table_of_the_answers(

@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from inceptionkit.arguments import DEVICE, EARLY_EXIT, INPUTS, MODEL_OR_IMAGES, ON_ANSWER
-from inceptionkit.evaluation.answer import Answer
-from inceptionkit.options import Option, several, verb
-from inceptionkit.progress import Progress
+from inceptionkit.deployment.request import PredictRequest
+from inceptionkit.errors import OptionError
+from inceptionkit.evaluation.answer import UNSURE_BELOW, Answer
+from inceptionkit.options import several, verb
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
     from inceptionkit.deployment.bulk import Bulk
     from inceptionkit.evaluation.early_exit import AnyPolicy
-
-
-@dataclass(frozen=True)
-class PredictRequest:
-    """Which images to classify, and with which model."""
-
-    model: Annotated[str | Path, MODEL_OR_IMAGES]
-    paths: Annotated[Sequence[str | Path] | Path, INPUTS] = ()
-    _: KW_ONLY
-    early_exit: Annotated[str | float | AnyPolicy | None, EARLY_EXIT] = None
-    out: Annotated[
-        str | Path | None,
-        Option(
-            "Table to write instead of printing answers, a row for each image; PATH may then be "
-            "whatever `train` reads. Interrupted, the same command goes on.",
-            "FILE.parquet|.csv|.jsonl",
-            also=("--csv",),
-        ),
-    ] = None
-    top: Annotated[
-        int | None, Option("Labels to give of each image.", "K", default="1, in JSON 5", min=1)
-    ] = None
-    unsure_below: Annotated[
-        float,
-        Option(
-            "Mark answers of a lower confidence (0 to 1) as unsure.", "CONFIDENCE", min=0, max=1
-        ),
-    ] = 0.5
-    draw: Annotated[
-        str | Path | None,
-        Option("Write copies of the images with their labels into this folder.", "FOLDER"),
-    ] = None
-    device: Annotated[str | None, replace(DEVICE, default="the CPU")] = None
-    on_answer: Annotated[Callable[[Answer | Progress | Bulk | str], object] | None, ON_ANSWER] = (
-        None  # with a sentence, where a model answers that was not asked for
-    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,6 +56,7 @@ def predict(request: PredictRequest) -> PredictResult:  # noqa: C901 - who answe
         WeightsError: there is no model, or it is damaged.
         RecipeError: the stored policy is asked for, and the model has none.
         DataError: no image is given, or `out` is there already or is no table.
+        OptionError: `draw` or `unsure_below` is given for a table.
     """
     from inceptionkit.data.sources.inputs import Given, inputs
     from inceptionkit.deployment.load import load_predictor
@@ -108,12 +73,7 @@ def predict(request: PredictRequest) -> PredictResult:  # noqa: C901 - who answe
 
         model, paths = model_and_images(model, paths)
     if request.out is not None:
-        from inceptionkit.deployment.bulk import predict_into
-
-        given, report = several(paths), request.on_answer or (lambda _: None)
-        written = predict_into(request.out, model, given, policy, report, device=request.device)
-        report(written)
-        return PredictResult((), failed=False, written=written)
+        return _into_table(request, request.out, model, several(paths), policy)
     files: list[Given] = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
         place = Path(path).expanduser()
@@ -129,14 +89,14 @@ def predict(request: PredictRequest) -> PredictResult:  # noqa: C901 - who answe
     if model != request.model and request.on_answer is not None:
         knows, right = predictor.card.origin.get("knows"), predictor.card.metrics.get("top1") or 0
         request.on_answer(f"{model}: knows {knows}, and names {right:.0%} of them right")
-    found = []
+    found, below = [], UNSURE_BELOW if request.unsure_below is None else request.unsure_below
     for name, image, missing in files:
         prediction, error, unsure = None, missing, False
         try:
             if not missing:
                 content = image() if callable(image) else image
                 (prediction,) = predictor.predict([content], policy, top=request.top or TOP)
-                unsure = prediction.probability < request.unsure_below
+                unsure = prediction.probability < below
                 if copies is not None:
                     copies.draw(str(name), as_rgb(content), prediction)
         except UnusableImage as unusable:
@@ -146,3 +106,22 @@ def predict(request: PredictRequest) -> PredictResult:  # noqa: C901 - who answe
         if request.on_answer is not None:
             request.on_answer(answer)
     return PredictResult(tuple(found), failed=any(answer.error is not None for answer in found))
+
+
+def _into_table(
+    request: PredictRequest,
+    out: str | Path,
+    model: str | Path,
+    paths: Sequence[str],
+    policy: AnyPolicy | None,
+) -> PredictResult:
+    from inceptionkit.deployment.bulk import predict_into
+
+    for name, given in (("--draw", request.draw), ("--unsure-below", request.unsure_below)):
+        if given is not None:
+            msg = f"{name} cannot be combined with a table; leave out {name}, or --out and --csv"
+            raise OptionError(msg)
+    report, top = request.on_answer or (lambda _: None), request.top or 1
+    written = predict_into(out, model, paths, policy, report, device=request.device, top=top)
+    report(written)
+    return PredictResult((), failed=False, written=written)

@@ -11,7 +11,7 @@ import typer
 from inceptionkit.api.predict import PredictResult, predict
 from inceptionkit.cli.command import Command
 from inceptionkit.cli.console import Output, complain, print_json
-from inceptionkit.evaluation.answer import Answer
+from inceptionkit.evaluation.answer import UNSURE_BELOW, Answer
 from inceptionkit.progress import Progress
 from inceptionkit.text import duration, percent, printable
 
@@ -58,9 +58,11 @@ def _print_rows(output: Output, result: PredictResult | None = None) -> None:
     times = [one.prediction.ms for one in answers if one.prediction]
     if times and not (output.quiet or output.json_only):
         unsure = sum(answer.unsure for answer in answers)
-        below = f"; ? marks {unsure:,} below {output.given['unsure_below']:.0%} confidence"
+        asked = output.given["unsure_below"]
+        below = UNSURE_BELOW if asked is None else asked
+        marked = f"; ? marks {unsure:,} below {below:.0%} confidence"
         count = f"{len(times):,} image{'s' * (len(times) != 1)}"
-        typer.echo(f"{count}, {fmean(times):.1f} ms each{below * bool(unsure)}", err=True)
+        typer.echo(f"{count}, {fmean(times):.1f} ms each{marked * bool(unsure)}", err=True)
 
 
 def _print_table(output: Output, found: Progress | Bulk | str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from importlib import import_module
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeAlias
@@ -21,18 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import open_dataset
-from inceptionkit.data.sources.folder import image_files
+from inceptionkit.data.sources.folder import image_names
+from inceptionkit.data.sources.inputs import inputs
 from inceptionkit.data.sources.manifest import is_manifest
 from inceptionkit.data.storage.open import find_shards
 from inceptionkit.data.types import Raw
 from inceptionkit.deployment.load import load_predictor
-from inceptionkit.deployment.rows import ANSWER_COLUMNS, Row, RowMaker, row_maker
+from inceptionkit.deployment.rows import Row, RowMaker, row_maker
 from inceptionkit.errors import DataError, DeploymentError
 from inceptionkit.evaluation.early_exit import AnyPolicy
-from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.files import part_of, write_json, write_whole
 from inceptionkit.machine import cores
-from inceptionkit.model import ExitPolicy, model_folder
+from inceptionkit.model import model_folder
 from inceptionkit.model.folder import CARD
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.progress import Progress
@@ -42,7 +42,6 @@ from inceptionkit.text import printable
 PART_IMAGES = 4_096  # rows of a part: what a stop costs at most
 _AHEAD = 4  # batches that are decoded before they are run
 _EVERY = 5.0  # seconds from one report of progress to the next
-COLUMNS = ("path", *ANSWER_COLUMNS)
 ENDINGS = (".parquet", ".csv", ".jsonl")
 
 _Place: TypeAlias = tuple[str, Callable[[], Raw]]  # the name of an image, and what reads it
@@ -50,9 +49,10 @@ _Place: TypeAlias = tuple[str, Callable[[], Raw]]  # the name of an image, and w
 
 @dataclass(frozen=True, slots=True)
 class _Images:
-    """Images that have names and are read by number."""
+    """Images that are named and read by number, so that little is kept of each."""
 
-    names: Sequence[str]
+    count: int
+    name: Callable[[int], str]
     read: Callable[[int], Raw]
 
 
@@ -73,13 +73,15 @@ class Bulk:
     resumed: int
 
 
-def predict_into(
+def predict_into(  # noqa: PLR0913 - what is asked for, who hears
     out: str | Path,
     model: str | Path,
-    places: Sequence[str | Path],
+    places: Sequence[str],
     policy: AnyPolicy | None,
     report: Callable[[Progress], object],
+    *,
     device: str | None = None,
+    top: int = 1,
 ) -> Bulk:
     """Classify every image of some places into a table, one row each, in the order of the places.
 
@@ -89,10 +91,11 @@ def predict_into(
     Args:
         out: the table: .parquet, .csv or .jsonl.
         model: as `inceptionkit.load` takes it.
-        places: image files and folders, and all that `train` reads.
+        places: all that `inputs` and that `train` reads.
         policy: when to stop at an exit; never if None.
         report: called with the progress.
         device: as `load_predictor` takes it.
+        top: labels to give of each image.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
@@ -103,28 +106,36 @@ def predict_into(
     """
     out = Path(out).expanduser()
     _check_out(out)
-    images = [_images_at(place) for place in places]
-    count = sum(len(some.names) for some in images)
+    images = [*_images(places)]
+    count = sum(some.count for some in images)
     predictor = load_predictor(model, images=count, mode="throughput", device=device)
-    maker = row_maker(predictor, policy, str(model))
+    maker = row_maker(predictor, policy, str(model), top)
     parts = out.with_name(f"{out.name}.parts")
-    done = _begin(parts, _key(predictor, model, images, maker.policy))
+    done = _begin(parts, _key(maker, model, images))
     every = (
-        (some.names[index], partial(some.read, index))
+        (some.name(index), partial(some.read, index))
         for some in images
-        for index in range(len(some.names))
+        for index in range(some.count)
     )
-    answers = _classified(maker, islice(every, done, None))
-    start, due, first = monotonic(), 0.0, done
+    rows, first = _classified(maker, islice(every, done, None)), done
+    answers = _reported(rows, report, done, count)
     while part := list(islice(answers, PART_IMAGES)):
         write_whole(parts / f"{done:012d}.jsonl", "".join(json.dumps(row) + "\n" for row in part))
         done += len(part)
-        if (now := monotonic()) - start >= due:
-            due, rate = now - start + _EVERY, (done - first) / (now - start)
-            left = (count - done) / rate
-            report(Progress(what="predicting", done=done, total=count, per_second=rate,
-                           seconds_left=left))  # fmt: skip
-    return _joined(out, parts, first)
+    return _joined(out, parts, ("path", *maker.columns), first)
+
+
+def _reported(
+    rows: Iterable[Row], report: Callable[[Progress], object], done: int, count: int
+) -> Iterator[Row]:
+    """The rows; between them the progress is reported, as often as people want to hear of it."""
+    start = spoke = monotonic()
+    for fresh, row in enumerate(rows, 1):
+        yield row
+        if (now := monotonic()) - spoke >= _EVERY:
+            spoke, rate, total = now, fresh / (now - start), done + fresh
+            report(Progress(what="predicting", done=total, total=count, per_second=rate,
+                            seconds_left=(count - total) / rate))  # fmt: skip
 
 
 def _check_out(out: Path) -> None:
@@ -138,36 +149,77 @@ def _check_out(out: Path) -> None:
         _arrow()
 
 
-def _images_at(place: str | Path) -> _Images:
-    """The images of one place.
+def _images(places: Iterable[str]) -> Iterator[_Images]:
+    """The images of places; of files that are named one by one, all together.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none at a place.
     """
+    for are_files, some in groupby(places, _is_image_file):
+        if are_files:
+            yield _below(Path(), [str(Path(place).expanduser()) for place in some])
+        else:
+            yield from map(_images_at, some)
+
+
+def _is_image_file(place: str) -> bool:
     path = Path(place).expanduser()
-    if path.exists() and not find_shards(str(path)) and not is_manifest(path):
+    return path.is_file() and not find_shards(place) and not is_manifest(path)
+
+
+def _images_at(place: str) -> _Images:
+    path, remote = Path(place).expanduser(), "://" in place
+    packed = (path.exists() or remote) and find_shards(place)
+    if path.exists() and not packed and not is_manifest(path):
         try:
-            files = image_files(path)
+            return _below(path, image_names(path))
         except UnusableImage as error:
             msg = f"{place}: {error.reason}"
             raise DataError(msg) from error
-        return _Images([printable(str(file)) for file in files], files.__getitem__)
+    if place == "-" or (place.startswith("@") and not path.exists()) or (remote and not packed):
+        return _given(place)
     dataset = open_dataset(place)
-    return _Images([f"{place}: {name}" for name in dataset.samples.names], dataset.read)
+    names = dataset.samples.names
+    return _Images(len(names), lambda index: f"{place}: {names[index]}", dataset.read)
 
 
-def _key(
-    predictor: Predictor, model: str | Path, images: Sequence[_Images], policy: ExitPolicy | None
-) -> str:
-    """By which an interrupted call is known again: the model, the images' names, the policy."""
+def _below(root: Path, names: Sequence[str]) -> _Images:
+    return _Images(
+        len(names), lambda index: printable(str(root / names[index])), lambda i: root / names[i]
+    )
+
+
+def _given(place: str) -> _Images:
+    """The images of a list, of standard input, or at an address; one that is not there is a row.
+
+    Raises:
+        DataError: none is there.
+    """
+    every = inputs(place)
+    if all(missing for _, _, missing in every):
+        msg = ": ".join(map(str, every[0][::2])) if every else f"{place}: names no image"
+        raise DataError(msg)
+
+    def read(index: int) -> Raw:
+        _, image, missing = every[index]
+        if missing is not None:
+            raise UnusableImage(missing)
+        return image() if callable(image) else Path(image)
+
+    return _Images(len(every), lambda index: printable(str(every[index][0])), read)
+
+
+def _key(maker: RowMaker, model: str | Path, images: Sequence[_Images]) -> str:
+    """By which an interrupted call is known again: the model, the images' names, what is asked."""
     summary = sha256()
-    card = replace(predictor.card, seen=None)
-    summary.update(json.dumps([to_json(card), to_json(policy)], sort_keys=True).encode())
+    card = replace(maker.predictor.card, seen=None)
+    asked = [to_json(card), to_json(maker.policy), maker.top]
+    summary.update(json.dumps(asked, sort_keys=True).encode())
     place = Path(model).expanduser()
     if place.is_dir():
         summary.update((model_folder(place) / CARD).read_bytes())  # which has the files' SHA-256
     for some in images:
-        for name in some.names:
+        for name in map(some.name, range(some.count)):
             summary.update(name.encode("utf-8", "surrogatepass") + b"\0")
     return summary.hexdigest()
 
@@ -238,7 +290,7 @@ def _prepared(
                 future.cancel()
 
 
-def _joined(out: Path, parts: Path, resumed: int) -> Bulk:
+def _joined(out: Path, parts: Path, columns: Sequence[str], resumed: int) -> Bulk:
     """Make the table of its parts, and let them go.
 
     Raises:
@@ -255,30 +307,30 @@ def _joined(out: Path, parts: Path, resumed: int) -> Bulk:
             counts[1] += sum(row["error"] is not None for row in rows)
             yield rows
 
-    write[out.suffix.lower()](beside, read())
+    write[out.suffix.lower()](beside, columns, read())
     beside.replace(out)
     shutil.rmtree(parts, ignore_errors=True)
     return Bulk(out, counts[0], counts[1], resumed)
 
 
-def _write_lines(path: Path, parts: Iterable[list[Row]]) -> None:
+def _write_lines(path: Path, _: Sequence[str], parts: Iterable[list[Row]]) -> None:
     with path.open("w") as file:
         for rows in parts:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-def _write_csv(path: Path, parts: Iterable[list[Row]]) -> None:
+def _write_csv(path: Path, columns: Sequence[str], parts: Iterable[list[Row]]) -> None:
     with path.open("w", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table = csv.DictWriter(file, columns, lineterminator="\n")
         table.writeheader()
         for rows in parts:
             table.writerows(rows)
 
 
-def _write_parquet(path: Path, parts: Iterable[list[Row]]) -> None:
+def _write_parquet(path: Path, columns: Sequence[str], parts: Iterable[list[Row]]) -> None:
     arrow, parquet = _arrow()
-    kinds = {"probability": arrow.float32()}
-    schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMNS])
+    kinds = {True: arrow.float32(), False: arrow.string()}
+    schema = arrow.schema([(name, kinds[name.startswith("probability")]) for name in columns])
     with parquet.ParquetWriter(path, schema) as file:
         for rows in parts:
             file.write_table(arrow.Table.from_pylist(rows, schema))

@@ -50,7 +50,7 @@ class Embedder:
         )
 
     def embed(
-        self, images: Sequence[Path | Callable[[], bytes]]
+        self, images: Sequence[str | Path | Callable[[], bytes]]
     ) -> Iterator[NDArray[np.float32] | str]:
         """The features of each image, (features,), or why it cannot be used; in their order.
 
@@ -67,9 +67,11 @@ class Embedder:
                     yield one if isinstance(one, str) else np.array(next(vectors), np.float32)
 
 
-def _prepared(image: Path | Callable[[], bytes], how: Preprocessing) -> NDArray[np.uint8] | str:
+def _prepared(
+    image: str | Path | Callable[[], bytes], how: Preprocessing
+) -> NDArray[np.uint8] | str:
     try:
-        return how.fit(as_rgb(image if isinstance(image, Path) else image(), how.depth))
+        return how.fit(as_rgb(image() if callable(image) else image, how.depth))
     except UnusableImage as error:
         return error.reason
 

@@ -13,9 +13,21 @@ from inceptionkit.evaluation.predictor import Pixels, Predictor, Stages, run_sta
 from inceptionkit.model import ExitPolicy
 from inceptionkit.preprocess import UnusableImage, as_rgb
 
-ANSWER_COLUMNS = ("label", "probability", "exit", "error")
-
 Row: TypeAlias = dict[str, Any]
+
+
+def answer_columns(top: int) -> tuple[str, ...]:
+    """Columns of an answer with that many labels, the most probable first.
+
+    >>> answer_columns(2)
+    ('label', 'probability', 'label2', 'probability2', 'exit', 'error')
+    """
+    numbers = ["", *range(2, top + 1)]
+    pairs = [(f"label{number}", f"probability{number}") for number in numbers]
+    return (*(name for pair in pairs for name in pair), "exit", "error")
+
+
+ANSWER_COLUMNS = answer_columns(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +38,18 @@ class RowMaker:
         predictor: the model.
         policy: when to stop at an exit; never if None.
         stages: the network, cut where the policy may stop.
+        top: labels of an answer.
     """
 
     predictor: Predictor
     policy: ExitPolicy | None
     stages: Stages
+    top: int = 1
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of a row."""
+        return answer_columns(self.top)
 
     def prepare(self, image: object) -> Pixels | str:
         """An image as the network takes it, or why it cannot be used.
@@ -55,35 +74,37 @@ class RowMaker:
         """
         usable = [one for one in prepared if not isinstance(one, str)]
         answers = iter(self._answers(usable))
-        return [_row(error=one) if isinstance(one, str) else next(answers) for one in prepared]
+        empty = dict.fromkeys(self.columns)
+        return [
+            empty | {"error": one} if isinstance(one, str) else next(answers) for one in prepared
+        ]
 
     def _answers(self, images: Sequence[Pixels]) -> list[Row]:
         if not images:
             return []
-        names, classes = list(self.stages), self.predictor.card.classes
+        names, classes, columns = list(self.stages), self.predictor.card.classes, self.columns
         probabilities, numbers = run_stages(self.stages, np.stack(images), self.policy)
-        best = probabilities.argmax(axis=1).tolist()
-        return [
-            _row(label=classes[i], probability=float(shares[i]), exit=names[number])
-            for i, shares, number in zip(best, probabilities, numbers.tolist(), strict=True)
-        ]
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top].tolist()
+        rows = []
+        for order, shares, number in zip(best, probabilities, numbers.tolist(), strict=True):
+            labels = [value for i in order for value in (classes[i], float(shares[i]))]
+            rows.append(dict(zip(columns, [*labels, names[number], None], strict=True)))
+        return rows
 
 
-def row_maker(predictor: Predictor, policy: AnyPolicy | None, where: str) -> RowMaker:
+def row_maker(predictor: Predictor, policy: AnyPolicy | None, where: str, top: int = 1) -> RowMaker:
     """Cut a network where a policy may stop.
 
     Args:
         predictor: the model.
         policy: when to stop at an exit; never if None.
         where: the model lies, for messages.
+        top: labels of an answer; no more than there are classes.
 
     Raises:
         RecipeError: the stored policy is asked for, and the model has none.
     """
     rules = gated(of_model(policy, predictor.card, where), predictor.card.architecture)
     exits = tuple(gate.exit for gate in rules.gates)
-    return RowMaker(predictor, rules if exits else None, predictor.stages(exits))
-
-
-def _row(**found: Any) -> Row:  # noqa: ANN401 - of a table
-    return dict.fromkeys(ANSWER_COLUMNS) | found
+    top = min(top, len(predictor.card.classes))
+    return RowMaker(predictor, rules if exits else None, predictor.stages(exits), top)

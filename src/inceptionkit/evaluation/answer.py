@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inceptionkit.evaluation.predictor import Prediction
 
+UNSURE_BELOW = 0.5
+"""Confidence below which an answer is unsure, unless another is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

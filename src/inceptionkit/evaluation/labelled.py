@@ -29,7 +29,8 @@ class Copies:
         """
         self.folder = Path(folder).expanduser()
         place = self.folder.resolve()
-        if any(isinstance(one, Path) and one.resolve().parent == place for one in images):
+        files = [Path(one) for one in images if isinstance(one, str | Path)]
+        if any(one.resolve().parent == place for one in files):
             msg = f"{folder}: holds images to classify; draw the copies into another folder"
             raise OptionError(msg)
 

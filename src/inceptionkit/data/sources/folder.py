@@ -89,14 +89,23 @@ def image_files(place: Path) -> list[Path]:
     Raises:
         UnusableImage: there is none, or the folder cannot be read.
     """
+    return [place / name for name in image_names(place)]
+
+
+def image_names(place: Path) -> list[str]:
+    """The names of the images below a folder, or "" for a file itself; a third of paths' memory.
+
+    Raises:
+        UnusableImage: as of `image_files`.
+    """
     if not place.is_dir():
         if os.path.lexists(place):
-            return [place]
+            return [""]
         reason = "no such file or folder; check the spelling"
         raise UnusableImage(reason, printable(str(place)))
     tree = Disk(place)
-    if files := sorted(tree.walk("")):
-        return [place / name for name in files]
+    if names := sorted(tree.walk("")):
+        return names
     reason = "there is no image in it; give a folder of images"
     if tree.skipped:
         reason = tree.skipped[0].reason

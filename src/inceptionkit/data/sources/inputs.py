@@ -13,7 +13,7 @@ from inceptionkit.data.storage.open import remote_file
 from inceptionkit.errors import DataError
 from inceptionkit.preprocess import UnusableImage
 
-Given = tuple[str | Path, Path | Callable[[], bytes], str | None]
+Given = tuple[str | Path, str | Path | Callable[[], bytes], str | None]
 """The name of an image, where it is or what reads it, and why there is none."""
 
 _MOST_BYTES = 2**28  # of an image that comes from elsewhere
@@ -61,14 +61,15 @@ def _listed(file: Path) -> list[Given]:
 
 
 def _named(names: str) -> Iterator[Given]:
+    """The images of a list, which may be long: as text, a third of the memory of paths."""
     for name in filter(None, map(str.strip, names.splitlines())):
-        place = Path(name).expanduser()
-        if place.is_file():
+        place = str(Path(name).expanduser())
+        if Path(place).is_file():
             yield place, place, None
         elif "://" in name:
             yield name, partial(_fetched, name), None
         else:
-            yield from ((one, Path(one), error) for one, error in images_at(name))
+            yield from ((one, one, error) for one, error in images_at(name))
 
 
 def _fetched(address: str) -> bytes:
