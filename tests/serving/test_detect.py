@@ -124,7 +124,7 @@ def test_what_is_refused_and_what_is_answered_is_counted(
     assert 'inceptionkit_rejected_requests_total{model="pets"} 1.0' in numbers
     assert 'inceptionkit_unusable_images_total{model="pets"} 1.0' in numbers
     assert 'inceptionkit_engine_seconds_count{model="pets"} 1.0' in numbers
-    assert "inceptionkit_queue_images 0.0" in numbers
+    assert 'inceptionkit_queue_images{model="pets"} 0.0' in numbers
 
 
 def test_a_server_with_detectors_alone_says_so(started: Callable[..., Models]) -> None:

@@ -2,9 +2,10 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from inceptionkit.deployment.load import load_predictor
 from inceptionkit.evaluation.classifier import Classifier
 from inceptionkit.evaluation.explain.maps import evidence_maps
 from inceptionkit.preprocess import as_rgb
+from inceptionkit.serving.efforts import Deadline, Efforts
 from inceptionkit.serving.heat import heat_maps
 
 IMAGES = [png(seed, side=16 + 3 * seed) for seed in range(5)]
@@ -149,6 +151,40 @@ def test_the_heat_map_is_that_of_explain(tiny_model: Path) -> None:
     (rows,) = evidence_maps(model.model, pixels, [4], ["main"], "cam")
 
     assert heat_maps(predictor)(image, 4) == pytest.approx(rows[0].map, abs=1e-4)
+
+
+def test_images_whose_heat_maps_are_drawn_are_still_in_the_queue(
+    client: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, found = client(), []
+
+    def noted(_: object) -> str:
+        found.append(served.app.answering.metrics.text().decode())
+        return ""
+
+    monkeypatch.setattr("inceptionkit.serving.answering.picture", noted)
+    answers(served.post("/v1/predict?explain=cam", content=IMAGES[2]))
+
+    assert 'inceptionkit_queue_images{model="tiny"} 1.0' in found[0]
+
+
+def test_a_time_limit_counts_from_the_header_of_a_request(
+    client: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, until = [], []
+
+    def body() -> Iterator[bytes]:
+        began.append(perf_counter())
+        yield IMAGES[0]
+
+    def noted(efforts: Efforts, moment: float) -> Deadline:
+        until.append(moment)
+        return Deadline(efforts, moment)
+
+    monkeypatch.setattr("inceptionkit.serving.answering.Deadline", noted)
+    answers(client().post("/v1/predict?time_limit_ms=9000", content=body()))
+
+    assert until[0] - 9 < began[0]
 
 
 def test_models_say_what_they_are(client: Callable) -> None:

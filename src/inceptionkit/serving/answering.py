@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from inceptionkit.errors import DeploymentError
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import UnusableImage, as_rgb, header
 from inceptionkit.serving.batching import Answers, Closed
+from inceptionkit.serving.budget import Bodies, Pixels
 from inceptionkit.serving.efforts import Deadline, Effort, run_effort, run_every_exit
 from inceptionkit.serving.heat import explains, picture
 from inceptionkit.serving.limits import Limits
@@ -40,26 +41,57 @@ class Answering:
         limits: of the queue, and of the pixels of an image.
         metrics: what is counted.
         tracing: what makes spans of decoding and answering.
+        bodies: that are held, of all requests.
+        pixels: that are decoded, of all requests.
     """
 
     models: Models
     limits: Limits
     metrics: Metrics
     tracing: Tracing = field(default_factory=Tracing)
+    bodies: Bodies = field(init=False)
+    pixels: Pixels = field(init=False)
     _inside: int = 0
     _threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(cores(), thread_name_prefix="decode")
     )
 
-    async def answer(self, images: Sequence[Image], asked: Asked) -> dict[str, Any]:
+    def __post_init__(self) -> None:
+        limits = self.limits
+        self.bodies = Bodies(max(limits.all_body_bytes, limits.body_bytes))
+        self.pixels = Pixels(limits.decoded_pixels)
+
+    async def answer(self, images: Sequence[Image], asked: Asked, arrived: float) -> dict[str, Any]:
         """What `POST /v1/predict` answers.
+
+        Args:
+            images: encoded.
+            asked: how they are to be answered.
+            arrived: when the request did, by `perf_counter`.
 
         Raises:
             Problem: no such model, a full queue, or a single image that cannot be used.
         """
-        start = perf_counter()
         served = self.models.find(asked.model, asked.version)
-        effort = None if asked.exits else chosen(served, asked, start)
+        if asked.explain and not explains(served.card):
+            refuse("this model has no heat maps: serve the run, not an export of it")
+        effort = None if asked.exits else chosen(served, asked, arrived)
+        with self.room(served.name, len(images)):
+            answers = await self._answers(served, images, asked, effort)
+        return {"model": served.name, "version": served.version, "answers": answers}
+
+    async def _answers(
+        self,
+        served: Served,
+        images: Sequence[Image],
+        asked: Asked,
+        effort: Effort | Deadline | None,
+    ) -> list[dict[str, Any]]:
+        """The answer to each image.
+
+        Raises:
+            Problem: the only image cannot be used.
+        """
         found = await self.run(served, [image.data for image in images], effort)
         if len(found) == 1 and isinstance(found[0], UnusableImage):
             refuse_image(f"the image cannot be used: {found[0].reason}")
@@ -74,18 +106,12 @@ class Answering:
         ]
         if asked.explain:
             await self._add_heat(served, images, answers)
-        return {"model": served.name, "version": served.version, "answers": answers}
+        return answers
 
     async def _add_heat(
         self, served: Served, images: Sequence[Image], answers: Sequence[dict[str, Any]]
     ) -> None:
-        """Add a heat map to each answer: what speaks for its class.
-
-        Raises:
-            Problem: the model has none.
-        """
-        if not explains(served.card):
-            refuse("this model has no heat maps: serve the run, not an export of it")
+        """Add a heat map to each answer: what speaks for its class."""
         loop = asyncio.get_running_loop()
         for image, answer in zip(images, answers, strict=True):
             if "label" in answer:
@@ -103,28 +129,37 @@ class Answering:
         images: Sequence[bytes | NDArray[np.uint8]],
         effort: Effort | Deadline | None,
     ) -> list[Answers | UnusableImage]:
-        """Decode and run images, if there is room for all.
+        """Decode and run images, for which there is `room`.
 
         Args:
             served: the model.
             images: encoded, or RGB pixels (height, width, 3).
             effort: where it may stop, or until when; None for the answers of every exit.
+        """
+        return await asyncio.gather(*(self._one(served, image, effort) for image in images))
+
+    @contextmanager
+    def room(self, model: str, images: int) -> Iterator[None]:
+        """A place in the queue for all images of a request, until it is answered.
+
+        Args:
+            model: that answers, or detector.
+            images: of the request.
 
         Raises:
             Problem: the queue is full.
         """
-        if self._inside + len(images) > self.limits.queue:
-            self.metrics.rejected.labels(served.name).inc()
-            msg = f"{self.limits.queue} images wait already; try again in a second"
-            refuse_for_now(msg)
-        self._inside += len(images)
-        self.metrics.waiting.inc(len(images))
+        if self._inside + images > self.limits.queue:
+            self.metrics.rejected.labels(model).inc()
+            refuse_for_now(f"{self.limits.queue} images wait already; try again in a second")
+        self._inside += images
+        waiting = self.metrics.waiting.labels(model)
+        waiting.inc(images)
         try:
-            tasks = (self._one(served, image, effort) for image in images)
-            return await asyncio.gather(*tasks)
+            yield
         finally:
-            self._inside -= len(images)
-            self.metrics.waiting.dec(len(images))
+            self._inside -= images
+            waiting.dec(images)
 
     async def _one(
         self, served: Served, image: bytes | NDArray[np.uint8], effort: Effort | Deadline | None
@@ -159,23 +194,37 @@ class Answering:
         Raises:
             UnusableImage: it is no image, or claims too many pixels.
         """
+        prepare, depth = served.predictor.prepare, served.card.preprocessing.depth
         if isinstance(image, bytes):
-            claimed = header(image)
-            if claimed.width * claimed.height > self.limits.image_pixels:
-                reason = (
-                    f"claims {claimed.width}x{claimed.height} pixels, the limit is "
-                    f"{self.limits.image_pixels:,} in all"
-                )
-                raise UnusableImage(reason)
-        predictor = served.predictor
-        return predictor.prepare(as_rgb(image, predictor.card.preprocessing.depth))
+            with self.decoded(image, depth) as pixels:
+                return prepare(pixels)
+        return prepare(as_rgb(image, depth))
+
+    @contextmanager
+    def decoded(self, image: bytes, depth: int = 16) -> Iterator[NDArray[np.uint8]]:
+        """The RGB pixels of an encoded image, once there is memory for them.
+
+        Args:
+            image: encoded.
+            depth: bits that the values of deep images use.
+
+        Raises:
+            UnusableImage: it is no image, or claims too many pixels.
+        """
+        claimed = header(image)
+        count = claimed.width * claimed.height
+        if count > self.limits.image_pixels:
+            reason = f"claims {claimed.width}x{claimed.height} pixels, the limit is "
+            raise UnusableImage(reason + f"{self.limits.image_pixels:,} in all")
+        with self.pixels.of(count):
+            yield as_rgb(image, depth)
 
 
-def chosen(served: Served, asked: Asked, start: float) -> Effort | Deadline:
+def chosen(served: Served, asked: Asked, arrived: float) -> Effort | Deadline:
     """The effort that a request asks for, or until when it asks for an answer."""
     if asked.time_limit_ms is None:
         return served.efforts.named[asked.effort]
-    return Deadline(served.efforts, start + asked.time_limit_ms / 1e3)
+    return Deadline(served.efforts, arrived + asked.time_limit_ms / 1e3)
 
 
 def to_json(served: Served, answers: Answers, top_k: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from inceptionkit.derive import cost
 from inceptionkit.evaluation.confidence import wilson
 from inceptionkit.serving import detect, inference_protocol, schemas
 from inceptionkit.serving.answering import ERRORS, Answering, failed
-from inceptionkit.serving.guard import Guard
+from inceptionkit.serving.guard import LIVE, Guard
 from inceptionkit.serving.heat import explains
 from inceptionkit.serving.models import Models, Served
 from inceptionkit.serving.problems import Problem
@@ -44,9 +44,12 @@ def make_app(
     models, metrics = answering.models, answering.metrics
     app = FastAPI(
         title="inceptionkit", version=version("inceptionkit"), docs_url=None, redoc_url=None,
+        redirect_slashes=False,  # to where a client's Host says
         responses=schemas.PROBLEMS,
         description="Image classifiers of the Inception family.",
     )  # fmt: skip
+    if token:
+        _declare_token(app)
     _report_problems(app)
     _add_predict(app, answering)
     _add_models(app, models)
@@ -68,7 +71,7 @@ def make_app(
     def reference() -> HTMLResponse:
         return HTMLResponse(reference_page(app.openapi()))
 
-    return Guard(app, answering.limits, metrics, answering.tracing, token)
+    return Guard(app, answering, token)
 
 
 def _add_predict(app: FastAPI, answering: Answering) -> None:
@@ -83,7 +86,7 @@ def _add_predict(app: FastAPI, answering: Answering) -> None:
     async def predict(request: Request) -> JSONResponse:
         """Send a form with files called image, JSON with base64, or the bytes of one image."""
         images, asked = await read_request(request, answering.limits)
-        found = await answering.answer(images, asked)
+        found = await answering.answer(images, asked, request.state.arrived)
         request.state.noted = {"model": found["model"], "images": len(images)}
         return JSONResponse(found)
 
@@ -138,6 +141,22 @@ def _page(path: str, kind: str) -> Callable[[], Awaitable[Response]]:
         return Response(content(), media_type=kind, headers={"cache-control": "no-cache"})
 
     return answer
+
+
+def _declare_token(app: FastAPI) -> None:
+    """Say in the API's description that requests carry a token, and which need none."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        found = plain()
+        scheme = {"type": "http", "scheme": "bearer"}
+        found["components"]["securitySchemes"] = {"token": scheme}
+        found["security"] = [{"token": []}]
+        for path in LIVE:
+            found["paths"][path]["get"]["security"] = []
+        return found
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _report_problems(app: FastAPI) -> None:

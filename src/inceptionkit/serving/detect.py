@@ -20,9 +20,9 @@ from inceptionkit.detection.load import LoadedDetector, load
 from inceptionkit.detection.types import Detections
 from inceptionkit.errors import did_you_mean
 from inceptionkit.machine import cores
-from inceptionkit.preprocess import UnusableImage, as_rgb, header
+from inceptionkit.preprocess import UnusableImage
 from inceptionkit.serving.answering import Answering
-from inceptionkit.serving.problems import refuse, refuse_for_now, refuse_image, refuse_unknown
+from inceptionkit.serving.problems import refuse, refuse_image, refuse_unknown
 from inceptionkit.serving.requests import Image, read_images
 from inceptionkit.serving.schemas import images_request
 
@@ -76,19 +76,13 @@ class ServedDetector:
         Raises:
             UnusableImage: it is no image, or claims too many pixels.
         """
-        limits = answering.limits
-        claimed = header(image.data)
-        if claimed.width * claimed.height > limits.image_pixels:
-            reason = f"claims {claimed.width}x{claimed.height} pixels, the limit is "
-            raise UnusableImage(reason + f"{limits.image_pixels:,} in all")
-        pixels = as_rgb(image.data)
-        with self.alone:
+        with answering.decoded(image.data) as pixels, self.alone:
             start = perf_counter()
             found = self.loaded.detector.detect(pixels)
             seconds = perf_counter() - start
+            height, width = pixels.shape[:2]
         answering.metrics.engine.labels(self.name).observe(seconds)
         objects = self.objects(found.above(self.loaded.show if least is None else least))
-        height, width = pixels.shape[:2]
         return {
             "name": image.name, "width": width, "height": height, "objects": objects,
             "ms": round(1e3 * seconds, 3),
@@ -119,7 +113,6 @@ class Detecting:
 
     detectors: Mapping[str, ServedDetector]
     answering: Answering
-    _inside: int = 0
     _threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(cores(), thread_name_prefix="detect")
     )
@@ -148,18 +141,9 @@ class Detecting:
         Raises:
             Problem: no such detector, a full queue, or a single image that cannot be used.
         """
-        served, metrics = self.find(name), self.answering.metrics
-        most = self.answering.limits.queue
-        if self._inside + len(images) > most:
-            metrics.rejected.labels(served.name).inc()
-            refuse_for_now(f"{most} images wait already; try again in a second")
-        self._inside += len(images)
-        metrics.waiting.inc(len(images))
-        try:
+        served = self.find(name)
+        with self.answering.room(served.name, len(images)):
             answers = await asyncio.gather(*(self._one(served, one, least) for one in images))
-        finally:
-            self._inside -= len(images)
-            metrics.waiting.dec(len(images))
         if len(answers) == 1 and "error" in answers[0]:
             refuse_image(f"the image cannot be used: {answers[0]['error']}")
         return {"model": served.name, "answers": answers}

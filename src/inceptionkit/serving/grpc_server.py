@@ -29,9 +29,11 @@ from inceptionkit.serving.inference_protocol import (
     read_tensor,
     server_metadata,
 )
+from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import SHARED
 from inceptionkit.serving.models import Models
 from inceptionkit.serving.problems import Problem, refuse, too_slow
+from inceptionkit.serving.requests import aside
 
 _Context = Any  # grpc.aio.ServicerContext
 _CODES = {
@@ -144,6 +146,11 @@ def _guarded(
         answering: its limits, metrics and tracing.
         token: that calls must carry; none if empty.
     """
+    bodies, seconds = answering.bodies, answering.limits.seconds
+
+    async def answered(request: Any) -> Any:  # noqa: ANN401 - messages
+        with bodies.of(request.ByteSize()):
+            return await answer(request)
 
     async def guarded(request: Any, context: _Context) -> Any:  # noqa: ANN401 - messages
         call, size = _Call(name, request, context), 0
@@ -155,7 +162,7 @@ def _guarded(
                     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
                         msg = "a token is needed: authorization, Bearer TOKEN"
                         await call.fail(grpc.StatusCode.UNAUTHENTICATED, msg)
-                found = await _within(answering.limits.seconds, answer(request))
+                found = await _within(seconds, answered(request))
                 if isinstance(found, Problem):
                     code = _CODES.get(found.status, grpc.StatusCode.INTERNAL)
                     await call.fail(code, found.detail)
@@ -206,8 +213,10 @@ class _Calls:
         return ParseDict(metadata(self.models, served), MESSAGES["ModelMetadataResponse"]())
 
     async def ModelInfer(self, request: Any) -> Any:  # noqa: N802, ANN401
+        arrived, limits = perf_counter(), self.answering.limits
         served = self.models.find(request.model_name, request.model_version or None)
-        tensors = await infer(self.answering, served, _read(request))
+        inference = await aside(request.ByteSize(), _read, request, limits)
+        tensors = await infer(self.answering, served, inference, arrived)
         answer = MESSAGES["ModelInferResponse"](
             model_name=served.name, model_version=served.version, id=request.id
         )
@@ -217,7 +226,7 @@ class _Calls:
         return answer
 
 
-def _read(request: Any) -> Inference:  # noqa: ANN401 - a message
+def _read(request: Any, limits: Limits) -> Inference:  # noqa: ANN401 - a message
     """The request, from its raw or its typed contents."""
     if len(request.inputs) != 1:
         refuse(f"a request has one input, got {len(request.inputs)}")
@@ -227,7 +236,11 @@ def _read(request: Any) -> Inference:  # noqa: ANN401 - a message
         refuse(f"shape must be whole numbers above 0, got {shape}")
     raw = list(request.raw_input_contents)
     typed = getattr(tensor.contents, _CONTENTS.get(tensor.datatype, "uint_contents"))
-    images = read_tensor(tensor.name, tensor.datatype, shape, raw[0] if raw else list(typed))
+    if len(typed) > limits.values:
+        msg = f"contents may list {limits.values:,} values; send raw_input_contents"
+        refuse(msg)
+    data = raw[0] if raw else list(typed)
+    images = read_tensor(tensor.name, tensor.datatype, shape, data, limits)
     outputs = tuple(one.name for one in request.outputs)
     return Inference(images, outputs, _parameters(request.parameters))
 

@@ -6,19 +6,20 @@ import asyncio
 import hmac
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from time import monotonic, perf_counter
+from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inceptionkit.serving.access import Answered
-from inceptionkit.serving.limits import Limits
-from inceptionkit.serving.metrics import Metrics
+from inceptionkit.serving.answering import Answering
 from inceptionkit.serving.problems import Problem, refuse, too_slow
-from inceptionkit.serving.tracing import Request, Tracing
+from inceptionkit.serving.tracing import Request
 
-_OPEN = frozenset({"/", "/page.js", "/page.css", "/icon.svg"})  # they show nothing of a model
-_LIVE = frozenset({"/v2/health/live", "/v2/health/ready"})  # probes carry no token
-_HEADERS = (
+_PAGES = frozenset({"/", "/page.js", "/page.css", "/icon.svg", "/docs", "/openapi.json"})
+"""They show nothing of a model, and a browser that opens one carries no token."""
+LIVE = frozenset({"/v2/health/live", "/v2/health/ready"})
+"""Probes carry no token."""
+HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -38,16 +39,12 @@ class Guard:
 
     Attributes:
         app: what answers.
-        limits: of body and time.
-        metrics: what is counted.
-        tracing: what makes a span of each request.
+        answering: its limits, metrics, tracing, and the bodies that it holds.
         token: that requests must carry; none if empty.
     """
 
     app: ASGIApp
-    limits: Limits
-    metrics: Metrics
-    tracing: Tracing = field(default_factory=Tracing)
+    answering: Answering
     token: str = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,22 +52,23 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        call = _Call(scope, receive, send, self.limits)
-        with self.tracing.request(scope["method"], call.headers) as request:
+        call = _Call(scope, receive, send, self.answering)
+        scope.setdefault("state", {})["arrived"] = call.start
+        with self.answering.tracing.request(scope["method"], call.headers) as request:
             await self._answer(call, request)
 
     async def _answer(self, call: _Call, request: Request) -> None:
+        seconds = self.answering.limits.seconds
         try:
             self._admit(call)
-            async with asyncio.timeout(self.limits.seconds):
+            async with asyncio.timeout(seconds):
                 await self.app(call.scope, call.receive, call.send)
         except TimeoutError:
-            await call.fail(too_slow(self.limits.seconds))
+            await call.fail(too_slow(seconds))
         except Problem as problem:
             await call.fail(problem)
-        except OSError:  # the client has gone
-            call.status = 499
         finally:
+            self.answering.bodies.give(call.received)
             self._keep(call, request)
 
     def _admit(self, call: _Call) -> None:
@@ -79,7 +77,7 @@ class Guard:
         Raises:
             Problem: so it is.
         """
-        if self.token and call.path not in _OPEN | _LIVE:
+        if self.token and call.path not in _PAGES | LIVE:
             scheme, _, given = call.header(b"authorization").partition(b" ")
             same = hmac.compare_digest(given.strip(), self.token.encode())
             if scheme.lower() != b"bearer" or not same:
@@ -88,8 +86,9 @@ class Guard:
         length = call.header(b"content-length") or b"0"
         if not length.isdigit():
             refuse("the header Content-Length is no number")
-        if int(length) > self.limits.body_bytes:
+        if int(length) > self.answering.limits.body_bytes:
             raise call.too_large()
+        self.answering.bodies.check(int(length))
 
     def _keep(self, call: _Call, request: Request) -> None:
         """Log the request and count it."""
@@ -113,23 +112,22 @@ class Guard:
                 "http.route": route,
                 "http.response.status_code": call.status,
             },
-        ).keep(self.metrics, request)
+        ).keep(self.answering.metrics, request)
 
 
 @dataclass(eq=False)
 class _Call:
-    """One request: what came and went, and until when it may."""
+    """One request: what came and went."""
 
     scope: Scope
     inner_receive: Receive
     inner_send: Send
-    limits: Limits
+    answering: Answering
     status: int = 0
     received: int = 0
     sent: int = 0
     started: bool = False
     start: float = field(default_factory=perf_counter)
-    until: float = field(default_factory=monotonic)
 
     @property
     def path(self) -> str:
@@ -147,15 +145,21 @@ class _Call:
 
     def too_large(self) -> Problem:
         """More bytes than a request may have."""
-        most = f"{self.limits.body_bytes / 2**20:g} MiB"
+        most = f"{self.answering.limits.body_bytes / 2**20:g} MiB"
         msg = f"a request has at most {most}; send fewer or smaller images"
         return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, msg, Connection="close")
 
     async def receive(self) -> Message:
-        """What comes next of the body, as long as it is not too much."""
+        """What comes next of the body, as long as it is not too much.
+
+        Raises:
+            Problem: it is, or too much together with the bodies of others.
+        """
         message = await self.inner_receive()
-        self.received += len(message.get("body", b""))
-        if self.received > self.limits.body_bytes:
+        size = len(message.get("body", b""))
+        self.answering.bodies.take(size)
+        self.received += size
+        if self.received > self.answering.limits.body_bytes:
             raise self.too_large()
         return message
 
@@ -164,7 +168,7 @@ class _Call:
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
             known = {name for name, _ in message["headers"]}
-            more = [one for one in _HEADERS if one[0] not in known]
+            more = [one for one in HEADERS if one[0] not in known]
             message = {**message, "headers": [*message["headers"], *more]}
         self.sent += len(message.get("body", b""))
         await self.inner_send(message)

@@ -12,7 +12,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,10 @@ from numpy.typing import NDArray
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.serving.answering import Answering, chosen
 from inceptionkit.serving.batching import Answers
+from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.models import Models, Served
 from inceptionkit.serving.problems import refuse, refuse_image
-from inceptionkit.serving.requests import decoded, parse_asked
+from inceptionkit.serving.requests import aside, decoded, json_object, parse_asked, refuse_more
 from inceptionkit.serving.schemas import INFER_REQUEST
 
 LENGTH = "Inference-Header-Content-Length"
@@ -50,22 +50,25 @@ class Inference:
 
 
 async def infer(
-    answering: Answering, served: Served, inference: Inference
+    answering: Answering, served: Served, inference: Inference, arrived: float
 ) -> dict[str, NDArray[Any]]:
     """The tensors that are wanted, by name.
+
+    Args:
+        answering: what runs the model.
+        served: the model.
+        inference: the request.
+        arrived: when the request did, by `perf_counter`.
 
     Raises:
         Problem: an unknown output or parameter, an unusable image, or a full queue.
     """
-    start = perf_counter()
     for name in inference.outputs:
         if name not in OUTPUTS:
             refuse(f"there is no output {name!r}; there are {', '.join(OUTPUTS)}")
-    if len(inference.images) > answering.limits.images:
-        most = answering.limits.images
-        refuse(f"a request has at most {most} images, got {len(inference.images)}")
     asked = parse_asked(inference.parameters or {})
-    found = await answering.run(served, inference.images, chosen(served, asked, start))
+    with answering.room(served.name, len(inference.images)):
+        found = await answering.run(served, inference.images, chosen(served, asked, arrived))
     answers: list[Answers] = []
     for number, one in enumerate(found):
         if isinstance(one, UnusableImage):
@@ -151,37 +154,44 @@ def router(models: Models, answering: Answering) -> APIRouter:
     @made.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
     async def model_infer(request: Request, name: str, version: str | None = None) -> Response:
         served = models.find(name, version)
-        header, binary = _parts(await request.body(), request.headers.get(LENGTH))
-        inference, wants_binary = _read(header, binary)
-        tensors = await infer(answering, served, inference)
-        request.state.noted = {"model": served.name, "images": len(inference.images)}
+        body, length = await request.body(), request.headers.get(LENGTH)
+        asked = await aside(len(body), _read, body, length, answering.limits)
+        tensors = await infer(answering, served, asked.inference, request.state.arrived)
+        request.state.noted = {"model": served.name, "images": len(asked.inference.images)}
         head = {"model_name": served.name, "model_version": served.version}
-        head |= {"id": header["id"]} if isinstance(header.get("id"), str) else {}
-        return _written(head, tensors, wants_binary)
+        return _written({**head, **asked.id}, tensors, asked.binary)
 
     return made
 
 
-def _parts(body: bytes, length: str | None) -> tuple[dict[str, Any], bytes]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request over REST.
+
+    Attributes:
+        inference: what is asked.
+        binary: of each output, whether it is wanted as bytes.
+        id: that its sender gave it, if any.
+    """
+
+    inference: Inference
+    binary: Mapping[str, bool]
+    id: Mapping[str, str]
+
+
+def _parts(body: bytes, length: str | None, limits: Limits) -> tuple[dict[str, Any], bytes]:
     """The JSON of a request, and the binary tensors behind it."""
     end = len(body)
     if length is not None:
         if not length.isdecimal() or len(length) > 18 or int(length) > len(body):
             refuse(f"the header {LENGTH} does not fit the body")
         end = int(length)
-    try:
-        header = json.loads(body[:end])
-    except (ValueError, RecursionError):
-        msg = "the body is no JSON; see the Open Inference Protocol"
-        refuse(msg)
-    if not isinstance(header, dict):
-        msg = "the body must be a JSON object with inputs"
-        refuse(msg)
-    return header, body[end:]
+    return json_object(body[:end], limits, '{"inputs": [...]}'), body[end:]
 
 
-def _read(header: Mapping[str, Any], binary: bytes) -> tuple[Inference, dict[str, bool]]:
-    """The request, and which outputs are wanted as binary."""
+def _read(body: bytes, length: str | None, limits: Limits) -> _Asked:
+    """The request, from its body and the header that says where the JSON ends."""
+    header, binary = _parts(body, length, limits)
     inputs, outputs = header.get("inputs"), header.get("outputs") or []
     parameters = header.get("parameters") or {}
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
@@ -211,14 +221,18 @@ def _read(header: Mapping[str, Any], binary: bytes) -> tuple[Inference, dict[str
     ):
         refuse("shape must be a list of whole numbers above 0")
     data = tensor.get("data") if size is None else binary
-    images = read_tensor(str(tensor.get("name")), tensor.get("datatype"), shape, data)
+    images = read_tensor(str(tensor.get("name")), tensor.get("datatype"), shape, data, limits)
     names = wants or dict.fromkeys(OUTPUTS, whole)
-    return Inference(images, tuple(wants), parameters), {n: b or whole for n, b in names.items()}
+    return _Asked(
+        Inference(images, tuple(wants), parameters),
+        {name: wanted or whole for name, wanted in names.items()},
+        {"id": header["id"]} if isinstance(header.get("id"), str) else {},
+    )
 
 
 def read_tensor(
-    name: str, kind: object, shape: Sequence[int], data: object
-) -> list[NDArray[np.uint8] | bytes]:
+    name: str, kind: object, shape: Sequence[int], data: object, limits: Limits
+) -> Sequence[NDArray[np.uint8] | bytes]:
     """The images of an input tensor.
 
     Args:
@@ -226,15 +240,18 @@ def read_tensor(
         kind: its datatype.
         shape: of the tensor.
         data: a list, nested or flat, or bytes.
+        limits: of images.
 
     Raises:
-        Problem: it is no input of a model, or its parts do not fit together.
+        Problem: it is no input of a model, or its parts do not fit together, or there are too many.
     """
     match name, kind:
         case "image", "UINT8":
+            refuse_more(shape[0] if shape else 0, limits)
             return list(_pixels(shape, data))
         case "encoded", "BYTES":
-            return list(_encoded(shape, data))
+            refuse_more(math.prod(shape), limits)
+            return _encoded(shape, data)
         case _:
             given = f"{name[:40]!r} ({str(kind)[:10]!r})"
             return refuse(f"inputs are {PIXELS} (UINT8) and {ENCODED} (BYTES), got {given}")
@@ -262,20 +279,25 @@ def _pixels(shape: Sequence[int], data: object) -> NDArray[np.uint8]:
 
 def _encoded(shape: Sequence[int], data: object) -> list[bytes]:
     """Encoded images: bytes, each behind its length, or text in base64 in JSON."""
+    count = math.prod(shape)
     if isinstance(data, bytes):
-        found, at = [], 0
-        while at + 4 <= len(data):
-            size = int.from_bytes(data[at : at + 4], "little")
-            found.append(data[at + 4 : at + 4 + size])
-            at += 4 + size
-        if at != len(data):
-            msg = "the lengths of the binary tensor do not fit its bytes"
-            refuse(msg)
-    else:
-        every = data if isinstance(data, list) else []
-        found = [one if isinstance(one, bytes) else decoded(one) for one in every]
-    if len(found) != math.prod(shape):
-        refuse(f"shape {list(shape)} needs {math.prod(shape)} values, got {len(found)}")
+        return _behind_lengths(data, count)
+    every = data if isinstance(data, list) else []
+    if len(every) != count:
+        refuse(f"shape {list(shape)} needs {count} values, got {len(every)}")
+    return [one if isinstance(one, bytes) else decoded(one) for one in every]
+
+
+def _behind_lengths(data: bytes, count: int) -> list[bytes]:
+    """So many texts, each behind its length."""
+    found, at = [], 0
+    for _ in range(count):
+        start = at + 4
+        at = start + int.from_bytes(data[at:start], "little")
+        found.append(data[start:at])
+    if at != len(data):
+        msg = f"the lengths of the binary tensor do not fit its bytes and the shape of {count}"
+        refuse(msg)
     return found
 
 

@@ -28,7 +28,7 @@ class Metrics:
         )
         self.latency = Histogram(
             f"{prefix}_request_seconds",
-            "From the first byte of a request to the last of its answer.",
+            "From the header of a request to the last byte of its answer.",
             ["path", "model"],
             buckets=_SECONDS,
             registry=self.registry,
@@ -58,6 +58,7 @@ class Metrics:
         self.waiting = Gauge(
             f"{prefix}_queue_images",
             "Images that are decoded or wait.",
+            ["model"],
             registry=self.registry,
             multiprocess_mode="livesum",
         )

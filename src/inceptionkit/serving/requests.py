@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from inceptionkit.serving.efforts import EFFORTS, EffortName
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.problems import refuse
 
+P = ParamSpec("P")
 T = TypeVar("T")
+LARGE = 2**18  # bytes of a body that takes milliseconds to read, for which others would wait
 TOP_K = 1_000  # most classes that an answer lists
 _FIELDS = ("image", "images")
 _ASKS = ("model", "version", "top_k", "effort", "time_limit_ms", "exits", "explain")
@@ -39,7 +42,7 @@ class Asked:
         version: None for the newest.
         top_k: classes of an answer.
         effort: how much of the network may answer.
-        time_limit_ms: from the arrival of the request; it replaces the effort.
+        time_limit_ms: from the header of the request; it replaces the effort.
         exits: whether every exit answers.
         explain: whether a heat map of the main classifier is drawn.
     """
@@ -77,25 +80,47 @@ async def read_images(request: Request, limits: Limits) -> tuple[list[Image], di
     if kind == "multipart/form-data":
         images = await _form(request, limits, asked)
     elif kind == "application/json":
-        images = _json(await request.body(), asked)
+        body = await request.body()
+        images = await aside(len(body), _json, body, asked, limits)
     else:
         images = [Image(await request.body())]
     if not images or not any(image.data for image in images):
         msg = "send an image: curl -F image=@photo.jpg ADDRESS"
         refuse(msg)
-    if len(images) > limits.images:
-        msg = f"a request has at most {limits.images} images, got {len(images)}; send several"
-        refuse(msg)
+    refuse_more(len(images), limits)
     return images, asked
+
+
+def refuse_more(images: int, limits: Limits) -> None:
+    """Refuse more images than a request may have, before they are read.
+
+    Raises:
+        Problem: so it is.
+    """
+    if images > limits.images:
+        refuse(f"a request has at most {limits.images} images, got {images}; send several")
+
+
+async def aside(size: int, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Read a body: a large one in a thread, so that others are answered meanwhile."""
+    if size <= LARGE:
+        return read(*args, **kwargs)
+    return await asyncio.to_thread(read, *args, **kwargs)
+
+
+class _InMemory(MultiPartParser):
+    """A form whose files never go to a disk: the body that they come in is bounded."""
+
+    spool_max_size = 0  # none
 
 
 async def _form(request: Request, limits: Limits, asked: dict[str, Any]) -> list[Image]:
     """The files of a form; its other fields are parameters."""
-    images = []
+    images, most = [], {"max_files": limits.images + 1, "max_fields": len(_ASKS) + 1}
     try:
-        form = await request.form(max_files=limits.images + 1, max_fields=len(_ASKS) + 1)
-    except HTTPException as error:
-        refuse(f"the form cannot be read: {error.detail.rstrip('.')}")
+        form = await _InMemory(request.headers, request.stream(), **most).parse()
+    except MultiPartException as error:
+        refuse(f"the form cannot be read: {error.message.rstrip('.')}")
     try:
         for key, value in form.multi_items():
             if isinstance(value, UploadFile):
@@ -109,18 +134,35 @@ async def _form(request: Request, limits: Limits, asked: dict[str, Any]) -> list
     return images
 
 
-def _json(body: bytes, asked: dict[str, Any]) -> list[Image]:
-    """The images of a JSON object, in base64; its other keys are parameters."""
+def json_object(body: bytes, limits: Limits, example: str) -> dict[str, Any]:
+    """A JSON object that does not list too many values.
+
+    Args:
+        body: its text.
+        limits: how many it may list.
+        example: for who sends something else.
+
+    Raises:
+        Problem: it is none, or lists too many.
+    """
+    if body.count(b",") >= limits.values:
+        msg = f"JSON may list {limits.values:,} values; send encoded images, or binary tensors"
+        refuse(msg)
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        msg = "the body is no JSON"
-        refuse(msg)
+        refuse(f"the body is no JSON; send an object such as {example}")
     if not isinstance(data, dict):
-        msg = 'the body must be a JSON object such as {"image": "BASE64"}'
-        refuse(msg)
+        refuse(f"the body must be a JSON object such as {example}")
+    return data
+
+
+def _json(body: bytes, asked: dict[str, Any], limits: Limits) -> list[Image]:
+    """The images of a JSON object, in base64; its other keys are parameters."""
+    data = json_object(body, limits, '{"image": "BASE64"}')
     given = [data.pop(key) for key in _FIELDS if key in data]
     texts = [one for some in given for one in (some if isinstance(some, list) else [some])]
+    refuse_more(len(texts), limits)
     asked |= data
     return [Image(decoded(text)) for text in texts]
 
