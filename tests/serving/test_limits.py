@@ -1,5 +1,6 @@
 """What strangers may cost: every limit refuses before it is spent, and says how to go on."""
 
+import asyncio
 import json
 import logging
 import os
@@ -14,7 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from served import png
+from uvicorn.server import ServerState
+
+from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.server import _Limited
 
 TOKEN = "a-token-of-many-letters"  # noqa: S105 - of a test
 
@@ -67,14 +73,17 @@ def test_a_full_queue_says_when_to_come_again(client: Callable) -> None:
 
 def test_a_token_is_compared_and_asked_for(client: Callable) -> None:
     served = client(token=TOKEN)
+    assert served.get("/openapi.json").json()["security"] == [{"token": []}]
+    assert "security" not in client().get("/openapi.json").json()
 
     for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}):
-        for path in ("/v1/models", "/metrics", "/v2/models/tiny", "/openapi.json", "/docs"):
+        for path in ("/v1/models", "/metrics", "/v2/models/tiny"):
             found = served.get(path, headers=headers)
             assert found.status_code == 401, path
             assert found.headers["www-authenticate"] == "Bearer"
     assert served.get("/v1/models", headers={"authorization": f"bearer {TOKEN}"}).status_code == 200
-    for path in ("/", "/page.js", "/page.css", "/v2/health/live", "/v2/health/ready"):
+    pages = ("/", "/page.js", "/page.css", "/docs", "/openapi.json")
+    for path in (*pages, "/v2/health/live", "/v2/health/ready"):
         assert served.get(path).status_code == 200, path
 
 
@@ -84,6 +93,13 @@ def test_a_token_is_compared_and_asked_for(client: Callable) -> None:
 )
 def test_no_path_reaches_a_file(client: Callable, path: str) -> None:
     found = client().get(path)
+
+    assert found.status_code == 404
+    assert detail(found) == "there is nothing at this address; see /docs"
+
+
+def test_no_answer_sends_a_client_to_where_its_own_host_header_says(client: Callable) -> None:
+    found = client().get("/v1/models/", headers={"host": "elsewhere"}, follow_redirects=False)
 
     assert found.status_code == 404
     assert detail(found) == "there is nothing at this address; see /docs"
@@ -131,6 +147,22 @@ def test_defects_show_no_trace_and_no_path(
     assert detail(found) == "the answer failed; see the log of the server"
 
 
+def test_an_error_of_the_system_is_kept_as_it_was_answered(
+    client: Callable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("inceptionkit.serving.batching.run_effort", full)
+    logging.getLogger("inceptionkit.access").propagate = True
+    served = client()
+    with caplog.at_level(logging.INFO, "inceptionkit.access"):
+        assert served.post("/v1/predict", content=png()).status_code == 500
+
+    assert json.loads(caplog.messages[-1])["status"] == 500
+    assert 'path="/v1/predict",status="500"' in served.get("/metrics").text
+
+
 def test_a_request_may_take_so_long(client: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     wait = threading.Event()
     monkeypatch.setattr("inceptionkit.serving.batching.run_effort", lambda *_: wait.wait(20) and [])
@@ -150,6 +182,69 @@ def test_a_header_that_does_not_come_is_not_waited_for(server: Callable, folder:
     assert httpx.get(f"{address}/v2/health/live").status_code == 200
 
 
+def test_a_client_that_never_reads_is_cut_off(server: Callable, folder: Path) -> None:
+    address, _ = server(str(folder), "--timeout", "0.5")
+    host, port = address.removeprefix("http://").split(":")
+    asks = 10**6 * b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"  # more than buffers hold
+    with (
+        socket.create_connection((host, int(port)), timeout=20) as deaf,
+        pytest.raises(ConnectionError),
+    ):
+        deaf.sendall(asks)
+
+
+def test_what_a_closed_connection_has_left_is_not_kept_for_ever() -> None:
+    async def nothing(scope: dict, receive: Callable, send: Callable) -> None: ...
+
+    async def run() -> None:
+        lost, here, there = asyncio.Event(), *socket.socketpair()
+
+        class Noted(_Limited):
+            limits = Limits(seconds=0.05)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                lost.set()
+
+        def make() -> Noted:
+            return Noted(uvicorn.Config(nothing, log_config=None), ServerState(), {})
+
+        with here, there:
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.connect_accepted_socket(make, there)
+            while not transport.get_write_buffer_size():
+                transport.write(bytes(100))
+            transport.close()
+            await asyncio.wait_for(lost.wait(), 20)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: %b\r\n\r\n" % (23 * b"9"),
+    ],
+)
+def test_what_is_no_http_gets_a_problem_and_is_kept(
+    server: Callable, folder: Path, tmp_path: Path, asked: bytes
+) -> None:
+    address, _ = server(str(folder))
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as rude:
+        rude.sendall(asked)
+        head, _, body = b"".join(iter(lambda: rude.recv(4_096), b"")).partition(b"\r\n\r\n")
+    numbers = httpx.get(f"{address}/metrics").text
+
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert b"x-content-type-options: nosniff" in head
+    assert json.loads(body)["detail"].startswith("this is not HTTP/1.1")
+    assert 'inceptionkit_requests_total{model="",path="other",status="400"} 1.0' in numbers
+    assert '"status": 400' in (tmp_path / "log.jsonl").read_text()
+
+
 def test_a_stop_answers_what_came(server: Callable, folder: Path) -> None:
     address, process = server(str(folder), "--batch", "1")
     files = [("image", (f"{n}.png", png(n, side=700), "image/png")) for n in range(20)]
@@ -158,7 +253,8 @@ def test_a_stop_answers_what_came(server: Callable, folder: Path) -> None:
         target=lambda: found.append(httpx.post(f"{address}/v1/predict", files=files, timeout=30))
     )
     thread.start()
-    while not re.search(r"inceptionkit_queue_images [1-9]", httpx.get(f"{address}/metrics").text):
+    waiting = re.compile(r'inceptionkit_queue_images\{model="tiny"\} [1-9]')
+    while not waiting.search(httpx.get(f"{address}/metrics").text):
         assert thread.is_alive(), "it was answered before the stop"
         time.sleep(0.001)
     process.terminate()

@@ -12,22 +12,26 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from inceptionkit.detection.load import is_detector
 from inceptionkit.detection.rcnn.card import is_rcnn
 from inceptionkit.errors import DeploymentError, OptionError
-from inceptionkit.serving.access import ACCESS
+from inceptionkit.serving.access import ACCESS, Answered
 from inceptionkit.serving.answering import ERRORS, Answering
 from inceptionkit.serving.app import make_app
 from inceptionkit.serving.detect import load_detectors
+from inceptionkit.serving.guard import HEADERS
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.models import Load, Models
-from inceptionkit.serving.tracing import tracing_at
+from inceptionkit.serving.problems import Problem
+from inceptionkit.serving.tracing import Request, tracing_at
 
 TOKEN = "INCEPTIONKIT_TOKEN"  # noqa: S105 - the name of a variable
 _KEEP_ALIVE = 5  # seconds that a connection may stay without a request
@@ -86,7 +90,7 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
         detecting = load_detectors(detectors, answering, service.threads) if detectors else None
         config = uvicorn.Config(
             make_app(answering, service.token, detecting),
-            http=type("_Limited", (_Limited,), {"limits": limits}),
+            http=type("_Limited", (_Limited,), {"limits": limits, "metrics": metrics}),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -197,13 +201,16 @@ class _Server(uvicorn.Server):
 
 
 class _Limited(H11Protocol):
-    """HTTP/1.1 as uvicorn speaks it, with limits on connections and on the time of a header."""
+    """HTTP/1.1 as uvicorn speaks it, with limits on connections, slow headers and slow readers."""
 
-    limits = Limits()
+    limits: Limits
+    metrics: Metrics
     late: asyncio.TimerHandle | None = None
+    unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # `pause_writing` once the client reads slowly
         if len(self.connections) > self.limits.connections:
             transport.close()
         else:
@@ -218,7 +225,48 @@ class _Limited(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.unread = self.loop.call_later(self.limits.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_read()
+
+    def send_400_response(self, _: str) -> None:
+        """Answer what is no HTTP as every other mistake, and keep it: the application never did."""
+        detail = "this is not HTTP/1.1; see /docs for what this server answers"
+        answer = Problem(HTTPStatus.BAD_REQUEST, detail, Connection="close").response("")
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:  # no other answer has begun
+            headers = [*answer.raw_headers, *HEADERS]
+            for event in (
+                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+                h11.Data(data=bytes(answer.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+        Answered(
+            client=self.client[0] if self.client else "",
+            method="",
+            path="",
+            route="other",
+            status=400,
+            seconds=0.0,
+            bytes_in=0,
+            bytes_out=len(answer.body),
+            noted={},
+            attributes={},
+        ).keep(self.metrics, Request())
+
+    def _is_read(self) -> None:
+        """The client has read everything, or has gone."""
+        if self.unread is not None:
+            self.unread.cancel()
+            self.unread = None
 
     def _is_idle(self) -> bool:
         """Whether no request is being answered."""
