@@ -60,7 +60,7 @@ class ServeRequest:
         _Machine("Milliseconds that an image waits for others on their way.", min=0, max=1_000),
     ] = 2.0
     queue: Annotated[
-        int, _Limit("Images that may wait; further requests get status 429.", min=1)
+        int, _Limit("Images that may wait in each worker; more get status 429.", min=1)
     ] = 256
     body_size: Annotated[int, _Limit("MiB that a request may have.", min=1, max=4_096)] = 32
     image_size: Annotated[int, _Limit("Megapixels that an image may claim.", min=1, max=134)] = 50
