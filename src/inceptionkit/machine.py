@@ -24,7 +24,11 @@ def cores(root: Path = ROOT) -> int:
     """
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for group, kind in _groups(root, (_CPU_V1, _CPU_V2)):
-        quota, period, *_ = [*" ".join(_text(group / n) for n in kind.quota).split(), "", ""]
+        try:
+            words = " ".join((group / name).read_text("ascii") for name in kind.quota).split()
+        except (OSError, ValueError):  # another version's, or not to be seen in a container
+            continue
+        quota, period, *_ = [*words, "", ""]
         if quota.isdigit() and period.isdigit() and int(period):
             own = min(own, max(1, ceil(int(quota) / int(period))))
     return own
@@ -137,7 +141,9 @@ _Kind = TypeVar("_Kind", bound=_Controller)
 
 def _groups(root: Path, kinds: Iterable[_Kind]) -> Iterator[tuple[Path, _Kind]]:
     """The groups that may limit this process; in a container some cannot be seen."""
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    own_groups = root / "proc/self/cgroup"
+    lines = own_groups.read_text("utf-8", "replace").splitlines() if own_groups.exists() else []
+    for line in lines:
         _, controllers, own = line.split(":", 2)
         inner = PurePosixPath(own).relative_to("/")
         for kind in kinds:

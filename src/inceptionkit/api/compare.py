@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 class CompareRequest:
     """Which runs to compare."""
 
-    runs: Annotated[
-        Sequence[str | Path], Argument("Folders of finished runs, two or more.", "RUN")
-    ]
+    runs: Annotated[Sequence[str | Path], Argument("Folders of finished runs, two or more.", "RUN")]
     _: KW_ONLY
     out: Annotated[str | Path, Option("Page to write.", "FILE.html")] = "compare.html"
 

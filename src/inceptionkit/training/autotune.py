@@ -53,12 +53,6 @@ def check_precision(name: str, device: str) -> None:
         raise RecipeError(msg)
 
 
-def emulates_bf16(device: str) -> bool:
-    """Whether bf16 takes many times as long as fp32 here: the processor has no instructions."""
-    flags = cpu_flags()
-    return torch.device(device).type == "cpu" and bool(flags) and not flags & BF16
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeLimits:
     """How long a probe may take; one step of one candidate it always takes.
@@ -81,10 +75,11 @@ def candidates(device: str, threads: int, precision: str = "auto") -> list[Execu
     thread fewer is far faster where something else keeps a core busy, since all threads wait for
     the slowest.
     """
+    gpu, flags = device.startswith("cuda"), cpu_flags()  # none where the system does not say
     kinds: dict[tuple[Precision, bool], bool] = {  # precision, channels_last -> tried by "auto"
         ("fp32", False): True,
         ("fp32", True): True,
-        ("bf16", True): not emulates_bf16(device),
+        ("bf16", True): gpu or not flags or bool(flags & BF16),
         ("fp16", True): False,  # its range is too narrow
         ("fp64", True): False,  # it is slow
     }
@@ -93,9 +88,9 @@ def candidates(device: str, threads: int, precision: str = "auto") -> list[Execu
         for (kind, last), automatic in kinds.items()
         if precision == kind or (precision == "auto" and automatic)
     ]
-    if threads > 1 and not device.startswith("cuda"):
+    if threads > 1 and not gpu:
         found.append(replace(found[-1], threads=threads - 1))
-    fast = "bf16" if device.startswith("cuda") or BF16 & cpu_flags() else "fp32"
+    fast = "bf16" if gpu or flags & BF16 else "fp32"
     first = next((one for one in found if one.precision == fast and one.channels_last), found[0])
     return [first, *(one for one in found if one != first)]
 

@@ -166,7 +166,12 @@ def _default_net(
 
 
 def choose_recipe(
-    opened: SplitDataset, net: Net, settings: Sequence[str], base: Recipe = MODERN
+    opened: SplitDataset,
+    net: Net,
+    settings: Sequence[str],
+    base: Recipe | None = None,
+    *,
+    started: bool = False,
 ) -> tuple[Recipe, tuple[str, ...]]:
     """A recipe adapted to the images, with the user's settings on top.
 
@@ -174,8 +179,9 @@ def choose_recipe(
         opened: the images.
         net: the network.
         settings: key=value.
-        base: the recipe. One that is not ours stays as it is but for flips, where a flipped
-            image means something else.
+        base: the recipe; None for the one of ours that suits the network. One that is not ours
+            stays as it is but for flips, where a flipped image means something else.
+        started: whether the network has learned something already.
 
     Returns:
         The recipe, and why it differs from `base`.
@@ -186,6 +192,8 @@ def choose_recipe(
             first layer that cannot.
     """
     given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
+    own = FAST if net.name.startswith("inception_small") else MODERN
+    base = base or (FINETUNE if started else own)
     recipe, reasons = override(base, settings), []
     for key, (value, why) in _adapt_recipe(opened, net, base).items():
         ours = base in OURS or (key == "flip" and base.augmentation.flip != "none")
@@ -202,18 +210,6 @@ def choose_recipe(
     if isinstance(recipe.init.first_layer, Whitened):
         check_first_layer(net)
     return recipe, tuple(reasons)
-
-
-def default_recipe(net: Net, *, started: bool) -> Recipe:
-    """The recipe of ours that suits a network, where none is asked for.
-
-    Args:
-        net: the network.
-        started: whether it has learned something already.
-    """
-    if started:
-        return FINETUNE
-    return FAST if net.name.startswith("inception_small") else MODERN
 
 
 def settle_flip(

@@ -14,7 +14,6 @@ from inceptionkit.data.transforms.augmentation import (
 from inceptionkit.errors import RecipeError
 from inceptionkit.training.defaults import (
     choose_recipe,
-    default_recipe,
     same_weights,
     vary_more,
 )
@@ -103,7 +102,9 @@ def test_fast_suits_the_small_network_and_its_images() -> None:
     ],
 )
 def test_the_network_decides_the_recipe(name: str, *, started: bool, recipe: str) -> None:
-    assert default_recipe(architecture(name), started=started) == RECIPES[recipe]
+    opened, net = open_and_split("digits", seed=0), architecture(name)
+
+    assert choose_recipe(opened, net, [], started=started)[0].name == recipe
 
 
 def test_images_are_moved_by_at_most_half_their_side() -> None:

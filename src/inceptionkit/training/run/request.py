@@ -256,9 +256,9 @@ def resolve(
 
 def _slowness(device: str) -> tuple[str, ...]:
     """That bf16 is slow on this device, if it is."""
-    from inceptionkit.training.autotune import emulates_bf16
+    from inceptionkit.training.autotune import candidates
 
-    if not emulates_bf16(device):
+    if any(one.precision == "bf16" for one in candidates(device, threads=1)):
         return ()
     why = "this processor has no instructions for it, so that it may take ten times as long as fp32"
     return (f"precision bf16: {why}; without --precision the fastest is taken",)

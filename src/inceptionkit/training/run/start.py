@@ -29,7 +29,6 @@ from inceptionkit.training.defaults import (
     choose_net,
     choose_recipe,
     choose_scaled,
-    default_recipe,
     settle_flip,
     smallest_crop,
 )
@@ -45,7 +44,7 @@ from inceptionkit.training.run.starts import LEAST_SIDE, choose_by_probe, probe_
 _CLASSES_SHOWN, _BAR_WIDTH, _NAME_WIDTH = 20, 40, 24  # of a histogram; widths in characters
 
 
-def start_run(  # noqa: C901, PLR0912 - decisions in their order
+def start_run(  # noqa: C901 - decisions in their order
     request: TrainRequest,
     asked: Resolved,
     opened: SplitDataset,
@@ -63,10 +62,10 @@ def start_run(  # noqa: C901, PLR0912 - decisions in their order
     out = None if request.out is None else Path(request.out)
     histogram, sizes = class_histogram(opened.dataset.classes, opened.train_counts), counts(opened)
     choice, start, preprocessing = _choose_net(request, asked, opened, group, listener)
-    if request.recipe is None and asked.from_ is None:
-        recipe = default_recipe(choice.net, started=start is not None)
-        asked = replace(asked, recipe=recipe)
-    recipe, adapted = choose_recipe(opened, choice.net, asked.settings, asked.recipe)
+    base = asked.recipe if request.recipe or asked.from_ else None
+    recipe, adapted = choose_recipe(
+        opened, choice.net, asked.settings, base, started=start is not None
+    )
     kept: Sequence[str] = ()
     if start is None:
         preprocessing = replace(preprocessing, std=(recipe.inputs.pixel_std,) * 3)
@@ -272,8 +271,7 @@ def _probed(
     """What a probe finds better: a trained model, or the network that would start from nothing."""
     chosen: dict[str, Any] = {}
     if group.rank == 0:
-        own = default_recipe(nothing.net, started=False)
-        recipe, _ = choose_recipe(opened, nothing.net, asked.settings, own)
+        recipe, _ = choose_recipe(opened, nothing.net, asked.settings)
         chosen = asdict(
             choose_by_probe(
                 opened,
