@@ -271,7 +271,7 @@ def test_files_named_one_by_one_keep_their_order_among_others(
 @pytest.mark.parametrize("kind", ["folder", "list", "files"])
 def test_no_path_is_kept_of_an_image(kind: str) -> None:
     """A name alone is: a path takes five times the memory."""
-    files = [f"photos/{number}.png" for number in range(200)]
+    files = [f"photos/only-here-{kind}-{number}.png" for number in range(200)]
     Path("photos").mkdir()
     for file in files:
         Path(file).touch()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from pages import blocks, commands
@@ -198,7 +199,10 @@ def test_nginx_encrypts_and_passes_on_what_the_server_takes(
 
         assert (version, status) == ("2", "200")
         assert json.loads(body)["answers"][0]["name"] == "image.png"
-        last = json.loads(log.read_text().splitlines()[-1])
+        until = monotonic() + 30  # the line is written once the client has its answer
+        while not (lines := log.read_text().splitlines()) and monotonic() < until:
+            sleep(0.01)
+        last = json.loads(lines[-1])
         assert (last["path"], last["client"]) == ("/v1/predict", "127.0.0.1")
         assert ask("/v1/models")[1] == "401"
         assert ask("/v1/predict", *CLIENT, "--data-binary", f"@{large}")[1] == "413"

@@ -258,7 +258,7 @@ def _slowness(device: str) -> tuple[str, ...]:
     """That bf16 is slow on this device, if it is."""
     from inceptionkit.training.autotune import candidates
 
-    if any(one.precision == "bf16" for one in candidates(device, threads=1)):
+    if any(one.precision == "bf16" for one in candidates(device, 1)):
         return ()
     why = "this processor has no instructions for it, so that it may take ten times as long as fp32"
     return (f"precision bf16: {why}; without --precision the fastest is taken",)
