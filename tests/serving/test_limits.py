@@ -1,6 +1,7 @@
 """What strangers may cost: every limit refuses before it is spent, and says how to go on."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -19,8 +20,9 @@ import uvicorn
 from served import png
 from uvicorn.server import ServerState
 
+from inceptionkit.errors import DeploymentError
 from inceptionkit.serving.limits import Limits
-from inceptionkit.serving.server import _Limited
+from inceptionkit.serving.server import _Limited, bind
 
 TOKEN = "a-token-of-many-letters"  # noqa: S105 - of a test
 
@@ -313,3 +315,11 @@ def test_requests_are_counted_by_model(client: Callable, tiny_model: Path) -> No
     assert f'{head}two",path="/v1/predict",status="200"}} 1.0' in text
     assert f'{head}",path="/v1/predict",status="404"}} 1.0' in text
     assert 'inceptionkit_request_seconds_count{model="two",path="/v1/predict"} 1.0' in text
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with bind("127.0.0.1", 0) as bound:
+        bound.listen()
+        with pytest.raises(DeploymentError, match="choose another --port"):
+            bind("127.0.0.1", bound.getsockname()[1])
+        gc.collect()  # a socket that is left open would warn

@@ -249,3 +249,15 @@ def test_the_time_of_a_session_is_kept_for_the_next(run: start.RcnnRun) -> None:
     (run.folder / start.ELAPSED).write_text('{"seconds": "much"}')
     with pytest.raises(RunError, match=r"elapsed\.json: cannot be used"):
         start._earlier_seconds(run.folder)
+
+
+def test_a_network_from_a_file_may_classify_regions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inceptionkit.describe("compact", out="net.json")
+
+    start._check(DetectRcnnRequest("cells/", architecture="net.json"))
+
+    assert start._whole_file("net.json") == str(tmp_path / "net.json"), "resumed from elsewhere"
+    assert start._whole_file("compact") == "compact"

@@ -9,7 +9,8 @@ from time import monotonic
 from typing import Any, TypeAlias
 
 from inceptionkit import records
-from inceptionkit.catalog import architecture
+from inceptionkit.catalog import SUFFIX
+from inceptionkit.catalog import find as find_net
 from inceptionkit.convert.registry import read_weights
 from inceptionkit.data.checks import data_error
 from inceptionkit.data.types import Unusable
@@ -105,6 +106,7 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
         request,
         data=str(Path(request.data).absolute()),
         from_=_whole_path(request.from_),
+        architecture=_whole_file(request.architecture),
         out=str(folder),
         listener=None,
     )
@@ -136,11 +138,17 @@ def _check(request: DetectRcnnRequest) -> None:
         msg = f"--from {request.from_} brings its architecture; leave --arch out"
         raise RecipeError(msg)
     if request.architecture is not None:
-        architecture(request.architecture)
+        find_net(request.architecture)
     if request.device is not None:
         check_device(request.device)
     recipe = MODERN if request.from_ is None else find("finetune").recipe
     override(recipe, (*RECIPE, *request.settings))
+
+
+def _whole_file(architecture: str | None) -> str | None:
+    """A file's path that does not depend on the current folder; a name as it is."""
+    is_file = architecture is not None and architecture.endswith(SUFFIX)
+    return _whole_path(architecture) if is_file else architecture
 
 
 def _whole_path(model: str | Path | None) -> str | None:
