@@ -1,5 +1,6 @@
 """Short real trainings: they learn, and they can be repeated."""
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from inceptionkit.errors import Interrupted, RecipeError, TrainingError
 from inceptionkit.spec import Net
 from inceptionkit.training import autotune, budget, loop
 from inceptionkit.training.execution import Trial
+from inceptionkit.training.run import start
 from inceptionkit.training.run.finish import TrainResult
 
 SETTINGS = (
@@ -297,3 +299,20 @@ def test_a_run_restarts_once(tiny: Net, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(loop, "train_step", step)
     with pytest.raises(TrainingError, match=r"^the loss is not finite at step 1 .*lr=0\.053 or"):
         digits(tiny, tmp_path / "run")
+
+
+def test_threads_are_as_many_as_the_quota_pays_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(start, "cores", lambda: 1)
+    torch.set_num_threads(2)
+    try:
+        inceptionkit.train(
+            "digits", architecture="compact", input_size=8, epochs=1, precision="fp32",
+            out=tmp_path / "run", listener=None,
+        )  # fmt: skip
+    finally:
+        torch.set_num_threads(before)
+
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["threads"] == 1

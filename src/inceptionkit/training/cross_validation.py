@@ -166,7 +166,7 @@ def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> Trai
     recipe, _ = choose_recipe(opened, choice.net, settings)
     preprocessing = Preprocessing(size=side, depth=sizes.depth)
     ready = load_sets(opened, preprocessing, workers=cores(), strict=False, listener=listener)
-    executions = candidates(named_device(None), torch.get_num_threads())
+    executions = candidates(named_device(None), min(torch.get_num_threads(), cores()))
     return TrainConfig(
         net=choice.net,
         recipe=recipe,

@@ -93,7 +93,7 @@ def start_run(request: DetectTrainRequest, listener: Listener, start_time: float
         ),
         reasons=reasons,
         recipe=recipe,
-        threads=torch.get_num_threads(),
+        threads=min(torch.get_num_threads(), cores()),
         start=start,
         preprocessing=preprocessing,
         design=design,

@@ -18,6 +18,7 @@ from inceptionkit.data.loading.sets import SplitDataset, load_sets
 from inceptionkit.data.quality.groups import load_grouped
 from inceptionkit.errors import RecipeError, RunError
 from inceptionkit.files import write_whole
+from inceptionkit.machine import cores
 from inceptionkit.model.seen import NOTHING, SEEN
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener
@@ -124,7 +125,7 @@ def start_run(  # noqa: C901 - decisions in their order
         architecture=choice.net,
         preprocessing=preprocessing,
         recipe=recipe,
-        threads=torch.get_num_threads(),
+        threads=min(torch.get_num_threads(), cores()),
         reasons=(f"sets: {opened.sets.rule}", *reasons),
         start=start,
         processes=group.count,
@@ -277,7 +278,9 @@ def _probed(
                 opened,
                 nothing.net,
                 recipe,
-                probe_execution(asked.device, torch.get_num_threads(), request.precision),
+                probe_execution(
+                    asked.device, min(torch.get_num_threads(), cores()), request.precision
+                ),
                 asked.budget or Epochs(recipe.epochs),
                 side=request.input_size,
                 workers=asked.workers,
