@@ -39,15 +39,11 @@ def launched(environment: Mapping[str, str] = os.environ) -> bool:
     return int(environment.get("WORLD_SIZE", "1")) > 1 and "RANK" in environment
 
 
-def facts() -> dict[str, str | int | None]:
-    """The machine as a record keeps it."""
+def facts(root: Path = ROOT) -> dict[str, str | int | None]:
+    """The machine as a record keeps it; the processor's name as far as the system says it."""
     system = f"{platform.system()} {platform.machine()}"
-    return {"system": system, "processor": processor(), "cores": os.cpu_count()}
-
-
-def processor(root: Path = ROOT) -> str:
-    """Name of the processor, as far as the system says it."""
-    return _line(root / "proc/cpuinfo", "model name") or platform.processor() or platform.machine()
+    named = _line(root / "proc/cpuinfo", "model name") or platform.processor()
+    return {"system": system, "processor": named or platform.machine(), "cores": os.cpu_count()}
 
 
 def cpu_flags(root: Path = ROOT) -> frozenset[str]:

@@ -15,6 +15,7 @@ import torch
 import inceptionkit
 from inceptionkit.errors import DataError, RecipeError, RunError
 from inceptionkit.files import write_json
+from inceptionkit.records import to_json
 from inceptionkit.spec import Net
 from inceptionkit.training import checkpoint
 from inceptionkit.training.defaults import vary_more
@@ -113,7 +114,7 @@ def test_a_run_that_several_processes_began_is_known_again_when_it_varies_its_im
     cut = falls("plan_run")
     asked = records.read_record(cut)
     varied, why = vary_more(asked.recipe, (), epochs=1000, images=48)
-    write_json(cut / records.FILE, replace(asked, recipe=varied).to_json())
+    write_json(cut / records.FILE, to_json(replace(asked, recipe=varied)))
 
     assert why
     assert records._same_run(cut, asked)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inceptionkit.machine import cores, cpu_flags, free_bytes, peak_bytes, processor
+from inceptionkit.machine import cores, cpu_flags, facts, free_bytes, peak_bytes
 
 INFINITE = float("inf")
 NONE_V1 = "9223372036854771712"  # no limit, rounded down to pages
@@ -170,12 +170,13 @@ def test_the_processor_is_read_as_the_kernel_writes_it(
     root = put(tmp_path, {"proc/cpuinfo": said})
 
     assert cpu_flags(root) == flags
-    assert processor(root) == name if name else processor(root)
+    named = facts(root)["processor"]
+    assert named == name if name else named
 
 
 def test_a_system_without_the_file_says_nothing(tmp_path: Path) -> None:
     assert cpu_flags(tmp_path) == frozenset()
-    assert processor(tmp_path)
+    assert facts(tmp_path)["processor"]
     assert peak_bytes(tmp_path)
     assert cores() >= 1
 

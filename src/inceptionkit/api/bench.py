@@ -102,7 +102,7 @@ def bench(request: BenchRequest) -> BenchResult:
     )
     from inceptionkit.deployment.benchmark import benchmark_images, measure
     from inceptionkit.errors import DataError
-    from inceptionkit.machine import cores, processor
+    from inceptionkit.machine import cores, facts
 
     model, columns = request.model, (request.image_column, request.label_column)
     data = None if request.data is None else Source(request.data, request.classes, *columns)
@@ -132,5 +132,5 @@ def bench(request: BenchRequest) -> BenchResult:
         which=shown.source,
         against=f"{reference.engine} in {reference.precision}",
         threads=count,
-        processor=processor(),
+        processor=str(facts()["processor"]),
     )

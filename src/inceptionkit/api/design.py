@@ -44,7 +44,7 @@ class DesignRequest:
         Option(
             "Architecture to scale, as `architectures` lists it, or its .json file.",
             "ARCH",
-            default="compact up to 128 pixels, googlenet:bn above",
+            default="inception_small up to 160 pixels, googlenet:bn above",
         ),
     ] = None
     out: Annotated[

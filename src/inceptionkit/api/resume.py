@@ -50,7 +50,7 @@ def resume(request: ResumeRequest) -> TrainResult:  # noqa: C901, PLR0915 - deci
     from inceptionkit.data.loading.sets import open_and_split
     from inceptionkit.errors import DataError, RunError
     from inceptionkit.machine import cores, launched
-    from inceptionkit.network.device import check_device
+    from inceptionkit.network.build import check_device
     from inceptionkit.training.distributed import processes, take_gpu
     from inceptionkit.training.run import folder as folders
     from inceptionkit.training.run.finish import ended

@@ -35,7 +35,7 @@ def train(request: TrainRequest) -> TrainResult:  # noqa: C901 - checks in their
     from inceptionkit.data.loading.sets import open_and_split
     from inceptionkit.data.types import Source
     from inceptionkit.machine import cores, facts, launched
-    from inceptionkit.network.device import check_device, named_device
+    from inceptionkit.network.build import check_device, named_device
     from inceptionkit.training.autotune import check_precision
     from inceptionkit.training.distributed import SINGLE_PROCESS, processes, take_gpu
     from inceptionkit.training.run import folder as folders

@@ -28,7 +28,8 @@ from inceptionkit.files import read_bounded, write_whole
 from inceptionkit.records import STRICT
 from inceptionkit.spec import Net, from_json, to_text, with_classes, with_input, with_pooled_exits
 
-COMPACT_SIDE = 128  # pixels; up to here the compact network is the default family
+DEFAULT = "inception_small"  # up to so many pixels the family where nobody asks for another
+DEFAULT_SIDE = 160
 SUFFIX = ".json"
 LARGEST_FILE = 16 * 2**20  # bytes; Inception-v3 takes 0.1 MiB
 
@@ -115,11 +116,11 @@ CATALOG: Mapping[str, Entry] = MappingProxyType(
             lambda *_: yardsticks.vgg16(),
         ),
         "compact": Entry(
-            "compact Inception network for 32 to 128 pixel images, two exits; the default for them",
+            "compact Inception network for 32 to 128 pixel images of three-path modules, two exits",
             lambda _, side: compact(side or 32),
         ),
         "inception_small": Entry(
-            "Inception network of 3x3 and 1x1 paths for 16 to 160 pixel images, two exits",
+            "Inception network of 3x3 and 1x1 paths for 16 to 160 pixels, two exits; the default",
             lambda _, side: inception_small(side or 32),
         ),
     }
@@ -213,7 +214,7 @@ def family_member(name: str | None, side: int) -> Net:
         name: of the architecture; chosen by `side` if None.
         side: of the square input, pixels.
     """
-    name = name or ("compact" if side <= COMPACT_SIDE else "googlenet:bn")
+    name = name or (DEFAULT if side <= DEFAULT_SIDE else "googlenet:bn")
     own = find(name)
     try:
         resized = find(name, side=side)
@@ -278,7 +279,8 @@ def _within(data: Any) -> Any:  # noqa: ANN401 - JSON
 
 __all__ = [
     "CATALOG",
-    "COMPACT_SIDE",
+    "DEFAULT",
+    "DEFAULT_SIDE",
     "SUFFIX",
     "Entry",
     "architecture",

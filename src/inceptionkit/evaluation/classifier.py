@@ -18,7 +18,7 @@ from inceptionkit.evaluation.inference import network_stages
 from inceptionkit.evaluation.predictor import Predictor, Stages
 from inceptionkit.model import Card
 from inceptionkit.network import InceptionNet, build
-from inceptionkit.network.device import check_device, named_device
+from inceptionkit.network.build import check_device, named_device
 from inceptionkit.preprocess import Preprocessing
 
 

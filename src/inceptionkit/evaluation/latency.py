@@ -12,7 +12,7 @@ from torch import Tensor
 from inceptionkit.derive import cost
 from inceptionkit.derive.design.budget import Timing, amount
 from inceptionkit.network import InceptionNet, build
-from inceptionkit.network.device import check_device, named_device
+from inceptionkit.network.build import check_device, named_device
 from inceptionkit.progress import Listener
 from inceptionkit.spec import Net
 from inceptionkit.timing import TimingBudget, time_interleaved

@@ -1,4 +1,4 @@
-"""From spec to module, with first weights as a function of a seed.
+"""From spec to module, with first weights as a function of a seed; and the devices for it.
 
 Input widths come from the walk, addresses are the spec's addresses.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from inceptionkit.errors import UnknownNameError, did_you_mean
+from inceptionkit.errors import RecipeError, UnknownNameError, did_you_mean
 from inceptionkit.network.layers import (
     AdaptiveAverage,
     BatchNormWithoutGamma,
@@ -287,3 +287,26 @@ def draw(weight: Tensor, init: Init, generator: Generator) -> None:
             inside = math.erf(2.0 / 2**0.5)
             weight.uniform_(-inside, inside, generator=generator).erfinv_()
             weight.mul_(std * 2**0.5).clamp_(-2.0 * std, 2.0 * std)
+
+
+def named_device(name: str | None) -> str:
+    """The device that is asked for: "gpu" is the first GPU, None that or else the CPU."""
+    gpu = torch.cuda.is_available()
+    if name is None or (name == "gpu" and gpu):
+        return "cuda" if gpu else "cpu"
+    return name
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that torch does not know, or that this machine does not have."""
+    kinds = ("cpu", *(("cuda",) if torch.cuda.is_available() else ()))
+    if name == "gpu":
+        msg = "this machine, or this torch, has no GPU; leave --device out to compute on the CPU"
+        raise RecipeError(msg)
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        known = name.partition(":")[0] in {"cuda", "mps", "xpu"}
+        wrong = "this machine, or this torch, has no" if known else "there is no"
+        msg = f"{wrong} device {name!r}; {did_you_mean(name, kinds)}"
+        raise RecipeError(msg) from error

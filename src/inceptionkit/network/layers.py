@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,14 @@ def _begin_together(
     paths: list[list[nn.Module]], x: Tensor
 ) -> list[tuple[list[nn.Module], Tensor]]:
     """What remains of each path, and what it reads, after the 1x1 convolutions of `x`."""
-    first = [path[0] for path in paths if path and _reads_cells(path[0])]
+    first = [
+        conv
+        for conv in (path[0] for path in paths if path)
+        if isinstance(conv, nn.Conv2d)
+        and conv.kernel_size == conv.stride == (1, 1)
+        and conv.padding == (0, 0)
+        and conv.groups == 1
+    ]  # of all channels and cells
     biases = [conv.bias for conv in first if conv.bias is not None]
     if len(first) < 2 or len(biases) not in {0, len(first)}:
         return [(path, x) for path in paths]
@@ -71,16 +78,6 @@ def _begin_together(
         else (path, x)
         for path in paths
     ]
-
-
-def _reads_cells(part: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Whether a module is a 1x1 convolution of all channels and cells."""
-    return (
-        isinstance(part, nn.Conv2d)
-        and part.kernel_size == part.stride == (1, 1)
-        and part.padding == (0, 0)
-        and part.groups == 1
-    )
 
 
 def chain(part: nn.Module) -> list[nn.Module]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from math import inf, prod
 from statistics import median
 from time import monotonic
@@ -256,8 +257,9 @@ def time_steps(
     """Time training steps of each execution, interleaved, on temporary weights.
 
     Each step is timed with its share of an update of the average. The first step of an execution
-    builds kernels; it counts where the limit leaves no room for another. Executions that the limit
-    leaves no room for are left out, the last first.
+    builds kernels and takes new memory, which makes the very first seem slow: it counts only where
+    the limit leaves no room for another, which the fastest get first. Executions that the limit
+    leaves no room for at all are left out, the last first.
 
     Args:
         config: what is computed.
@@ -280,11 +282,14 @@ def time_steps(
             seconds[key] = time_interleaved({key: calls[key]}, _ONCE)[key]
         if not number and limits.steps is not None:
             limit = min(limit, PROBE_STEPS * limits.steps * seconds["step", 0][0])
-    left = min(_ENOUGH, limit - (monotonic() - start))
-    if sum(each[0] for each in seconds.values()) < left:
+    left = limit - (monotonic() - start)
+    fastest_first = sorted({number for _, number in calls}, key=lambda n: seconds["step", n][0])
+    ends = accumulate(seconds["step", number][0] for number in fastest_first)
+    again = {number for number, end in zip(fastest_first, ends, strict=True) if end < left}
+    if again:
         limits.tick(len(executions), len(executions))
-        rounds = TimingBudget(least=1, most=_ROUNDS, seconds=left, warm_up=0)
-        seconds = time_interleaved(calls, rounds)
+        rounds = TimingBudget(least=1, most=_ROUNDS, seconds=min(_ENOUGH, left), warm_up=0)
+        seconds |= time_interleaved({key: calls[key] for key in calls if key[1] in again}, rounds)
     average = config.recipe.average
     share = 0.0 if average is None else 1.0 / average.ema_every
     return [

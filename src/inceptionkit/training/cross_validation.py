@@ -20,11 +20,11 @@ from inceptionkit.data.rng import uniform
 from inceptionkit.errors import DataError
 from inceptionkit.evaluation.inference import predict_all_exits
 from inceptionkit.machine import cores
-from inceptionkit.network.device import named_device
+from inceptionkit.network.build import named_device
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.training.autotune import candidates, time_evaluation, time_steps
-from inceptionkit.training.defaults import choose_net, choose_recipe, compact_side
+from inceptionkit.training.defaults import choose_net, choose_recipe
 from inceptionkit.training.execution import fastest
 from inceptionkit.training.loop import train
 from inceptionkit.training.run.process import fast_cpu_settings
@@ -32,7 +32,7 @@ from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, new_state
 
 EPOCHS = 15  # of each short training
-SIDE = 64  # pixels: largest input, for what label is wrong shows at a small size
+SIDES = (32, 64)  # pixels: inputs between these, for what label is wrong shows at a small size
 _VALIDATED = 64  # held-out images that are scored after each epoch
 
 
@@ -158,7 +158,7 @@ def _base_config(found: Scan, folds: int, seed: int, listener: Listener) -> Trai
         address=dataset.address,
         train_counts=np.bincount(labels, minlength=len(dataset.classes)),
     )
-    side = min(SIDE, compact_side(sizes.median))
+    side = max(SIDES[0], min(sizes.median, SIDES[1]))
     choice = choose_net(
         "compact", side, classes=len(dataset.classes), short_side=sizes.median, gpu=False
     )

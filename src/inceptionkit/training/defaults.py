@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.catalog import family_member, find
+from inceptionkit.catalog import DEFAULT, family_member, find
 from inceptionkit.data.loading.sets import SplitDataset
 from inceptionkit.data.transforms.augmentation import (
     Balance,
@@ -34,13 +34,19 @@ from inceptionkit.spec import (
     with_chosen_exits,
     with_input,
 )
-from inceptionkit.training.first_weights import check_first_layer
 from inceptionkit.training.freezing import check_frozen
-from inceptionkit.training.recipe import MODERN, AdaptedKey, Recipe, Whitened, override
+from inceptionkit.training.recipe import (
+    MODERN,
+    AdaptedKey,
+    Recipe,
+    Whitened,
+    override,
+    whitened_layer,
+)
 from inceptionkit.training.recipes import FAST, FINETUNE, OURS
 from inceptionkit.training.state import SMALL_CROP
 
-SIDES = (32, 48, 64, 96, 128)  # inputs of the compact network
+SIDES = (16, 32, 48, 64, 96, 128)  # inputs of the default network
 _LARGE_IMAGES = 192  # pixels: short side from which GoogLeNet's input is worth its cost on a GPU
 
 SMALL, SMALL_AREA = 48, 0.5  # input up to so many pixels; the smallest crop then, share
@@ -140,11 +146,6 @@ def choose_scaled(  # noqa: PLR0913 - what is asked, what is known, who hears
     return with_chosen_exits(design.net, design.net, exits, [*reasons, *takes, *design.reasons])
 
 
-def compact_side(short_side: int) -> int:
-    """Of the inputs of the compact network the nearest to the images' short side."""
-    return min(SIDES, key=lambda side: (abs(side - short_side), side))
-
-
 def _default_net(
     name: str | None, side: int | None, short_side: int, *, gpu: bool
 ) -> tuple[str, int, list[str]]:
@@ -152,15 +153,16 @@ def _default_net(
     reasons: list[str] = []
     if name is None:
         large = gpu and short_side >= _LARGE_IMAGES and (side is None or side > SIDES[-1])
-        name = "googlenet:bn" if large or (side or 0) > 2 * SIDES[-1] else "compact"
-        why = "made for images of 32 to 128 px"
-        if name != "compact":
+        name = "googlenet:bn" if large or (side or 0) > 2 * SIDES[-1] else DEFAULT
+        why = "made for images of 16 to 160 px"
+        if name != DEFAULT:
             why = f"the images are large ({short_side} px)"
         elif short_side > SIDES[-1] and not gpu:
-            why = "made for 32 to 128 px, and without a GPU a larger input is slow"
+            why = "made for 16 to 160 px, and without a GPU a larger input is slow"
         reasons.append(f"architecture {name}: {why}")
     if side is None:
-        side = compact_side(short_side) if name == "compact" else find(name).image[1]
+        nearest = min(SIDES, key=lambda own: (abs(own - short_side), own))
+        side = nearest if name == DEFAULT else find(name).image[1]
         reasons.append(f"input {side}x{side}: the images are {short_side} px (median short side)")
     return name, side, reasons
 
@@ -192,7 +194,7 @@ def choose_recipe(
             first layer that cannot.
     """
     given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
-    own = FAST if net.name.startswith("inception_small") else MODERN
+    own = FAST if net.name.startswith(DEFAULT) else MODERN
     base = base or (FINETUNE if started else own)
     recipe, reasons = override(base, settings), []
     for key, (value, why) in _adapt_recipe(opened, net, base).items():
@@ -208,7 +210,7 @@ def choose_recipe(
     if recipe.freezing.frozen is not None:
         check_frozen(net, recipe)
     if isinstance(recipe.init.first_layer, Whitened):
-        check_first_layer(net)
+        whitened_layer(net)
     return recipe, tuple(reasons)
 
 
@@ -258,7 +260,7 @@ def _adapt_recipe(  # noqa: C901 - a setting after the other
         if side <= SMALL:
             found["crop"] = (PaddedCrop(padding=2), f"{side} px show objects at one size")
         with suppress(RecipeError):
-            check_first_layer(net)
+            whitened_layer(net)
             found["first_layer"] = (Whitened(), "the first convolution has no norm")
     if not opened.dataset.allows_flip:
         found["flip"] = (

@@ -28,11 +28,6 @@ from inceptionkit.data.transforms.pipeline import augment, draw_mixture, mix
 from inceptionkit.network import Logits
 from inceptionkit.network.layers import SampleDropout
 from inceptionkit.training.ema import ema_weight, update_ema
-from inceptionkit.training.first_weights import (
-    first_convolution,
-    images_for_whitening,
-    whitening_kernels,
-)
 from inceptionkit.training.freezing import NORMS
 from inceptionkit.training.health import PendingStep, check_step
 from inceptionkit.training.recipe import Recipe, TrainedNorms, Whitened
@@ -40,6 +35,11 @@ from inceptionkit.training.schedule import active_plan, learning_rate, progress
 from inceptionkit.training.state import TrainConfig, TrainState, epochs_since_best
 from inceptionkit.training.updates import Lookahead
 from inceptionkit.training.validation import validate
+from inceptionkit.training.whitening import (
+    images_for_whitening,
+    whitened_convolution,
+    whitening_kernels,
+)
 
 _LOGGED_PER_EPOCH = 20
 _NORM_MOMENTUM = 0.1  # of running statistics: torch's, 1 - 0.9
@@ -77,6 +77,8 @@ def train(config: TrainConfig, state: TrainState) -> Iterator[Event]:
             no image passes the network.
     """
     patience = config.recipe.patience
+    if state.step == 0 and isinstance(config.recipe.init.first_layer, Whitened):
+        whiten_first_layer(config, state)
     while state.step < state.plans[-1].steps:
         if patience is not None and epochs_since_best(state.rows) >= patience:
             return
@@ -136,7 +138,7 @@ def _epoch(config: TrainConfig, state: TrainState) -> Iterator[StepEnded]:
 
 def _let_bias_learn(config: TrainConfig, state: TrainState, *, learns: bool) -> None:
     """Let the bias of the first convolution learn, or keep it, which saves its backward pass."""
-    bias = first_convolution(state.model).bias
+    bias = whitened_convolution(state.model).bias
     learns = learns and config.recipe.freezing.frozen is None
     if bias is not None and bias.requires_grad != learns:
         bias.requires_grad_(learns)
@@ -148,10 +150,12 @@ def _let_bias_learn(config: TrainConfig, state: TrainState, *, learns: bool) -> 
 def whiten_first_layer(config: TrainConfig, state: TrainState) -> None:
     """Give a state, before its first step, a first convolution that whitens training images."""
     batches = -(-images_for_whitening(config.net) // config.batch)
-    kernels = whitening_kernels(first_convolution(state.model), _first_batches(config, 0, batches))
+    kernels = whitening_kernels(
+        whitened_convolution(state.model), _first_batches(config, 0, batches)
+    )
     config.processes.broadcast_tensors([kernels])
     for model in (state.model, state.average):
-        first_convolution(model).weight.copy_(kernels)
+        whitened_convolution(model).weight.copy_(kernels)
 
 
 def steps_due(recipe: Recipe, *, first: int, done: int, last: bool) -> range:

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from inceptionkit.errors import TrainingError
-from inceptionkit.training.loop import prefetch, train_step
+from inceptionkit.training.loop import prefetch, train_step, whiten_first_layer
+from inceptionkit.training.recipe import Whitened
 from inceptionkit.training.state import TrainConfig, TrainState, moments, set_moments
 
 LOWEST, HIGHEST = 1e-5, 10.0  # rates of the sweep
@@ -56,6 +57,8 @@ def find_lr(config: TrainConfig, state: TrainState) -> Sweep:
     seen: list[float] = []
     losses: list[float] = []
     smooth, weight = 0.0, 0.0
+    if isinstance(config.recipe.init.first_layer, Whitened):
+        whiten_first_layer(config, state)
     with _untouched(state):
         for number in range(SWEEP):
             indices = order[number * config.batch : (number + 1) * config.batch]

@@ -119,13 +119,15 @@ def orthogonal(
 ) -> list[Tensor]:
     """Kernels (out, in, height, width) as matrices of filters with singular values near one.
 
-    Those of one shape are computed together.
+    The iteration of Newton and Schulz: x <- (a + b x x^T + c (x x^T)^2) x, again and again, which
+    leaves singular vectors as they are. All powers are taken of the small x x^T, so that only the
+    first and the last product are as wide as x. Kernels of one shape are computed together.
 
     Args:
         kernels: of any shapes; zeros stay zeros.
-        iterations: of Newton and Schulz; three bring values that are at least 0.02 of a matrix's
-            length to between 0.68 and 1.21.
-        dtype: of large products; None for that of the kernels.
+        iterations: how many; three bring values that are at least 0.02 of a matrix's length to
+            between 0.68 and 1.21.
+        dtype: of the two wide products; None for that of the kernels.
     """
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     matrices = [kernel.movedim(1, -1).flatten(1) for kernel in kernels]  # as they lie in memory
@@ -133,36 +135,20 @@ def orthogonal(
     for place, matrix in enumerate(wide):
         alike[matrix.shape[0], matrix.shape[1]].append(place)
     found: list[Tensor] = [*kernels]
-    for places in alike.values():
-        together = newton_schulz(torch.stack([wide[place] for place in places]), iterations, dtype)
-        for place, matrix in zip(places, together.unbind(), strict=True):
-            kernel = kernels[place]
-            rows = matrix if wide[place] is matrices[place] else matrix.T
-            found[place] = rows.reshape(kernel.movedim(1, -1).shape).movedim(-1, 1)
+    for (rows, _), places in alike.items():
+        x = torch.stack([wide[place] for place in places])
+        unit = x / (torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True) + _TINY)
+        unit = unit.to(dtype or x.dtype)
+        square = torch.bmm(unit, unit.mT).to(x.dtype)
+        lift = _A * torch.eye(rows, dtype=x.dtype, device=x.device)
+        whole = factor = torch.baddbmm(square, square, square, beta=_B, alpha=_C) + lift
+        for _ in range(iterations - 1):
+            square = torch.bmm(torch.bmm(factor, square), factor)
+            factor = torch.baddbmm(square, square, square, beta=_B, alpha=_C) + lift
+            whole = torch.bmm(factor, whole)
+        moved = torch.bmm(whole.to(unit.dtype), unit).to(x.dtype)
+        for place, matrix in zip(places, moved.unbind(), strict=True):
+            filters = matrix if wide[place] is matrices[place] else matrix.T
+            shape = kernels[place].movedim(1, -1).shape
+            found[place] = filters.reshape(shape).movedim(-1, 1)
     return found
-
-
-def newton_schulz(x: Tensor, iterations: int, dtype: torch.dtype | None = None) -> Tensor:
-    """Bring the singular values of matrices close to one, and leave their vectors as they are.
-
-    x <- (a + b x x^T + c (x x^T)^2) x, again and again. All powers are taken of the small x x^T,
-    so that only the first and the last product are as wide as x.
-
-    Args:
-        x: (matrices, rows, columns), not more rows than columns; divided by its length first.
-        iterations: how often.
-        dtype: of the two wide products; None for that of `x`.
-
-    Returns:
-        The same shape and type.
-    """
-    unit = x / (torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True) + _TINY)
-    unit = unit.to(dtype or x.dtype)
-    square = torch.bmm(unit, unit.mT).to(x.dtype)
-    lift = _A * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-    whole = factor = torch.baddbmm(square, square, square, beta=_B, alpha=_C) + lift
-    for _ in range(iterations - 1):
-        square = torch.bmm(torch.bmm(factor, square), factor)
-        factor = torch.baddbmm(square, square, square, beta=_B, alpha=_C) + lift
-        whole = torch.bmm(factor, whole)
-    return torch.bmm(whole.to(unit.dtype), unit).to(x.dtype)

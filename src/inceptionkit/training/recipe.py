@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 
 import inceptionkit.settings as texts
 from inceptionkit.data.transforms.augmentation import Augmentation, Balance, Mixing
 from inceptionkit.errors import RecipeError
 from inceptionkit.records import Between
+from inceptionkit.spec import Conv, Net, Step, steps
 from inceptionkit.training.updates import (
     EMA,
     SGD,
@@ -101,6 +102,27 @@ class Whitened:
 
 
 FirstLayer: TypeAlias = Drawn | Whitened
+
+
+def whitened_layer(net: Net) -> Step:
+    """The first convolution, which `Whitened` asks for whitening kernels.
+
+    Raises:
+        RecipeError: it has a norm or no bias, or too many channels or an odd number.
+    """
+    step = next(step for step in steps(net) if isinstance(step.op, Conv))
+    op = cast(Conv, step.op)
+    most = 2 * step.input.channels * op.kernel[0] * op.kernel[1]
+    msg = f"first_layer=whitened: {step.at} of {net.name} "
+    if op.norm is not None or not op.bias:
+        msg += "must have a bias and no norm; use an architecture with such a first convolution"
+    elif op.groups != 1:
+        msg += "must read all channels together"
+    elif op.out > most or op.out % 2:
+        msg += f"must have an even number of channels, at most {most}; it has {op.out}"
+    else:
+        return step
+    raise RecipeError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
@@ -20,14 +20,19 @@ from inceptionkit.data.loading.unkept import ScoredImages
 from inceptionkit.data.transforms.augmentation import Cropping
 from inceptionkit.network import InceptionNet, build
 from inceptionkit.preprocess import Preprocessing
-from inceptionkit.spec import Net
+from inceptionkit.spec import Conv, Net, steps
 from inceptionkit.training.distributed import SINGLE_PROCESS, Processes
 from inceptionkit.training.execution import Execution
-from inceptionkit.training.first_weights import initialize
 from inceptionkit.training.freezing import freeze, rate_shares
 from inceptionkit.training.muon import Muon as MuonOptimizer
 from inceptionkit.training.muon import hidden_kernels
-from inceptionkit.training.recipe import FrozenNorms, Initialization, Recipe, TrainedNorms
+from inceptionkit.training.recipe import (
+    FrozenNorms,
+    Initialization,
+    Recipe,
+    TrainedNorms,
+    Whitened,
+)
 from inceptionkit.training.rmsprop_tf import RMSPropTensorFlow
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.updates import SGD, AdamW, Muon, RMSProp, RMSPropTF
@@ -137,6 +142,29 @@ def new_state(config: TrainConfig) -> TrainState:
         network=model,
         steps_per_epoch=config.steps_per_epoch,
     )
+
+
+@torch.no_grad()
+def initialize(model: InceptionNet, init: Initialization) -> None:
+    """What a recipe changes in the weights that were drawn, and which of them do not learn.
+
+    Partial identities: convolutions begin by passing channels on, output i is input i, for as many
+    as there are. Those whose window has a center and is more than one cell; outputs beyond the
+    inputs stay as they were drawn. Not the first one, and none that treats channels apart.
+
+    Sources:
+        Jordan 2024, arXiv:2404.00498, sections 3.1 and 3.2.
+    """
+    places = [step.at for step in steps(model.spec) if isinstance(step.op, Conv)]
+    first, *others = (cast(nn.Conv2d, model.get_submodule(f"{at}.conv")) for at in places)
+    if isinstance(init.first_layer, Whitened):
+        first.weight.requires_grad = False
+        if first.bias is not None:
+            first.bias.requires_grad_(init.first_layer.bias_share > 0)
+    for layer in others if init.identity else ():
+        centered = max(layer.kernel_size) > 1 and all(side % 2 for side in layer.kernel_size)
+        if centered and layer.groups == 1:
+            nn.init.dirac_(layer.weight[: layer.in_channels])
 
 
 @torch.no_grad()

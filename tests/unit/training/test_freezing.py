@@ -6,7 +6,7 @@ from torch import nn
 
 from inceptionkit.errors import RecipeError
 from inceptionkit.network import Logits, build
-from inceptionkit.network.device import check_device
+from inceptionkit.network.build import check_device
 from inceptionkit.spec import Net
 from inceptionkit.training import autotune
 from inceptionkit.training.autotune import candidates, check_precision

@@ -85,6 +85,23 @@ def test_of_a_run_of_few_steps_it_takes_a_tenth(probed: Any) -> None:
     assert trials[0].execution == FAST
 
 
+def test_the_first_step_of_all_does_not_decide_where_there_is_room_for_another(
+    probed: Any,
+) -> None:
+    """bf16 is the fastest, and pays for new memory with its first step."""
+
+    class Fresh(Machine):
+        def step(self, config: Any, *_: object) -> None:
+            self.now += 1.0 if not self.first else 0.0
+            super().step(config)
+
+    trials, took = probed(Fresh(bf16=0.5, fp32=1.2), (FAST, SLOW, EVERY[2]))
+
+    assert trials[0].step_seconds == 0.5, "2 s at first"
+    assert fastest(trials).execution == FAST
+    assert took <= 10.0
+
+
 def test_it_says_what_it_does_before_each_step(probed: Any) -> None:
     heard: list[tuple[int, int]] = []
     probed(Machine(bf16=0.1, fp32=0.1), EVERY, tick=lambda *at: heard.append(at))

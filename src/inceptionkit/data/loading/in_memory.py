@@ -85,7 +85,9 @@ class Images:
         rows = self.pixels.permute(0, 2, 3, 1)  # as they lie in memory: whole images are copied
         pixels = rows.index_select(0, picked).permute(0, 3, 1, 2).to(device)
         how, rng = cropping.how, CounterRng(cropping.seed, cropping.epoch, indices)
-        resamplers, boxes = draw_resamplers(how, rng), draw_boxes(how, self.shape[at], rng)
+        boxes = draw_boxes(how, self.shape[at], rng)
+        one = how.interpolation
+        resamplers = draw_resamplers(rng) if one == "random" else [one]
         crops = crop_resize(pixels, boxes, cropping.side, resamplers)
         return crops, self.labels[picked]
 

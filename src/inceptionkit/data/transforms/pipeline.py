@@ -12,7 +12,6 @@ from torch import Tensor
 from inceptionkit.data.rng import CounterRng, step_seed, uniform_scalar
 from inceptionkit.data.transforms.augmentation import Augmentation, Mixing, PaddedCrop
 from inceptionkit.data.transforms.erasing import erase
-from inceptionkit.data.transforms.pad import padded_crop
 from inceptionkit.data.transforms.policies import apply
 from inceptionkit.preprocess import Preprocessing
 
@@ -97,6 +96,35 @@ def mix(images: Tensor, partners: Tensor, mixture: Mixture) -> Tensor:
     pasted = images.clone()
     pasted[:, :, top:bottom, left:right] = partners[:, :, top:bottom, left:right]
     return pasted
+
+
+def padded_crop(pixels: Tensor, padding: int, rng: CounterRng) -> Tensor:
+    """Pad each image by reflection, and cut a window of its own size at a random place.
+
+    Args:
+        pixels: (batch, 3, height, width).
+        padding: pixels on each side; 0 changes nothing.
+        rng: of the samples.
+
+    Returns:
+        The same shape; each of the (2 padding + 1)^2 places is equally likely.
+
+    Sources:
+        He et al. 2015, arXiv:1512.03385, section 4.2, with zeros for what lies beyond; reflected in
+        Jordan 2024, arXiv:2404.00498, section 3.1.
+    """
+    if not padding:
+        return pixels
+    lines = []  # (batch, cells) places of the rows, and of the columns, turned back at the border
+    for direction, cells in zip(("down", "right"), pixels.shape[2:], strict=True):
+        start, period = rng.below(f"padding {direction}", 2 * padding + 1) - padding, 2 * cells - 2
+        place = (start[:, None] + np.arange(cells)) % max(1, period)
+        lines.append(np.minimum(place, period - place) if period else place)
+    rows, cols = lines
+    at = rows[:, :, None] * pixels.shape[3] + cols[:, None, :]
+    places = torch.from_numpy(at).to(pixels.device)
+    flat = places.view(len(pixels), 1, -1).expand(-1, pixels.shape[1], -1)
+    return pixels.flatten(2).gather(2, flat).view(pixels.shape)
 
 
 def normalize(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:

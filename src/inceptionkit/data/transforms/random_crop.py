@@ -118,10 +118,8 @@ def draw_rectangles(
     return top, left, height, width
 
 
-def draw_resamplers(how: Augmentation, rng: CounterRng) -> list[Resampler]:
-    """By which interpolation each image is resized."""
-    if how.interpolation != "random":
-        return [how.interpolation] * len(rng.indices)
+def draw_resamplers(rng: CounterRng) -> list[Resampler]:
+    """By which interpolation each image is resized, where it is random."""
     names = tuple(RESAMPLERS)
     return [names[number] for number in rng.below("interpolation", len(names)).tolist()]
 
@@ -142,7 +140,11 @@ def crops_from_encoded(
     """
     shape = np.array([_aspect(raw) for raw in raws])
     how, side, rng = cropping.how, cropping.side, CounterRng(cropping.seed, cropping.epoch, indices)
-    names, boxes = draw_resamplers(how, rng), draw_boxes(how, shape, rng)
+    boxes = draw_boxes(how, shape, rng)
+    if how.interpolation == "random":
+        names = draw_resamplers(rng)
+    else:
+        names = [how.interpolation] * len(raws)
     crops, reasons = np.empty((len(raws), side, side, 3), np.uint8), dict[int, str]()
     for place, (raw, name) in enumerate(zip(raws, names, strict=True)):
         flip = bool(boxes.mirrored[place])

@@ -21,7 +21,7 @@ from inceptionkit.detection.sources import open_detection
 from inceptionkit.detection.types import DetectionSet
 from inceptionkit.errors import InceptionError, RecipeError, RunError
 from inceptionkit.files import read_bounded, write_json
-from inceptionkit.network.device import check_device
+from inceptionkit.network.build import check_device
 from inceptionkit.options import several
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.progress import Listener, Progress, Silence

@@ -33,7 +33,7 @@ from inceptionkit.training.checkpoint import restore_into, save_state
 from inceptionkit.training.execution import Execution, describe, fastest
 from inceptionkit.training.pace import Pace
 from inceptionkit.training.run import folder as folders
-from inceptionkit.training.run.process import StopRequest, catch_stop_signals, stopped
+from inceptionkit.training.run.process import StopRequest, stop_signals, stopped
 from inceptionkit.training.run.record import FILE
 from inceptionkit.training.schedule import Plan, active_plan, progress
 
@@ -213,7 +213,7 @@ def _train_and_save(session: DetectSession, config: DetectConfig, state: DetectS
     """
     step = config.batch / active_plan(state.plans, state.step).images_per_second
     pace = Pace(_speed(session, step, 0.0, 0), monotonic(), step)
-    with catch_stop_signals() as request:
+    with stop_signals(StopRequest()) as request:
         while state.step < state.plans[-1].steps:
             began, first, saved = perf_counter(), state.step, monotonic()
             for event in epoch_steps(config, state):

@@ -31,7 +31,7 @@ from inceptionkit.errors import DataError, RecipeError, RunError, SpecError, Unk
 from inceptionkit.files import write_json
 from inceptionkit.machine import cores, free_bytes
 from inceptionkit.model.folder import DEFAULT_MODEL, shipped
-from inceptionkit.network.device import check_device, named_device
+from inceptionkit.network.build import check_device, named_device
 from inceptionkit.options import several
 from inceptionkit.preprocess import Preprocessing, UnusableImage
 from inceptionkit.progress import Listener, Progress

@@ -19,6 +19,7 @@ from inceptionkit.files import write_json
 from inceptionkit.machine import busy_elsewhere
 from inceptionkit.model.seen import NOTHING, Seen
 from inceptionkit.progress import Listener, Progress
+from inceptionkit.records import to_json
 from inceptionkit.text import percent
 from inceptionkit.training.autotune import PROBE_SHARE, ProbeLimits, autotune
 from inceptionkit.training.budget import Epochs, Time
@@ -75,7 +76,7 @@ class Session:
     def decide(self, record: Record, *reasons: str) -> None:
         """Write a decision to run.json, from then on follow it, and say why."""
         if self.processes.rank == 0:
-            write_json(self.folder / FILE, record.to_json())
+            write_json(self.folder / FILE, to_json(record))
         self.record = record
         for reason in reasons:
             self.listener.say(reason)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import torch
 
@@ -22,6 +23,8 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's m
 _NEVER_TRIM = -1
 _MMAP_LIMIT = 32 * 2**20  # bytes: glibc's largest threshold for blocks with pages of their own
 
+Handler = TypeVar("Handler", bound=Callable[[int, FrameType | None], None])
+
 _HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)  # Windows has none
 STOPPING = tuple(dict.fromkeys((signal.SIGINT, signal.SIGTERM, _HANGUP)))
 """Signals that ask a run to stop: it saves its state, and says how to resume."""
@@ -29,7 +32,7 @@ STOPPING = tuple(dict.fromkeys((signal.SIGINT, signal.SIGTERM, _HANGUP)))
 
 @dataclass(slots=True)
 class StopRequest:
-    """Whether somebody asked the run to stop."""
+    """Whether somebody asked the run to stop; a handler of signals for `stop_signals`."""
 
     stop_requested: bool = False
 
@@ -47,14 +50,6 @@ def stopped(folder: Path, when: str) -> Interrupted:
 
 
 @contextmanager
-def catch_stop_signals() -> Iterator[StopRequest]:
-    """Record signals to stop as stop requests; only the main thread can."""
-    request = StopRequest()
-    with _handled(request):
-        yield request
-
-
-@contextmanager
 def explain_how_to_resume(folder: Path) -> Iterator[None]:
     """End what is interrupted, or cannot be written, with the command that resumes the run.
 
@@ -65,7 +60,7 @@ def explain_how_to_resume(folder: Path) -> Iterator[None]:
         RunError: a file could not be written.
     """
     try:
-        with _handled(_interrupt):
+        with stop_signals(_interrupt):
             yield
     except KeyboardInterrupt:
         raise stopped(folder, "before it was done") from None
@@ -82,18 +77,18 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def stop_signals(handler: Handler) -> Iterator[Handler]:
     """Handle `STOPPING` for a while, in the main thread; others cannot.
 
     SIGHUP comes when a terminal is closed; where it is ignored, as under nohup, it stays so.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield handler
         return
     wanted = (n for n in STOPPING if n is not _HANGUP or signal.getsignal(n) != signal.SIG_IGN)
     before = {number: signal.signal(number, handler) for number in wanted}
     try:
-        yield
+        yield handler
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypedDict
 
 from inceptionkit.addresses import SECRETS, without_secrets
 from inceptionkit.data.types import Source
@@ -111,6 +111,7 @@ class RunResult(_RunResult, total=False):
 class Record:
     """What run.json holds. A decision makes a new one, which is written before it is followed."""
 
+    format: int = FORMAT
     made_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     request: TrainRequest  # as it is stored
     data: DataFacts
@@ -149,10 +150,6 @@ class Record:
     def describe_execution(self) -> str:
         """How the run computes and why, in words."""
         return describe(self.execution, self.probe)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {"format": FORMAT, **to_json(self)}
 
 
 def data_facts(opened: SplitDataset, ready: LoadedSets) -> DataFacts:
@@ -196,7 +193,7 @@ def settle(
             listener.say(f"resumes {folder}")
             request = replace(there.request, track=record.request.track)
             return folder, replace(there, request=request)
-    folder, refusal, data = Path(), None, record.to_json()
+    folder, refusal, data = Path(), None, to_json(record)
     if group.rank == 0:
         try:
             folder = folders.new_folder(out, address, net)
@@ -230,7 +227,7 @@ def read_record(folder: Path) -> Record:
         raise RunError(msg)
     try:
         data = STRICT.decode(read_bounded(path, MOST_CARD_BYTES).decode())
-        got = data.pop("format", None) if isinstance(data, dict) else None
+        got = data.get("format") if isinstance(data, dict) else None
         if got != FORMAT:
             hint = "; it trains a detector: use `inceptionkit detect`" if got == DETECTOR else ""
             msg = f"its format is not {FORMAT}{hint}"

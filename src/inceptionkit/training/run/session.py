@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from math import isfinite, log
 from time import monotonic
 
@@ -20,8 +19,7 @@ from inceptionkit.training.checkpoint import restore, save_state
 from inceptionkit.training.defaults import LONG
 from inceptionkit.training.execution import Execution
 from inceptionkit.training.health import is_early
-from inceptionkit.training.loop import EpochEnded, StepEnded, train, whiten_first_layer
-from inceptionkit.training.recipe import Whitened
+from inceptionkit.training.loop import EpochEnded, StepEnded, train
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.context import (
     Session,
@@ -37,7 +35,7 @@ from inceptionkit.training.run.planning import (
     plan_run,
     replanner,
 )
-from inceptionkit.training.run.process import catch_stop_signals, stopped
+from inceptionkit.training.run.process import StopRequest, stop_signals, stopped
 from inceptionkit.training.run.tracking import Logger, TrackerName, open_tracker
 from inceptionkit.training.schedule import Plan, active_plan
 from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights, new_state
@@ -70,8 +68,6 @@ def run_training(  # noqa: C901, PLR0912 - decisions in their order
         if session.record.start is not None:
             load_initial_weights(state, session.record.start.tensors(config.net))
             fit_new_heads(session, config, state)
-        elif isinstance(config.recipe.init.first_layer, Whitened):
-            whiten_first_layer(config, state)
     session.start_time -= state.seconds
     if session.processes.count > 1:
         state.network = session.processes.wrap(state.model, execution.device)
@@ -145,12 +141,12 @@ def _train_and_save(  # noqa: C901 - what may happen between two steps
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
-    report, saved, group = _step_reporter(session, config, state), monotonic(), session.processes
+    report, saved, group = _StepReporter(session, config, state), monotonic(), session.processes
     budget = session.record.budget
     planner = _planner(session, config, state) if isinstance(budget, Time) else None
     if session.record.request.track is not None and group.rank == 0:
         session.logger = _logger(session, session.record.request.track, state)
-    with catch_stop_signals() as request:
+    with stop_signals(StopRequest()) as request:
         for event in train(config, state):
             if planner is None and isinstance(event, EpochEnded) and group.count == 1:
                 planner = _planner(session, config, state)
@@ -227,35 +223,41 @@ def _save(session: Session, state: TrainState) -> None:
     state.hold = False
 
 
-def _step_reporter(
-    session: Session, config: TrainConfig, state: TrainState
-) -> Callable[[StepEnded], None]:
-    """Writes steps to log.jsonl, and reports progress to the listener, not too often.
+@dataclass(slots=True)
+class _StepReporter:
+    """Writes steps to log.jsonl, and reports progress to the listener, not too often."""
 
-    It raises TrainingError where the loss explodes in the warm-up.
-    """
-    reported, start, first, writes = 0.0, 0.0, 0, session.processes.rank == 0
-    guessing = log(len(session.dataset.classes)) * (1.0 + sum(config.exit_weights.values()))
+    session: Session
+    config: TrainConfig
+    state: TrainState
+    reported: float = 0.0  # when, last
+    first: tuple[float, int] | None = None  # when the first step was reported, and which it was
 
-    def report(event: StepEnded) -> None:
-        nonlocal reported, start, first
+    def __call__(self, event: StepEnded) -> None:
+        """Write and report a step.
+
+        Raises:
+            TrainingError: the loss explodes in the warm-up.
+        """
+        session, config, state = self.session, self.config, self.state
+        exits = sum(config.exit_weights.values())
+        guessing = log(len(session.dataset.classes)) * (1.0 + exits)
         if event.loss > _EXPLODED * guessing and is_early(config, state):
             msg = (
                 f"the loss exploded to {event.loss:.3g} at step {event.step} (learning rate "
                 f"{event.lr:.3g}); start again with lr={config.recipe.optimizer.lr / 3:.2g}"
             )
             raise TrainingError(msg)
-        if event.logged and writes:
+        if event.logged and session.processes.rank == 0:
             line = {"step": event.step, "loss": event.loss, "lr": event.lr}
             norm = {"gradient_norm": event.norm} if isfinite(event.norm) else {}
             folders.add_step(session.folder, line | norm)
         now = monotonic()
-        if not first:
-            start, first = now, event.step
+        start, first = self.first = self.first or (now, event.step)
         ends = state.step % config.steps_per_epoch == 0 or state.step == state.plans[-1].steps
-        if now - reported < PROGRESS_SECONDS and not ends:
+        if now - self.reported < PROGRESS_SECONDS and not ends:
             return
-        reported = now
+        self.reported = now
         rate = (event.step - first) / (now - start) if event.step > first else None
         total = state.plans[-1].steps
         left = (total - event.step) / rate if rate else None
@@ -273,5 +275,3 @@ def _step_reporter(
                 plan=session.plan,
             )
         )
-
-    return report

@@ -34,7 +34,7 @@ from inceptionkit.training.defaults import (
     smallest_crop,
 )
 from inceptionkit.training.distributed import Processes
-from inceptionkit.training.recipe import MODERN, PIXEL_STD, Recipe
+from inceptionkit.training.recipe import MODERN, PIXEL_STD, Initialization, Recipe
 from inceptionkit.training.run import folder as folders
 from inceptionkit.training.run.context import Session
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
@@ -71,6 +71,7 @@ def start_run(  # noqa: C901 - decisions in their order
     if start is None:
         preprocessing = replace(preprocessing, std=(recipe.inputs.pixel_std,) * 3)
     else:
+        recipe = replace(recipe, init=Initialization())  # its weights are there
         preprocessing, recipe, kept = keep_preprocessing(preprocessing, start, recipe)
     preprocessing = replace(preprocessing, depth=opened.sizes.depth)
     reasons = (*choice.reasons, *asked.reasons, *adapted, *kept)

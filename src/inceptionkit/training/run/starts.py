@@ -42,8 +42,8 @@ from inceptionkit.training import heads
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
 from inceptionkit.training.defaults import same_weights
 from inceptionkit.training.execution import Execution, Precision
-from inceptionkit.training.loop import train, whiten_first_layer
-from inceptionkit.training.recipe import Recipe, Whitened
+from inceptionkit.training.loop import train
+from inceptionkit.training.recipe import Recipe
 from inceptionkit.training.schedule import Plan
 from inceptionkit.training.state import TrainConfig, new_state
 from inceptionkit.training.validation import score
@@ -254,8 +254,6 @@ def _from_nothing(
         seed=0,
     )
     state = new_state(config)
-    if isinstance(recipe.init.first_layer, Whitened):
-        whiten_first_layer(config, state)
     macs = 3 * cost(with_input(net, config.crop_side)).with_exits.macs * config.batch
     steps = max(1, int(work / macs))
     plan = Plan(step=0, steps=steps, progress=0.0, images_per_second=1, seconds_left=None, why="")

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import pad
 
 from inceptionkit.data.rng import CounterRng
-from inceptionkit.data.transforms.pad import padded_crop
+from inceptionkit.data.transforms.pipeline import padded_crop
 
 
 def test_every_place_is_as_likely_and_shows_what_torch_pads() -> None:

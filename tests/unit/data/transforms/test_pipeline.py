@@ -36,7 +36,9 @@ def run(
 ) -> torch.Tensor:
     shape = np.full(len(pixels), pixels.shape[3] / pixels.shape[2])
     rng = CounterRng(4, 1, indices)
-    crops = crop_resize(pixels, draw_boxes(how, shape, rng), side, draw_resamplers(how, rng))
+    random = how.interpolation == "random"
+    resamplers = draw_resamplers(rng) if random else [how.interpolation]
+    crops = crop_resize(pixels, draw_boxes(how, shape, rng), side, resamplers)
     return augment(crops, how, PREPROCESSING, rng)
 
 

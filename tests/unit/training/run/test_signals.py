@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inceptionkit.errors import Interrupted
-from inceptionkit.training.run.process import catch_stop_signals, explain_how_to_resume
+from inceptionkit.training.run.process import StopRequest, explain_how_to_resume, stop_signals
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,7 +26,7 @@ def test_whoever_stops_a_run_is_told_how_it_goes_on(number: signal.Signals) -> N
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_between_updates_a_wish_is_noted_and_nothing_is_cut_short(number: signal.Signals) -> None:
-    with explain_how_to_resume(Path("run")), catch_stop_signals() as request:
+    with explain_how_to_resume(Path("run")), stop_signals(StopRequest()) as request:
         assert not request.stop_requested
         os.kill(os.getpid(), number)
         assert request.stop_requested
@@ -35,7 +35,7 @@ def test_between_updates_a_wish_is_noted_and_nothing_is_cut_short(number: signal
 def test_a_second_ctrl_c_does_not_wait_for_the_update() -> None:
     @explain_how_to_resume(Path("run"))
     def impatient() -> None:
-        with catch_stop_signals():
+        with stop_signals(StopRequest()):
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -10,15 +10,13 @@ from torch.nn.functional import conv2d
 from inceptionkit.errors import RecipeError
 from inceptionkit.network import build
 from inceptionkit.spec import BatchNorm, Conv, Net
-from inceptionkit.training.first_weights import (
-    begin_as_identity,
-    check_first_layer,
-    first_convolution,
+from inceptionkit.training.recipe import MODERN, Initialization, override, whitened_layer
+from inceptionkit.training.state import initialize
+from inceptionkit.training.whitening import (
     images_for_whitening,
-    initialize,
+    whitened_convolution,
     whitening_kernels,
 )
-from inceptionkit.training.recipe import MODERN, override
 
 STEM = Conv(24, (2, 2), padding="valid", norm=None, bias=True)
 
@@ -62,7 +60,7 @@ def test_how_images_are_divided_does_not_matter(
 ) -> None:
     images, conv = smooth_images(20), nn.Conv2d(3, 24, 2, stride=stride)
     whole = whitening_kernels(conv, [images])
-    monkeypatch.setattr("inceptionkit.training.first_weights._AT_ONCE", 5000)
+    monkeypatch.setattr("inceptionkit.training.whitening._AT_ONCE", 5000)
 
     torch.testing.assert_close(whitening_kernels(conv, images.split(7)), whole)
 
@@ -85,11 +83,11 @@ def test_gray_and_black_images_give_finite_kernels() -> None:
 )
 def test_a_first_layer_that_cannot_whiten(tiny: Net, stem: Conv, why: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        check_first_layer(with_stem(tiny, stem))
+        whitened_layer(with_stem(tiny, stem))
 
     assert str(caught.value).startswith("first_layer=whitened: trunk.stem of tiny ")
     assert why in str(caught.value)
-    check_first_layer(with_stem(tiny, STEM))
+    whitened_layer(with_stem(tiny, STEM))
 
 
 def test_more_images_are_looked_at_where_each_has_few_patches(tiny: Net) -> None:
@@ -106,7 +104,7 @@ def test_kernels_of_a_whitened_layer_do_not_learn(tiny: Net, share: float, learn
     init = override(MODERN, ["first_layer=whitened", f"bias_share={share}"]).init
     model = build(with_stem(tiny, STEM))
     initialize(model, init)
-    first = first_convolution(model)
+    first = whitened_convolution(model)
 
     assert first.out_channels == 24
     assert first.bias is not None
@@ -120,7 +118,7 @@ def test_larger_convolutions_pass_channels_on(tiny: Net) -> None:
     wide = Conv(20, (3, 3))
     net = replace(tiny, trunk=(*tiny.trunk, ("wide", wide), ("apart", replace(wide, groups=4))))
     model, drawn = build(net, seed=5), build(net, seed=5)
-    begin_as_identity(model)
+    initialize(model, Initialization(identity=True))
     pairs = zip(model.named_parameters(), drawn.parameters(), strict=True)
     changed = {name for (name, own), was in pairs if not torch.equal(own, was)}
     layer = model.trunk["inception2"]["p3"][1].conv  # 6 -> 12
