@@ -68,7 +68,8 @@ def write_images(dataset: Dataset, indices: NDArray[np.int64], folder: Path) -> 
 
 def train(folder: Path, epochs: int, run: Path) -> None:
     """Train as a user would."""
-    words = ["train", str(folder), "--epochs", str(epochs), "--out", str(run), "--quiet"]
+    words = ["train", str(folder), "--arch", "compact", "--from", "none"]
+    words += ["--epochs", str(epochs), "--out", str(run), "--quiet"]
     if code := command(words):
         msg = f"inceptionkit {' '.join(words)}: exit code {code}"
         raise SystemExit(msg)

@@ -70,7 +70,7 @@ telling(loop, "validate", "evaluation")
 telling(session, "save_state", "checkpoint")
 telling(finish, "finish", "end")
 session.SAVE_SECONDS = float(sys.argv[1])
-autotune.time_steps = lambda _, found: [autotune.Trial(one, 1.0) for one in found]
+autotune.time_steps = lambda _, found, *__: [autotune.Trial(one, 1.0) for one in found]
 autotune.candidates = lambda device, threads, precision: [Execution(precision=precision)]
 if sys.argv[2] != "0":
     prepare.TRAIN_MEMORY = 0

@@ -77,7 +77,7 @@ def batch_of(job: TrainConfig) -> Batch:
 
 
 def ours(job: TrainConfig) -> tuple[nn.Module, Optimizer]:
-    """Our network, and the optimizer of our default recipe."""
+    """Our network, and the optimizer of `modern`."""
     model = build(job.net, seed=0)
     placed(model, job)
     return model, make_optimizer(model, job.recipe)
@@ -109,7 +109,7 @@ def usual_sgd(model: nn.Module) -> SGD:
 
 
 def our_sgd(model: nn.Module, recipe: Recipe) -> SGD:
-    """The optimizer of our default recipe, for a network of others."""
+    """The optimizer of `modern`, for a network of others."""
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [

@@ -116,7 +116,9 @@ def samples(
     rng = CounterRng(5, epoch, np.arange(first, first + SAMPLES))
     shape = np.full(SAMPLES, WIDE / TALL)
     boxes = draw_boxes(how, shape, rng)
-    crops = crop_resize(tensor(image, SAMPLES), boxes, SIDE, draw_resamplers(how, rng))
+    random = how.interpolation == "random"
+    resamplers = draw_resamplers(rng) if random else [how.interpolation]
+    crops = crop_resize(tensor(image, SAMPLES), boxes, SIDE, resamplers)
     return augment(crops, how, UNCHANGED, rng)
 
 

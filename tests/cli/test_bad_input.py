@@ -400,7 +400,7 @@ def test_a_budget_that_is_too_small_leaves_no_folder_but_the_users_own(
     out = tmp_path / "out"
     if stood:
         out.mkdir()
-    said = inceptionkit("train", "digits", "--input", "8", "--budget", "0.5s", "--out", out)
+    said = inceptionkit("train", "digits", "--input", "9", "--budget", "0.5s", "--out", out)
 
     assert said.code == 2
     assert "is too small for one epoch" in said.err

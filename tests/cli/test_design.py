@@ -49,7 +49,7 @@ def test_machines_read_what_was_asked_and_what_it_takes(capfd: Out, tmp_path: Pa
     assert main(["design", *args, "--json"]) == 0
     read = json.loads(capfd.readouterr().out)
     assert read["file"] == str(file)
-    assert (read["family"], read["input"], read["classes"]) == ("compact", 32, 10)
+    assert (read["family"], read["input"], read["classes"]) == ("inception_small", 32, 10)
     assert [b["quantity"] for b in read["budgets"]] == ["macs", "activation_bytes"]
     assert max(b["share"] for b in read["budgets"]) <= 1
     assert read["macs"] == cost(find(str(file))).without_exits.macs

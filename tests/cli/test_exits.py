@@ -191,7 +191,7 @@ def test_one_exit_only_and_none(inceptionkit: Callable, run: Path, tmp_path: Pat
         (("evaluate", "RUN", "digits", "--early-exit=much"), "takes a probability from 0 to 1"),
         (
             ("train", "digits", "--exits", "conv9"),
-            "compact: no block is called 'conv9'; did you me",
+            "inception_small: no block is called 'conv9'; did you me",
         ),
     ],
 )

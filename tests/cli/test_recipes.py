@@ -25,7 +25,7 @@ from inceptionkit.training.run.repeat import network, repeat
 from inceptionkit.training.run.start import keep_preprocessing
 from inceptionkit.training.updates import Polyak
 
-BRIEF = ("--input", "8", "--epochs", "1", "--precision", "fp32", "--quiet")
+BRIEF = ("--input", "9", "--epochs", "1", "--precision", "fp32", "--quiet")
 QUICK = ("train", "digits", *BRIEF)
 
 
@@ -142,7 +142,7 @@ def test_a_std_that_no_recipe_can_say_is_a_reason_alone(std: tuple[float, float,
 @pytest.mark.parametrize(
     "words",
     [
-        ("--cost", "400kMAC", "--exits", "reduce4"),  # scaled: its name is in no catalog
+        ("--cost", "400kMAC", "--exits", "inception4c"),  # scaled: its name is in no catalog
         ("--arch", "compact", "batch=128", "mixup=0", "flip=alternating"),
         ("--arch", "compact", "--recipe", "mine.json", "crop=padded", "padding=1"),
         ("--from", "coarse"),
@@ -214,9 +214,9 @@ def test_exits_that_came_to_average_over_the_grid_are_told(
         (("train", "digits", "--recipe", "modrn"), "no recipe is called 'modrn'; did you mean "),
         (("train", "digits", "--recipe", "no.json"), "no.json: cannot be read (No such file or "),
         (("train", "digits", "--from", "gone"), "gone: no such model; give a model folder or a "),
-        (("train", "digits", "--exits", "pool9"), "compact: no block is called 'pool9'; "),
+        (("train", "digits", "--exits", "pool9"), "inception_small: no block is called 'pool9'; "),
         (
-            ("train", "digits", "--input", "8", "--budget", "1e3flop"),
+            ("train", "digits", "--input", "9", "--budget", "1e3flop"),
             "the budget of 1000flop is too small for ",
         ),
         (("train", "digits", "--precision", "fp16", "--device", "cpu"), "fp16 is for GPUs, and "),

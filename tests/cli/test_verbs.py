@@ -136,12 +136,13 @@ def test_train_scales_the_network_to_what_it_may_cost(
     answer = cost(net).without_exits
 
     assert said.code == 0
-    assert net.name == "compact-1.5MMAC-60kparams-16"
+    assert net.name == "inception_small-1.5MMAC-60kparams-16"
     assert answer.macs <= 1.5e6
     assert answer.params <= 60e3
     assert max(answer.macs / 1.5e6, answer.params / 60e3) >= 0.97
-    assert f"scaled from compact: takes {answer.params / 1e3:.1f} kparams of 60kparams" in said.out
-    assert any(reason.startswith("scaled from compact") for reason in record["reasons"])
+    takes = f"takes {answer.params / 1e3:.1f} kparams of 60kparams"
+    assert f"scaled from inception_small: {takes}" in said.out
+    assert any(reason.startswith("scaled from inception_small") for reason in record["reasons"])
 
 
 @pytest.mark.parametrize(
@@ -307,24 +308,24 @@ def test_train_json_is_alone_on_standard_output(
     folder = photos(("left", "right", "up"), each=10)
     work = tmp_path / "work"
     work.mkdir()
-    quick = ("--epochs", 1, "--input", 8, "--precision", "fp32")
+    quick = ("--epochs", 1, "--input", 9, "--precision", "fp32")
     said = shell("train", folder, *quick, "--json", cwd=work)
     result = json.loads(said.out)
 
     assert said.code == 0, said.err
     assert said.out.count("\n") == 1
-    assert result["run"] == "runs/photos-compact-001"
+    assert result["run"] == "runs/photos-inception_small-001"
     assert {
         "run", "model", "epochs", "seconds", "top1", "exits", "images_per_second", "peak_bytes",
     } <= result.keys()  # fmt: skip
     assert (work / result["model"] / "model.json").is_file()
-    assert "architecture compact: made for images of 32 to 128 px" in said.err
+    assert "architecture inception_small: made for images of 16 to 160 px" in said.err
     assert "by their names, flipping would change the meaning of these classes" in said.err
 
 
 def test_quiet_prints_nothing(inceptionkit: Callable, photos: Callable, tmp_path: Path) -> None:
     said = inceptionkit(
-        "train", photos(each=10), "--input", 8, "--epochs", 1, "--quiet", "--out", tmp_path / "run"
+        "train", photos(each=10), "--input", 9, "--epochs", 1, "--quiet", "--out", tmp_path / "run"
     )
 
     assert (said.code, said.out, said.err) == (0, "", "")

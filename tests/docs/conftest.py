@@ -19,7 +19,8 @@ from inceptionkit.preprocess import Preprocessing
 
 CLASSES = {"daisy": (220, 220, 200), "rose": (200, 40, 60), "tulip": (120, 60, 180)}
 RUNS = tuple(
-    f"{name}-001" for name in ("photos-compact", "photos", "flowers", "roses", "other-photos")
+    f"{name}-001"
+    for name in ("photos-inception_small", "photos", "flowers", "roses", "other-photos")
 )
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_500)]
 
 MOST = 350  # MB that an environment without torch takes
-BRIEF = ("--input", 8, "--epochs", 1, "--precision", "fp32", "--quiet", "batch=64")
+BRIEF = ("--input", 9, "--epochs", 1, "--precision", "fp32", "--quiet", "batch=64")
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def run(training: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def other_run(training: Any) -> Path:
-    done = training.type("train", "digits", "--out", "other", *BRIEF, "lr=0.3")
+    done = training.type("train", "digits", "--out", "other", *BRIEF, "lr=0.1")
     assert done.returncode == 0, done.stderr
     return training.cwd / "other"
 

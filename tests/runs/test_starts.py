@@ -136,7 +136,7 @@ def test_a_run_starts_from_nothing_where_that_is_better(
     found = record(start("run"))
 
     assert found["start"] is None
-    assert found["recipe"]["name"] == "modern"
+    assert found["recipe"]["name"] == "fast"
     assert any("start: nothing is best" in one for one in found["reasons"])
 
 

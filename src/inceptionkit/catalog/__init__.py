@@ -28,8 +28,8 @@ from inceptionkit.files import read_bounded, write_whole
 from inceptionkit.records import STRICT
 from inceptionkit.spec import Net, from_json, to_text, with_classes, with_input, with_pooled_exits
 
-DEFAULT = "inception_small"  # up to so many pixels the family where nobody asks for another
-DEFAULT_SIDE = 160
+DEFAULT = "inception_small"  # the family where nobody asks for another
+DEFAULT_SIDE = 160  # pixels, up to which it is; above, GoogLeNet is
 SUFFIX = ".json"
 LARGEST_FILE = 16 * 2**20  # bytes; Inception-v3 takes 0.1 MiB
 

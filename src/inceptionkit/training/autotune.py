@@ -283,7 +283,8 @@ def time_steps(
         if not number and limits.steps is not None:
             limit = min(limit, PROBE_STEPS * limits.steps * seconds["step", 0][0])
     left = limit - (monotonic() - start)
-    fastest_first = sorted({number for _, number in calls}, key=lambda n: seconds["step", n][0])
+    tried = {number for _, number in calls}  # the first of all paid for new memory
+    fastest_first = sorted(tried, key=lambda n: (n > 0, seconds["step", n][0]))
     ends = accumulate(seconds["step", number][0] for number in fastest_first)
     again = {number for number, end in zip(fastest_first, ends, strict=True) if end < left}
     if again:

@@ -180,7 +180,7 @@ def _read_state(path: Path, state: Saved) -> None:
         state.loss_sum *= new / old
         for counted in state.rows:
             counted["step"] = counted["step"] * new // old
-        state.step = state.step * new // old
+        state.step = max(min(1, state.step), state.step * new // old)  # 0 is before the first step
 
 
 def metadata(body: bytes) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -38,6 +37,7 @@ from inceptionkit.training.freezing import check_frozen
 from inceptionkit.training.recipe import (
     MODERN,
     AdaptedKey,
+    Drawn,
     Recipe,
     Whitened,
     override,
@@ -162,7 +162,7 @@ def _default_net(
         reasons.append(f"architecture {name}: {why}")
     if side is None:
         nearest = min(SIDES, key=lambda own: (abs(own - short_side), own))
-        side = nearest if name == DEFAULT else find(name).image[1]
+        side = nearest if name in {DEFAULT, "compact"} else find(name).image[1]
         reasons.append(f"input {side}x{side}: the images are {short_side} px (median short side)")
     return name, side, reasons
 
@@ -194,10 +194,12 @@ def choose_recipe(
             first layer that cannot.
     """
     given = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
-    own = FAST if net.name.startswith(DEFAULT) else MODERN
+    others = {setting for setting in settings if setting.startswith("optimizer=")}
+    muon = others <= {f"optimizer={FAST.optimizer.TAG}"}  # others have the rates of `MODERN`
+    own = FAST if net.name.startswith(DEFAULT) and muon else MODERN
     base = base or (FINETUNE if started else own)
     recipe, reasons = override(base, settings), []
-    for key, (value, why) in _adapt_recipe(opened, net, base).items():
+    for key, (value, why) in _adapt_recipe(opened, net, base, started=started).items():
         ours = base in OURS or (key == "flip" and base.augmentation.flip != "none")
         if key in _STEPS and (base != MODERN or recipe.optimizer.TAG != MODERN.optimizer.TAG):
             continue
@@ -209,7 +211,7 @@ def choose_recipe(
     _check_crops(net, recipe)
     if recipe.freezing.frozen is not None:
         check_frozen(net, recipe)
-    if isinstance(recipe.init.first_layer, Whitened):
+    if isinstance(recipe.init.first_layer, Whitened) and not started:
         whitened_layer(net)
     return recipe, tuple(reasons)
 
@@ -251,17 +253,19 @@ def _adapted(recipe: Recipe, key: AdaptedKey, value: Any) -> Recipe | None:  # n
 
 
 def _adapt_recipe(  # noqa: C901 - a setting after the other
-    opened: SplitDataset, net: Net, base: Recipe
+    opened: SplitDataset, net: Net, base: Recipe, *, started: bool
 ) -> dict[AdaptedKey, tuple[Any, str]]:
     """Settings that suit the images: key -> value and why."""
     found: dict[AdaptedKey, tuple[Any, str]] = {}
     side = net.image[1]
-    if base == FAST:
-        if side <= SMALL:
-            found["crop"] = (PaddedCrop(padding=2), f"{side} px show objects at one size")
-        with suppress(RecipeError):
+    if base == FAST and side <= SMALL:
+        found["crop"] = (PaddedCrop(padding=2), f"{side} px show objects at one size")
+    if base == FAST and not started:
+        try:
             whitened_layer(net)
             found["first_layer"] = (Whitened(), "the first convolution has no norm")
+        except RecipeError as error:
+            found["first_layer"] = (Drawn(), str(error).partition(": ")[2])
     if not opened.dataset.allows_flip:
         found["flip"] = (
             "none",

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from inceptionkit.errors import TrainingError
 from inceptionkit.evaluation.inference import predict_all_exits
-from inceptionkit.training.recipe import MODERN
 from inceptionkit.training.schedule import progress
 from inceptionkit.training.state import TrainConfig, TrainState
+from inceptionkit.training.updates import slower
 
 _EXPLODING = 1e4  # times the usual norm of the gradient: noise stays far below
 SETTLED = 100  # steps after which the usual norm is known
@@ -83,7 +83,7 @@ def _advice(wrong: str, pending: PendingStep, config: TrainConfig) -> str:
     files = ", ".join(config.train.names[i] for i in indices[:3])
     return (
         f"{wrong} at step {pending.step} (learning rate {pending.lr:.3g}, {len(indices)} images: "
-        f"{files}, ...); start again with lr={config.recipe.optimizer.lr / 3:.2g} or "
+        f"{files}, ...); start again with {slower(config.recipe.optimizer)} or "
         "clip_grad_norm=1, or without these images"
     )
 
@@ -101,7 +101,7 @@ def check_weights(config: TrainConfig, state: TrainState) -> None:
         if not bool(weight.isfinite().all()):
             msg = (
                 f"{name} is not finite after step {state.step} (learning rate "
-                f"{_rate(state):.3g}); start again with lr={config.recipe.optimizer.lr / 3:.2g} or "
+                f"{_rate(state):.3g}); start again with {slower(config.recipe.optimizer)} or "
                 "clip_grad_norm=1"
             )
             raise TrainingError(msg)
@@ -118,7 +118,7 @@ def dead_share(config: TrainConfig, state: TrainState) -> float:
         inside = [found for at, found in fires.items() if at.startswith(f"trunk.{name}.")]
         if inside and not any(bool(found.any()) for found in inside):
             normed = any(isinstance(module, nn.BatchNorm2d) for module in state.average.modules())
-            tries = [f"lr={min(config.recipe.optimizer.lr / 3, MODERN.optimizer.lr):.2g}"]
+            tries = [slower(config.recipe.optimizer)]
             tries += [] if config.recipe.schedule.warmup else ["warmup=0.1"]
             tries += [] if normed else ["an architecture with batch norm"]
             msg = (

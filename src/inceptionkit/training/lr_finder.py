@@ -36,7 +36,8 @@ class Sweep:
 def find_lr(config: TrainConfig, state: TrainState) -> Sweep:
     """Train with a rate that grows from step to step, until the loss does.
 
-    The weights, the optimizer, the number of steps and torch's generators are put back; the order
+    A first layer that whitens does so from then on, as when training begins. The other weights, the
+    optimizer, the number of steps and torch's generators are put back; the order
     of the images is a function of the epoch, and has no state.
 
     Returns:
@@ -52,13 +53,13 @@ def find_lr(config: TrainConfig, state: TrainState) -> Sweep:
     """
     epoch = config.train.order(config.seed, 0)[: config.steps_per_epoch * config.batch]
     order, cropping = np.resize(epoch, SWEEP * config.batch), config.cropping(0)  # again and again
+    if isinstance(config.recipe.init.first_layer, Whitened):
+        whiten_first_layer(config, state)
     prefetch(config, order, cropping)
     rates: list[float] = []
     seen: list[float] = []
     losses: list[float] = []
     smooth, weight = 0.0, 0.0
-    if isinstance(config.recipe.init.first_layer, Whitened):
-        whiten_first_layer(config, state)
     with _untouched(state):
         for number in range(SWEEP):
             indices = order[number * config.batch : (number + 1) * config.batch]

@@ -163,6 +163,18 @@ def with_lr(optimizer: Optimizer, lr: float) -> Optimizer:
     return replace(optimizer, lr=lr)
 
 
+def slower(optimizer: Optimizer) -> str:
+    """What to type for a third of the peak learning rate, and no more than the optimizer's own.
+
+    >>> slower(Muon(lr=0.3, sgd_lr=0.6))
+    'lr=0.1 sgd_lr=0.2'
+    """
+    lr = min(optimizer.lr / 3, type(optimizer)().lr)
+    changed = with_lr(optimizer, float(f"{lr:.2g}"))
+    also = f" sgd_lr={changed.sgd_lr:.2g}" if isinstance(changed, Muon) else ""
+    return f"lr={changed.lr:g}{also}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Average:
     ema_every: Annotated[int, Between(1, 10_000)] = 8  # steps from one update to the next

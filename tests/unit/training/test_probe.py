@@ -99,7 +99,7 @@ def test_the_first_step_of_all_does_not_decide_where_there_is_room_for_another(
 
     assert trials[0].step_seconds == 0.5, "2 s at first"
     assert fastest(trials).execution == FAST
-    assert took <= 10.0
+    assert took <= 10.0 + 0.5
 
 
 def test_it_says_what_it_does_before_each_step(probed: Any) -> None:

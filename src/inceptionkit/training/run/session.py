@@ -39,6 +39,7 @@ from inceptionkit.training.run.process import StopRequest, stop_signals, stopped
 from inceptionkit.training.run.tracking import Logger, TrackerName, open_tracker
 from inceptionkit.training.schedule import Plan, active_plan
 from inceptionkit.training.state import TrainConfig, TrainState, load_initial_weights, new_state
+from inceptionkit.training.updates import slower
 
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 _EXPLODED = 5.0  # times the loss of guessing: noise and hard images stay below
@@ -245,7 +246,7 @@ class _StepReporter:
         if event.loss > _EXPLODED * guessing and is_early(config, state):
             msg = (
                 f"the loss exploded to {event.loss:.3g} at step {event.step} (learning rate "
-                f"{event.lr:.3g}); start again with lr={config.recipe.optimizer.lr / 3:.2g}"
+                f"{event.lr:.3g}); start again with {slower(config.recipe.optimizer)}"
             )
             raise TrainingError(msg)
         if event.logged and session.processes.rank == 0:

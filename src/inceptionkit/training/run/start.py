@@ -27,6 +27,8 @@ from inceptionkit.text import shell_word
 from inceptionkit.training.autotune import check_memory, most_operations
 from inceptionkit.training.budget import Epochs, Time, Work, check_budget
 from inceptionkit.training.defaults import (
+    FEW,
+    SMALL,
     choose_net,
     choose_recipe,
     choose_scaled,
@@ -257,7 +259,8 @@ def _choose_net(
             gpu=asked.device.startswith("cuda"),
             pooled_exits=request.pooled_exits,
         )
-    if asked.probes and short_side >= LEAST_SIDE:
+    worth_a_probe = short_side > SMALL or len(opened.sets.train) < FEW  # many teach it better
+    if asked.probes and short_side >= LEAST_SIDE and worth_a_probe:
         return _probed(request, asked, opened, choice, group, listener)
     return choice, None, Preprocessing(size=choice.net.image[1])
 

@@ -40,7 +40,7 @@ from inceptionkit.spec import Net, with_input
 from inceptionkit.text import percent
 from inceptionkit.training import heads
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
-from inceptionkit.training.defaults import same_weights
+from inceptionkit.training.defaults import FEW_BATCH, same_weights
 from inceptionkit.training.execution import Execution, Precision
 from inceptionkit.training.loop import train
 from inceptionkit.training.recipe import Recipe
@@ -244,9 +244,11 @@ def _from_nothing(
     side, plain = net.image[1], np.ones(len(sample.train))
     how = Preprocessing(size=side, mean=(0.5,) * 3, std=(recipe.inputs.pixel_std,) * 3)
     inputs = replace(recipe.inputs, small_crops=0.0)
+    # so little work is many steps only where they are small, and memory holds them anywhere
+    batching = replace(recipe.batching, batch=min(recipe.batching.batch, FEW_BATCH), grad_accum=1)
     config = TrainConfig(
         net=net,
-        recipe=replace(recipe, inputs=inputs, patience=None),
+        recipe=replace(recipe, inputs=inputs, batching=batching, patience=None),
         execution=execution,
         preprocessing=how,
         train=replace(sample.train, shape=plain),

@@ -13,12 +13,12 @@ from inceptionkit.training.defaults import choose_net, choose_scaled
 @pytest.mark.parametrize(
     ("short_side", "gpu", "name", "side"),
     [
-        (8, False, "compact", 32),
-        (32, False, "compact", 32),
-        (60, False, "compact", 64),
-        (128, False, "compact", 128),
-        (3000, False, "compact", 128),
-        (150, True, "compact", 128),
+        (8, False, "inception_small", 16),
+        (32, False, "inception_small", 32),
+        (60, False, "inception_small", 64),
+        (128, False, "inception_small", 128),
+        (3000, False, "inception_small", 128),
+        (150, True, "inception_small", 128),
         (3000, True, "googlenet:bn", 224),
     ],
 )
@@ -59,14 +59,14 @@ def test_the_network_that_suits_the_images_is_scaled_to_what_it_may_cost() -> No
         ["20MMAC"], None, None, classes=7, short_side=60, device="cpu", listener=Silence()
     )
 
-    assert choice.net.name == "compact-20MMAC-64"
+    assert choice.net.name == "inception_small-20MMAC-64"
     assert choice.net.image == (3, 64, 64)
     assert 0.97 * 20e6 <= cost(choice.net).without_exits.macs <= 20e6
     assert cost(choice.net).blocks[-1].output.channels == 7
     assert [reason.partition(":")[0] for reason in choice.reasons[:3]] == [
-        "architecture compact",
+        "architecture inception_small",
         "input 64x64",
-        "scaled from compact",
+        "scaled from inception_small",
     ]
 
 

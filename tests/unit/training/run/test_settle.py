@@ -52,7 +52,7 @@ def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Se
         for number, other in enumerate(others, 1):
             folder = tmp_path / "runs" / f"photos-tiny-{number:03d}"
             folder.mkdir(parents=True)
-            write_json(folder / FILE, other.to_json())
+            write_json(folder / FILE, to_json(other))
         ready: Any = SimpleNamespace(unusable=[])
         source: Any = None
         group, listener = Processes(0, 2), Collects()
@@ -147,7 +147,7 @@ def test_a_record_survives_its_file(record: Record, tmp_path: Path) -> None:
         plans=(plan,),
         result=made_up_result(("first", "second")),
     )
-    write_json(tmp_path / FILE, full.to_json())
+    write_json(tmp_path / FILE, to_json(full))
 
     assert read_record(tmp_path) == full
     assert full.budget == Epochs(1)
