@@ -421,7 +421,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_try(
 
     assert said.code == 2
     assert said.err.startswith(("inceptionkit: the loss is not f", "inceptionkit: the loss expl"))
-    assert "start again with lr=33" in said.err, "a third of the tenth with which it restarted"
+    assert "start again with lr=0.6" in said.err, "a third of it would be more than the usual rate"
     assert said.err.count("\n") == 1
 
 

@@ -16,6 +16,7 @@ from inceptionkit.training.budget import Budget, Epochs, Time, Work
 from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.initial_weights import InitialWeights, choose_start
 from inceptionkit.training.run.record import FILE, Record
+from inceptionkit.training.run.request import FIRST_WEIGHTS
 
 
 def repeat(folder: Path, record: Record) -> str:
@@ -53,9 +54,9 @@ def _settings(record: Record, base: recipes.Recipe) -> list[str]:
     ours, theirs = values(recipe), values(base)
     adapted = [key for key in get_args(recipes.AdaptedKey) if key in ours]
     same = [f"{key}={ours[key]}" for key in adapted if ours[key] == theirs.get(key)]
-    brought = "pixel_std=" if record.start else "="  # by the model that it starts from
+    brought = {"pixel_std", *FIRST_WEIGHTS} if record.start else set[str]()  # by the model
     words = [*recipes.settings(recipe, base), *same]
-    return [word for word in words if not word.startswith(brought)]
+    return [word for word in words if word.partition("=")[0] not in brought]
 
 
 def network(folder: Path, record: Record) -> list[str]:
