@@ -36,10 +36,18 @@ class Floor:
 FLOORS = {
     "digits": Floor(options=(), seeds=5, top1=0.985, seconds=120, peak_bytes=3 * GIB // 2),
     "flowers": Floor(
-        options=("--from", "none", "--budget", "15min"), seeds=1, top1=0.78, seconds=900, peak_bytes=None
+        options=("--from", "none", "--budget", "15min"),
+        seeds=1,
+        top1=0.78,
+        seconds=900,
+        peak_bytes=None,
     ),
     "cifar10": Floor(
-        options=("--from", "none", "--budget", "10min"), seeds=1, top1=0.89, seconds=600, peak_bytes=4 * GIB
+        options=("--from", "none", "--budget", "10min"),
+        seeds=1,
+        top1=0.89,
+        seconds=600,
+        peak_bytes=4 * GIB,
     ),
 }
 
