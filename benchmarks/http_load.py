@@ -100,12 +100,28 @@ def as_fast_as_it_answers(target: Target, clients: int, seconds: float) -> list[
     return asyncio.run(run())
 
 
-def at_a_rate(target: Target, rate: float, seconds: float, seed: int = 0) -> list[Sample]:
-    """Requests at random moments, so many a second on average, whether answers come or not."""
+def moments(rate: float, seconds: float, *, evenly: bool, seed: int = 0) -> Iterator[float]:
+    """When requests are due: at even distances, or at random ones (a Poisson process).
+
+    Args:
+        rate: a second, on average.
+        seconds: until which they come.
+        evenly: spaced.
+        seed: of the random distances.
+    """
+    spacing, due = random.Random(seed), 0.0  # noqa: S311 - of a load
+    while (due := due + (1 / rate if evenly else spacing.expovariate(rate))) < seconds:
+        yield due
+
+
+def at_a_rate(target: Target, rate: float, seconds: float, *, evenly: bool) -> list[Sample]:
+    """Requests at their moments, whether answers come or not."""
 
     async def one(due: float, request: bytes, start: float) -> None:
         connection = None
         try:
+            while free and free[-1].transport is None:  # closed by the server, idle for long
+                free.pop()
             connection = free.pop() if free else await _connect(target)
             status = await connection.ask(request)
         except OSError:
@@ -115,10 +131,9 @@ def at_a_rate(target: Target, rate: float, seconds: float, seed: int = 0) -> lis
             free.append(connection)
 
     async def run() -> None:
-        moments, requests = random.Random(seed), cycle(target.requests)  # noqa: S311 - of a load
-        due, start = 0.0, perf_counter()
+        requests, start = cycle(target.requests), perf_counter()
         open_ones: set[asyncio.Task[None]] = set()
-        while (due := due + moments.expovariate(rate)) < seconds:
+        for due in moments(rate, seconds, evenly=evenly):
             if (ahead := due - (perf_counter() - start)) > 0:
                 await asyncio.sleep(ahead)
             if len(open_ones) >= MOST:

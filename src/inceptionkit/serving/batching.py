@@ -5,22 +5,56 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
+from statistics import median
 from threading import Lock, Thread
 from time import monotonic, perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.evaluation.predictor import Predictor
-from inceptionkit.serving.efforts import Deadline, Effort, ExitAnswer, run_effort, run_every_exit
+from inceptionkit.evaluation.predictor import Predictor, run_stages
+from inceptionkit.serving.efforts import (
+    Deadline,
+    Effort,
+    ExitAnswer,
+    grey,
+    run_effort,
+    run_every_exit,
+)
 from inceptionkit.serving.limits import Limits
+from inceptionkit.timing import TimingBudget, time_interleaved
 
 Answers = tuple[ExitAnswer, ...]
+_TIMING = TimingBudget(least=5, most=5)
+_GROWTH, _GAIN = 4, 0.05  # from one size of batches to the next, and what it must gain
 
 
 class Closed(Exception):  # noqa: N818 - a state
     """The model was replaced, and takes no more images."""
+
+
+def worthwhile_batch(predictor: Predictor, most: int) -> int:
+    """How many images to answer at once: no more than make each of them faster.
+
+    All images of a batch are answered when the last of them is, so that larger batches let images
+    wait for one another.
+
+    Args:
+        predictor: the model.
+        most: images at once.
+    """
+    stages, image, size = predictor.stages(()), grey(predictor), 1
+    while size < most:
+        larger = min(_GROWTH * size, most)
+        several = {n: np.repeat(image, n, axis=0) for n in (size, larger)}
+        runs = {n: partial(run_stages, stages, images) for n, images in several.items()}
+        each = {n: median(taken) / n for n, taken in time_interleaved(runs, _TIMING).items()}
+        if each[larger] > (1 - _GAIN) * each[size]:
+            break
+        size = larger
+    return size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,13 +81,15 @@ class Batcher:
 
     Attributes:
         predictor: the model.
-        limits: of batches and waiting.
+        limits: of waiting.
+        batch: images that are answered at once, at most.
         ran: called with the number of images and the seconds of each batch.
         coming: images of this model that are being decoded.
     """
 
     predictor: Predictor
     limits: Limits
+    batch: int
     ran: Callable[[int, float], None]
     coming: int = 0
     _jobs: SimpleQueue[_Job | None] = field(default_factory=SimpleQueue)
@@ -104,9 +140,9 @@ class Batcher:
 
     def _more(self, first: _Job) -> tuple[list[_Job], bool]:
         """The images that join the first one, and whether the queue was closed behind them."""
-        batch, most = [first], min(self.limits.batch, self.predictor.batch)
+        batch = [first]
         until = monotonic() + self.limits.batch_wait_ms / 1e3
-        while len(batch) < most:
+        while len(batch) < self.batch:
             left = until - monotonic() if self.coming else 0.0
             try:
                 job = self._jobs.get(timeout=left) if left > 0 else self._jobs.get_nowait()

@@ -92,7 +92,7 @@ def efforts_of(predictor: Predictor) -> Efforts:
     at = {name: ExitPolicy(gates=(Gate(exit=name, confidence=0.0),)) for name in exits}
     policies: dict[str, ExitPolicy | None] = {**at, "main": None}
     policies[_STORED] = _stored(predictor.card) if exits else None
-    image, several = predictor.prepare(_grey(predictor))[None], min(2, predictor.batch)
+    image, several = grey(predictor), min(2, predictor.batch)
     runs = {}
     for name, policy in policies.items():
         stages = predictor.stages(Effort(policy).exits)
@@ -122,9 +122,10 @@ def _stored(card: Card) -> ExitPolicy:
     return card.exit_policy or gated(StopWhenSure(_SURE), card.architecture)
 
 
-def _grey(predictor: Predictor) -> NDArray[np.uint8]:
+def grey(predictor: Predictor) -> NDArray[np.uint8]:
+    """One image, to time a network with: (1, height, width, 3)."""
     size = predictor.card.preprocessing.size
-    return np.full((size, size, 3), 127, np.uint8)
+    return predictor.prepare(np.full((size, size, 3), 127, np.uint8))[None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from inceptionkit.errors import InceptionError, OptionError, did_you_mean
 from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.model import Card, model_folder
-from inceptionkit.serving.batching import Batcher
+from inceptionkit.serving.batching import Batcher, worthwhile_batch
 from inceptionkit.serving.efforts import Efforts, efforts_of
 from inceptionkit.serving.heat import HeatMaps, heat_maps
 from inceptionkit.serving.limits import Limits
@@ -193,13 +193,14 @@ class Models:
         one.loaded = one.seen
         try:
             predictor = self.load(one.place)
-            ran = partial(self._count, name)
+            most = min(self.limits.batch, predictor.batch)
+            batch = worthwhile_batch(predictor, most)
             served = Served(
                 name,
                 version,
                 predictor,
                 efforts_of(predictor),
-                Batcher(predictor, self.limits, ran),
+                Batcher(predictor, self.limits, batch, partial(self._count, name)),
                 cache(partial(heat_maps, predictor)),
             )
         except Exception as error:

@@ -136,9 +136,11 @@ def bind(host: str, port: int) -> socket.socket:
         DeploymentError: the address is taken, or is none of this machine.
     """
     try:
-        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
         with ExitStack() as unless_bound:
-            bound = unless_bound.enter_context(socket.socket(family, kind))
+            # named as TCP, so that asyncio lets no answer wait for the client's acknowledgment
+            bound = unless_bound.enter_context(socket.socket(family, kind, protocol))
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
             unless_bound.pop_all()
