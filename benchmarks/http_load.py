@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from time import perf_counter
 
 MOST = 900  # connections, below the limit of the server
+LONGEST = 60.0  # seconds for one answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,11 @@ class _Connection(asyncio.Protocol):
             return 0
         self.answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
-        return await self.answer
+        try:
+            return await asyncio.wait_for(self.answer, LONGEST)
+        except TimeoutError:
+            self.transport.abort()
+            return 0
 
 
 async def _connect(target: Target) -> _Connection:
@@ -114,40 +120,64 @@ def moments(rate: float, seconds: float, *, evenly: bool, seed: int = 0) -> Iter
         yield due
 
 
-def at_a_rate(target: Target, rate: float, seconds: float, *, evenly: bool) -> list[Sample]:
-    """Requests at their moments, whether answers come or not."""
+@dataclass(eq=False)
+class _Clients:
+    """Connections that are used again, and the answers so far."""
 
-    async def one(due: float, request: bytes, start: float) -> None:
-        connection = None
-        try:
-            while free and free[-1].transport is None:  # closed by the server, idle for long
-                free.pop()
-            connection = free.pop() if free else await _connect(target)
+    target: Target
+    start: float = field(default_factory=perf_counter)
+    free: list[_Connection] = field(default_factory=list)
+    found: list[Sample] = field(default_factory=list)
+
+    @property
+    def now(self) -> float:
+        return perf_counter() - self.start
+
+    async def ask(self, due: float, request: bytes) -> None:
+        """Send a request that was due at a moment."""
+        while self.free and self.free[-1].transport is None:  # closed by the server, idle for long
+            self.free.pop()
+        connection, status = None, 0
+        with suppress(OSError):
+            connection = self.free.pop() if self.free else await _connect(self.target)
             status = await connection.ask(request)
-        except OSError:
-            status = 0
-        found.append(Sample(due, status, perf_counter() - start - due))
+        self.found.append(Sample(due, status, self.now - due))
         if connection is not None and status:
-            free.append(connection)
+            self.free.append(connection)
 
-    async def run() -> None:
-        requests, start = cycle(target.requests), perf_counter()
+
+def at_a_rate(
+    target: Target, rate: float, seconds: float, *, evenly: bool, calm: float = 0.0
+) -> list[Sample]:
+    """Requests at their moments, whether answers come or not.
+
+    Args:
+        target: that is asked.
+        rate: requests a second, on average.
+        seconds: until which they come.
+        evenly: spaced, or at random moments.
+        calm: seconds behind these in which one client asks, one request after the other.
+    """
+
+    async def run() -> list[Sample]:
+        clients, requests = _Clients(target), cycle(target.requests)
         open_ones: set[asyncio.Task[None]] = set()
         for due in moments(rate, seconds, evenly=evenly):
-            if (ahead := due - (perf_counter() - start)) > 0:
+            if (ahead := due - clients.now) > 0:
                 await asyncio.sleep(ahead)
             if len(open_ones) >= MOST:
-                found.append(Sample(due, 0, 0.0))
+                clients.found.append(Sample(due, 0, 0.0))
                 continue
-            task = asyncio.create_task(one(due, next(requests), start))
+            task = asyncio.create_task(clients.ask(due, next(requests)))
             open_ones.add(task)
             task.add_done_callback(open_ones.discard)
+        while clients.now < seconds + calm:
+            await clients.ask(max(clients.now, seconds), next(requests))
+            await asyncio.sleep(0.01)  # it may have been refused at once
         await asyncio.gather(*open_ones)
+        return clients.found
 
-    free: list[_Connection] = []
-    found: list[Sample] = []
-    asyncio.run(run())
-    return found
+    return asyncio.run(run())
 
 
 def post(host: str, path: str, body: bytes, kind: str, *more: str) -> bytes:

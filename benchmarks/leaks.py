@@ -1,5 +1,7 @@
 """Twenty minutes of good, wrong and cut requests, and of models that are replaced: nothing grows.
 
+Requests come over HTTP and gRPC, and ask for classes, every exit, heat maps and tensors.
+
 Memory, open files and threads of the server are looked at every second. None may grow from the
 second quarter of the time to the last one.
 """
@@ -14,6 +16,7 @@ import sys
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -21,13 +24,15 @@ from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from time import monotonic, sleep
 
+import numpy as np
 from hardware import RESULTS, hardware, write
 from http_load import Sample, Target, as_fast_as_it_answers, post
-from serving import divided, files, free_port, googlenet, listens, memory_mib, started
+from serving import divided, files, free_port, googlenet, listens, memory_mib, started, tensors
 
 MOST_GROWTH, MOST_MIB = 1.03, 8.0  # of memory; the larger of both
 STATED = {200, 400, 404, 413, 422, 429}
 REPLACED_EVERY = 10.0  # seconds
+SHIPPED = "inceptionkit/small"  # it draws heat maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +50,37 @@ def requests() -> list[bytes]:
     jpeg = files()[0]
     form = b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n" + jpeg
     text = json.dumps({"images": [b64encode(jpeg).decode()] * 3, "top_k": 2}).encode()
-    kind = "multipart/form-data; boundary=x"
+    kind, at = "multipart/form-data; boundary=x", "/v1/predict?model=served"
     return [
-        *(post("x", "/v1/predict", one, "image/jpeg") for one in files()[:8]),
-        post("x", "/v1/predict?effort=full&exits=true", jpeg, "image/jpeg"),
-        post("x", "/v1/predict", form + b"\r\n--x--\r\n", kind),
-        post("x", "/v1/predict", form, kind),  # without its end
-        post("x", "/v1/predict", text, "application/json"),
-        post("x", "/v1/predict", text[:-9], "application/json"),
-        post("x", "/v1/predict", jpeg[:2_000], "image/jpeg"),
-        post("x", "/v1/predict", b"no image", "image/jpeg"),
-        post("x", "/v1/predict", b"", "image/jpeg"),
+        *(post("x", at, one, "image/jpeg") for one in files()[:8]),
+        *tensors(files()[:2], "image", "served"),
+        *tensors(files()[:2], "encoded", "served"),
+        post("x", f"{at}&effort=full&exits=true", jpeg, "image/jpeg"),
+        post("x", "/v1/predict?model=small&explain=cam", jpeg, "image/jpeg"),
+        post("x", "/v1/predict?model=small&time_limit_ms=5", jpeg, "image/jpeg"),
+        post("x", at, form + b"\r\n--x--\r\n", kind),
+        post("x", at, form, kind),  # without its end
+        post("x", at, text, "application/json"),
+        post("x", at, text[:-9], "application/json"),
+        post("x", at, jpeg[:2_000], "image/jpeg"),
+        post("x", at, b"no image", "image/jpeg"),
+        post("x", at, b"", "image/jpeg"),
         post("x", "/v1/predict?model=none", jpeg, "image/jpeg"),
         post("x", "/nothing/../there", jpeg, "image/jpeg"),
         post("x", "/v2/models/served/infer", b"{}", "application/json"),
     ]
+
+
+def over_grpc(port: int) -> None:
+    """A good call and a wrong one, with Triton's client, each with a connection of its own."""
+    import tritonclient.grpc as triton
+
+    with triton.InferenceServerClient(f"127.0.0.1:{port}") as client:
+        for data in (files()[0], b"no image"):
+            image = triton.InferInput("encoded", [1], "BYTES")
+            image.set_data_from_numpy(np.array([data], object))
+            with suppress(triton.InferenceServerException):
+                client.infer("served", [image])
 
 
 def cut_off(port: int) -> None:
@@ -112,8 +133,9 @@ def watched(
     model: Path, seconds: float, clients: int
 ) -> tuple[list[Look], Counter[int], list[Sample]]:
     """Load a server for a time: what it held, the statuses, and the answers after it was quiet."""
-    port = free_port()
-    words = [sys.executable, "-m", "inceptionkit", "serve", f"served={model}", "--port", str(port)]
+    port, grpc_port = free_port(), free_port()
+    words = [sys.executable, "-m", "inceptionkit", "serve", f"served={model}", f"small={SHIPPED}"]
+    words += ["--port", str(port), "--grpc-port", str(grpc_port)]
     statuses: Counter[int] = Counter()
     with started(words, divided(), lambda: listens(port)) as pid:
         target, looks, stop, since = Target("127.0.0.1", port, requests()), [], Event(), monotonic()
@@ -121,6 +143,7 @@ def watched(
             in_turn(lambda: looks.append(look(pid, since)), 1.0, stop),
             in_turn(lambda: replaced(model), REPLACED_EVERY, stop),
             in_turn(lambda: cut_off(port), 0.5, stop),
+            in_turn(lambda: over_grpc(grpc_port), 0.5, stop),
         ]
         try:
             while monotonic() - since < seconds:

@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 
 import inceptionkit
-from inceptionkit.errors import Interrupted, TrainingError
+from inceptionkit.errors import Interrupted, RecipeError, TrainingError
 from inceptionkit.model import Card, read_model, write_model
 from inceptionkit.model import folder as folders
 from inceptionkit.network import build
 from inceptionkit.preprocess import Preprocessing
+from inceptionkit.progress import Progress, Silence
 from inceptionkit.spec import Net, with_classes
 from inceptionkit.training.run import context, starts
 
@@ -92,6 +93,49 @@ def test_a_run_starts_from_what_ships_where_that_is_better(
     assert f"weights of {ID}: Apache-2.0, made up" in said
     card, _ = read_model(run)
     assert (card.origin["start"], card.origin["terms"]) == (ID, "Apache-2.0, made up")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"epochs": None, "budget": "2s"}, "the budget of 2s is too small for one epoch"),
+        ({"input_size": 32}, r"takes .* to train on one image, and .* of memory are free"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_probe(
+    options: dict[str, Any],
+    why: str,
+    ship: Callable,
+    start: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ship(1.0)
+
+    def probe(*_: object, **__: object) -> None:
+        pytest.fail("it was probed")
+
+    monkeypatch.setattr("inceptionkit.training.run.start.choose_by_probe", probe)
+    monkeypatch.setattr("inceptionkit.training.autotune.free_bytes", lambda _: 1e5)
+    with pytest.raises(RecipeError, match=why):
+        start("run", **options)
+
+
+def test_a_probe_says_what_it_does(
+    ship: Callable, start: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(1.0)
+    heard: list[str] = []
+
+    class Hears(Silence):
+        def progress(self, report: Progress) -> None:
+            if report.what == "comparing starts":
+                heard.append(report.note)
+
+    start("run", listener=Hears())
+
+    assert any(note.startswith("image ") for note in heard)
+    assert any(note.startswith(f"{ID}, image ") for note in heard)
+    assert "nothing, step 1" in heard
 
 
 def test_a_probe_holds_few_images_where_they_are_large(

@@ -50,10 +50,8 @@ def _print_checked(checked: CheckResult) -> None:
     if result["sizes"]:
         size = {key: f"{wide}x{tall}" for key, (tall, wide) in result["sizes"].items()}
         kinds = ", ".join(f"{key} {number:,}" for key, number in result["modes"].items())
-        print_line(
-            f"sizes   {size['smallest']} to {size['largest']} pixels, median {size['median']}; "
-            f"{kinds}"
-        )
+        sides = f"{size['smallest']} to {size['largest']} pixels, median {size['median']}"
+        print_entry("sizes", "", f"{sides}; {kinds}")
     again = f", {result['remembered']:,} remembered" if result["remembered"] else ""
     print_line(f"verdict {verdict(checked.findings)} ({duration(result['seconds'])}{again})")
     print_line(f"page    {checked.page}")

@@ -39,6 +39,7 @@ class Command:
         last: prints what is left when the verb has ended.
         also: other names of the command, which help leaves out.
         group: heading under which the program's help lists it.
+        ends: whether it ends by itself, so that a terminal shows that it works.
     """
 
     verb: Verb[..., Any]
@@ -48,6 +49,7 @@ class Command:
     last: Callable[[Output, Any], None] | None = None
     also: tuple[str, ...] = ()
     group: str = "Use"
+    ends: bool = True
 
     def add_to(self, app: typer.Typer, name: str = "") -> None:
         """Make it a command of the program, under the verb's name where no other is given."""
@@ -81,7 +83,7 @@ class Command:
                 with listener_for(output) as chosen["listener"]:
                     result = self.verb(**chosen)
             else:
-                with busy(output) if os.isatty(1) else nullcontext():
+                with busy(output) if self.ends and os.isatty(1) else nullcontext():
                     result = self.verb(**chosen)
         except InceptionError as error:
             if self.last is not None:

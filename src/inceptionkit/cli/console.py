@@ -9,19 +9,22 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 from rich import box
 from rich.console import Console, RenderableType
+from rich.file_proxy import FileProxy
+from rich.live import Live
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bar
+from rich.spinner import Spinner
 from rich.table import Column, Table
 from rich.text import Text
 
+from inceptionkit.cli.epochs import EpochTable
 from inceptionkit.progress import Listener, Progress, Silence
-from inceptionkit.text import ESCAPES_IN_LINES, duration, percent, printable, whole_percent
+from inceptionkit.text import ESCAPES_IN_LINES, duration, printable, whole_percent
 
 _LABEL = 7  # columns of a label before its text
 _PLAIN_WIDTH = 110  # columns where there is no terminal
@@ -97,9 +100,12 @@ def complain(sentence: str) -> None:
     """Print to standard error, whatever it contains; of several processes, say which."""
     rank = os.environ.get("RANK", "0")
     who = "inceptionkit" if rank == "0" else f"inceptionkit, process {rank}"
-    line = f"{who}: {printable(sentence)}\n".encode(errors="backslashreplace")
+    line = f"{who}: {printable(sentence)}\n"
     try:
-        sys.stderr.buffer.write(line)
+        if isinstance(sys.stderr, FileProxy):  # a bar stands on the screen: it moves down
+            sys.stderr.write(line)
+        else:
+            sys.stderr.buffer.write(line.encode(errors="backslashreplace"))
         sys.stderr.flush()
     except OSError:  # nobody reads it
         discard(2)
@@ -188,58 +194,12 @@ def print_table(
     out.print()
 
 
-@dataclass(slots=True)
-class EpochTable:
-    """Epochs as rows below one header, in columns that fit a width."""
-
-    width: int
-    heads: list[tuple[str, int]] = field(default_factory=list)
-    best: float = -1.0  # val top-1 so far
-
-    def lines(self, row: Mapping[str, Any]) -> Iterator[Text]:
-        """The header, before the first row and where other columns begin; then the row.
-
-        Exits that have no room are left out; log.csv has all.
-        """
-        cells = dict(self._cells(row))
-        if [head for head, _ in self.heads] != [*cells]:
-            self.heads = [(head, max(len(head), len(cell), 7)) for head, cell in cells.items()]
-            yield Text("  ".join(f"{head:>{width}}" for head, width in self.heads), style="bold")
-        line, top1 = Text(), row["val_top1"]
-        better = top1 is not None and top1 > self.best
-        self.best = top1 if better else self.best
-        for at, (head, width) in enumerate(self.heads):
-            style = "bold green" if better and head == "val top-1" else ""
-            line.append(f"{'  ' if at else ''}{cells[head]:>{width}}", style=style)
-        yield line
-
-    def _cells(self, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        fixed = {
-            "epoch": f"{row['epoch']:.2f}",
-            "train loss": f"{row['train_loss']:.4f}",
-            "val loss": f"{row['val_loss']:.4f}",
-            "val top-1": percent(row["val_top1"]),
-        }
-        last = {"images/s": f"{row['images_per_second']:,.0f}"}
-        if "seconds" in row:
-            last["time"] = str(timedelta(seconds=round(row["seconds"])))
-        yield from fixed.items()
-        room = self.width - sum(max(len(head), 7) + 2 for head in (*fixed, *last)) + 2
-        for key, value in row.items():
-            if key.startswith("val_top1_"):
-                name = key.removeprefix("val_top1_")
-                room -= max(len(name), 7) + 2
-                if room >= 0:
-                    yield name, percent(value)
-        yield from last.items()
-
-
 class _Clock(ProgressColumn):
     """The time left or, where nobody knows it, the time that the phase took so far."""
 
     def render(self, task: Task) -> Text:
         left: str = task.fields["left"]
-        return Text(left or duration(task.elapsed or 0.0))
+        return Text(left or f"{duration(task.elapsed or 0.0)} so far")
 
 
 class _Bar(Bar):
@@ -279,6 +239,7 @@ class Terminal:
             console=out,
             transient=True,
             expand=True,
+            redirect_stderr=sys.stderr.isatty(),
         )
         self.table = EpochTable(out.width)
         self.what, self.began, self.first_plan = "starting", monotonic(), ""
@@ -340,7 +301,8 @@ class Plain:
     def say(self, sentence: str) -> None:
         """Print a sentence."""
         try:
-            self.out.print(Text(sentence.translate(ESCAPES_IN_LINES)))
+            words = Text(sentence.translate(ESCAPES_IN_LINES))
+            self.out.print(words, soft_wrap=not self.out.is_terminal)
         except OSError:
             hang_up(self.out)
 
@@ -364,8 +326,16 @@ class Plain:
 @contextmanager
 def busy(output: Output) -> Iterator[None]:
     """Show on a terminal that a command without progress works; what it prints stands above."""
-    hidden = output.quiet or output.json_only or not can_rewrite(console())
-    with nullcontext() if hidden else console().status("working"):
+    out = console()
+    hidden = output.quiet or output.json_only or not can_rewrite(out)
+    spinner = Live(
+        Spinner("dots", "working"),
+        console=out,
+        refresh_per_second=10,
+        transient=True,
+        redirect_stderr=sys.stderr.isatty(),  # else it is a file, which gets what is its own
+    )
+    with nullcontext() if hidden else spinner:
         yield
 
 

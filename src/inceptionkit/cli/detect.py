@@ -13,7 +13,15 @@ from inceptionkit.api.detect_predict import detect_predict
 from inceptionkit.api.detect_rcnn import DetectRcnnResult, detect_rcnn
 from inceptionkit.api.detect_train import DetectTrainResult, detect_resume, detect_train
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import Output, complain, print_json, print_line, print_table
+from inceptionkit.cli.console import (
+    Output,
+    complain,
+    print_entry,
+    print_json,
+    print_line,
+    print_table,
+    print_text,
+)
 from inceptionkit.text import duration, percent, plural, shell_word, size
 
 if TYPE_CHECKING:
@@ -93,7 +101,7 @@ RESUME = Command(
 
 def _print_exported(result: DetectExportResult) -> None:
     """Print what was written, and how it agrees."""
-    print_line(
+    print_text(
         f"{result.same:,} of {result.boxes:,} boxes of {result.images} images are the same, scores "
         f"to {result.score_difference:.1g}"
     )
@@ -123,18 +131,18 @@ def _print_evaluated(result: DetectEvaluateResult) -> None:
         ],
         total=("mean", "", percent(scores.map50), percent(coco.ap)),
     )
-    print_line(
+    print_text(
         f"COCO    small {percent(coco.ap_small)}, medium {percent(coco.ap_medium)}, large "
         f"{percent(coco.ap_large)}; at IoU 0.75 {percent(coco.ap75)}"
     )
     confusion = result.confusion
-    print_line(
+    print_text(
         f"from a score of {result.show:.2f}: {len(confusion.missed):,} missed, "
         f"{len(confusion.false):,} false, {len(confusion.confused):,} of another class"
     )
     print_line(f"{result.images_per_second:.2g} images/s, {duration(result.seconds)} in all")
     for name, reason in result.unusable:
-        print_line(f"{name}: {reason}")
+        print_text(f"{name}: {reason}")
     if result.page is not None:
         print_line(f"page    {result.page}")
 
@@ -215,11 +223,11 @@ def _print_checked(result: DetectCheckResult) -> None:
         if those:
             print_line((f"{len(those):>7,} ", "yellow"), says)
         for one in those[:_EXAMPLES]:
-            print_line((f"{'':8}{one.name}: {one.detail}", "dim"))
+            print_entry("", "", f"{one.name}: {one.detail}", dim=True)
     for skipped in opened.skipped[:_EXAMPLES]:
-        print_line(f"unusable {skipped.name}: {skipped.reason}")
+        print_text(f"unusable {skipped.name}: {skipped.reason}")
     for note in opened.notes:
-        print_line(f"note    {note}")
+        print_entry("note", "", note)
     every = list(dict.fromkeys(image.set or "all" for image in opened.images))
     sets = every if len(every) > 1 else []
     print_table(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from shlex import join
 from typing import TYPE_CHECKING
 
 from inceptionkit.api.evaluate import GOAL, LEVEL, MEASURE, EvaluateResult, evaluate
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import print_line, print_table
+from inceptionkit.cli.console import print_line, print_table, print_text
 from inceptionkit.text import (
     duration,
     p_value,
@@ -77,38 +76,34 @@ def _print_policy(study: ExitStudy, model: str, data: str) -> None:
             for point in study.curve
         ],
     )
-    print_line(f"against main on the same images: {difference(study.against_main)}")
-    for line in _next(study, model, data):
-        print_line(line)
+    print_text(f"against main on the same images: {difference(study.against_main)}")
+    _print_next(study, model, data)
 
 
-def _next(study: ExitStudy, model: str, data: str) -> Iterator[str]:
-    """What to do with a policy; one that lost more than promised is not to be stored."""
+def _print_next(study: ExitStudy, model: str, data: str) -> None:
+    """Print what to do with a policy; one that lost more than promised is not to be stored."""
     origin, goal = study.policy.origin, study.goal
     promise = (
         f"{origin['shown_on']:,} images promise it with {whole_percent(goal.level)} confidence"
     )
     if not study.kept:
-        yield (
+        print_text(
             f"the goal {goal} is not met on these images, although {promise}; the policy is not "
             "stored. Choose a more careful --goal, or give more images"
         )
-    elif study.stored:
-        yield f"goal {goal} met: {promise}"
-        yield f"stored  {study.stored}"
-        yield f"next    inceptionkit predict {shell_word(model)} IMAGE... --early-exit"
-    else:
-        yield f"goal {goal} met: {promise}"
-        chosen = {
-            "--goal": (f"{goal}", GOAL),
-            "--confidence-level": (f"{goal.level:g}", f"{LEVEL:g}"),
-            "--confidence-measure": (study.policy.measure, MEASURE),
-        }
-        words = [
-            word for name, (own, usual) in chosen.items() if own != usual for word in (name, own)
-        ]
-        words = [model, data, "--exits", *words, "--store"]
-        yield f"next    inceptionkit evaluate {join(words)}"
+        return
+    print_text(f"goal {goal} met: {promise}")
+    if study.stored:
+        print_line(f"stored  {study.stored}")
+        print_line(f"next    inceptionkit predict {shell_word(model)} IMAGE... --early-exit")
+        return
+    chosen = {
+        "--goal": (f"{goal}", GOAL),
+        "--confidence-level": (f"{goal.level:g}", f"{LEVEL:g}"),
+        "--confidence-measure": (study.policy.measure, MEASURE),
+    }
+    words = [word for name, (own, usual) in chosen.items() if own != usual for word in (name, own)]
+    print_line(f"next    inceptionkit evaluate {join([model, data, '--exits', *words, '--store'])}")
 
 
 def _print_savings(study: ExitStudy) -> None:
@@ -160,7 +155,7 @@ def _print_rows(study: CropStudy) -> None:
         ],
     )
     for other in study.against_first if several else ():
-        print_line(
+        print_text(
             f"{other.model} against {study.rows[0].models[0]}: {difference(other.paired)}; "
             f"McNemar p = {p_value(other.paired.p_value)}"
         )
@@ -184,11 +179,11 @@ def _print_summary(evaluation: Evaluation) -> None:
     scores = evaluation.scores
     five = "" if scores.top5 is None else f", top-5 {percent(scores.top5)}"
     low, high = map(percent, scores.top1_interval)
-    print_line(
+    print_text(
         f"top-1 {percent(scores.top1)}{five} on {scores.images:,} images, "
         f"{quantity(evaluation.mean_macs)} MACs an image, {duration(evaluation.seconds)}"
     )
-    print_line(
+    print_text(
         f"95 % interval of top-1 {low} to {high}; calibration error "
         f"{percent(scores.calibration_error)}, log loss {scores.log_loss:.3f}, "
         f"Brier score {scores.brier:.3f}"

@@ -6,7 +6,7 @@ import json
 
 from inceptionkit.api.recipes import RecipesResult, recipes
 from inceptionkit.cli.command import Command
-from inceptionkit.cli.console import print_line, print_table
+from inceptionkit.cli.console import print_line, print_table, print_text
 
 
 def _print_recipes(result: RecipesResult) -> None:
@@ -32,9 +32,9 @@ def _print_recipes(result: RecipesResult) -> None:
         left=(0, 1, 3),
     )
     for recipe in result.recipes:
-        print_line(f"{recipe.name}: {recipe.source}")
+        print_text(f"{recipe.name}: {recipe.source}")
         for sentence in recipe.departs:
-            print_line(f"  differs: {sentence}")
+            print_text(f"  differs: {sentence}")
     print_line("next    inceptionkit train DATA --recipe NAME [KEY=VALUE ...]")
 
 

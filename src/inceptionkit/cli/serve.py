@@ -30,4 +30,5 @@ SERVE = Command(
     ),
     each=_print_address,
     group="Deploy",
+    ends=False,
 )

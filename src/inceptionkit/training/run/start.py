@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inceptionkit.catalog import DEFAULT, find
 from inceptionkit.data import BUILT_IN, Dataset, split_dataset
 from inceptionkit.data.checks import quoted
 from inceptionkit.data.loading.sets import SplitDataset, load_sets
@@ -275,8 +276,20 @@ def _probed(
 ) -> tuple[NetChoice, InitialWeights | None, Preprocessing]:
     """What a probe finds better: a trained model, or the network that would start from nothing."""
     chosen: dict[str, Any] = {}
+    recipe, _ = choose_recipe(opened, nothing.net, asked.settings)
+    if request.input_size is not None:
+        check_memory(with_input(nothing.net, smallest_crop(nothing.net, recipe)), asked.device)
+    if isinstance(asked.budget, Time | Work):  # too small for the least that may be chosen
+        side = min(SMALL, nothing.net.image[1])
+        least = find(DEFAULT, classes=len(opened.dataset.classes), side=side)
+        check_budget(
+            asked.budget,
+            with_input(least, smallest_crop(least, recipe)),
+            images=len(opened.sets.train),
+            batch=recipe.batching.batch,
+            fastest=partial(most_operations, asked.device),
+        )
     if group.rank == 0:
-        recipe, _ = choose_recipe(opened, nothing.net, asked.settings)
         chosen = asdict(
             choose_by_probe(
                 opened,

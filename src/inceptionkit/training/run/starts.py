@@ -8,9 +8,10 @@ the same command decides alike again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ from inceptionkit.progress import Listener, Progress
 from inceptionkit.spec import Net, with_input
 from inceptionkit.text import percent
 from inceptionkit.training import heads
+from inceptionkit.training.autotune import free_bytes, parts_that_fit
 from inceptionkit.training.budget import Budget, Epochs, Time, Work
 from inceptionkit.training.defaults import FEW_BATCH, same_weights
 from inceptionkit.training.execution import Execution, Precision
@@ -113,34 +115,23 @@ def choose_by_probe(  # noqa: PLR0913 - what is known, who hears
         with suppress(InceptionError):  # a damaged file in the cache harms nobody who did not ask
             models[one] = read_weights(one)
     sides = {one: side or input_for(card, opened.sizes.median) for one, (card, _) in models.items()}
-    listener.progress(Progress(what="comparing starts", done=0, total=len(ids) + 1))
-    sample = _decoded(opened, max(net.image[1], *sides.values()), workers)
+    tell = partial(_tell, listener, len(ids) + 1)
+    largest = max(net.image[1], *sides.values())
+    sample = _decoded(opened, largest, workers, partial(tell, 0, "image"))
     if len(sample.train) < _FEWEST or not len(sample.held_out):
         return Chosen()
     classes, count = len(opened.dataset.classes), len(opened.sets.train)
     work = work_of(budget, net, recipe, count, execution)
     found: dict[str | None, float] = {}
-    for number, (one, (card, tensors)) in enumerate(models.items(), 1):
-        fixed = replace(with_input(card.architecture, sides[one]), exits=())
-        kept = {n: v for n, v in tensors.items() if not n.startswith("exits.")}
-        model = network_of(replace(card, architecture=fixed), kept).to(execution.device)
-        images = int(work / cost(fixed).without_exits.macs)
-        how = replace(card.preprocessing, size=sides[one])
-        if heads.linear_heads(model) and images >= min(2 * classes, len(sample.train)):
-            taken = _first(sample.train, images)
-            with _low_precision(execution):
-                read = [
-                    heads.features(model, _inputs(model, how, part.pixels))
-                    for part in (taken, sample.held_out)
-                ]
-            labels = (taken.labels, sample.held_out.labels)
-            pairs = [(x["main"], y) for x, y in zip(read, labels, strict=True)]
-            found[one] = heads.fit(*pairs, classes=classes).top1
-        listener.progress(Progress(what="comparing starts", done=number, total=len(ids) + 1))
+    for at, (one, model) in enumerate(models.items()):
+        tick = partial(tell, at, f"{one}, image")
+        share = _from_model(model, sides[one], execution, sample, work, classes=classes, tick=tick)
+        if share is not None:
+            found[one] = share
     if not found:
         return Chosen()
-    found[None] = _from_nothing(net, recipe, execution, sample, work)
-    listener.progress(Progress(what="comparing starts", done=len(ids) + 1, total=len(ids) + 1))
+    tick = partial(tell, len(ids), "nothing, step")
+    found[None] = _from_nothing(net, recipe, execution, sample, work, tick)
     best = max(found, key=lambda one: found[one])  # of equals the first: a start
     shown = ", ".join(f"{one or 'nothing'} {percent(share)}" for one, share in found.items())
     why = f"start: {best or 'nothing'} is best in a probe of equal work ({shown} of "
@@ -183,7 +174,12 @@ def _low_precision(execution: Execution) -> AbstractContextManager[Any]:
     return torch.autocast(kind, torch.bfloat16, enabled=low)
 
 
-def _decoded(opened: SplitDataset, side: int, workers: int) -> _Sample:
+def _tell(listener: Listener, starts: int, done: int, what: str, number: int) -> None:
+    note = f"{what} {number:,}"
+    listener.progress(Progress(what="comparing starts", done=done, total=starts, note=note))
+
+
+def _decoded(opened: SplitDataset, side: int, workers: int, tick: Callable[[int], None]) -> _Sample:
     """Some images of train and val, the middle of each, as squares."""
     classes = len(opened.dataset.classes)
 
@@ -198,7 +194,7 @@ def _decoded(opened: SplitDataset, side: int, workers: int) -> _Sample:
         train, held_out = train[:kept], np.concatenate([held_out, train[kept:]])
     fit = Preprocessing(size=side).fit
     sets = (
-        image_set(opened.dataset, decode_samples(opened.dataset, part, fit, workers), side)
+        image_set(opened.dataset, decode_samples(opened.dataset, part, fit, workers, tick), side)
         for part in (train, held_out)
     )
     return _Sample(*sets)
@@ -234,8 +230,45 @@ def _inputs(model: InceptionNet, how: Preprocessing, pixels: Tensor) -> Iterator
         yield network_input(model, how, _resized(part, how.size))
 
 
+def _from_model(  # noqa: PLR0913 - what is fitted, on what, who hears
+    start: tuple[Card, Tensors],
+    side: int,
+    execution: Execution,
+    sample: _Sample,
+    work: float,
+    *,
+    classes: int,
+    tick: Callable[[int], None],
+) -> float | None:
+    """Share of the held-out images that a classifier on a model's features names right.
+
+    None where its last layer is not linear, or the work is too little for its features.
+    """
+    card, tensors = start
+    fixed = replace(with_input(card.architecture, side), exits=())
+    kept = {n: v for n, v in tensors.items() if not n.startswith("exits.")}
+    model = network_of(replace(card, architecture=fixed), kept).to(execution.device)
+    images = int(work / cost(fixed).without_exits.macs)
+    if not heads.linear_heads(model) or images < min(2 * classes, len(sample.train)):
+        return None
+    taken, how = _first(sample.train, images), replace(card.preprocessing, size=side)
+    with _low_precision(execution):
+        read = [
+            heads.features(model, _inputs(model, how, part.pixels), tick)
+            for part in (taken, sample.held_out)
+        ]
+    labels = (taken.labels, sample.held_out.labels)
+    pairs = [(x["main"], y) for x, y in zip(read, labels, strict=True)]
+    return heads.fit(*pairs, classes=classes).top1
+
+
 def _from_nothing(
-    net: Net, recipe: Recipe, execution: Execution, sample: _Sample, work: float
+    net: Net,
+    recipe: Recipe,
+    execution: Execution,
+    sample: _Sample,
+    work: float,
+    tick: Callable[[int], None],
 ) -> float:
     """Share of the held-out images that a network names right which is trained from random weights.
 
@@ -244,8 +277,10 @@ def _from_nothing(
     side, plain = net.image[1], np.ones(len(sample.train))
     how = Preprocessing(size=side, mean=(0.5,) * 3, std=(recipe.inputs.pixel_std,) * 3)
     inputs = replace(recipe.inputs, small_crops=0.0)
-    # so little work is many steps only where they are small, and memory holds them anywhere
-    batching = replace(recipe.batching, batch=min(recipe.batching.batch, FEW_BATCH), grad_accum=1)
+    batch = min(recipe.batching.batch, FEW_BATCH)  # so little work is many steps only of few
+    free = free_bytes(execution.device)
+    parts = parts_that_fit(net, batch, itemsize=4, at_least=1, free_bytes=free)
+    batching = replace(recipe.batching, batch=batch, grad_accum=parts)
     config = TrainConfig(
         net=net,
         recipe=replace(recipe, inputs=inputs, batching=batching, patience=None),
@@ -262,7 +297,7 @@ def _from_nothing(
     state.plans.append(plan)
     try:
         for _ in train(config, state):
-            pass
+            tick(state.step)
     except TrainingError:  # it explodes: nothing is learned
         return 0.0
     found = score(config, state.average, _resized(sample.held_out.pixels, side))
