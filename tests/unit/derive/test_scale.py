@@ -2,6 +2,7 @@
 
 import pytest
 
+from inceptionkit.catalog import find
 from inceptionkit.derive import cost
 from inceptionkit.derive.design.scale import (
     between,
@@ -22,6 +23,7 @@ from inceptionkit.spec import (
     with_input,
     with_pooled_exits,
 )
+from inceptionkit.training.recipe import whitened_layer
 
 RUNS = [
     ("inception3a", "inception3b"),
@@ -56,6 +58,17 @@ def test_halving_the_width_quarters_the_work_of_the_trunk(googlenet: Net) -> Non
     whole, half = (cost(net).without_exits.macs for net in (googlenet, widened(googlenet, 0.5)))
 
     assert 0.24 < half / whole < 0.30  # the image and the classes stay as many
+
+
+def test_a_stem_gets_no_wider_than_both_signs_of_what_it_reads(googlenet: Net) -> None:
+    small = find("inception_small")
+    wide = widened(small, 2.0)
+
+    assert widths(wide)[:2] == [24, 64]  # 2 x 3 channels x 2x2 pixels
+    assert whitened_layer(wide).output.channels == 24
+    assert widths(one_wider(wide, 0, 3))[0] == 24
+    assert widths(widened(small, 0.6))[0] == 16
+    assert widths(widened(googlenet, 2.0))[0] == 128  # 7x7 pixels tell more
 
 
 def test_classes_are_not_widened(googlenet: Net) -> None:

@@ -28,20 +28,32 @@ def widened(net: Net, factor: float, *, step: int = 8) -> Net:
     """Multiply every width of the trunk by `factor`, to the nearest multiple of `step`.
 
     A convolution with as many groups as inputs keeps its width: it stands on the image, which
-    stays as it is.
+    stays as it is. The first convolution gets no wider than what it reads has to tell.
     """
 
-    def change(op: Op) -> Op:
+    def change(i: int, op: Op) -> Op:
         if not isinstance(op, Conv | Linear) or op.classifier:
             return op
         groups = op.groups if isinstance(op, Conv) else 1
         if groups == "each":
             return op
         fold = lcm(step, groups)
-        return replace(op, out=max(fold, round(op.out * factor / fold) * fold))
+        wider = replace(op, out=max(fold, round(op.out * factor / fold) * fold))
+        return _no_wider_than_told(net, i, op, wider)
 
-    trunk = tuple((name, rewrite(node, change)) for name, node in net.trunk)
-    return replace(net, trunk=trunk, head=rewrite(net.head, change))
+    trunk = numbered(net, change).trunk
+    return replace(net, trunk=trunk, head=rewrite(net.head, lambda op: change(1, op)))
+
+
+def _no_wider_than_told(net: Net, i: int, op: Op, wider: Op) -> Op:
+    """The wider operator; of a first convolution, at most both signs of every value it reads.
+
+    So many channels hold all of a patch of the image (as whitening needs it); more would repeat it.
+    """
+    if i or not isinstance(op, Conv) or not isinstance(wider, Conv):
+        return wider
+    most = 2 * net.image[0] * op.kernel[0] * op.kernel[1]
+    return wider if wider.out <= most else replace(op, out=max(op.out, most))
 
 
 def between(narrow: Net, wide: Net, taken: int) -> Net:
@@ -55,7 +67,7 @@ def one_wider(net: Net, index: int, by: int) -> Net:
 
     def change(i: int, op: Op) -> Op:
         if i == index and isinstance(op, Conv) and op.groups == 1:
-            return replace(op, out=op.out + by)
+            return _no_wider_than_told(net, i, op, replace(op, out=op.out + by))
         return op
 
     return numbered(net, change)
