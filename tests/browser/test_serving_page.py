@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,13 @@ QUIET = [option for option in OPTIONS if not option.startswith(("--headless", "-
 
 @pytest.fixture(scope="module")
 def address(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("log"), str(tiny_model)) as (found, _):
+    """A server of a model that says how good it is and what it was trained on."""
+    folder = Path(shutil.copytree(tiny_model, tmp_path_factory.mktemp("models") / "tiny"))
+    card = json.loads((folder / "model.json").read_text())
+    card["metrics"] = {"top1": 0.9, "images": 200}
+    card["origin"] = {"data": "/home/somebody/private/flowers/"}
+    (folder / "model.json").write_text(json.dumps(card))
+    with serving(tmp_path_factory.mktemp("log"), str(folder)) as (found, _):
         yield found
 
 
@@ -95,6 +103,23 @@ def images_of(route: Any) -> int:
     return int(route.request.post_data_buffer.count(b'filename="'))
 
 
+def answer(page: Any, late: Any) -> None:
+    """Lets a request that waits reach the server, and the page do with the answer what it does."""
+    page.evaluate(
+        """() => {
+            delete document.body.dataset.answered;
+            const plain = Response.prototype.json;
+            Response.prototype.json = async function () {
+                const body = await plain.call(this);
+                setTimeout(() => { document.body.dataset.answered = "yes"; });
+                return body;
+            };
+        }"""
+    )
+    late.continue_()
+    page.locator("body[data-answered]").wait_for()
+
+
 def test_one_image_shows_every_exit_and_what_it_cost(
     opened: Callable[..., Any], images: list[str]
 ) -> None:
@@ -111,15 +136,110 @@ def test_one_image_shows_every_exit_and_what_it_cost(
     assert not page.locator("#many").is_visible()
 
 
-def test_the_heat_map_fades(opened: Callable[..., Any], images: list[str]) -> None:
+def test_the_word_exit_is_not_said_twice(opened: Callable[..., Any], images: list[str]) -> None:
+    top = [{"label": "7", "probability": 0.9}]
+    found = {"label": "7", "probability": 0.9, "exit": "exit1", "ms": 1, "top": top, "exits": []}
+    page = opened(answers={"v1/predict": lambda route: route.fulfill(json={"answers": [found]})})
+    page.set_input_files("#files", images[:1])
+
+    page.locator(".exit h3 b").wait_for()
+    assert page.locator(".exit h3 b").inner_text() == "Exit 1"
+
+
+def test_the_card_shows_accuracy_size_and_speed_but_no_private_path(
+    opened: Callable[..., Any],
+) -> None:
+    page = opened()
+    names = page.locator("#card dt").all_inner_texts()
+    shown = dict(zip(names, page.locator("#card dd").all_inner_texts(), strict=True))
+
+    assert shown["Name"] == "tiny, version 1"
+    assert shown["Classes"] == "10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    interval = "(85.1 % to 93.4 %)"  # Wilson's, of 180 in 200
+    assert shown["Accuracy"] == f"90.0 % {interval} on 200 images it was not trained on"
+    assert shown["Trained on"] == "flowers"
+    assert re.fullmatch(r".+, 16 x 16 px", shown["Network"])
+    assert re.fullmatch(
+        r"[\d,]+ parameters, 0\.\d*[1-9] million multiplications an image", shown["Size"]
+    )
+    assert re.fullmatch(r"[\d.]+ ms an image", shown["Speed here"])
+    assert "somebody" not in page.request.get(page.url + "v1/models").text()
+
+
+def test_the_heat_map_fades_and_covers_what_the_network_sees(
+    opened: Callable[..., Any], images: list[str]
+) -> None:
     page = opened()
     choose(page, images[1:2])
     page.get_by_role("button", name="Show where the model looks").click()
     page.locator("#slider").wait_for()
     page.locator("#slider").fill("20")
+    square, heat = (page.locator(name).bounding_box() for name in ("#shown", "#heat"))
 
     assert page.locator("#heat").evaluate("one => one.style.opacity") == "0.2"
     assert page.locator("#heat").evaluate("one => one.naturalWidth") == 224
+    for corner, side in (("x", "width"), ("y", "height")):  # the model crops 0.8 of the square
+        assert heat[side] == pytest.approx(0.8 * square[side])
+        assert heat[corner] - square[corner] == pytest.approx(0.1 * square[side])
+
+
+def test_a_late_heat_map_is_not_laid_over_another_image(
+    opened: Callable[..., Any], images: list[str]
+) -> None:
+    waiting: list[Any] = []
+
+    def late(route: Any) -> None:
+        if b'name="explain"' in route.request.post_data_buffer:
+            waiting.append(route)
+        else:
+            route.continue_()
+
+    page = opened(answers={"v1/predict": late})
+    choose(page, images)
+    explain = page.get_by_role("button", name="Show where the model looks")
+    with page.expect_request("**/v1/predict"):
+        explain.click()
+    page.get_by_role("button", name="third.png").click()
+    page.locator("#caption", has_text="third.png").wait_for()
+    page.locator(".exit").nth(2).wait_for()
+    answer(page, waiting.pop())
+    assert page.locator("#status").inner_text() == ""
+    assert not page.locator("#heat").is_visible()
+
+    page.get_by_role("button", name="=first.png").click()
+    explain.click()  # it is kept
+    page.locator("#heat").wait_for()
+    page.get_by_label("Full").check()  # other maps may be due
+    page.get_by_text("Done: 3 images.").wait_for()
+    with page.expect_request("**/v1/predict"):
+        explain.click()
+    page.get_by_label("Fast").check()
+    page.get_by_text("Done: 3 images.").wait_for()
+    answer(page, waiting.pop())
+    assert not page.locator("#heat").is_visible()
+
+
+def test_late_exits_are_not_shown_for_other_images(
+    opened: Callable[..., Any], images: list[str]
+) -> None:
+    waiting: list[Any] = []
+
+    def late(route: Any) -> None:
+        every = b'name="exits"\r\n\r\ntrue' in route.request.post_data_buffer
+        if every and not waiting:
+            waiting.append(route)
+        else:
+            route.continue_()
+
+    page = opened(answers={"v1/predict": late})
+    page.set_input_files("#files", images[:1])
+    page.locator("#caption", has_text="=first.png").wait_for()
+    page.locator(".exit").wait_for()
+    choose(page, images[1:2])
+    page.evaluate("() => { $('exits').replaceChildren(); }")
+    answer(page, waiting[0])
+
+    assert page.locator(".exit").count() == 0
 
 
 def test_many_images_become_a_table_and_a_csv_without_formulas(
@@ -249,26 +369,71 @@ def test_files_are_dropped_and_pasted(opened: Callable[..., Any]) -> None:
         page.locator("#caption", has_text=f"{event}.png").wait_for()
 
 
-def test_a_keyboard_is_enough(opened: Callable[..., Any]) -> None:
-    page = opened()
-    reached = []
-    for _ in range(8):
+def reach(page: Any, wanted: str) -> None:
+    """Presses Tab until an element with this id or text has the focus."""
+    for _ in range(20):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.id || document.activeElement.value"))
+        if wanted in page.evaluate("[document.activeElement.id, document.activeElement.innerText]"):
+            return
+    pytest.fail(f"Tab does not reach {wanted}")
 
-    assert {"files", "camera", "balanced"} <= set(reached)
+
+def test_a_keyboard_is_enough(opened: Callable[..., Any], images: list[str]) -> None:
+    page = opened()
+    reach(page, "files")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files(images)
+    page.get_by_text("Done: 3 images.").wait_for()
+    page.locator(".exit").nth(2).wait_for()
+
+    reach(page, "explain")
+    page.keyboard.press("Enter")
+    page.locator("#slider").wait_for()
+    reach(page, "slider")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#heat").evaluate("one => one.style.opacity") == "0.64"
+
+    reach(page, "download")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert len(Path(download.value.path()).read_text().splitlines()) == 4
+
+    reach(page, "second.png")
+    page.keyboard.press("Enter")
+    page.locator("#caption", has_text="second.png").wait_for()
+
+
+def test_only_a_device_with_a_finger_takes_a_photo(
+    opened: Callable[..., Any], images: list[str]
+) -> None:
+    desk, phone = opened(), opened(has_touch=True, is_mobile=True)
+    for control in (desk.get_by_text("Take a photo"), desk.locator("#camera")):
+        assert not control.is_visible()
+    with phone.expect_file_chooser() as chooser:
+        phone.get_by_text("Take a photo").tap()
+    chooser.value.set_files(images[1])
+
+    phone.locator("#caption", has_text="second.png").wait_for()
+    assert phone.locator("#camera").get_attribute("capture") == "environment"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
-    opened: Callable[..., Any], images: list[str], scheme: str, size: tuple[int, int]
+    opened: Callable[..., Any],
+    images: list[str],
+    scheme: str,
+    size: tuple[int, int],
+    tmp_path: Path,
 ) -> None:
+    """Pictures of the page stay in the folder of `--basetemp`, to be looked at."""
     width, height = size
     page = opened(color_scheme=scheme, viewport={"width": width, "height": height}, bypass_csp=True)
     choose(page, images)
     page.get_by_role("button", name="Show where the model looks").click()
     page.locator("#slider").wait_for()
+    page.screenshot(path=tmp_path / f"{scheme}-{width}.png", full_page=True)
 
     assert axe.Axe().run(page).response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

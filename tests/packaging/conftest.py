@@ -1,6 +1,7 @@
 """The distributions of this checkout, and environments that hold nothing but what they bring."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,6 +38,33 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
 def build_from() -> Callable[[Path, Path], Distributions]:
     """Builds from another folder of sources."""
     return build
+
+
+@dataclass(frozen=True)
+class Image:
+    """The first stage of the Dockerfile.
+
+    Attributes:
+        source: a folder with what it copies, and nothing else.
+        command: what it runs there; it makes /venv.
+    """
+
+    source: Path
+    command: str
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Image:
+    text = (ROOT / "docs" / "deploy" / "Dockerfile").read_text().replace("\\\n", " ")
+    stage = text[: text.index("\nFROM", text.index("\nFROM") + 1)].splitlines()
+    source = tmp_path / "source"
+    source.mkdir()
+    for _, *words, _ in (line.split() for line in stage if line.startswith("COPY ")):
+        for word in words:
+            copy = shutil.copytree if (ROOT / word).is_dir() else shutil.copyfile
+            copy(ROOT / word, source / word)
+    (command,) = (line.removeprefix("RUN ") for line in stage if line.startswith("RUN "))
+    return Image(source, command)
 
 
 @dataclass(frozen=True)

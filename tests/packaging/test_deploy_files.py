@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,10 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from pages import blocks, commands
 from served import free_port, png, serving
+
+from inceptionkit.serving.server import _KEEP_ALIVE
 
 DOCS = Path(__file__).parents[2] / "docs"
 DEPLOY = DOCS / "deploy"
@@ -56,6 +61,34 @@ def test_kubernetes_knows_every_key(name: str) -> None:
     ran(TOOLS / "kubernetes-validate", "--strict", DEPLOY / name)
 
 
+def test_kubernetes_knows_every_key_of_the_pod_for_kserve(tmp_path: Path) -> None:
+    """KServe makes a pod of its predictor; that of kubernetes-serve.yaml serves the same."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    service = yaml.safe_load((DEPLOY / "kserve.yaml").read_text())
+    _, deployment = yaml.safe_load_all((DEPLOY / "kubernetes-serve.yaml").read_text())
+    name, predictor = service["metadata"]["name"], service["spec"]["predictor"]
+    assert 0 < predictor.pop("minReplicas") <= predictor.pop("maxReplicas")
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": predictor}
+    (tmp_path / "pod.yaml").write_text(yaml.safe_dump(pod))
+
+    ran(TOOLS / "kubernetes-validate", "--strict", tmp_path / "pod.yaml")
+    text = yaml.safe_dump(predictor).replace("kserve-container", "serve")
+    ours = yaml.safe_load(text.replace("port: 8000", "port: http"))
+    ours["containers"][0]["ports"] = [{"name": "http", "containerPort": 8000}]
+    assert ours == deployment["spec"]["template"]["spec"]
+    assert predictor["containers"][0]["args"][0] == f"/models/{name}"
+    page = (DOCS / "how-to" / "serving.md").read_text()
+    for words in (f"inferenceservice/{name}", f"service/{name}-predictor", f"/v2/models/{name}/"):
+        assert words in page
+
+
+def test_nginx_closes_idle_connections_before_the_server_does() -> None:
+    (seconds,) = re.findall(r"keepalive_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
+
+    assert int(seconds) < _KEEP_ALIVE
+
+
 def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
     tool = TOOLS / "hadolint"
     if not tool.exists():
@@ -64,15 +97,23 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
     assert ran(tool, "--no-color", DEPLOY / "Dockerfile").strip() == ""
 
 
-def test_the_dockerfile_copies_what_the_build_needs() -> None:
-    copied = [
-        word
-        for line in (DEPLOY / "Dockerfile").read_text().splitlines()
-        if line.startswith("COPY ") and "--from" not in line
-        for word in line.split()[1:-1]
-    ]
+def test_the_dockerfile_copies_what_the_build_needs(image: Any, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(words, cwd=image.source, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    (constraints,) = re.findall(r" -c (\S+) ", image.command)
 
-    assert all((DEPLOY.parents[1] / word).exists() for word in copied)
+    assert "inceptionkit/serving/page/index.html" in ZipFile(wheel).namelist()
+    assert (image.source / constraints).is_file()
+
+
+def test_the_token_of_the_container_is_in_a_file() -> None:
+    _, run = typed("docker")
+
+    assert not [word for word in run if "cat token" in word or "INCEPTIONKIT_TOKEN" in word]
+    assert "$PWD/token:/token:ro" in run
+    assert run[-2:] == ["--token-file", "/token"]
+    assert "$(id -u):$(id -g)" in run  # who may read the file
 
 
 def test_the_commands_for_kubernetes_name_what_is_in_the_file() -> None:

@@ -1,6 +1,9 @@
 """Where nothing but the wheel is installed: training with torch, everything else without it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ from PIL import Image
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_500)]
 
 MOST = 350  # MB that an environment without torch takes
+MOST_IMAGE = 400  # MB of the Dockerfile's image
+BASE = 125  # MB of python:3.12-slim-bookworm for amd64, as `docker image ls` shows it
 BRIEF = ("--input", 9, "--epochs", 1, "--precision", "fp32", "--quiet", "batch=64")
 
 
@@ -51,11 +56,35 @@ def test_the_installed_program_trains_on_the_digits(run: Path) -> None:
 
 def test_without_an_extra_there_is_no_torch_and_little_is_installed(bare: Any) -> None:
     names = {row["name"] for row in json.loads(bare.run("pip", "list", "--format=json").stdout)}
-    files = {(s.st_dev, s.st_ino): s for p in bare.folder.rglob("*") if (s := p.lstat())}
 
     assert "inceptionkit" in names
     assert not names & {"torch", "openvino", "pyarrow", "scipy", "scikit-learn"}
-    assert sum(stat.st_blocks * 512 for stat in files.values()) < MOST * 1_000_000
+    assert megabytes(bare.folder) < MOST
+
+
+def megabytes(folder: Path) -> float:
+    files = {(s.st_dev, s.st_ino): s for p in folder.rglob("*") if (s := p.lstat())}
+    return sum(stat.st_blocks * 512 for stat in files.values()) / 1e6
+
+
+def test_the_image_of_the_server_is_small_and_serves(image: Any, tmp_path: Path) -> None:
+    """What the Dockerfile runs is run, with this Python in place of the base image's."""
+    venv, tools = tmp_path / "venv", Path(sys.executable).parent
+    subprocess.run(
+        ["sh", "-c", image.command.replace("/venv", str(venv))],
+        cwd=image.source,
+        env=os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"},
+        check=True,
+    )
+    done = subprocess.run(
+        [venv / "bin" / "inceptionkit", "serve", "nothing"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert BASE + megabytes(venv) < MOST_IMAGE
+    assert "nothing: no such" in done.stderr  # not: pip install 'inceptionkit[serve]'
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Micro-batches, and deadlines that count the time of waiting."""
 
+import logging
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -77,6 +78,24 @@ def test_a_deadline_that_has_passed_is_answered_by_the_first_exit(ran: tuple) ->
     batcher.submit(PIXELS, Deadline(EFFORTS, perf_counter() + 5)).result(20)
 
     assert found == [(MAIN, 1), (FIRST, 1), (MAIN, 1)]
+
+
+def test_a_batch_that_cannot_be_counted_is_answered_and_the_next_too(
+    started: Callable[..., Models], tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    caplog.set_level("ERROR", "inceptionkit.errors")
+    logging.getLogger("inceptionkit.errors").propagate = True
+    batcher = Batcher(started({"tiny": tiny_model}).find().predictor, Limits(), 32, full)
+    answers = [batcher.submit(PIXELS, None).result(20) for _ in range(2)]
+    batcher.close()
+    batcher.join(20)
+
+    assert [answer[-1].exit for answer in answers] == ["main", "main"]
+    assert len(caplog.records) == 2
+    assert caplog.messages[0].startswith("a batch cannot be counted: [Errno 28]")
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,20 @@ def test_a_form_never_goes_to_a_disk(client: Callable, monkeypatch: pytest.Monke
     assert found.status_code == 200
 
 
+def test_a_form_without_an_end_is_refused(client: Callable) -> None:
+    head = {"content-type": "multipart/form-data; boundary=x"}
+    part = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n%b\r\n'
+    served, whole = client(), 2 * (part % png()) + b"--x--\r\n"
+
+    assert len(served.post("/v1/predict", content=whole, headers=head).json()["answers"]) == 2
+    for missing in (5, 10, len(part)):
+        found = served.post("/v1/predict", content=whole[:-missing], headers=head)
+        assert found.status_code == 400
+        assert found.json()["detail"] == (
+            "the form cannot be read: its last boundary is missing; send it whole"
+        )
+
+
 def test_bodies_of_all_requests_share_their_memory(client: Callable) -> None:
     served, image = client(body_bytes=10_000, all_body_bytes=10_000), png()
     bodies = served.app.answering.bodies
@@ -112,6 +126,7 @@ def test_bodies_of_all_requests_share_their_memory(client: Callable) -> None:
     assert (other, bodies.held) == (10_001 - len(image), 0)
     assert served.post("/v1/predict", content=image).status_code == 200
     assert bodies.held == 0
+    assert 'inceptionkit_rejected_requests_total{model=""} 2.0' in served.get("/metrics").text
 
 
 def test_the_largest_body_alone_has_room(client: Callable) -> None:
@@ -131,6 +146,9 @@ def test_calls_over_grpc_share_the_memory_for_bodies(
     class Context:
         code: Any = None
 
+        async def read(self) -> bytes:
+            return bytes(asked.SerializeToString())
+
         def invocation_metadata(self) -> tuple:
             return ()
 
@@ -145,12 +163,13 @@ def test_calls_over_grpc_share_the_memory_for_bodies(
         held.append(answering.bodies.held)
         return request
 
-    guarded = grpc_server._guarded("ModelReady", answer, answering, "")
     asked = grpc_server.MESSAGES["ModelReadyRequest"](name="tiny")
-    asyncio.run(guarded(asked, Context()))
+    arriving = asyncio.Semaphore()
+    guarded = grpc_server._guarded("ModelReady", answer, answering, "", arriving)
+    asyncio.run(guarded(None, Context()))
     context = Context()
     with answering.bodies.of(answering.bodies.most), pytest.raises(InterruptedError):
-        asyncio.run(guarded(asked, context))
+        asyncio.run(guarded(None, context))
 
     assert held == [asked.ByteSize()]
     assert context.code.name == "RESOURCE_EXHAUSTED"

@@ -6,41 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from fastapi.testclient import TestClient
 from served import png
 
-from inceptionkit.detection.shared.card import DetectorCard, write_detector
-from inceptionkit.detection.shared.design import Design
-from inceptionkit.detection.shared.model import weights_file
-from inceptionkit.detection.shared.network import DetectorNet
 from inceptionkit.errors import DeploymentError
-from inceptionkit.model.folder import CARD, RCNN, TENSORS
-from inceptionkit.preprocess import Preprocessing
+from inceptionkit.model.folder import CARD, RCNN
 from inceptionkit.serving.answering import Answering
 from inceptionkit.serving.app import make_app
 from inceptionkit.serving.detect import load_detectors
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.models import Models
 from inceptionkit.serving.server import Service, bind, serve_here
-from inceptionkit.spec import Net
 
-
-@pytest.fixture
-def detector(tiny: Net, tmp_path: Path) -> Path:
-    """An untrained detector that shows every box."""
-    design = Design(
-        net=tiny, size=(32, 32), taps=("inception3",), rejecter="conv1",
-        anchors=((12.0, 12.0),), channels=8, hidden=16, grid=3,
-    )  # fmt: skip
-    model = DetectorNet(design, 2, seed=0)
-    with torch.no_grad():
-        model.classifier.bias.copy_(torch.tensor([0.0, 3.0, 0.0]))
-    card = DetectorCard(
-        design=design, classes=("cat", "dog"), preprocessing=Preprocessing(size=16), show=0.0
-    )
-    write_detector(tmp_path / "pets", card, {TENSORS: weights_file(model)})
-    return tmp_path / "pets"
+LONG = 50_000 * "x"
 
 
 def test_an_r_cnn_is_not_served(tmp_path: Path) -> None:
@@ -91,6 +69,7 @@ def test_boxes_with_a_lower_score_are_left_out(ask: TestClient) -> None:
         ("?model=pets&least_score=2", 400, "least_score must be a number from 0 to 1, got '2'"),
         ("?model=pets&least_score=nan", 400, "least_score must be a number from 0 to 1"),
         ("?model=pets&top_k=2", 400, "there is no parameter 'top_k'"),
+        (f"?{LONG}=2", 400, f"there is no parameter '{LONG[:40]}';"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(
@@ -100,6 +79,19 @@ def test_what_cannot_be_asked_is_refused(
 
     assert answer.status_code == status
     assert words in answer.json()["detail"]
+
+
+def test_a_name_is_cut_before_it_is_compared(
+    ask: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr(
+        "inceptionkit.serving.detect.did_you_mean", lambda name, _: compared.append(name)
+    )
+    body = {"image": base64.b64encode(png()).decode(), "model": LONG}
+
+    assert ask.post("/v1/detect", json=body).status_code == 404
+    assert compared == [LONG[:200]]
 
 
 def test_an_image_that_is_none_or_too_large_is_refused(ask: TestClient) -> None:

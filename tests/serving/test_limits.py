@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from inceptionkit.errors import DeploymentError
 from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.server import _Limited, bind
 
 TOKEN = "a-token-of-many-letters"  # noqa: S105 - of a test
@@ -184,6 +185,51 @@ def test_a_header_that_does_not_come_is_not_waited_for(server: Callable, folder:
     assert httpx.get(f"{address}/v2/health/live").status_code == 200
 
 
+def test_a_connection_beyond_the_limit_is_closed_at_once_until_another_one_ends() -> None:
+    async def empty(_: dict, __: Callable, send: Callable) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask(port: int) -> tuple[bytes, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        try:
+            return await asyncio.wait_for(reader.readline(), 20), writer
+        except ConnectionError:
+            return b"", writer
+
+    async def run() -> list[bytes]:
+        lost = asyncio.Event()
+
+        class Limited(_Limited):
+            limits, metrics = Limits(connections=1), Metrics()
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                lost.set()
+
+        state, config = ServerState(), uvicorn.Config(empty, log_config=None)
+        config.load()
+        with bind("127.0.0.1", 0) as bound:
+            made = asyncio.get_running_loop().create_server(
+                lambda: Limited(config, state, {}), sock=bound
+            )
+            async with await made:
+                port = bound.getsockname()[1]
+                first, stays = await ask(port)
+                second, closed = await ask(port)
+                lost.clear()
+                stays.close()
+                await asyncio.wait_for(lost.wait(), 20)
+                third, last = await ask(port)
+                closed.close()
+                last.close()
+        return [first, second, third]
+
+    served = b"HTTP/1.1 204 No Content\r\n"
+    assert asyncio.run(run()) == [served, b"", served]
+
+
 def test_a_client_that_never_reads_is_cut_off(server: Callable, folder: Path) -> None:
     address, _ = server(str(folder), "--timeout", "0.5")
     host, port = address.removeprefix("http://").split(":")
@@ -315,6 +361,23 @@ def test_requests_are_counted_by_model(client: Callable, tiny_model: Path) -> No
     assert f'{head}two",path="/v1/predict",status="200"}} 1.0' in text
     assert f'{head}",path="/v1/predict",status="404"}} 1.0' in text
     assert 'inceptionkit_request_seconds_count{model="two",path="/v1/predict"} 1.0' in text
+
+
+def test_batches_and_the_exits_that_answered_are_counted(client: Callable) -> None:
+    served = client()
+    for effort in ("full", "fast", "fast"):
+        served.post(f"/v1/predict?effort={effort}", content=png())
+    lines = served.get("/metrics").text.splitlines()
+
+    for counted in (
+        'inceptionkit_images_total{exit="first",model="tiny"} 2.0',
+        'inceptionkit_images_total{exit="main",model="tiny"} 1.0',
+        'inceptionkit_batch_images_count{model="tiny"} 3.0',
+        'inceptionkit_batch_images_sum{model="tiny"} 3.0',
+        'inceptionkit_batch_images_bucket{le="1.0",model="tiny"} 3.0',
+        'inceptionkit_engine_seconds_count{model="tiny"} 3.0',
+    ):
+        assert counted in lines
 
 
 def test_a_port_that_is_taken_is_refused() -> None:

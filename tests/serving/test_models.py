@@ -1,17 +1,24 @@
 """Several models and versions, and folders that change while they are served."""
 
 import json
+import os
 import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from served import png
+from served import LOAD, png
 
-from inceptionkit.errors import OptionError, WeightsError
-from inceptionkit.model import read_model, write_model
+from inceptionkit.errors import DeploymentError, OptionError, WeightsError
+from inceptionkit.evaluation.predictor import Predictor
+from inceptionkit.model import ExitPolicy, Gate, read_model, write_model
+from inceptionkit.serving import batching, efforts
+from inceptionkit.serving import models as served_models
+from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.metrics import Metrics
 from inceptionkit.serving.models import Models, named
 from inceptionkit.serving.problems import Problem
 
@@ -30,8 +37,6 @@ def until(true: Callable[[], bool]) -> None:
 
 def with_classes(folder: Path, classes: str, at: Path) -> None:
     """The same model, whose classes are called otherwise."""
-    from dataclasses import replace
-
     card, tensors = read_model(folder)
     write_model(at, replace(card, classes=tuple(classes)), tensors)
 
@@ -119,6 +124,137 @@ def test_a_version_that_comes_is_served_and_one_that_goes_is_not(
     until(lambda: models.versions("many") == ("2",))
 
     assert models.find("many").version == "2"
+
+
+def test_a_version_that_is_away_goes_on_and_readiness_says_why(
+    started: Callable[..., Models], tiny_model: Path, tmp_path: Path
+) -> None:
+    version = tmp_path / "many" / "2"
+    shutil.copytree(tiny_model, version)
+    models = started({"many": tmp_path / "many"})
+    version.rename(tmp_path / "away")
+    until(lambda: bool(models.ready()["many"]))
+
+    assert models.find("many").version == "2"
+    assert models.ready() == {"many": "2: no such model; give a model folder or a run folder"}
+    (tmp_path / "away").rename(version)
+    until(lambda: not models.ready()["many"])
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_model_that_is_replaced_by_versions_is_loaded_from_them(
+    started: Callable[..., Models], folder: Path, tmp_path: Path, version: str
+) -> None:
+    models = started({"tiny": folder})
+    with_classes(folder, "abcdefghij", tmp_path / "new" / version)
+    shutil.rmtree(folder)
+    (tmp_path / "new").rename(folder)
+    until(lambda: models.find("tiny").card.classes[0] == "a")
+    until(lambda: models.versions("tiny") == (version,))
+
+    assert models.ready() == {"tiny": ""}
+
+
+def test_a_disk_that_cannot_be_reached_for_a_while_stops_no_watch(
+    started: Callable[..., Models], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = started({"tiny": folder})
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as away:
+        away.setattr(Path, "is_file", refused)
+        until(lambda: bool(models.ready()["tiny"]))
+
+    assert models.answer()
+    assert "cannot be read (Permission denied)" in models.ready()["tiny"]
+    until(lambda: not models.ready()["tiny"])
+
+
+def test_a_defect_stops_no_watch(
+    started: Callable[..., Models], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = started({"tiny": folder})
+    broken = threading.Event()
+
+    def defect(_: object) -> None:
+        broken.set()
+        raise RuntimeError
+
+    with monkeypatch.context() as away:
+        away.setattr(served_models, "_signature", defect)
+        until(broken.is_set)
+    with_classes(folder, "abcdefghij", tmp_path / "new")
+    shutil.rmtree(folder)
+    (tmp_path / "new").rename(folder)
+
+    until(lambda: models.find("tiny").card.classes[0] == "a")
+
+
+def test_a_load_that_failed_is_tried_again_though_nothing_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_models, "_RETRY_SECONDS", (0.05, 0.1))
+    loads: list[bool] = []
+
+    def load(place: str | Path) -> Predictor:
+        loads.append(1 < len(loads) + 1 < 5)
+        if loads[-1]:
+            msg = "no memory"
+            raise DeploymentError(msg)
+        return LOAD(place)
+
+    models = Models({"tiny": folder}, Limits(), Metrics(), load)
+    models.start()
+    os.utime(folder / "model.json")
+    until(lambda: len(loads) == 5 and not models.ready()["tiny"])
+    models.stop()
+
+    assert loads == [False, True, True, True, False]
+
+
+def test_a_model_that_takes_as_long_as_the_one_before_is_not_timed_beside_its_requests(
+    started: Callable[..., Models], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = started({"tiny": folder})
+    before = models.find("tiny")
+
+    def timed(*_: object) -> None:
+        pytest.fail("it was timed")
+
+    monkeypatch.setattr(efforts, "time_interleaved", timed)
+    monkeypatch.setattr(batching, "time_interleaved", timed)
+    card, tensors = read_model(folder)
+    policy = ExitPolicy(gates=(Gate(exit="second", confidence=0.5),))
+    write_model(tmp_path / "new", replace(card, exit_policy=policy), tensors)
+    shutil.rmtree(folder)
+    (tmp_path / "new").rename(folder)
+    until(lambda: models.find("tiny") is not before)
+    after = models.find("tiny")
+
+    assert after.batcher.batch == before.batcher.batch
+    for name, effort in before.efforts.named.items():
+        assert after.efforts.named[name].seconds == effort.seconds
+    assert after.efforts.named["balanced"].policy == policy, "its own"
+
+
+def test_all_models_together_stop_within_one_time(
+    started: Callable[..., Models], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = started({"one": tiny_model, "two": tiny_model})
+    now, waited = [0.0], []
+    monkeypatch.setattr(served_models, "monotonic", lambda: now[0])
+
+    def join(seconds: float) -> None:
+        waited.append(seconds)
+        now[0] += seconds
+
+    for served in models:
+        monkeypatch.setattr(served.batcher, "join", join)
+    models.stop(5.0)
+
+    assert waited == [5.0, 0.0]
 
 
 def test_a_model_that_cannot_be_loaded_at_the_start_is_an_error(

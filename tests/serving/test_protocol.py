@@ -127,6 +127,8 @@ def test_json_alone_needs_no_client(client: Callable) -> None:
     assert len(found["outputs"][0]["data"]) == 10
 
 
+LONG = 50_000 * "x"
+TIME = "time_limit_ms cannot be combined with exits or explain; leave out one of them"
 TENSOR = {"name": "image", "shape": [1, 1, 1, 3], "datatype": "UINT8", "data": [1, 2, 3]}
 
 
@@ -140,12 +142,20 @@ TENSOR = {"name": "image", "shape": [1, 1, 1, 3], "datatype": "UINT8", "data": [
         ({"inputs": [TENSOR | {"datatype": "FP32"}]}, "inputs are image (UINT8)"),
         ({"inputs": [TENSOR | {"shape": [1, 1, 3]}]}, "image has the shape"),
         ({"inputs": [TENSOR | {"shape": [1, 1, 2, 3]}]}, "shape [1, 1, 2, 3] needs 6 values"),
-        ({"inputs": [TENSOR | {"shape": [-1, 1, 1, 3]}]}, "shape must be a list of whole numbers"),
-        ({"inputs": [TENSOR | {"shape": [2**62] * 4}]}, "shape must be a list of whole numbers"),
+        ({"inputs": [TENSOR | {"shape": [-1, 1, 1, 3]}]}, "shape must be a list of 1 to 4"),
+        ({"inputs": [TENSOR | {"shape": [2**62] * 4}]}, "shape must be a list of 1 to 4"),
         ({"inputs": [TENSOR | {"data": [1, 2, 300]}]}, "pixels are whole numbers from 0 to 255"),
         ({"inputs": [TENSOR | {"data": [1, 2, "x"]}]}, "data must be a list of numbers"),
         ({"inputs": [TENSOR | {"data": None}]}, "pixels are whole numbers"),
         ({"inputs": [TENSOR], "parameters": {"effort": 3}}, "effort must be fast or"),
+        ({"inputs": [TENSOR], "parameters": {"exits": True, "time_limit_ms": 1}}, TIME),
+        ({"inputs": [TENSOR], "parameters": {"explain": "cam", "time_limit_ms": 1}}, TIME),
+        ({"inputs": [TENSOR], "parameters": {LONG: 1}}, "there is no parameter"),
+        ({"inputs": [TENSOR], "outputs": [{"name": LONG}]}, "there is no output"),
+        (
+            {"inputs": [TENSOR | {"parameters": {"binary_data_size": [LONG]}}]},
+            "binary_data_size must be 0",
+        ),
         ({"inputs": [TENSOR], "outputs": [1]}, "outputs must be a list of objects"),
         (
             {"inputs": [TENSOR | {"parameters": {"binary_data_size": 9}}]},
@@ -158,6 +168,7 @@ def test_what_is_wrong_is_said(client: Callable, body: object, detail: str) -> N
 
     assert found.status_code == 400, found.text
     assert found.json()["error"].startswith(detail), found.json()
+    assert len(found.json()["error"]) < 200
 
 
 def test_a_header_length_that_does_not_fit_is_refused(client: Callable) -> None:
@@ -166,3 +177,23 @@ def test_a_header_length_that_does_not_fit_is_refused(client: Callable) -> None:
         head = {"Inference-Header-Content-Length": length}
         found = client().post("/v2/models/tiny/infer", content=body, headers=head)
         assert found.status_code == 400
+
+
+@pytest.mark.parametrize("path", ["", "/ready", "/versions/1", "/infer", "/versions/1/infer"])
+def test_a_name_is_cut_before_it_is_compared(client: Callable, path: str) -> None:
+    method = "POST" if path.endswith("infer") else "GET"
+    found = client().request(method, f"/v2/models/{LONG}{path}", json={})
+
+    assert found.status_code == 404
+    assert len(found.json()["error"]) < 300
+
+
+def test_the_description_has_binary_tensors_and_their_header(client: Callable) -> None:
+    described = client().get("/openapi.json").json()["paths"]["/v2/models/{name}/infer"]["post"]
+
+    assert described["requestBody"]["content"].keys() == {
+        "application/json", "application/octet-stream",
+    }  # fmt: skip
+    headers = {one["name"]: one["in"] for one in described["parameters"]}
+    assert headers["Inference-Header-Content-Length"] == "header"
+    assert headers["name"] == "path"

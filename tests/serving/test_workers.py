@@ -1,9 +1,13 @@
 """Several processes behind one port: cores of their own, and one set of weights in memory."""
 
+import json
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing import Pipe
 from pathlib import Path
 
 import httpx
@@ -13,9 +17,12 @@ from served import png
 
 from inceptionkit.deployment import engines
 from inceptionkit.deployment.load import load_predictor
+from inceptionkit.errors import WeightsError
 from inceptionkit.evaluation.predictor import Predictor
 from inceptionkit.model import Card, write_model
 from inceptionkit.preprocess import Preprocessing
+from inceptionkit.serving import workers
+from inceptionkit.serving.metrics import SHARED
 from inceptionkit.spec import Conv, GlobalPool, Linear, Net, named
 
 
@@ -59,7 +66,8 @@ def test_workers_have_cores_of_their_own_and_one_set_of_weights(
     ]
     for _ in range(10):
         assert httpx.post(f"{address}/v1/predict", content=png()).status_code == 200
-    of_each = [in_memory(pid, "/weights") for pid in pids]
+    files = ("/weights", "/tensors")  # of the engine, and what stages and heat maps are made of
+    of_each = [in_memory(pid, file) for pid in pids for file in files]
     size = sum(file.stat().st_size for file in wide.glob("*.safetensors")) / 1024
 
     assert len(pids) == 2
@@ -102,13 +110,82 @@ def test_shared_weights_give_the_same_answers(tiny_model: Path, shared: Path) ->
 
 def test_files_of_replaced_models_go(tiny_model: Path, shared: Path) -> None:
     load(tiny_model).stages(())
-    (first,) = shared.iterdir()
+    first = {graph.parent for graph in shared.glob("*/graph.onnx")}.pop()
+    before = sorted(shared.iterdir())
     load(tiny_model).stages(())
-    assert list(shared.iterdir()) == [first], "it is there already"
+    assert sorted(shared.iterdir()) == before, "it is there already"
     old = time.time() - engines._KEPT - 1
     os.utime(first, (old, old))
     (shared / "gone").symlink_to("nowhere")  # as if another process had just renamed it
     load(tiny_model).stages(("first",))
 
     assert first not in list(shared.iterdir())
-    assert len(list(shared.iterdir())) == 3
+    assert len(list(shared.glob("*/graph.onnx"))) == 2
+
+
+@dataclass
+class Fallen:
+    """A process that has ended."""
+
+    exitcode: int = 2
+    pid: int = 4_000_000
+
+    def is_alive(self) -> bool:
+        return False
+
+
+def test_the_pauses_of_a_worker_that_cannot_load_grow_and_the_log_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(SHARED, str(tmp_path))
+    monkeypatch.setattr(workers.ERRORS, "propagate", True)
+    pauses, pause = [], 1.0
+    for said in ["ready", *[WeightsError("the folder is broken; copy it again")] * 7, "ready"]:
+        here, there = Pipe(duplex=False)
+        there.send(said)
+        there.close()
+        worker = workers._Worker(Fallen(), here, pause=pause)  # type: ignore[arg-type]
+        assert not workers._must_be_replaced(worker), "not at once"
+        pause = worker.pause
+        pauses.append(pause)
+        here.close()
+
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 1]
+    assert "broken; copy it again" not in caplog.messages[0]
+    assert json.loads(caplog.messages[1]) == {
+        "error": "a worker ended with code 2: the folder is broken; copy it again",
+        "replaced_in_seconds": 2.0,
+    }
+
+
+def test_a_worker_that_cannot_load_is_replaced_once_it_can(
+    server: Callable, folder: Path, tmp_path: Path
+) -> None:
+    address, process = server(str(folder), "--workers", "2")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+    def pids() -> set[int]:
+        return {
+            int(pid)
+            for pid in children.read_text().split()
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        }
+
+    def logged(words: str) -> None:
+        end = time.monotonic() + 60
+        while words not in (tmp_path / "log.jsonl").read_text():
+            assert time.monotonic() < end, "nothing is logged"
+            time.sleep(0.05)
+
+    card = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(json.dumps(json.loads(card) | {"format": 99}))
+    os.kill(min(pids()), signal.SIGKILL)
+    logged('"replaced_in_seconds": 2.0')
+    (folder / "model.json").write_text(card)
+
+    assert "a worker ended with code 2: " in (tmp_path / "log.jsonl").read_text()
+    assert httpx.post(f"{address}/v1/predict", content=png()).status_code == 200
+    end = time.monotonic() + 60
+    while len(pids()) < 2:
+        assert time.monotonic() < end, "it is not replaced"
+        time.sleep(0.05)

@@ -61,7 +61,7 @@ class ServeRequest:
     ] = 2.0
     queue: Annotated[
         int, _Limit("Images that may wait in each worker; more get status 429.", min=1)
-    ] = 256
+    ] = 128
     body_size: Annotated[int, _Limit("MiB that a request may have.", min=1, max=4_096)] = 32
     image_size: Annotated[int, _Limit("Megapixels that an image may claim.", min=1, max=134)] = 50
     images: Annotated[int, _Limit("Images of one request.", min=1, max=10_000)] = 64

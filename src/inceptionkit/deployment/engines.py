@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, library
+from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, Tensors, library
 from inceptionkit.evaluation.calibration import tempered
 from inceptionkit.machine import BF16, cpu_flags
 from inceptionkit.model.export_info import Precision
@@ -154,7 +154,7 @@ class OnnxRuntime:
         options = _options(threads)
         graph: bytes | str = model
         if _SHARED:
-            graph = str(_laid_out(model, _SHARED[0]) / _GRAPH)
+            graph = str(_laid_out(model, _SHARED[0]))
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         self.session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
@@ -167,43 +167,76 @@ class OnnxRuntime:
 
 
 _SHARED: list[Path] = []  # one folder, or none
-_GRAPH, _WEIGHTS = "graph.onnx", "weights"
+_GRAPH, _WEIGHTS, _TENSORS = "graph.onnx", "weights", "tensors"
 _KEPT = 3600.0  # seconds after which the files of a graph may go; who needs them writes them again
 
 
 def share_weights(folder: Path) -> None:
-    """Let engines share weights with those of other processes that name this folder.
+    """Let this process share weights with others that name this folder.
 
-    From then on, ONNX Runtime maps them from files there. OpenVINO has no such way.
+    From then on, tensors and what ONNX Runtime runs are mapped from files there. OpenVINO packs its
+    own.
     """
     _SHARED[:] = [folder]
 
 
+def shared_tensors(tensors: Tensors) -> Tensors:
+    """The same tensors, mapped from a file where this process shares weights."""
+    if not _SHARED:
+        return tensors
+    every = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    key = sha256(repr([(name, one.dtype.str, one.shape) for name, one in every.items()]).encode())
+    for one in every.values():
+        key.update(one.data)
+
+    def write(beside: Path) -> None:
+        with (beside / _TENSORS).open("wb") as file:
+            for one in every.values():
+                file.write(one.data)
+
+    mapped = np.memmap(_written_once(_SHARED[0] / key.hexdigest() / _TENSORS, write), mode="r")
+    parts = np.split(np.asarray(mapped), np.cumsum([one.nbytes for one in every.values()]))
+    return {
+        name: part.view(one.dtype).reshape(one.shape)
+        for (name, one), part in zip(every.items(), parts, strict=False)
+    }
+
+
 def _laid_out(model: bytes, share: Path) -> Path:
-    """The folder of a graph as ONNX Runtime lays it out for this processor, written if need be.
+    """A graph as ONNX Runtime lays it out for this processor, written if need be.
 
     Its weights are a file that each process maps, so that they are in memory once.
     """
-    folder = share / sha256(model).hexdigest()
-    if (folder / _GRAPH).exists():
-        return folder
+
+    def write(beside: Path) -> None:
+        options = _options(1)
+        options.optimized_model_filepath = str(beside / _GRAPH)
+        for key, value in {"file_name": _WEIGHTS, "min_size_in_bytes": "1024"}.items():
+            options.add_session_config_entry(
+                f"session.optimized_model_external_initializers_{key}", value
+            )
+        library("onnxruntime").InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    return _written_once(share / sha256(model).hexdigest() / _GRAPH, write)
+
+
+def _written_once(file: Path, write: Callable[[Path], None]) -> Path:
+    """A file that processes share: `write` puts it into a folder if no other process has."""
+    if file.exists():
+        return file
+    folder, share = file.parent, file.parent.parent
     for other in share.iterdir():
         with suppress(FileNotFoundError):  # another process has just renamed or removed it
             if time() - other.stat().st_mtime > _KEPT:
                 rmtree(other, ignore_errors=True)
     beside = Path(mkdtemp(dir=share))
-    options = _options(1)
-    options.optimized_model_filepath = str(beside / _GRAPH)
-    for key, value in {"file_name": _WEIGHTS, "min_size_in_bytes": "1024"}.items():
-        options.add_session_config_entry(
-            f"session.optimized_model_external_initializers_{key}", value
-        )
-    library("onnxruntime").InferenceSession(model, options, providers=["CPUExecutionProvider"])
     try:
-        beside.rename(folder)
-    except OSError:  # another process was faster
+        write(beside)
+        with suppress(OSError):  # another process was faster
+            beside.rename(folder)
+    finally:
         rmtree(beside, ignore_errors=True)
-    return folder
+    return file
 
 
 def _options(threads: int) -> Any:  # noqa: ANN401 - onnxruntime.SessionOptions

@@ -24,6 +24,7 @@ from inceptionkit.deployment.engines import (
     OnnxRuntime,
     OpenVino,
     run_stage,
+    shared_tensors,
 )
 from inceptionkit.deployment.files import file_names, refuse_foreign
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, Tensors, staged
@@ -104,7 +105,7 @@ def load_predictor(
         classifier = Classifier(card, network_of(card, tensors), BATCH[mode], reload)
         classifier.tensors = tensors
         return classifier
-    predictors = []
+    tensors, predictors = shared_tensors(tensors), []
     for name in names if images >= PROBE_FROM else names[:1]:
         make = partial(ENGINE_TYPES[name], size=card.preprocessing.size, threads=count, mode=mode)
         stages = cache(partial(_stages, card, tensors, make))

@@ -15,6 +15,27 @@ from inceptionkit.serving.tracing import Request
 ACCESS = logging.getLogger("inceptionkit.access")
 
 
+class JsonLines(logging.Formatter):
+    """Each event as one line of JSON; a message that is an object of JSON already is taken in."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of an event, with the traceback as one of its fields."""
+        message = record.getMessage()
+        try:
+            said = json.loads(message)
+        except ValueError:
+            said = None
+        line = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **(said if isinstance(said, dict) else {"error": message}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """A request that was answered, or refused.

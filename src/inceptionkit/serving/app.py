@@ -7,6 +7,7 @@ from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -104,18 +105,20 @@ def model_card(served: Served) -> dict[str, Any]:
     """What people want to know of a model: classes, accuracy, size, speed here, what it learnt."""
     card, whole = served.card, cost(served.card.architecture)
     top1, images = card.metrics.get("top1"), card.metrics.get("images")
+    data = card.origin.get("data", card.origin.get("file", ""))
     return {
         "name": served.name,
         "version": served.version,
         "architecture": card.architecture.name,
         "classes": list(card.classes),
         "input": card.preprocessing.size,
+        "crop": card.preprocessing.crop,
         "parameters": whole.without_exits.params,
         "macs": whole.without_exits.macs,
         "top1": top1,
         "images": images,
         "interval": wilson(top1, images) if top1 is not None and images else None,
-        "trained_on": card.origin.get("data", card.origin.get("file")),
+        "trained_on": PurePosixPath(data).name or None,  # the folders above are private
         "policy": card.exit_policy is not None,
         "explains": explains(card),
         "efforts": {

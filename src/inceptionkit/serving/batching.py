@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from inceptionkit.serving.limits import Limits
 from inceptionkit.timing import TimingBudget, time_interleaved
 
 Answers = tuple[ExitAnswer, ...]
+_ERRORS = logging.getLogger("inceptionkit.errors")
 _TIMING = TimingBudget(least=5, most=5)
 _GROWTH, _GAIN = 4, 0.05  # from one size of batches to the next, and what it must gain
 
@@ -170,7 +172,10 @@ class Batcher:
             for job in jobs:
                 job.future.set_exception(error)
             return
-        self.ran(len(jobs), perf_counter() - start)
+        try:
+            self.ran(len(jobs), perf_counter() - start)
+        except Exception as error:  # noqa: BLE001 - what is answered does not depend on it
+            _ERRORS.error("a batch cannot be counted: %s", error, exc_info=error)
         for job, answers in pairs:
             job.future.set_result(answers)
 

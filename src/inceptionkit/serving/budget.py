@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition
@@ -17,10 +17,12 @@ class Bodies:
     Attributes:
         most: of all requests together.
         held: now.
+        refused: called for each body that there is no room for.
     """
 
     most: int
     held: int = 0
+    refused: Callable[[], object] | None = None
 
     def check(self, size: int) -> None:
         """Refuse more than there is room for.
@@ -29,6 +31,8 @@ class Bodies:
             Problem: so it is.
         """
         if self.held + size > self.most:
+            if self.refused is not None:
+                self.refused()
             msg = f"other requests hold the {self.most / 2**20:g} MiB for bodies; try again in a "
             refuse_for_now(msg + "second")
 

@@ -23,7 +23,12 @@ from inceptionkit.machine import cores
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.serving.answering import Answering
 from inceptionkit.serving.problems import refuse, refuse_image, refuse_unknown
-from inceptionkit.serving.requests import Image, read_images
+from inceptionkit.serving.requests import (
+    Image,
+    read_images,
+    refuse_unknown_parameters,
+    text_of,
+)
 from inceptionkit.serving.schemas import images_request
 
 _ASKS: dict[str, Any] = {
@@ -190,12 +195,9 @@ def router(detecting: Detecting) -> APIRouter:
     async def detect(request: Request) -> JSONResponse:
         """Send a form with files called image, JSON with base64, or the bytes of one image."""
         images, given = await read_images(request, detecting.answering.limits)
-        if unknown := [key for key in given if key not in _ASKS]:
-            refuse(f"there is no parameter {unknown[0]!r}; there are {', '.join(_ASKS)}")
-        name = given.get("model") or None
-        found = await detecting.answer(
-            images, None if name is None else str(name), _least(given.get("least_score"))
-        )
+        refuse_unknown_parameters(given, _ASKS)
+        name, least = text_of(given, "model"), _least(given.get("least_score"))
+        found = await detecting.answer(images, name, least)
         request.state.noted = {"model": found["model"], "images": len(images)}
         return JSONResponse(found)
 

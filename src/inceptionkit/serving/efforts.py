@@ -82,8 +82,12 @@ class Deadline:
         return self.efforts.within((self.until - perf_counter()) / images)
 
 
-def efforts_of(predictor: Predictor) -> Efforts:
+def efforts_of(predictor: Predictor, timed: Efforts | None = None) -> Efforts:
     """Cut the network for every effort, and time each: what comes later starts warm.
+
+    Args:
+        predictor: the model.
+        timed: of a model that takes as long, whose times are taken; None to time this one.
 
     Raises:
         DeploymentError: the engine cannot run it.
@@ -100,8 +104,12 @@ def efforts_of(predictor: Predictor) -> Efforts:
         run_stages(stages, np.repeat(image, several, axis=0), never)  # engines compile for batches
         runs[name] = partial(run_stages, stages, image, never)
     run_every_exit(predictor, np.repeat(image, several, axis=0))
-    seconds = time_interleaved(runs, _TIMING)
-    made = {name: Effort(policies[name], median(seconds[name])) for name in policies}
+    if timed is None:
+        seconds = {name: median(took) for name, took in time_interleaved(runs, _TIMING).items()}
+    else:
+        every = {**timed.at, _STORED: timed.named["balanced"]}
+        seconds = {name: effort.seconds for name, effort in every.items()}
+    made = {name: Effort(policies[name], seconds[name]) for name in policies}
     balanced = made.pop(_STORED)
     named: dict[EffortName, Effort] = {
         "fast": made[exits[0] if exits else "main"],

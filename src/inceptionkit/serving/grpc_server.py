@@ -8,13 +8,13 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from math import prod
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 from google.protobuf.json_format import ParseDict
+from google.protobuf.message import DecodeError
 
 from inceptionkit.errors import DeploymentError
 from inceptionkit.serving.access import Answered
@@ -24,8 +24,10 @@ from inceptionkit.serving.inference_protocol import (
     OUTPUTS,
     Inference,
     bytes_of,
+    find,
     infer,
     metadata,
+    read_shape,
     read_tensor,
     server_metadata,
 )
@@ -46,6 +48,8 @@ _CODES = {
 }
 _CONTENTS = {"UINT8": "uint_contents", "BYTES": "bytes_contents"}
 _NO_TOKEN_NEEDED = frozenset({"ServerLive", "ServerReady"})
+_IDLE = 60_000  # milliseconds after which a silent connection is asked for a sign, or closed
+_FEWEST = 4  # messages that may always arrive at the same time
 
 
 def make_grpc_server(models: Models, answering: Answering, address: str, token: str) -> Any:  # noqa: ANN401 - grpc.aio.Server
@@ -66,16 +70,22 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
             ("grpc.max_receive_message_length", limits.body_bytes),
             ("grpc.max_concurrent_streams", limits.connections),
             ("grpc.so_reuseport", int(SHARED in os.environ)),
+            ("grpc.server_handshake_timeout_ms", int(1e3 * limits.header_seconds)),
+            ("grpc.max_connection_idle_ms", _IDLE),
+            ("grpc.keepalive_time_ms", _IDLE),
         ],
         maximum_concurrent_rpcs=limits.connections,
     )
-    calls = _Calls(models, answering)
-    handlers = {
-        name: grpc.unary_unary_rpc_method_handler(
+    calls, arriving = _Calls(models, answering), _arriving(limits)
+    handlers: dict[str, Any] = {  # as of a stream: a call is looked at before its message comes
+        name: grpc.stream_unary_rpc_method_handler(
             _guarded(
-                name, getattr(calls, name), answering, "" if name in _NO_TOKEN_NEEDED else token
+                name,
+                getattr(calls, name),
+                answering,
+                "" if name in _NO_TOKEN_NEEDED else token,
+                arriving,
             ),
-            request_deserializer=MESSAGES[f"{name}Request"].FromString,
             response_serializer=MESSAGES[f"{name}Response"].SerializeToString,
         )
         for name in METHODS
@@ -90,13 +100,19 @@ def make_grpc_server(models: Models, answering: Answering, address: str, token: 
     return server
 
 
+def _arriving(limits: Limits) -> asyncio.Semaphore:
+    """As many places for messages that arrive as the memory for bodies has."""
+    return asyncio.Semaphore(max(_FEWEST, limits.all_body_bytes // limits.body_bytes))
+
+
 @dataclass(eq=False)
 class _Call:
     """One call of a method: what it answers, and what is kept of it."""
 
     name: str
-    request: Any
     context: _Context
+    request: Any = None  # until it has arrived
+    bytes_in: int = 0
     start: float = field(default_factory=perf_counter)
     code: grpc.StatusCode = grpc.StatusCode.CANCELLED  # until it has ended
 
@@ -111,11 +127,12 @@ class _Call:
 
     def answered(self, bytes_out: int) -> Answered:
         """What is kept of it."""
-        path, asked = f"/{PACKAGE}.{SERVICE}/{self.name}", self.request
-        infers = self.name == "ModelInfer"
-        model = asked.model_name if infers else getattr(asked, "name", "")
-        counted = self.code is grpc.StatusCode.OK  # else a client could make up names
-        images = {"images": asked.inputs[0].shape[0]} if infers and counted else {}
+        path, asked, noted = f"/{PACKAGE}.{SERVICE}/{self.name}", self.request, {}
+        if self.code is grpc.StatusCode.OK:  # else a client could make up names
+            if self.name == "ModelInfer":
+                noted = {"model": asked.model_name, "images": asked.inputs[0].shape[0]}
+            elif hasattr(asked, "name"):
+                noted = {"model": asked.name}
         return Answered(
             client=unquote(self.context.peer()).rpartition(":")[0].partition(":")[2],
             method="gRPC",
@@ -123,9 +140,9 @@ class _Call:
             route=path,
             status=self.code.name,
             seconds=perf_counter() - self.start,
-            bytes_in=asked.ByteSize(),
+            bytes_in=self.bytes_in,
             bytes_out=bytes_out,
-            noted={"model": model, **images} if model and counted else {},
+            noted=noted,
             attributes={
                 "rpc.system": "grpc",
                 "rpc.service": f"{PACKAGE}.{SERVICE}",
@@ -136,7 +153,11 @@ class _Call:
 
 
 def _guarded(
-    name: str, answer: Callable[[Any], Awaitable[Any]], answering: Answering, token: str
+    name: str,
+    answer: Callable[[Any], Awaitable[Any]],
+    answering: Answering,
+    token: str,
+    arriving: asyncio.Semaphore,
 ) -> Callable[[Any, _Context], Awaitable[Any]]:
     """A method that needs the token, whose problems become codes of gRPC, and whose calls are kept.
 
@@ -145,24 +166,32 @@ def _guarded(
         answer: to a request.
         answering: its limits, metrics and tracing.
         token: that calls must carry; none if empty.
+        arriving: places for messages that arrive.
     """
     bodies, seconds = answering.bodies, answering.limits.seconds
 
-    async def answered(request: Any) -> Any:  # noqa: ANN401 - messages
-        with bodies.of(request.ByteSize()):
-            return await answer(request)
+    async def answered(call: _Call) -> Any:  # noqa: ANN401 - a message
+        async with arriving:
+            body = await call.context.read()
+        if not isinstance(body, bytes):
+            msg = "send one message with a call, got none"
+            refuse(msg)
+        call.bytes_in = len(body)
+        with bodies.of(len(body)):
+            call.request = await aside(len(body), _parsed, name, body)
+            return await answer(call.request)
 
-    async def guarded(request: Any, context: _Context) -> Any:  # noqa: ANN401 - messages
-        call, size = _Call(name, request, context), 0
+    async def guarded(_: object, context: _Context) -> Any:  # noqa: ANN401 - a message
+        call, size = _Call(name, context), 0
         headers = call.headers()
         with answering.tracing.request(f"{PACKAGE}.{SERVICE}/{name}", headers) as span:
             try:
                 if token:
                     given = headers.get("authorization", "")
                     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-                        msg = "a token is needed: authorization, Bearer TOKEN"
+                        msg = "a token is needed: send the metadata authorization: Bearer TOKEN"
                         await call.fail(grpc.StatusCode.UNAUTHENTICATED, msg)
-                found = await _within(seconds, answered(request))
+                found = await _within(seconds, answered(call))
                 if isinstance(found, Problem):
                     code = _CODES.get(found.status, grpc.StatusCode.INTERNAL)
                     await call.fail(code, found.detail)
@@ -172,6 +201,14 @@ def _guarded(
                 call.answered(size).keep(answering.metrics, span)
 
     return guarded
+
+
+def _parsed(name: str, body: bytes) -> Any:  # noqa: ANN401 - a message
+    """The request of a method, from its bytes."""
+    try:
+        return MESSAGES[f"{name}Request"].FromString(body)
+    except DecodeError:
+        refuse(f"the message is no {name}Request; send one of the Open Inference Protocol")
 
 
 async def _within(seconds: float, answer: Awaitable[Any]) -> Any:  # noqa: ANN401 - a message
@@ -202,19 +239,19 @@ class _Calls:
         return MESSAGES["ServerReadyResponse"](ready=self.models.answer())
 
     async def ModelReady(self, request: Any) -> Any:  # noqa: N802, ANN401
-        self.models.find(request.name, request.version or None)
+        find(self.models, request.name, request.version)
         return MESSAGES["ModelReadyResponse"](ready=True)
 
     async def ServerMetadata(self, _: Any) -> Any:  # noqa: N802, ANN401
         return ParseDict(server_metadata(), MESSAGES["ServerMetadataResponse"]())
 
     async def ModelMetadata(self, request: Any) -> Any:  # noqa: N802, ANN401
-        served = self.models.find(request.name, request.version or None)
+        served = find(self.models, request.name, request.version)
         return ParseDict(metadata(self.models, served), MESSAGES["ModelMetadataResponse"]())
 
     async def ModelInfer(self, request: Any) -> Any:  # noqa: N802, ANN401
         arrived, limits = perf_counter(), self.answering.limits
-        served = self.models.find(request.model_name, request.model_version or None)
+        served = find(self.models, request.model_name, request.model_version)
         inference = await aside(request.ByteSize(), _read, request, limits)
         tensors = await infer(self.answering, served, inference, arrived)
         answer = MESSAGES["ModelInferResponse"](
@@ -231,10 +268,7 @@ def _read(request: Any, limits: Limits) -> Inference:  # noqa: ANN401 - a messag
     if len(request.inputs) != 1:
         refuse(f"a request has one input, got {len(request.inputs)}")
     (tensor,) = request.inputs
-    shape = list(tensor.shape)
-    if not shape or min(shape) < 1 or prod(shape) > 2**40:
-        refuse(f"shape must be whole numbers above 0, got {shape}")
-    raw = list(request.raw_input_contents)
+    shape, raw = read_shape(tensor.shape), request.raw_input_contents
     typed = getattr(tensor.contents, _CONTENTS.get(tensor.datatype, "uint_contents"))
     if len(typed) > limits.values:
         msg = f"contents may list {limits.values:,} values; send raw_input_contents"

@@ -47,6 +47,10 @@ class Guard:
     answering: Answering
     token: str = ""
 
+    def __post_init__(self) -> None:
+        rejected = self.answering.metrics.rejected.labels("")  # no model has been asked yet
+        self.answering.bodies.refused = rejected.inc
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, within the limits."""
         if scope["type"] != "http":

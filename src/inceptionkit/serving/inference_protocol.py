@@ -25,10 +25,16 @@ from inceptionkit.serving.batching import Answers
 from inceptionkit.serving.limits import Limits
 from inceptionkit.serving.models import Models, Served
 from inceptionkit.serving.problems import refuse, refuse_image
-from inceptionkit.serving.requests import aside, decoded, json_object, parse_asked, refuse_more
-from inceptionkit.serving.schemas import INFER_REQUEST
+from inceptionkit.serving.requests import (
+    NAME,
+    aside,
+    decoded,
+    json_object,
+    parse_asked,
+    refuse_more,
+)
+from inceptionkit.serving.schemas import INFER_REQUEST, LENGTH
 
-LENGTH = "Inference-Header-Content-Length"
 PIXELS, ENCODED = "image", "encoded"  # the two inputs: of a request one is given
 PROBABILITIES, LABEL, EXIT = "probabilities", "label", "exit"
 OUTPUTS = {PROBABILITIES: "FP32", LABEL: "BYTES", EXIT: "BYTES"}
@@ -65,7 +71,7 @@ async def infer(
     """
     for name in inference.outputs:
         if name not in OUTPUTS:
-            refuse(f"there is no output {name!r}; there are {', '.join(OUTPUTS)}")
+            refuse(f"there is no output {name[:40]!r}; there are {', '.join(OUTPUTS)}")
     asked = parse_asked(inference.parameters or {})
     with answering.room(served.name, len(inference.images)):
         found = await answering.run(served, inference.images, chosen(served, asked, arrived))
@@ -83,6 +89,20 @@ async def infer(
         EXIT: np.array(exits, object),
     }
     return {name: every[name] for name in inference.outputs or OUTPUTS}
+
+
+def find(models: Models, name: str, version: str | None) -> Served:
+    """The model that a request names.
+
+    Args:
+        models: that are served.
+        name: as it was sent, of any length.
+        version: the same; None or empty for the newest.
+
+    Raises:
+        Problem: there is none.
+    """
+    return models.find(name[:NAME], version[:NAME] if version else None)
 
 
 def server_metadata() -> dict[str, Any]:
@@ -137,13 +157,13 @@ def router(models: Models, answering: Answering) -> APIRouter:
     @made.get("/models/{name}/ready", summary="Whether a model answers")
     @made.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
     def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
-        served = models.find(name, version)
+        served = find(models, name, version)
         return {"name": served.name, "ready": True}
 
     @made.get("/models/{name}", summary="What a model takes and gives")
     @made.get("/models/{name}/versions/{version}", include_in_schema=False)
     def model(name: str, version: str | None = None) -> dict[str, Any]:
-        return metadata(models, models.find(name, version))
+        return metadata(models, find(models, name, version))
 
     @made.post(
         "/models/{name}/infer",
@@ -153,7 +173,7 @@ def router(models: Models, answering: Answering) -> APIRouter:
     )
     @made.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
     async def model_infer(request: Request, name: str, version: str | None = None) -> Response:
-        served = models.find(name, version)
+        served = find(models, name, version)
         body, length = await request.body(), request.headers.get(LENGTH)
         asked = await aside(len(body), _read, body, length, answering.limits)
         tensors = await infer(answering, served, asked.inference, request.state.arrived)
@@ -211,15 +231,9 @@ def _read(body: bytes, length: str | None, limits: Limits) -> _Asked:
     own = tensor.get("parameters")
     size = own.get("binary_data_size") if isinstance(own, dict) else None
     if size is not None and (not isinstance(size, int) or size != len(binary)):
-        msg = f"binary_data_size must be {len(binary)}, the bytes behind the JSON, got {size!r}"
-        refuse(msg)
-    shape = tensor.get("shape")
-    if (
-        not isinstance(shape, list)
-        or len(shape) > 4
-        or not all(type(n) is int and 0 < n < 2**31 for n in shape)
-    ):
-        refuse("shape must be a list of whole numbers above 0")
+        msg = f"binary_data_size must be {len(binary)}, the bytes behind the JSON, "
+        refuse(msg + f"got {str(size)[:40]}")
+    shape = read_shape(tensor.get("shape"))
     data = tensor.get("data") if size is None else binary
     images = read_tensor(str(tensor.get("name")), tensor.get("datatype"), shape, data, limits)
     names = wants or dict.fromkeys(OUTPUTS, whole)
@@ -228,6 +242,24 @@ def _read(body: bytes, length: str | None, limits: Limits) -> _Asked:
         {name: wanted or whole for name, wanted in names.items()},
         {"id": header["id"]} if isinstance(header.get("id"), str) else {},
     )
+
+
+def read_shape(given: object) -> list[int]:
+    """The shape of a tensor, which is small enough to be multiplied.
+
+    Args:
+        given: as it was sent, of any length.
+
+    Raises:
+        Problem: it is none.
+    """
+    if (
+        not isinstance(given, Sequence)
+        or not 1 <= len(given) <= 4
+        or not all(type(n) is int and 0 < n < 2**31 for n in given)
+    ):
+        refuse("shape must be a list of 1 to 4 whole numbers above 0")
+    return list(given)
 
 
 def read_tensor(
@@ -247,7 +279,7 @@ def read_tensor(
     """
     match name, kind:
         case "image", "UINT8":
-            refuse_more(shape[0] if shape else 0, limits)
+            refuse_more(shape[0], limits)
             return list(_pixels(shape, data))
         case "encoded", "BYTES":
             refuse_more(math.prod(shape), limits)

@@ -38,7 +38,7 @@ class Limits:
     images: int = 64
     seconds: float = 30.0
     header_seconds: float = 10.0
-    queue: int = 256
+    queue: int = 128
     connections: int = 1_000
     batch: int = 32
     batch_wait_ms: float = 2.0

@@ -64,7 +64,7 @@ class Metrics:
         )
         self.rejected = Counter(
             f"{prefix}_rejected_requests",
-            "Requests refused because the queue was full.",
+            "Requests refused because the queue was full, or (model is empty) memory for bodies.",
             ["model"],
             registry=self.registry,
         )

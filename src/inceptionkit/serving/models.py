@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -25,6 +27,7 @@ from inceptionkit.serving.problems import refuse_unknown
 
 POLL_SECONDS = 1.0
 """Time from one look at the folders to the next. A change is taken up when it is a poll old."""
+_RETRY_SECONDS = 5.0, 300.0  # from a load that failed to the next: at first, and at most
 _VERSION = re.compile(r"[1-9]\d{0,8}")
 _ABSOLUTE = re.compile(r"(?<![\w./])/(?:[^/\s]+/)*")  # a path, up to its last part
 _ERRORS = logging.getLogger("inceptionkit.errors")
@@ -67,6 +70,9 @@ class _Watched:
     Attributes:
         loaded: of its files, when they were last read, whether well or not.
         seen: of its files, at the last poll.
+        wrong: why it could not be loaded; "" if it could.
+        pause: seconds from the last load to the next, if that failed.
+        due: when it is loaded again although nothing changed, by `monotonic`.
     """
 
     place: str | Path
@@ -74,6 +80,8 @@ class _Watched:
     seen: _Signature
     served: Served | None = None
     wrong: str = ""
+    pause: float = 0.0
+    due: float = math.inf
 
 
 @dataclass(eq=False)
@@ -104,14 +112,19 @@ class Models:
             self._refresh(name, first=True)
         Thread(target=self._watch, name="models", daemon=True).start()
 
-    def stop(self) -> None:
-        """Take no more images; wait for those that came."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Take no more images; wait for those that came.
+
+        Args:
+            seconds: to wait for all of them; `limits.drain_seconds` if None.
+        """
         self._stop.set()
+        until = monotonic() + (self.limits.drain_seconds if seconds is None else seconds)
         every = [one.served for some in self._versions.values() for one in some.values()]
         for served in filter(None, every):
             served.batcher.close()
         for served in filter(None, every):
-            served.batcher.join(self.limits.drain_seconds)
+            served.batcher.join(max(0.0, until - monotonic()))
 
     def find(self, name: str | None = None, version: str | None = None) -> Served:
         """The model that answers.
@@ -168,39 +181,54 @@ class Models:
     def _watch(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             for name in self.places:
-                self._refresh(name)
+                try:
+                    self._refresh(name)
+                except Exception as error:  # noqa: BLE001 - the other models are watched all the same
+                    _ERRORS.error(json.dumps({"error": str(error), "model": name}))
 
     def _refresh(self, name: str, *, first: bool = False) -> None:
         """Load what is new or has changed, and let go what is gone."""
         known = self._versions.setdefault(name, {})
-        places = _versions_at(self.places[name])
+        places = self._places(name, known)
         for version, place in places.items():
             now = _signature(place)
             one = known.get(version)
             if one is None:
                 one = known[version] = _Watched(place, loaded=(), seen=now if first else ())
+            one.place = place
             settled, one.seen = now == one.seen, now
-            if settled and (now != one.loaded or first):
+            if first or (settled and (now != one.loaded or monotonic() >= one.due)):
                 self._load(name, version, one, first=first)
         for version in known.keys() - places.keys():
-            if len(known) > 1:  # of a folder that is being replaced the old one goes on
-                gone = known.pop(version)
-                if gone.served:
-                    gone.served.batcher.close()
+            gone = known.pop(version)
+            if gone.served:
+                gone.served.batcher.close()
+
+    def _places(self, name: str, known: Mapping[str, _Watched]) -> Mapping[str, str | Path]:
+        """Where the versions of a model lie: one that is gone stays until another is served."""
+        found = _versions_at(self.places[name])
+        if not any(one.served for version, one in known.items() if version in found):
+            found |= {version: one.place for version, one in known.items() if version not in found}
+        return found or {"1": self.places[name]}
 
     def _load(self, name: str, version: str, one: _Watched, *, first: bool) -> None:
         """Load a version; where that fails the one before it goes on."""
         one.loaded = one.seen
         try:
             predictor = self.load(one.place)
+            alike = self._alike(name, predictor)
             most = min(self.limits.batch, predictor.batch)
-            batch = worthwhile_batch(predictor, most)
             served = Served(
                 name,
                 version,
                 predictor,
-                efforts_of(predictor),
-                Batcher(predictor, self.limits, batch, partial(self._count, name)),
+                efforts_of(predictor, alike.efforts if alike else None),
+                Batcher(
+                    predictor,
+                    self.limits,
+                    alike.batcher.batch if alike else worthwhile_batch(predictor, most),
+                    partial(self._count, name),
+                ),
                 cache(partial(heat_maps, predictor)),
             )
         except Exception as error:
@@ -208,12 +236,21 @@ class Models:
             if first:
                 raise
             _ERRORS.error(json.dumps({"error": str(error), "model": name, "version": version}))
-            one.wrong = _without_folders(str(error), one.place)
+            one.wrong = _without_folders(_reason(error, one.place), one.place)
+            least, most_seconds = _RETRY_SECONDS
+            one.pause = min(2 * one.pause, most_seconds) or least
+            one.due = monotonic() + one.pause
             return
         self.metrics.reloads.labels(name, "loaded").inc()
-        one.wrong, before, one.served = "", one.served, served
+        one.wrong, one.pause, one.due = "", 0.0, math.inf
+        before, one.served = one.served, served
         if before:
             before.batcher.close()
+
+    def _alike(self, name: str, predictor: Predictor) -> Served | None:
+        """A version that takes as long: measured beside requests, this one would seem slower."""
+        every = [one.served for one in self._versions[name].values() if one.served]
+        return next((one for one in every if _speed(one.predictor) == _speed(predictor)), None)
 
     def _count(self, name: str, images: int, seconds: float) -> None:
         self.metrics.batches.labels(name).observe(images)
@@ -246,6 +283,13 @@ def named(models: Sequence[str | Path]) -> dict[str, str | Path]:
     return found
 
 
+def _reason(error: Exception, place: str | Path) -> str:
+    """What is wrong with a model that cannot be loaded, and what to do."""
+    if isinstance(error, OSError):
+        return f"{place}: cannot be read ({error.strerror}); check its rights and its disk"
+    return str(error)
+
+
 def _without_folders(text: str, place: str | Path) -> str:
     """A message for strangers: no path of this machine, only the last part of each.
 
@@ -261,31 +305,38 @@ def _without_folders(text: str, place: str | Path) -> str:
 def _versions_at(place: str | Path) -> dict[str, str | Path]:
     """The versions of a model: folders 1, 2, ... that hold one each, or itself as version 1."""
     folder = Path(place)
-    if not folder.is_dir() or _holds_model(folder):
+    if _holds_model(folder):
         return {"1": place}
     try:
         inside = {one.name: one for one in folder.iterdir() if _VERSION.fullmatch(one.name)}
-    except OSError:  # removed meanwhile
-        return {"1": place}
-    return {name: one for name, one in inside.items() if _holds_model(one)} or {"1": place}
+    except OSError:  # it is none, or was removed meanwhile
+        return {}
+    return {name: one for name, one in inside.items() if _holds_model(one)}
 
 
 def _holds_model(folder: Path) -> bool:
     try:
         model_folder(folder)
-    except InceptionError:
+    except (InceptionError, OSError):  # of a disk that cannot be reached
         return False
     return True
 
 
 def _signature(place: str | Path) -> _Signature:
     """Names, times and sizes of the files of a model: what changes when it is replaced."""
-    root = Path(place)
-    if not root.is_dir():
-        return ()
     try:
+        if not (root := Path(place)).is_dir():
+            return ()
         root = model_folder(root)
         status = [(str(one), one.stat()) for one in sorted(root.rglob("*"))]
     except (InceptionError, OSError):
         return ()
     return tuple((name, one.st_mtime_ns, one.st_size) for name, one in status)
+
+
+def _speed(predictor: Predictor) -> tuple[object, ...]:
+    """What the speed of a model depends on, besides the machine."""
+    card = predictor.card
+    how, made = card.preprocessing, card.exported
+    exported = made and (made.kind, made.precision, made.stages, made.resize is None)
+    return predictor.engine, predictor.batch, card.architecture, how.size, exported

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -21,6 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 LARGE = 2**18  # bytes of a body that takes milliseconds to read, for which others would wait
 TOP_K = 1_000  # most classes that an answer lists
+NAME = 200  # characters of a name that are read: names are compared with those of every model
 _FIELDS = ("image", "images")
 _ASKS = ("model", "version", "top_k", "effort", "time_limit_ms", "exits", "explain")
 
@@ -112,6 +113,22 @@ class _InMemory(MultiPartParser):
     """A form whose files never go to a disk: the body that they come in is bounded."""
 
     spool_max_size = 0  # none
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+    async def parse(self) -> FormData:
+        self.stream = self._whole(self.stream)
+        return await super().parse()
+
+    async def _whole(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """The chunks of a body; without its last boundary the last file would be lost unseen."""
+        async for chunk in stream:
+            yield chunk
+        if not self.ended:
+            msg = "its last boundary is missing; send it whole"
+            raise MultiPartException(msg)
 
 
 async def _form(request: Request, limits: Limits, asked: dict[str, Any]) -> list[Image]:
@@ -189,23 +206,38 @@ def parse_asked(given: Mapping[str, Any]) -> Asked:
     Raises:
         Problem: an unknown one, or a value that is none.
     """
-    if unknown := [key for key in given if key not in _ASKS]:
-        refuse(f"there is no parameter {unknown[0]!r}; there are {', '.join(_ASKS)}")
+    refuse_unknown_parameters(given, _ASKS)
     limit = given.get("time_limit_ms")
-    return Asked(
-        model=_text(given, "model"),
-        version=_text(given, "version"),
+    asked = Asked(
+        model=text_of(given, "model"),
+        version=text_of(given, "version"),
         top_k=int(_number(given, "top_k", 5, 1, TOP_K, whole=True)),
         effort=cast(EffortName, _choice(given, "effort", "balanced", EFFORTS)),
         time_limit_ms=None if limit is None else _number(given, "time_limit_ms", 0, 0, 600_000),
         exits=_choice(given, "exits", "false", ("true", "false")) == "true",
         explain=_choice(given, "explain", "none", ("none", "cam")) == "cam",
     )
+    if asked.time_limit_ms is not None and (asked.exits or asked.explain):
+        msg = "time_limit_ms cannot be combined with exits or explain; leave out one of them"
+        refuse(msg)
+    return asked
 
 
-def _text(given: Mapping[str, Any], key: str) -> str | None:
+def refuse_unknown_parameters(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse parameters that there are none of.
+
+    Raises:
+        Problem: so it is.
+    """
+    for key in given:
+        if key not in known:
+            refuse(f"there is no parameter {key[:40]!r}; there are {', '.join(known)}")
+
+
+def text_of(given: Mapping[str, Any], key: str) -> str | None:
+    """A parameter that names something; None where it is left out or empty."""
     value = given.get(key)
-    return None if value is None or value == "" else str(value)[:200]
+    return None if value is None or value == "" else str(value)[:NAME]
 
 
 def _choice(given: Mapping[str, Any], key: str, default: str, known: Sequence[str]) -> str:

@@ -71,6 +71,7 @@ class ModelCard(BaseModel):
     architecture: str
     classes: list[str]
     input: int
+    crop: float
     parameters: int
     macs: int
     top1: float | None
@@ -110,7 +111,20 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     429: _problem("The queue is full."),
     500: _problem("The model failed."),
 }
+_BINARY = {"type": "string", "format": "binary"}
+LENGTH = "Inference-Header-Content-Length"
 INFER_REQUEST: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": LENGTH,
+            "in": "header",
+            "schema": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "Bytes of JSON at the start of the body, before binary tensors.",
+            },
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -139,12 +153,11 @@ INFER_REQUEST: dict[str, Any] = {
                         "outputs": {"type": "array", "items": {"type": "object"}},
                     },
                 }
-            }
+            },
+            "application/octet-stream": {"schema": _BINARY},
         },
-    }
+    },
 }
-_IMAGE = {"type": "string", "format": "binary"}
-_IMAGES = {"type": "array", "minItems": 1, "items": _IMAGE}
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
 _ASKS: dict[str, Any] = {
     "model": {"type": "string", "description": "Which model; the only one if left out."},
@@ -166,7 +179,8 @@ _ASKS: dict[str, Any] = {
         "type": "number",
         "minimum": 0,
         "maximum": 600_000,
-        "description": "Instead of effort: the last exit that is fast enough answers.",
+        "description": "Instead of effort: the last exit that is fast enough answers. "
+        "It cannot be combined with exits or explain.",
     },
     "explain": {
         "type": "string",
@@ -189,7 +203,7 @@ def images_request(asks: dict[str, Any]) -> dict[str, Any]:
                     "schema": {
                         "type": "object",
                         "required": ["image"],
-                        "properties": {"image": {"type": "array", "minItems": 1, "items": _IMAGE}}
+                        "properties": {"image": {"type": "array", "minItems": 1, "items": _BINARY}}
                         | asks,
                     }
                 },
@@ -203,7 +217,7 @@ def images_request(asks: dict[str, Any]) -> dict[str, Any]:
                         | asks,
                     }
                 },
-                "application/octet-stream": {"schema": _IMAGE},
+                "application/octet-stream": {"schema": _BINARY},
             },
         },
     }

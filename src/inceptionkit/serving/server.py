@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import h11
 import uvicorn
@@ -22,7 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from inceptionkit.detection.load import is_detector
 from inceptionkit.detection.rcnn.card import is_rcnn
 from inceptionkit.errors import DeploymentError, OptionError
-from inceptionkit.serving.access import ACCESS, Answered
+from inceptionkit.serving.access import ACCESS, Answered, JsonLines
 from inceptionkit.serving.answering import ERRORS, Answering
 from inceptionkit.serving.app import make_app
 from inceptionkit.serving.detect import load_detectors
@@ -34,6 +36,7 @@ from inceptionkit.serving.problems import Problem
 from inceptionkit.serving.tracing import Request, tracing_at
 
 TOKEN = "INCEPTIONKIT_TOKEN"  # noqa: S105 - the name of a variable
+_OTHER_FILES = 512  # besides connections: engines, models, the log
 _KEEP_ALIVE = 5  # seconds that a connection may stay without a request
 
 
@@ -82,7 +85,8 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
     detectors = {name: one for name, one in service.places.items() if is_detector(Path(one))}
     others = {name: one for name, one in service.places.items() if name not in detectors}
     models = Models(others, limits, metrics, service.load)
-    tracing = tracing_at(service.traces)
+    tracing, server = tracing_at(service.traces), None
+    _raise_open_files(limits)
     try:
         models.start()
         _log_to_stderr()
@@ -101,26 +105,42 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
             timeout_graceful_shutdown=int(limits.drain_seconds),
         )
         server = _Server(config)
-
-        async def run() -> None:
-            also = None
-            if service.grpc_port is not None:
-                from inceptionkit.serving.grpc_server import make_grpc_server
-
-                place = f"{host_of(bound)}:{service.grpc_port}"
-                also = make_grpc_server(models, answering, place, service.token)
-                await also.start()
-            bound.listen(config.backlog)
-            ready()
-            await server.serve(sockets=[bound])
-            if also is not None:
-                await also.stop(limits.drain_seconds)
-
-        asyncio.run(run())
+        asyncio.run(_run(server, service, bound, answering, ready))
         return server.server_state.total_requests
     finally:
-        models.stop()
+        models.stop(server.seconds_left() if server else 0.0)
         tracing.stop()
+
+
+async def _run(
+    server: _Server,
+    service: Service,
+    bound: socket.socket,
+    answering: Answering,
+    ready: Callable[[], object],
+) -> None:
+    """Answer over HTTP, and over gRPC where that is asked for."""
+    if service.grpc_port is not None:
+        from inceptionkit.serving.grpc_server import make_grpc_server
+
+        place = f"{host_of(bound)}:{service.grpc_port}"
+        server.grpc = make_grpc_server(answering.models, answering, place, service.token)
+        await server.grpc.start()
+    bound.listen(server.config.backlog)
+    ready()
+    await server.serve(sockets=[bound])
+
+
+def _raise_open_files(limits: Limits) -> None:
+    """Let this process open as many files as its connections need, if the system allows it."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        needed = 2 * limits.connections + _OTHER_FILES  # over HTTP and over gRPC
+        allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        if resource.RLIM_INFINITY != soft < allowed:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def host_of(bound: socket.socket) -> str:
@@ -154,41 +174,70 @@ def read_token(file: str | Path | None) -> str:
     """The token from a file, or from the environment; others can see the command line.
 
     Raises:
-        OptionError: the file cannot be read, or the token is short.
+        OptionError: the file cannot be read, or the token is empty or short.
     """
     if file is None:
-        token = os.environ.get(TOKEN, "").strip()
-        where = TOKEN
+        given = os.environ.get(TOKEN)
+        if given is None:
+            return ""
+        token, where = given.strip(), TOKEN
+        advice = "set one of at least 16 characters, or unset the variable"
     else:
-        where = str(file)
+        where, advice = str(file), "write one of at least 16 characters"
         try:
             token = Path(file).read_text("utf-8").strip()
         except (OSError, ValueError) as error:
             msg = f"{file}: the token cannot be read ({getattr(error, 'strerror', 'no text')})"
             raise OptionError(msg) from error
-        if not token:
-            msg = f"{file}: holds no token; write one of at least 16 characters"
-            raise OptionError(msg)
-    if token and (len(token) < 16 or not token.isascii() or not token.isprintable()):
-        msg = f"{where}: a token has at least 16 letters, digits or signs"
+    if not token:
+        msg = f"{where}: holds no token; {advice}"
+        raise OptionError(msg)
+    if len(token) < 16 or not token.isascii() or not token.isprintable():
+        msg = f"{where}: a token has at least 16 letters, digits or signs; choose another"
         raise OptionError(msg)
     return token
 
 
 def _log_to_stderr() -> None:
-    """One line of JSON for each request; a full disk or a closed pipe stops no answer."""
+    """One line of JSON for each event; a full disk or a closed pipe stops no answer.
+
+    What uvicorn, asyncio and others report comes so too, unless the program that serves already
+    says where its own log goes.
+    """
     logging.raiseExceptions = False
-    for logger in (ACCESS, ERRORS):
+    logging.captureWarnings(capture=True)
+    plain, others = logging.Formatter("%(message)s"), logging.getLogger()
+    for logger, form in ((ACCESS, plain), (ERRORS, JsonLines()), (others, JsonLines())):
         if not logger.handlers:
             handler = logging.StreamHandler(sys.stderr)
-            handler.setFormatter(logging.Formatter("%(message)s"))
+            handler.setFormatter(form)
             logger.addHandler(handler)
+    for logger in (ACCESS, ERRORS):
         logger.setLevel(logging.INFO)
         logger.propagate = False
 
 
 class _Server(uvicorn.Server):
-    """A server that ends in peace when it is asked to stop: uvicorn would signal itself again."""
+    """A server that ends in peace when it is asked to stop: uvicorn would signal itself again.
+
+    Attributes:
+        grpc: the server of gRPC, which stops with it; None for none.
+    """
+
+    grpc: Any = None
+    _until: float = 0.0
+
+    def seconds_left(self) -> float:
+        """Of those in which what came is answered, after it was asked to stop."""
+        return max(0.0, self._until - monotonic())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        seconds = float(self.config.timeout_graceful_shutdown or 0)
+        self._until = monotonic() + seconds
+        both = [super().shutdown(sockets)]
+        if self.grpc is not None:
+            both.append(self.grpc.stop(seconds))
+        await asyncio.gather(*both)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -216,6 +265,7 @@ class _Limited(H11Protocol):
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # `pause_writing` once the client reads slowly
         if len(self.connections) > self.limits.connections:
+            self.metrics.rejected.labels("").inc()
             transport.close()
         else:
             self._await_header()

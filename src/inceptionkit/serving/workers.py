@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -24,15 +25,24 @@ from inceptionkit.serving.metrics import SHARED
 from inceptionkit.serving.server import Service, bind, host_of, serve_here
 
 _PATIENCE = 5.0  # seconds beyond the drain after which a worker is killed
-_PAUSE = 1.0  # seconds before a worker that fell is replaced
+_PAUSES = 1.0, 60.0  # seconds before a worker that fell is replaced: at first, and at most
 
 
 @dataclass(slots=True)
 class _Worker:
-    """A process, and what it says: "ready", an error, or how many requests it answered."""
+    """A process, and what it says: "ready", an error, or how many requests it answered.
+
+    Attributes:
+        loaded: whether it is known to have loaded every model.
+        pause: seconds for which its place stood empty before it, and then after it.
+        due: when it is replaced, by `monotonic`; None as long as it lives.
+    """
 
     process: BaseProcess
     says: Connection
+    loaded: bool = False
+    pause: float = _PAUSES[0]
+    due: float | None = None
 
 
 @dataclass(slots=True)
@@ -107,11 +117,12 @@ def serve_in_workers(
             if not stop.asked:
                 ready()
             while not stop.asked:
-                wait([worker.process.sentinel for worker in workers], timeout=0.2)
+                wait([one.process.sentinel for one in workers if one.due is None], timeout=0.2)
                 for number, worker in enumerate(workers):
-                    if not worker.process.is_alive() and not stop.asked:
-                        _replaced(worker)
+                    if not stop.asked and _must_be_replaced(worker):
                         workers[number] = start(shares[number])
+                        workers[number].pause = worker.pause
+            bound.close()  # whoever comes now is refused
             return _stopped(workers, service.limits.drain_seconds)
         finally:
             for worker in workers:
@@ -182,17 +193,42 @@ def _await_ready(worker: _Worker, stop: _Stop) -> None:
             raise DeploymentError(msg) from error
         if isinstance(found, InceptionError):
             raise found
+        worker.loaded = True
         return
 
 
-def _replaced(worker: _Worker) -> None:
-    """Say that a worker fell; its numbers go with it."""
+def _must_be_replaced(worker: _Worker) -> bool:
+    """Whether a worker fell, and its pause is over."""
+    if worker.process.is_alive():
+        return False
+    if worker.due is None:
+        _keep_fall(worker)
+    return worker.due is not None and time.monotonic() >= worker.due
+
+
+def _keep_fall(worker: _Worker) -> None:
+    """Log why a worker fell; its numbers go with it. The pauses of one that cannot load grow."""
     from prometheus_client.multiprocess import mark_process_dead
 
-    code = worker.process.exitcode
-    ERRORS.error('{"error": "a worker ended with code %s and is replaced"}', code)
+    said, (least, most) = _said(worker), _PAUSES
+    loaded = worker.loaded or "ready" in said
+    worker.pause = least if loaded else min(2 * worker.pause, most)
+    worker.due = time.monotonic() + worker.pause
+    reason = next((f": {one}" for one in said if isinstance(one, InceptionError)), "")
+    error = f"a worker ended with code {worker.process.exitcode}{reason}"
+    ERRORS.error(json.dumps({"error": error, "replaced_in_seconds": worker.pause}))
     mark_process_dead(worker.process.pid)  # type: ignore[no-untyped-call]
-    time.sleep(_PAUSE)
+
+
+def _said(worker: _Worker) -> list[object]:
+    """What a worker said that was not read."""
+    found: list[object] = []
+    while worker.says.poll():
+        try:
+            found.append(worker.says.recv())
+        except EOFError:
+            break
+    return found
 
 
 def _stopped(workers: list[_Worker], drain_seconds: float) -> int:
@@ -202,10 +238,5 @@ def _stopped(workers: list[_Worker], drain_seconds: float) -> int:
     until, answered = time.monotonic() + drain_seconds + _PATIENCE, 0
     for worker in workers:
         worker.process.join(max(0.0, until - time.monotonic()))
-        while worker.says.poll():
-            try:
-                found = worker.says.recv()
-            except EOFError:
-                break
-            answered += found if isinstance(found, int) else 0
+        answered += sum(found for found in _said(worker) if isinstance(found, int))
     return answered

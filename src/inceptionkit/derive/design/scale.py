@@ -39,13 +39,13 @@ def widened(net: Net, factor: float, *, step: int = 8) -> Net:
             return op
         fold = lcm(step, groups)
         wider = replace(op, out=max(fold, round(op.out * factor / fold) * fold))
-        return _no_wider_than_told(net, i, op, wider)
+        return _bounded_stem(net, i, op, wider)
 
     trunk = numbered(net, change).trunk
     return replace(net, trunk=trunk, head=rewrite(net.head, lambda op: change(1, op)))
 
 
-def _no_wider_than_told(net: Net, i: int, op: Op, wider: Op) -> Op:
+def _bounded_stem(net: Net, i: int, op: Op, wider: Op) -> Op:
     """The wider operator; of a first convolution, at most both signs of every value it reads.
 
     So many channels hold all of a patch of the image (as whitening needs it); more would repeat it.
@@ -67,7 +67,7 @@ def one_wider(net: Net, index: int, by: int) -> Net:
 
     def change(i: int, op: Op) -> Op:
         if i == index and isinstance(op, Conv) and op.groups == 1:
-            return _no_wider_than_told(net, i, op, replace(op, out=op.out + by))
+            return _bounded_stem(net, i, op, replace(op, out=op.out + by))
         return op
 
     return numbered(net, change)

@@ -6,7 +6,7 @@ const BYTES = 16e6; // of one request, unless a single image has more
 const SPLIT = [400, 408, 413]; // a request of fewer images may be answered
 
 const percent = (share) => (100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1) + " %";
-const ms = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0)) + " ms";
+const ms = (value) => count(Number(value < 10 ? value.toPrecision(2) : value.toFixed(0))) + " ms";
 const count = (number) => number.toLocaleString("en");
 
 function say(text, bad = false) {
@@ -88,7 +88,7 @@ function showCard() {
   if (one.trained_on) rows.push(["Trained on", one.trained_on]);
   rows.push(
     ["Network", `${one.architecture}, ${one.input} x ${one.input} px`],
-    ["Size", `${count(one.parameters)} parameters, ${count(Math.round(one.macs / 1e6))} million multiplications an image`],
+    ["Size", `${count(one.parameters)} parameters, ${count(Number((one.macs / 1e6).toPrecision(3)))} million multiplications an image`],
     ["Speed here", `${ms(one.efforts.full.ms)} an image`],
   );
   $("card").replaceChildren(...rows.flatMap(([key, value]) => [element("dt", key), element("dd", value)]));
@@ -184,7 +184,7 @@ async function show(number) {
   showExits(one);
   if (!one.every && model().efforts.fast.exits.length) {
     try { await classify([one], true); } catch { return; }
-    if (state.current === number) showExits(one);
+    if (state.images[state.current] === one) showExits(one);
   }
 }
 
@@ -194,7 +194,7 @@ function showExits(one) {
     const box = element("div", undefined, "exit");
     box.classList.toggle("answered", every.length > 1 && answer.exit === one.answer.exit);
     const head = element("h3");
-    head.append(element("b", answer.exit === "main" ? "Main classifier" : `Exit ${answer.exit}`));
+    head.append(element("b", answer.exit === "main" ? "Main classifier" : `Exit ${answer.exit.replace(/^exit/, "")}`));
     head.append(element("span", ms(answer.ms)));
     const list = element("ol", undefined, "top");
     for (const top of answer.top.slice(0, 5)) {
@@ -227,7 +227,7 @@ function showRows() {
       row.append(why);
     } else {
       const { label, probability, exit, ms: spent } = one.answer;
-      row.append(element("td", label), element("td", percent(probability), "number"), element("td", exit),
+      row.append(element("td", label), element("td", percent(probability), "number"), element("td", exit, "exit-name"),
         element("td", spent.toFixed(1), "number"));
     }
     return [row];
@@ -256,6 +256,7 @@ $("download").onclick = () => {
 
 $("explain").onclick = async () => {
   const one = state.images[state.current];
+  const run = state.run;
   if (!one) return;
   if (!one.heat) {
     const form = new FormData();
@@ -264,16 +265,21 @@ $("explain").onclick = async () => {
     form.append("effort", "full");
     form.append("explain", "cam");
     say("Computing the heat map ...");
+    let heat;
     try {
-      one.heat = (await call("v1/predict", { method: "POST", body: form })).answers[0].heat;
+      heat = (await call("v1/predict", { method: "POST", body: form })).answers[0].heat;
     } catch (error) {
-      say(error.message, true);
+      if (run === state.run) say(error.message, true);
       return;
     }
+    if (run !== state.run) return; // other images, or another model
+    one.heat = heat;
     say("");
+    if (state.images[state.current] !== one) return;
   }
   $("heat").src = "data:image/png;base64," + one.heat.png;
   $("heat").alt = `Heat map: what speaks for ${one.heat.label}`;
+  $("heat").style.scale = model().crop; // the network sees this share of the square
   $("heat").hidden = false;
   $("slider-label").hidden = false;
   fade();
