@@ -120,9 +120,7 @@ def test_what_cannot_work_is_refused_before_the_probe(
         start("run", **options)
 
 
-def test_a_probe_says_what_it_does(
-    ship: Callable, start: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_probe_says_what_it_does(ship: Callable, start: Callable) -> None:
     ship(1.0)
     heard: list[str] = []
 

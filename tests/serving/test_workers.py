@@ -88,7 +88,7 @@ def shared(tmp_path: Path) -> Iterator[Path]:
     """A folder in which this process shares weights, as long as a test runs."""
     engines.share_weights(tmp_path)
     yield tmp_path
-    engines._SHARED.clear()
+    engines.SHARED.clear()
 
 
 def load(model: Path) -> Predictor:
@@ -99,7 +99,7 @@ def test_shared_weights_give_the_same_answers(tiny_model: Path, shared: Path) ->
     images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
     for exits in ((), ("first", "second")):
         mapped = load(tiny_model).stages(exits)
-        engines._SHARED.clear()
+        engines.SHARED.clear()
         own = load(tiny_model).stages(exits)
         engines.share_weights(shared)
         x, y = images, images

@@ -153,8 +153,8 @@ class OnnxRuntime:
         ort = library("onnxruntime")
         options = _options(threads)
         graph: bytes | str = model
-        if _SHARED:
-            graph = str(_laid_out(model, _SHARED[0]))
+        if SHARED:
+            graph = str(_laid_out(model, SHARED[0]))
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         self.session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
@@ -166,7 +166,7 @@ class OnnxRuntime:
         return dict(zip(self.outputs, self.session.run(None, {self.input: x}), strict=True))
 
 
-_SHARED: list[Path] = []  # one folder, or none
+SHARED: list[Path] = []  # one folder, or none
 _GRAPH, _WEIGHTS, _TENSORS = "graph.onnx", "weights", "tensors"
 _KEPT = 3600.0  # seconds after which the files of a graph may go; who needs them writes them again
 
@@ -177,13 +177,11 @@ def share_weights(folder: Path) -> None:
     From then on, tensors and what ONNX Runtime runs are mapped from files there. OpenVINO packs its
     own.
     """
-    _SHARED[:] = [folder]
+    SHARED[:] = [folder]
 
 
 def shared_tensors(tensors: Tensors) -> Tensors:
-    """The same tensors, mapped from a file where this process shares weights."""
-    if not _SHARED:
-        return tensors
+    """The same tensors, mapped from a file in the folder that is named in `SHARED`."""
     every = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     key = sha256(repr([(name, one.dtype.str, one.shape) for name, one in every.items()]).encode())
     for one in every.values():
@@ -194,7 +192,7 @@ def shared_tensors(tensors: Tensors) -> Tensors:
             for one in every.values():
                 file.write(one.data)
 
-    mapped = np.memmap(_written_once(_SHARED[0] / key.hexdigest() / _TENSORS, write), mode="r")
+    mapped = np.memmap(_written_once(SHARED[0] / key.hexdigest() / _TENSORS, write), mode="r")
     parts = np.split(np.asarray(mapped), np.cumsum([one.nbytes for one in every.values()]))
     return {
         name: part.view(one.dtype).reshape(one.shape)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from inceptionkit.deployment.engines import (
     ANY,
     BATCH,
+    SHARED,
     Engine,
     EngineName,
     Mode,
@@ -105,7 +106,7 @@ def load_predictor(
         classifier = Classifier(card, network_of(card, tensors), BATCH[mode], reload)
         classifier.tensors = tensors
         return classifier
-    tensors, predictors = shared_tensors(tensors), []
+    tensors, predictors = shared_tensors(tensors) if SHARED else tensors, []
     for name in names if images >= PROBE_FROM else names[:1]:
         make = partial(ENGINE_TYPES[name], size=card.preprocessing.size, threads=count, mode=mode)
         stages = cache(partial(_stages, card, tensors, make))
