@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from chromium import MARKS, dom
 
 from inceptionkit.catalog import architecture
@@ -35,6 +36,7 @@ addEventListener("load", () => {
 pytestmark = MARKS
 
 
+@pytest.mark.slow
 def test_labels_keep_apart_and_in_their_boxes(tmp_path: Path) -> None:
     drawing = draw(architecture("googlenet"), paths=True)
     page = tmp_path / "page.html"

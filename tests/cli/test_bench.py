@@ -104,6 +104,7 @@ def test_every_way_has_a_row_with_the_promised_keys(inceptionkit: Callable, mode
     )
 
 
+@pytest.mark.slow
 def test_labeled_images_add_accuracy_on_those_that_chose_nothing(
     inceptionkit: Callable, model: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_an_architecture_is_timed_with_first_weights_and_no_accuracy(
     assert "times as long" not in said.out, "there are no others to compare with"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "engines"), [("openvino", ["openvino"]), ("onnx", ["onnxruntime", "openvino"])]
 )
@@ -151,6 +153,7 @@ def test_an_exported_model_is_run_by_every_engine_to_the_end_and_with_its_exits(
     assert "stopping at exits as the stored policy says takes" in plain.out
 
 
+@pytest.mark.slow
 def test_what_the_processor_lacks_is_left_out_and_said(
     inceptionkit: Callable, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +196,7 @@ def test_what_cannot_be_timed_is_said(
     assert sentence in said.err
 
 
+@pytest.mark.slow
 def test_variants_are_written_side_by_side_and_judged_on_images_that_are_not_scored(
     inceptionkit: Callable, model: Path, tmp_path: Path
 ) -> None:
@@ -217,6 +221,7 @@ def test_variants_are_written_side_by_side_and_judged_on_images_that_are_not_sco
     assert f"next    inceptionkit predict {tmp_path / 'out'}/fp32 IMAGE..." in plain.out
 
 
+@pytest.mark.slow
 def test_the_fastest_that_loses_little_enough_is_written_and_says_why(
     inceptionkit: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,6 +129,7 @@ def test_the_client_on_the_page_gets_the_models_answer(
     assert done.stdout == f"{photo}  {label}  {probability:.1%}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["openvino", "onnx"])
 @pytest.mark.parametrize("exits", [(), ("--exits",)])
 def test_a_graph_that_resizes_answers_for_images_of_any_size(

@@ -73,6 +73,7 @@ def strangers(home: Path) -> list[Path]:
     return [path for path in home.rglob("*") if path.is_file() and own not in path.parents]
 
 
+@pytest.mark.slow
 def test_onnx_runtime_keeps_no_number_of_this_machine(
     tiny_model: Path, photo: Path, tmp_path: Path
 ) -> None:

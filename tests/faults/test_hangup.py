@@ -28,6 +28,7 @@ def is_saved(out: Path) -> bool:
     return not ended and bool(list((out / "checkpoints").glob("step-*.safetensors")))
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_stops_a_training_which_says_how_to_resume(
     data: Path, tmp_path: Path
 ) -> None:

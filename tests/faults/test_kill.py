@@ -30,6 +30,7 @@ EVERYTHING = {
 # model, predictions.csv, report.html, run.json with the result.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "count"),
     [

@@ -46,6 +46,7 @@ class Heard:
     def progress(self, report: object) -> None: ...
 
 
+@pytest.mark.slow
 def test_the_depth_of_a_set_is_found_said_and_kept_with_the_model(
     deep: Path, tiny: Net, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def inputs(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     return seen
 
 
+@pytest.mark.slow
 def test_the_pictures_are_those_that_the_network_saw(
     inputs: list[torch.Tensor], tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_each_optimizer_learns_with_its_defaults(tmp_path: Path, kind: str) -> N
     assert done.top1 > 0.8
 
 
+@pytest.mark.slow
 def test_the_recipe_of_inception_v3_learns_in_a_short_run(tiny: Net, tmp_path: Path) -> None:
     """After 8 epochs it had 29.5 % with statistics that held their first values, 76.1 % without."""
     done = inceptionkit.train(

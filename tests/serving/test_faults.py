@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 YEAR = 365 * 86_400.0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_full_disk_for_the_log_stops_no_answer(folder: Path, workers: str) -> None:

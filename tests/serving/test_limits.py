@@ -313,6 +313,7 @@ def test_a_stop_answers_what_came(server: Callable, folder: Path) -> None:
     assert process.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_several_workers_share_a_port_and_one_that_falls_is_replaced(
     server: Callable, folder: Path
 ) -> None:

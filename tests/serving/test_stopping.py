@@ -33,6 +33,7 @@ def refuses_grpc(port: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("--grpc-port",), ("--workers", "2")])
 def test_who_comes_during_a_stop_is_refused_and_who_came_is_answered(
     server: Callable, folder: Path, words: tuple[str, ...]

@@ -158,6 +158,7 @@ def test_the_pauses_of_a_worker_that_cannot_load_grow_and_the_log_says_why(
     }
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_load_is_replaced_once_it_can(
     server: Callable, folder: Path, tmp_path: Path
 ) -> None:

@@ -205,18 +205,18 @@ def test_a_member_that_keeps_the_rules_is_taken_over_one_more_in_balance(
 
 
 def test_a_budget_between_two_possible_costs_names_the_lower() -> None:
-    """A network of one convolution of w channels has 3 w + 2 parameters."""
+    """A network of one convolution of w channels has 10 w + 2 parameters."""
     tiny = Net(
         name="tiny",
         source="",
-        image=(1, 8, 8),
+        image=(8, 8, 8),
         trunk=named(conv=Conv(8, norm=None)),
         head=(GlobalPool(), Linear(2, classifier=True)),
     )
 
-    assert cost(designed(tiny, "29params", side=8, classes=2).net).without_exits.params == 29
+    assert cost(designed(tiny, "92params", side=8, classes=2).net).without_exits.params == 92
     with pytest.raises(SpecError) as error:
-        designed(tiny, "28params", side=8, classes=2)
+        designed(tiny, "91params", side=8, classes=2)
     assert str(error.value) == (
-        "tiny at 8x8 has no design within 3 % below 28params; the nearest possible is 26 params"
+        "tiny at 8x8 has no design within 3 % below 91params; the nearest possible is 82 params"
     )
