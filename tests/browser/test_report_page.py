@@ -61,6 +61,33 @@ addEventListener("load", () => {
 </script>
 """
 
+MEASURE_DESK = """
+<iframe src="page.html" style="width:1280px;height:2000px;border:0"></iframe>
+<script>
+addEventListener("load", () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const light = (color) => {
+    const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((value) => {
+      const part = value / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const color = (name) => getComputedStyle(page.querySelector(name)).color;
+  const paper = light(getComputedStyle(page.body).backgroundColor);
+  const contrast = (name) => {
+    const [low, high] = [light(color(name)), paper].sort((one, other) => one - other);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const names = ["h1", ".subtitle", ".eyebrow", ".big", ".short .wrong", ".facts dt", "nav a"];
+  const faint = names.filter((name) => contrast(name) < 4.5);
+  document.title = `wide=${page.documentElement.scrollWidth} dark=${paper < 0.2} faint=${faint} `
+    + `warned=${color(".big") === color(".short .wrong")} `
+    + `copy=${page.querySelectorAll(".short .command button").length}`;
+});
+</script>
+"""
+
 pytestmark = MARKS
 
 
@@ -85,23 +112,33 @@ def page() -> str:
     return run_page.render(run, album, {names[0]: {"train": 4, "test": 2}})
 
 
-def on_a_phone(page: str, measure: str, folder: Path) -> str:
-    """What a document that frames the page, as wide as a phone, measures."""
+def framed(page: str, measure: str, folder: Path, *options: str) -> str:
+    """What a document that frames the page measures."""
     (folder / "page.html").write_text(page, encoding="utf-8")
-    (folder / "phone.html").write_text(measure, encoding="utf-8")
-    found = dom(folder / "phone.html", "--allow-file-access-from-files")
+    (folder / "frame.html").write_text(measure, encoding="utf-8")
+    found = dom(folder / "frame.html", "--allow-file-access-from-files", *options)
     title = re.search(r"<title>(.*)</title>", found)
     assert title is not None, found[-500:]
     return title[1]
 
 
 def test_the_page_fits_a_phone_and_its_script_works(page: str, tmp_path: Path) -> None:
-    title = on_a_phone(page, MEASURE, tmp_path)
+    title = framed(page, MEASURE, tmp_path)
 
     assert title == (
         f"wide=390 copy=7 unseen=0 hidden=0 folded=5 sliders=1 hints=true first={'z' * 80} "
         "heat=0.3 sorted=&lt;b&gt;bold&lt;/b&gt; opened=true closed=0"
     )
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_failed_run_is_readable_on_a_desk_by_day_and_night(tmp_path: Path, *, dark: bool) -> None:
+    found = {"says": "z" * 80, "cause": "too short", "command": "inceptionkit train " + "x" * 300}
+    html = run_page.render(made_up_run(nothing_learned=found), Album(), {})
+    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+    title = framed(html, MEASURE_DESK, tmp_path, scheme)
+
+    assert title == f"wide=1280 dark={str(dark).lower()} faint= warned=true copy=1"
 
 
 def test_the_page_of_a_check_fits_a_phone_and_shows_its_pictures(tmp_path: Path) -> None:
@@ -122,6 +159,6 @@ def test_the_page_of_a_check_fits_a_phone_and_shows_its_pictures(tmp_path: Path)
     html = check_page.render(
         made_up_scan(images), (copies,), findings, (), made_at="2026-01-31 14:05 UTC"
     )
-    title = on_a_phone(html, MEASURE_CHECK, tmp_path)
+    title = framed(html, MEASURE_CHECK, tmp_path)
 
     assert title == "wide=390 unseen=0 first=a"

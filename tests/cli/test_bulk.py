@@ -157,6 +157,7 @@ def test_the_program_says_what_it_wrote(
     assert json.loads(capsys.readouterr().out)["unusable"] == 2
 
 
+@pytest.mark.slow
 def test_a_table_has_as_many_labels_as_are_asked_for(
     tiny_model: Path, folder: Path, tmp_path: Path
 ) -> None:
@@ -168,7 +169,7 @@ def test_a_table_has_as_many_labels_as_are_asked_for(
 
         assert list(rows[0]) == [
             "path", "label", "probability", "label2", "probability2", "label3", "probability3",
-            "exit", "error",
+            "exit", "unsure", "error",
         ]  # fmt: skip
         for row, one in zip(rows, answers, strict=True):
             if one.prediction is not None:
@@ -187,23 +188,37 @@ def test_a_table_has_no_more_labels_than_there_are_classes(
     out = tmp_path / "answers.jsonl"
     inceptionkit.predict(tiny_model, folder / "light" / "0.png", out=out, top=99)
 
-    assert list(rows_of(out)[0])[-4:] == ["label10", "probability10", "exit", "error"]
+    assert list(rows_of(out)[0])[-4:] == ["probability10", "exit", "unsure", "error"]
 
 
-@pytest.mark.parametrize("option", ["draw", "unsure_below"])
-def test_what_a_table_cannot_hold_is_refused(
-    tiny_model: Path, folder: Path, tmp_path: Path, option: str
+@pytest.mark.parametrize(("below", "marked"), [(None, None), (0.0, 0), (1.0, 17)])
+def test_a_table_marks_what_is_unsure(
+    tiny_model: Path, folder: Path, tmp_path: Path, below: float | None, marked: int | None
 ) -> None:
-    flag = f"--{option.replace('_', '-')}"
-    says = f"{flag} cannot be combined with a table; leave out {flag}, or --out and --csv"
-    value = {"draw": tmp_path / "drawn", "unsure_below": 0.9}[option]
+    answers = inceptionkit.predict(tiny_model, folder, unsure_below=below).answers
+    expected = [None if one.prediction is None else one.unsure for one in answers]
+    for ending in (".csv", ".jsonl", ".parquet"):
+        out = tmp_path / f"answers{ending}"
+        inceptionkit.predict(tiny_model, folder, out=out, unsure_below=below)
+        found = [row["unsure"] for row in rows_of(out)]
+
+        as_text = [None if one is None else str(one) for one in expected]
+        assert found == (as_text if ending == ".csv" else expected)
+    assert marked in (None, sum(map(bool, expected)))
+
+
+def test_what_a_table_cannot_hold_is_refused(
+    tiny_model: Path, folder: Path, tmp_path: Path
+) -> None:
+    says = "--draw cannot be combined with a table; leave out --draw, or --out and --csv"
     with pytest.raises(OptionError) as refused:
-        inceptionkit.predict(tiny_model, folder, out=tmp_path / "a.csv", **{option: value})
+        inceptionkit.predict(tiny_model, folder, out=tmp_path / "a.csv", draw=tmp_path / "drawn")
 
     assert str(refused.value) == says
     assert not (tmp_path / "a.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_list_and_standard_input_become_tables(
     tiny_model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,18 @@ def test_two_runs_are_compared_image_by_image(
     assert against["difference"]["mean"] == pytest.approx(rows[1]["top1"] - rows[0]["top1"])
 
 
+def test_no_page_is_overwritten(inceptionkit: Callable, digits_run: Path, other_run: Path) -> None:
+    for _ in range(2):
+        inceptionkit("compare", digits_run, other_run)
+    before = {name: Path(name).read_bytes() for name in ("compare.html", "compare_2.html")}
+    refused = inceptionkit("compare", digits_run, other_run, "--out", "compare.html")
+
+    assert refused.code == 2
+    assert "compare.html: is there already; delete it, or choose another --out" in refused.err
+    assert {name: Path(name).read_bytes() for name in before} == before
+    assert not Path("compare_3.html").exists()
+
+
 @pytest.mark.parametrize("case", ["one", "none", "unfinished"])
 def test_what_cannot_be_compared(
     inceptionkit: Callable, digits_run: Path, tmp_path: Path, case: str

@@ -133,6 +133,15 @@ def test_a_file_that_is_not_there_is_said(capfd: Out, tmp_path: Path) -> None:
     assert "`inceptionkit design` writes such files" in said
 
 
+def test_a_drawing_that_is_there_is_kept(capfd: Out, tmp_path: Path) -> None:
+    drawing = tmp_path / "net.svg"
+    drawing.write_text("mine")
+    said = refused(capfd, "compact", "--draw", str(drawing))
+
+    assert "net.svg: is there already; delete it, or choose another --draw" in said
+    assert drawing.read_text() == "mine"
+
+
 def test_a_folder_that_is_not_there_cannot_be_drawn_into(capfd: Out, tmp_path: Path) -> None:
     said = refused(capfd, "compact", "--draw", str(tmp_path / "no" / "x.svg"))
 

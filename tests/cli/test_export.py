@@ -23,6 +23,9 @@ def test_an_exported_model_predicts_what_the_trained_one_does(
 
     assert said.code == 0
     assert "agrees with the trained model on 100 % of 32 images" in said.out
+    how = read_card(tmp_path / "out")[0].preprocessing
+    resized = f"input   short side {how.short_side} px, bilinear, resized before the graph"
+    assert (resized in said.out) == (kind != "torch")
     assert said.out.splitlines()[-1] == f"next    inceptionkit predict {tmp_path / 'out'} IMAGE..."
     exported = inceptionkit("predict", tmp_path / "out", photo, "--json")
     assert labels(exported.out) == labels(trained.out)

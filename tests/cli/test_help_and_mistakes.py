@@ -45,6 +45,14 @@ def test_help_of_detect_lists_its_verbs_in_groups(inceptionkit: Callable) -> Non
     assert [words[0] for words in below] == ["check", "train", "evaluate", "export"]
 
 
+@pytest.mark.parametrize("verb", ["", "train"])
+def test_help_may_come_first_within_detect_too(inceptionkit: Callable, verb: str) -> None:
+    said = inceptionkit("detect", "help", *verb.split())
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out == inceptionkit("detect", *verb.split(), "--help").out
+
+
 @pytest.mark.parametrize("verb", [*VERBS, *DETECT_VERBS])
 def test_no_group_of_options_is_long(inceptionkit: Callable, verb: str) -> None:
     groups = inceptionkit(*verb.split(), "--help").out.split("\n\n")

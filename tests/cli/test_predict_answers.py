@@ -106,6 +106,7 @@ def test_copies_are_drawn_and_nothing_is_overwritten(
         said = inceptionkit("predict", tiny_model, pictures[0], "--draw", out, "--top", 2)
 
         assert said.code == 0
+        assert said.err.endswith(f"\ndrew    1 copy in {out}\n")
     names = sorted(path.name for path in out.iterdir())
     stem = pictures[0].stem
     with Image.open(out / names[0]) as copy, Image.open(pictures[0]) as original:
@@ -139,7 +140,7 @@ def test_csv_is_a_table_of_the_answers(
     rows = (tmp_path / "answers.csv").read_text().splitlines()
 
     assert said.code == 0
-    assert rows[0] == "path,label,probability,exit,error"
+    assert rows[0] == "path,label,probability,exit,unsure,error"
     assert len(rows) == 4
 
 

@@ -31,7 +31,6 @@ from inceptionkit.data.quality import summary
 from inceptionkit.deployment.benchmark import BenchmarkRow
 from inceptionkit.deployment.bulk import Bulk
 from inceptionkit.deployment.export import WrittenExport
-from inceptionkit.model.export_info import ExportInfo
 from inceptionkit.deployment.parity import Agreement
 from inceptionkit.deployment.variants import Variants
 from inceptionkit.derive import describe as described
@@ -45,6 +44,7 @@ from inceptionkit.evaluation.evaluate import Evaluation, Scores
 from inceptionkit.evaluation.exits.study import ExitStudy
 from inceptionkit.evaluation.explain.explanation import ExitExplanation, Explanation
 from inceptionkit.evaluation.metrics import ClassScore
+from inceptionkit.model.export_info import ExportInfo
 from inceptionkit.training.cross_validation import Doubt
 from inceptionkit.training.run.finish import TrainResult
 from inceptionkit.training.run.record import NothingLearned

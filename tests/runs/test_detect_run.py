@@ -110,6 +110,7 @@ def test_it_learns_to_find_squares(train: Callable, squares: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_with_the_same_bytes(train: Callable, tmp_path: Path) -> None:
     whole = train("whole")
     with pytest.raises(Interrupted, match="inceptionkit detect resume"):
@@ -162,12 +163,19 @@ def test_a_stem_for_small_images_makes_way_where_the_weights_fit() -> None:
     assert _for_large_images(find("compact", side=32)) == find("compact", side=32)
 
 
-def test_a_run_that_has_ended_is_scored_again(train: Callable) -> None:
-    first = train("run", epochs=1)
+def test_of_a_run_that_has_ended_nothing_is_changed(
+    train: Callable, squares: Path, tmp_path: Path
+) -> None:
+    first, hearing = train("run", epochs=1), Collects()
+    files = [one for one in first.run.rglob("*") if one.is_file()]
+    before = {one: (one.read_bytes(), one.stat().st_mtime_ns) for one in files}
+    squares.rename(tmp_path / "gone")
 
-    again = detect_resume(first.run)
+    again = detect_resume(first.run, listener=hearing)
 
-    assert (again.map50, again.epochs) == (first.map50, first.epochs)
+    assert hearing.said == [f"{first.run}: the run has ended; nothing is changed"]
+    assert {one: (one.read_bytes(), one.stat().st_mtime_ns) for one in files} == before
+    assert again == first
 
 
 @pytest.mark.slow
@@ -228,6 +236,8 @@ def test_a_detector_is_scored_on_what_its_run_held_out(
 
 def test_images_that_changed_are_not_resumed(train: Callable, squares: Path) -> None:
     run = train("run", epochs=1).run
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"result": None}))
     rows = (squares / "boxes.csv").read_text().splitlines()
     (squares / "boxes.csv").write_text("\n".join(rows[:-1]))
 

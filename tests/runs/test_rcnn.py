@@ -9,6 +9,7 @@ from pathlib import Path
 import annotated
 import numpy as np
 import pytest
+from hearing import Collects
 
 import inceptionkit
 from inceptionkit.api.detect_rcnn import DetectRcnnResult
@@ -131,6 +132,14 @@ def test_a_run_that_lost_its_end_has_the_same_weights_after_resuming(
     assert weights(again) == before
     assert resumed.seconds > 1000
 
+    (again / "report.html").write_text("kept")
+    hearing = Collects()
+    ended = inceptionkit.detect_resume(again, listener=hearing)
+
+    assert hearing.said == [f"{again}: the run has ended; nothing is changed"]
+    assert (again / "report.html").read_text() == "kept"
+    assert (ended.map50, ended.ap50, ended.set) == (resumed.map50, resumed.ap50, resumed.set)
+
 
 def test_a_run_whose_boxes_changed_does_not_resume(run: Path, place: Path, data: Path) -> None:
     changed = place / "changed"
@@ -139,8 +148,11 @@ def test_a_run_whose_boxes_changed_does_not_resume(run: Path, place: Path, data:
         annotated.voc_xml("000.png", [("disc", (1, 1, 20, 20))])
     )
 
+    half = place / "half"
+    shutil.copytree(run, half, ignore=shutil.ignore_patterns("report.html"))
+
     with pytest.raises(RunError, match="changed since the run began"):
-        inceptionkit.detect_resume(run, data=changed)
+        inceptionkit.detect_resume(half, data=changed)
     broken = place / "broken"
     broken.mkdir()
     (broken / FILE).write_text('{"request": {"data": 7}}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,10 @@ class CompareRequest:
 
     runs: Annotated[Sequence[str | Path], Argument("Folders of finished runs, two or more.", "RUN")]
     _: KW_ONLY
-    out: Annotated[str | Path, Option("Page to write.", "FILE.html")] = "compare.html"
+    out: Annotated[
+        str | Path | None,
+        Option("Page to write.", "FILE.html", default="the next free compare.html"),
+    ] = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,11 +85,18 @@ def compare(request: CompareRequest) -> CompareResult:
 
     Raises:
         RunError: there are fewer than two, one is none or has not ended, or the page cannot be
-            written.
+            written or is there already.
     """
+    from inceptionkit.errors import RunError
     from inceptionkit.files import write_whole
     from inceptionkit.report.compare_page import compare_runs, render
 
-    comparison, page = compare_runs([Path(run) for run in request.runs]), Path(request.out)
+    if request.out is None:
+        names = (f"compare{'' if number == 1 else f'_{number}'}.html" for number in count(1))
+        page = next(Path(name) for name in names if not Path(name).exists())
+    elif (page := Path(request.out)).exists():
+        msg = f"{page}: is there already; delete it, or choose another --out"
+        raise RunError(msg)
+    comparison = compare_runs([Path(run) for run in request.runs])
     write_whole(page, render(comparison))
     return CompareResult(page, comparison)

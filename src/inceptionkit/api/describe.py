@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit import records
 from inceptionkit.arguments import INPUT_SIZE, POOLED_EXITS
-from inceptionkit.errors import OptionError
+from inceptionkit.errors import OptionError, RunError
 from inceptionkit.files import write_whole
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.results import Result, table
@@ -49,17 +49,15 @@ def architectures(_: ArchitecturesRequest) -> ArchitecturesResult:
     from inceptionkit.catalog import architecture, sentences
     from inceptionkit.derive.describe import listed
 
-    named = sentences().items()
-    return ArchitecturesResult(
-        tuple(listed(name, architecture(name), says) for name, says in named)
-    )
+    rows = (listed(name, architecture(name), says) for name, says in sentences().items())
+    return ArchitecturesResult(tuple(rows))
 
 
 @dataclass(frozen=True)
 class DescribeRequest:
     """What to describe, and what to show of it."""
 
-    architecture: Annotated[str, Argument("Architecture of `list`, or its .json file.", "ARCH")]
+    architecture: Annotated[str, Argument("Name from `architectures`, or a .json file.", "ARCH")]
     _: KW_ONLY
     input_size: Annotated[int | None, INPUT_SIZE] = None
     classes: Annotated[int | None, Option("Number of classes.", default="its own", min=2)] = None
@@ -130,18 +128,20 @@ def describe(request: DescribeRequest) -> DescribeResult:
         msg = "--paths only applies with --draw FILE.svg"
         raise OptionError(msg)
     name, pooled = request.architecture, request.pooled_exits
-    own = find(name, pooled_exits=pooled)
     net = find(name, classes=request.classes, side=request.input_size, pooled_exits=pooled)
     paper = None
     if request.paper:
         stem, _, dialect = net.name.partition(":")
         paper = paper_table(net, architecture(stem), CATALOG[stem].sentences().get(dialect))
     if (drawing := None if request.draw is None else Path(request.draw)) is not None:
+        if drawing.exists():
+            msg = f"{drawing}: is there already; delete it, or choose another --draw"
+            raise RunError(msg)
         write_whole(drawing, draw(net, paths=request.paths))
     if (out := None if request.out is None else Path(request.out)) is not None:
         write_new(out, net)
     return DescribeResult(
-        description=description(own, net),
+        description=description(find(name, pooled_exits=pooled), net),
         paper=paper,
         paths=tuple(per_path(net)) if request.per_path else None,
         rules=review(net) if request.rules else None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from inceptionkit.detection.rcnn.request import DetectRcnnRequest
 from inceptionkit.errors import WriteError
 from inceptionkit.options import verb
-from inceptionkit.progress import Listener
+from inceptionkit.progress import Listener, Silence
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
@@ -73,11 +73,20 @@ def detect_rcnn(request: DetectRcnnRequest) -> DetectRcnnResult:
 def resume_rcnn(
     folder: Path, data: str | Path | None, listener: Listener | None, start_time: float
 ) -> DetectRcnnResult:
-    """Do what is missing of a run that was interrupted."""
-    from inceptionkit.detection.rcnn.start import read_request, resume_run
+    """Do what is missing of a run that was interrupted; of one that has ended, nothing."""
+    from inceptionkit.detection.rcnn.model import load_rcnn
+    from inceptionkit.detection.rcnn.start import earlier_seconds, read_request, resume_run
+    from inceptionkit.model.folder import CARD
+    from inceptionkit.training.run import folder as folders
 
     request = replace(read_request(folder), listener=listener)
-    return finish_rcnn(resume_run(folder, request, data, stock_training(request), start_time))
+    model = folder / folders.MODEL
+    if not ((model / CARD).is_file() and (folder / folders.PAGE).is_file()):
+        return finish_rcnn(resume_run(folder, request, data, stock_training(request), start_time))
+    (listener or Silence()).say(f"{folder}: the run has ended; nothing is changed")
+    metrics = load_rcnn(folder)[1].metrics
+    scores: dict[str, Any] = {key: metrics.get(key) for key in ("set", "images", "map50", "ap50")}
+    return DetectRcnnResult(run=folder, model=model, seconds=earlier_seconds(folder), **scores)
 
 
 def finish_rcnn(run: RcnnRun) -> DetectRcnnResult:

@@ -18,6 +18,7 @@ from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
     from inceptionkit.api.detect_rcnn import DetectRcnnResult
+    from inceptionkit.detection.shared.record import DetectRunResult
     from inceptionkit.detection.shared.session import DetectSession
 
 
@@ -90,7 +91,7 @@ def detect_train(request: DetectTrainRequest) -> DetectTrainResult:
     new = request.out is None or not Path(request.out).exists()
     session = start_run(request, request.listener or Silence(), start_time)
     try:
-        return run_to_the_end(session)
+        return _run_to_the_end(session)
     except RecipeError:  # a budget too small for one epoch: nothing is worth keeping
         if not session.record.plans:
             folders.empty(session.folder)
@@ -105,36 +106,34 @@ def detect_train(request: DetectTrainRequest) -> DetectTrainResult:
 def detect_resume(request: DetectResumeRequest) -> DetectTrainResult | DetectRcnnResult:
     """Resume an interrupted training of a detector. The result is the same as without interruption.
 
+    Of a run that has ended nothing is changed; its result is reported.
+
     Raises:
         RunError: there is no such run, another process works on it, or its images changed.
         DataError: the images are gone.
         Interrupted: asked to stop again; the state is saved.
     """
     start_time = monotonic()
+    from inceptionkit.api.detect_rcnn import resume_rcnn
     from inceptionkit.detection.rcnn.start import is_rcnn_run
-
-    folder = Path(request.run)
-    if is_rcnn_run(folder):
-        from inceptionkit.api.detect_rcnn import resume_rcnn
-
-        return resume_rcnn(folder, request.data, request.listener, start_time)
+    from inceptionkit.detection.shared.record import read_detect_record
     from inceptionkit.detection.shared.start import resume_run
     from inceptionkit.training.run import folder as folders
 
-    session = resume_run(folder, request.data, request.listener or Silence(), start_time)
+    folder, listener = Path(request.run), request.listener or Silence()
+    if is_rcnn_run(folder):
+        return resume_rcnn(folder, request.data, request.listener, start_time)
+    if (result := read_detect_record(folder).result) is not None:
+        listener.say(f"{folder}: the run has ended; nothing is changed")
+        return _ended(folder, result)
+    session = resume_run(folder, request.data, listener, start_time)
     try:
-        return run_to_the_end(session)
+        return _run_to_the_end(session)
     finally:
         folders.release(folder)
 
 
-def run_to_the_end(session: DetectSession) -> DetectTrainResult:
-    """Train, score, write the model and, last, the result.
-
-    Raises:
-        Interrupted: asked to stop; the state is saved.
-        RunError: a file cannot be written; what was saved is whole.
-    """
+def _run_to_the_end(session: DetectSession) -> DetectTrainResult:
     from inceptionkit.detection.shared.finish import finish
     from inceptionkit.detection.shared.session import run_training
     from inceptionkit.training.run.process import explain_how_to_resume, fast_cpu_settings
@@ -142,6 +141,10 @@ def run_to_the_end(session: DetectSession) -> DetectTrainResult:
     with fast_cpu_settings(), explain_how_to_resume(session.folder):
         result = finish(session, *run_training(session))
         session.decide(replace(session.record, result=result))
-    places: dict[str, Any] = {name: Path(result[name]) for name in ("run", "model")}
-    values = {name: value for name, value in result.items() if name != "metrics"}
-    return DetectTrainResult(**{**values, **result["metrics"], **places})
+    return _ended(session.folder, result)
+
+
+def _ended(folder: Path, result: DetectRunResult) -> DetectTrainResult:
+    values: dict[str, Any] = {**result, **result["metrics"]}
+    del values["metrics"]
+    return DetectTrainResult(**values | {"run": folder, "model": folder / "model"})

@@ -37,7 +37,7 @@ class ExportRequest:
     ] = "fp32"
     exits: Annotated[bool, Option("Cut the graph at its exits, so that it can stop there.")] = False
     resize: Annotated[
-        bool, Option("Put the resize into the graph, so that it takes images of any size.")
+        bool, Option("Resize in the graph, not your program; photos take several times as long.")
     ] = False
     images: Annotated[
         str | Path | None,

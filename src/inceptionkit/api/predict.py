@@ -56,7 +56,7 @@ def predict(request: PredictRequest) -> PredictResult:  # noqa: C901 - who answe
         WeightsError: there is no model, or it is damaged.
         RecipeError: the stored policy is asked for, and the model has none.
         DataError: no image is given, or `out` is there already or is no table.
-        OptionError: `draw` or `unsure_below` is given for a table.
+        OptionError: `draw` is given for a table.
     """
     from inceptionkit.data.sources.inputs import Given, inputs
     from inceptionkit.deployment.load import load_predictor
@@ -117,11 +117,13 @@ def _into_table(
 ) -> PredictResult:
     from inceptionkit.deployment.bulk import predict_into
 
-    for name, given in (("--draw", request.draw), ("--unsure-below", request.unsure_below)):
-        if given is not None:
-            msg = f"{name} cannot be combined with a table; leave out {name}, or --out and --csv"
-            raise OptionError(msg)
-    report, top = request.on_answer or (lambda _: None), request.top or 1
-    written = predict_into(out, model, paths, policy, report, device=request.device, top=top)
+    if request.draw is not None:
+        msg = "--draw cannot be combined with a table; leave out --draw, or --out and --csv"
+        raise OptionError(msg)
+    report = request.on_answer or (lambda _: None)
+    written = predict_into(
+        out, model, paths, policy, report, device=request.device, top=request.top or 1,
+        unsure_below=UNSURE_BELOW if request.unsure_below is None else request.unsure_below,
+    )  # fmt: skip
     report(written)
     return PredictResult((), failed=False, written=written)

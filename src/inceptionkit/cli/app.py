@@ -119,6 +119,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: C901 - a case per w
         return 0
     if words[:1] == ["help"]:
         words = [*words[1:3], "--help"]
+    elif words[:2] == ["detect", "help"]:
+        words = ["detect", *words[2:3], "--help"]
     try:
         code = app(words, prog_name="inceptionkit", standalone_mode=False)
     except Interrupted as stop:

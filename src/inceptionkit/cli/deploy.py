@@ -30,11 +30,17 @@ def print_bench(result: BenchResult) -> None:
 
 
 def _print_export(result: ExportResult) -> None:
-    """Print what was measured, where the model is, and what to type next."""
+    """Print what was measured, what the graph takes, where it is, and what to type next."""
+    from inceptionkit.model import read_card
+
     if result.variants is not None:
         _print_variants(result.variants)
     if result.why is not None:
         print_line(result.why)
+    card, _ = read_card(result.model)
+    if card.exported is not None and card.exported.kind != "torch" and not card.exported.resize:
+        how = f"short side {card.preprocessing.short_side} px, {card.preprocessing.interpolation}"
+        print_text(f"input   {how}, resized before the graph; --resize puts that into it")
     of_bytes = "" if result.written is None else f" ({size(result.written.bytes)})"
     print_line(f"model   {result.folder}{of_bytes}")
     print_line(f"next    inceptionkit predict {shell_word(result.model)} IMAGE...")

@@ -63,6 +63,10 @@ def _print_rows(output: Output, result: PredictResult | None = None) -> None:
         marked = f"; ? marks {unsure:,} below {below:.0%} confidence"
         count = f"{len(times):,} image{'s' * (len(times) != 1)}"
         typer.echo(f"{count}, {fmean(times):.1f} ms each{marked * bool(unsure)}", err=True)
+        if output.given["draw"] is not None:
+            copies = "copy" if len(times) == 1 else "copies"
+            said = f"drew    {len(times):,} {copies} in {output.given['draw']}"
+            typer.echo(printable(said), err=True)
 
 
 def _print_table(output: Output, found: Progress | Bulk | str) -> None:

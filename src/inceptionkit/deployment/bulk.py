@@ -14,6 +14,7 @@ from hashlib import sha256
 from importlib import import_module
 from itertools import groupby, islice
 from pathlib import Path
+from string import digits
 from time import monotonic
 from typing import Any, TypeAlias
 
@@ -29,6 +30,7 @@ from inceptionkit.data.types import Raw
 from inceptionkit.deployment.load import load_predictor
 from inceptionkit.deployment.rows import Row, RowMaker, row_maker
 from inceptionkit.errors import DataError, DeploymentError
+from inceptionkit.evaluation.answer import UNSURE_BELOW
 from inceptionkit.evaluation.early_exit import AnyPolicy
 from inceptionkit.files import part_of, write_json, write_whole
 from inceptionkit.machine import cores
@@ -82,6 +84,7 @@ def predict_into(  # noqa: PLR0913 - what is asked for, who hears
     *,
     device: str | None = None,
     top: int = 1,
+    unsure_below: float = UNSURE_BELOW,
 ) -> Bulk:
     """Classify every image of some places into a table, one row each, in the order of the places.
 
@@ -96,6 +99,7 @@ def predict_into(  # noqa: PLR0913 - what is asked for, who hears
         report: called with the progress.
         device: as `load_predictor` takes it.
         top: labels to give of each image.
+        unsure_below: confidence below which an answer is unsure.
 
     Raises:
         WeightsError: there is no model, or it is damaged.
@@ -109,7 +113,7 @@ def predict_into(  # noqa: PLR0913 - what is asked for, who hears
     images = [*_images(places)]
     count = sum(some.count for some in images)
     predictor = load_predictor(model, images=count, mode="throughput", device=device)
-    maker = row_maker(predictor, policy, str(model), top)
+    maker = row_maker(predictor, policy, str(model), top, unsure_below)
     parts = out.with_name(f"{out.name}.parts")
     done = _begin(parts, _key(maker, model, images))
     every = (
@@ -213,7 +217,7 @@ def _key(maker: RowMaker, model: str | Path, images: Sequence[_Images]) -> str:
     """By which an interrupted call is known again: the model, the images' names, what is asked."""
     summary = sha256()
     card = replace(maker.predictor.card, seen=None)
-    asked = [to_json(card), to_json(maker.policy), maker.top]
+    asked = [to_json(card), to_json(maker.policy), maker.top, maker.unsure_below]
     summary.update(json.dumps(asked, sort_keys=True).encode())
     place = Path(model).expanduser()
     if place.is_dir():
@@ -329,8 +333,9 @@ def _write_csv(path: Path, columns: Sequence[str], parts: Iterable[list[Row]]) -
 
 def _write_parquet(path: Path, columns: Sequence[str], parts: Iterable[list[Row]]) -> None:
     arrow, parquet = _arrow()
-    kinds = {True: arrow.float32(), False: arrow.string()}
-    schema = arrow.schema([(name, kinds[name.startswith("probability")]) for name in columns])
+    kinds = {"probability": arrow.float32(), "unsure": arrow.bool_()}
+    text = arrow.string()
+    schema = arrow.schema([(name, kinds.get(name.rstrip(digits), text)) for name in columns])
     with parquet.ParquetWriter(path, schema) as file:
         for rows in parts:
             file.write_table(arrow.Table.from_pylist(rows, schema))

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from inceptionkit.evaluation.answer import UNSURE_BELOW
 from inceptionkit.evaluation.early_exit import AnyPolicy, gated, of_model
 from inceptionkit.evaluation.predictor import Pixels, Predictor, Stages, run_stages
 from inceptionkit.model import ExitPolicy
@@ -20,14 +21,15 @@ def answer_columns(top: int) -> tuple[str, ...]:
     """Columns of an answer with that many labels, the most probable first.
 
     >>> answer_columns(2)
-    ('label', 'probability', 'label2', 'probability2', 'exit', 'error')
+    ('label', 'probability', 'label2', 'probability2', 'exit', 'unsure', 'error')
     """
     numbers = ["", *range(2, top + 1)]
     pairs = [(f"label{number}", f"probability{number}") for number in numbers]
-    return (*(name for pair in pairs for name in pair), "exit", "error")
+    return (*(name for pair in pairs for name in pair), "exit", "unsure", "error")
 
 
-ANSWER_COLUMNS = answer_columns(1)
+ANSWER_COLUMNS = ("label", "probability", "exit", "error")
+"""Columns of `inceptionkit.batch`, whose schema has no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,14 @@ class RowMaker:
         policy: when to stop at an exit; never if None.
         stages: the network, cut where the policy may stop.
         top: labels of an answer.
+        unsure_below: confidence below which an answer is unsure.
     """
 
     predictor: Predictor
     policy: ExitPolicy | None
     stages: Stages
     top: int = 1
+    unsure_below: float = UNSURE_BELOW
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -88,11 +92,18 @@ class RowMaker:
         rows = []
         for order, shares, number in zip(best, probabilities, numbers.tolist(), strict=True):
             labels = [value for i in order for value in (classes[i], float(shares[i]))]
-            rows.append(dict(zip(columns, [*labels, names[number], None], strict=True)))
+            unsure = labels[1] < self.unsure_below
+            rows.append(dict(zip(columns, [*labels, names[number], unsure, None], strict=True)))
         return rows
 
 
-def row_maker(predictor: Predictor, policy: AnyPolicy | None, where: str, top: int = 1) -> RowMaker:
+def row_maker(
+    predictor: Predictor,
+    policy: AnyPolicy | None,
+    where: str,
+    top: int = 1,
+    unsure_below: float = UNSURE_BELOW,
+) -> RowMaker:
     """Cut a network where a policy may stop.
 
     Args:
@@ -100,6 +111,7 @@ def row_maker(predictor: Predictor, policy: AnyPolicy | None, where: str, top: i
         policy: when to stop at an exit; never if None.
         where: the model lies, for messages.
         top: labels of an answer; no more than there are classes.
+        unsure_below: confidence below which an answer is unsure.
 
     Raises:
         RecipeError: the stored policy is asked for, and the model has none.
@@ -107,4 +119,5 @@ def row_maker(predictor: Predictor, policy: AnyPolicy | None, where: str, top: i
     rules = gated(of_model(policy, predictor.card, where), predictor.card.architecture)
     exits = tuple(gate.exit for gate in rules.gates)
     top = min(top, len(predictor.card.classes))
-    return RowMaker(predictor, rules if exits else None, predictor.stages(exits), top)
+    stages = predictor.stages(exits)
+    return RowMaker(predictor, rules if exits else None, stages, top, unsure_below)

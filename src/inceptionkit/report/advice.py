@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -18,7 +18,8 @@ from inceptionkit.report.confusion import confused_pairs
 from inceptionkit.report.finished_run import Epoch, FinishedRun
 from inceptionkit.text import is_measured, loss, percent, plural, points, shell_word, whole_percent
 from inceptionkit.training.budget import Epochs, Time
-from inceptionkit.training.run.repeat import reading
+from inceptionkit.training.recipe import override
+from inceptionkit.training.run.repeat import limit, reading, repeat
 
 _MOST = 4  # pieces of advice
 _RISE = 0.02  # of top-1 in the last quarter of the run: more training would help
@@ -94,15 +95,16 @@ def _longer(run: FinishedRun) -> Advice | None:
         return None
     match run.record.budget:
         case Time(seconds):
-            longer = ["--budget", f"{max(1, round(3 * seconds / 60))}min"]
+            budget = f"{max(1, round(3 * seconds / 60))}min"
         case Epochs(epochs):
-            longer = ["--epochs", str(3 * epochs)]
+            budget = f"{3 * epochs}epochs"
         case _:
-            longer = ["--budget", "1h"]
+            budget = "1h"
+    request = replace(run.record.request, budget=budget, epochs=None)
     return Advice(
         fact=fact,
         action="Train for longer: the learning rate is planned for the whole of the new time.",
-        command=shlex.join([*_train(run), *longer]),
+        command=repeat(run.folder, replace(run.record, request=request)),
     )
 
 
@@ -112,11 +114,14 @@ def _pretrained(run: FinishedRun) -> Advice | None:
     few = images < _FEW and size >= _PHOTO and run.result["top1"] < _GOOD
     if run.record.start is not None or not few:
         return None
+    asked = run.record.request
+    budget = limit(run.record.budget) if asked.budget or asked.epochs else []
+    words = ["inceptionkit", "train", *_data(run), *budget, "--from", "torchvision/googlenet"]
     return Advice(
         fact=f"The network was trained from random weights on {plural(images, 'image')}.",
         action="Start from weights that have seen a million photographs; this helps most where "
         "images are few.",
-        command=shlex.join([*_train(run), "--from", "torchvision/googlenet"]),
+        command=shlex.join(words),
     )
 
 
@@ -128,11 +133,12 @@ def _learned_by_heart(run: FinishedRun) -> Advice | None:
     low, last = min(rows, key=lambda row: row["val_loss"]), rows[-1]
     if last["val_loss"] < _LOSS_RISE * low["val_loss"]:
         return None
+    recipe = override(run.record.recipe, ["patience=5", "mixup=0.4"])
     return Advice(
         fact=f"Loss on val was {loss(low['val_loss'])} at epoch {epoch_number(low)} and "
         f"{loss(last['val_loss'])} at the end: the network learned the training images by heart.",
         action="Stop where it no longer falls, or vary the images more.",
-        command=shlex.join([*_train(run), "patience=5", "mixup=0.4"]),
+        command=repeat(run.folder, replace(run.record, recipe=recipe)),
     )
 
 
@@ -141,7 +147,7 @@ def _labels(run: FinishedRun, suspects: int) -> Advice | None:
         return None
     images = plural(suspects, "scored image")
     return Advice(
-        fact=f"{images} may have the wrong label (see below); the training images have such, too.",
+        fact=f"{images} may have the wrong label (see above); the training images have such, too.",
         action="Look for them with short trainings that each leave a part out.",
         command=shlex.join(["inceptionkit", "check", *_data(run), "--folds", "5"]),
     )
@@ -215,10 +221,6 @@ def _deploy(run: FinishedRun) -> Advice:
         action="Export it for the machine that will run it.",
         command=f"inceptionkit export {shell_word(run.folder)} --to onnx --resize",
     )
-
-
-def _train(run: FinishedRun) -> list[str]:
-    return ["inceptionkit", "train", *_data(run)]
 
 
 def _data(run: FinishedRun) -> list[str]:

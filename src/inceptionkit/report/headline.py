@@ -32,8 +32,11 @@ class Tile:
 
 
 def in_short(run: FinishedRun) -> tuple[str, ...]:
-    """The run in at most four sentences: no model at all, exits, mistakes, what was left out."""
-    sentences = (_without_a_model(run), _best_exit(run), _mistakes(run), _skipped(run))
+    """The run in a few sentences; where it learned nothing, the first one says so."""
+    failure = ""
+    if (found := run.result.get("nothing_learned")) is not None:
+        failure = f"This run learned nothing: {found['says']}; likely cause: {found['cause']}."
+    sentences = (failure, _without_a_model(run), _best_exit(run), _mistakes(run), _skipped(run))
     return tuple(sentence for sentence in sentences if sentence)
 
 

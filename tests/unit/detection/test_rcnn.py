@@ -240,15 +240,15 @@ def test_a_new_run_without_time_for_its_trainings_is_refused(run: start.RcnnRun)
 
 
 def test_the_time_of_a_session_is_kept_for_the_next(run: start.RcnnRun) -> None:
-    assert start._earlier_seconds(run.folder) == 0
+    assert start.earlier_seconds(run.folder) == 0
     run.keep_time()
 
-    assert start._earlier_seconds(run.folder) == 100
+    assert start.earlier_seconds(run.folder) == 100
     replace(run, earlier_seconds=100.0).keep_time()
-    assert start._earlier_seconds(run.folder) == 200
+    assert start.earlier_seconds(run.folder) == 200
     (run.folder / start.ELAPSED).write_text('{"seconds": "much"}')
     with pytest.raises(RunError, match=r"elapsed\.json: cannot be used"):
-        start._earlier_seconds(run.folder)
+        start.earlier_seconds(run.folder)
 
 
 def test_a_network_from_a_file_may_classify_regions(

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from made_up import exit_result, made_up_run
 
+from inceptionkit.catalog import find
+from inceptionkit.preprocess import Preprocessing
 from inceptionkit.report.advice import kept_epoch, next_steps
 from inceptionkit.report.finished_run import FinishedRun
 from inceptionkit.report.headline import tiles
 from inceptionkit.text import DASH
+from inceptionkit.training.recipe import Recipe
+from inceptionkit.training.recipes import RECIPES
 from inceptionkit.training.run.request import TrainRequest
 
 GOOD = np.array([[40, 1], [1, 40]])
@@ -63,19 +67,58 @@ def test_advice_begins_with_a_fact(changes: dict[str, Any], fact: str) -> None:
     assert fact not in facts(good_run())
 
 
-@pytest.mark.parametrize(("given", "longer"), [("5s", "1min"), ("112s", "6min"), ("1h", "180min")])
+@pytest.mark.parametrize(
+    ("given", "longer"),
+    [
+        ("5s", "--budget 60s"),
+        ("112s", "--budget 360s"),
+        ("100h", "--budget 1080000s"),
+        ("2epochs", "--epochs 6"),
+        ("2e15flop", "--budget 3600s"),
+    ],
+)
 def test_a_longer_budget_can_be_typed(given: str, longer: str) -> None:
     run = good_run(top1=0.9, epochs=rows([0.7, 0.8]))
     request = TrainRequest("shapes/", budget=given).stored("cpu")
     (first, *_) = next_steps(replace(run, record=replace(run.record, request=request)))
 
-    assert first.command == f"inceptionkit train shapes/ --budget {longer}"
+    assert longer in first.command
+    assert "lr=0.6" in first.command
+    assert "--arch" in first.command
+
+
+def test_what_is_tried_next_keeps_what_was_chosen() -> None:
+    net = find("googlenet:bn", classes=2, side=96)
+    low = rows([0.9] * 6, [0.5, 0.4, 0.3, 0.4, 0.5, 0.6])
+    asked = TrainRequest("shapes/", architecture="googlenet:bn", epochs=6).stored("cpu")
+    run = good_run(epochs=low, top1=0.9)
+    seen = Preprocessing(size=96)
+    record = replace(run.record, request=asked, architecture=net, preprocessing=seen)
+    run = replace(run, record=record)
+    pretrained, by_heart, *_ = next_steps(run)
+
+    assert pretrained.command == (
+        "inceptionkit train shapes/ --epochs 6 --from torchvision/googlenet"
+    )
+    assert "--arch googlenet:bn --seed 0" in by_heart.command
+    assert "--epochs 6 --input 96" in by_heart.command
+    assert "patience=5" in by_heart.command
+    assert "mixup=0.4" in by_heart.command
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
+def test_what_is_varied_applies_to_every_recipe(recipe: Recipe) -> None:
+    low = rows([0.9] * 6, [0.5, 0.4, 0.3, 0.4, 0.5, 0.6])
+    run = good_run(epochs=low)
+    (first, *_) = next_steps(replace(run, record=replace(run.record, recipe=recipe)))
+
+    assert "mixup=0.4" in first.command
 
 
 def test_labels_that_may_be_wrong_lead_to_a_check() -> None:
     (first, *_) = next_steps(good_run(), 3)
 
-    assert first.fact.startswith("3 scored images may have the wrong label")
+    assert first.fact.startswith("3 scored images may have the wrong label (see above)")
     assert first.command == "inceptionkit check shapes/ --folds 5"
 
 

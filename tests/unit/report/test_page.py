@@ -396,3 +396,13 @@ def test_mistakes_that_are_not_shown_are_counted() -> None:
 
     assert "24 of 40 mistakes." in html
     assert "of 24 mistakes" not in page()
+
+
+def test_a_run_that_learned_nothing_says_so_at_its_head() -> None:
+    found = {"says": "all are <a>", "cause": "too short", "command": "inceptionkit train x"}
+    head, _, _ = page(nothing_learned=found).partition("</header>")
+
+    assert '<span class="big wrong">' in head
+    assert "This run learned nothing: all are &lt;a&gt;; likely cause: too short. Try this:" in head
+    assert "<span>inceptionkit</span> <span>train</span> <span>x</span>" in head
+    assert "wrong" not in page().partition("</header>")[0].partition("<body")[2]

@@ -52,6 +52,14 @@ def test_a_network_without_exits_is_not_compared() -> None:
     assert len(said) == 2
 
 
+def test_a_run_that_learned_nothing_says_so_first() -> None:
+    found = {"says": "all are a", "cause": "it is too short", "command": "inceptionkit train x"}
+    first, *_ = in_short(made_up_run(nothing_learned=found))
+
+    assert first == "This run learned nothing: all are a; likely cause: it is too short."
+    assert not any("nothing" in said for said in in_short(made_up_run()))
+
+
 def test_the_best_epoch_is_named_with_its_number() -> None:
     facts = learning_facts(made_up_run().epochs)
 

@@ -200,7 +200,7 @@ def resume_run(
         RunError: the folder is damaged, another process works there, or the images changed.
         DataError: the images are gone.
     """
-    kept, earlier = _kept(folder), _earlier_seconds(folder)
+    kept, earlier = _kept(folder), earlier_seconds(folder)
     divided = divide_again(folder, open_detection(data or request.data))
     folders.take(folder)
     run = _run(folder, request, divided, train, side=kept["side"], start_time=start_time)
@@ -221,7 +221,7 @@ def divide_again(folder: Path, opened: DetectionSet) -> DividedSet:
     return divided
 
 
-def _earlier_seconds(folder: Path) -> float:
+def earlier_seconds(folder: Path) -> float:
     """How long a run took before it was interrupted; 0 where it was lost before that was kept."""
     try:
         kept = records.STRICT.decode(read_bounded(folder / ELAPSED, _MOST_BYTES).decode())

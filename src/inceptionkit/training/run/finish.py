@@ -82,8 +82,13 @@ class TrainResult(Result):
 
     def summary(self) -> dict[str, Any]:
         """What `repr` shows."""
+        failure = {}
+        if (found := self.nothing_learned) is not None:
+            says = f"{found['says']}; likely cause: {found['cause']}; try: {found['command']}"
+            failure["learned nothing"] = says
         return {
             "run": str(self.run),
+            **failure,
             f"top-1 on {self.images:,} images of {self.set}": self._interval(),
             **{f"top-1 of {name}": percent(row["top1"]) for name, row in self.exits.items()},
             "without learning": f"{percent(self.chance)} by guessing, "
@@ -102,7 +107,10 @@ class TrainResult(Result):
         rows = [*self.exits.items(), ("main", {"top1": self.top1, "top5": self.top5})]
         cells = [(name, percent(row["top1"]), percent(row["top5"])) for name, row in rows]
         said = f"main on {self.images:,} images of {self.set}: {self._interval()}"
-        scores = f"<p>{escape(said)}</p>" + table(heads, [row[: len(heads)] for row in cells])
+        scores = ""
+        if (failure := self.summary().get("learned nothing")) is not None:
+            scores = f"<p><strong>This run learned nothing: {escape(failure)}</strong></p>"
+        scores += f"<p>{escape(said)}</p>" + table(heads, [row[: len(heads)] for row in cells])
         return scores + embedded_page(self.run / folders.PAGE)
 
     def plot(self) -> Figure:

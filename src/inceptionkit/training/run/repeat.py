@@ -92,7 +92,7 @@ def limit(budget: Budget) -> list[str]:
     """The option that gives this budget."""
     match budget:
         case Time(seconds):
-            return ["--budget", f"{seconds:g}s"]
+            return ["--budget", f"{seconds:.12g}s"]
         case Work(flop):
             return ["--budget", f"{flop:.17g}flop"]
         case Epochs(epochs):
