@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -163,7 +164,9 @@ def _per_second(work: Callable[[], int], seconds: float) -> float:
 def started(words: Sequence[str], cores: Cores, ready: Callable[[], bool]) -> Iterator[int]:
     """A server on its cores, from when it is ready until it is stopped: its process."""
     os.sched_setaffinity(0, cores.server)  # which it inherits
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(  # in a group of its own: some leave children behind
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     os.sched_setaffinity(0, cores.client)
     try:
         while not ready():
@@ -175,6 +178,8 @@ def started(words: Sequence[str], cores: Cores, ready: Callable[[], bool]) -> It
     finally:
         process.terminate()
         process.wait(60)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def memory_mib(pid: int) -> float:
