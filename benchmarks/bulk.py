@@ -69,7 +69,7 @@ def main() -> int:
     share = rate / own["engine_and_decoder"]
     result = {
         "images": given.images,
-        "precision": given.precision,
+        "model": given.model.name if given.model else f"googlenet, {given.precision}",
         "alone": own,
         "predict": {**found, "images_per_second": rate},
         "share": share,
