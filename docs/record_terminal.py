@@ -30,7 +30,9 @@ IMAGES = Path(__file__).with_name("images")
 WINDOW = (1100, 1150)  # pixels of the picture of the report
 COMMAND = "inceptionkit train digits"
 COLUMNS, ROWS = 80, 500  # rows: nothing scrolls away
-MOST = 40  # lines of the picture; what is left out lies in the middle
+MOST = 40  # lines of the picture; if there are more, epochs are left out,
+SHOWN = 3  # of which so many stand at the beginning and at the end
+EPOCH = re.compile(r" *\d+\.\d\d  ")
 SECONDS = 8  # that it takes until all is there
 EM, LINE, EDGE = 8.4, 20, 16  # width of a character, height of a line, margin: pixels
 CONTROL = re.compile(r"\x1b\[([\d;?]*)([A-Za-z])|\x1b[()][A-Z0-9]|\x1b\][^\x07]*\x07")
@@ -136,10 +138,10 @@ def shown(screen: Screen) -> Iterator[tuple[float, Text]]:
     ]
     while lines and not lines[-1][1].plain.strip():
         lines.pop()
-    if len(lines) > MOST:
-        first = MOST * 2 // 3
-        last = MOST - first - 1
-        lines = [*lines[:first], (lines[first][0], Text("...", "dim")), *lines[-last:]]
+    rows = [n for n, (_, line) in enumerate(lines) if EPOCH.match(line.plain)]
+    if len(lines) > MOST and rows:
+        first = rows[SHOWN]
+        lines[first : rows[-SHOWN]] = [(lines[first][0], Text("    ...", "dim"))]
     yield from lines
 
 

@@ -107,7 +107,7 @@ def test_an_interrupted_call_goes_on_and_another_one_does_not(
     with pytest.raises(KeyboardInterrupt):
         inceptionkit.predict(tiny_model, folder, out=out, on_answer=stop)
     assert not out.exists()
-    with pytest.raises(DataError, match="holds answers for other images, or of another model"):
+    with pytest.raises(DataError, match="holds answers for other images, of another model"):
         inceptionkit.predict(tiny_model, folder / "light", out=out)
     written = inceptionkit.predict(tiny_model, folder, out=out).written
 

@@ -101,9 +101,9 @@ def test_a_message_that_never_comes_is_not_waited_for(on: Callable[..., Any]) ->
 
 def test_a_message_that_is_too_large_or_absent_is_refused(on: Callable[..., Any]) -> None:
     async def asks(channel: Any) -> list[Any]:
-        name = f"/{server_of.PACKAGE}.{server_of.SERVICE}/ServerMetadata"
+        name = f"/{server_of.PACKAGE}.{server_of.SERVICE}/ModelMetadata"
         return [
-            await call(channel, "ServerMetadata", bytes(1_001)),
+            await call(channel, "ModelMetadata", bytes(1_001)),
             (await channel.stream_unary(name)(iter(())).code()).name,
             (await call(channel, "ServerMetadata"))[0],
         ]
@@ -111,6 +111,16 @@ def test_a_message_that_is_too_large_or_absent_is_refused(on: Callable[..., Any]
     (large, _), absent, fine = on(asks, body_bytes=1_000)
 
     assert (large, absent, fine) == ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT", "OK")
+
+
+def test_health_is_answered_while_silent_calls_hold_every_place(on: Callable[..., Any]) -> None:
+    async def asks(channel: Any) -> list[str]:
+        name = f"/{server_of.PACKAGE}.{server_of.SERVICE}/ModelInfer"
+        stalled = [channel.stream_unary(name)() for _ in range(9)]
+        found = [(await call(channel, one))[0] for one in ("ServerLive", "ServerReady")]
+        return [*found, *[(await one.code()).name for one in stalled]]
+
+    assert on(asks, header_seconds=0.3) == ["OK", "OK", *9 * ["DEADLINE_EXCEEDED"]]
 
 
 def test_few_messages_arrive_at_the_same_time() -> None:

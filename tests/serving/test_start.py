@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from inceptionkit.errors import OptionError
-from inceptionkit.serving.server import TOKEN, _log_to_stderr, read_token
+from inceptionkit.serving.server import TOKEN, log_to_stderr, read_token
 
 SECRET = "a-token-of-many-letters"  # noqa: S105 - of a test
 NONE = "holds no token; write one of at least 16 characters"
@@ -78,7 +78,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
         monkeypatch.setattr(logger, "handlers", [])
         monkeypatch.setattr(logger, "propagate", logger.propagate)
     monkeypatch.setattr(logging, "raiseExceptions", logging.raiseExceptions)
-    _log_to_stderr()
+    log_to_stderr()
     yield written
     logging.captureWarnings(capture=False)
 

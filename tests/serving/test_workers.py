@@ -145,7 +145,7 @@ def test_the_pauses_of_a_worker_that_cannot_load_grow_and_the_log_says_why(
         there.send(said)
         there.close()
         worker = workers._Worker(Fallen(), here, pause=pause)  # type: ignore[arg-type]
-        assert not workers._must_be_replaced(worker), "not at once"
+        assert not workers._must_be_replaced(worker, tmp_path), "not at once"
         pause = worker.pause
         pauses.append(pause)
         here.close()

@@ -246,8 +246,8 @@ def _begin(parts: Path, key: str) -> int:
     except (ValueError, AttributeError):
         known = None
     if known != key:
-        msg = f"{parts}: holds answers for other images, or of another model; delete it"
-        raise DataError(msg)
+        msg = f"{parts}: holds answers for other images, of another model, or with other options; "
+        raise DataError(msg + "repeat the command as it was, or delete it")
     return sum(file.read_bytes().count(b"\n") for file in _finished(parts))
 
 

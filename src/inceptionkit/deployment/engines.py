@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.deployment.onnx import FEATURES_OUT, PROBABILITIES, Tensors, library
+from inceptionkit.errors import DeploymentError
 from inceptionkit.evaluation.calibration import tempered
 from inceptionkit.machine import BF16, cpu_flags
 from inceptionkit.model.export_info import Precision
@@ -227,13 +228,18 @@ def _written_once(file: Path, write: Callable[[Path], None]) -> Path:
         with suppress(FileNotFoundError):  # another process has just renamed or removed it
             if time() - other.stat().st_mtime > _KEPT:
                 rmtree(other, ignore_errors=True)
-    beside = Path(mkdtemp(dir=share))
+    beside = share
     try:
+        beside = Path(mkdtemp(dir=share, prefix=f"{os.getpid()}-"))  # by which it is found
         write(beside)
-        with suppress(OSError):  # another process was faster
-            beside.rename(folder)
+        beside.rename(folder)
+    except OSError as error:
+        if not file.exists():  # else another process was faster
+            msg = f"{share}: weights cannot be shared there ({error.strerror or error}); "
+            raise DeploymentError(msg + "free space, or set TMPDIR to another place") from error
     finally:
-        rmtree(beside, ignore_errors=True)
+        if beside != share:
+            rmtree(beside, ignore_errors=True)
     return file
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -118,7 +118,8 @@ def model_card(served: Served) -> dict[str, Any]:
         "top1": top1,
         "images": images,
         "interval": wilson(top1, images) if top1 is not None and images else None,
-        "trained_on": PurePosixPath(data).name or None,  # the folders above are private
+        # the folders above are private
+        "trained_on": re.split(r"[/\\]", data.rstrip("/\\"))[-1] or None,
         "policy": card.exit_policy is not None,
         "explains": explains(card),
         "efforts": {

@@ -48,6 +48,7 @@ _CODES = {
 }
 _CONTENTS = {"UINT8": "uint_contents", "BYTES": "bytes_contents"}
 _NO_TOKEN_NEEDED = frozenset({"ServerLive", "ServerReady"})
+_WITHOUT_CONTENT = frozenset({"ServerLive", "ServerReady", "ServerMetadata"})  # messages not read
 _IDLE = 60_000  # milliseconds after which a silent connection is asked for a sign, or closed
 _FEWEST = 4  # messages that may always arrive at the same time
 
@@ -168,14 +169,12 @@ def _guarded(
         token: that calls must carry; none if empty.
         arriving: places for messages that arrive.
     """
-    bodies, seconds = answering.bodies, answering.limits.seconds
+    bodies, limits = answering.bodies, answering.limits
 
     async def answered(call: _Call) -> Any:  # noqa: ANN401 - a message
-        async with arriving:
-            body = await call.context.read()
-        if not isinstance(body, bytes):
-            msg = "send one message with a call, got none"
-            refuse(msg)
+        if name in _WITHOUT_CONTENT:
+            return await answer(None)
+        body = await _received(call, arriving, limits.header_seconds)
         call.bytes_in = len(body)
         with bodies.of(len(body)):
             call.request = await aside(len(body), _parsed, name, body)
@@ -191,7 +190,7 @@ def _guarded(
                     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
                         msg = "a token is needed: send the metadata authorization: Bearer TOKEN"
                         await call.fail(grpc.StatusCode.UNAUTHENTICATED, msg)
-                found = await _within(seconds, answered(call))
+                found = await _within(limits.seconds, answered(call))
                 if isinstance(found, Problem):
                     code = _CODES.get(found.status, grpc.StatusCode.INTERNAL)
                     await call.fail(code, found.detail)
@@ -201,6 +200,22 @@ def _guarded(
                 call.answered(size).keep(answering.metrics, span)
 
     return guarded
+
+
+async def _received(call: _Call, arriving: asyncio.Semaphore, seconds: float) -> bytes:
+    """The message of a call, for which there is a place and some time.
+
+    Raises:
+        Problem: it does not come.
+    """
+    try:
+        async with arriving, asyncio.timeout(seconds):
+            body = await call.context.read()
+    except TimeoutError:
+        raise too_slow(seconds) from None
+    if not isinstance(body, bytes):
+        refuse("send one message with a call, got none")
+    return body
 
 
 def _parsed(name: str, body: bytes) -> Any:  # noqa: ANN401 - a message

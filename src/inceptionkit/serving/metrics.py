@@ -64,7 +64,7 @@ class Metrics:
         )
         self.rejected = Counter(
             f"{prefix}_rejected_requests",
-            "Requests refused because the queue was full, or (model is empty) memory for bodies.",
+            "Refused because the queue was full, or (model is empty) memory or connections were.",
             ["model"],
             registry=self.registry,
         )

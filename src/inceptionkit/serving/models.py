@@ -101,6 +101,7 @@ class Models:
     load: Load
     _versions: dict[str, dict[str, _Watched]] = field(default_factory=dict)
     _stop: Event = field(default_factory=Event)
+    _watcher: Thread | None = None
 
     def start(self) -> None:
         """Load every model, and watch the folders.
@@ -110,7 +111,8 @@ class Models:
         """
         for name in self.places:
             self._refresh(name, first=True)
-        Thread(target=self._watch, name="models", daemon=True).start()
+        self._watcher = Thread(target=self._watch, name="models", daemon=True)
+        self._watcher.start()
 
     def stop(self, seconds: float | None = None) -> None:
         """Take no more images; wait for those that came.
@@ -120,7 +122,10 @@ class Models:
         """
         self._stop.set()
         until = monotonic() + (self.limits.drain_seconds if seconds is None else seconds)
-        every = [one.served for some in self._versions.values() for one in some.values()]
+        if self._watcher is not None:  # it may be loading
+            self._watcher.join(max(0.0, until - monotonic()))
+        known = [one for some in self._versions.copy().values() for one in some.copy().values()]
+        every = [one.served for one in known]
         for served in filter(None, every):
             served.batcher.close()
         for served in filter(None, every):
@@ -240,6 +245,9 @@ class Models:
             least, most_seconds = _RETRY_SECONDS
             one.pause = min(2 * one.pause, most_seconds) or least
             one.due = monotonic() + one.pause
+            return
+        if self._stop.is_set():
+            served.batcher.close()
             return
         self.metrics.reloads.labels(name, "loaded").inc()
         one.wrong, one.pause, one.due = "", 0.0, math.inf

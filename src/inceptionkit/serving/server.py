@@ -88,8 +88,8 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
     tracing, server = tracing_at(service.traces), None
     _raise_open_files(limits)
     try:
+        log_to_stderr()
         models.start()
-        _log_to_stderr()
         answering = Answering(models, limits, metrics, tracing)
         detecting = load_detectors(detectors, answering, service.threads) if detectors else None
         config = uvicorn.Config(
@@ -198,7 +198,7 @@ def read_token(file: str | Path | None) -> str:
     return token
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
     """One line of JSON for each event; a full disk or a closed pipe stops no answer.
 
     What uvicorn, asyncio and others report comes so too, unless the program that serves already
@@ -229,15 +229,20 @@ class _Server(uvicorn.Server):
 
     def seconds_left(self) -> float:
         """Of those in which what came is answered, after it was asked to stop."""
-        return max(0.0, self._until - monotonic())
+        return 0.0 if self.force_exit else max(0.0, self._until - monotonic())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         seconds = float(self.config.timeout_graceful_shutdown or 0)
         self._until = monotonic() + seconds
-        both = [super().shutdown(sockets)]
-        if self.grpc is not None:
-            both.append(self.grpc.stop(seconds))
-        await asyncio.gather(*both)
+        if self.grpc is None:
+            await super().shutdown(sockets)
+            return
+        other = asyncio.create_task(self.grpc.stop(seconds))
+        await super().shutdown(sockets)
+        while not other.done():
+            if self.force_exit:  # asked to stop twice
+                await self.grpc.stop(None)
+            await asyncio.wait([other], timeout=0.1)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

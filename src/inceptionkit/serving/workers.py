@@ -17,12 +17,13 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from shutil import rmtree
 
 from inceptionkit.deployment.engines import share_weights
 from inceptionkit.errors import DeploymentError, InceptionError
 from inceptionkit.serving.answering import ERRORS
 from inceptionkit.serving.metrics import SHARED
-from inceptionkit.serving.server import Service, bind, host_of, serve_here
+from inceptionkit.serving.server import Service, bind, host_of, log_to_stderr, serve_here
 
 _PATIENCE = 5.0  # seconds beyond the drain after which a worker is killed
 _PAUSES = 1.0, 60.0  # seconds before a worker that fell is replaced: at first, and at most
@@ -103,6 +104,7 @@ def serve_in_workers(
         InceptionError: a model cannot be loaded.
     """
     bound.listen(2_048)
+    log_to_stderr()
     with tempfile.TemporaryDirectory() as common, _stopping() as stop:
         weights, numbers = Path(common, "weights"), Path(common, "numbers")
         weights.mkdir()
@@ -119,9 +121,8 @@ def serve_in_workers(
             while not stop.asked:
                 wait([one.process.sentinel for one in workers if one.due is None], timeout=0.2)
                 for number, worker in enumerate(workers):
-                    if not stop.asked and _must_be_replaced(worker):
-                        workers[number] = start(shares[number])
-                        workers[number].pause = worker.pause
+                    if not stop.asked and _must_be_replaced(worker, weights):
+                        workers[number] = _another(worker, partial(start, shares[number]))
             bound.close()  # whoever comes now is refused
             return _stopped(workers, service.limits.drain_seconds)
         finally:
@@ -172,7 +173,7 @@ def _work(
     try:
         answered = serve_here(service, bound, lambda: says.send("ready"))
     except InceptionError as error:
-        says.send(error)
+        says.send(DeploymentError(str(error)))  # others may not survive the way
         sys.exit(2)
     says.send(answered)
 
@@ -197,17 +198,31 @@ def _await_ready(worker: _Worker, stop: _Stop) -> None:
         return
 
 
-def _must_be_replaced(worker: _Worker) -> bool:
+def _another(worker: _Worker, start: Callable[[], _Worker]) -> _Worker:
+    """A worker in the place of one that fell; the old one where the system cannot start it now."""
+    try:
+        found = start()
+    except OSError as error:
+        ERRORS.error(json.dumps({"error": f"a worker cannot be started: {error.strerror}"}))
+        worker.due = time.monotonic() + worker.pause
+        return worker
+    found.pause = worker.pause
+    return found
+
+
+def _must_be_replaced(worker: _Worker, weights: Path) -> bool:
     """Whether a worker fell, and its pause is over."""
     if worker.process.is_alive():
         return False
     if worker.due is None:
         _keep_fall(worker)
+        for left in weights.glob(f"{worker.process.pid}-*"):  # half written
+            rmtree(left, ignore_errors=True)
     return worker.due is not None and time.monotonic() >= worker.due
 
 
 def _keep_fall(worker: _Worker) -> None:
-    """Log why a worker fell; its numbers go with it. The pauses of one that cannot load grow."""
+    """Log why a worker fell; what it counted stays. The pauses of one that cannot load grow."""
     from prometheus_client.multiprocess import mark_process_dead
 
     said, (least, most) = _said(worker), _PAUSES
@@ -226,7 +241,7 @@ def _said(worker: _Worker) -> list[object]:
     while worker.says.poll():
         try:
             found.append(worker.says.recv())
-        except EOFError:
+        except (EOFError, OSError):
             break
     return found
 
