@@ -244,6 +244,7 @@ def test_the_fastest_that_loses_little_enough_is_written_and_says_why(
     assert told["why"] in plain.out.replace("\n", " ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exits", "stages"),
     [

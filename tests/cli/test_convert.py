@@ -114,6 +114,7 @@ def test_predict_takes_a_weights_file(inceptionkit: Callable, theirs: Path) -> N
     assert json.loads(said.out)["label"].startswith("class_000")
 
 
+@pytest.mark.slow
 def test_every_verb_of_a_model_takes_a_weights_file(inceptionkit: Callable, theirs: Path) -> None:
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("a.png")
     cut = inceptionkit("prune", theirs, "--at", "aux1", "--out", "small")

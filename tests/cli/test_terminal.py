@@ -133,6 +133,7 @@ def test_what_a_verb_ends_with_fits_the_terminal(
     assert not [line for line in wide if not line.startswith(_COPIED)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("into_a_file", [False, True])
 def test_errors_stand_apart_from_what_shows_that_it_works(
     into_a_file: bool, tiny_model: Path, photos: Callable, tmp_path: Path

@@ -301,6 +301,7 @@ def test_train_ends_with_what_it_wrote_and_what_to_type_next(
         assert words in said.out
 
 
+@pytest.mark.slow
 def test_train_json_is_alone_on_standard_output(
     shell: Callable, photos: Callable, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_reader_that_goes_away_stops_a_training_which_says_how_to_resume(
     assert is_saved(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ignored", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["terminal", "nohup"]
 )

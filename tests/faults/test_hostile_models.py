@@ -80,6 +80,7 @@ def program(mark: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", GRAPHS)
 @pytest.mark.parametrize("form", ["a program of torch", "a pickle"])
 @pytest.mark.parametrize("name", ["", "main.pt2"])

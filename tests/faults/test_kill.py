@@ -58,6 +58,7 @@ def test_killed_and_resumed(
     same(whole, cut)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [19, 20])
 def test_a_run_has_ended_only_when_everything_is_written(killed: Callable, count: int) -> None:
     """Not before the report, and not before the result itself."""
@@ -103,6 +104,7 @@ def test_killed_before_it_began_the_same_command_begins_it(
     same(whole, start(cut.name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],

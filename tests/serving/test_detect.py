@@ -133,6 +133,7 @@ def test_a_server_without_detectors_has_no_such_address(client: Callable[..., Te
     assert client().post("/v1/detect", content=png()).status_code == 404
 
 
+@pytest.mark.slow
 def test_the_program_serves_a_detector_beside_a_model(
     server: Callable, tiny_model: Path, detector: Path
 ) -> None:

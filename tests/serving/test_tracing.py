@@ -112,6 +112,7 @@ def test_a_collector_gets_them_over_otlp(server: Callable, folder: Path) -> None
     assert b"POST /v1/predict" in b"".join(body for _, body in came)
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_not_there_stops_no_answer(server: Callable, folder: Path) -> None:
     address, process = server(str(folder), "--traces", "http://127.0.0.1:9")
     codes = [httpx.post(f"{address}/v1/predict", content=png()).status_code for _ in range(3)]

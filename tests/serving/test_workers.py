@@ -56,6 +56,7 @@ def in_memory(pid: int, name: str) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 def test_workers_have_cores_of_their_own_and_one_set_of_weights(
     server: Callable, wide: Path
 ) -> None:

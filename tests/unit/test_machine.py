@@ -181,6 +181,7 @@ def test_a_system_without_the_file_says_nothing(tmp_path: Path) -> None:
     assert cores() >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the starting process's")
 def test_the_peak_is_not_that_of_the_process_which_started_this_one() -> None:
     done = subprocess.run(

@@ -138,6 +138,7 @@ def test_a_connection_that_is_cut_is_tried_again(shards: Any) -> None:
     assert values(open_dataset(address)) == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_always_cut_makes_the_images_unusable_by_shard(shards: Any) -> None:
     dataset = open_dataset(f"{shards.address}/data/{{0..1}}.tar")
     for shard in dataset.shards:

@@ -52,6 +52,7 @@ print(json.dumps([during, after, later, failed]))
 """  # bare blocks, in a process of its own: a small one that is left above them would hold the heap
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is no glibc here")
 def test_what_is_freed_is_kept_while_training_and_given_back_after() -> None:
     done = subprocess.run(
