@@ -77,6 +77,7 @@ def test_killed_before_it_began_says_what_to_do(
 ) -> None:
     """Until run.json stands there is nothing to resume; from then on there is."""
     cut = killed(moment, count)
+    capfd.readouterr()  # of what was killed
     code = main(["resume", str(cut), "--quiet"])
 
     if (cut / "run.json").exists():
