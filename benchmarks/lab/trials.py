@@ -13,6 +13,7 @@ import csv
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -168,7 +169,7 @@ def _row(trial: Trial, runs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 def _error(tops: Sequence[float]) -> str:
     mean, half = spread([100 - 100 * top for top in tops])
-    return f"{mean:.2f} %" if half != half else f"{mean:.2f} ± {half:.2f} %"  # noqa: PLR0124 - nan
+    return f"{mean:.2f} %" if isnan(half) else f"{mean:.2f} ± {half:.2f} %"
 
 
 def arguments(claim: Claim) -> argparse.Namespace:
