@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import annotated
 import numpy as np
 import pytest
 from chromium import MARKS, dom
@@ -12,6 +13,12 @@ from made_up import MadeUpImages, exit_result, made_up_run, made_up_scan, pictur
 from inceptionkit.data import Unusable
 from inceptionkit.data.quality.findings import Finding
 from inceptionkit.data.quality.near_duplicates import Group
+from inceptionkit.detection.division import divide
+from inceptionkit.detection.metrics import score
+from inceptionkit.detection.page import Evaluated, write_page
+from inceptionkit.detection.sources import open_detection
+from inceptionkit.detection.trained import Trained
+from inceptionkit.detection.types import Detections
 from inceptionkit.evaluation.calibration import Bin
 from inceptionkit.report import check_page, run_page
 from inceptionkit.report.pictures import Album, embedded
@@ -160,5 +167,39 @@ def test_the_page_of_a_check_fits_a_phone_and_shows_its_pictures(tmp_path: Path)
         made_up_scan(images), (copies,), findings, (), made_at="2026-01-31 14:05 UTC"
     )
     title = framed(html, MEASURE_CHECK, tmp_path)
+
+    assert title == "wide=390 unseen=0 first=a"
+
+
+def test_the_page_of_a_detectors_run_fits_a_phone(tmp_path: Path) -> None:
+    divided = divide(open_detection(annotated.write_table(tmp_path / "t")), 0)
+    name = "z" * 80  # of a class
+    sets = replace(
+        divided,
+        train=replace(divided.train, classes=(name, "a")),
+        rule="r" * 200,
+    )
+    trained = Trained(
+        made_at="2026-01-31T14:05:00+00:00", data="d" * 200, network="compact at 320x256 pixels",
+        start="s" * 200, sets=sets, fingerprint="f" * 64,
+        epochs=[{"epoch": float(n), "seconds": 1.0, "train_loss": 1 / n, "val_map50": 0.1 * n}
+                for n in range(1, 9)],
+        kept="k" * 200, facts={"training time": "9 min 58 s"}, notes=("n" * 200,),
+        decisions=("d" * 200,), recipe={"flip": "horizontal"}, machine={"processor": "p" * 90},
+        commands={"Find objects": "inceptionkit detect predict " + "x" * 200},
+    )  # fmt: skip
+    images = divided.val.images
+    found = [
+        Detections(one.boxes, one.labels, np.ones(len(one), np.float32), ("main",) * len(one))
+        for one in images
+    ]
+    evaluated = Evaluated(
+        model="m" * 200, data="d", set="val", images=images, found=found,
+        scores=score(images, found, (name, "a")), show=0.5, unusable=[("x" * 200, "u" * 200)],
+        seconds=1.0, trained=trained,
+    )  # fmt: skip
+    write_page(tmp_path / "made.html", evaluated)
+
+    title = framed((tmp_path / "made.html").read_text(), MEASURE_CHECK, tmp_path)
 
     assert title == "wide=390 unseen=0 first=a"

@@ -288,7 +288,8 @@ def test_images_wait_for_the_token(
 def test_a_server_of_detectors_alone_says_that_nothing_is_classified(
     opened: Callable[..., Any], images: list[str]
 ) -> None:
-    page = opened(answers={"v1/models": lambda route: route.fulfill(json=[])})
+    detector = {"task": "detect", "name": "cells"}
+    page = opened(answers={"v1/models": lambda route: route.fulfill(json=[detector])})
     page.set_input_files("#files", images[:1])
 
     page.locator("#status", has_text="No classifier is served here").wait_for()

@@ -55,6 +55,15 @@ def test_recall_is_measured_where_it_is_asked_for(
     assert found["recall"][-1]["at_50"] > 0.5
 
 
+def test_a_proposer_is_measured_only_where_recall_is(inceptionkit: Callable, data: Path) -> None:
+    said = inceptionkit("detect", "check", data, "--proposer", data)
+
+    assert said.code == 2
+    assert "--proposer only applies with --recall IMAGES" in said.err
+    wrong = inceptionkit("detect", "check", data, "--recall", 1, "--proposer", data)
+    assert "no detector there" in wrong.err
+
+
 def test_recall_is_measured_beside_a_damaged_image(
     inceptionkit: Callable, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +100,8 @@ def test_strict_makes_findings_errors(inceptionkit: Callable, data: Path) -> Non
         (("rcnn", "DATA", "--device", "cuda:9"), "cuda:9"),
         (("rcnn", "DATA", "--from", "m", "--arch", "compact"), "brings its architecture"),
         (("rcnn", "DATA", "--context", "0.5"), "0.4"),
+        (("rcnn", "DATA", "--superpixels", "tiny"), "separated by commas, such as 50,100, got"),
+        (("rcnn", "DATA", "--proposer", "DATA"), "no detector there"),
         (("resume", "DATA"), "no run there"),
     ],
 )

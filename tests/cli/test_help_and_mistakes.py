@@ -179,6 +179,18 @@ def test_a_shell_completes(typed: str, found: set[str]) -> None:
             "detect export RUN DATA --format onnx",
             "export has no option --format; did you mean --to KIND?",
         ),
+        (
+            "detect predict RUN x.jpg --conf 0.3",
+            "predict has no option --conf; did you mean --score?",
+        ),
+        (
+            "detect predict RUN x.jpg --iou 0.5",
+            "predict has no option --iou; did you mean --score?",
+        ),
+        (
+            "predict RUN x.jpg --conf 0.3",
+            "predict has no option --conf; did you mean --unsure-below?",
+        ),
         ("train digits --epoch 3", "train has no option --epoch; did you mean '--epochs'?"),
         ("train digits --epochs 0", "--epochs must be at least 1, got '0'"),
         ("train digits --epochs=two", "--epochs takes a whole number, got 'two'"),

@@ -2,12 +2,14 @@
 
 import contextlib
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from made_boxes import detections, truth
 
+from inceptionkit.detection.boxes import areas
 from inceptionkit.detection.metrics import coco_scores, curve, voc_2007, voc_2012
 from inceptionkit.detection.types import AnnotatedImage, Detections
 
@@ -26,11 +28,14 @@ def of_pycocotools(
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for number, (image, seen) in enumerate(zip(images, found, strict=True), 1):
-        for box, label, crowd in zip(image.boxes, image.labels, image.difficult, strict=True):
+        sizes = areas(image.boxes) if image.areas is None else image.areas
+        for box, label, crowd, area in zip(
+            image.boxes, image.labels, image.difficult, sizes, strict=True
+        ):
             x1, y1, x2, y2 = map(float, box)
             annotations.append({
                 "id": len(annotations) + 1, "image_id": number, "category_id": int(label),
-                "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1),
+                "bbox": [x1, y1, x2 - x1, y2 - y1], "area": float(area),
                 "iscrowd": int(crowd),
             })  # fmt: skip
         for box, label, score in zip(seen.boxes, seen.labels, seen.scores, strict=True):
@@ -71,6 +76,25 @@ def test_cocos_twelve_numbers_are_those_of_pycocotools(seed: int) -> None:
     for label in range(classes):
         values = precision[:, :, label, 0, 2]
         assert ours.per_class[label] == pytest.approx(values[values > -1].mean(), abs=1e-6)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("seed", range(4))
+def test_objects_are_as_large_as_their_masks_as_in_pycocotools(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    images = [
+        replace(image, areas=areas(image.boxes) * rng.uniform(0.05, 1, len(image)))
+        for image in truth(rng, 25, 2)
+    ]
+    found = detections(rng, images, 2)
+
+    theirs, _ = of_pycocotools(images, found, 2)
+    ours = coco_scores(images, found, 2)
+
+    mine = [getattr(ours, name) for name in NAMES]
+    assert np.nan_to_num(mine, nan=-1) == pytest.approx(theirs, abs=1e-6)
+    by_boxes = coco_scores([replace(image, areas=None) for image in images], found, 2)
+    assert by_boxes.ap_small != ours.ap_small
 
 
 @pytest.mark.peer
@@ -134,7 +158,7 @@ def of_voc(  # noqa: C901 - one function there, too
                 )
                 if iw * ih / union > most:
                     most, best = iw * ih / union, j
-        if most > 0.5:
+        if most >= 0.5:
             if not images[number].difficult[best]:
                 if (number, best) not in taken:
                     tp[d] = 1
@@ -168,3 +192,21 @@ def test_average_precision_is_what_vocs_program_says(seed: int) -> None:
         one = curve(images, found, label)
         assert voc_2012(one) == pytest.approx(of_voc(images, found, label, points=False), abs=1e-9)
         assert voc_2007(one) == pytest.approx(of_voc(images, found, label, points=True), abs=1e-9)
+
+
+def test_an_overlap_of_one_half_is_enough_as_in_vocs_program() -> None:
+    rng = np.random.default_rng(0)
+    (image,) = truth(rng, 1, 1)
+    image = replace(
+        image,
+        boxes=np.array([[0, 0, 10, 10], [20, 0, 30, 10]], np.float32),
+        labels=np.zeros(2, np.int64),
+        difficult=np.zeros(2, np.bool_),
+    )
+    halves = np.array([[0, 0, 10, 5], [20, 0, 30, 4]], np.float32)
+    scores = np.array([0.9, 0.8], np.float32)
+    found = [Detections(halves, np.zeros(2, np.int64), scores, ("main",) * 2)]
+
+    ours = voc_2012(curve([image], found, 0))
+
+    assert ours == of_voc([image], found, 0, points=False) == 0.5

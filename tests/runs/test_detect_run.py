@@ -17,7 +17,8 @@ import inceptionkit
 from inceptionkit.api.detect_train import detect_resume, detect_train
 from inceptionkit.catalog import find
 from inceptionkit.detection.shared.model import load_detector
-from inceptionkit.detection.shared.start import _for_large_images
+from inceptionkit.detection.shared.request import DetectTrainRequest
+from inceptionkit.detection.shared.start import _for_large_images, trunk_of
 from inceptionkit.errors import DataError, Interrupted, RecipeError, RunError, WeightsError
 from inceptionkit.progress import Progress
 from inceptionkit.spec import Net, to_json
@@ -129,6 +130,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(train: Callable, tmp_path: 
     assert rows[0] == rows[1]
     assert len(rows[0]) == 1 + 3
     assert resumed.ap50 == whole.ap50
+    assert resumed.kept_epoch == whole.kept_epoch
 
 
 @pytest.mark.slow
@@ -161,6 +163,8 @@ def test_a_stem_for_small_images_makes_way_where_the_weights_fit() -> None:
     assert _for_large_images(small).trunk == large.trunk
     assert _for_large_images(large) == large
     assert _for_large_images(find("compact", side=32)) == find("compact", side=32)
+    asked = DetectTrainRequest("cells", architecture="inception_small")
+    assert trunk_of(asked)[0].trunk == large.trunk
 
 
 def test_of_a_run_that_has_ended_nothing_is_changed(
@@ -224,14 +228,54 @@ def test_a_detector_is_scored_on_what_its_run_held_out(
     run, hearing = train("run", epochs=1).run, Collects()
     held_out = inceptionkit.detect_evaluate(run, squares, listener=hearing)
     other = squares.rename(tmp_path / "other")
-    (other / "boxes.csv").write_text((other / "boxes.csv").read_text() + "0.png,dark,1,1,9,9\n")
+    (other / "boxes.csv").write_text((other / "boxes.csv").read_text() + "\n0.png,dark,1,1,9,9\n")
 
+    corrected = inceptionkit.detect_evaluate(run, other, listener=hearing)
+    Image.new("RGB", (SIDE, SIDE)).save(other / "0.png")
     every = inceptionkit.detect_evaluate(run, other, listener=hearing)
 
     assert (held_out.set, held_out.scores.images) == ("val", 4)
+    assert (corrected.set, corrected.scores.images) == ("val", 4)
     assert (every.set, every.scores.images) == ("all", 20)
     (said,) = hearing.said
     assert "all images are scored, those that the detector may have learned from included" in said
+
+
+@pytest.mark.slow
+def test_the_best_weights_on_val_are_kept_over_an_interruption(
+    train: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Val scores are made up: two for each epoch."""
+
+    def scored(*scores: float) -> None:
+        each = iter(scores)
+        monkeypatch.setattr("inceptionkit.detection.shared.session.number_of", lambda _: next(each))
+
+    scored(0.1, 0.1, 0.2, 0.2, 0.3, 0.3)
+    last = train("last")
+    scored(0.3, 0.3, 0.2, 0.2, 0.1, 0.1)
+    first = train("first")
+    scored(0.3, 0.3, 0.2, 0.2, 0.1, 0.1)
+    with pytest.raises(Interrupted):
+        train("cut", listener=StopAt(6))
+    resumed = detect_resume(tmp_path / "cut")
+
+    assert [run.kept_epoch for run in (last, first, resumed)] == [3, 1, 1]
+    assert weights(first.run) != weights(last.run)
+    assert weights(resumed.run) == weights(first.run)
+
+
+def test_images_are_found_from_any_folder(
+    squares: Path, trunk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(squares.parent)
+    usual = {"architecture": trunk, "input_size": 64, "precision": "fp32", "epochs": 2}
+    with pytest.raises(Interrupted):
+        detect_train(squares.name, ("batch=4",), out=tmp_path / "run", listener=StopAt(3), **usual)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert detect_resume(tmp_path / "run").epochs == 2
 
 
 def test_images_that_changed_are_not_resumed(train: Callable, squares: Path) -> None:
@@ -252,6 +296,7 @@ def test_an_image_that_cannot_be_decoded_is_left_out(train: Callable, squares: P
     run = train("run", epochs=1).run
 
     assert "3.png" in (run / "unusable.csv").read_text()
+    assert "3.png" in (run / "report.html").read_text()
 
 
 def test_images_without_any_object_are_refused(squares: Path, trunk: str, tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """R-CNN from boxes to a detector, and everything that a detector is used for."""
 
 import json
+import os
 import shutil
+import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import annotated
 import numpy as np
@@ -15,9 +19,10 @@ import inceptionkit
 from inceptionkit.api.detect_rcnn import DetectRcnnResult
 from inceptionkit.detection.load import load
 from inceptionkit.detection.rcnn.detector import RcnnDetector
-from inceptionkit.detection.rcnn.start import ELAPSED, FILE
+from inceptionkit.detection.rcnn.start import ELAPSED, FILE, earlier_seconds
 from inceptionkit.detection.sources import open_detection
-from inceptionkit.errors import DataError, RecipeError, RunError, WeightsError
+from inceptionkit.errors import DataError, Interrupted, RecipeError, RunError, WeightsError
+from inceptionkit.progress import Progress
 
 pytestmark = [pytest.mark.slow, pytest.mark.run]
 
@@ -52,7 +57,9 @@ def run(place: Path, data: Path) -> Path:
     assert (
         (place / "run" / "unusable.csv").read_text().startswith("path,reason\nJPEGImages/018.png,")
     )
-    assert "time per image" in (place / "run" / "report.html").read_text()
+    page = (place / "run" / "report.html").read_text()
+    assert "time per image" in page
+    assert "JPEGImages/018.png" in page, "images that cannot be used are named"
     return result.run
 
 
@@ -139,6 +146,79 @@ def test_a_run_that_lost_its_end_has_the_same_weights_after_resuming(
     assert hearing.said == [f"{again}: the run has ended; nothing is changed"]
     assert (again / "report.html").read_text() == "kept"
     assert (ended.map50, ended.ap50, ended.set) == (resumed.map50, resumed.ap50, resumed.set)
+
+
+class StopsIn:
+    """Asks the process to stop in a phase, as `timeout` does."""
+
+    def __init__(self, phase: str) -> None:
+        self.phase = phase
+
+    def say(self, sentence: str) -> None:
+        """Not kept."""
+
+    def progress(self, report: Progress) -> None:
+        if report.what == self.phase:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Not kept."""
+
+
+def test_a_run_that_is_stopped_in_every_phase_ends_all_the_same(
+    place: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    cut, taken = place / "cut", 0.0
+    phases = ("reading images", "proposing regions", "training", "looking for hard negatives",
+              "fitting boxes", "finding objects in val", "finding objects in test")  # fmt: skip
+    with pytest.raises(Interrupted, match=f"inceptionkit detect resume {cut}$"):
+        train(data, cut, listener=StopsIn("reading images"))
+
+    for phase in phases:
+        with pytest.raises(Interrupted, match=f"inceptionkit detect resume {cut}$"):
+            inceptionkit.detect_resume(cut, listener=StopsIn(phase))
+        assert earlier_seconds(cut) > taken
+        taken = earlier_seconds(cut)
+    resumed = inceptionkit.detect_resume(cut)
+
+    assert resumed.seconds > taken
+    assert load(cut).detector.classes == annotated.CLASSES
+
+
+def test_a_detector_with_shared_features_proposes_too(
+    place: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    shared = inceptionkit.detect_train(
+        data, "batch=4", architecture="compact", input_size=64, epochs=1, out=place / "shared"
+    )
+    checked = inceptionkit.detect_check(data, recall=2, proposer=shared.run)
+
+    found = inceptionkit.detect_rcnn(
+        data, "batch=32", architecture="compact", input_size=32, rounds=1, proposals=60,
+        regions=24, budget="1epochs", out=place / "both", proposer=shared.run,
+    )  # fmt: skip
+
+    shutil.rmtree(shared.run)
+    detector = load(found.run).detector
+    assert isinstance(detector, RcnnDetector)
+    assert detector.proposer is not None
+    detector.detect(open_detection(data).images[0].pixels())
+    assert {one.source for one in checked.recall} == {"search", "learnt", "both"}
+
+
+def test_a_budget_of_time_holds(place: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    hearing = Collects()
+
+    result = inceptionkit.detect_rcnn(
+        data, "batch=32", input_size=32, from_="none", architecture="compact", proposals=60,
+        regions=24, budget="30s", out=place / "timed", listener=hearing,
+    )  # fmt: skip
+
+    assert any("hard negatives, boxes and scores take about" in one for one in hearing.said)
+    assert result.seconds < 40 or any("longer than --budget 30s" in one for one in hearing.said)
 
 
 def test_a_run_whose_boxes_changed_does_not_resume(run: Path, place: Path, data: Path) -> None:

@@ -102,6 +102,51 @@ def test_an_image_that_is_none_or_too_large_is_refused(ask: TestClient) -> None:
         assert words in answer.json()["detail"]
 
 
+def test_an_image_that_is_too_long_to_be_resized_is_refused(
+    started: Callable[..., Models], detector: Path
+) -> None:
+    answer = client_of(started({}), detector).post(
+        "/v1/detect?model=pets", content=png(side=1, width=70_000)
+    )
+
+    assert answer.status_code == 422
+    assert "has 70000x1 pixels, the limit of a side is 65,535" in answer.text
+
+
+def test_a_detector_is_listed_beside_the_models(ask: TestClient) -> None:
+    tiny, pets, again = ask.get("/v1/models").json()
+
+    assert (tiny["name"], tiny["task"]) == ("tiny", "classify")
+    assert pets == {
+        "task": "detect", "name": "pets", "architecture": "tiny", "classes": ["cat", "dog"],
+        "size": [32, 32], "map50": None, "images": None, "trained_on": None, "show": 0.0,
+    }  # fmt: skip
+    assert again == pets | {"name": "again"}
+
+
+def test_the_api_describes_both_kinds_of_models(ask: TestClient) -> None:
+    found = ask.get("/openapi.json").json()
+    answer = found["paths"]["/v1/models"]["get"]["responses"]["200"]["content"]["application/json"]
+
+    assert answer["schema"]["items"]["discriminator"]["propertyName"] == "task"
+    assert {"ModelCard", "DetectorCard"} <= found["components"]["schemas"].keys()
+    assert "Schema DetectorCard" in ask.get("/docs").text
+
+
+def test_what_a_detector_learned_from_is_named_without_its_folder(
+    started: Callable[..., Models], detector: Path
+) -> None:
+    path = detector / CARD
+    card = json.loads(path.read_text())
+    card["origin"] = {"data": "/home/rose/cells/"}
+    card["metrics"] = {"set": "test", "images": 40, "map50": 0.75}
+    path.write_text(json.dumps(card))
+
+    found = client_of(started({}), detector).get("/v1/models").json()[0]
+
+    assert (found["trained_on"], found["map50"], found["images"]) == ("cells", 0.75, 40)
+
+
 def test_what_is_refused_and_what_is_answered_is_counted(
     started: Callable[..., Models], detector: Path
 ) -> None:

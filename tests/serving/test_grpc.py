@@ -123,6 +123,13 @@ def test_health_is_answered_while_silent_calls_hold_every_place(on: Callable[...
     assert on(asks, header_seconds=0.3) == ["OK", "OK", *9 * ["DEADLINE_EXCEEDED"]]
 
 
+def test_millions_of_empty_parts_are_refused(on: Callable[..., Any]) -> None:
+    async def asks(channel: Any) -> Any:
+        return await call(channel, "ModelInfer", 2**20 * b"\x2a\x00")  # of inputs
+
+    assert on(asks) == ("INVALID_ARGUMENT", "a message has at most 1,064 parts; send several")
+
+
 def test_few_messages_arrive_at_the_same_time() -> None:
     assert server_of._arriving(Limits())._value == 8
     assert server_of._arriving(Limits(body_bytes=2**30))._value == server_of._FEWEST

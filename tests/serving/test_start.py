@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from inceptionkit.errors import OptionError
-from inceptionkit.serving.server import TOKEN, log_to_stderr, read_token
+from inceptionkit.serving.limits import Limits
+from inceptionkit.serving.server import TOKEN, Service, log_to_stderr, read_token
+from inceptionkit.serving.workers import serve_at
 
 SECRET = "a-token-of-many-letters"  # noqa: S105 - of a test
+SERVER_ERRORS = "inceptionkit.errors"
 NONE = "holds no token; write one of at least 16 characters"
 BAD = "a token has at least 16 letters, digits or signs; choose another"
 
@@ -68,6 +71,40 @@ def test_a_file_that_holds_no_token_is_refused(
     assert str(refused.value) == f"{file}: {words}"
 
 
+def logging_now() -> list[object]:
+    """How this process logs."""
+    loggers = [logging.getLogger(name) for name in (None, "inceptionkit.access", SERVER_ERRORS)]
+    of_each = [(one.handlers[:], one.level, one.propagate) for one in loggers]
+    return [logging.raiseExceptions, warnings.showwarning, *of_each]
+
+
+def test_a_program_that_serves_logs_afterwards_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (None, "inceptionkit.access", SERVER_ERRORS):
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+    meanwhile: list[object] = []
+
+    def serve(*_: object) -> int:
+        meanwhile.extend(logging_now())
+        return 3
+
+    monkeypatch.setattr("inceptionkit.serving.workers.serve_here", serve)
+    before = logging_now()
+    service = Service(places={}, load=pytest.fail, limits=Limits())
+
+    assert serve_at("127.0.0.1", 0, service, 1, pytest.fail)[1] == 3
+    assert logging_now() == before
+    assert all(one != other for one, other in zip(meanwhile, before, strict=True))
+
+
+def test_warnings_that_were_captured_already_stay_so(log: StringIO) -> None:
+    with log_to_stderr():
+        pass
+
+    assert warnings.showwarning.__module__ == "logging"
+    logging.getLogger("inceptionkit.access").info("still there")
+    assert "still there" in log.getvalue()
+
+
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     """Standard error of a server that nobody else logs for."""
@@ -76,11 +113,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     loggers = [logging.getLogger(f"inceptionkit{name}") for name in (".access", ".errors")]
     for logger in (logging.getLogger(), *loggers):
         monkeypatch.setattr(logger, "handlers", [])
-        monkeypatch.setattr(logger, "propagate", logger.propagate)
-    monkeypatch.setattr(logging, "raiseExceptions", logging.raiseExceptions)
-    log_to_stderr()
-    yield written
-    logging.captureWarnings(capture=False)
+    with log_to_stderr():
+        yield written
 
 
 def test_every_event_is_a_line_of_json(log: StringIO) -> None:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inceptionkit.arguments import LISTENER
-from inceptionkit.errors import DataError
+from inceptionkit.errors import DataError, OptionError
 from inceptionkit.options import Argument, Option, verb
 from inceptionkit.progress import Listener, Progress, Silence
 from inceptionkit.results import Result, table
 
 if TYPE_CHECKING:
-    from inceptionkit.detection.proposals import RecallPoint
+    from inceptionkit.detection.proposals import Proposer, RecallPoint
     from inceptionkit.detection.types import DetectionSet
 
 
@@ -32,11 +31,15 @@ class DetectCheckRequest:
     recall: Annotated[
         int,
         Option(
-            "Images in which to measure how many objects selective search covers.",
+            "Images in which to measure how many objects the proposals of `detect rcnn` cover.",
             "IMAGES",
             min=0,
         ),
     ] = 0
+    proposer: Annotated[
+        str | Path | None,
+        Option("Run of `detect train`, whose proposals are measured, too, with --recall.", "RUN"),
+    ] = None
     listener: Annotated[Listener | None, LISTENER] = None
 
 
@@ -110,28 +113,37 @@ def detect_check(request: DetectCheckRequest) -> DetectCheckResult:
 
     Raises:
         DataError: there are no annotated images; or `strict` is set and something is wrong.
+        WeightsError: the proposer is not there, or damaged.
     """
     from inceptionkit.detection.sources import open_detection
 
+    if request.proposer is not None and not request.recall:
+        msg = "--proposer only applies with --recall IMAGES"
+        raise OptionError(msg)
     began, listener = monotonic(), request.listener or Silence()
     opened = open_detection(request.data)
-    points: tuple[RecallPoint, ...] = ()
-    if request.recall:
-        from inceptionkit.detection.proposals import propose, recall
-        from inceptionkit.detection.rcnn.settings import RegionSettings
-        from inceptionkit.preprocess import UnusableImage
-
-        search = RegionSettings().search  # that of `detect rcnn`
-        step = max(1, len(opened) // request.recall)
-        images = opened.images[::step][: request.recall]
-        used, found = [], []
-        for done, image in enumerate(images, 1):
-            with suppress(UnusableImage):  # a damaged one has no proposals; the others have
-                found.append(propose(image.pixels(), search))
-                used.append(image)
-            listener.progress(Progress(what="proposing regions", done=done, total=len(images)))
-        points = recall(used, found)
+    points = _recall(request, opened, listener) if request.recall else ()
     result = DetectCheckResult(opened=opened, recall=points, seconds=monotonic() - began)
     if request.strict and (opened.findings or opened.skipped):
         raise DetectCheckError(result)
     return result
+
+
+def _recall(
+    request: DetectCheckRequest, opened: DetectionSet, listener: Listener
+) -> tuple[RecallPoint, ...]:
+    """How many objects the proposals cover, of each source."""
+    from inceptionkit.detection.rcnn.coverage import coverage
+
+    proposer: Proposer | None = None
+    if request.proposer is not None:
+        from inceptionkit.detection.rcnn.proposer import load_proposer
+
+        proposer = load_proposer(request.proposer)
+    step = max(1, len(opened) // request.recall)
+    images = opened.images[::step][: request.recall]
+
+    def tick(done: int) -> None:
+        listener.progress(Progress(what="proposing regions", done=done, total=len(images)))
+
+    return coverage(images, proposer, tick)

@@ -82,6 +82,7 @@ def detect_evaluate(request: DetectEvaluateRequest) -> DetectEvaluateResult:
 
     Raises:
         WeightsError: there is no detector, or it is damaged.
+        RecipeError: the device is not there.
         DataError: there are no annotated images, or their classes are not the detector's.
         RunError: the page cannot be written.
     """
@@ -94,9 +95,9 @@ def detect_evaluate(request: DetectEvaluateRequest) -> DetectEvaluateResult:
     from inceptionkit.detection.sources.choose import choose_set, with_classes
 
     began, listener = monotonic(), request.listener or Silence()
-    one = load(request.model, early_exit=request.early_exit, device=request.device or "cpu")
+    one = load(request.model, early_exit=request.early_exit, device=request.device)
     opened = divided_as_trained(Path(request.model), open_detection(request.data))
-    opened = with_classes(opened, one.detector.classes)
+    opened = with_classes(opened, one.detector.classes).at_depth(one.depth)
     name, images = choose_set(opened, request.set)
     if name == "all" and request.set is None:
         listener.say(

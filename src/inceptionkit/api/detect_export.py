@@ -92,7 +92,7 @@ def detect_export(request: DetectExportRequest) -> DetectExportResult:
     if out.exists():
         msg = f"{out}: exists; remove it, or choose another --out"
         raise RunError(msg)
-    opened = open_detection(request.data)
+    opened = open_detection(request.data).at_depth(card.preprocessing.depth)
     chosen = next(s for s in (opened.of("val"), opened.of("test"), opened) if len(s))
     full_first = sorted(chosen, key=lambda image: not len(image))  # empty ones compare nothing
     images = [image.pixels() for image in full_first[:IMAGES]]

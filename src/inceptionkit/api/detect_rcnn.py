@@ -90,13 +90,19 @@ def resume_rcnn(
 
 
 def finish_rcnn(run: RcnnRun) -> DetectRcnnResult:
-    """Do what is missing of a run, and release its folder."""
+    """Do what is missing of a run, and release its folder.
+
+    Raises:
+        Interrupted: asked to stop, whatever it was doing; the time that it took is kept.
+    """
     from inceptionkit.detection.rcnn.run import result_of, train_rcnn
     from inceptionkit.training.run import folder as folders
+    from inceptionkit.training.run.process import explain_how_to_resume
 
     try:
-        card, _ = train_rcnn(run)
-        return DetectRcnnResult(**result_of(run, card))
+        with explain_how_to_resume(run.folder):
+            card, _ = train_rcnn(run)
+            return DetectRcnnResult(**result_of(run, card))
     finally:
         with suppress(WriteError):  # a full disk hides no other error
             run.keep_time()
@@ -121,7 +127,7 @@ def stock_training(request: DetectRcnnRequest) -> Train:
             seed=one.seed,
             budget=one.budget,
             out=one.out,
-            device=request.device,
+            device=one.device,
             listener=request.listener,
         )
 

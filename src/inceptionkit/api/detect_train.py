@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, fields, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,15 +27,14 @@ class DetectTrainResult(Result):
     """A run that has ended.
 
     Attributes:
-        run: its folder.
-        model: the folder of the detector.
-        epochs: that were trained.
+        run, model: its folder, and that of the detector.
+        epochs, kept_epoch: that were trained; and the one whose weights are kept: the best on val.
         seconds: of the whole command.
-        set: that was scored: "test", or "val" if there is no test set.
-        images: of that set.
+        set, images: that were scored: "test", or "val" if there is no test set.
         map50: mean over classes of the average precision at IoU 0.5 (Pascal VOC 2012).
         ap50: that of each class; None where the set has no object of it.
         looked_at: share of the area of that set's images that the whole network ran on.
+        regions_skipped: share of the regions proposed there that the exit for regions answered.
         images_per_second: in training, median over the epochs.
         peak_bytes: memory of the process; None where the system does not say.
     """
@@ -43,19 +42,20 @@ class DetectTrainResult(Result):
     run: Path
     model: Path
     epochs: float
+    kept_epoch: int
     seconds: float
     set: str
     images: int
     map50: float | None
     ap50: Mapping[str, float | None]
     looked_at: float
+    regions_skipped: float
     images_per_second: float
     peak_bytes: int | None
 
     def to_json(self) -> dict[str, Any]:
         """What `detect train --json` prints."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
-        return values | {"run": str(self.run), "model": str(self.model)}
+        return asdict(self) | {"run": str(self.run), "model": str(self.model)}
 
     def _repr_html_(self) -> str:
         return table(("class", "AP at IoU 0.5"), [*self.ap50.items(), ("mean", self.map50)])

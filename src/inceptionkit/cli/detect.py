@@ -179,7 +179,7 @@ PREDICT = Command(
     None,
     (
         "inceptionkit detect predict runs/cells-001 new.jpg",
-        "inceptionkit detect predict runs/cells-001 new/ --out drawn/ --json",
+        "inceptionkit detect predict runs/cells-001 new/ --out drawn/ --csv cells.csv",
     ),
     each=_print_found,
 )
@@ -240,9 +240,9 @@ def _print_checked(result: DetectCheckResult) -> None:
     )
     if result.recall:
         print_table(
-            ("proposals", "recall at IoU 0.5", "at 0.7"),
+            ("proposed by", "proposals", "recall at IoU 0.5", "at 0.7"),
             [
-                (f"{one.proposals:,}", percent(one.at_50), percent(one.at_70))
+                (one.source, f"{one.proposals:,}", percent(one.at_50), percent(one.at_70))
                 for one in result.recall
             ],
         )

@@ -55,8 +55,10 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "--topk": ("--top",),
     "--top-k": ("--top",),
     "-k": ("--top",),
-    "--threshold": ("--early-exit", "--unsure-below"),
-    "--conf": ("--unsure-below",),
+    "--threshold": ("--score", "--early-exit", "--unsure-below"),
+    "--conf": ("--score", "--unsure-below"),
+    "--conf-thres": ("--score",),
+    "--iou": ("--score",),
     "--save": ("--out",),
 }
 """How others spell an option -> how we do, the first that a verb has."""

@@ -9,7 +9,6 @@ import numpy as np
 from inceptionkit.data.rng import permutation
 from inceptionkit.detection.types import DetectionSet
 from inceptionkit.errors import DataError
-from inceptionkit.text import plural
 
 HELD_OUT = 0.2  # share of the training images that become val where there is no val set
 
@@ -33,20 +32,17 @@ def divide(opened: DetectionSet, seed: int) -> DividedSet:
     """Divide images as the dataset says; what it does not say, a seeded share decides.
 
     Args:
-        opened: the images. Those of no set are training images where no set is called train;
-            otherwise they are left out.
+        opened: the images, all of them in a set that counts, or none of them in any: `clean` says
+            what becomes of images in no set.
         seed: of the share that becomes val.
 
     Raises:
         DataError: there are too few training images.
     """
     train, val, test = (opened.of(name) for name in ("train", "val", "test"))
-    loose = tuple(image for image in opened.images if image.set is None)
     rule = "the dataset's own sets"
-    if not len(train):
-        train = replace(train, images=loose)
-    elif loose:
-        rule += f", without {plural(len(loose), 'image')} of no set"
+    if all(image.set is None for image in opened.images):
+        train = opened
     if not len(val) and len(train) > 1:
         count = max(1, round(HELD_OUT * len(train)))
         held = np.zeros(len(train), bool)

@@ -101,7 +101,7 @@ def _probabilities(detector: SharedDetector, image: Pixels, box: Boxes) -> NDArr
     size = detector.model.design.size
     pixels, scale = fitted(image, size, fill_of(detector.preprocessing))
     seen = detector.model(detector.prepared(pixels))
-    region = torch.from_numpy(box * np.float32(scale))[None, None].to(seen.features.device)
+    region = torch.from_numpy(box * scale)[None, None].to(seen.features.device)
     said = detector.model.regions(seen.features, region)
     scores: NDArray[np.float32] = said.classes[0, 0].softmax(0)[1:].cpu().numpy()
     return scores

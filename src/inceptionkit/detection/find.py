@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from inceptionkit.data.sources.folder import image_files
+from inceptionkit.data.sources.inputs import inputs
 from inceptionkit.detection.types import AnnotatedImage, Detections, Detector, Pixels
 from inceptionkit.errors import WriteError
 from inceptionkit.files import write_whole
@@ -46,13 +47,6 @@ class FoundObjects:
         """Plain JSON types: a list of objects, the highest score first."""
         if self.objects is None:
             return {"path": self.path, "error": self.error}
-        rows = zip(
-            self.objects.boxes.tolist(),
-            self.objects.labels.tolist(),
-            self.objects.scores.tolist(),
-            self.objects.exits,
-            strict=True,
-        )
         found = [
             {
                 "label": self.classes[label],
@@ -60,7 +54,7 @@ class FoundObjects:
                 "box": [round(value, 2) for value in box],
                 "exit": exit_,
             }
-            for box, label, score, exit_ in rows
+            for box, label, score, exit_ in self.objects.rows()
         ]
         picture = {} if self.picture is None else {"picture": str(self.picture)}
         return {"path": self.path, "objects": found, "ms": self.ms, **picture}
@@ -75,11 +69,11 @@ def find_in_files(
     out: Path | None,
     on_answer: Callable[[FoundObjects], object] | None,
 ) -> tuple[FoundObjects, ...]:
-    """Find the objects of image files, and of those in folders.
+    """Find the objects of images that are named.
 
     Args:
         loaded: finds them.
-        paths: files and folders.
+        paths: files, folders, lists of names, addresses and standard input, as `inputs` takes them.
         score: objects below are left out; None for the detector's own choice.
         picture: what is drawn of an image and its objects; None for no picture.
         out: folder for the pictures; None for none.
@@ -93,11 +87,11 @@ def find_in_files(
     """
     detector, answers = loaded.detector, list[FoundObjects]()
     least = loaded.show if score is None else score
-    for file, missing in _files_below(paths):
-        answer = FoundObjects(printable(str(file)), None, missing, 0.0, detector.classes)
+    for name, given, missing in chain.from_iterable(map(inputs, paths)):
+        answer = FoundObjects(printable(str(name)), None, missing, 0.0, detector.classes)
         if missing is None:
             try:
-                image = as_rgb(file)
+                image = as_rgb(given() if callable(given) else given, loaded.depth)
             except UnusableImage as error:
                 answer = replace(answer, error=error.reason)
             else:
@@ -106,21 +100,12 @@ def find_in_files(
                 answer = replace(answer, objects=found, ms=1e3 * (perf_counter() - began))
                 drawn = None if out is None else picture(image, found)
                 if out is not None and drawn is not None:
-                    answer = replace(answer, picture=write_picture(out, file.stem, drawn))
+                    stem = Path(str(name)).stem.strip("-") or "image"
+                    answer = replace(answer, picture=write_picture(out, stem, drawn))
         answers.append(answer)
         if on_answer is not None:
             on_answer(answer)
     return tuple(answers)
-
-
-def _files_below(paths: Iterable[str | Path]) -> Iterator[tuple[Path, str | None]]:
-    """Every image, or a path and why there is none."""
-    for path in paths:
-        place = Path(path).expanduser()
-        try:
-            yield from ((file, None) for file in image_files(place))
-        except UnusableImage as error:
-            yield place, error.reason
 
 
 def find_in_set(

@@ -14,6 +14,8 @@ from inceptionkit.model.folder import CARD
 def divided_as_trained(model: Path, opened: DetectionSet) -> DetectionSet:
     """The images of a run in the sets that the run made of them; other images as they are.
 
+    Their boxes and labels may have been corrected since.
+
     Args:
         model: folder of a run, or of the detector in it.
         opened: the images.
@@ -26,7 +28,7 @@ def divided_as_trained(model: Path, opened: DetectionSet) -> DetectionSet:
 
     divide_again = rcnn.divide_again if rcnn.is_rcnn_run(run) else shared.divide_again
     try:
-        sets = divide_again(run, opened)
+        sets = divide_again(run, opened, corrected=True)
     except InceptionError:  # these are other images, or what the run wrote of them is lost
         return opened
     parts: dict[SetName, DetectionSet] = {"train": sets.train, "val": sets.val, "test": sets.test}

@@ -1,4 +1,7 @@
-"""The page of an evaluated detector: curves, confusion with background, missed and false boxes."""
+"""The page of an evaluated detector: curves, confusion with background, missed and false boxes.
+
+That of a run that trained one says too how it was trained.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit import svg
+from inceptionkit.data.types import Unusable
 from inceptionkit.detection.boxes import iou
 from inceptionkit.detection.draw import COLORS, Label, drawn, with_boxes
 from inceptionkit.detection.metrics import Confusion, DetectionScores, confusion
+from inceptionkit.detection.trained import (
+    AFTERWARDS,
+    LEARNING,
+    Trained,
+    curves_of,
+    learning_facts,
+)
 from inceptionkit.detection.types import AnnotatedImage, Boxes, Detections, Pixels
 from inceptionkit.files import write_whole
 from inceptionkit.report.confusion import matrix, natural_width
 from inceptionkit.report.html import Link, fill
-from inceptionkit.report.pictures import Embedded, address, embedded
+from inceptionkit.report.lines import Entry, Figure
+from inceptionkit.report.pictures import FEW, Embedded, address, embedded
 from inceptionkit.svg import INKS, escape, number
-from inceptionkit.text import percent, whole_percent
+from inceptionkit.text import duration, is_measured, listing, percent, plural, whole_percent
 
 _SECTIONS = (
     Link(anchor="classes", title="Classes"),
@@ -30,7 +42,9 @@ _SECTIONS = (
     Link(anchor="false", title="False"),
     Link(anchor="images", title="Images"),
 )
+_UNUSABLE = Link(anchor="unusable", title="Unusable")
 _PICTURES, _IMAGES, _POINTS = 18, 6, 160
+_SHOWN_UNUSABLE = 200  # rows
 _AROUND = 0.7  # of a box that is shown beside it, share of its longer side
 _THICK = 1 / 90  # of the lines on cut-outs, share of their side
 _LEAST_CUT = 64  # pixels of a cut-out
@@ -41,21 +55,6 @@ class _Picture:
     image: Embedded
     name: str
     lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    name: str
-    ink: int
-    dashed: bool
-    last: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Figure:
-    title: str
-    drawing: str
-    legend: tuple[_Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +70,7 @@ class Evaluated:
     show: float  # score from which boxes are shown to people
     unusable: Sequence[tuple[str, str]]  # name and reason
     seconds: float
+    trained: Trained | None = None  # how, where the page is that of the run
 
 
 def write_page(path: Path, evaluated: Evaluated) -> Confusion:
@@ -79,16 +79,27 @@ def write_page(path: Path, evaluated: Evaluated) -> Confusion:
     Raises:
         WriteError: it cannot be written.
     """
-    classes = tuple(one.name for one in evaluated.scores.classes)
+    classes, run = tuple(one.name for one in evaluated.scores.classes), evaluated.trained
     counts = confusion(evaluated.images, evaluated.found, len(classes), least_score=evaluated.show)
     background = (*classes, "background")
+    objects = run.objects() if run else {}
     page = fill(
         "detect.html.j2",
-        title=f"{Path(evaluated.model).name} on {Path(evaluated.data).name}, {evaluated.set}",
-        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        sections=_SECTIONS,
+        title=run.title if run else _title(evaluated),
+        made_at=run.began_at if run else datetime.now(UTC).isoformat(timespec="seconds"),
+        sections=_sections(evaluated),
         one=evaluated,
-        coco=evaluated.scores.coco,
+        run=run,
+        facts=_facts(evaluated),
+        in_short=_in_short(evaluated, counts),
+        learning=curves_of(run.epochs) if run else [],
+        learning_facts=learning_facts(run.epochs) if run else {},
+        objects=objects,
+        most_objects=max((sum(row.values()) for row in objects.values()), default=0) or 1,
+        few=FEW,
+        unusable=[Unusable(name, why) for name, why in evaluated.unusable],
+        shown_unusable=_SHOWN_UNUSABLE,
+        by_size=_by_size(evaluated.scores),
         curves=_curves(evaluated.scores),
         matrix=matrix(counts.counts, background),
         matrix_width=natural_width(len(background)),
@@ -102,7 +113,52 @@ def write_page(path: Path, evaluated: Evaluated) -> Confusion:
     return counts
 
 
-def _curves(scores: DetectionScores) -> _Figure | None:
+def _title(evaluated: Evaluated) -> str:
+    return f"{Path(evaluated.model).name} on {Path(evaluated.data).name}, {evaluated.set}"
+
+
+def _sections(evaluated: Evaluated) -> tuple[Link, ...]:
+    if evaluated.trained is None:
+        return (*_SECTIONS, _UNUSABLE)
+    *others, machine = AFTERWARDS
+    return (LEARNING, *_SECTIONS, *others, _UNUSABLE, machine)
+
+
+def _facts(evaluated: Evaluated) -> dict[str, str]:
+    """The tiles beside the score."""
+    images, scores, run = len(evaluated.images), evaluated.scores, evaluated.trained
+    return {
+        "COCO AP": percent(scores.coco.ap),
+        "VOC 2007, 11 points": percent(scores.map50_11_points),
+        "time per image": duration(evaluated.seconds / images if images else None),
+        **(run.facts if run else {}),
+    }
+
+
+def _by_size(scores: DetectionScores) -> str:
+    """COCO's average precision of small, medium and large objects, where there are such."""
+    of = {
+        "small (below 32x32 pixels)": scores.coco.ap_small,
+        "medium": scores.coco.ap_medium,
+        "large (from 96x96)": scores.coco.ap_large,
+    }
+    return listing([f"{name} {percent(ap)}" for name, ap in of.items() if is_measured(ap)])
+
+
+def _in_short(evaluated: Evaluated, counts: Confusion) -> tuple[str, ...]:
+    """What a user would see, in a few sentences."""
+    table, run = counts.counts, evaluated.trained
+    objects, right = int(table[:-1].sum()), int(table[:-1, :-1].trace())
+    missed, nothing = int(table[:-1, -1].sum()), int(table[-1, :-1].sum())
+    shown = (
+        f"Boxes with a score of at least {evaluated.show:.2f} are shown. They find {right:,} of "
+        f"{plural(objects, 'object')}, take {objects - right - missed:,} for another class and "
+        f"miss {missed:,}; {plural(nothing, 'box is', 'boxes are')} around nothing."
+    )
+    return (shown, *(run.notes if run else ()))
+
+
+def _curves(scores: DetectionScores) -> Figure | None:
     """Precision over recall at IoU 0.5, a line for each class."""
     shown = [one for one in scores.classes if one.curve.objects and len(one.curve.scores)]
     if not shown:
@@ -131,10 +187,10 @@ def _curves(scores: DetectionScores) -> _Figure | None:
         size=(svg.WIDTH, 264),
     )
     legend = tuple(
-        _Entry(name=one.name, ink=index % INKS, dashed=False, last=percent(one.ap50))
+        Entry(name=one.name, ink=index % INKS, dashed=False, last=percent(one.ap50))
         for index, one in enumerate(shown)
     )
-    return _Figure(title="Precision over recall, IoU 0.5", drawing=drawing, legend=legend)
+    return Figure(title="Precision over recall, IoU 0.5", drawing=drawing, legend=legend)
 
 
 def _missed(

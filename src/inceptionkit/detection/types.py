@@ -36,6 +36,8 @@ class AnnotatedImage:
     boxes: Boxes  # (n, 4), inside the image, each with an area
     labels: NDArray[np.int64]  # (n,), index into the set's classes
     difficult: NDArray[np.bool_]  # (n,), neither a miss nor a hit in scores: difficult, a crowd
+    areas: NDArray[np.float64] | None = None  # (n,), square pixels; None for those of the boxes
+    depth: int = 16  # bits that its values use, as `Preprocessing.depth` says
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -49,7 +51,7 @@ class AnnotatedImage:
         Raises:
             UnusableImage: it cannot be decoded.
         """
-        return as_rgb(self.path)
+        return as_rgb(self.path, self.depth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class DetectionSet(Sequence[AnnotatedImage]):
     skipped: tuple[Unusable, ...] = ()  # images and files that cannot be used
     findings: tuple[BoxFinding, ...] = ()  # of annotations
     notes: tuple[str, ...] = ()  # what was decided while reading, a sentence each
+    depth: int = 16  # bits that deep images use, as `Preprocessing.depth` says
 
     def __len__(self) -> int:
         return len(self.images)
@@ -91,15 +94,26 @@ class DetectionSet(Sequence[AnnotatedImage]):
         chosen = tuple(image for image in self.images if image.set == name)
         return replace(self, images=chosen)
 
+    def at_depth(self, depth: int) -> DetectionSet:
+        """The same images, decoded as a detector wants them whose preprocessing has this depth."""
+        images = tuple(replace(image, depth=depth) for image in self.images)
+        return replace(self, images=images, depth=depth)
+
     def fingerprint(self) -> str:
         """SHA-256 over names, sizes, sets, boxes and labels, hexadecimal; no pixel is read."""
         summary = hashlib.sha256("\0".join(self.classes).encode())
         for image in self.images:
-            head = f"\n{image.name}\0{image.size}\0{image.set}\0{_bytes_of(image.path)}\0"
-            summary.update(head.encode("utf-8", "surrogateescape"))
+            summary.update(_facts(image))
             summary.update(image.boxes.astype("<f4").tobytes())
             summary.update(image.labels.astype("<i8").tobytes())
             summary.update(image.difficult.astype("u1").tobytes())
+        return summary.hexdigest()
+
+    def fingerprint_of_images(self) -> str:
+        """The same without classes, boxes and labels: what a division depends on."""
+        summary = hashlib.sha256()
+        for image in self.images:
+            summary.update(_facts(image))
         return summary.hexdigest()
 
 
@@ -121,6 +135,16 @@ class Detections:
         exits = tuple(self.exits[index] for index in kept)
         return Detections(self.boxes[kept], self.labels[kept], self.scores[kept], exits)
 
+    def rows(self) -> Iterator[tuple[list[float], int, float, str]]:
+        """Box, label, score and exit of each, as plain numbers."""
+        return zip(
+            self.boxes.tolist(),
+            self.labels.tolist(),
+            self.scores.tolist(),
+            self.exits,
+            strict=True,
+        )
+
 
 class Detector(Protocol):
     """Anything that finds objects: R-CNN, shared features, an exported graph."""
@@ -140,6 +164,12 @@ class Detector(Protocol):
 def no_boxes() -> Boxes:
     """No box: (0, 4) float32."""
     return np.zeros((0, 4), np.float32)
+
+
+def _facts(image: AnnotatedImage) -> bytes:
+    """What a fingerprint holds of an image itself."""
+    words = f"\n{image.name}\0{image.size}\0{image.set}\0{_bytes_of(image.path)}\0"
+    return words.encode("utf-8", "surrogateescape")
 
 
 def _bytes_of(path: Path) -> int:

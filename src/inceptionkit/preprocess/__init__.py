@@ -12,7 +12,7 @@ from inceptionkit.preprocess.decode import (
     decode,
     looks_like_image,
 )
-from inceptionkit.preprocess.depth import bits_used
+from inceptionkit.preprocess.depth import bits_used, common_depth
 from inceptionkit.preprocess.fast_codecs import RESAMPLERS, Resampler
 from inceptionkit.preprocess.header import ImageHeader, examine, header
 from inceptionkit.preprocess.preprocessing import INTERPOLATIONS, Interpolation, Preprocessing
@@ -30,6 +30,7 @@ __all__ = [
     "UnusableImage",
     "as_rgb",
     "bits_used",
+    "common_depth",
     "crop_from_encoded",
     "crop_from_pixels",
     "decode",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -32,3 +33,15 @@ def bits_used(source: bytes | Path) -> int | None:
         if is_unsigned(image):
             values = values.view(np.uint32)
         return int(values.max()).bit_length() if values.min() >= 0 else None
+
+
+def common_depth(bits: Iterable[int | None]) -> int:
+    """Depth of the images of a set, of some of which `bits_used` says this.
+
+    15 of 16 bits count as all, and so does nothing known.
+
+    >>> common_depth([12, None, 11]), common_depth([15]), common_depth([])
+    (12, 16, 16)
+    """
+    used = max((number for number in bits if number), default=16)
+    return 16 if used in (15, 16) else used

@@ -9,8 +9,9 @@ from itertools import pairwise
 from inceptionkit import svg
 from inceptionkit.evaluation.calibration import Bin
 from inceptionkit.evaluation.confidence import wilson
-from inceptionkit.report.charts import Figure, exit_ink
+from inceptionkit.report.charts import exit_ink
 from inceptionkit.report.finished_run import Curve, ExitResult, FinishedRun
+from inceptionkit.report.lines import Figure
 from inceptionkit.svg import INKS, Axes, escape, number
 from inceptionkit.text import cells, is_measured, percent, plural, quantity, shorten, whole_percent
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from functools import cache
 from http import HTTPStatus
@@ -23,7 +22,7 @@ from inceptionkit.serving import detect, inference_protocol, schemas
 from inceptionkit.serving.answering import ERRORS, Answering, failed
 from inceptionkit.serving.guard import LIVE, Guard
 from inceptionkit.serving.heat import explains
-from inceptionkit.serving.models import Models, Served
+from inceptionkit.serving.models import Models, Served, last_part
 from inceptionkit.serving.problems import Problem
 from inceptionkit.serving.reference import reference_page
 from inceptionkit.serving.requests import read_request
@@ -47,13 +46,13 @@ def make_app(
         title="inceptionkit", version=version("inceptionkit"), docs_url=None, redoc_url=None,
         redirect_slashes=False,  # to where a client's Host says
         responses=schemas.PROBLEMS,
-        description="Image classifiers of the Inception family.",
+        description="Image classifiers and detectors of the Inception family.",
     )  # fmt: skip
     if token:
         _declare_token(app)
     _report_problems(app)
     _add_predict(app, answering)
-    _add_models(app, models)
+    _add_models(app, models, detecting)
     _add_page(app)
     app.include_router(inference_protocol.router(models, answering))
     if detecting is not None:
@@ -92,21 +91,23 @@ def _add_predict(app: FastAPI, answering: Answering) -> None:
         return JSONResponse(found)
 
 
-def _add_models(app: FastAPI, models: Models) -> None:
+def _add_models(app: FastAPI, models: Models, detecting: detect.Detecting | None) -> None:
     @app.get(
-        "/v1/models", tags=["images"], summary="The models and what they are",
-        response_model=list[schemas.ModelCard],
+        "/v1/models", tags=["images"], summary="The models and detectors, and what they are",
+        response_model=list[schemas.AnyCard],
     )  # fmt: skip
     def cards() -> list[dict[str, Any]]:
-        return [model_card(served) for served in models]
+        """Each has the name to ask it by, and its task: classify or detect."""
+        detectors = detecting.cards() if detecting else []
+        return [*(model_card(served) for served in models), *detectors]
 
 
 def model_card(served: Served) -> dict[str, Any]:
     """What people want to know of a model: classes, accuracy, size, speed here, what it learnt."""
     card, whole = served.card, cost(served.card.architecture)
     top1, images = card.metrics.get("top1"), card.metrics.get("images")
-    data = card.origin.get("data", card.origin.get("file", ""))
     return {
+        "task": "classify",
         "name": served.name,
         "version": served.version,
         "architecture": card.architecture.name,
@@ -118,8 +119,7 @@ def model_card(served: Served) -> dict[str, Any]:
         "top1": top1,
         "images": images,
         "interval": wilson(top1, images) if top1 is not None and images else None,
-        # the folders above are private
-        "trained_on": re.split(r"[/\\]", data.rstrip("/\\"))[-1] or None,
+        "trained_on": last_part(card.origin.get("data", card.origin.get("file", ""))),
         "policy": card.exit_policy is not None,
         "explains": explains(card),
         "efforts": {

@@ -16,12 +16,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from inceptionkit.detection.load import LoadedDetector, load
-from inceptionkit.detection.types import Detections
+from inceptionkit.detection.shared.card import DetectorCard
+from inceptionkit.detection.shared.exported import open_detector
+from inceptionkit.detection.types import Detections, Detector
 from inceptionkit.errors import did_you_mean
 from inceptionkit.machine import cores
 from inceptionkit.preprocess import UnusableImage
 from inceptionkit.serving.answering import Answering
+from inceptionkit.serving.models import last_part
 from inceptionkit.serving.problems import refuse, refuse_image, refuse_unknown
 from inceptionkit.serving.requests import (
     Image,
@@ -31,11 +33,13 @@ from inceptionkit.serving.requests import (
 )
 from inceptionkit.serving.schemas import images_request
 
+_LONGEST = 65_535
+"""Pixels of the longer side, those of the largest JPEG: resizing takes memory for each of them."""
 _ASKS: dict[str, Any] = {
-    "model": {"type": "string", "description": "Needed where there are several detectors."},
+    "model": {"type": "string", "description": "Which detector; the only one if left out."},
     "least_score": {
         "type": "number", "minimum": 0, "maximum": 1,
-        "description": "Least score of a box; the detector has a choice of its own.",
+        "description": "Least score of a box; the detector's own, `show`, if left out.",
     },
 }  # fmt: skip
 
@@ -72,33 +76,52 @@ class ServedDetector:
     """A detector, ready to answer; one image at a time."""
 
     name: str
-    loaded: LoadedDetector
+    detector: Detector
+    card: DetectorCard
     alone: Lock = field(default_factory=Lock)
 
     def answer(self, image: Image, least: float | None, answering: Answering) -> dict[str, Any]:
         """Decode an image and find its objects.
 
         Raises:
-            UnusableImage: it is no image, or claims too many pixels.
+            UnusableImage: it is no image, claims too many pixels, or is too long.
         """
-        with answering.decoded(image.data) as pixels, self.alone:
-            start = perf_counter()
-            found = self.loaded.detector.detect(pixels)
-            seconds = perf_counter() - start
+        with answering.decoded(image.data, self.card.preprocessing.depth) as pixels, self.alone:
             height, width = pixels.shape[:2]
+            if max(height, width) > _LONGEST:
+                reason = f"has {width}x{height} pixels, the limit of a side is {_LONGEST:,}"
+                raise UnusableImage(reason)
+            start = perf_counter()
+            found = self.detector.detect(pixels)
+            seconds = perf_counter() - start
         answering.metrics.engine.labels(self.name).observe(seconds)
-        objects = self.objects(found.above(self.loaded.show if least is None else least))
+        objects = self.objects(found.above(self.card.show if least is None else least))
         return {
             "name": image.name, "width": width, "height": height, "objects": objects,
             "ms": round(1e3 * seconds, 3),
         }  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """What people want to know of it: classes, size, precision, and the score of its boxes."""
+        card = self.card
+        return {
+            "task": "detect",
+            "name": self.name,
+            "architecture": card.design.net.name,
+            "classes": list(card.classes),
+            "size": list(card.design.size),
+            "map50": card.metrics.get("map50"),
+            "images": card.metrics.get("images"),
+            "trained_on": last_part(card.origin.get("data", "")),
+            "show": card.show,
+        }
 
     def objects(self, found: Detections) -> list[dict[str, Any]]:
         """What is found, as JSON."""
         rows = zip(found.boxes.tolist(), found.labels, found.scores, found.exits, strict=True)
         return [
             {
-                "label": self.loaded.detector.classes[label],
+                "label": self.detector.classes[label],
                 "score": round(float(score), 6),
                 "box": [round(edge, 2) for edge in box],
                 "exit": exit_,
@@ -121,6 +144,10 @@ class Detecting:
     _threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(cores(), thread_name_prefix="detect")
     )
+
+    def cards(self) -> list[dict[str, Any]]:
+        """What each detector is."""
+        return [one.to_json() for one in self.detectors.values()]
 
     def find(self, name: str | None) -> ServedDetector:
         """The detector of a name; the only one where none is given.
@@ -175,7 +202,8 @@ def load_detectors(
         DeploymentError: the engine of an exported one is not installed.
     """
     loaded = {
-        name: ServedDetector(name, load(place, threads=threads)) for name, place in places.items()
+        name: ServedDetector(name, *open_detector(place, threads=threads))
+        for name, place in places.items()
     }
     return Detecting(loaded, answering)
 

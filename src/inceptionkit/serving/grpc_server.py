@@ -20,6 +20,7 @@ from inceptionkit.errors import DeploymentError
 from inceptionkit.serving.access import Answered
 from inceptionkit.serving.answering import ERRORS, Answering, failed
 from inceptionkit.serving.grpc_messages import MESSAGES, METHODS, PACKAGE, SERVICE
+from inceptionkit.serving.grpc_parts import refuse_many, refuse_values
 from inceptionkit.serving.inference_protocol import (
     OUTPUTS,
     Inference,
@@ -177,7 +178,7 @@ def _guarded(
         body = await _received(call, arriving, limits.header_seconds)
         call.bytes_in = len(body)
         with bodies.of(len(body)):
-            call.request = await aside(len(body), _parsed, name, body)
+            call.request = await aside(len(body), _parsed, name, body, limits)
             return await answer(call.request)
 
     async def guarded(_: object, context: _Context) -> Any:  # noqa: ANN401 - a message
@@ -218,11 +219,13 @@ async def _received(call: _Call, arriving: asyncio.Semaphore, seconds: float) ->
     return body
 
 
-def _parsed(name: str, body: bytes) -> Any:  # noqa: ANN401 - a message
+def _parsed(name: str, body: bytes, limits: Limits) -> Any:  # noqa: ANN401 - a message
     """The request of a method, from its bytes."""
+    kind = MESSAGES[f"{name}Request"]
     try:
-        return MESSAGES[f"{name}Request"].FromString(body)
-    except DecodeError:
+        refuse_many(body, kind.DESCRIPTOR, limits)
+        return kind.FromString(body)
+    except (DecodeError, LookupError, ValueError):
         refuse(f"the message is no {name}Request; send one of the Open Inference Protocol")
 
 
@@ -286,8 +289,7 @@ def _read(request: Any, limits: Limits) -> Inference:  # noqa: ANN401 - a messag
     shape, raw = read_shape(tensor.shape), request.raw_input_contents
     typed = getattr(tensor.contents, _CONTENTS.get(tensor.datatype, "uint_contents"))
     if len(typed) > limits.values:
-        msg = f"contents may list {limits.values:,} values; send raw_input_contents"
-        refuse(msg)
+        refuse_values(limits)
     data = raw[0] if raw else list(typed)
     images = read_tensor(tensor.name, tensor.datatype, shape, data, limits)
     outputs = tuple(one.name for one in request.outputs)

@@ -291,6 +291,15 @@ def named(models: Sequence[str | Path]) -> dict[str, str | Path]:
     return found
 
 
+def last_part(address: str) -> str | None:
+    r"""The last part of an address, for strangers: the folders above are private.
+
+    >>> last_part("/home/rose/photos/"), last_part("C:\\photos"), last_part("")
+    ('photos', 'photos', None)
+    """
+    return re.split(r"[/\\]", address.rstrip("/\\"))[-1] or None
+
+
 def _reason(error: Exception, place: str | Path) -> str:
     """What is wrong with a model that cannot be loaded, and what to do."""
     if isinstance(error, OSError):

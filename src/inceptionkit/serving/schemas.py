@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from inceptionkit.serving.efforts import EFFORTS
 from inceptionkit.serving.requests import TOP_K
@@ -64,8 +64,9 @@ class EffortCost(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """A model."""
+    """A classifier."""
 
+    task: Literal["classify"]
     name: str
     version: str
     architecture: str
@@ -81,6 +82,24 @@ class ModelCard(BaseModel):
     policy: bool
     explains: bool
     efforts: dict[str, EffortCost]
+
+
+class DetectorCard(BaseModel):
+    """A detector: `size` is height and width of what it sees, `show` its own `least_score`."""
+
+    task: Literal["detect"]
+    name: str
+    architecture: str
+    classes: list[str]
+    size: tuple[int, int]
+    map50: float | None
+    images: int | None
+    trained_on: str | None
+    show: float
+
+
+AnyCard = Annotated[ModelCard | DetectorCard, Field(discriminator="task")]
+"""What is served, whatever its task."""
 
 
 class Problem(BaseModel):

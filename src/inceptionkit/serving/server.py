@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -88,7 +89,6 @@ def serve_here(service: Service, bound: socket.socket, ready: Callable[[], objec
     tracing, server = tracing_at(service.traces), None
     _raise_open_files(limits)
     try:
-        log_to_stderr()
         models.start()
         answering = Answering(models, limits, metrics, tracing)
         detecting = load_detectors(detectors, answering, service.threads) if detectors else None
@@ -198,23 +198,33 @@ def read_token(file: str | Path | None) -> str:
     return token
 
 
-def log_to_stderr() -> None:
-    """One line of JSON for each event; a full disk or a closed pipe stops no answer.
+@contextmanager
+def log_to_stderr() -> Iterator[None]:
+    """One line of JSON for each event; at the end, logging is as it was before.
 
-    What uvicorn, asyncio and others report comes so too, unless the program that serves already
-    says where its own log goes.
+    A full disk or a closed pipe stops no answer. What uvicorn, asyncio and others report comes so
+    too, unless the program that serves already says where its own log goes.
     """
-    logging.raiseExceptions = False
-    logging.captureWarnings(capture=True)
     plain, others = logging.Formatter("%(message)s"), logging.getLogger()
-    for logger, form in ((ACCESS, plain), (ERRORS, JsonLines()), (others, JsonLines())):
-        if not logger.handlers:
-            handler = logging.StreamHandler(sys.stderr)
-            handler.setFormatter(form)
-            logger.addHandler(handler)
-    for logger in (ACCESS, ERRORS):
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+    with ExitStack() as after:
+        after.callback(setattr, logging, "raiseExceptions", logging.raiseExceptions)
+        logging.raiseExceptions = False
+        shown = warnings.showwarning
+        logging.captureWarnings(capture=True)
+        if warnings.showwarning is not shown:  # else they were captured already
+            after.callback(logging.captureWarnings, capture=False)
+        for logger, form in ((ACCESS, plain), (ERRORS, JsonLines()), (others, JsonLines())):
+            if not logger.handlers:
+                handler = logging.StreamHandler(sys.stderr)
+                handler.setFormatter(form)
+                logger.addHandler(handler)
+                after.callback(logger.removeHandler, handler)
+        for logger in (ACCESS, ERRORS):
+            after.callback(setattr, logger, "propagate", logger.propagate)
+            after.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.INFO)
+            logger.propagate = False
+        yield
 
 
 class _Server(uvicorn.Server):

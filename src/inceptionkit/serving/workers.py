@@ -75,7 +75,7 @@ def serve_at(
     Raises:
         InceptionError: the address is taken, or a model cannot be loaded.
     """
-    with bind(host, port) as bound:
+    with bind(host, port) as bound, log_to_stderr():
         address = f"http://{host_of(bound)}:{bound.getsockname()[1]}"
         loaded = partial(ready, address)
         if count == 1:
@@ -104,7 +104,6 @@ def serve_in_workers(
         InceptionError: a model cannot be loaded.
     """
     bound.listen(2_048)
-    log_to_stderr()
     with tempfile.TemporaryDirectory() as common, _stopping() as stop:
         weights, numbers = Path(common, "weights"), Path(common, "numbers")
         weights.mkdir()
@@ -171,7 +170,8 @@ def _work(
     os.sched_setaffinity(0, share)
     share_weights(weights)
     try:
-        answered = serve_here(service, bound, lambda: says.send("ready"))
+        with log_to_stderr():
+            answered = serve_here(service, bound, lambda: says.send("ready"))
     except InceptionError as error:
         says.send(DeploymentError(str(error)))  # others may not survive the way
         sys.exit(2)

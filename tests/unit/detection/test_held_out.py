@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import annotated
+import numpy as np
 import pytest
 
 from inceptionkit import records
@@ -14,6 +15,7 @@ from inceptionkit.detection.rcnn import start
 from inceptionkit.detection.rcnn.request import DetectRcnnRequest
 from inceptionkit.detection.sources import open_detection
 from inceptionkit.detection.types import DetectionSet
+from inceptionkit.errors import RunError
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def run(tmp_path: Path, opened: DetectionSet) -> Path:
         "request": records.to_json(DetectRcnnRequest("data", split_seed=3)),
         "side": 32,
         "fingerprint": start._fingerprint(divide(opened, 3)),
+        "images": opened.fingerprint_of_images(),
     }
     (tmp_path / "run" / start.FILE).write_text(json.dumps(facts))
     return tmp_path / "run"
@@ -53,6 +56,19 @@ def test_other_images_are_as_they_are(run: Path, opened: DetectionSet) -> None:
         images = replace(opened, images=other)
 
         assert divided_as_trained(run, images) is images
+
+
+def test_the_sets_do_not_depend_on_boxes_that_were_corrected(
+    run: Path, opened: DetectionSet
+) -> None:
+    moved = [replace(image, boxes=image.boxes + np.float32(1)) for image in opened]
+    corrected = replace(opened, images=tuple(moved), classes=("disc", "box"))
+
+    found = divided_as_trained(run, corrected)
+
+    assert [i.name for i in found.of("val")] == [i.name for i in divide(opened, 3).val]
+    with pytest.raises(RunError, match="changed since the run began"):
+        start.divide_again(run, corrected)
 
 
 def test_without_its_run_a_detector_tells_nothing(run: Path, opened: DetectionSet) -> None:

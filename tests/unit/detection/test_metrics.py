@@ -1,5 +1,8 @@
 """Scores of detections: what must hold whatever the boxes."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +10,9 @@ from hypothesis import strategies as st
 from made_boxes import boxes, detections, truth
 
 from inceptionkit.detection.boxes import clip, iou, suppress, suppress_per_class
-from inceptionkit.detection.metrics import confusion, score
-from inceptionkit.detection.types import Detections
+from inceptionkit.detection.metrics import confusion, curve, score
+from inceptionkit.detection.metrics.coco import coco_scores
+from inceptionkit.detection.types import AnnotatedImage, Boxes, Detections
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -57,6 +61,32 @@ def test_clipping_keeps_what_lies_inside() -> None:
     outside = np.array([[-5, -5, 700, 3], [2, 3, 4, 5]], np.float32)
 
     assert clip(outside, (480, 640)).tolist() == [[0, 0, 640, 3], [2, 3, 4, 5]]
+
+
+def one_object(box: list[float]) -> AnnotatedImage:
+    boxes: Boxes = np.array([box], np.float32)
+    labels, easy = np.zeros(1, np.int64), np.zeros(1, np.bool_)
+    return AnnotatedImage("1.png", Path("1.png"), (100, 100), "test", boxes, labels, easy)
+
+
+@pytest.mark.parametrize(("height", "right"), [(5, 1.0), (4.9, 0.0)])
+def test_half_an_object_is_found_as_vocs_program_says(height: float, right: float) -> None:
+    """`VOCevaldet.m`: if ovmax>=VOCopts.minoverlap."""
+    box = np.array([[0, 0, 10, height]], np.float32)
+    seen = Detections(box, np.zeros(1, np.int64), np.ones(1, np.float32), ("main",))
+
+    assert curve([one_object([0, 0, 10, 10])], [seen], 0).precision.tolist() == [right]
+
+
+def test_the_size_of_an_object_is_that_of_its_mask_where_it_is_known() -> None:
+    image = one_object([0, 0, 40, 40])
+    seen = Detections(image.boxes, image.labels, np.ones(1, np.float32), ("main",))
+
+    by_box = coco_scores([image], [seen], 1)
+    by_mask = coco_scores([replace(image, areas=np.array([900.0]))], [seen], 1)
+
+    assert (by_box.ap_medium, by_mask.ap_small) == (pytest.approx(1), pytest.approx(1))
+    assert np.isnan([by_box.ap_small, by_mask.ap_medium]).all()
 
 
 def perfect(rng: np.random.Generator) -> tuple[list, list[Detections]]:

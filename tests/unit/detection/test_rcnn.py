@@ -14,16 +14,17 @@ from PIL import Image
 import inceptionkit
 from inceptionkit.detection.boxes import iou
 from inceptionkit.detection.rcnn import mining, regress, start
+from inceptionkit.detection.rcnn.allowance import share
 from inceptionkit.detection.rcnn.detector import RcnnDetector
 from inceptionkit.detection.rcnn.regions import class_names
 from inceptionkit.detection.rcnn.regress import coded, decoded, fit
 from inceptionkit.detection.rcnn.request import DetectRcnnRequest
-from inceptionkit.detection.rcnn.run import _share
 from inceptionkit.detection.rcnn.sample import backgrounds, per_object, positives
 from inceptionkit.detection.rcnn.settings import RegionSettings
 from inceptionkit.detection.rcnn.warp import GREY, warp
 from inceptionkit.detection.types import AnnotatedImage
 from inceptionkit.errors import RecipeError, RunError
+from inceptionkit.training.budget import Time
 
 HOW = RegionSettings()
 SEEDS = st.integers(0, 2**32 - 1)
@@ -156,7 +157,7 @@ def test_classes_have_names_that_folders_can_have(
 class Seeing:
     """A detector of which only the features of regions are asked for."""
 
-    how = HOW
+    how, proposer = HOW, None
 
     def features(self, _: object, regions: np.ndarray) -> np.ndarray:
         return np.ones((len(regions), 5), np.float32) if len(regions) else np.zeros((0, 1))
@@ -220,23 +221,27 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> start.RcnnRun:
 
 
 @pytest.mark.parametrize(
-    ("earlier", "trainings", "share"),
+    ("earlier", "trainings", "rest", "budget"),
     [
-        (0.0, 2, f"{0.75 * 3_500 / 2:.1f}s"),
-        (1_500.0, 2, f"{0.75 * 2_000 / 2:.1f}s"),
-        (3_490.0, 1, "1epochs"),  # 10 s are left, or none: the run ends all the same
-        (9_000.0, 1, "1epochs"),
+        (0.0, 2, 0.0, f"{0.75 * 3_500 / 2:.1f}s"),
+        (0.0, 2, 2_500.0, f"{1_000 / 2:.1f}s"),  # more than a quarter is set aside
+        (1_500.0, 2, 0.0, f"{0.75 * 2_000 / 2:.1f}s"),
+        (3_490.0, 1, 0.0, "1epochs"),  # 10 s are left, or none: the run ends all the same
+        (9_000.0, 1, 0.0, "1epochs"),
+        (0.0, 1, 9_000.0, "1epochs"),  # scoring takes longer than what is left
     ],
 )
 def test_a_budget_of_time_counts_what_interrupted_sessions_took(
-    run: start.RcnnRun, earlier: float, trainings: int, share: str
+    run: start.RcnnRun, earlier: float, trainings: int, rest: float, budget: str
 ) -> None:
-    assert _share(replace(run, earlier_seconds=earlier), trainings) == share
+    assert share(replace(run, earlier_seconds=earlier), Time(3_600), trainings, rest) == budget
 
 
 def test_a_new_run_without_time_for_its_trainings_is_refused(run: start.RcnnRun) -> None:
     with pytest.raises(RecipeError, match="leaves no time for 2 trainings"):
-        _share(replace(run, start_time=-3_449.5), 2)
+        share(replace(run, start_time=-3_449.5), Time(3_600), 2, 0.0)
+    with pytest.raises(RecipeError, match="scoring images takes about 58 min 20 s of it"):
+        share(run, Time(3_600), 2, 3_500.0)
 
 
 def test_the_time_of_a_session_is_kept_for_the_next(run: start.RcnnRun) -> None:

@@ -38,7 +38,7 @@ def test_images_of_no_set_are_not_trained_on(tmp_path: Path) -> None:
     assert opened.notes == ("2 images are in no set: training leaves them out",)
     assert [image.path.stem for image in divided.train] == ["000", "001", "002"]
     assert [image.path.stem for image in divided.val] == ["003"]
-    assert divided.rule == "the dataset's own sets, without 2 images of no set"
+    assert divided.rule == "the dataset's own sets"
 
 
 def test_images_of_no_set_are_trained_on_where_no_set_is_called_train(tmp_path: Path) -> None:

@@ -267,6 +267,25 @@ def test_a_crowd_of_coco_is_difficult(tmp_path: Path) -> None:
     assert sum(int(image.difficult.sum()) for image in open_detection(root)) == 1
 
 
+def test_areas_of_coco_are_those_of_masks_in_pixels_of_the_image(tmp_path: Path) -> None:
+    root = annotated.write_coco(tmp_path / "data")
+    path = root / "annotations" / "instances_train2017.json"
+    content = json.loads(path.read_text())
+    first, second = content["annotations"][:2]
+    first["area"], second["area"] = 40.0, None
+    content["images"][0] |= {"height": 96, "width": 128}  # boxes are scaled by a half
+    path.write_text(json.dumps(content))
+
+    images = open_detection(root).of("train").images
+
+    assert images[0].areas is not None
+    assert images[0].areas.tolist() == [
+        10.0,
+        np.prod(images[0].boxes[1, 2:] - images[0].boxes[1, :2]),
+    ]
+    assert images[1].areas is None
+
+
 def huge_box(content: dict[str, Any]) -> None:
     content["annotations"][0]["bbox"][0] = 10**400
 

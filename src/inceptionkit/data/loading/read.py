@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inceptionkit.data.types import Blocks, Dataset, Unusable, content_hash
 from inceptionkit.errors import DataError
-from inceptionkit.preprocess import UnusableImage, as_rgb, bits_used, header
+from inceptionkit.preprocess import UnusableImage, as_rgb, bits_used, common_depth, header
 
 Shape: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 OnDecoded: TypeAlias = Callable[
@@ -72,7 +72,6 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
         raise DataError(msg)
     heights, widths, grey = np.array(sizes).T
     sides = np.minimum(heights, widths)
-    used = max((number for number in bits if number), default=16)
     same = len(set(heights.tolist())) == len(set(widths.tolist())) == 1
     return Survey(
         images=len(sizes),
@@ -81,7 +80,7 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
         largest=int(sides.max()),
         uniform=(int(heights[0]), int(widths[0])) if same else None,
         grey=float(grey.mean()),
-        depth=16 if used in (15, 16) else used,
+        depth=common_depth(bits),
     )
 
 

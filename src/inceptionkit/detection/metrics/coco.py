@@ -3,7 +3,8 @@
 Sources:
     https://cocodataset.org/#detection-eval; matching and sums follow `pycocotools.cocoeval`, which
     the tests compare with. A difficult object is COCO's crowd: it may hold several detections,
-    which count neither as right nor as wrong. Sizes are areas of boxes.
+    which count neither as right nor as wrong. The size of an object is the `area` of its
+    annotation, which is that of its mask, where there is one; that of a detection is its box's.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _match(
     mine = np.flatnonzero(seen.labels == label)
     order = mine[np.argsort(-seen.scores[mine], kind="stable")][:_MOST]
     boxes, truth = seen.boxes[order], np.flatnonzero(image.labels == label)
-    crowd, own = image.difficult[truth], areas(image.boxes[truth])
+    crowd, own = image.difficult[truth], _sizes(image)[truth]
     skipped = crowd | (own < limits[0]) | (own > limits[1])
     rank = np.argsort(skipped, kind="stable")  # what counts comes first
     truth, crowd, skipped = truth[rank], crowd[rank], skipped[rank]
@@ -131,6 +132,11 @@ def _match(
     size = areas(boxes)
     ignored |= ~right & ((size < limits[0]) | (size > limits[1]))
     return _Match(seen.scores[order], right, ignored, int((~skipped).sum()))
+
+
+def _sizes(image: AnnotatedImage) -> NDArray[np.float64]:
+    """(n,) areas of the objects."""
+    return areas(image.boxes) if image.areas is None else image.areas
 
 
 def _overlaps(boxes: Boxes, truth: Boxes, crowd: NDArray[np.bool_]) -> NDArray[np.float64]:

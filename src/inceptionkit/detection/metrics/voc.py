@@ -2,7 +2,8 @@
 
 Sources:
     Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", 2010, section 4.2; the
-    development kits of 2007 (11 points) and 2012 (area under the curve).
+    development kits of 2007 (11 points) and 2012 (area under the curve). Their `VOCevaldet.m` takes
+    an overlap of 0.5 itself as enough (`ovmax>=VOCopts.minoverlap`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from inceptionkit.detection.boxes import iou
 from inceptionkit.detection.types import AnnotatedImage, Detections
 
 LEAST_IOU = 0.5
-"""Overlap that a detection must exceed to be right."""
+"""Overlap from which a detection is right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +46,7 @@ def curve(
         images: the truth.
         found: what a detector found in each image.
         label: of the class.
-        least_iou: overlap to exceed, from 0 to 1.
+        least_iou: overlap of a match, from 0 to 1.
     """
     objects = sum(int(((one.labels == label) & ~one.difficult).sum()) for one in images)
     scores, right, ignored = [np.zeros(0, np.float32)], list[bool](), list[bool]()
@@ -57,7 +58,7 @@ def curve(
         scores.append(seen.scores[order])
         for row in overlaps:
             best = int(row.argmax()) if row.size else -1
-            hit = best >= 0 and row[best] > least_iou
+            hit = best >= 0 and row[best] >= least_iou
             ignored.append(bool(hit and difficult[best]))
             right.append(bool(hit and not difficult[best] and best not in taken))
             if hit:

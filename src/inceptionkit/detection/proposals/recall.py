@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from inceptionkit.detection.boxes import iou
 from inceptionkit.detection.types import AnnotatedImage, Boxes
+
+Source: TypeAlias = Literal["search", "learnt", "both"]
+"""Who proposes: selective search, a proposer that has learnt, or both in turn."""
+
+COUNTS = (10, 30, 100, 300, 1000)
+"""Numbers of proposals that recall is measured for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +26,14 @@ class RecallPoint:
     mean_proposals: float  # that images really have
     at_50: float  # share of objects with a proposal of IoU 0.5 or more
     at_70: float
+    source: Source = "search"
 
 
 def recall(
     images: Sequence[AnnotatedImage],
     proposals: Sequence[Boxes],
-    counts: Sequence[int] = (10, 30, 100, 300, 1000),
+    counts: Sequence[int] = COUNTS,
+    source: Source = "search",
 ) -> tuple[RecallPoint, ...]:
     """Recall against the number of proposals; difficult objects are not counted.
 
@@ -32,6 +41,7 @@ def recall(
         images: the truth.
         proposals: of each image, the best first.
         counts: numbers of proposals.
+        source: who proposed.
     """
     points = []
     overlaps = [
@@ -48,6 +58,7 @@ def recall(
                 float(np.mean(used)) if used else 0.0,
                 float((every >= 0.5).mean()) if every.size else float("nan"),
                 float((every >= 0.7).mean()) if every.size else float("nan"),
+                source,
             )
         )
     return tuple(points)

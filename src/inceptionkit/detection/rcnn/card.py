@@ -32,14 +32,18 @@ class RcnnCard:
         classifiers: folders of the models, beside this file.
         settings: how regions are chosen, warped and answered for.
         regression: SHA-256 of the box regression; None without.
+        proposer: SHA-256 of the `model.json` of the proposer in its folder; None without.
         show: score from which boxes are worth showing to people.
+        depth: bits that deep images use, as `Preprocessing.depth` says.
     """
 
     classes: tuple[str, ...]
     classifiers: tuple[str, ...]
     settings: RegionSettings
     regression: str | None = None
+    proposer: str | None = None
     show: Annotated[float, Between(0, 1)] = 0.5
+    depth: Annotated[int, Between(1, 32)] = 16
     metrics: RcnnMetrics = field(default_factory=RcnnMetrics)
 
 

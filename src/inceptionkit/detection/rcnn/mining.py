@@ -9,13 +9,18 @@ from numpy.typing import NDArray
 
 from inceptionkit.data.rng import random_bits
 from inceptionkit.detection.boxes import iou
-from inceptionkit.detection.proposals import propose
+from inceptionkit.detection.proposals import candidates, propose
 from inceptionkit.detection.rcnn.detector import RcnnDetector
 from inceptionkit.detection.rcnn.sample import backgrounds
 from inceptionkit.detection.rcnn.settings import RegionSettings
-from inceptionkit.detection.types import AnnotatedImage, Boxes, no_boxes
+from inceptionkit.detection.types import AnnotatedImage, Boxes, Pixels, no_boxes
 
-_LOOKED_AT = 400  # backgrounds of an image that are classified
+LOOKED_AT = 400
+"""Backgrounds of an image that are classified."""
+
+TAUGHT = 1000
+"""Images that the box regression learns from."""
+
 _LEARNED_FROM = 20_000  # regions, by the box regression: their features are 330 MB at most
 
 
@@ -37,7 +42,7 @@ def hard_negatives(
     found = []
     for number, image in enumerate(images, 1):
         pixels = image.pixels()
-        boxes = backgrounds(image, propose(pixels, detector.how.search), detector.how)[:_LOOKED_AT]
+        boxes = backgrounds(image, _proposed(detector, pixels), detector.how)[:LOOKED_AT]
         objectness = 1 - detector.scores(pixels, boxes).probabilities[:, -1]
         found.append(boxes[np.argsort(-objectness, kind="stable")])
         tick(number)
@@ -51,16 +56,17 @@ def regression_data(
 ) -> tuple[NDArray[np.float32], Boxes, Boxes, NDArray[np.int64]]:
     """Features of proposals that show an object, the proposals, the true boxes, and the classes.
 
-    Where there are too many, chance chooses those of each class.
+    Of many images some are looked at, evenly spread. Of too many regions chance chooses those of
+    each class.
 
     Args:
         detector: of the last round.
         images: training images.
-        tick: called with the number of images done; each is looked at twice.
+        tick: called with the number of images done; each that `taught` gives is looked at twice.
     """
-    shown = [_no_objects()]
+    images, shown = taught(images), [_no_objects()]
     for number, image in enumerate(images, 1):
-        shown.append(_shown(image, propose(image.pixels(), detector.how.search), detector.how))
+        shown.append(_shown(image, _proposed(detector, image.pixels()), detector.how))
         tick(number)
     regions, truth, labels = (np.concatenate(parts) for parts in zip(*shown, strict=True))
     kept, features = _chosen(labels), list[NDArray[np.float32]]()
@@ -72,6 +78,17 @@ def regression_data(
         tick(len(images) + number)
     found = np.concatenate(features) if features else np.zeros((0, 1), np.float32)
     return found, regions[kept], truth[kept], labels[kept]
+
+
+def taught(images: Sequence[AnnotatedImage]) -> Sequence[AnnotatedImage]:
+    """The images that the box regression learns from: `TAUGHT` with objects at most, spread."""
+    shown = [image for image in images if len(image)]
+    return shown[:: max(1, -(-len(shown) // TAUGHT))]
+
+
+def _proposed(detector: RcnnDetector, pixels: Pixels) -> Boxes:
+    """What the detector would look at in a training image, whose searched regions are kept."""
+    return candidates(pixels, detector.how.search, detector.proposer, propose)
 
 
 def _no_objects() -> tuple[Boxes, Boxes, NDArray[np.int64]]:

@@ -31,14 +31,19 @@ class DetectRcnnRequest:
     _: KW_ONLY
     from_: Annotated[
         str | Path | None,
-        Option("Model, run or id of released weights to start from.", "MODEL", group="Network"),
+        Option(
+            'Model, run or id of released weights to start from, or "none" for random weights.',
+            "MODEL",
+            default="the model that ships, inceptionkit/small, unless --arch is given",
+            group="Network",
+        ),
     ] = None
     architecture: Annotated[
         str | None,
         Option(
             "Architecture of the classifiers, with random weights.",
             "ARCH",
-            default="chosen from the regions, unless --from says it",
+            default="that of --from; chosen from the regions with --from none",
             also=("--arch",),
             group="Network",
         ),
@@ -47,7 +52,7 @@ class DetectRcnnRequest:
         int | None,
         Option(
             "Side of the warped regions, pixels.",
-            default="the model's, or 64",
+            default="that of --from, or 64 without --from",
             min=16,
             max=1024,
             also=("--input",),
@@ -81,6 +86,22 @@ class DetectRcnnRequest:
     proposals: Annotated[
         int, Option("Most proposals of an image.", min=1, max=20_000, group="Regions")
     ] = 1000
+    proposer: Annotated[
+        str | Path | None,
+        Option(
+            "Run of `detect train`, whose proposals join those of selective search.",
+            "RUN",
+            group="Regions",
+        ),
+    ] = None
+    superpixels: Annotated[
+        str,
+        Option(
+            "Scales of the superpixels, separated by commas; 50,100 are the published ones.",
+            "SCALE,...",
+            group="Regions",
+        ),
+    ] = "100,200"
     regions: Annotated[
         int,
         Option("Regions of an image to learn from, about.", min=4, max=10_000, group="Regions"),

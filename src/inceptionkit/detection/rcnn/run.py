@@ -16,11 +16,14 @@ import numpy as np
 
 from inceptionkit.detection.metrics import DetectionScores, score
 from inceptionkit.detection.page import Evaluated, write_page
-from inceptionkit.detection.proposals import propose
+from inceptionkit.detection.proposals import candidates, propose
+from inceptionkit.detection.rcnn.allowance import ONE_EPOCH, Allowance
 from inceptionkit.detection.rcnn.card import RcnnCard, RcnnMetrics
 from inceptionkit.detection.rcnn.detector import RcnnDetector
-from inceptionkit.detection.rcnn.mining import hard_negatives, regression_data
+from inceptionkit.detection.rcnn.images import checked, readable
+from inceptionkit.detection.rcnn.mining import hard_negatives, regression_data, taught
 from inceptionkit.detection.rcnn.model import assemble, write_rcnn
+from inceptionkit.detection.rcnn.proposer import PROPOSER
 from inceptionkit.detection.rcnn.regions import write_regions
 from inceptionkit.detection.rcnn.regress import fit
 from inceptionkit.detection.rcnn.sample import (
@@ -30,48 +33,48 @@ from inceptionkit.detection.rcnn.sample import (
     per_object,
     positives,
 )
-from inceptionkit.detection.rcnn.start import RECIPE, RcnnRun, Training
+from inceptionkit.detection.rcnn.start import RECIPE, RcnnRun, Training, named_start
+from inceptionkit.detection.rcnn.trained import describe_run
 from inceptionkit.detection.types import AnnotatedImage, Boxes, Detections
 from inceptionkit.errors import RecipeError, RunError
 from inceptionkit.evaluation.classifier import load
 from inceptionkit.model.folder import CARD
 from inceptionkit.progress import Progress
-from inceptionkit.training.budget import Time, parse_budget
 from inceptionkit.training.run import folder as folders
+from inceptionkit.training.run.record import FILE
 
-EACH_ROUND = "8epochs"
-"""Budget of each training where none is given."""
-
-_CHECKED = 40  # images of val that say which scores are worth showing
 _HARD = 0.5  # share of the backgrounds that are hard, from the second round on
-_LEAST_SHARE = 0.1  # of what a training gets where all get the same
-_TRAINING = 0.75  # share of the time left that trainings may take; the rest looks for objects
 
 
 def train_rcnn(run: RcnnRun) -> tuple[RcnnCard, DetectionScores]:
     """Do every step that is missing, and score the detector.
 
     Raises:
+        DataError: no image can be used.
         Interrupted: asked to stop; what is done is kept.
         TrainingError, RunError: a training cannot go on, or a file cannot be written.
     """
+    run = readable(run)
+    allowance = Allowance(run)
     detector: RcnnDetector | None = None
     for number in range(1, run.request.rounds + 1):
-        detector = _round(run, number, detector)
+        detector = _round(run, number, detector, allowance)
     if detector is None:  # rounds is at least 1
         raise RunError(str(run.folder))
     if not run.request.no_regression:
-        tick = _ticker(run, "fitting boxes", 2 * len(run.data.train))
+        tick = _ticker(run, "fitting boxes", 2 * len(taught(run.data.train.images)))
         features, regions, truth, labels = regression_data(detector, run.data.train.images, tick)
         if len(labels):  # else no proposal fits an object, and boxes are left as they are
             regression = fit(features, regions, truth, labels, len(run.classes))
             detector = replace(detector, regression=regression)
-    return _finish(run, detector)
+    card, scores = _finish(run, detector)
+    allowance.end()
+    return card, scores
 
 
 def _finish(run: RcnnRun, detector: RcnnDetector) -> tuple[RcnnCard, DetectionScores]:
     """Score the detector, and write the model and the report."""
-    some = run.data.val.images[:: -(-len(run.data.val) // _CHECKED)]
+    some = checked(run.data.val)
     show = score(some, _found(run, detector, some, "val"), run.classes).best_score()
     (name, images), began = run.data.scored, perf_counter()
     found = _found(run, detector, images.images, name)
@@ -84,14 +87,19 @@ def _finish(run: RcnnRun, detector: RcnnDetector) -> tuple[RcnnCard, DetectionSc
         ap50={one.name: _or_none(one.ap50) for one in scores.classes},
     )
     card = RcnnCard(
-        classes=run.classes, classifiers=(), settings=run.how, show=show, metrics=metrics
-    )
+        classes=run.classes, classifiers=(), settings=run.how, show=show, metrics=metrics,
+        depth=run.data.train.depth,
+    )  # fmt: skip
     last = run.folder / f"round-{run.request.rounds}"
     models = [last / f"classifier-{one + 1}" / "model" for one in range(run.request.ensemble)]
-    card = write_rcnn(run.folder / folders.MODEL, card, models, detector.regression)
+    proposer = None if run.proposer is None else run.folder / PROPOSER
+    place = run.folder / folders.MODEL
+    card = write_rcnn(place, card, models, detector.regression, proposer)
+    bad = folders.read_rows(run.folder / folders.UNUSABLE, ("path", "reason"))
     evaluated = Evaluated(
         model=str(run.folder), data=images.address, set=name, images=images.images, found=found,
-        scores=scores, show=show, unusable=[], seconds=seconds,
+        scores=scores, show=show, seconds=seconds,
+        unusable=[(row["path"], row["reason"]) for row in bad], trained=describe_run(run),
     )  # fmt: skip
     write_page(run.folder / folders.PAGE, evaluated)
     return card, scores
@@ -108,7 +116,9 @@ def _found(
     return found
 
 
-def _round(run: RcnnRun, number: int, earlier: RcnnDetector | None) -> RcnnDetector:
+def _round(
+    run: RcnnRun, number: int, earlier: RcnnDetector | None, allowance: Allowance
+) -> RcnnDetector:
     """Train every classifier once."""
     folder, count = run.folder / f"round-{number}", run.request.ensemble
     regions = folder / "regions.zip"
@@ -127,39 +137,30 @@ def _round(run: RcnnRun, number: int, earlier: RcnnDetector | None) -> RcnnDetec
         if (out / "model" / CARD).is_file():
             continue
         before = run.folder / f"round-{number - 1}" / out.name
-        left = (run.request.rounds - number) * count + count - one
         training = Training(
             data=regions,
             out=out,
-            start=before if number > 1 else run.request.from_,
+            start=before if number > 1 else named_start(run.request),
             side=run.side,
             settings=(*RECIPE, *run.request.settings),
             seed=run.request.seed + one,
-            budget=_share(run, left),
+            budget=allowance.training(number, one),
+            device=run.device,
         )
-        run.train(training)
+        _train(run, training, is_first=(number, one) == (1, 0))
         run.keep_time()
-    models = [load(folder / f"classifier-{one + 1}") for one in range(count)]
-    return assemble(run.classes, tuple(models), run.how)
+    models = [load(folder / f"classifier-{one + 1}", device=run.device) for one in range(count)]
+    return replace(assemble(run.classes, tuple(models), run.how), proposer=run.proposer)
 
 
-def _share(run: RcnnRun, trainings: int) -> str:
-    """The budget of the next of some trainings.
-
-    Raises:
-        RecipeError: no time is left.
-    """
-    budget = run.request.budget or EACH_ROUND
-    if not isinstance(limit := parse_budget(budget), Time):
-        return budget
-    share = _TRAINING * (limit.seconds - run.seconds()) / trainings
-    equal = _TRAINING * limit.seconds / (run.request.rounds * run.request.ensemble)
-    if run.earlier_seconds and share < _LEAST_SHARE * equal:
-        return "1epochs"  # a run that was interrupted at the end of its time ends all the same
-    if share < 1:
-        msg = f"--budget {budget} leaves no time for {trainings} trainings; give more, fewer "
-        raise RecipeError(msg + "--rounds, or a smaller --ensemble")
-    return f"{share:.1f}s"
+def _train(run: RcnnRun, training: Training, *, is_first: bool) -> None:
+    """Train a classifier; where the first has shown what can be met, for an epoch at least."""
+    try:
+        run.train(training)
+    except RecipeError:  # too little time for an epoch; nothing of it is kept
+        if is_first or training.budget == ONE_EPOCH or (training.out / FILE).exists():
+            raise
+        run.train(replace(training, budget=ONE_EPOCH))
 
 
 def _parts(
@@ -172,7 +173,7 @@ def _parts(
     tick, number = _ticker(run, "proposing regions", total), 0
     for name, images in (("train", run.data.train), ("val", run.data.val)):
         for index, image in enumerate(images):
-            proposals = propose(image.pixels(), how.search)
+            proposals = candidates(image.pixels(), how.search, run.proposer, propose)
             shown = positives(image, proposals, each, how, seed=seed, number=number)
             wanted = max(how.per_image - len(shown.boxes), how.per_image // 4)
             empty = backgrounds(image, proposals, how)

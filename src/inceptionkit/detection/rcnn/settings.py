@@ -22,7 +22,7 @@ class RegionSettings:
         positive_share: of them.
         most_per_object: regions that show one object.
         scales: of the superpixels; twice the published ones, as for GoogLeNet.
-        proposals: of an image, at most.
+        proposals: of an image, at most; those of all sources together.
         same: IoU above which the worse of two boxes of one class is dropped.
         least_score: boxes below are dropped.
         most_boxes: of an image.

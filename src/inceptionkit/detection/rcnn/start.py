@@ -12,27 +12,35 @@ from inceptionkit import records
 from inceptionkit.catalog import SUFFIX
 from inceptionkit.catalog import find as find_net
 from inceptionkit.convert.registry import read_weights
-from inceptionkit.data.checks import data_error
-from inceptionkit.data.types import Unusable
 from inceptionkit.detection.division import DividedSet, divide
+from inceptionkit.detection.proposals import Proposer
+from inceptionkit.detection.rcnn.proposer import (
+    PROPOSER,
+    copy_proposer,
+    load_proposer,
+    proposer_folder,
+)
 from inceptionkit.detection.rcnn.request import DetectRcnnRequest
 from inceptionkit.detection.rcnn.settings import RegionSettings
 from inceptionkit.detection.sources import open_detection
 from inceptionkit.detection.types import DetectionSet
 from inceptionkit.errors import InceptionError, RecipeError, RunError
 from inceptionkit.files import read_bounded, write_json
-from inceptionkit.network.build import check_device
+from inceptionkit.model.folder import DEFAULT_MODEL, shipped
+from inceptionkit.network.build import check_device, named_device
 from inceptionkit.options import several
-from inceptionkit.preprocess import UnusableImage
-from inceptionkit.progress import Listener, Progress, Silence
-from inceptionkit.text import plural
+from inceptionkit.progress import Listener, Silence
 from inceptionkit.training.budget import parse_budget
 from inceptionkit.training.recipe import MODERN, override
 from inceptionkit.training.recipes import find
 from inceptionkit.training.run import folder as folders
 
-FILE, ELAPSED = "rcnn.json", "elapsed.json"
+FILE, ELAPSED = folders.RCNN_RUN, "elapsed.json"
+RANDOM = "none"
+"""What --from takes for random weights."""
+
 _MOST_BYTES = 2**20
+_LARGEST_SCALE = 10_000  # of superpixels
 _SIDE = 64  # pixels of a warped region, where nothing says it
 RECIPE = ("crop=padded", "padding=2", "small_crops=0", "crop_side=1", "flip=random", "mixup=0")
 """Settings of the recipe for regions: the whole region counts, a random part of it is another."""
@@ -49,6 +57,7 @@ class Training:
     settings: Sequence[str]  # of the recipe
     seed: int
     budget: str
+    device: str
 
 
 Train: TypeAlias = Callable[[Training], None]
@@ -67,6 +76,8 @@ class RcnnRun:
     train: Train
     listener: Listener
     start_time: float
+    device: str = "cpu"
+    proposer: Proposer | None = None  # proposes beside selective search
     earlier_seconds: float = 0.0  # that interrupted sessions took
 
     def seconds(self) -> float:
@@ -95,18 +106,25 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
         RunError: the folder cannot be written.
     """
     request = replace(request, settings=several(request.settings))
+    request = replace(request, device=named_device(request.device))
+    by_default = _is_default(request)
+    if by_default:
+        request = replace(request, from_=DEFAULT_MODEL)
     _check(request)
-    data = divide(open_detection(request.data), request.split_seed)
+    opened = open_detection(request.data)
+    data = divide(opened, request.split_seed)
     side = request.input_size or _SIDE
-    if request.from_ is not None and request.input_size is None:
-        side = read_weights(request.from_)[0].preprocessing.size
+    start = named_start(request)
+    if start is not None and request.input_size is None and not by_default:
+        side = read_weights(start)[0].preprocessing.size
     out = None if request.out is None else Path(request.out)
     folder = folders.new_folder(out, str(request.data), "rcnn")
     kept = replace(
         request,
-        data=str(Path(request.data).absolute()),
-        from_=_whole_path(request.from_),
+        data=str(Path(request.data).expanduser().absolute()),
+        from_=_whole_path(start) or (RANDOM if request.from_ else None),
         architecture=_whole_file(request.architecture),
+        proposer=_whole_path(request.proposer),
         out=str(folder),
         listener=None,
     )
@@ -114,10 +132,29 @@ def start_run(request: DetectRcnnRequest, train: Train, start_time: float) -> Rc
         "request": records.to_json(kept),
         "side": side,
         "fingerprint": _fingerprint(data),
+        "images": opened.fingerprint_of_images(),
     }
+    if request.proposer is not None:  # a resumed run has the same, wherever that has gone
+        copy_proposer(request.proposer, folder)
     write_json(folder / FILE, facts)
     kept = replace(kept, listener=request.listener)
-    return _run(folder, kept, data, train, side=side, start_time=start_time)
+    run = _run(folder, kept, data, train, side=side, start_time=start_time)
+    if by_default:
+        run.listener.say(
+            f"classifiers start from {DEFAULT_MODEL}; --from {RANDOM} gives random weights"
+        )
+    return run
+
+
+def named_start(request: DetectRcnnRequest) -> Path | str | None:
+    """The model that a request names to start from; None without, and for random weights."""
+    return None if str(request.from_) == RANDOM else request.from_
+
+
+def _is_default(request: DetectRcnnRequest) -> bool:
+    """Whether the model that ships is where to start from: nothing says another, and it ships."""
+    nothing = request.from_ is None and request.architecture is None
+    return nothing and DEFAULT_MODEL in shipped()
 
 
 def _fingerprint(data: DividedSet) -> str:
@@ -134,14 +171,17 @@ def _check(request: DetectRcnnRequest) -> None:
     """Refuse what the trainings would refuse, before regions are searched for minutes."""
     if request.budget is not None:
         parse_budget(request.budget)
-    if request.from_ is not None and request.architecture is not None:
+    start = named_start(request)
+    if start is not None and request.architecture is not None:
         msg = f"--from {request.from_} brings its architecture; leave --arch out"
         raise RecipeError(msg)
     if request.architecture is not None:
         find_net(request.architecture)
-    if request.device is not None:
-        check_device(request.device)
-    recipe = MODERN if request.from_ is None else find("finetune").recipe
+    check_device(request.device or "cpu")
+    region_settings(request)
+    if request.proposer is not None:
+        proposer_folder(request.proposer)
+    recipe = MODERN if start is None else find("finetune").recipe
     override(recipe, (*RECIPE, *request.settings))
 
 
@@ -199,23 +239,32 @@ def resume_run(
     Raises:
         RunError: the folder is damaged, another process works there, or the images changed.
         DataError: the images are gone.
+        RecipeError: the run's device is not there.
     """
     kept, earlier = _kept(folder), earlier_seconds(folder)
+    check_device(request.device or "cpu")
     divided = divide_again(folder, open_detection(data or request.data))
     folders.take(folder)
     run = _run(folder, request, divided, train, side=kept["side"], start_time=start_time)
     return replace(run, earlier_seconds=earlier)
 
 
-def divide_again(folder: Path, opened: DetectionSet) -> DividedSet:
+def divide_again(folder: Path, opened: DetectionSet, *, corrected: bool = False) -> DividedSet:
     """The images of a run, divided as the run divided them.
+
+    Args:
+        folder: of the run.
+        opened: the images.
+        corrected: whether boxes and labels may be others.
 
     Raises:
         RunError: the folder is damaged, or these are not the run's images.
         DataError: there are too few images.
     """
-    divided = divide(opened, read_request(folder).split_seed)
-    if _fingerprint(divided) != _kept(folder)["fingerprint"]:
+    divided, kept = divide(opened, read_request(folder).split_seed), _kept(folder)
+    same_images = opened.fingerprint_of_images() == kept.get("images")
+    same = _fingerprint(divided) == kept["fingerprint"]
+    if not (same or (corrected and same_images)):
         msg = f"{folder}: the images or boxes at {opened.address} changed since the run began"
         raise RunError(msg + "; put them back as they were, or start another run")
     return divided
@@ -242,54 +291,39 @@ def _run(
     side: int,
     start_time: float,
 ) -> RcnnRun:
-    how = RegionSettings(
-        context=request.context, proposals=request.proposals, per_image=request.regions
-    )
-    listener = request.listener or Silence()
-    data, unusable = _decodable(data, listener)
-    if unusable:
-        folders.add_unusable(folder, unusable)
-        where = folder / folders.UNUSABLE
-        listener.say(f"{plural(len(unusable), 'image')} cannot be used: {where}")
-    listener.say(
-        f"{data.train.address}: {len(data.train):,} images to learn from, {len(data.val):,} to "
-        f"check on; {len(data.train.classes)} classes"
-    )
-    listener.say(f"sets: {data.rule}")
-    for note in data.train.notes:
-        listener.say(f"note: {note}")
+    proposer = None
+    if request.proposer is not None:
+        proposer = load_proposer(folder / PROPOSER, request.device or "cpu")
     return RcnnRun(
         folder=folder,
         request=request,
         data=data,
-        how=how,
+        how=region_settings(request),
         side=side,
         train=train,
-        listener=listener,
+        listener=request.listener or Silence(),
         start_time=start_time,
-    )  # fmt: skip
+        device=request.device or "cpu",
+        proposer=proposer,
+    )
 
 
-def _decodable(data: DividedSet, listener: Listener) -> tuple[DividedSet, list[Unusable]]:
-    """The images that can be decoded, and those that cannot be used; looked at before a long run.
+def region_settings(request: DetectRcnnRequest) -> RegionSettings:
+    """How regions are chosen, as a request says it.
 
     Raises:
-        DataError: no image is left to learn from, or to check on.
+        RecipeError: the scales of the superpixels are no numbers, or too small or large.
     """
-    total, done, bad = len(data.train) + len(data.val) + len(data.test), 0, list(data.train.skipped)
-    kept: dict[str, DetectionSet] = {}
-    for name, images in (("train", data.train), ("val", data.val), ("test", data.test)):
-        good = []
-        for image in images:
-            try:
-                image.pixels()
-                good.append(image)
-            except UnusableImage as error:
-                bad.append(Unusable(image.name, error.reason))
-            done += 1
-            listener.progress(Progress(what="reading images", done=done, total=total))
-        if len(images) and not good:
-            wrong = f"no usable image in {name} ({bad[-1].name}: {bad[-1].reason})"
-            raise data_error(data.train.address, wrong, "replace its images")
-        kept[name] = replace(images, images=tuple(good))
-    return replace(data, train=kept["train"], val=kept["val"], test=kept["test"]), bad
+    try:
+        scales = tuple(float(part) for part in request.superpixels.split(","))
+    except ValueError:
+        scales = ()
+    if not scales or not all(1 <= scale <= _LARGEST_SCALE for scale in scales):
+        msg = f"--superpixels takes numbers from 1 to {_LARGEST_SCALE}, separated by commas, such "
+        raise RecipeError(msg + f"as 50,100, got {request.superpixels!r}")
+    return RegionSettings(
+        context=request.context,
+        proposals=request.proposals,
+        per_image=request.regions,
+        scales=scales,
+    )

@@ -20,6 +20,7 @@ from inceptionkit.detection.types import AnnotatedImage, Boxes, Pixels
 LARGER = 1.5  # times the working size at which images are kept: zooming in shows more of them
 _ZOOM = (0.7, 1.4)  # times the working size
 _BRIGHTNESS, _CONTRAST, _TINT = 0.15, 0.2, 0.06
+_TRANSPOSED = 0.5  # share of images whose rows and columns change places, where both flips are on
 _VISIBLE = 0.4  # share of an object that must be left by a crop for it to count
 
 
@@ -29,7 +30,8 @@ class Augmentation:
 
     Attributes:
         size: height and width of the result, pixels.
-        flip: whether images are mirrored left to right, or top to bottom, too.
+        flip: whether images are mirrored left to right; or top to bottom, too, and turned by a
+            quarter: all eight ways in which a square can lie.
         fill: (3,) RGB of what lies outside the image.
     """
 
@@ -98,9 +100,12 @@ def batch(
     down, right = rng.uniform("down"), rng.uniform("right")
     flips = (rng.uniform("flip") < 0.5) & (how.flip != "none")
     upside_down = (rng.uniform("upside down") < 0.5) & (how.flip == "both")
+    transposed = (rng.uniform("transpose") < _TRANSPOSED) & (how.flip == "both")
     shown, found = [], []
     for at, (pixels, boxes) in enumerate(images):
-        view, moved, share = _view(pixels, boxes, how, zoom[at], (down[at], right[at]))
+        scale = zoom[at] * min(how.size[0] / pixels.shape[0], how.size[1] / pixels.shape[1])
+        turned = _transposed(pixels, boxes) if transposed[at] else (pixels, boxes)
+        view, moved, share = _view(*turned, how, scale, (down[at], right[at]))
         view, moved = _flipped(view, moved, across=flips[at], over=upside_down[at])
         shown.append(view)
         found.append((moved, np.where(share >= _VISIBLE, labels[at], IGNORED), share > 0))
@@ -115,11 +120,16 @@ def batch(
     return _recolored(stacked, rng), Targets(all_boxes, all_labels)
 
 
+def _transposed(pixels: Pixels, boxes: Boxes) -> tuple[Pixels, Boxes]:
+    """An image and its boxes, rows and columns in each other's place."""
+    return pixels.transpose(1, 0, 2), boxes[:, [1, 0, 3, 2]]
+
+
 def _view(
     pixels: Pixels,
     boxes: Boxes,
     how: Augmentation,
-    zoom: float,
+    scale: float,
     place: tuple[float, float],
 ) -> tuple[Tensor, Boxes, NDArray[np.float32]]:
     """A part of an image, or all of it with a border, and the boxes as they lie there.
@@ -128,14 +138,13 @@ def _view(
         pixels: (height, width, 3).
         boxes: (n, 4).
         how: the size, and the color of the border.
-        zoom: times the size at which the image just fits.
+        scale: pixels that one of the image becomes.
         place: down and right, from 0 to 1: where the image lies within the room it has, or the view
             within the image.
 
     Returns:
         (3, *how.size) uint8; boxes, clipped; and the share of each that is visible.
     """
-    scale = zoom * min(how.size[0] / pixels.shape[0], how.size[1] / pixels.shape[1])
     view = torch.tensor(how.fill, dtype=torch.uint8).view(3, 1, 1).repeat(1, *how.size)
     source, target, factors, shifts = [], [], [], []
     for side, room, at in zip(pixels.shape[:2], how.size, place, strict=True):

@@ -28,6 +28,7 @@ class DetectMetrics(TypedDict, total=False):
     map50: Annotated[float | None, Between(0, 1)]
     ap50: Mapping[str, Annotated[float | None, Between(0, 1)]]  # of each class
     looked_at: Annotated[float, Between(0, 1)]  # share of the area that the whole network ran on
+    regions_skipped: Annotated[float, Between(0, 1)]  # share that the proposer's exit answered
 
 
 class DetectOrigin(TypedDict, total=False):
@@ -48,6 +49,7 @@ class DetectorCard:
         classes: names, in the order of the labels.
         preprocessing: mean and spread of the pixels.
         reject: logit up to which an area counts as empty; None to look everywhere.
+        region_exit: logit below which a proposed region counts as background; None to classify all.
         show: score from which boxes are worth showing to people.
         exported: what the graph beside it is; None beside weights.
     """
@@ -56,6 +58,7 @@ class DetectorCard:
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     reject: float | None = None
+    region_exit: float | None = None
     show: Annotated[float, Between(0, 1)] = 0.5
     exported: Literal["onnx", "openvino"] | None = None
     metrics: DetectMetrics = field(default_factory=DetectMetrics)

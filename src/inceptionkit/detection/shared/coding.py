@@ -13,11 +13,20 @@ from inceptionkit.detection.shared.design import LARGEST, SPREAD
 
 def iou(first: Tensor, second: Tensor) -> Tensor:
     """(..., n, m) intersection over union of (..., n, 4) and (..., m, 4) boxes, from 0 to 1."""
-    low = torch.maximum(first[..., :, None, :2], second[..., None, :, :2])
-    high = torch.minimum(first[..., :, None, 2:], second[..., None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(-1)
+    shared = _intersection(first, second)
     union = area(first)[..., :, None] + area(second)[..., None, :] - shared
     return torch.where(union > 0, shared / union.clamp(min=1e-12), 0.0)
+
+
+def coverage(first: Tensor, second: Tensor) -> Tensor:
+    """(..., n, m) share of the area of each second box that each first box covers."""
+    return _intersection(first, second) / area(second)[..., None, :].clamp(min=1e-12)
+
+
+def _intersection(first: Tensor, second: Tensor) -> Tensor:
+    low = torch.maximum(first[..., :, None, :2], second[..., None, :, :2])
+    high = torch.minimum(first[..., :, None, 2:], second[..., None, :, 2:])
+    return (high - low).clamp(min=0).prod(-1)
 
 
 def area(boxes: Tensor) -> Tensor:

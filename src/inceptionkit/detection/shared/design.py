@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.detection.shared.anchors import Sides, anchor_sides, balanced
 from inceptionkit.errors import SpecError, did_you_mean
+from inceptionkit.records import Between
 from inceptionkit.spec import Block, Net, Step
 from inceptionkit.spec.walk import Signal, walk
 
-AMONG, PROPOSALS, OVERLAP = 300, 100, 0.7
-"""Likeliest anchors that are looked at, regions that are made of them, and their largest IoU."""
-LEAST, SAME, MOST = 0.01, 0.5, 100
-"""Least score, IoU from which two boxes are of one object, and most boxes of an image."""
+AMONG, PROPOSALS, MOST = 1000, 100, 100
+"""Likeliest anchors, the regions that are made of them, and the boxes of an image: at least."""
+OVERLAP = 0.7
+"""The largest IoU of two regions."""
+LEAST, SAME = 0.01, 0.5
+"""Least score, and IoU from which two boxes are of one object."""
 SPREAD = (0.1, 0.1, 0.2, 0.2)
 """Usual sizes of the differences between boxes: coded ones are of the size of 1."""
 LARGEST = math.log(1000 / 16)
@@ -25,10 +29,13 @@ LARGEST = math.log(1000 / 16)
 NORM_EPS = 1e-3
 """Of the norms of the layers on the trunk."""
 
+_PLACES, _MOST_PLACES = 2, 1000  # times the most objects of a training image; and the limit
+ANCHORS = 4  # times the regions, where there are many
 STRIDE = 8  # pixels between the cells that propose
 _SMALLEST = 16  # pixels that the small objects of the training images shall have
 _SHARE = 0.05  # of the objects that are smaller
 _LEAST, _MOST = 256, 640  # pixels of the long side
+_MOST_ASKED = 4096  # pixels of the long side, that --input-size takes
 _WHOLE = 32  # sides are a multiple of it, so that every grid is
 
 
@@ -44,6 +51,9 @@ class Design:
     channels: int = 96  # of the features of a region
     hidden: int = 256  # of the layer between a region and its class
     grid: int = 7  # bins along a side of a region
+    among: Annotated[int, Between(1, 2**16)] = AMONG  # likeliest anchors that are looked at
+    proposals: Annotated[int, Between(1, 2**16)] = PROPOSALS  # regions that are made of them
+    most: Annotated[int, Between(1, 2**16)] = MOST  # boxes of an image
 
     def __post_init__(self) -> None:
         names = [name for name, _ in self.net.trunk]
@@ -90,6 +100,7 @@ def choose_design(
     sides: NDArray[np.float32],
     labels: NDArray[np.int64],
     *,
+    fullest: int = 0,
     long_side: int | None = None,
 ) -> Design:
     """The detector for some training images: its size, its anchors, and the blocks that it reads.
@@ -99,6 +110,7 @@ def choose_design(
         image_sizes: (images, 2), height and width of each.
         sides: (boxes, 2), height and width of every object, relative to the long side of its image.
         labels: (boxes,) class of each object; every class counts the same, however many it has.
+        fullest: most objects of an image; there are places for twice as many.
         long_side: of the images as the trunk sees them; None to choose.
 
     Raises:
@@ -107,13 +119,45 @@ def choose_design(
     sides = balanced(sides, labels)
     size = working_size(image_sizes, sides, long_side)
     taps, rejecter = choose_taps(net, size)
+    places = min(_PLACES * fullest, _MOST_PLACES)
+    proposals = max(PROPOSALS, places)
     return Design(
         net=net,
         size=size,
         taps=taps,
         rejecter=rejecter,
         anchors=anchor_sides((sides * max(size)).astype(np.float32)),
+        among=max(AMONG, ANCHORS * proposals),
+        proposals=proposals,
+        most=max(MOST, places),
     )
+
+
+def limits(
+    design: Design, sides: NDArray[np.float32], labels: NDArray[np.int64], *, asked: bool
+) -> list[str]:
+    """What a person should know of a chosen size and of chosen limits, a sentence each.
+
+    Args:
+        design: as `choose_design` chose it.
+        sides: as there.
+        labels: as there.
+        asked: its size was not chosen.
+    """
+    said, small = [], _small_side(balanced(sides, labels))
+    if not asked and small * _MOST < _SMALLEST:
+        wanted = min(_MOST_ASKED, math.ceil(round(_SMALLEST / small / _WHOLE, 3)) * _WHOLE)
+        said.append(
+            f"images are resized to {_MOST} pixels at most, so small objects get "
+            f"{small * max(design.size):.1f}, fewer than {_SMALLEST}; --input-size {wanted} gives "
+            "them more, and takes longer"
+        )
+    if design.most > MOST:
+        said.append(
+            f"training images are full: up to {design.most:,} objects are found in an image, "
+            f"among {design.proposals:,} regions"
+        )
+    return said
 
 
 def working_size(
@@ -125,12 +169,17 @@ def working_size(
     get `_SMALLEST` pixels.
     """
     if long_side is None:
-        small = float(np.quantile(np.sqrt(sides.prod(1)), _SHARE))
-        long_side = round(float(np.clip(_SMALLEST / small, _LEAST, _MOST)))
+        wanted = _SMALLEST / _small_side(sides)
+        long_side = round(float(np.clip(wanted, _LEAST, _MOST)))
     ratio = float(np.median(image_sizes[:, 0] / image_sizes[:, 1]))
     long = max(1, round(long_side / _WHOLE)) * _WHOLE
     short = math.ceil(round(min(ratio, 1 / ratio) * long / _WHOLE, 3)) * _WHOLE
     return (short, long) if ratio < 1 else (long, short)
+
+
+def _small_side(sides: NDArray[np.float32]) -> float:
+    """Side of the small objects, relative to the long side of their images."""
+    return float(np.quantile(np.sqrt(sides.prod(1)), _SHARE))
 
 
 def choose_taps(net: Net, size: tuple[int, int]) -> tuple[tuple[str, ...], str]:

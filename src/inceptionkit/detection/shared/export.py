@@ -46,7 +46,7 @@ def export_detector(
 ) -> DetectAgreement:
     """Write a detector as a graph that gives boxes, if it agrees with the one it is made from.
 
-    The rejecter is not part of the graph, which looks everywhere.
+    The exit for regions is part of the graph. The rejecter is not: the graph looks everywhere.
 
     Args:
         detector: in torch.

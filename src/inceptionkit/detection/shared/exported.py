@@ -14,7 +14,6 @@ from inceptionkit.deployment.engines import OnnxRuntime, openvino_model, signal_
 from inceptionkit.deployment.onnx import library
 from inceptionkit.detection.boxes import clip
 from inceptionkit.detection.shared.card import DetectorCard, read_detector_card, read_file
-from inceptionkit.detection.shared.design import MOST
 from inceptionkit.detection.shared.fit import fill_of, fitted
 from inceptionkit.detection.types import Detections, Detector, Pixels
 from inceptionkit.machine import cores
@@ -72,9 +71,9 @@ class GraphDetector:
         """
         pixels, scale = fitted(image, self.card.design.size, fill_of(self.card.preprocessing))
         found: Mapping[str, NDArray[Any]] = self.run(pixels[None])
-        every = np.asarray(found["boxes"] / np.float32(scale), np.float32)
+        every = np.asarray(found["boxes"] / scale, np.float32)
         boxes = clip(every, (image.shape[0], image.shape[1]))
-        order = np.argsort(-found["scores"], kind="stable")[:MOST]
+        order = np.argsort(-found["scores"], kind="stable")[: self.card.design.most]
         order = order[(boxes[order, 2:] > boxes[order, :2]).all(1)]  # others lay beside the image
         labels = found["labels"][order].astype(np.int64)
         return Detections(boxes[order], labels, found["scores"][order], ("main",) * len(order))

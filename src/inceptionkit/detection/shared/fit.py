@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from inceptionkit.detection.types import Pixels
 from inceptionkit.preprocess import Preprocessing
 
 
-def fitted(image: Pixels, size: tuple[int, int], fill: Sequence[int]) -> tuple[Pixels, float]:
+def fitted(
+    image: Pixels, size: tuple[int, int], fill: Sequence[int]
+) -> tuple[Pixels, NDArray[np.float32]]:
     """Resize an image to fit into a size, at the top left, its shape kept.
 
     Args:
@@ -20,7 +23,8 @@ def fitted(image: Pixels, size: tuple[int, int], fill: Sequence[int]) -> tuple[P
         fill: RGB of the rest.
 
     Returns:
-        (*size, 3), and how many pixels one of the image became.
+        (*size, 3), and what boxes in the image are multiplied by to lie in the result: (4,), right
+        and down, twice.
     """
     height, width = image.shape[:2]
     scale = min(size[0] / height, size[1] / width)
@@ -32,7 +36,7 @@ def fitted(image: Pixels, size: tuple[int, int], fill: Sequence[int]) -> tuple[P
     whole[:] = np.array(fill, np.uint8)
     resized = Image.fromarray(image).resize((columns, rows), Image.Resampling.BILINEAR)
     whole[:rows, :columns] = np.asarray(resized)
-    return whole, scale
+    return whole, np.array([columns / width, rows / height] * 2, np.float32)
 
 
 def fill_of(preprocessing: Preprocessing) -> tuple[int, int, int]:

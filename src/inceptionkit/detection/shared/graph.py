@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inceptionkit.deployment.onnx import FLOAT, IMAGE, UINT8, NetworkBuilder, Tensors
+from inceptionkit.deployment.onnx import FLOAT, IMAGE, UINT8, NetworkBuilder, Read, Tensors
 from inceptionkit.detection.shared.card import DetectorCard
 from inceptionkit.detection.shared.design import (
-    AMONG,
     LARGEST,
     LEAST,
-    MOST,
     NORM_EPS,
     OVERLAP,
-    PROPOSALS,
     SAME,
     SPREAD,
     Design,
@@ -44,9 +41,10 @@ class DetectorBuilder(NetworkBuilder):
                 taps.append(self.normed(f"laterals.{name}", x))
         features = self.fused(design, taps)
         proposed = self.normed("proposer", features, relu=True)
-        regions = self.regions(design, proposed)
+        regions = self.regions(card, proposed)
         boxes, scores = self.classified(design, features, regions)
-        limits = [np.array([MOST]), np.array([SAME], np.float32), np.array([LEAST], np.float32)]
+        least = np.array([LEAST], np.float32)
+        limits = [np.array([design.most]), np.array([SAME], np.float32), least]
         kept = self.put("NonMaxSuppression", [f"{boxes}.batch", f"{scores}.batch", *limits], "kept")
         which = self.put("Gather", [kept, np.array([1, 2])], "which", axis=1)
         self.put("GatherND", [scores, which], "scores")
@@ -88,10 +86,11 @@ class DetectorBuilder(NetworkBuilder):
             x = self.put("Add", [x, grown], f"{name}.added")
         return self.normed("smooth", self.put("Relu", [x], "fused"), relu=True)
 
-    def regions(self, design: Design, proposed: str) -> str:
-        """The regions that most likely hold an object: (n, 4)."""
+    def regions(self, card: DetectorCard, proposed: str) -> str:
+        """The regions that most likely hold an object: (n, 4), one at least."""
+        design = card.design
         anchors = anchor_boxes(design)
-        count = min(AMONG, len(anchors))
+        count = min(design.among, len(anchors))
         flat = {}
         for name, shape in (("objectness", [-1]), ("shifts", [-1, 4])):
             scores = self.put("Conv", [proposed, *self.layer(name)], f"{name}.scores")
@@ -106,11 +105,24 @@ class DetectorBuilder(NetworkBuilder):
         shifts = self.put("Gather", [flat["shifts"], "best"], "best.shifts", axis=0)
         around = self.put("Gather", [anchors, "best"], "best.anchors", axis=0)
         boxes = self.decoded("proposals", shifts, around, design.size)
-        ranks = np.arange(count, 0, -1, dtype=np.float32)[None, None]
-        limits = [np.array([PROPOSALS]), np.array([OVERLAP], np.float32)]
+        ranks = self.ranks(count, card.region_exit)
+        overlap, least = np.array([OVERLAP], np.float32), np.array([0.5], np.float32)
+        limits = [np.array([design.proposals]), overlap, least]
         kept = self.put("NonMaxSuppression", [f"{boxes}.batch", ranks, *limits], "proposals.kept")
         places = self.column("proposals.places", kept, 2)
         return self.put("Gather", [boxes, places], "regions", axis=0)
+
+    def ranks(self, count: int, region_exit: float | None) -> Read:
+        """(1, 1, count) numbers that rank the anchors; 0 where the exit says background."""
+        ranks = np.arange(count, 0, -1, dtype=np.float32)[None, None]
+        if region_exit is None:
+            return ranks
+        logit, first = np.array(region_exit, np.float32), np.zeros_like(ranks)
+        first[..., 0] = count  # as in torch: no engine has to compute without regions
+        reaching = self.put("GreaterOrEqual", ["best.values", logit], "best.reaching")
+        counted = self.put("Cast", [reaching], "best.counted", to=FLOAT)
+        kept = self.put("Mul", [counted, ranks], "best.kept")
+        return self.put("Max", [kept, first], "best.ranks")
 
     def classified(self, design: Design, features: str, regions: str) -> tuple[str, str]:
         """Corrected boxes (n, 4) and scores (classes, n) of regions."""

@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, smooth_l1_loss
 
-from inceptionkit.detection.shared.coding import encode, iou
-from inceptionkit.detection.shared.network import COARSE, DetectorNet, Seen
+from inceptionkit.detection.shared.coding import coverage, encode, iou
+from inceptionkit.detection.shared.network import DetectorNet, Seen
 
 IGNORED = -1
 """Label of what counts neither as an object nor as background: difficult ones, cut-off ones."""
 
-REGIONS, AMONG = 48, 256  # proposals of a training image, and the anchors that they come from
+AMONG = 512  # likeliest anchors that are looked at, at least; half as many as in prediction
 _SURE, _NONE = 0.6, 0.4  # IoU from which an anchor is an object's, and up to which it is nobody's
 _NEAREST, _NEAR = 6, 0.25  # an object's anchors at least, if their IoU is that
+_COVERED = 0.5  # share in an object that is left out, from which an anchor or region is, too
 _FOREGROUND = 0.5  # IoU from which a region is an object's
 _BETA = 1 / 9  # coded differences up to which their loss is a square
 _ALPHA, _GAMMA = 0.25, 2.0  # of the focal loss
@@ -68,7 +69,9 @@ def detection_loss(model: DetectorNet, seen: Seen, targets: Targets) -> Losses:
         section 3.1.2. Focal loss: Lin et al. 2017, arXiv:1708.02002, section 3.
     """
     objectness, anchor_shifts = _anchor_losses(model.anchors(seen.features), seen, targets)
-    regions = torch.cat([model.propose(seen, REGIONS, among=AMONG), targets.boxes], 1)
+    design = model.design
+    proposed = model.propose(seen, design.proposals, among=max(AMONG, design.among // 2)).boxes
+    regions = torch.cat([proposed, targets.boxes], 1)
     classes, region_shifts = _region_losses(model, seen, regions, targets)
     return Losses(
         objectness, anchor_shifts, classes, region_shifts, _EMPTY * _emptiness(model, seen, targets)
@@ -78,22 +81,33 @@ def detection_loss(model: DetectorNet, seen: Seen, targets: Targets) -> Losses:
 def assign(anchors: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     """Which object each anchor belongs to.
 
-    Those whose IoU with an object is high, and the nearest few of every object.
+    Those whose IoU with an object is high, and the nearest few of every object that counts, but
+    for those that are sure to be another's.
 
     Returns:
         (batch, anchors) place of the object among the targets; and 1 for an anchor that is an
-        object's, 0 for one that is nobody's, IGNORED for what lies between.
+        object's, 0 for one that is nobody's, IGNORED for what lies between or in an object that is
+        left out.
     """
     there = targets.boxes[..., 2] > targets.boxes[..., 0]
     overlap = torch.where(there[..., None], iou(targets.boxes, anchors), 0.0)
     nearest = overlap.topk(min(_NEAREST, len(anchors))).indices
     chosen = torch.zeros_like(overlap).scatter_(-1, nearest, 1.0) * (overlap >= _NEAR)
+    chosen *= (overlap.amax(1, keepdim=True) < _SURE) | (overlap >= _SURE)
+    chosen *= (targets.labels != IGNORED)[..., None]
     best, place = (overlap + chosen).max(1)
     sort = torch.full_like(place, IGNORED)
     sort[overlap.amax(1) < _NONE] = 0
     sort[best >= _SURE] = 1
     sort[(sort == 1) & (targets.labels.gather(1, place) == IGNORED)] = IGNORED
+    sort[(sort == 0) & _left_out(anchors, targets)] = IGNORED
     return place, sort
+
+
+def _left_out(boxes: Tensor, targets: Targets) -> Tensor:
+    """(batch, boxes) whether boxes lie in an object that is left out, a crowd for example."""
+    inside = coverage(targets.boxes, boxes) >= _COVERED
+    return (inside & (targets.labels == IGNORED)[..., None]).any(1)
 
 
 def _anchor_losses(anchors: Tensor, seen: Seen, targets: Targets) -> tuple[Tensor, Tensor]:
@@ -119,8 +133,12 @@ def _region_losses(
     objects = overlap >= _FOREGROUND
     labels = torch.where(objects, 1 + targets.labels.gather(1, place), 0)
     labels[objects & (labels == 1 + IGNORED)] = IGNORED
+    labels[~objects & _left_out(regions, targets)] = IGNORED
     labels[regions[..., 2] <= regions[..., 0]] = IGNORED  # places without an object
-    classes = cross_entropy(said.classes.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+    of_regions = cross_entropy(
+        said.classes.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    classes = of_regions / (labels != IGNORED).sum().clamp(min=1)
     mine = labels > 0
     boxes = targets.boxes.gather(1, place.unsqueeze(-1).expand(-1, -1, 4))
     shifts = smooth_l1_loss(
@@ -132,11 +150,7 @@ def _region_losses(
 def _emptiness(model: DetectorNet, seen: Seen, targets: Targets) -> Tensor:
     """Loss of the rejecter: an area is occupied where any object, left out or not, reaches in."""
     down, right = seen.occupied.shape[1:]
-    cells = model.design.signal(model.design.rejecter).size
-    per_pixel = [
-        count / (COARSE * side) for count, side in zip(cells, model.design.size, strict=True)
-    ]
-    boxes = targets.boxes
+    boxes, per_pixel = targets.boxes, model.area_scale
     rows, columns = (torch.arange(count, device=boxes.device) for count in (down, right))
     y1, y2 = (boxes[..., at, None] * per_pixel[0] for at in (1, 3))
     x1, x2 = (boxes[..., at, None] * per_pixel[1] for at in (0, 2))

@@ -44,7 +44,8 @@ def load_detector(path: str | Path, device: str = "cpu") -> tuple[SharedDetector
     _fill(model, folder / TENSORS, read_file(folder, TENSORS, sums))
     model.eval().to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
-    return SharedDetector(model, card.classes, card.preprocessing, card.reject), card
+    how = (card.preprocessing, card.reject, card.region_exit)
+    return SharedDetector(model, card.classes, *how), card
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d
+from torch.nn.functional import dropout, interpolate, max_pool2d
 
 from inceptionkit.detection.shared.coding import anchor_grid, clip, decode
 from inceptionkit.detection.shared.design import NORM_EPS, OVERLAP, Design
@@ -17,6 +17,7 @@ from inceptionkit.detection.shared.roi_align import roi_align
 from inceptionkit.network import build
 
 PRIOR = 0.01  # share of anchors with an object, before anything is learned
+DROPOUT = 0.3  # of the layer between a region and its class, in training
 COARSE = 4  # cells of the rejecter's block along a side of an area that it judges
 
 
@@ -27,6 +28,13 @@ class Seen(NamedTuple):
     occupied: Tensor  # (batch, areas down, areas right), logits that something is there
     objectness: Tensor  # (batch, anchors), logits
     shifts: Tensor  # (batch, anchors, 4), coded around the anchors
+
+
+class Proposals(NamedTuple):
+    """Regions that may hold an object, the likeliest first."""
+
+    boxes: Tensor  # (batch, regions, 4), pixels; 0 where an image has fewer
+    objectness: Tensor  # (batch, regions), logits; -inf where an image has fewer
 
 
 class Regions(NamedTuple):
@@ -44,6 +52,7 @@ class DetectorNet(nn.Module):
         classes: number of classes, without background.
         grid_scale: cells of the features per pixel, down and to the right.
         cell_scale: cells of the rejecter's block per pixel, likewise.
+        area_scale: areas that the rejecter judges per pixel, likewise.
     """
 
     def __init__(self, design: Design, classes: int, *, seed: int | None = 0) -> None:
@@ -70,6 +79,7 @@ class DetectorNet(nn.Module):
             (rows / design.size[0], columns / design.size[1])
             for rows, columns in (design.signal(b).size for b in (design.taps[0], design.rejecter))
         )
+        self.area_scale = self.cell_scale[0] / COARSE, self.cell_scale[1] / COARSE
         grid, sides = design.signal(design.taps[0]).size, torch.tensor(design.anchors)
         around = anchor_grid(grid, self.grid_scale, sides).view(*grid, anchors, 4)
         self.register_buffer("_anchors", around, persistent=False)
@@ -101,7 +111,7 @@ class DetectorNet(nn.Module):
             x = block(x)
             if name == self.design.rejecter:
                 break
-        scores = self.rejecter(x)
+        scores = self.rejecter(x.detach())  # it reads the trunk, and does not change it
         return x, max_pool2d(scores, COARSE, ceil_mode=True).squeeze(1)
 
     def late(self, x: Tensor, occupied: Tensor) -> Seen:
@@ -132,32 +142,31 @@ class DetectorNet(nn.Module):
         grid = (self.design.grid, self.design.grid)
         pooled = roi_align(features, boxes, grid, self.grid_scale)
         hidden = torch.relu(self.hidden(pooled.permute(0, 1, 3, 4, 2).flatten(2)))
+        hidden = dropout(hidden, DROPOUT, self.training)
         return Regions(self.classifier(hidden).float(), self.corrector(hidden).float())
 
     @torch.no_grad()
-    def propose(self, seen: Seen, most: int, *, among: int) -> Tensor:
+    def propose(self, seen: Seen, most: int, *, among: int) -> Proposals:
         """The regions that most likely hold an object, after non-maximum suppression.
 
         Args:
             seen: of some images.
             most: regions of an image.
             among: best anchors of an image that are looked at.
-
-        Returns:
-            (batch, most, 4) boxes in pixels, the likeliest first; an image with fewer has the whole
-            image for the rest.
         """
         count = min(among, seen.objectness.shape[1])
-        best = seen.objectness.topk(count).indices
+        logits, best = seen.objectness.topk(count)
         shifts = seen.shifts.gather(1, best.unsqueeze(-1).expand(-1, -1, 4))
-        height, width = self.covered(seen.features)
-        boxes = clip(decode(shifts, self.anchors(seen.features)[best]), (height, width))
-        found = boxes.new_tensor([0, 0, width, height]).repeat(len(boxes), most, 1)
-        for each, own in zip(boxes, found, strict=True):
-            ranks = torch.arange(count, 0, -1, device=each.device)  # they are sorted already
+        around = self.anchors(seen.features)[best]
+        boxes = clip(decode(shifts, around), self.covered(seen.features))
+        found = boxes.new_zeros(len(boxes), most, 4)
+        objectness = logits.new_full((len(boxes), most), -math.inf)
+        ranks = torch.arange(count, 0, -1, device=boxes.device)  # they are sorted already
+        for number, each in enumerate(boxes):
             kept = suppress(each, ranks, OVERLAP)[:most]
-            own[: len(kept)] = each[kept]
-        return found
+            found[number, : len(kept)] = each[kept]
+            objectness[number, : len(kept)] = logits[number, kept]
+        return Proposals(found, objectness)
 
     @torch.no_grad()
     def _initialize(self, seed: int) -> None:
@@ -172,9 +181,7 @@ class DetectorNet(nn.Module):
             part.weight.normal_(0, std, generator=generator)
             if part.bias is not None:
                 part.bias.zero_()
-        for part in (self.objectness, self.rejecter):
-            if part.bias is not None:
-                part.bias.fill_(-math.log((1 - PRIOR) / PRIOR) if part is self.objectness else 0.0)
+        self.objectness.get_parameter("bias").fill_(-math.log((1 - PRIOR) / PRIOR))
 
 
 def _convolution(channels: int, out: int, kernel: int, *, relu: bool = True) -> nn.Sequential:

@@ -20,7 +20,7 @@ class DetectRecipe:
         warmup: share of the run in which the learning rate climbs.
         ema_horizon: steps that the average remembers, as a share of the run.
         clip_grad_norm: longest gradient.
-        flip: mirror images left to right, or top to bottom, too.
+        flip: mirror images left to right; or top to bottom and across the diagonal, too.
     """
 
     epochs: Annotated[int, Between(1, 100_000)] = 60

@@ -27,9 +27,7 @@ from inceptionkit.training.run.record import FILE, versions
 from inceptionkit.training.schedule import Plan
 
 
-class DetectDataFacts(TypedDict):
-    """What run.json says of the data."""
-
+class _DetectDataFacts(TypedDict):
     address: str
     layout: str
     fingerprint: str
@@ -39,12 +37,19 @@ class DetectDataFacts(TypedDict):
     unusable: Annotated[int, Between(0, 2**53)]
 
 
+class DetectDataFacts(_DetectDataFacts, total=False):
+    """What run.json says of the data."""
+
+    images: str  # fingerprint of the images without boxes: what their division depends on
+
+
 class DetectRunResult(TypedDict):
     """What run.json says of the end of a run, as `DetectTrainResult` does."""
 
     run: str
     model: str
     epochs: Annotated[float, Between(0, 1e9)]
+    kept_epoch: Annotated[int, Between(1, 10**9)]
     seconds: Annotated[float, Between(0, 1e12)]
     metrics: DetectMetrics
     images_per_second: Annotated[float, Between(0, 1e12)]

@@ -32,14 +32,18 @@ class DetectTrainRequest:
     _: KW_ONLY
     from_: Annotated[
         str | Path | None,
-        Option("Model, run or id of released weights whose trunk to start from.", "MODEL"),
+        Option(
+            "Model, run or id of released weights whose trunk to start from.",
+            "MODEL",
+            default="the model that ships",
+        ),
     ] = None
     architecture: Annotated[
         str | None,
         Option(
             "Architecture of the trunk, with random weights.",
             "ARCH",
-            default="compact, unless --from says it",
+            default="that of the model to start from",
             also=("--arch",),
         ),
     ] = None

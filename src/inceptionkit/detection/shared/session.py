@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, perf_counter
 
 import torch
 
+from inceptionkit.data.types import Unusable
 from inceptionkit.detection.division import DividedSet
 from inceptionkit.detection.metrics.summary import score
+from inceptionkit.detection.shared.network import DetectorNet
 from inceptionkit.detection.shared.predict import SharedDetector
 from inceptionkit.detection.shared.record import DetectRecord
 from inceptionkit.detection.shared.scoring import detect_all, number_of
@@ -20,10 +24,11 @@ from inceptionkit.detection.shared.training import (
     StepEnded,
     TrainBoxes,
     epoch_steps,
+    kept_epoch,
     new_state,
     time_steps,
 )
-from inceptionkit.errors import RecipeError, RunError
+from inceptionkit.errors import RecipeError
 from inceptionkit.files import flush, write_json
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.text import percent
@@ -51,6 +56,7 @@ class DetectSession:
     train: TrainBoxes
     listener: Listener
     start_time: float  # `monotonic()` at the start, moved back by what earlier sessions took
+    unusable: Sequence[Unusable] = ()  # images
 
     def seconds(self) -> float:
         """How long the run takes so far, earlier sessions included."""
@@ -76,11 +82,11 @@ class DetectSession:
             seed=record.request.seed,
         )
 
-    def detector(self, state: DetectState) -> SharedDetector:
-        """The averaged network as it finds objects."""
+    def detector(self, average: DetectorNet) -> SharedDetector:
+        """An averaged network as it finds objects: everywhere, in every region."""
         record = self.record
         classes = tuple(record.data["classes"])
-        return SharedDetector(state.average, classes, record.preprocessing)
+        return SharedDetector(average, classes, record.preprocessing)
 
 
 def run_training(session: DetectSession) -> tuple[DetectConfig, DetectState]:
@@ -91,9 +97,7 @@ def run_training(session: DetectSession) -> tuple[DetectConfig, DetectState]:
         WriteError: a file cannot be written; what was saved is whole.
     """
     resumed = bool(session.record.plans)
-    if session.record.execution is None:
-        _decide_execution(session)
-    execution = session.record.execution or Execution()
+    execution = session.record.execution or _decide_execution(session)
     torch.set_num_threads(execution.threads)
     config = session.config(execution)
     state = new_state(config)
@@ -110,13 +114,14 @@ def run_training(session: DetectSession) -> tuple[DetectConfig, DetectState]:
     return config, state
 
 
-def _decide_execution(session: DetectSession) -> None:
+def _decide_execution(session: DetectSession) -> Execution:
     record = session.record
     device, threads = record.request.device or "cpu", record.threads
     known = session.config(Execution(device=device, threads=threads))
     trials = time_steps(known, candidates(device, threads, record.request.precision))
     chosen = fastest(trials).execution
     session.decide(replace(record, probe=trials, execution=chosen), describe(chosen, trials))
+    return chosen
 
 
 @torch.no_grad()
@@ -131,18 +136,11 @@ def _start_from(session: DetectSession, state: DetectState) -> None:
 
 
 def _restored(session: DetectSession, state: DetectState) -> DetectState:
-    """The state of the newest checkpoint; the first one where there is none.
-
-    Raises:
-        RunError: there is none, and the run has ended: it would be computed again.
-    """
+    """The state of the newest checkpoint; the first one where there is none."""
     restored = restore_into(session.folder / folders.CHECKPOINTS, state)
     for complaint in restored.complaints:
         session.listener.say(complaint)
     if restored.found is None:
-        if session.record.result is not None:
-            msg = f"{session.folder}: the run has ended, and no checkpoint is left to score; "
-            raise RunError(msg + "its model is as it was, or train again in another folder")
         session.listener.say("no checkpoint was saved: the run begins again")
     return restored.state
 
@@ -159,7 +157,7 @@ def _first_plan(session: DetectSession, config: DetectConfig, state: DetectState
         case Time() as budget:
             images = session.sets.val[: min(4, len(session.sets.val))]
             began = perf_counter()
-            detect_all(session.detector(state), images)
+            detect_all(session.detector(state.average), images)
             per_image = (perf_counter() - began) / len(images)
             left = budget.seconds - session.seconds()
             return first_plan(
@@ -187,9 +185,9 @@ def _first_plan(session: DetectSession, config: DetectConfig, state: DetectState
 def _speed(session: DetectSession, step: float, per_image: float, checks: int) -> Speed:
     """What planning needs; scoring val now and then counts as part of the end.
 
-    Val is scored once more at the end, to choose where the rejecter may look away.
+    Val is scored again at the end, to choose what the exits answer.
     """
-    images = (checks + 2) * len(session.sets.val) + 2 * len(session.sets.scored[1])
+    images = (checks + 3) * len(session.sets.val) + 2 * len(session.sets.scored[1])
     return Speed(step=step, evaluation=0.0, scored=per_image * images)
 
 
@@ -272,7 +270,7 @@ def _plan_again(
 def _end_epoch(
     session: DetectSession, config: DetectConfig, state: DetectState, rate: float
 ) -> float | None:
-    """Log an epoch; score val where a tenth of the run has ended.
+    """Log an epoch; score val where a tenth of the run has ended, and keep the best average.
 
     Returns:
         Seconds that scoring an image took; None where none was scored.
@@ -286,7 +284,8 @@ def _end_epoch(
     if now > before:
         began = perf_counter()
         val = session.sets.val
-        found = detect_all(session.detector(state), val, session.listener, "scoring val")
+        average = session.detector(state.average)
+        found = detect_all(average, val, session.listener, "scoring val")
         scores = score(val.images, found, val.classes)
         per_image = (perf_counter() - began) / len(val)
     row = {
@@ -302,6 +301,8 @@ def _end_epoch(
     state.rows.append(row)
     state.loss_sum = 0.0
     folders.write_rows(session.folder / folders.LOG, state.rows)
+    if scores is not None and kept_epoch(state.rows) == len(state.rows):
+        state.best = copy.deepcopy(state.average)
     if scores is not None:
         session.listener.say(
             f"epoch {len(state.rows)}: train loss {row['train_loss']:.3f}, on val mAP at IoU 0.5 "

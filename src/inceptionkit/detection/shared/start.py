@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from inceptionkit.catalog import find
 from inceptionkit.data.types import Unusable
 from inceptionkit.detection.division import DividedSet, divide
 from inceptionkit.detection.shared.augment import LARGER, DecodedAgain, kept
-from inceptionkit.detection.shared.design import Design, choose_design
+from inceptionkit.detection.shared.design import Design, choose_design, limits
 from inceptionkit.detection.shared.loss import IGNORED
 from inceptionkit.detection.shared.recipe import DetectRecipe
 from inceptionkit.detection.shared.record import (
@@ -65,23 +66,27 @@ def start_run(request: DetectTrainRequest, listener: Listener, start_time: float
     check_device(device)
     if request.out is not None:
         folders.require_empty(Path(request.out))
-    net, start, preprocessing = _trunk(request)
+    net, start, preprocessing = trunk_of(request)
     opened = open_detection(request.data)
+    preprocessing = replace(preprocessing, depth=opened.depth)
     for note in opened.notes:
         listener.say(note)
     divided = divide(opened, request.split_seed)
-    design = _design(net, divided.train, request.input_size)
+    design = design_of(net, divided.train, request.input_size)
     sets, unusable, train = _load(divided, design.size, listener)
-    address, fingerprint = str(request.data), opened.fingerprint()
+    stored, fingerprint = _stored(request, device), opened.fingerprint()
+    address = str(stored.data)
+    begins = "" if start is None else f"; it starts from {start.model}"
     reasons = (
         f"sets: {sets.rule}; train {len(sets.train)}, val {len(sets.val)}, test {len(sets.test)}",
         f"images are seen at {design.size[1]}x{design.size[0]} pixels, with anchors of "
         + ", ".join(f"{w:.0f}x{h:.0f}" for h, w in design.anchors),
+        *limits(design, *_sides(divided.train), asked=request.input_size is not None),
         f"the trunk is {net.name} up to {design.taps[-1]}; features from {', '.join(design.taps)}"
-        + ("" if start is None else f"; it starts from {start.model}"),
+        + begins,
     )
     record = DetectRecord(
-        request=_stored(request, device),
+        request=stored,
         data=DetectDataFacts(
             address=address,
             layout=opened.layout,
@@ -90,6 +95,7 @@ def start_run(request: DetectTrainRequest, listener: Listener, start_time: float
             sets={"train": len(sets.train), "val": len(sets.val), "test": len(sets.test)},
             rule=sets.rule,
             unusable=len(unusable),
+            images=opened.fingerprint_of_images(),
         ),
         reasons=reasons,
         recipe=recipe,
@@ -107,7 +113,7 @@ def start_run(request: DetectTrainRequest, listener: Listener, start_time: float
         listener.say(reason)
     if unusable:
         listener.say(f"{len(unusable)} images cannot be used: {folder / folders.UNUSABLE}")
-    return DetectSession(folder, record, sets, train, listener, start_time)
+    return DetectSession(folder, record, sets, train, listener, start_time, unusable)
 
 
 def resume_run(
@@ -124,29 +130,36 @@ def resume_run(
     opened = open_detection(record.data["address"] if data is None else data)
     sets = divide_again(folder, opened)
     folders.take(folder)
-    sets, _, train = _load(sets, record.design.size, listener)
-    return DetectSession(folder, record, sets, train, listener, start_time)
+    sets, unusable, train = _load(sets, record.design.size, listener)
+    return DetectSession(folder, record, sets, train, listener, start_time, unusable)
 
 
-def divide_again(folder: Path, opened: DetectionSet) -> DividedSet:
+def divide_again(folder: Path, opened: DetectionSet, *, corrected: bool = False) -> DividedSet:
     """The images of a run, divided as the run divided them.
+
+    Args:
+        folder: of the run.
+        opened: the images.
+        corrected: whether boxes and labels may be others.
 
     Raises:
         RunError: there is no such run, or these are not its images.
         DataError: there are too few images.
     """
     record = read_detect_record(folder)
-    if opened.fingerprint() != record.data["fingerprint"]:
+    same_images = opened.fingerprint_of_images() == record.data.get("images")
+    same = opened.fingerprint() == record.data["fingerprint"]
+    if not (same or (corrected and same_images)):
         msg = f"{folder}: the images at {opened.address} or their boxes changed since the run began"
         raise RunError(msg + "; put them back as they were, or start another run")
     return divide(opened, record.request.split_seed)
 
 
 def _stored(request: DetectTrainRequest, device: str) -> DetectTrainRequest:
-    """What run.json keeps of a request."""
+    """What run.json keeps of a request; its images are found from any folder."""
     return replace(
         request,
-        data=str(request.data),
+        data=str(Path(request.data).expanduser().absolute()),
         settings=several(request.settings),
         from_=None if request.from_ is None else str(request.from_),
         out=None if request.out is None else str(request.out),
@@ -155,7 +168,7 @@ def _stored(request: DetectTrainRequest, device: str) -> DetectTrainRequest:
     )
 
 
-def _trunk(request: DetectTrainRequest) -> tuple[Net, InitialWeights | None, Preprocessing]:
+def trunk_of(request: DetectTrainRequest) -> tuple[Net, InitialWeights | None, Preprocessing]:
     """The network whose trunk is used, where its weights come from, and its preprocessing."""
     model = request.from_
     if model is None and request.architecture is None and DEFAULT_MODEL in shipped():
@@ -168,7 +181,7 @@ def _trunk(request: DetectTrainRequest) -> tuple[Net, InitialWeights | None, Pre
         net = _for_large_images(card.architecture)
         return net, replace(start, same_classes=True), card.preprocessing
     name = request.architecture or TRUNK
-    net = find(name, side=_TRUNK_SIDE if name == TRUNK else None)
+    net = _for_large_images(find(name, side=_TRUNK_SIDE if name == TRUNK else None))
     return net, None, Preprocessing(size=net.image[1])
 
 
@@ -190,19 +203,25 @@ def _for_large_images(net: Net) -> Net:
     return replace(net, trunk=larger.trunk, image=larger.image) if own == other else net
 
 
-def _design(net: Net, train: DetectionSet, long_side: int | None) -> Design:
+def design_of(net: Net, train: DetectionSet, long_side: int | None) -> Design:
     """The detector for the objects of the training images.
 
     Raises:
         DataError: there are none.
     """
     sizes = np.array([image.size for image in train], np.int64)
-    sides = [(i.boxes[:, 2:] - i.boxes[:, :2])[:, ::-1] / max(i.size) for i in train]
-    labels = np.concatenate([image.labels for image in train])
+    sides, labels = _sides(train)
     if not len(labels):
         msg = f"{train.address}: no training image has an object; add annotations"
         raise DataError(msg)
-    return choose_design(net, sizes, np.concatenate(sides), labels, long_side=long_side)
+    fullest = max(len(image) for image in train)
+    return choose_design(net, sizes, sides, labels, fullest=fullest, long_side=long_side)
+
+
+def _sides(train: DetectionSet) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """(objects, 2) height and width, relative to the long side of the image; (objects,) class."""
+    sides = [(i.boxes[:, 2:] - i.boxes[:, :2])[:, ::-1] / max(i.size) for i in train]
+    return np.concatenate(sides), np.concatenate([image.labels for image in train])
 
 
 def _load(

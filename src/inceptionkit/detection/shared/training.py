@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -56,12 +56,16 @@ class DetectConfig:
     preprocessing: Preprocessing
     train: TrainBoxes
     seed: int
-    batch: int = field(init=False)  # images in a step: all there are at most
-    steps_per_epoch: int = field(init=False)  # the few images left over differ between epochs
 
-    def __post_init__(self) -> None:
-        size = min(self.recipe.batch, len(self.train.images))
-        vars(self).update(batch=size, steps_per_epoch=len(self.train.images) // size)
+    @property
+    def batch(self) -> int:
+        """Images in a step: all there are at most."""
+        return min(self.recipe.batch, len(self.train.images))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of whole batches: the few images left over differ between epochs."""
+        return len(self.train.images) // self.batch
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision of the forward pass."""
@@ -90,13 +94,28 @@ class DetectState:
     optimizer: Optimizer
     scaler: torch.amp.GradScaler  # does nothing: bf16 needs none
     steps_per_epoch: int
-    best: None = None  # the last average is kept
+    best: DetectorNet | None = None  # the average that scored best on val
     step: int = 0  # steps done
     loss_sum: float = 0.0  # of the steps of this epoch
     usual_norm: float | None = None
     seconds: float = 0.0  # of the run, until the last save
     rows: list[dict[str, Any]] = field(default_factory=list)  # one per finished epoch
     plans: list[Plan] = field(default_factory=list)
+
+    @property
+    def kept(self) -> DetectorNet:
+        """The average that becomes the detector."""
+        return self.average if self.best is None else self.best
+
+
+def kept_epoch(rows: Sequence[Mapping[str, Any]]) -> int:
+    """The epoch whose average is kept: the last of those with the best mAP on val, or the last.
+
+    Args:
+        rows: one per finished epoch, with `val_map` from IoU 0.5 to 0.95; None where not scored.
+    """
+    scored = [(row["val_map"], row["epoch"]) for row in rows if row["val_map"] is not None]
+    return int(max(scored)[1]) if scored else len(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,19 +231,13 @@ def time_steps(config: DetectConfig, executions: Sequence[Execution]) -> tuple[T
         step=0, steps=1000, progress=0.0, images_per_second=1.0, seconds_left=None, why="probe"
     )
     for execution in executions:
-        own = DetectConfig(
-            **{name: getattr(config, name) for name in _GIVEN if name != "execution"},
-            execution=execution,
-        )
+        own = replace(config, execution=execution)
         state = new_state(own)
         state.plans.append(plan)
         calls[execution] = partial(_probe_step, own, state)
     seconds = time_interleaved(calls, _PROBE)
     torch.set_num_threads(config.execution.threads)
     return tuple(Trial(execution, median(each)) for execution, each in seconds.items())
-
-
-_GIVEN = ("design", "classes", "recipe", "execution", "preprocessing", "train", "seed")
 
 
 def _probe_step(config: DetectConfig, state: DetectState) -> None:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inceptionkit.data import checks
 from inceptionkit.data.sources.layout import sorted_classes
-from inceptionkit.detection.boxes import iou
+from inceptionkit.detection.boxes import areas, iou
 from inceptionkit.detection.sources.files import shown
 from inceptionkit.detection.sources.raw import RawImage, RawSet
 from inceptionkit.detection.types import AnnotatedImage, Boxes, DetectionSet
-from inceptionkit.preprocess import ImageHeader, UnusableImage, header
+from inceptionkit.preprocess import (
+    ImageHeader,
+    UnusableImage,
+    bits_used,
+    common_depth,
+    header,
+)
 from inceptionkit.text import listing, plural, printable
 
 MOST_BOXES = 20_000
@@ -30,6 +38,7 @@ NEARLY_EQUAL = 0.9
 """IoU from which two boxes of one class are probably one object, annotated twice."""
 
 _MOST_COMPARED = 2_000  # boxes of an image; all pairs of more take long
+_MEASURED = 64  # images of more than 8 bits a channel whose values are looked at
 
 
 def clean(address: str, raw: RawSet) -> DetectionSet:
@@ -37,7 +46,11 @@ def clean(address: str, raw: RawSet) -> DetectionSet:
 
     Reversed boxes are turned round, boxes beyond the image are clipped, boxes drawn on an image of
     another size are scaled. Boxes without an area, smaller than a pixel, outside of the image, of
-    unknown classes and exact copies are left out. An image in two sets is used in one.
+    unknown classes and exact copies are left out. An image in two sets is used in one. Images of no
+    set are training images where no set is called train; otherwise training leaves them out.
+
+    No pixel is decoded, but for the first images of more than 8 bits a channel: the largest value
+    of all says how many bits are used.
 
     Raises:
         DataError: no image or no object is left.
@@ -48,7 +61,7 @@ def clean(address: str, raw: RawSet) -> DetectionSet:
         classes = sorted_classes({printable(name) for name in named})
     classes = tuple(printable(name) for name in classes)
     index = {name: number for number, name in enumerate(classes)}
-    images = []
+    images, deep = list[AnnotatedImage](), list[Path]()
     for one in raw.images:
         if len(one.sets) > 1:
             says = f"it is in {listing(sorted(one.sets))}: only {one.counts_as} uses it"
@@ -56,13 +69,15 @@ def clean(address: str, raw: RawSet) -> DetectionSet:
         try:
             found = header(one.path)
             images.append(_image(raw, one, found, index))
+            if found.deep:
+                deep.append(one.path)
         except UnusableImage as error:
             raw.skip(shown(one.name), error.reason)
     _find_in_classes(raw, classes, images)
     _require_objects(address, raw, images)
     images = _with_sets(raw, images)
     raw.count_findings()
-    return DetectionSet(
+    whole = DetectionSet(
         address=address,
         layout=raw.layout,
         classes=classes,
@@ -71,6 +86,19 @@ def clean(address: str, raw: RawSet) -> DetectionSet:
         findings=tuple(raw.findings),
         notes=(*raw.notes, *checks.similar_names(classes)),
     )
+    return _at_depth(whole, deep)
+
+
+def _at_depth(whole: DetectionSet, deep: list[Path]) -> DetectionSet:
+    """The images with the number of bits that the first deep ones use."""
+    bits = list[int | None]()
+    for path in deep[:_MEASURED]:
+        with suppress(UnusableImage):  # whoever decodes it is told why
+            bits.append(bits_used(path))
+    if (depth := common_depth(bits)) == 16:
+        return whole
+    use = f"images with more than 8 bits a channel use {depth} bits, and are scaled from these"
+    return replace(whole.at_depth(depth), notes=(*whole.notes, use))
 
 
 def _with_sets(raw: RawSet, images: list[AnnotatedImage]) -> list[AnnotatedImage]:
@@ -109,7 +137,24 @@ def _image(raw: RawSet, one: RawImage, found: ImageHeader, index: dict[str, int]
         boxes=boxes.astype(np.float32),
         labels=np.array([index[printable(one.labels[at])] for at in kept], np.int64),
         difficult=np.array([one.difficult[at] for at in kept], np.bool_),
+        areas=_areas(one, boxes, kept, found),
     )
+
+
+def _areas(
+    one: RawImage, boxes: NDArray[np.float64], kept: NDArray[np.int64], found: ImageHeader
+) -> NDArray[np.float64] | None:
+    """(n,) areas as the annotations say them, in pixels of the image; those of boxes beside them.
+
+    None where they say no area above 0.
+    """
+    stated = np.array([one.areas[at] for at in kept], np.float64)
+    there = stated > 0
+    if not there.any():
+        return None
+    drawn_on = one.stated or (found.height, found.width)
+    scale = found.height * found.width / (drawn_on[0] * drawn_on[1])
+    return np.where(there, stated * scale, areas(boxes.astype(np.float32)))
 
 
 def _in_pixels(

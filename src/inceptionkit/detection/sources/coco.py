@@ -186,6 +186,7 @@ def _add(
         (x, y, x + w, y + h),
         f"category {kind}" if label is None else label,
         difficult=bool(row.get("iscrowd", 0) or row.get("ignore", 0)),
+        area=_number(row.get("area")),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from inceptionkit.data import checks
@@ -15,25 +17,52 @@ from inceptionkit.text import printable
 
 
 class Files:
-    """Images and other files below a folder, listed once.
+    """Images and other files below a folder, listed once; of folders elsewhere that are added, too.
 
     Attributes:
         root: the folder.
-        images: paths of images below it, sorted.
+        images: paths of images below it, sorted; those of files elsewhere lead there from it.
         others: paths of other files below it, sorted.
         skipped: folders that cannot be listed.
     """
 
     def __init__(self, root: Path) -> None:
-        disk = Disk(root)
         self.root = root
-        self.images = sorted(disk.walk(""))
-        self.others = sorted(name for place in disk.listed.values() for name in place.others)
-        self.skipped: list[Unusable] = list(disk.skipped)
-        self._known = frozenset(self.images)
+        self.images, self.others = list[str](), list[str]()
+        self.skipped: list[Unusable] = []
+        self._known = set[str]()
         self._by_stem = defaultdict[str, list[str]](list)
-        for name in self.images:
+        self.add_folder("")
+
+    def add_folder(self, place: str) -> None:
+        """List the files below a folder, which may lie elsewhere."""
+        disk, before = Disk(self.root / place), f"{place}/" if place else ""
+        images = [before + name for name in disk.walk("")]
+        others = [before + name for one in disk.listed.values() for name in one.others]
+        self.skipped += [Unusable(before + one.name, one.reason) for one in disk.skipped]
+        self.add(images, others)
+
+    def add(self, images: Sequence[str], others: Sequence[str]) -> None:
+        """Add files, which may lie elsewhere."""
+        for name in sorted({*images} - self._known):
             self._by_stem[stem(name)].append(name)
+        self._known.update(images)
+        self.images = sorted(self._known)
+        self.others = sorted({*self.others, *others})
+
+    def place_of(self, path: str) -> str:
+        """The name that a file or a folder at a path has here.
+
+        Args:
+            path: from the root, or of anywhere.
+
+        Returns:
+            The way from the root to it; a whole path as it is, where it does not lie below.
+        """
+        root = os.path.abspath(self.root)  # noqa: PTH100 - links stay as they are
+        whole = Path(os.path.normpath(os.path.join(root, path)))  # noqa: PTH118 - "a/.." as well
+        inside = whole.is_relative_to(root)
+        return whole.relative_to(root).as_posix() if inside else posixpath.normpath(path)
 
     def ending(self, *endings: str) -> list[str]:
         """The other files whose names end so, whatever the case."""

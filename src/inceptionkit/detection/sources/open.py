@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inceptionkit.data import checks
-from inceptionkit.detection.sources import coco, table, voc, yolo
+from inceptionkit.detection.sources import coco, table, voc, yolo, yolo_config
 from inceptionkit.detection.sources.clean import clean
 from inceptionkit.detection.sources.files import Files
 from inceptionkit.detection.sources.raw import RawSet
@@ -24,7 +24,7 @@ def open_detection(address: str | Path) -> DetectionSet:
         address: a folder with Pascal VOC's XML files (ImageSets/Main or folders name the sets),
             with COCO's JSON files, with a YOLO data.yaml, or with text labels beside images or in
             labels/; or a .json, .yaml, Darknet .data or .csv file by itself, whose images lie below
-            its folder, or below the folder above.
+            its folder, or below the folder above; those of a .yaml or .data file anywhere.
 
     Raises:
         DataError: nothing is there, the layout is not clear, a file cannot be read, or no object
@@ -54,7 +54,7 @@ def _of_file(address: str | Path, path: Path) -> RawSet:
         return coco.read_coco(files, [name])
     if ending in {".csv", ".tsv"}:
         return table.read_table(files, [name])
-    return yolo.read_yolo(files, name)
+    return yolo.read_yolo(files, name, elsewhere=True)
 
 
 def _of_folder(address: str | Path, path: Path) -> RawSet:
@@ -64,7 +64,7 @@ def _of_folder(address: str | Path, path: Path) -> RawSet:
         DataError: there is none, or there are several.
     """
     files = Files(path)
-    config = yolo.configuration(files)
+    config = yolo_config.configuration(files)
     jsons = coco.candidates(files)
     tables = [name for name in files.ending(".csv", ".tsv") if table.is_box_table(files, name)]
     found = {

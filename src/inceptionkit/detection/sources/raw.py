@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,14 +32,21 @@ class RawImage:
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)  # x1, y1, x2, y2
     labels: list[str] = field(default_factory=list)
     difficult: list[bool] = field(default_factory=list)
+    areas: list[float] = field(default_factory=list)  # of masks; NaN where nothing says it
 
     def add(
-        self, box: tuple[float, float, float, float], label: str, *, difficult: bool = False
+        self,
+        box: tuple[float, float, float, float],
+        label: str,
+        *,
+        difficult: bool = False,
+        area: float = math.nan,
     ) -> None:
         """One more object."""
         self.boxes.append(box)
         self.labels.append(label)
         self.difficult.append(difficult)
+        self.areas.append(area)
 
     @property
     def counts_as(self) -> SetName | None:

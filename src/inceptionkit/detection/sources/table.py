@@ -46,7 +46,11 @@ _WORDS = {
     "difficult": "difficult iscrowd isgroupof",
 }
 _MEANINGS = {word: meaning for meaning, words in _WORDS.items() for word in words.split()}
+_NUMBERS = frozenset(("x1", "y1", "x2", "y2", "w", "h", "x", "y", "width", "height"))
 _ADVICE = "name the columns filename, xmin, ymin, xmax, ymax, class"
+_NO_CLASS = f"call the column of classes one of {', '.join(_WORDS['label'].split())}"
+ONLY_CLASS = "object"
+"""Class of every object of a table that names none."""
 
 
 class _Object(NamedTuple):
@@ -61,10 +65,11 @@ class _Columns(NamedTuple):
 
 
 def is_box_table(files: Files, name: str) -> bool:
-    """Whether a table has columns of boxes."""
+    """Whether a table has columns of boxes, and one of classes: others may be of something else."""
     head = read_head(files.root / name, _HEAD).decode("utf-8-sig", errors="replace")
     first = io.StringIO(head, newline="").readline()
-    return _columns(next(csv.reader([first], delimiter=_delimiter(name)), [])) is not None
+    columns = _columns(next(csv.reader([first], delimiter=_delimiter(name, head)), []))
+    return columns is not None and "label" in columns.at
 
 
 def read_table(files: Files, names: list[str]) -> RawSet:
@@ -115,7 +120,8 @@ def _rows(files: Files, name: str) -> Iterator[tuple[int, dict[str, str]]]:
         DataError: the table has no columns of boxes, or is no text.
     """
     where, text = str(files.root / name), read_text(files.root / name, BYTES)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(name))
+    delimiter = _delimiter(name, text)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     columns = None
     try:
         for number, row in enumerate(rows, 1):
@@ -125,13 +131,36 @@ def _rows(files: Files, name: str) -> Iterator[tuple[int, dict[str, str]]]:
                 columns = _columns(row)
                 if columns is None:
                     raise checks.data_error(where, "it has no columns of boxes", _ADVICE)
+                _require_class(where, row, columns)
                 if columns.header:
                     continue
-            yield number, {k: row[at].strip() for k, at in columns.at.items() if at < len(row)}
+            yield number, _cells(row, columns, decimal="," if delimiter == ";" else ".")
     except csv.Error as error:
         raise checks.data_error(where, f"it is no table ({error})", _ADVICE) from error
     if columns is None:
         raise checks.data_error(where, "it is empty", _ADVICE)
+
+
+def _require_class(where: str, row: list[str], columns: _Columns) -> None:
+    """A table names classes; without a column for them all others are known, so that none is lost.
+
+    Raises:
+        DataError: a column that is not known may be the one of classes.
+    """
+    unknown = [cell for cell in row if cell.strip() and _meaning(cell) is None]
+    if "label" not in columns.at and unknown:
+        wrong = f"it has no column of classes beside {checks.quoted(unknown)}"
+        raise checks.data_error(where, wrong, f"{_NO_CLASS}, or remove the others")
+
+
+def _cells(row: list[str], columns: _Columns, *, decimal: str) -> dict[str, str]:
+    """The cells of a row by their meaning; numbers with a decimal point."""
+    found: dict[str, str] = {} if "label" in columns.at else {"label": ONLY_CLASS}
+    for key, at in columns.at.items():
+        if at < len(row):
+            cell = row[at].strip()
+            found[key] = cell.replace(decimal, ".") if key in _NUMBERS else cell
+    return found
 
 
 def _image(raw: RawSet, path: str, name: str, cells: dict[str, str]) -> RawImage:
@@ -162,19 +191,23 @@ def _columns(row: list[str]) -> _Columns | None:
     """What the columns mean, by their names; of six without names, RetinaNet's order."""
     at: dict[str, int] = {}
     for index, cell in enumerate(row):
-        meaning = _MEANINGS.get(re.sub(r"[^a-z0-9]", "", cell.lower().removeprefix("bbox")))
-        if meaning is not None:
+        if (meaning := _meaning(cell)) is not None:
             at.setdefault(meaning, index)
     corners = {"x1", "y1", "x2", "y2"} <= at.keys()
     if not corners and {"x", "y", "width", "height"} <= at.keys() and "w" not in at:
         at["w"], at["h"] = at.pop("width"), at.pop("height")
-    if {"image", "label"} <= at.keys() and (corners or {"x", "y", "w", "h"} <= at.keys()):
+    if "image" in at and (corners or {"x", "y", "w", "h"} <= at.keys()):
         return _Columns(at, header=True)
     numbers = [math.isfinite(_float(cell)) or not cell.strip() for cell in row[1:5]]
     if len(row) == 6 and all(numbers) and not math.isfinite(_float(row[5])):
         at = {"image": 0, "x1": 1, "y1": 2, "x2": 3, "y2": 4, "label": 5}
         return _Columns(at, header=False)
     return None
+
+
+def _meaning(cell: str) -> str | None:
+    """What a column is, by its name."""
+    return _MEANINGS.get(re.sub(r"[^a-z0-9]", "", cell.lower().removeprefix("bbox")))
 
 
 @lru_cache(maxsize=64)
@@ -197,5 +230,12 @@ def _whole(text: str | None) -> int:
     return int(number) if 0 < number < LARGEST_SIDE else 0
 
 
-def _delimiter(name: str) -> str:
-    return "\t" if name.lower().endswith(".tsv") else ","
+def _delimiter(name: str, text: str) -> str:
+    """What stands between cells: a tab in .tsv, a comma, or a semicolon as spreadsheets write it.
+
+    Where numbers have a decimal comma, a spreadsheet writes semicolons.
+    """
+    if name.lower().endswith(".tsv"):
+        return "\t"
+    first = text[:_HEAD].lstrip().partition("\n")[0]
+    return ";" if first.count(";") > first.count(",") else ","

@@ -50,7 +50,7 @@ const effort = () => document.querySelector("input[name=effort]:checked").value;
 
 async function loadModels() {
   try {
-    state.models = await call("v1/models");
+    state.models = (await call("v1/models")).filter((one) => one.task !== "detect");
   } catch (error) {
     say(error.message, true);
     return;

@@ -30,6 +30,9 @@ CHECKPOINTS, MODEL, PAGE = "checkpoints", "model", "report.html"
 LOG, STEPS, UNUSABLE, PREDICTIONS = "log.csv", "log.jsonl", "unusable.csv", "predictions.csv"
 SEEN_BEFORE = "seen_before.safetensors"  # by the model that a run starts from
 
+RCNN_RUN = "rcnn.json"
+"""What a run that trains an R-CNN was asked for; its classifiers are runs of their own in it."""
+
 MOST_CSV_BYTES = 2**30
 """Most bytes of a CSV file of a run: 1 GiB, some ten million images."""
 
@@ -44,7 +47,10 @@ def how_to_resume(folder: Path) -> str:
 
 
 def _resume_command(folder: Path) -> str:
-    """The command that resumes a run, as a shell takes it."""
+    """The command that resumes a run, as a shell takes it; of a part of an R-CNN, the whole."""
+    for whole in (folder, folder.parent.parent):  # or RUN/round-1/classifier-1
+        if (whole / RCNN_RUN).is_file():
+            return f"inceptionkit detect resume {shell_word(whole)}"
     verb = "detect resume" if trains_detector(folder) else "resume"
     return f"inceptionkit {verb} {shell_word(folder)}"
 

@@ -42,6 +42,36 @@ def test_boxes_lie_where_the_pixels_went() -> None:
     assert checked > COUNT / 2
 
 
+@pytest.mark.parametrize(("flip", "ways"), [("none", 1), ("horizontal", 2), ("both", 8)])
+def test_flips_show_a_square_in_all_ways_and_its_box_follows(
+    flip: str, ways: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The corners differ in color, and the box is around the second darkest."""
+    monkeypatch.setattr("inceptionkit.detection.shared.augment._ZOOM", (1.0, 1.0))
+    pixels = np.zeros((60, 60, 3), np.uint8)
+    pixels[:30, :30], pixels[:30, 30:], pixels[30:, :30], pixels[30:, 30:] = 40, 90, 140, 190
+    image = (pixels, np.array([[30, 0, 60, 30]], np.float32))
+    how = Augmentation(size=(60, 60), flip=flip, fill=(0, 0, 0))
+    rng = CounterRng(0, 0, np.arange(COUNT))
+
+    images, targets = batch([image] * COUNT, [np.zeros(1, np.int64)] * COUNT, how, rng)
+
+    corners = images.mean(1)[:, 15::30, 15::30].flatten(1).argsort(1)
+    assert len({tuple(order) for order in corners.tolist()}) == ways
+    for order, (x1, y1, x2, y2) in zip(corners, targets.boxes[:, 0].tolist(), strict=True):
+        row, column = divmod(int(order[1]), 2)
+        assert (x1, y1, x2, y2) == (column * 30, row * 30, column * 30 + 30, row * 30 + 30)
+
+
+def test_a_transposed_image_keeps_its_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inceptionkit.detection.shared.augment._ZOOM", (1.0, 1.0))
+
+    _, targets = drawn()
+
+    whole = targets.boxes[:, 0][targets.labels[:, 0] != IGNORED]
+    assert float((whole[:, 2:] - whole[:, :2]).max()) < 17  # 20 pixels at 0.8
+
+
 def test_views_differ_between_epochs_and_not_between_calls() -> None:
     first, again, later = drawn()[0], drawn()[0], drawn(epoch=1)[0]
 
@@ -84,5 +114,6 @@ def test_an_image_is_fitted_whole(size: tuple[int, int]) -> None:
 
     bright = (whole == 200).all(2)
     assert whole.shape == (64, 96, 3)
-    assert bright.sum() == max(1, round(size[0] * scale)) * max(1, round(size[1] * scale))
+    rows, columns = bright.any(1).sum(), bright.any(0).sum()
+    np.testing.assert_allclose(scale * [0, 0, *size[::-1]], [0, 0, columns, rows], rtol=1e-6)
     assert set(map(tuple, whole[~bright].tolist())) <= {(1, 2, 3)}

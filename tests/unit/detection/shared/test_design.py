@@ -11,6 +11,7 @@ from inceptionkit.detection.shared.design import (
     Design,
     choose_design,
     choose_taps,
+    limits,
     trunk_blocks,
     working_size,
 )
@@ -42,6 +43,34 @@ def test_objects_decide_the_size_and_the_anchors(tiny: Net) -> None:
 
     assert design.size == (256, 320)
     assert design.anchors == ((16.0, 16.0), (128.0, 96.0))
+
+
+def test_full_images_raise_the_limits_and_a_sentence_says_so(tiny: Net) -> None:
+    sides, labels = np.full((300, 2), 0.07, np.float32), np.zeros(300, np.int64)
+
+    usual, full, most = (
+        choose_design(tiny, SIZES, sides, labels, fullest=fullest) for fullest in (50, 300, 9000)
+    )
+
+    assert [(d.among, d.proposals, d.most) for d in (usual, full, most)] == [
+        (1000, 100, 100), (2400, 600, 600), (4000, 1000, 1000),
+    ]  # fmt: skip
+    assert limits(usual, sides, labels, asked=False) == []
+    assert limits(full, sides, labels, asked=False) == [
+        "training images are full: up to 600 objects are found in an image, among 600 regions"
+    ]
+
+
+def test_a_size_that_small_objects_would_need_is_named(tiny: Net) -> None:
+    sides, labels = np.full((30, 2), 0.01, np.float32), np.zeros(30, np.int64)
+    design = choose_design(tiny, SIZES, sides, labels)
+
+    (said,) = limits(design, sides, labels, asked=False)
+    assert said == (
+        "images are resized to 640 pixels at most, so small objects get 6.4, fewer than 16; "
+        "--input-size 1600 gives them more, and takes longer"
+    )
+    assert limits(design, sides, labels, asked=True) == []
 
 
 @given(

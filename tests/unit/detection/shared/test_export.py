@@ -76,6 +76,45 @@ def test_a_graph_gives_the_boxes_of_torch(
     assert compare([(loaded.detect(i), detector.detect(i)) for i in images]).passed
 
 
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_graph_has_the_exit_for_regions(
+    kind: str, share: float, detector: SharedDetector, card: DetectorCard, images: list,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Where the exit answers all regions, the likeliest of each image is left in both."""
+    looks = [detector.look(image).candidates for image in images]
+    logits = np.concatenate([look.objectness.numpy() for look in looks if look is not None])
+    logit = float(np.quantile(logits, share)) + (1.0 if share == 1 else 0.0)
+    leaving, of = replace(detector, region_exit=logit), replace(card, region_exit=logit)
+
+    agreement = export_detector(leaving, of, kind, images, tmp_path / "graph")
+
+    loaded, again = open_detector(tmp_path / "graph", threads=1)
+    everywhere = [(loaded.detect(image), detector.detect(image)) for image in images]
+    assert agreement.boxes > 0
+    assert again.region_exit == logit
+    assert not compare(everywhere).passed
+
+
+def test_a_sparse_image_gives_the_same_boxes(
+    card: DetectorCard, detector: SharedDetector, tmp_path: Path
+) -> None:
+    """Fewer proposals than places: nothing fills the rest, in torch as in the graph.
+
+    The images have no border, whose cells would be equally likely: engines may rank them otherwise.
+    """
+    images = list(np.random.default_rng(0).integers(0, 256, (4, 64, 96, 3), np.uint8))
+    with torch.no_grad():
+        detector.model.shifts.weight.zero_()
+        detector.model.shifts.bias.view(-1, 4)[:, 2:] = 10.0  # most become the whole image
+    look = detector.look(images[0]).candidates
+    assert look is not None
+    assert len(look.objectness) < card.design.proposals / 2
+
+    assert export_detector(detector, card, "onnx", images, tmp_path / "graph").passed
+
+
 def test_a_graph_that_differs_is_not_written(
     detector: SharedDetector, card: DetectorCard, images: list, tmp_path: Path
 ) -> None:

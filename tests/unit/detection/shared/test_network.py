@@ -15,8 +15,8 @@ from inceptionkit.detection.shared.loss import (
     assign,
     detection_loss,
 )
-from inceptionkit.detection.shared.network import DetectorNet
-from inceptionkit.detection.shared.predict import SharedDetector, Window, window
+from inceptionkit.detection.shared.network import DetectorNet, Regions, Seen
+from inceptionkit.detection.shared.predict import SharedDetector, Window, candidates, window
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.spec import Net
 
@@ -34,6 +34,12 @@ def design(tiny: Net) -> Design:
 @pytest.fixture
 def model(design: Design) -> DetectorNet:
     return DetectorNet(design, 2, seed=0).eval()
+
+
+def make_scores_differ(model: DetectorNet) -> None:
+    with torch.no_grad():
+        for part in (model.objectness, model.classifier, model.corrector, model.shifts):
+            part.weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
 
 
 def targets(*rows: tuple[float, float, float, float, int]) -> Targets:
@@ -61,6 +67,43 @@ def test_what_is_left_out_is_neither_an_object_nor_background(model: DetectorNet
     assert (sort == IGNORED).any()
 
 
+ANCHOR = torch.tensor([[0.0, 0, 20, 20]])
+SMALL = (0, 0, 10, 14, 0)  # IoU with the anchor 0.35
+
+
+def test_an_anchor_that_is_sure_to_be_an_objects_is_not_given_to_another() -> None:
+    """It is the nearest of the small object; six other anchors are nearer to the large one."""
+    large = (2, 0, 22, 20, 1)  # IoU with the anchor 0.82
+    anchors = torch.cat([ANCHOR, torch.tensor([large[:4]] * 6)])
+
+    place, sort = assign(anchors, targets(SMALL, large))
+
+    assert (place.tolist(), sort.tolist()) == ([[1] * 7], [[1] * 7])
+    assert assign(anchors, targets(SMALL))[1][0, 0] == 1
+
+
+def test_an_object_that_is_left_out_takes_no_anchor_from_another() -> None:
+    left_out = (10, 0, 20, 16, IGNORED)  # IoU with the anchor 0.4, the other's 0.35
+
+    place, sort = assign(ANCHOR, targets(SMALL, left_out))
+
+    assert (place.tolist(), sort.tolist()) == ([[0]], [[1]])
+
+
+def test_what_lies_in_an_object_that_is_left_out_is_no_background(model: DetectorNet) -> None:
+    """A crowd is far larger than anchors and regions, so that their IoU with it is small."""
+    crowd = targets((0, 0, 96, 64, IGNORED))
+    seen = model(torch.randn(1, 3, 64, 96))
+    anchors = model.anchors(seen.features)
+
+    losses = detection_loss(model, seen, crowd)
+
+    inside = (anchors[:, :2] >= 0).all(1) & (anchors[:, 2:] <= torch.tensor([96, 64])).all(1)
+    assert inside.any()
+    assert (assign(anchors, crowd)[1][0, inside] == IGNORED).all()
+    assert float(losses.classes.detach()) == 0
+
+
 def test_a_place_without_an_object_changes_nothing(model: DetectorNet) -> None:
     images = torch.randn(1, 3, 64, 96)
     objects = targets((10, 10, 34, 34, 0))
@@ -79,6 +122,89 @@ def test_the_loss_reaches_every_weight(model: DetectorNet) -> None:
 
     without = [name for name, p in model.named_parameters() if p.grad is None]
     assert without == []
+
+
+def test_the_rejecter_does_not_change_the_trunk(model: DetectorNet) -> None:
+    both = targets((10, 10, 34, 34, 0))
+
+    detection_loss(model, model(torch.randn(1, 3, 64, 96)), both).emptiness.backward()
+
+    assert {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None} == {
+        "rejecter"
+    }
+
+
+def test_regions_are_classified_with_dropout_in_training_alone(model: DetectorNet) -> None:
+    seen, boxes = model(torch.randn(1, 3, 64, 96)), torch.tensor([[[10.0, 10, 34, 34]]])
+    make_scores_differ(model)
+
+    usual = [model.regions(seen.features, boxes).classes for _ in range(2)]
+    model.train()
+    torch.manual_seed(0)
+    first, second = (model.regions(seen.features, boxes).classes for _ in range(2))
+    torch.manual_seed(0)
+    again = model.regions(seen.features, boxes).classes
+
+    assert torch.equal(*usual)
+    assert not torch.equal(first, second)
+    assert torch.equal(first, again)
+
+
+def test_few_proposals_are_not_filled_up(model: DetectorNet) -> None:
+    """All anchors are grown to the whole image here, and one is left of them."""
+    seen = model(torch.zeros(2, 3, 64, 96))
+    grown = torch.zeros_like(seen.shifts)
+    grown[..., 2:] = 100.0
+    seen = seen._replace(shifts=grown)
+
+    found = model.propose(seen, 10, among=50)
+
+    assert found.boxes[:, 0].tolist() == [[0, 0, 96, 64]] * 2
+    assert (found.boxes[:, 1:] == 0).all()
+    assert (found.objectness[:, 1:] == -np.inf).all()
+    assert len(candidates(model, Seen(*(part[:1] for part in seen)), -np.inf).objectness) == 1
+
+
+def test_regions_below_the_exit_are_never_classified(model: DetectorNet) -> None:
+    make_scores_differ(model)
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    everywhere = SharedDetector(model, ("a", "b"), Preprocessing(size=16))
+    look = everywhere.look(image)
+    assert look.candidates is not None
+    logit = float(look.candidates.objectness[5]) - 1e-4
+    pooled = list[int]()
+    whole = model.regions
+
+    def regions(features: Tensor, boxes: Tensor) -> Regions:
+        pooled.append(boxes.shape[1])
+        return whole(features, boxes)
+
+    model.regions = regions  # type: ignore[method-assign]
+    found, work = replace(everywhere, region_exit=logit).detect_and_tell(image)
+    least = replace(everywhere, region_exit=1e9).detect_and_tell(image)[1]
+
+    assert pooled == [6, 1]
+    assert (work.regions, work.skipped) == (len(look.candidates.objectness), work.regions - 6)
+    assert least.regions - least.skipped == 1
+    cut = look.at_exit(logit).detections(100)
+    np.testing.assert_allclose(found.boxes, cut.boxes, atol=1e-3)
+    np.testing.assert_allclose(found.scores, cut.scores, atol=1e-5)
+    assert set(found.exits) == {"main"}
+
+
+def test_proposals_lie_in_the_image_the_likeliest_first(model: DetectorNet) -> None:
+    make_scores_differ(model)
+    image = np.random.default_rng(0).integers(0, 256, (128, 180, 3), np.uint8)
+    detector = SharedDetector(model, ("a", "b"), Preprocessing(size=16))
+
+    few, many = (detector.proposals(image, most) for most in (5, 60))
+
+    assert len(few) == 5
+    assert len(few) < len(many) <= 60
+    np.testing.assert_array_equal(few, many[:5])
+    assert ((many[:, :2] >= 0) & (many[:, 2:] <= [180, 128])).all()
+    assert (many[:, 2:] > many[:, :2]).all()
+    assert many[:, 2].max() > 96
 
 
 def test_images_without_objects_have_a_finite_loss(model: DetectorNet) -> None:
@@ -104,8 +230,11 @@ def test_the_best_proposals_come_first_and_lie_inside(model: DetectorNet) -> Non
     shifts = torch.zeros_like(seen.shifts)
     shifts[0, 300] = encode(wanted, anchors[300])
 
-    found = model.propose(seen._replace(objectness=logits, shifts=shifts), 10, among=50)
+    proposed = model.propose(seen._replace(objectness=logits, shifts=shifts), 10, among=50)
 
+    found = proposed.boxes
+    assert proposed.objectness[0].tolist() == sorted(proposed.objectness[0].tolist())[::-1]
+    assert proposed.objectness[0, 0] == 9
     torch.testing.assert_close(found[0, 0], wanted, atol=1e-3, rtol=0)
     assert found.shape == (1, 10, 4)
     assert (found[..., 2] <= 96).all()
@@ -149,20 +278,18 @@ def logits_at(model: DetectorNet, place: tuple[int, int]) -> None:
 
 def test_looking_away_skips_and_moves_boxes_back(model: DetectorNet) -> None:
     """Objects in the middle of the part that is kept are those that the whole image gives."""
-    with torch.no_grad():
-        for part in (model.objectness, model.classifier, model.corrector, model.shifts):
-            part.weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
+    make_scores_differ(model)
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     logits_at(model, (4, 6))
     everywhere = SharedDetector(model, ("a", "b"), Preprocessing(size=16))
 
-    found, share = replace(everywhere, reject=0.0).detect_and_tell(image)
+    found, work = replace(everywhere, reject=0.0).detect_and_tell(image)
 
-    assert 0 < share < 0.3
+    assert 0 < work.area < 0.3
     low, high = np.array([40, 24, 40, 24]) - 1e-3, np.array([64, 48, 64, 48]) + 1e-3
     assert len(found)
     assert ((found.boxes >= low) & (found.boxes <= high)).all()
-    assert everywhere.detect_and_tell(image)[1] == 1.0
+    assert everywhere.detect_and_tell(image)[1].area == 1.0
 
 
 def test_an_image_that_is_empty_ends_early(model: DetectorNet) -> None:
@@ -172,16 +299,15 @@ def test_an_image_that_is_empty_ends_early(model: DetectorNet) -> None:
         pytest.fail("the rest of the network ran")
 
     model.late = late  # type: ignore[method-assign,assignment]
-    found, share = detector.detect_and_tell(np.zeros((30, 40, 3), np.uint8))
+    found, work = detector.detect_and_tell(np.zeros((30, 40, 3), np.uint8))
 
-    assert (len(found), share) == (0, 0.0)
+    assert (len(found), work) == (0, (0.0, 0, 0))
+    assert detector.proposals(np.zeros((30, 40, 3), np.uint8), 5).shape == (0, 4)
 
 
 def test_what_lies_beside_the_image_is_no_object(model: DetectorNet) -> None:
     """A tall image fills the left of the working size; regions of the rest have no area in it."""
-    with torch.no_grad():
-        for part in (model.objectness, model.classifier, model.corrector, model.shifts):
-            part.weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
+    make_scores_differ(model)
     image = np.random.default_rng(0).integers(0, 256, (64, 4, 3), np.uint8)
 
     found = SharedDetector(model, ("a", "b"), Preprocessing(size=16)).detect(image)

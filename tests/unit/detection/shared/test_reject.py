@@ -9,10 +9,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from inceptionkit.detection.metrics.summary import score
 from inceptionkit.detection.shared.design import Design
 from inceptionkit.detection.shared.network import DetectorNet
-from inceptionkit.detection.shared.predict import SharedDetector
-from inceptionkit.detection.shared.reject import choose_reject
+from inceptionkit.detection.shared.predict import Candidates, Look, SharedDetector
+from inceptionkit.detection.shared.reject import _region_exit, choose_exits, regions_skipped
 from inceptionkit.detection.types import AnnotatedImage, DetectionSet
 from inceptionkit.preprocess import Preprocessing
 from inceptionkit.progress import Silence
@@ -56,27 +57,66 @@ def with_spots(folder: Path, boxes: list[list[float]]) -> DetectionSet:
 def test_empty_borders_are_skipped(detector: SharedDetector, tmp_path: Path) -> None:
     val = with_spots(tmp_path, [[40, 24, 48, 32]])
 
-    reject, _, why = choose_reject(detector, val, Silence())
+    chosen = choose_exits(detector, val, Silence())
 
+    reject = chosen.detector.reject
     assert reject is not None
     assert reject < 1
-    assert why == "the rejecter skips 90.6 % of the area on val, mAP +0.000"
+    assert chosen.why[1] == "the rejecter skips 90.6 % of the area on val, mAP +0.000"
 
 
 def test_a_full_image_is_looked_at_everywhere(detector: SharedDetector, tmp_path: Path) -> None:
     val = with_spots(tmp_path, [[0, 0, 12, 12], [84, 52, 96, 64]])
 
-    reject, _, why = choose_reject(detector, val, Silence())
+    chosen = choose_exits(detector, val, Silence())
 
-    assert reject is None
-    assert why == "the rejecter looks everywhere: on val it would keep 100 % of the area"
+    assert chosen.detector.reject is None
+    assert chosen.why[1] == "the rejecter looks everywhere: on val it would keep 100 % of the area"
+
+
+def a_look(objects_at: list[int]) -> Look:
+    """100 regions whose objectness falls, and among them the spots, found as they are."""
+    candidates = Candidates(
+        torch.arange(100, 0, -1).float(), 100, torch.tensor(objects_at), torch.tensor(SPOTS),
+        torch.zeros(len(SPOTS), dtype=torch.int64), torch.ones(len(SPOTS)),
+    )  # fmt: skip
+    return Look((64, 96), np.ones(4, np.float32), np.zeros(4, np.float32), 1.0, candidates)
+
+
+SPOTS = [[0.0, 0, 12, 12], [84, 52, 96, 64]]
+
+
+@pytest.mark.parametrize(
+    ("objects_at", "skipped"), [([0, 1], 0.97), ([0, 49], 0.5), ([0, 99], None)]
+)
+def test_the_exit_for_regions_is_as_high_as_val_allows(
+    objects_at: list[int], skipped: float | None, tmp_path: Path
+) -> None:
+    val = with_spots(tmp_path, SPOTS)
+    looks = [a_look(objects_at)] * len(val)
+    scores = score(val.images, [look.detections(100) for look in looks], val.classes)
+
+    logit, why = _region_exit(looks, scores, val, 100)
+
+    assert scores.map50 == 1
+    if skipped is None:
+        assert (logit, why) == (
+            None,
+            "the exit for regions answers none: on val, almost every region counts",
+        )
+    else:
+        assert logit is not None
+        share = regions_skipped([look.at_exit(logit).work() for look in looks])
+        assert share == pytest.approx(skipped, abs=0.02)
+        assert why.endswith("of them on val, mAP +0.000")
 
 
 def test_images_without_objects_choose_nothing(detector: SharedDetector, tmp_path: Path) -> None:
-    reject, show, why = choose_reject(detector, with_spots(tmp_path, []), Silence())
+    chosen = choose_exits(detector, with_spots(tmp_path, []), Silence())
 
-    assert (reject, show) == (None, 0.5)
-    assert "no objects" in why
+    assert (chosen.detector.reject, chosen.detector.region_exit, chosen.show) == (None, None, 0.5)
+    assert "nothing is found" in chosen.why[0]
+    assert "no objects" in chosen.why[1]
 
 
 def test_the_rejecter_is_trained_on_where_objects_reach(detector: SharedDetector) -> None:
