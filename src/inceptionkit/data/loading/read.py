@@ -80,7 +80,7 @@ def survey(dataset: Dataset, limit: int = 2_000) -> Survey:
         largest=int(sides.max()),
         uniform=(int(heights[0]), int(widths[0])) if same else None,
         grey=float(grey.mean()),
-        depth=common_depth(bits),
+        depth=common_depth(bits) if bits else 16,
     )
 
 
