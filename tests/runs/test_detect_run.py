@@ -292,11 +292,13 @@ def test_images_that_changed_are_not_resumed(train: Callable, squares: Path) -> 
 def test_an_image_that_cannot_be_decoded_is_left_out(train: Callable, squares: Path) -> None:
     whole = (squares / "3.png").read_bytes()
     (squares / "3.png").write_bytes(whole[: len(whole) // 2])
+    (squares / "4.png").write_text("no image")
 
     run = train("run", epochs=1).run
 
-    assert "3.png" in (run / "unusable.csv").read_text()
-    assert "3.png" in (run / "report.html").read_text()
+    for name in ("3.png", "4.png"):
+        assert name in (run / "unusable.csv").read_text()
+        assert name in (run / "report.html").read_text()
 
 
 def test_images_without_any_object_are_refused(squares: Path, trunk: str, tmp_path: Path) -> None:

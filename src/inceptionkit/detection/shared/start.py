@@ -232,7 +232,7 @@ def _load(
     Raises:
         DataError: no training image, or no image of val, can be used.
     """
-    unusable, usable = list[Unusable](), dict[str, DetectionSet]()
+    unusable, usable = list(sets.train.skipped), dict[str, DetectionSet]()
     images: list[tuple[Pixels, Boxes]] = []
     in_memory = _bytes_kept(sets.train, size) < _SHARE_OF_MEMORY * free_bytes()
     for name, of in (("train", sets.train), ("val", sets.val), ("test", sets.test)):
@@ -248,7 +248,7 @@ def _load(
         usable[name] = replace(of, images=tuple(good))
     for name in ("train", "val"):
         if not len(usable[name]):
-            reason = unusable[0].reason if unusable else "there is none"
+            reason = unusable[-1].reason if unusable else "there is none"
             msg = f"{sets.train.address}: no image of {name} can be used ({reason}); give others"
             raise DataError(msg)
     found = usable["train"]
