@@ -74,7 +74,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Scan:
     """What a detector saw in one image.
 
     Attributes:
@@ -91,7 +91,7 @@ class Look:
     area: float
     candidates: Candidates | None
 
-    def at_exit(self, logit: float) -> Look:
+    def at_exit(self, logit: float) -> Scan:
         """The same, had the proposer's exit answered regions below a logit."""
         found = self.candidates
         return self if found is None else replace(self, candidates=found.at_exit(logit))
@@ -159,17 +159,17 @@ class SharedDetector:
     @torch.inference_mode()
     def detect_and_tell(self, image: Pixels) -> tuple[Detections, Work]:
         """The same, and what was computed for it."""
-        look = self.look(image)
-        return look.detections(self.model.design.most), look.work()
+        scan = self.scan(image)
+        return scan.detections(self.model.design.most), scan.work()
 
     @torch.inference_mode()
-    def look(self, image: Pixels) -> Look:
+    def scan(self, image: Pixels) -> Scan:
         """What there is in one image, before suppression."""
-        look, seen = self._seen(image)
+        scan, seen = self._seen(image)
         if seen is None:
-            return look
+            return scan
         lowest = -math.inf if self.region_exit is None else self.region_exit
-        return replace(look, candidates=candidates(self.model, seen, lowest))
+        return replace(scan, candidates=candidates(self.model, seen, lowest))
 
     @torch.inference_mode()
     def proposals(self, image: Pixels, most: int) -> Boxes:
@@ -182,15 +182,15 @@ class SharedDetector:
         Returns:
             (n, 4) boxes in pixels of the image, the likeliest first; each has an area.
         """
-        look, seen = self._seen(image)
+        scan, seen = self._seen(image)
         if seen is None:
             return no_boxes()
         among = max(self.model.design.among, ANCHORS * most)
         found = self.model.propose(seen, most, among=among)
-        boxes, inside = look.in_image(found.boxes[0])
+        boxes, inside = scan.in_image(found.boxes[0])
         return boxes[inside]
 
-    def _seen(self, image: Pixels) -> tuple[Look, Seen | None]:
+    def _seen(self, image: Pixels) -> tuple[Scan, Seen | None]:
         """Where an image is looked at, and what the network says of it; None if it is empty."""
         pixels, scale = fitted(image, self.model.design.size, fill_of(self.preprocessing))
         x, occupied = self.model.early(self.prepared(pixels))
@@ -198,11 +198,11 @@ class SharedDetector:
         kept = whole if self.reject is None else window(occupied[0] > self.reject, whole)
         size = (image.shape[0], image.shape[1])
         if kept is None:
-            return Look(size, scale, np.zeros(4, np.float32), 0.0, None), None
+            return Scan(size, scale, np.zeros(4, np.float32), 0.0, None), None
         down, right = self.model.cell_scale
         begin = np.array([kept.columns.start / right, kept.rows.start / down] * 2, np.float32)
-        look = Look(size, scale, begin, kept.cells / whole.cells, None)
-        return look, self.model.late(x[:, :, kept.rows, kept.columns], occupied)
+        scan = Scan(size, scale, begin, kept.cells / whole.cells, None)
+        return scan, self.model.late(x[:, :, kept.rows, kept.columns], occupied)
 
     def prepared(self, pixels: Pixels) -> Tensor:
         """(1, 3, height, width) as the network takes it, of an image of the working size."""

@@ -10,7 +10,7 @@ import torch
 
 from inceptionkit.detection.metrics.summary import DetectionScores, score
 from inceptionkit.detection.shared.fit import fill_of, fitted
-from inceptionkit.detection.shared.predict import Look, SharedDetector, Work
+from inceptionkit.detection.shared.predict import Scan, SharedDetector, Work
 from inceptionkit.detection.types import DetectionSet
 from inceptionkit.progress import Listener, Progress
 from inceptionkit.text import percent
@@ -46,40 +46,40 @@ def choose_exits(detector: SharedDetector, val: DetectionSet, listener: Listener
         val: images, each with its objects.
         listener: hears progress.
     """
-    looks = []
+    scans = []
     for number, image in enumerate(val, 1):
-        looks.append(detector.look(image.pixels()))
+        scans.append(detector.scan(image.pixels()))
         listener.progress(Progress(what="choosing the exits", done=number, total=len(val)))
     most = detector.model.design.most
-    scores = score(val.images, [look.detections(most) for look in looks], val.classes)
-    region_exit, first = _region_exit(looks, scores, val, most)
+    scores = score(val.images, [scan.detections(most) for scan in scans], val.classes)
+    region_exit, first = _region_exit(scans, scores, val, most)
     detector = replace(detector, region_exit=region_exit)
     reject, second = _reject(detector, scores, val, listener)
     return Chosen(replace(detector, reject=reject), scores.best_score(), (first, second))
 
 
 def _region_exit(
-    looks: Sequence[Look], scores: DetectionScores, val: DetectionSet, most: int
+    scans: Sequence[Scan], scores: DetectionScores, val: DetectionSet, most: int
 ) -> tuple[float | None, str]:
     """The highest logit below which regions can be taken for background at almost no loss."""
     if not scores.map50 > 0:
         return None, "the exit for regions answers none: nothing is found in val"
     logits = [
-        look.candidates.objectness.cpu().numpy() for look in looks if look.candidates is not None
+        scan.candidates.objectness.cpu().numpy() for scan in scans if scan.candidates is not None
     ]
     steps = np.quantile(np.concatenate(logits), np.arange(1, _CHOICES) / _CHOICES)
     low, high, lost = 0, len(steps), 0.0  # the step before `low` is known to do
     while low < high:
         middle = (low + high) // 2
-        cut = [look.at_exit(float(steps[middle])) for look in looks]
-        found = score(val.images, [look.detections(most) for look in cut], val.classes)
+        cut = [scan.at_exit(float(steps[middle])) for scan in scans]
+        found = score(val.images, [scan.detections(most) for scan in cut], val.classes)
         losses = scores.map50 - found.map50, scores.coco.ap - found.coco.ap
         if max(losses) <= _REGION_LOSS:
             low, lost = middle + 1, losses[0]
         else:
             high = middle
     logit = float(steps[max(0, low - 1)])
-    share = regions_skipped([look.at_exit(logit).work() for look in looks])
+    share = regions_skipped([scan.at_exit(logit).work() for scan in scans])
     if not low or share < _WORTH:
         return None, "the exit for regions answers none: on val, almost every region counts"
     why = f"the exit for regions answers {percent(share)} of them on val, mAP {0.0 - lost:+.3f}"

@@ -79,11 +79,11 @@ def _notes(metrics: DetectMetrics) -> tuple[str, ...]:
 
 def _commands(folder: Path, record: DetectRecord) -> dict[str, str]:
     """What to type next, and to do it again: purpose -> command."""
-    run, data = shell_word(folder), shell_word(record.data["address"])
+    run_word, data_word = shell_word(folder), shell_word(record.data["address"])
     return {
         "Repeat this run": as_typed("detect train", record.request),
-        "Find objects": f"inceptionkit detect predict {run} IMAGE...",
-        "Score it again": f"inceptionkit detect evaluate {run} {data} --out page.html",
-        "Export it, to run without torch": f"inceptionkit detect export {run}",
-        "Serve it over HTTP": f"inceptionkit serve {run}",
+        "Find objects": f"inceptionkit detect predict {run_word} IMAGE...",
+        "Score it again": f"inceptionkit detect evaluate {run_word} {data_word} --out page.html",
+        "Export it, to run without torch": f"inceptionkit detect export {run_word} {data_word}",
+        "Serve it over HTTP": f"inceptionkit serve {run_word}",
     }

@@ -83,7 +83,7 @@ def test_a_graph_has_the_exit_for_regions(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     """Where the exit answers all regions, the likeliest of each image is left in both."""
-    looks = [detector.look(image).candidates for image in images]
+    looks = [detector.scan(image).candidates for image in images]
     logits = np.concatenate([look.objectness.numpy() for look in looks if look is not None])
     logit = float(np.quantile(logits, share)) + (1.0 if share == 1 else 0.0)
     leaving, of = replace(detector, region_exit=logit), replace(card, region_exit=logit)
@@ -108,7 +108,7 @@ def test_a_sparse_image_gives_the_same_boxes(
     with torch.no_grad():
         detector.model.shifts.weight.zero_()
         detector.model.shifts.bias.view(-1, 4)[:, 2:] = 10.0  # most become the whole image
-    look = detector.look(images[0]).candidates
+    look = detector.scan(images[0]).candidates
     assert look is not None
     assert len(look.objectness) < card.design.proposals / 2
 

@@ -169,9 +169,9 @@ def test_regions_below_the_exit_are_never_classified(model: DetectorNet) -> None
     make_scores_differ(model)
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     everywhere = SharedDetector(model, ("a", "b"), Preprocessing(size=16))
-    look = everywhere.look(image)
-    assert look.candidates is not None
-    logit = float(look.candidates.objectness[5]) - 1e-4
+    scan = everywhere.scan(image)
+    assert scan.candidates is not None
+    logit = float(scan.candidates.objectness[5]) - 1e-4
     pooled = list[int]()
     whole = model.regions
 
@@ -184,9 +184,9 @@ def test_regions_below_the_exit_are_never_classified(model: DetectorNet) -> None
     least = replace(everywhere, region_exit=1e9).detect_and_tell(image)[1]
 
     assert pooled == [6, 1]
-    assert (work.regions, work.skipped) == (len(look.candidates.objectness), work.regions - 6)
+    assert (work.regions, work.skipped) == (len(scan.candidates.objectness), work.regions - 6)
     assert least.regions - least.skipped == 1
-    cut = look.at_exit(logit).detections(100)
+    cut = scan.at_exit(logit).detections(100)
     np.testing.assert_allclose(found.boxes, cut.boxes, atol=1e-3)
     np.testing.assert_allclose(found.scores, cut.scores, atol=1e-5)
     assert set(found.exits) == {"main"}

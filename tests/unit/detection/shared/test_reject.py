@@ -12,7 +12,7 @@ from torch.nn.functional import max_pool2d
 from inceptionkit.detection.metrics.summary import score
 from inceptionkit.detection.shared.design import Design
 from inceptionkit.detection.shared.network import DetectorNet
-from inceptionkit.detection.shared.predict import Candidates, Look, SharedDetector
+from inceptionkit.detection.shared.predict import Candidates, Scan, SharedDetector
 from inceptionkit.detection.shared.reject import _region_exit, choose_exits, regions_skipped
 from inceptionkit.detection.types import AnnotatedImage, DetectionSet
 from inceptionkit.preprocess import Preprocessing
@@ -74,13 +74,13 @@ def test_a_full_image_is_looked_at_everywhere(detector: SharedDetector, tmp_path
     assert chosen.why[1] == "the rejecter looks everywhere: on val it would keep 100 % of the area"
 
 
-def a_look(objects_at: list[int]) -> Look:
+def a_look(objects_at: list[int]) -> Scan:
     """100 regions whose objectness falls, and among them the spots, found as they are."""
     candidates = Candidates(
         torch.arange(100, 0, -1).float(), 100, torch.tensor(objects_at), torch.tensor(SPOTS),
         torch.zeros(len(SPOTS), dtype=torch.int64), torch.ones(len(SPOTS)),
     )  # fmt: skip
-    return Look((64, 96), np.ones(4, np.float32), np.zeros(4, np.float32), 1.0, candidates)
+    return Scan((64, 96), np.ones(4, np.float32), np.zeros(4, np.float32), 1.0, candidates)
 
 
 SPOTS = [[0.0, 0, 12, 12], [84, 52, 96, 64]]
