@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -76,7 +78,8 @@ def ours(given: argparse.Namespace, name: str) -> dict[str, Any]:
         start = "from nothing" if name == NOTHING else f"from {given.start or 'what ships'}"
         return result(
             f"shared features, {card.design.net.name}, {start}", detector, given,
-            epochs=run.epochs, size=card.design.size,
+            epochs=run.epochs, size=card.design.size, looked_at=run.looked_at,
+            regions_skipped=run.regions_skipped,
         )  # fmt: skip
 
 
@@ -87,8 +90,10 @@ def of_side(given: argparse.Namespace, name: str) -> dict[str, Any]:
     from detection_peers import PEERS
 
     trained = PEERS[name](given.data, given.minutes, given.flip)
+    peers = {one: version(one) for one in ("torchvision", "ultralytics") if find_spec(one)}
     return result(
-        trained.name, trained.detector, given, epochs=trained.epochs, size=trained.size
+        trained.name, trained.detector, given, epochs=trained.epochs, size=trained.size,
+        peer_versions=peers,
     )  # fmt: skip
 
 

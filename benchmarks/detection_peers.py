@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
-from peers import DECLARED, declared
+from peers import declare_operators
 from PIL import Image
 from torch import Tensor, nn
 
@@ -35,7 +34,9 @@ from inceptionkit.detection.shared.roi_align import roi_align
 from inceptionkit.detection.shared.start import design_of, trunk_of
 from inceptionkit.detection.sources.open import open_detection
 from inceptionkit.detection.types import AnnotatedImage, Detections, DetectionSet, Detector, Pixels
+from inceptionkit.errors import WeightsError
 
+Flip: TypeAlias = Literal["none", "horizontal", "both"]
 BATCH, LR, WEIGHT_DECAY, WARMUP = 8, 1e-3, 0.05, 0.05
 SSD_SIDE, YOLO_SIDE = 320, 320  # pixels; SSDLite's own, and the same for YOLO
 GRAY = (128, 128, 128)
@@ -97,7 +98,10 @@ class Trunk(nn.Module):
         if start is not None:
             tensors = start.tensors(design.net)
             weights = {name: torch.from_numpy(array) for name, array in tensors.items()}
-            own.load_state_dict(weights, strict=False)
+            missing = own.load_state_dict(weights, strict=False).missing_keys
+            if any(name.startswith("trunk.") and "num_batches" not in name for name in missing):
+                msg = f"{start.model}: it lacks weights of the trunk: {missing}"
+                raise WeightsError(msg)
         self.blocks, self.taps, self.size = own.trunk, design.taps, design.size
         self.anchors = design.anchors
         self.out_channels = design.channels
@@ -130,18 +134,6 @@ def torchvision_detection() -> ModuleType:
     return models
 
 
-def declare_operators() -> bool:
-    """Whether torchvision has its own operators; otherwise they are declared, so it imports."""
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError:  # operator torchvision::nms does not exist
-        for name in [n for n in sys.modules if n.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        DECLARED.extend(declared())
-        return False
-    return True
-
-
 def aligned(
     features: Tensor, regions: Tensor, output_size: tuple[int, int], spatial_scale: float,
     sampling_ratio: int,
@@ -157,20 +149,20 @@ def aligned(
     return torch.cat(found)
 
 
-def ssdlite(data: str, minutes: float, flip: str) -> Trained:
+def ssdlite(data: str, minutes: float, flip: Flip) -> Trained:
     """Torchvision's smallest detector, from random weights."""
     sets = divide(open_detection(data), 0)
     model = torchvision_detection().ssdlite320_mobilenet_v3_large(
         weights=None, weights_backbone=None, num_classes=1 + len(sets.train.classes)
     )
     size = (SSD_SIDE, SSD_SIDE)
-    how = Augmentation(size=size, flip=flip, fill=GRAY)  # type: ignore[arg-type]
+    how = Augmentation(size=size, flip=flip, fill=GRAY)
     epochs = fit_torchvision(model, sets, how, minutes)
     detector = Torchvision(model.eval(), size, GRAY)
     return Trained("SSDLite, MobileNet v3, from nothing (torchvision)", detector, epochs, size)
 
 
-def faster_rcnn(data: str, minutes: float, flip: str) -> Trained:
+def faster_rcnn(data: str, minutes: float, flip: Flip) -> Trained:
     """Torchvision's Faster R-CNN on the trunk that ships with this package."""
     models = torchvision_detection()
     from torchvision.ops import FeaturePyramidNetwork
@@ -190,7 +182,7 @@ def faster_rcnn(data: str, minutes: float, flip: str) -> Trained:
         box_score_thresh=LEAST,
     )  # fmt: skip
     fill = fill_of(trunk.preprocessing)
-    how = Augmentation(size=trunk.size, flip=flip, fill=fill)  # type: ignore[arg-type]
+    how = Augmentation(size=trunk.size, flip=flip, fill=fill)
     epochs = fit_torchvision(model, sets, how, minutes)
     detector = Torchvision(model.eval(), trunk.size, fill)
     return Trained("Faster R-CNN on our trunk (torchvision)", detector, epochs, trunk.size)
@@ -226,7 +218,7 @@ def fit_torchvision(model: nn.Module, sets: DividedSet, how: Augmentation, minut
     return step / per_epoch
 
 
-def yolo(data: str, minutes: float, flip: str) -> Trained:
+def yolo(data: str, minutes: float, flip: Flip) -> Trained:
     """Ultralytics' smallest detector, from random weights, by its own training."""
     threads = torch.get_num_threads()
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # on import it would set 1
@@ -284,7 +276,7 @@ def yolo_lines(image: AnnotatedImage) -> list[str]:
     return lines
 
 
-PEERS: dict[str, Callable[[str, float, str], Trained]] = {
+PEERS: dict[str, Callable[[str, float, Flip], Trained]] = {
     "faster-rcnn": faster_rcnn,
     "ssdlite": ssdlite,
     "yolo": yolo,

@@ -26,19 +26,26 @@ def torchvision_models() -> ModuleType:
         PeerMissingError: it is not installed, or does not import all the same.
     """
     try:
+        declare_operators()
         return import_module("torchvision.models")
     except ImportError as error:
         msg = f"torchvision is not installed ({error}); pip install --no-deps torchvision==0.28.0"
         raise PeerMissingError(msg) from error
+    except RuntimeError as error:
+        msg = f"torchvision does not import beside torch {torch.__version__} ({error})"
+        raise PeerMissingError(msg) from error
+
+
+def declare_operators() -> bool:
+    """Whether torchvision has its own operators; otherwise they are declared, so it imports."""
+    try:
+        import_module("torchvision")
     except RuntimeError:  # operator torchvision::nms does not exist
         for name in [n for n in sys.modules if n.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
-    DECLARED.extend(declared())
-    try:
-        return import_module("torchvision.models")
-    except (ImportError, RuntimeError) as error:
-        msg = f"torchvision does not import beside torch {torch.__version__} ({error})"
-        raise PeerMissingError(msg) from error
+        DECLARED.extend(declared())
+        return False
+    return True
 
 
 DECLARED: list[torch.library.Library] = []  # operators live as long as their library

@@ -31,6 +31,7 @@ from hardware import hardware, write  # isort: skip
 
 from inceptionkit.data import open_dataset
 from inceptionkit.evaluation.classifier import load
+from inceptionkit.evaluation.confidence import Z95
 from inceptionkit.evaluation.crop_table import Table
 from inceptionkit.evaluation.held_out import test_samples
 from inceptionkit.evaluation.multi_crop import AS_IN_USE, GOOGLENET, MIDDLE, TEN, Protocol
@@ -100,7 +101,7 @@ def study(answers: Table) -> list[dict[str, Any]]:
                     "error": float(errors.mean()),
                     "sd": stdev(errors.tolist()) if size == 1 and count > 1 else None,
                     "difference": float(change.mean()),
-                    "half": float(1.96 * change.std() / sqrt(len(change))),
+                    "half": float(Z95 * change.std() / sqrt(len(change))),
                     "paper_top5": PAPER.get((size, protocol.name)),
                 }
             )

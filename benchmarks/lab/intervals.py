@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import nan, sqrt
 from statistics import fmean, stdev
 
+from inceptionkit.evaluation.confidence import Z95
+
 _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306}
-_NORMAL = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ def student(degrees: int) -> float:
     """The two-sided 95 % point of Student's t, to 0.002 (Cornish and Fisher's series from 9 on)."""
     if degrees in _STUDENT:
         return _STUDENT[degrees]
-    z, n = _NORMAL, degrees
+    z, n = Z95, degrees
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
     return z + first / n + second / n**2 + third / n**3

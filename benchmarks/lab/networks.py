@@ -45,6 +45,8 @@ MIDDLE = "mixed6a"  # the block of `small_v2` that has one
 _STEP, _STEP_V2 = 8, 4  # widths are multiples of
 _NARROWEST, _WIDEST, _EXACT = 0.05, 4.0, 0.001  # factors that are tried to match a cost
 
+AS_PUBLISHED = Switches()
+
 StemName: TypeAlias = Literal["7x7", "3x3", "5x5", "1x5"]
 STEMS: Mapping[StemName, tuple[tuple[int, Pair], ...]] = MappingProxyType(
     {
@@ -82,7 +84,7 @@ def small_v2(
     width: float,
     *,
     stem: StemName = "3x3",
-    switches: Switches = Switches(),  # noqa: B008 - frozen
+    switches: Switches = AS_PUBLISHED,
     exits: tuple[Exit, ...] = (),
 ) -> Net:
     """One module of each kind of Inception-v2, for ten classes.

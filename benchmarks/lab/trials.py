@@ -32,6 +32,7 @@ from inceptionkit.errors import TrainingError
 from inceptionkit.machine import cores
 from inceptionkit.records import to_json as plain
 from inceptionkit.spec import Net, to_json
+from inceptionkit.training.run.finish import TrainResult
 from inceptionkit.training.run.record import read_record
 
 Row: TypeAlias = dict[str, Any]  # of one trial, as the JSON file holds it
@@ -149,7 +150,9 @@ def digest(value: object) -> str:
     return blake2b(text, digest_size=8).hexdigest()
 
 
-def arguments(claim: Claim, *more: Callable[[argparse.ArgumentParser], object]) -> Any:  # noqa: ANN401 - a namespace
+def arguments(
+    claim: Claim, *more: Callable[[argparse.ArgumentParser], object]
+) -> argparse.Namespace:
     """Read the command line."""
     words = argparse.ArgumentDefaultsHelpFormatter
     parser = argparse.ArgumentParser(description=claim.says, formatter_class=words)
@@ -272,7 +275,7 @@ def trained(job: Job, trial: Trial, choice: str, seed: int) -> dict[str, Any]:
     return one
 
 
-def begun(job: Job, trial: Trial, choice: str, seed: int) -> Any:  # noqa: ANN401 - a TrainResult
+def begun(job: Job, trial: Trial, choice: str, seed: int) -> TrainResult:
     """Train from the start, or resume."""
     folder, given = job.place(trial, choice, seed), job.given
     if (folder / "run.json").exists():
@@ -292,7 +295,7 @@ def begun(job: Job, trial: Trial, choice: str, seed: int) -> Any:  # noqa: ANN40
     )
 
 
-def measured(folder: Path, result: Any) -> dict[str, Any]:  # noqa: ANN401 - a TrainResult
+def measured(folder: Path, result: TrainResult) -> dict[str, Any]:
     """What the results keep of a finished run; `curve` has a row for each epoch."""
     record = read_record(folder)
     with (folder / "log.csv").open(encoding="utf-8") as file:

@@ -2,6 +2,7 @@
 
 import sys
 
+import pyarrow as pa
 import ray
 
 from inceptionkit.batch import Classifier
@@ -16,4 +17,6 @@ answers = files.map_batches(
     compute=ray.data.ActorPoolStrategy(size=int(workers[0]) if workers else 2),
     num_cpus=0.9,
 )
-answers.write_parquet(out, ray_remote_args=waits)
+text = pa.string()  # in a part without an error, too, whose type nobody could tell
+columns = {"path": text, "label": text, "probability": pa.float32(), "exit": text, "error": text}
+answers.write_parquet(out, schema=pa.schema(columns), ray_remote_args=waits)

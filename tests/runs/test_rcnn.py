@@ -218,7 +218,9 @@ def test_a_budget_of_time_holds(place: Path, data: Path, monkeypatch: pytest.Mon
     )  # fmt: skip
 
     assert any("hard negatives, boxes and scores take about" in one for one in hearing.said)
-    assert result.seconds < 40 or any("longer than --budget 30s" in one for one in hearing.said)
+    late = any("longer than --budget 30s" in one for one in hearing.said)
+    assert late or result.seconds < 31  # a hundredth of the budget goes without a word
+    assert result.seconds > 30 or not late
 
 
 def test_a_run_whose_boxes_changed_does_not_resume(run: Path, place: Path, data: Path) -> None:

@@ -13,7 +13,7 @@ from torch.optim.sgd import sgd
 
 from inceptionkit.spec import Conv, Net, steps
 
-_A, _B, _C = 3.4445, -4.7750, 2.0315  # of a x + b x^3 + c x^5, which lifts small values fastest
+_QUINTIC = 3.4445, -4.7750, 2.0315  # of x, x^3 and x^5: lifts small values fastest
 _TINY = 1e-7  # added to lengths that are divided by
 
 
@@ -115,7 +115,10 @@ def hidden_kernels(net: Net) -> dict[str, bool]:
 
 
 def orthogonal(
-    kernels: Sequence[Tensor], iterations: int, dtype: torch.dtype | None
+    kernels: Sequence[Tensor],
+    iterations: int,
+    dtype: torch.dtype | None,
+    coefficients: tuple[float, float, float] = _QUINTIC,
 ) -> list[Tensor]:
     """Kernels (out, in, height, width) as matrices of filters with singular values near one.
 
@@ -128,8 +131,9 @@ def orthogonal(
         iterations: how many; three bring values that are at least 0.02 of a matrix's length to
             between 0.68 and 1.21.
         dtype: of the two wide products; None for that of the kernels.
+        coefficients: a, b and c.
     """
-    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+    (a, b, c), alike = coefficients, defaultdict[tuple[int, int], list[int]](list)
     matrices = [kernel.movedim(1, -1).flatten(1) for kernel in kernels]  # as they lie in memory
     wide = [m if m.shape[0] <= m.shape[1] else m.T for m in matrices]
     for place, matrix in enumerate(wide):
@@ -140,11 +144,11 @@ def orthogonal(
         unit = x / (torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True) + _TINY)
         unit = unit.to(dtype or x.dtype)
         square = torch.bmm(unit, unit.mT).to(x.dtype)
-        lift = _A * torch.eye(rows, dtype=x.dtype, device=x.device)
-        whole = factor = torch.baddbmm(square, square, square, beta=_B, alpha=_C) + lift
+        lift = a * torch.eye(rows, dtype=x.dtype, device=x.device)
+        whole = factor = torch.baddbmm(square, square, square, beta=b, alpha=c) + lift
         for _ in range(iterations - 1):
             square = torch.bmm(torch.bmm(factor, square), factor)
-            factor = torch.baddbmm(square, square, square, beta=_B, alpha=_C) + lift
+            factor = torch.baddbmm(square, square, square, beta=b, alpha=c) + lift
             whole = torch.bmm(factor, whole)
         moved = torch.bmm(whole.to(unit.dtype), unit).to(x.dtype)
         for place, matrix in zip(places, moved.unbind(), strict=True):

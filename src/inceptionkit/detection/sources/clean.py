@@ -93,7 +93,7 @@ def _at_depth(whole: DetectionSet, deep: list[Path]) -> DetectionSet:
     """The images with the number of bits that the first deep ones use."""
     bits = list[int | None]()
     for path in deep[:_MEASURED]:
-        with suppress(UnusableImage):  # whoever decodes it is told why
+        with suppress(UnusableImage):  # decoding it says why
             bits.append(bits_used(path))
     if (depth := common_depth(bits)) == 16:
         return whole
